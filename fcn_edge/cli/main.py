@@ -1,0 +1,49 @@
+"""``fcn-edge``: finds the verb and imports nothing else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from fcn_edge.version import __version__
+
+__all__ = ["main"]
+
+VERBS = {
+    "run": "Masks for a video, folder, camera or rendered street.",
+    "evaluate": "mIoU and the paper's other measures on labelled images.",
+    "train": "Train an FCN: the paper's stages or all decoders at once.",
+    "export": "A checkpoint to a self-describing ONNX file, checked against torch.",
+    "build": "An engine directory for this machine.",
+    "data": "Check a data set, or import one from colour masks and other ids.",
+    "inspect": "What is in a model, checkpoint or engine.",
+    "doctor": "What this machine has, and the command that mends what is missing.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Lists the verbs without importing them, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = import_module(f"fcn_edge.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Example: fcn-edge run camvid-mobilenet_v2-fcn8s drive.mp4 masks.mp4",
+)
+@click.version_option(__version__, prog_name="fcn-edge")
+def main() -> None:
+    """Put a trained fully convolutional network on an edge GPU, or on a plain CPU."""

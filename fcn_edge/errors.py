@@ -1,0 +1,134 @@
+"""Errors of fcn_edge: one tree, one sentence each, and how to mend what went wrong.
+
+    FcnEdgeError                    exit code 1 (internal when raised bare)
+    ├── UsageError              2   an argument makes no sense
+    ├── ArtefactError           3   model, checkpoint, table, engine or data missing, damaged or mismatched
+    │   ├── SpecError               a model without a valid ModelSpec
+    │   ├── ModelError              an ONNX file that is missing, damaged or not an fcn_edge model
+    │   ├── CheckpointError         a checkpoint that is missing, damaged or for another net
+    │   ├── EngineError             an engine directory that is missing, damaged or made elsewhere
+    │   └── DatasetError            images and labels that are missing, damaged or do not fit
+    ├── GuardError              4   accuracy or parity is worse than was promised
+    ├── SourceError             5   SOURCE missing, empty, unreadable or lost
+    │   └── FrameError              one frame is not a (H, W, 3) uint8 image
+    └── MachineError            6   the machine lacks something
+        ├── MissingExtraError       an optional package is not installed
+        └── DeviceError             a device that is not here
+
+Every message says what happened and what was expected; ``fix`` says what to do about it. The command line prints
+both and exits with ``exit_code``.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArtefactError",
+    "CheckpointError",
+    "DatasetError",
+    "DeviceError",
+    "EngineError",
+    "FcnEdgeError",
+    "FrameError",
+    "GuardError",
+    "MachineError",
+    "MissingExtraError",
+    "ModelError",
+    "SourceError",
+    "SpecError",
+    "UsageError",
+]
+
+
+class FcnEdgeError(Exception):
+    """Base of every error that fcn_edge raises on purpose.
+
+    Args:
+        message: One sentence: what happened and what was expected.
+        fix: One sentence or command that mends it; empty when there is none.
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}".rstrip()
+
+
+class UsageError(FcnEdgeError):
+    """An argument makes no sense."""
+
+    exit_code = 2
+
+
+class ArtefactError(FcnEdgeError):
+    """A model, checkpoint, table, engine or data set is missing, damaged or does not match."""
+
+    exit_code = 3
+
+
+class SpecError(ArtefactError):
+    """A ModelSpec is missing or invalid."""
+
+
+class ModelError(ArtefactError):
+    """An ONNX file is missing, damaged or not an fcn_edge model."""
+
+
+class CheckpointError(ArtefactError):
+    """A checkpoint is missing, damaged or for another net."""
+
+
+class EngineError(ArtefactError):
+    """An engine directory is missing, damaged or was made for something else."""
+
+
+class DatasetError(ArtefactError):
+    """Images and labels are missing, damaged or do not fit together."""
+
+
+class GuardError(FcnEdgeError):
+    """Accuracy or parity is worse than was promised."""
+
+    exit_code = 4
+
+
+class SourceError(FcnEdgeError):
+    """A SOURCE of frames is missing, empty, unreadable or lost."""
+
+    exit_code = 5
+
+
+class FrameError(SourceError):
+    """A frame is not a (H, W, 3) uint8 image."""
+
+
+class MachineError(FcnEdgeError):
+    """The machine lacks something: a library, a device, memory or disk space."""
+
+    exit_code = 6
+
+
+class MissingExtraError(MachineError):
+    """An optional package is not installed.
+
+    Args:
+        package: Name of the Python package that could not be imported.
+        extra: The extra of fcn_edge that brings it.
+        what: What needs it, to begin the sentence.
+    """
+
+    def __init__(self, package: str, extra: str, what: str) -> None:
+        super().__init__(
+            f"{what} needs the Python package {package}, which is not installed.",
+            f"Install it with: pip install 'fcn_edge[{extra}]'",
+        )
+        self.package = package
+        self.extra = extra
+
+
+class DeviceError(MachineError):
+    """A device that is needed is not here."""

@@ -1,0 +1,1 @@
+"""The trained networks, in PyTorch: encoders, decoders, training. Needs the ``[export]`` extra."""

@@ -1,0 +1,94 @@
+"""What a training run does, in one frozen object that is saved with its results."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from fcn_edge.spec import DECODER_STRIDES, Size, checked_size
+
+__all__ = ["Recipe", "Stage"]
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Stage(BaseModel):
+    """One stage of training.
+
+    Attributes:
+        decoders: Decoders trained in this stage, on one encoder.
+        epochs: Passes over the training images.
+        lr: Peak learning rate of the encoder.
+        freeze_batchnorm: Keep the BatchNorm statistics that the stage starts with; faster, and enough once a coarser
+            stage has adapted them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decoders: Annotated[tuple[str, ...], Field(min_length=1)]
+    epochs: Annotated[int, Field(ge=0)]
+    lr: Annotated[float, Field(gt=0)]
+    freeze_batchnorm: bool = False
+
+    @property
+    def name(self) -> str:
+        """The decoders of the stage in one word."""
+        return "+".join(self.decoders)
+
+
+class Recipe(BaseModel):
+    """A training recipe.
+
+    Attributes:
+        encoder: Name of the encoder.
+        stages: In order; each starts from the result of the one before (Long et al. 2015, section 4.3).
+        batch: Images per optimiser step.
+        micro_batch: Images per forward pass; gradients of ``batch / micro_batch`` passes are added up. Small ones fit
+            the processor's cache.
+        crop: ``(height, width)`` of the training crops.
+        scales: Smallest and largest random scale.
+        colour: Strength of the colour augmentation, 0 to 1.
+        schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
+        head_lr_factor: Learning rate of the score layers over that of the encoder.
+        weight_decay: Of AdamW, on weights with more than one dimension.
+        class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
+            makes them alike.
+        ema_decay: Decay per step of the averaged weights that are validated and kept.
+        rendered: Rendered street scenes per epoch, over the number of real images.
+        validate_every: Epochs between validations; the last epoch of a stage is always validated.
+        size: Network size for validation and default size of the model.
+        seed: Of initialisation, order and augmentation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    batch: Positive = 8
+    micro_batch: Positive = 4
+    crop: Size = (384, 480)
+    scales: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 2.0)
+    colour: Annotated[float, Field(ge=0, le=1)] = 0.4
+    schedule: Literal["one-cycle", "poly"] = "one-cycle"
+    head_lr_factor: Annotated[float, Field(gt=0)] = 5.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.02
+    class_weight_offset: Annotated[float, Field(gt=1)] = 1.05
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    rendered: Annotated[float, Field(ge=0)] = 0.0
+    validate_every: Positive = 1
+    size: Size = (384, 480)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        if self.batch % self.micro_batch:
+            raise ValueError(f"batch ({self.batch}) must be a multiple of micro_batch ({self.micro_batch})")
+        if self.scales[0] > self.scales[1]:
+            raise ValueError("scales must be (smallest, largest)")
+        unknown = [name for stage in self.stages for name in stage.decoders if name not in DECODER_STRIDES]
+        if unknown:
+            raise ValueError(f"there is no decoder {unknown[0]!r}; choose from {', '.join(DECODER_STRIDES)}")
+        checked_size(self.crop)
+        checked_size(self.size)
+        return self

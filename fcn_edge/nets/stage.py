@@ -1,0 +1,273 @@
+"""One stage of training: the epochs, the optimiser, the averaged weights, and what is saved to go on after a kill."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from fcn_edge.datasets import Split
+from fcn_edge.errors import CheckpointError
+from fcn_edge.files import replacing
+from fcn_edge.nets.augment import Augmentation
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.recipe import Recipe, Stage
+from fcn_edge.nets.trainset import TrainSet, class_shares
+from fcn_edge.nets.validate import confusion_of
+from fcn_edge.spec import ModelSpec
+
+__all__ = ["EpochLog", "StageTrainer"]
+
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class EpochLog:
+    """What one epoch gave.
+
+    Attributes:
+        stage: Decoders of the stage.
+        epoch: From 1.
+        loss: Mean training loss.
+        lr: Learning rate of the encoder at the end.
+        miou: Validation mIoU of the averaged weights for each decoder; empty when the epoch was not validated.
+        seconds: Wall time of training and validation.
+    """
+
+    stage: str
+    epoch: int
+    loss: float
+    lr: float
+    miou: dict[str, float]
+    seconds: float
+
+
+class StageTrainer:
+    """Trains one network through one stage.
+
+    Args:
+        net: The network, already initialised; trained in place.
+        stage: The decoders and epochs.
+        recipe: Everything else.
+        spec: Classes, void, size and preprocessing.
+        train: Training images with labels.
+        val: Validation images with labels.
+        workers: Loader processes; 0 loads in this one.
+    """
+
+    def __init__(
+        self, net: FCN, stage: Stage, recipe: Recipe, spec: ModelSpec, train: Split, val: Split, *, workers: int
+    ) -> None:
+        keep_freed_memory()
+        self.stage, self.recipe, self.spec = stage, recipe, spec
+        self.train, self.val, self.workers = train, val, workers
+        self.normalise = Normalise(spec.normalisation)
+        self.net = net.to(memory_format=torch.channels_last)
+        # before the first step the average is the network itself; a short run must not drag its start along
+        self.average = AveragedModel(
+            net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
+        )
+        self.rendered = round(recipe.rendered * len(train))
+        pairs = len(train) + self.rendered
+        self.steps = max(1, pairs // recipe.batch)
+        self.optimiser = torch.optim.AdamW(_groups(net, recipe, stage))
+        self.schedule = _schedule(self.optimiser, recipe, stage, self.steps)
+        weights = 1 / torch.log(recipe.class_weight_offset + torch.from_numpy(class_shares(train)))
+        self.class_weights = (weights / weights.mean()).float()
+        self.epoch = 0
+        self.best = -1.0
+        self.best_weights: dict[str, Tensor] = {key: value.clone() for key, value in net.state_dict().items()}
+
+    def run_epoch(self, progress: Progress) -> EpochLog:
+        """Train one epoch; when it is due, validate the averaged weights and keep them if they are the best.
+
+        Args:
+            progress: Called after each step with steps done, steps in all and the running mean loss.
+        """
+        started = time.monotonic()
+        loss = self._train_epoch(progress)
+        self.epoch += 1
+        due = self.epoch % self.recipe.validate_every == 0 or self.epoch == self.stage.epochs
+        scores = self._validate() if due else {}
+        lr = float(self.optimiser.param_groups[0]["lr"])
+        return EpochLog(self.stage.name, self.epoch, loss, lr, scores, time.monotonic() - started)
+
+    def _validate(self) -> dict[str, float]:
+        averaged = self.averaged()
+        matrices = confusion_of(averaged, self.normalise, self.spec, self.val)
+        scores = {name: matrix.compute().mean_iou for name, matrix in matrices.items()}
+        finest = scores[min(scores, key=averaged.stride)]
+        if finest > self.best:
+            self.best = finest
+            self.best_weights = {key: value.clone() for key, value in averaged.state_dict().items()}
+        return scores
+
+    def averaged(self) -> FCN:
+        """The averaged network, in evaluation mode."""
+        module = self.average.module
+        assert isinstance(module, FCN)
+        return module.eval()
+
+    def _train_epoch(self, progress: Progress) -> float:
+        self.net.train()
+        if self.stage.freeze_batchnorm:
+            for module in self.net.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        total = 0.0
+        for step, micro_batches in enumerate(self._batches()):
+            pixels = sum(int((labels != self.spec.void).sum()) for _, labels in micro_batches)
+            for images, labels in micro_batches:
+                loss = self._loss_sum(images, labels) / max(1, pixels)
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += float(loss.detach())
+            nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+            self.optimiser.step()
+            self.optimiser.zero_grad()
+            self.schedule.step()
+            self.average.update_parameters(self.net)
+            progress(step + 1, self.steps, total / (step + 1))
+        return total / self.steps
+
+    def _loss_sum(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Weighted cross-entropy summed over pixels at full resolution, averaged over the decoders."""
+        scores = self.net(self.normalise(images).contiguous(memory_format=torch.channels_last))
+        losses = [
+            functional.cross_entropy(
+                # NCHW before upsampling: the class axis of the large tensor is then vectorised over pixels
+                functional.interpolate(
+                    score.contiguous(), scale_factor=float(self.net.stride(name)), mode="bilinear", align_corners=False
+                ),
+                labels.long(),
+                weight=self.class_weights,
+                ignore_index=self.spec.void,
+                reduction="sum",
+            )
+            for name, score in scores.items()
+        ]
+        return torch.stack(losses).mean()
+
+    def _batches(self) -> Any:
+        recipe = self.recipe
+        pairs = TrainSet(
+            self.train,
+            rendered=self.rendered,
+            augmentation=Augmentation(recipe.crop, recipe.scales, recipe.colour),
+            fill=self.spec.normalisation.mean_bgr,
+            seed=recipe.seed,
+            epoch=self.epoch,
+        )
+        order = torch.Generator().manual_seed(recipe.seed * 10_007 + self.epoch)
+        loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
+            pairs,
+            batch_size=recipe.micro_batch,
+            shuffle=True,
+            generator=order,
+            num_workers=self.workers,
+            drop_last=len(pairs) >= recipe.batch,
+        )
+        passes = recipe.batch // recipe.micro_batch
+        group: list[list[Tensor]] = []
+        for done, micro_batch in enumerate(loader):
+            group.append(micro_batch)
+            if len(group) == passes or done + 1 == len(loader) < passes:
+                yield group
+                group = []
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on after the last finished epoch."""
+        return {
+            "epoch": self.epoch,
+            "best": self.best,
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "best_weights": self.best_weights,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from ``state()``."""
+        self.epoch, self.best = state["epoch"], state["best"]
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.best_weights = state["best_weights"]
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state, whole or not at all."""
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """A training state that ``save_state`` wrote.
+
+    Raises:
+        CheckpointError: The file is damaged.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a training state: {str(error).splitlines()[0]}.",
+            "Remove it to start the training anew.",
+        ) from error
+    if not isinstance(state, dict) or "recipe" not in state:
+        raise CheckpointError(f"{path} is not a training state.", "Remove it to start the training anew.")
+    return state
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to keep freed memory instead of handing it back to the kernel and faulting it in again.
+
+    Activations of tens of megabytes are allocated and freed in every step; with glibc's defaults each goes through
+    mmap, and zeroing its pages anew took a third of the training time on a CPU. No effect elsewhere than on glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    trim_threshold, top_pad, mmap_max = -1, -2, -4
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(top_pad, 512 << 20)
+
+
+def _groups(net: FCN, recipe: Recipe, stage: Stage) -> list[dict[str, Any]]:
+    """Parameter groups: encoder and heads, each with and without weight decay."""
+    groups = []
+    for module, lr in ((net.encoder, stage.lr), (net.decoders, stage.lr * recipe.head_lr_factor)):
+        parameters = list(module.parameters())
+        groups.append({"params": [p for p in parameters if p.ndim > 1], "lr": lr, "weight_decay": recipe.weight_decay})
+        groups.append({"params": [p for p in parameters if p.ndim <= 1], "lr": lr, "weight_decay": 0.0})
+    return groups
+
+
+def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, stage: Stage, steps: int) -> LRScheduler:
+    total = max(2, steps * max(1, stage.epochs))
+    if recipe.schedule == "poly":
+        return PolynomialLR(optimiser, total_iters=total, power=0.9)
+    peaks = [float(group["lr"]) for group in optimiser.param_groups]
+    warm_up = min(0.25, math.ceil(total * 0.1) / total)
+    return OneCycleLR(
+        optimiser, max_lr=peaks, total_steps=total + 1, pct_start=warm_up, div_factor=10.0, final_div_factor=100.0
+    )

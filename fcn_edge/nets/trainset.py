@@ -1,0 +1,90 @@
+"""Training pairs: real ones and rendered ones, augmented, reproducible by seed, epoch and position."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fcn_edge.datasets import Split
+from fcn_edge.nets.augment import Augmentation
+from fcn_edge.street import Street
+
+__all__ = ["TrainSet", "class_shares"]
+
+RENDERED_SIZE = (360, 480)
+RENDERED_STREETS = 64
+RENDERED_FRAMES = 500
+
+
+class TrainSet(Dataset[tuple[Tensor, Tensor]]):
+    """One epoch of augmented pairs.
+
+    Item ``i`` depends on the seed, the epoch and ``i`` alone, so a run that was interrupted goes on with the same
+    data whatever number of loader processes it has.
+
+    Args:
+        split: Real images with labels.
+        rendered: How many rendered street scenes to add; they need CamVid's classes.
+        augmentation: What is done to each pair.
+        fill: BGR colour beyond the edges of an image.
+        seed: Of everything random.
+        epoch: Which epoch this is.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        *,
+        rendered: int,
+        augmentation: Augmentation,
+        fill: tuple[int, int, int],
+        seed: int,
+        epoch: int,
+    ) -> None:
+        self.split = split
+        self.rendered = rendered
+        self.augmentation = augmentation
+        self.fill = fill
+        self.seed = seed
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.split) + self.rendered
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """``(*crop, 3)`` uint8 BGR image and ``crop`` uint8 labels with the split's void."""
+        random = np.random.default_rng((self.seed, self.epoch, index))
+        void = self.split.info.void
+        if index < len(self.split):
+            image, labels = self.split[index].pair()
+        else:
+            image, labels = _rendered_pair(random, void)
+        image, labels = self.augmentation(image, labels, random, fill=self.fill, void=void)
+        return torch.from_numpy(image), torch.from_numpy(labels)
+
+
+def _rendered_pair(random: np.random.Generator, void: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    street = _street(int(random.integers(RENDERED_STREETS)))
+    image, labels = street.frame(int(random.integers(RENDERED_FRAMES)))
+    labels[labels == street.void] = void
+    return image, labels
+
+
+@lru_cache(maxsize=RENDERED_STREETS)
+def _street(seed: int) -> Street:
+    """Streets are kept, because building one costs as much as rendering several of its frames."""
+    return Street(seed=seed, size=RENDERED_SIZE, frames=RENDERED_FRAMES)
+
+
+def class_shares(split: Split) -> NDArray[np.float64]:
+    """Share of each class among the labelled pixels of a split, ``(classes,)`` float64."""
+    counts = np.zeros(256, np.int64)
+    for sample in split:
+        counts += np.bincount(sample.labels().ravel(), minlength=256)
+    counts = counts[: len(split.info.classes)]
+    return np.asarray(counts / max(1, counts.sum()), np.float64)

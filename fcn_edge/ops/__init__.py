@@ -1,0 +1,1 @@
+"""What is done to pixels: resize to the network, scores to a mask, overlay. NumPy and OpenCV only."""

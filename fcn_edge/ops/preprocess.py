@@ -1,0 +1,77 @@
+"""A frame to the network's input: crop, resize, fill. Normalisation is part of the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.errors import FrameError
+from fcn_edge.opencv import cv2
+from fcn_edge.ops.geometry import Placement
+
+__all__ = ["checked_frame", "network_input"]
+
+
+def checked_frame(frame: Any) -> NDArray[np.uint8]:
+    """The frame itself when it is one.
+
+    Raises:
+        FrameError: It is not a ``(H, W, 3)`` uint8 array with at least one pixel.
+    """
+    if not isinstance(frame, np.ndarray):
+        raise FrameError(
+            f"A frame is a (H, W, 3) uint8 BGR array, not {type(frame).__name__}.",
+            "Convert it with numpy.asarray, or read the image with cv2.imread.",
+        )
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
+        raise FrameError(
+            f"A frame is a (H, W, 3) uint8 BGR array, not {frame.shape} {frame.dtype}.",
+            "Grey images: cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR); floats of 0 to 1: multiply by 255 first.",
+        )
+    return frame
+
+
+def network_input(
+    frame: NDArray[np.uint8],
+    place: Placement,
+    fill: tuple[int, int, int],
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """The network's input for a frame.
+
+    Args:
+        frame: ``(H, W, 3)`` uint8 BGR, of ``place.frame_size``.
+        place: Where the frame goes.
+        fill: BGR colour of the rest, the model's mean colour.
+        out: Array to write into, ``(*place.network_size, 3)`` uint8, contiguous; a new one when left out.
+
+    Returns:
+        ``(*place.network_size, 3)`` uint8 BGR, contiguous.
+
+    Raises:
+        FrameError: The frame is not of the size that ``place`` was made for.
+    """
+    if frame.shape[:2] != place.frame_size:
+        raise FrameError(
+            f"The frame is {frame.shape[0]}x{frame.shape[1]}; {place.frame_size[0]}x{place.frame_size[1]} was expected."
+        )
+    height, width = place.content_size
+    if out is None:
+        out = np.empty((*place.network_size, 3), np.uint8)
+    top, left, bottom, right = place.region
+    region = frame[top:bottom, left:right]
+    content = out[:height, :width]
+    if region.shape == content.shape:
+        content[...] = region
+    else:
+        # averaging when shrinking much: bilinear sampling alone would skip pixels and alias thin poles away
+        shrinking = region.shape[0] >= 2 * height and region.shape[1] >= 2 * width
+        method = cv2().INTER_AREA if shrinking else cv2().INTER_LINEAR
+        resized = cv2().resize(region, (width, height), dst=content, interpolation=method)
+        if resized is not content and not np.shares_memory(resized, content):
+            content[...] = resized
+    out[height:] = fill
+    out[:height, width:] = fill
+    return out

@@ -1,0 +1,5 @@
+"""Rendered street scenes with exact labels, for people without data."""
+
+from fcn_edge.street.street import Street
+
+__all__ = ["Street"]

@@ -1,0 +1,28 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Two cores are shared by BLAS, OpenCV, torch and ONNX Runtime; pools that fight make the suite many times slower.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data and weights that are not part of the project; tests that need them skip where they are absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data: {SHARED} does not exist")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def camvid(shared: Path) -> Path:
+    """Root of CamVid with the splits train and val."""
+    return shared / "data" / "camvid"
