@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,41 +14,148 @@ from numpy.typing import NDArray
 from fcn_edge.errors import DatasetError
 from fcn_edge.opencv import cv2
 
-__all__ = ["read_image", "read_labels"]
+__all__ = ["IMAGE_SUFFIXES", "read_ids", "read_image", "read_labels", "write_png"]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""Endings of the files that are taken for images, in lower case."""
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, PALETTE = 0, 3
+"""PNG colour types whose pixels are one number each."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """An image file as ``(H, W, 3)`` uint8 BGR.
 
     Raises:
-        DatasetError: The file is missing or no image that OpenCV can read.
+        DatasetError: The file is missing, cut off, or no image that OpenCV can read.
     """
-    return _read(path, cv2().IMREAD_COLOR)
+    image: NDArray[np.uint8] = _decoded(path, _content(path), cv2().IMREAD_COLOR)
+    return image
 
 
 def read_labels(path: Path) -> NDArray[np.uint8]:
     """A label file as ``(H, W)`` uint8 class ids.
 
+    A PNG file with a palette (as PASCAL VOC's) gives the numbers of its palette entries, and one of fewer than 8 bits
+    a pixel the numbers as stored: OpenCV alone would give colours and scaled values.
+
     Raises:
-        DatasetError: The file is missing, unreadable, or not single-channel 8-bit.
+        DatasetError: The file is missing, cut off, unreadable, or not single-channel 8-bit.
     """
-    labels = _read(path, cv2().IMREAD_UNCHANGED)
+    labels = _stored(path)
     if labels.ndim != 2 or labels.dtype != np.uint8:
         shape = "x".join(str(side) for side in labels.shape)
         raise DatasetError(
             f"{path} is {shape} {labels.dtype}; labels are single-channel 8-bit PNG files of class ids.",
             "Convert colour masks with fcn-edge data import.",
         )
+    return cast("NDArray[np.uint8]", labels)
+
+
+def read_ids(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """A label file of other ids as ``(H, W)`` uint8 or uint16.
+
+    More forgiving than ``read_labels``: ids may have 16 bits, and an image whose channels are all alike counts as one
+    channel.
+
+    Raises:
+        DatasetError: The file is missing, cut off, unreadable, or its pixels are not one number each.
+    """
+    ids = _stored(path)
+    if ids.ndim == 3 and (ids[:, :, :3] == ids[:, :, :1]).all():
+        ids = np.ascontiguousarray(ids[:, :, 0])
+    if ids.ndim != 2 or ids.dtype not in (np.uint8, np.uint16):
+        shape = "x".join(str(side) for side in ids.shape)
+        raise DatasetError(
+            f"{path} is {shape} {ids.dtype}; a file with one id a pixel was expected.",
+            "Give --colours for masks that are coded by colour.",
+        )
+    return cast("NDArray[np.uint8] | NDArray[np.uint16]", ids)
+
+
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write a ``(H, W)`` or ``(H, W, 3)`` BGR uint8 array as a PNG file.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    _, encoded = cv2().imencode(".png", image)
+    path.write_bytes(encoded.tobytes())
+
+
+def _stored(path: Path) -> NDArray[Any]:
+    """The numbers of a label file as they are stored, of whatever shape and type."""
+    content = _content(path)
+    depth = 8
+    if content.startswith(PNG_SIGNATURE):
+        content, depth = _plain_grey(content)
+    labels = _decoded(path, content, cv2().IMREAD_UNCHANGED)
+    if depth < 8:
+        labels //= np.uint8(255 // (2**depth - 1))
     return labels
 
 
-def _read(path: Path, flags: int) -> NDArray[np.uint8]:
+def _content(path: Path) -> bytes:
     try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
+        return path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
-    # imdecode on bytes, not imread: it takes every file name and prints nothing of its own
-    image = cv2().imdecode(content, flags) if content.size else None
+        raise DatasetError(
+            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
+        ) from error
+
+
+def _decoded(path: Path, content: bytes, flags: int) -> NDArray[Any]:
+    # decoded from memory, not imread: it takes every file name and prints nothing of its own
+    image = None
+    if content and not _cut_off(content):
+        try:
+            image = cv2().imdecode(np.frombuffer(content, np.uint8), flags)
+        except cv2().error:  # a header with absurd sides
+            image = None
     if image is None:
         raise DatasetError(f"{path} is not an image that OpenCV can read, or is cut off.", "Replace the file.")
-    return cast("NDArray[np.uint8]", image)
+    return cast("NDArray[Any]", image)
+
+
+def _cut_off(content: bytes) -> bool:
+    """Whether a JPEG or PNG file lacks its end; some OpenCV versions fill the rest with grey and say nothing."""
+    if content.startswith(b"\xff\xd8"):
+        start_of_scan, end_of_image = b"\xff\xda", b"\xff\xd9"
+        return content.rfind(end_of_image) < content.rfind(start_of_scan)
+    if content.startswith(PNG_SIGNATURE):
+        return all(kind != b"IEND" for kind, _ in _png_chunks(content))
+    return False
+
+
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and data of every whole chunk of a PNG file."""
+    position = len(PNG_SIGNATURE)
+    while position + 12 <= len(content):
+        (length,) = struct.unpack_from(">I", content, position)
+        end = position + 12 + length
+        if end > len(content):
+            return
+        yield content[position + 4 : position + 8], content[position + 8 : end - 4]
+        position = end
+
+
+def _plain_grey(content: bytes) -> tuple[bytes, int]:
+    """A PNG file of one number a pixel as a grey one without palette, and its bits a pixel; others as they are.
+
+    The pixels of both colour types are stored alike (PNG specification, section 11.2.2), so only the header changes.
+    """
+    chunks = list(_png_chunks(content))
+    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+        return content, 8
+    header = chunks[0][1]
+    depth, colour_type = header[8], header[9]
+    if colour_type == PALETTE:
+        header = header[:9] + bytes([GREY]) + header[10:]
+        parts = [(b"IHDR", header), *((kind, data) for kind, data in chunks[1:] if kind in (b"IDAT", b"IEND"))]
+        content = PNG_SIGNATURE + b"".join(
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in parts
+        )
+        return content, depth
+    return content, depth if colour_type == GREY and depth in (1, 2, 4) else 8

@@ -1,18 +1,29 @@
-"""MODEL on the command line and in ``load()``: a shipped name, an ONNX file or an engine directory."""
+"""MODEL on the command line and in ``load()``: a shipped name, an ONNX file or an engine directory.
+
+A shipped model is a directory of the zoo: ``model.onnx`` and a ``manifest.json`` that says how it was trained and how
+accurate it is, bound to the file by its hash.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fcn_edge.errors import ModelError
-from fcn_edge.modelfile import spec_of_onnx
-from fcn_edge.spec import ModelSpec
+from fcn_edge.files import replacing, sha256_of
+from fcn_edge.measured import Accuracy
+from fcn_edge.modelfile import model_digest, spec_of_onnx
+from fcn_edge.sealed import sealed_text, unsealed
+from fcn_edge.spec import ModelSpec, Size, first_problem
 
-__all__ = ["Model", "shipped_models", "resolved_model"]
+__all__ = ["Manifest", "Model", "manifest_for", "manifest_of", "resolved_model", "shipped_models", "write_manifest"]
 
 ZOO = Path(__file__).parent / "zoo"
+MODEL_FILE = "model.onnx"
+MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -32,9 +43,36 @@ class Model:
     shipped: str | None = None
 
 
+class Manifest(BaseModel):
+    """Content of a shipped model's ``manifest.json``. Keys that this version does not know are left alone.
+
+    Attributes:
+        name: Name in the zoo.
+        model_sha256: Hash of ``model.onnx``.
+        model_digest: Digest of its graph and weights.
+        size: ``(height, width)`` that it is meant to run at.
+        accuracy: Measured by ``evaluate``, by name of the data set and split.
+        recipe: How it was trained, one line a stage.
+        trained_on: Names of the data sets.
+        licence: What the weights may be used for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    name: Annotated[str, Field(min_length=1)]
+    model_sha256: str
+    model_digest: str
+    size: Size
+    accuracy: dict[str, Accuracy] = Field(default_factory=dict)
+    recipe: tuple[str, ...] = ()
+    trained_on: tuple[str, ...] = ()
+    licence: str = ""
+
+
 def shipped_models() -> tuple[str, ...]:
     """Names of the models that ship, sorted."""
-    return tuple(sorted(path.parent.name for path in ZOO.glob("*/model.onnx")))
+    return tuple(sorted(path.parent.name for path in ZOO.glob(f"*/{MODEL_FILE}")))
 
 
 def resolved_model(text: str | Path) -> Model:
@@ -49,7 +87,7 @@ def resolved_model(text: str | Path) -> Model:
         EngineError: The engine directory is damaged.
     """
     if str(text) in shipped_models():
-        path = ZOO / str(text) / "model.onnx"
+        path = ZOO / str(text) / MODEL_FILE
         return Model("onnx", path, spec_of_onnx(path), shipped=str(text))
     path = Path(text)
     if path.is_dir():
@@ -62,3 +100,57 @@ def resolved_model(text: str | Path) -> Model:
         f"There is no model {str(text)!r}: a shipped name, an .onnx file or an engine directory was expected.",
         f"Shipped models: {', '.join(shipped_models()) or 'none'}.",
     )
+
+
+def manifest_of(model: Model) -> Manifest | None:
+    """The manifest of a shipped model, checked against its file; None for other models.
+
+    Raises:
+        ModelError: The manifest is missing or damaged, or the model's file is not the one that it speaks of.
+    """
+    if model.shipped is None:
+        return None
+    fix = "Install fcn_edge again."
+    path = model.path.with_name(MANIFEST_FILE)
+    try:
+        manifest = Manifest.model_validate(unsealed(path, ModelError, fix))
+    except ValidationError as error:
+        raise ModelError(f"{path} is not valid: {first_problem(error)}.", fix) from error
+    if manifest.model_sha256 != sha256_of(model.path):
+        raise ModelError(f"{model.path} was changed or damaged: its SHA-256 is not that of {MANIFEST_FILE}.", fix)
+    return manifest
+
+
+def manifest_for(path: Path, accuracy: dict[str, Accuracy], licence: str = "") -> Manifest:
+    """The manifest of an ONNX file that is to ship: name, size and recipe are those of its spec.
+
+    Args:
+        path: The ONNX file.
+        accuracy: Measured with it, by name of the data set and split.
+        licence: What the weights may be used for.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+        SpecError: It has no valid spec.
+    """
+    spec = spec_of_onnx(path)
+    return Manifest(
+        name=spec.name,
+        model_sha256=sha256_of(path),
+        model_digest=model_digest(path),
+        size=spec.size,
+        accuracy=accuracy,
+        recipe=spec.provenance.recipe,
+        trained_on=spec.provenance.trained_on,
+        licence=licence,
+    )
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write a manifest with a digest of its own content, whole or not at all.
+
+    Raises:
+        UsageError: The directory does not exist or may not be written.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(sealed_text(manifest.model_dump(mode="json")), encoding="utf-8")

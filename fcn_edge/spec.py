@@ -14,7 +14,6 @@ from fcn_edge.errors import SpecError, UsageError
 
 __all__ = [
     "DECODER_STRIDES",
-    "SCHEMA_VERSION",
     "SIZE_MULTIPLE",
     "ModelSpec",
     "Normalisation",
@@ -25,7 +24,6 @@ __all__ = [
     "size_from_text",
 ]
 
-SCHEMA_VERSION = 1
 SIZE_MULTIPLE = 32
 """Network heights and widths are multiples of the coarsest stride."""
 
@@ -128,7 +126,7 @@ class ModelSpec(_Part):
         provenance: Where it comes from.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: Annotated[str, Field(min_length=1, max_length=200)]
     encoder: Annotated[str, Field(min_length=1)]
     decoder: Literal["fcn32s", "fcn16s", "fcn8s"]
@@ -182,7 +180,8 @@ class ModelSpec(_Part):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise SpecError(
-                f"The model's spec is not valid: {first_problem(error)}.", "Export the model again with fcn-edge export."
+                f"The model's spec is not valid: {first_problem(error)}.",
+                "Export the model again with fcn-edge export.",
             ) from error
 
     def replace(self, **changes: Any) -> ModelSpec:

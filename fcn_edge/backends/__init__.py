@@ -1,1 +1,7 @@
-"""What runs a network: one module a backend, behind ``Engine`` and ``Session``."""
+"""What runs a network: one module a backend, behind ``Backend``, ``Engine`` and ``Session``."""
+
+from __future__ import annotations
+
+from fcn_edge.backends.registry import BACKENDS, available_backends, backend
+
+__all__ = ["BACKENDS", "available_backends", "backend"]

@@ -1,30 +1,68 @@
 """The seam between everything above and the libraries that run networks.
 
-An ``Engine`` is a network made ready on a device; a ``Session`` is one stream's view of it. A frame passes a session
-in three steps, so that a pipeline can run them in different threads: ``prepare`` (host work before the network),
-``infer`` (the network) and ``finish`` (scores to a mask). Several frames may be between the steps at once, each in
-its own ``Job``; each step is called from one thread at a time.
+A ``Backend`` is such a library: it says what this machine can do, builds and opens. An ``Engine`` is a network made
+ready on a device; a ``Session`` is one stream's view of it. A frame passes a session in three steps, so that a
+pipeline can run them in different threads: ``prepare`` (host work before the network), ``infer`` (the network) and
+``finish`` (scores to a mask). Several frames may be between the steps at once, each in its own ``Job``; each step is
+called from one thread at a time.
 """
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from fcn_edge.ops.decode import decode
-from fcn_edge.ops.geometry import Placement, placement
-from fcn_edge.ops.nearest import nearest
-from fcn_edge.ops.preprocess import checked_frame, network_input
+from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["Engine", "HostSession", "Job", "Session", "Timing"]
+__all__ = ["Backend", "Device", "Engine", "Job", "Probe", "Session", "Timing"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a network runs on.
+
+    Attributes:
+        kind: ``cpu`` or ``cuda``.
+        name: What it calls itself, such as ``AMD EPYC``.
+        capability: Instruction-set class of a processor (``avx2``, ``avx512_vnni``, ``dotprod``), compute capability
+            of a GPU (``8.7``).
+    """
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    capability: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a backend can do on this machine.
+
+    Attributes:
+        version: Of its library; empty when that is not installed.
+        devices: What it can run on here, best first; empty when it cannot run.
+        providers: The library's own names of what it runs on.
+        problem: One sentence when it cannot run; empty when it can.
+        fix: What mends that.
+    """
+
+    version: str
+    devices: tuple[Device, ...] = ()
+    providers: tuple[str, ...] = ()
+    problem: str = ""
+    fix: str = ""
+
+    @property
+    def available(self) -> bool:
+        """The backend can run here."""
+        return not self.problem
 
 
 @dataclass
@@ -96,6 +134,23 @@ class Session(ABC):
         """
 
     @abstractmethod
+    def finish_with_confidence(
+        self, job: Job, unknown_below: float | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The mask of an inferred frame, and how sure the network is of each pixel.
+
+        Args:
+            job: What ``infer`` returned.
+            unknown_below: Pixels of less confidence than this (0 to 1) get the spec's void.
+
+        Returns:
+            ``(H, W)`` uint8 mask and ``(H, W)`` float32 confidence, 0 to 1.
+
+        Raises:
+            ModelError: The scores hold NaN or infinity, or the model ends in labels.
+        """
+
+    @abstractmethod
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Class scores ``(C, h, w)`` float32 at the decoder's stride, of a ``(*size, 3)`` uint8 BGR image.
 
@@ -112,6 +167,7 @@ class Session(ABC):
         """
         return self.finish(self.infer(self.prepare(frame)))
 
+    @abstractmethod
     def close(self) -> None:
         """Give back what the session holds; it cannot be used afterwards."""
 
@@ -122,52 +178,6 @@ class Session(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class HostSession(Session):
-    """A session whose frames are prepared and decoded by the processor, with ``ops``.
-
-    A subclass gives ``run_network``; the rest is here.
-
-    Args:
-        spec: What the model is.
-        size: ``(height, width)`` of the network's input.
-    """
-
-    def __init__(self, spec: ModelSpec, size: Size) -> None:
-        self.spec = spec
-        self.size = size
-
-    @abstractmethod
-    def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """The graph's output for a ``(*size, 3)`` uint8 BGR image.
-
-        Returns:
-            ``(C, h, w)`` float scores, or the ``(*size)`` uint8 mask of a model whose head is ``labels``.
-        """
-
-    def prepare(self, frame: NDArray[np.uint8]) -> Job:
-        started = time.perf_counter_ns()
-        frame = checked_frame(frame)
-        place = placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        image = network_input(frame, place, self.spec.normalisation.mean_bgr)
-        return Job(place, image, Timing(preprocess=time.perf_counter_ns() - started))
-
-    def infer(self, job: Job) -> Job:
-        started = time.perf_counter_ns()
-        job.data = self.run_network(job.data)
-        job.timing.infer = time.perf_counter_ns() - started
-        return job
-
-    def finish(self, job: Job) -> NDArray[np.uint8]:
-        started = time.perf_counter_ns()
-        mapping = job.place.mapping(self.spec.stride if self.spec.head == "scores" else 1)
-        if self.spec.head == "scores":
-            labels = decode(job.data, mapping, self.spec.void)
-        else:
-            labels = nearest(job.data, mapping, self.spec.void)
-        job.timing.decode = time.perf_counter_ns() - started
-        return labels
 
 
 class Engine(ABC):
@@ -187,6 +197,7 @@ class Engine(ABC):
     def session(self) -> Session:
         """A new session on this engine."""
 
+    @abstractmethod
     def close(self) -> None:
         """Give back what the engine holds; its sessions must be closed before."""
 
@@ -197,3 +208,70 @@ class Engine(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Backend(ABC):
+    """A library that runs networks: what it can do here, and engines built and opened with it.
+
+    Attributes:
+        name: Its key in the table ``BACKENDS``.
+        plan: Name of the file in an engine directory that the library opens.
+    """
+
+    name: str
+    plan: str
+
+    @abstractmethod
+    def probe(self) -> Probe:
+        """What the backend can do on this machine; raises nothing when its library is absent."""
+
+    @abstractmethod
+    def build(self, typed_onnx: Path, directory: Path, size: Size) -> tuple[str, ...]:
+        """Compile a model into an engine directory.
+
+        Args:
+            typed_onnx: A model whose graph holds its precision.
+            directory: Exists and is empty.
+            size: ``(height, width)`` of the network's input.
+
+        Returns:
+            Names of the files that it wrote.
+
+        Raises:
+            ModelError: The backend cannot run this graph.
+            MachineError: The library or the device is not here.
+        """
+
+    @abstractmethod
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        """The engine of a directory that ``build`` filled. What it holds must have been verified before.
+
+        Args:
+            directory: Holds ``plan`` and the other files.
+            spec: What the model is.
+            size: ``(height, width)`` that it was built for.
+            threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+
+        Raises:
+            ModelError: The library refuses the files, or they do not fit the spec.
+            MachineError: The library or the device is not here.
+        """
+
+    @abstractmethod
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        """An engine straight from an ONNX file, for libraries that need no build.
+
+        Raises:
+            UsageError: The library runs built engines only.
+            ModelError: The library refuses the file, or it does not fit the spec.
+            MachineError: The library or the device is not here.
+        """
+
+    @abstractmethod
+    def misfit(self, built_for: Device, precision: str) -> str:
+        """Why a plan built for a device must not run here, as a phrase; empty when it may.
+
+        Args:
+            built_for: Device of the kind that this machine has.
+            precision: Precision of the plan.
+        """

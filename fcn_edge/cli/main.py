@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
 from fcn_edge.version import __version__
 
-__all__ = ["main"]
+__all__ = ["VERBS", "main"]
 
 VERBS = {
     "run": "Masks for a video, folder, camera or rendered street.",
@@ -25,18 +29,35 @@ VERBS = {
 class _LazyGroup(click.Group):
     """Lists the verbs without importing them, so that ``--help`` is quick."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         return list(VERBS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in VERBS:
             return None
         command: click.Command = import_module(f"fcn_edge.cli.{name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run; with ``--json`` among the arguments, mistakes in the arguments are reported as JSON as well."""
+        args = list(sys.argv[1:] if args is None else args)
+        if "--json" not in args:
+            return super().main(args, *rest, **extra)
+        try:
+            code = super().main(args, *rest, **{**extra, "standalone_mode": False})
+        except click.ClickException as error:
+            path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fcn-edge"
+            click.echo(
+                json.dumps(
+                    {"error": error.format_message(), "fix": f"See {path} --help.", "exit_code": error.exit_code}
+                )
+            )
+            code = error.exit_code
+        sys.exit(code)
 
 
 @click.command(

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
+import os
 import signal
 import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.errors import FcnEdgeError
+from fcn_edge.errors import FcnEdgeError, MachineError, MissingExtraError
 
-__all__ = ["SIZE", "note", "say", "verb"]
+__all__ = ["INTERRUPTED", "SIZE", "failure", "note", "say", "verb"]
 
 INTERRUPTED = 130
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+EXTRAS = {
+    "cv2": "cpu",
+    "onnxruntime": "cpu",
+    "onnx": "convert",
+    "onnxscript": "export",
+    "safetensors": "export",
+    "torch": "export",
+}
+"""The extra that brings each optional module."""
+
+if TYPE_CHECKING:
+    _SizeType = click.ParamType[tuple[int, int]]
+else:
+    _SizeType = click.ParamType  # takes no type argument before click 8.4
 
 
-class _Size(click.ParamType[tuple[int, int]]):
+class _Size(_SizeType):
     """``HxW`` on the command line, ``(height, width)`` in code."""
 
     name = "HxW"
@@ -47,39 +67,41 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     The function prints for people with ``say`` (nothing under ``--json``) and reports progress with ``note``
     (standard error). Errors of fcn_edge become one sentence, its fix and their exit code; Ctrl-C becomes 130;
     SIGTERM ends like Ctrl-C but with 0, for commands that close their files on KeyboardInterrupt.
+
+    A command that fails and yet has something to report returns its object with the keys of ``failure`` added; one
+    that was stopped and has a summary adds ``exit_code`` alone.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output, nothing else.")
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
     @functools.wraps(run)
     def command(*args: Any, as_json: bool, debug: bool, **kwargs: Any) -> None:
-        context = click.get_current_context()
-        context.ensure_object(dict)["json"] = as_json
-        terminated = _sigterm_as_interrupt()
-        try:
-            result = run(*args, **kwargs)
-        except click.ClickException:
-            raise
-        except KeyboardInterrupt:
-            if terminated:
+        click.get_current_context().ensure_object(dict)["json"] = as_json
+        with _sigterm_as_interrupt() as terminated:
+            try:
+                result = run(*args, **kwargs)
+                if as_json:
+                    click.echo(json.dumps(result, allow_nan=False))
+            except (click.ClickException, click.exceptions.Exit, click.Abort):
+                raise
+            except BrokenPipeError:
+                # the reader of our output went away, as with `| head`: nothing is left to say
+                _discard_output()
                 sys.exit(0)
-            _fail("Interrupted.", "", INTERRUPTED, as_json)
-        except FcnEdgeError as error:
-            if debug:
-                raise
-            _fail(error.message, error.fix, error.exit_code, as_json)
-        except BrokenPipeError:
-            # the reader of our output went away, as with `| head`: nothing is left to say
-            sys.stderr.close()
-            sys.exit(0)
-        except Exception as error:
-            if debug:
-                raise
-            message = f"Internal error: {type(error).__name__}: {error}."
-            _fail(message, "Run the command again with --debug and report the traceback.", 1, as_json)
-        else:
-            if as_json:
-                click.echo(json.dumps(result))
+            except KeyboardInterrupt:
+                result = {"error": "Interrupted.", "fix": "", "exit_code": 0 if terminated else INTERRUPTED}
+                _report(result, as_json)
+            except Exception as error:
+                if debug:
+                    traceback.print_exc()
+                result = failure(_as_fcn_edge_error(error))
+                _report(result, as_json)
+            else:
+                if not as_json and "error" in result:
+                    _report(result, as_json)
+        code = 0 if terminated else result.get("exit_code", 0)
+        if code:
+            sys.exit(code)
 
     return command
 
@@ -95,23 +117,61 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _fail(message: str, fix: str, exit_code: int, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"error": message, "fix": fix, "exit_code": exit_code}))
-    else:
-        click.echo(f"Error: {message}", err=True)
-        if fix:
-            click.echo(f"Fix: {fix}", err=True)
-    sys.exit(exit_code)
+def failure(error: FcnEdgeError) -> dict[str, Any]:
+    """What ``--json`` prints of an error: ``error``, ``fix`` and ``exit_code``."""
+    return {"error": error.message, "fix": error.fix, "exit_code": error.exit_code}
 
 
-def _sigterm_as_interrupt() -> list[bool]:
-    """Turn SIGTERM into KeyboardInterrupt; the list is filled when it came."""
+def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
+    """The error itself, or one that says what an error of another library means."""
+    if isinstance(error, FcnEdgeError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError("The memory is full.", "Choose a smaller size or batch, or close other programs.")
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        what = f"{error.filename} could not be written" if error.filename else "the output could not be written"
+        return MachineError(f"The disk is full: {what}.", "Free some space.")
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        return MissingExtraError(error.name, EXTRAS[error.name], "This command")
+    return FcnEdgeError(
+        f"Internal error: {type(error).__name__}: {str(error).rstrip('.')}.",
+        "Run the command again with --debug and report the traceback.",
+    )
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
+    if not as_json:
+        click.echo(f"Error: {result['error']}", err=True)
+        if result["fix"]:
+            click.echo(f"Fix: {result['fix']}", err=True)
+    try:
+        if as_json:
+            click.echo(json.dumps(result))
+        sys.stdout.flush()
+    except OSError:  # standard output itself is what failed
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Send standard output nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[list[bool]]:
+    """Turn SIGTERM into KeyboardInterrupt inside the block; the list is filled when it came."""
     came: list[bool] = []
 
-    def on_term(signum: int, frame: FrameType | None) -> None:
+    def on_term(*_: object) -> None:
         came.append(True)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, on_term)
-    return came
+    if threading.current_thread() is not threading.main_thread():
+        yield came  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, on_term)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -6,61 +6,19 @@ is a directory of splits. Labels are single-channel 8-bit PNG files of class ids
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fcn_edge.datasets.info import DATASET_FILE, read_info
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import read_image, read_labels
-from fcn_edge.labels import generated_palette
-from fcn_edge.spec import Byte, Colour, first_problem
+from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image, read_labels
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-__all__ = ["DATASET_FILE", "DatasetInfo", "Sample", "Split", "splits_of"]
-
-DATASET_FILE = "dataset.toml"
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-
-
-class DatasetInfo(BaseModel):
-    """Content of ``dataset.toml``.
-
-    Attributes:
-        name: What the data set is called.
-        classes: Class names by id.
-        void: Label value to ignore.
-        palette: One RGB colour a class; generated when left out.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[str, Field(min_length=1)]
-    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
-    void: Byte = 255
-    palette: tuple[Colour, ...] = ()
-
-    @model_validator(mode="after")
-    def _parts_fit(self) -> DatasetInfo:
-        if self.void < len(self.classes):
-            raise ValueError(f"void ({self.void}) must lie outside the class ids 0..{len(self.classes) - 1}")
-        if self.palette and len(self.palette) != len(self.classes):
-            raise ValueError(f"{len(self.classes)} classes need {len(self.classes)} colours, not {len(self.palette)}")
-        return self
-
-    @property
-    def colours(self) -> tuple[Colour, ...]:
-        """The palette, generated where the file brings none."""
-        return self.palette or generated_palette(len(self.classes))
+__all__ = ["Sample", "Split", "files_in", "folder_splits", "split_directories", "strange_values"]
 
 
 @dataclass(frozen=True)
@@ -96,8 +54,7 @@ class Sample:
             DatasetError: The file is missing, no single-channel image, or holds values that are neither class nor void.
         """
         labels = read_labels(self.label_path)
-        wrong = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[self.classes :]) + self.classes
-        strange = [int(value) for value in wrong if value != self.void]
+        strange = strange_values(np.bincount(labels.ravel(), minlength=256), self.classes, self.void)
         if strange:
             raise DatasetError(
                 f"{self.label_path} holds the label {strange[0]}; 0 to {self.classes - 1} or void ({self.void}) was "
@@ -115,7 +72,7 @@ class Sample:
         image, labels = self.image(), self.labels()
         if image.shape[:2] != labels.shape:
             raise DatasetError(
-                f"{self.name}: the image is {image.shape[0]}x{image.shape[1]} and its labels are "
+                f"{self.image_path} is {image.shape[0]}x{image.shape[1]} and its labels are "
                 f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must be of one size.",
                 "Resize the labels to the image with nearest-neighbour sampling.",
             )
@@ -128,24 +85,33 @@ class Split(Sequence[Sample]):
     Args:
         directory: Holds ``images/`` and ``labels/``.
 
+    Attributes:
+        directory: As given.
+        name: Name of the directory.
+        info: The data set's ``dataset.toml``.
+        rendered: False: these are files, whatever they show.
+
     Raises:
         DatasetError: No such split, no valid ``dataset.toml``, no images, or images without labels.
     """
 
+    rendered = False
+
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
+        self.name = self.directory.absolute().name
         if not self.directory.is_dir():
             raise DatasetError(f"There is no data directory {self.directory}.", "Check the path.")
         images, labels = self.directory / "images", self.directory / "labels"
         if not (images.is_dir() and labels.is_dir()):
-            found = ", ".join(split.name for split in _split_directories(self.directory))
+            found = ", ".join(split.name for split in split_directories(self.directory))
             raise DatasetError(
                 f"{self.directory} is not a split: a split holds images/ and labels/.",
-                f"Name one of its splits: {found}." if found else "See the README for the layout.",
+                f"Name one of its splits: {found}." if found else "Make one with fcn-edge data import.",
             )
-        self.info = _info_of(self.directory)
-        by_stem = {path.stem: path for path in labels.iterdir() if path.suffix.lower() == ".png"}
-        files = sorted(path for path in images.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        self.info = read_info(self.directory)
+        by_stem = {path.stem: path for path in files_in(labels, {".png"})}
+        files = files_in(images, IMAGE_SUFFIXES)
         if not files:
             raise DatasetError(f"{images} holds no images.", f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.")
         _no_twins(files)
@@ -169,43 +135,57 @@ class Split(Sequence[Sample]):
         return iter(self._samples)
 
 
-def splits_of(root: str | Path) -> dict[str, Split]:
+def folder_splits(root: Path) -> dict[str, Split]:
     """The splits of a root directory, or the one split itself, by name.
 
     Raises:
         DatasetError: There are none, or one is damaged.
     """
-    root = Path(root)
-    if (root / "images").is_dir():
-        return {root.name: Split(root)}
-    found = {directory.name: Split(directory) for directory in _split_directories(root)}
-    if not found:
+    directories = [root] if (root / "images").is_dir() else split_directories(root)
+    if not directories:
         raise DatasetError(
-            f"{root} holds no splits: sub-directories with images/ and labels/ were expected.", "Check the path."
+            f"{root} holds no splits: sub-directories with images/ and labels/ were expected.",
+            "Check the path, or make a split with fcn-edge data import.",
         )
-    return found
+    return {split.name: split for split in map(Split, directories)}
 
 
-def _split_directories(root: Path) -> list[Path]:
+def files_in(directory: Path, suffixes: frozenset[str] | set[str]) -> list[Path]:
+    """The files of a directory with one of the suffixes (lower case), by name; hidden ones are left out.
+
+    Raises:
+        DatasetError: The directory cannot be read.
+    """
+    found = _entries(directory, lambda path: path.suffix.lower() in suffixes)
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def strange_values(counts: NDArray[np.intp], classes: int, void: int) -> list[int]:
+    """The label values with a count that are neither a class nor void; ``counts`` is ``(256,)``."""
+    return [int(value) for value in np.flatnonzero(counts) if value >= classes and value != void]
+
+
+def split_directories(root: Path, *, complete: bool = True) -> list[Path]:
+    """The sub-directories that are splits, by name.
+
+    Args:
+        root: Where to look.
+        complete: Whether ``labels/`` must be there, besides ``images/``.
+
+    Raises:
+        DatasetError: There is no such directory, or it cannot be read.
+    """
     if not root.is_dir():
         raise DatasetError(f"There is no data directory {root}.", "Check the path.")
-    return sorted(path for path in root.iterdir() if (path / "images").is_dir() and (path / "labels").is_dir())
+    parts = ("images", "labels") if complete else ("images",)
+    return _entries(root, lambda path: all((path / part).is_dir() for part in parts))
 
 
-def _info_of(split: Path) -> DatasetInfo:
-    for directory in (split, split.absolute().parent):
-        path = directory / DATASET_FILE
-        if path.is_file():
-            try:
-                return DatasetInfo.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise DatasetError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
-            except ValidationError as error:
-                raise DatasetError(f"{path} is not valid: {first_problem(error)}.", "Correct the file.") from error
-    raise DatasetError(
-        f"There is no {DATASET_FILE} in {split} or in its parent.",
-        'Write one with the lines: name = "mine", classes = ["road", "sky"], void = 255.',
-    )
+def _entries(directory: Path, wanted: Callable[[Path], bool]) -> list[Path]:
+    try:
+        return sorted(path for path in directory.iterdir() if wanted(path))
+    except OSError as error:
+        raise DatasetError(f"{directory} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
 def _no_twins(files: list[Path]) -> None:

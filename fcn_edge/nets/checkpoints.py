@@ -43,7 +43,7 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} is not a safetensors file, or is cut off: {error}.",

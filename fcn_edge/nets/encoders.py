@@ -8,6 +8,7 @@ strides 8, 16 and 32.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -20,7 +21,7 @@ __all__ = ["ENCODERS", "Encoder", "MobileNetV2", "ResNet50", "VGG16", "encoder"]
 Pyramid = tuple[Tensor, Tensor, Tensor]
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module, ABC):
     """A network that turns an image into feature maps of stride 8, 16 and 32."""
 
     channels: tuple[int, int, int]
@@ -29,9 +30,9 @@ class Encoder(nn.Module):
     classifier_prefixes: tuple[str, ...]
     """Leading key parts of the ImageNet classifier, which a checkpoint may hold and this encoder does not use."""
 
+    @abstractmethod
     def forward(self, image: Tensor) -> Pyramid:
         """Feature maps of stride 8, 16 and 32 of a normalised ``(N, 3, H, W)`` image."""
-        raise TypeError(f"{type(self).__name__} must define forward()")
 
 
 class VGG16(Encoder):
@@ -59,6 +60,7 @@ class VGG16(Encoder):
         self.features = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Pyramid:
+        """The features after pool3, pool4 and pool5."""
         return _tap(self.features, image, self._taps)
 
 
@@ -79,9 +81,7 @@ class Bottleneck(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample: nn.Sequential | None = None
         if stride != 1 or channels != out:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
 
     def forward(self, x: Tensor) -> Tensor:
         identity = x if self.downsample is None else self.downsample(x)
@@ -114,6 +114,7 @@ class ResNet50(Encoder):
         return nn.Sequential(first, *rest)
 
     def forward(self, image: Tensor) -> Pyramid:
+        """The features after layer2, layer3 and layer4."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         stride8 = self.layer2(self.layer1(x))
         stride16 = self.layer3(stride8)
@@ -152,10 +153,10 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(Encoder):
-    """MobileNetV2, width 1.0 (Sandler et al. 2018), with the ends of its stride-8 and 16 stages and the 1280-channel
-    last convolution.
+    """MobileNetV2, width 1.0 (Sandler et al. 2018).
 
-    The stride-8 and 16 taps are linear bottleneck outputs: signed, without ReLU6.
+    Taps are the ends of the stages of stride 8 and 16, which are linear bottleneck outputs (signed, without ReLU6),
+    and the last convolution with its 1280 channels.
     """
 
     channels = (32, 96, 1280)
@@ -186,6 +187,7 @@ class MobileNetV2(Encoder):
         self.features = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> Pyramid:
+        """The features after blocks 6 and 13 and after the last convolution."""
         return _tap(self.features, image, self._taps)
 
 

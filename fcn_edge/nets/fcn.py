@@ -36,9 +36,7 @@ class FCN(nn.Module):
         self.encoder_name = encoder_name
         self.classes = classes
         self.encoder = encoder(encoder_name)
-        self.decoders = nn.ModuleDict(
-            {name: decoder(name, self.encoder.channels, classes) for name in decoder_names}
-        )
+        self.decoders = nn.ModuleDict({name: decoder(name, self.encoder.channels, classes) for name in decoder_names})
 
     @property
     def decoder_names(self) -> tuple[str, ...]:
@@ -115,4 +113,4 @@ class FCN(nn.Module):
 
     def stride(self, decoder_name: str) -> int:
         """The stride of a decoder's scores in input pixels."""
-        return cast(Decoder, self.decoders[decoder_name]).stride
+        return cast("Decoder", self.decoders[decoder_name]).stride

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from fcn_edge.datasets import Split
+from fcn_edge.datasets import LabelledSplit
 from fcn_edge.errors import CheckpointError
 from fcn_edge.files import replacing
 from fcn_edge.nets.augment import Augmentation
@@ -30,7 +30,7 @@ from fcn_edge.nets.trainset import TrainSet, class_shares
 from fcn_edge.nets.validate import confusion_of
 from fcn_edge.spec import ModelSpec
 
-__all__ = ["EpochLog", "StageTrainer"]
+__all__ = ["EpochLog", "StageTrainer", "load_state", "save_state"]
 
 Progress = Callable[[int, int, float], None]
 
@@ -70,17 +70,23 @@ class StageTrainer:
     """
 
     def __init__(
-        self, net: FCN, stage: Stage, recipe: Recipe, spec: ModelSpec, train: Split, val: Split, *, workers: int
+        self,
+        net: FCN,
+        stage: Stage,
+        recipe: Recipe,
+        spec: ModelSpec,
+        train: LabelledSplit,
+        val: LabelledSplit,
+        *,
+        workers: int,
     ) -> None:
         keep_freed_memory()
         self.stage, self.recipe, self.spec = stage, recipe, spec
         self.train, self.val, self.workers = train, val, workers
         self.normalise = Normalise(spec.normalisation)
-        self.net = net.to(memory_format=torch.channels_last)
-        # before the first step the average is the network itself; a short run must not drag its start along
-        self.average = AveragedModel(
-            net, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
-        )
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
         self.rendered = round(recipe.rendered * len(train))
         pairs = len(train) + self.rendered
         self.steps = max(1, pairs // recipe.batch)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
-from fcn_edge.datasets import Split, splits_of
+from fcn_edge.datasets import LabelledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.files import replacing
 from fcn_edge.labels import LABEL_SETS
@@ -54,7 +54,7 @@ class TrainResult:
 
 
 def train(
-    recipe: Recipe, data: Path, output: Path, *, init: Path | None, workers: int, display: Display
+    recipe: Recipe, data: str | Path, output: Path, *, init: Path | None, workers: int, display: Display
 ) -> TrainResult:
     """Train by a recipe.
 
@@ -63,7 +63,7 @@ def train(
 
     Args:
         recipe: What to do.
-        data: Root with the splits ``train`` and ``val``.
+        data: Root with the splits ``train`` and ``val``, or an address of rendered scenes.
         output: Checkpoint of the last stage's finest decoder, ``.safetensors``.
         init: ImageNet weights of the encoder, or a checkpoint of a coarser decoder; None trains from scratch.
         workers: Loader processes.
@@ -83,7 +83,13 @@ def train(
 
 class _Run:
     def __init__(
-        self, recipe: Recipe, output: Path, train_split: Split, val_split: Split, workers: int, display: Display
+        self,
+        recipe: Recipe,
+        output: Path,
+        train_split: LabelledSplit,
+        val_split: LabelledSplit,
+        workers: int,
+        display: Display,
     ) -> None:
         self.recipe, self.output, self.display = recipe, output, display
         self.train_split, self.val_split, self.workers = train_split, val_split, workers
@@ -150,7 +156,7 @@ class _Run:
                 },
             )
 
-    def _saved(self) -> tuple[int, dict[str, object] | None]:
+    def _saved(self) -> tuple[int, dict[str, Any] | None]:
         """The stage to go on with and its state; stage 0 and nothing when there is none."""
         if not self.state_path.is_file():
             self.log_path.unlink(missing_ok=True)
@@ -184,7 +190,7 @@ class _Run:
 
     def _spec(self, decoder: str, *, done: int) -> ModelSpec:
         recipe, info = self.recipe, self.train_split.info
-        trained_on = (f"{info.name} {self.train_split.directory.name}",)
+        trained_on: tuple[str, ...] = (f"{info.name} {self.train_split.name}",)
         if recipe.rendered:
             trained_on += ("rendered street scenes",)
         lines = tuple(
@@ -221,26 +227,27 @@ class _Run:
                     if not (row["stage"] == log.stage and int(row["epoch"]) >= log.epoch)
                 ]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-        rows += [
-            {
-                "stage": log.stage,
-                "epoch": log.epoch,
-                "loss": f"{log.loss:.5f}",
-                "lr": f"{log.lr:.3g}",
-                "decoder": name,
-                "val_miou": "" if miou is None else f"{miou:.5f}",
-                "seconds": f"{log.seconds:.1f}",
-                "finished": stamp,
-            }
-            for name, miou in (log.miou or {name: None for name in log.stage.split("+")}).items()
-        ]
+        for name in log.stage.split("+"):
+            miou = log.miou.get(name)
+            rows.append(
+                {
+                    "stage": log.stage,
+                    "epoch": log.epoch,
+                    "loss": f"{log.loss:.5f}",
+                    "lr": f"{log.lr:.3g}",
+                    "decoder": name,
+                    "val_miou": "" if miou is None else f"{miou:.5f}",
+                    "seconds": f"{log.seconds:.1f}",
+                    "finished": stamp,
+                }
+            )
         with replacing(self.log_path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, fields)
             writer.writeheader()
             writer.writerows(rows)
 
 
-def _splits(data: Path, recipe: Recipe) -> tuple[Split, Split]:
+def _splits(data: str | Path, recipe: Recipe) -> tuple[LabelledSplit, LabelledSplit]:
     splits = splits_of(data)
     missing = [name for name in ("train", "val") if name not in splits]
     if missing:

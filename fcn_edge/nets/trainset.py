@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from fcn_edge.datasets import Split
+from fcn_edge.datasets import LabelledSplit
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.street import Street
 
@@ -38,7 +38,7 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        split: Split,
+        split: LabelledSplit,
         *,
         rendered: int,
         augmentation: Augmentation,
@@ -81,7 +81,7 @@ def _street(seed: int) -> Street:
     return Street(seed=seed, size=RENDERED_SIZE, frames=RENDERED_FRAMES)
 
 
-def class_shares(split: Split) -> NDArray[np.float64]:
+def class_shares(split: LabelledSplit) -> NDArray[np.float64]:
     """Share of each class among the labelled pixels of a split, ``(classes,)`` float64."""
     counts = np.zeros(256, np.int64)
     for sample in split:

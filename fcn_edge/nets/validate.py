@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from fcn_edge.datasets import Sample
+from fcn_edge.datasets import LabelledSample
 from fcn_edge.metrics import ConfusionMatrix
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
@@ -20,7 +20,9 @@ __all__ = ["confusion_of"]
 
 
 @torch.inference_mode()
-def confusion_of(net: FCN, normalise: Normalise, spec: ModelSpec, samples: Iterable[Sample]) -> dict[str, ConfusionMatrix]:
+def confusion_of(
+    net: FCN, normalise: Normalise, spec: ModelSpec, samples: Iterable[LabelledSample]
+) -> dict[str, ConfusionMatrix]:
     """Confusion matrix of every decoder of a network over samples, on full frames.
 
     Args:

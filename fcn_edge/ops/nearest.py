@@ -30,4 +30,5 @@ def nearest(labels: NDArray[np.uint8], mapping: FrameMapping, void: int) -> NDAr
 
 def _cells(axis: AxisMapping, cells: int) -> NDArray[np.intp]:
     grid = np.arange(axis.start, axis.stop) * axis.scale + axis.offset
-    return np.clip(np.rint(grid), 0, cells - 1).astype(np.intp)
+    nearest_cell: NDArray[np.intp] = np.clip(np.rint(grid), 0, cells - 1).astype(np.intp)
+    return nearest_cell

@@ -15,6 +15,8 @@ _CAP = np.linspace(-np.pi / 2, np.pi / 2, 4)
 _CAP_COS, _CAP_SIN = np.cos(_CAP)[None, :, None], np.sin(_CAP)[None, :, None]
 # Bars and people are lit as if half of the sun reached them from wherever it stands.
 _ROUND = 0.55
+# Faces and bars with a smaller radius in pixels are left out.
+_FINEST = 1.0
 
 
 class MeshBatch:
@@ -30,9 +32,7 @@ class MeshBatch:
         self._first_corner = np.concatenate([[0], np.cumsum(corner_counts)]).tolist()
         self._first_face = np.concatenate([[0], np.cumsum(face_counts)]).tolist()
         self._meshes = meshes
-        corners = _placed(
-            np.concatenate([m.vertices for m in meshes]), poses.repeat(corner_counts, axis=0)
-        )
+        corners = _placed(np.concatenate([m.vertices for m in meshes]), poses.repeat(corner_counts, axis=0))
         corners[:, 1] -= camera.eye
         self._corners = corners
         starts = self._first_corner[:-1]
@@ -54,7 +54,7 @@ class MeshBatch:
         # Zero normals give zero here, so faces without a front always pass.
         seen = (normals * centres).sum(axis=1) <= 0
         radii = np.concatenate([m.radii for m in meshes])
-        seen &= radii * camera.focal > 0.6 * depth
+        seen &= radii * camera.focal > _FINEST * depth
         seen &= ~missed.repeat(face_counts)
         self._seen = seen.tolist()
         glow = np.concatenate([m.glow for m in meshes])[:, None]
@@ -90,7 +90,6 @@ class RodsBatch:
             return
         camera, light = canvas.camera, canvas.light
         counts = [len(g.labels) for g in groups]
-        self._groups = groups
         self._first = np.concatenate([[0], np.cumsum(counts)]).tolist()
         ends = np.concatenate([g.ends for g in groups])
         joints = _placed(ends.reshape(-1, 3), poses.repeat([2 * c for c in counts], axis=0))
@@ -126,20 +125,24 @@ class RodsBatch:
         gain = np.broadcast_to(light.ambient + _ROUND * light.direct, (len(middle), 3))
         colours = np.concatenate([g.colours for g in groups])
         self._colours = light.seen(colours, gain, middle).tolist()
-        self._depth = middle
+        # Where a group asks for it, its farthest bars come first.
+        groups_of = np.arange(len(groups)).repeat(counts)
+        sorts = np.array([g.sort for g in groups]).repeat(counts)
+        place = np.where(sorts, -middle, np.arange(len(middle)))
+        order = np.lexsort((place, groups_of))
+        fine = (length + radii.max(axis=1) < 2 * _FINEST)[order]
+        self._order = order.tolist()
+        self._fine = fine.tolist()
+        self._labels = [label for g in groups for label in g.labels]
 
     def draw(self, index: int) -> None:
         """Draw one group of bars."""
         if self._hidden[index]:
             return
-        group, first = self._groups[index], self._first[index]
-        order: list[int] | range = range(len(group.labels))
-        if group.sort:
-            own = self._depth[first : first + len(group.labels)]
-            order = np.argsort(-own, kind="stable").tolist()
-        for i in order:
-            at = first + i
-            self._canvas.polygon(self._outlines[at], self._colours[at], group.labels[i])
+        for i in range(self._first[index], self._first[index + 1]):
+            if not self._fine[i]:
+                at = self._order[i]
+                self._canvas.polygon(self._outlines[at], self._colours[at], self._labels[at])
 
 
 class PanelBatch:
@@ -194,9 +197,7 @@ class PanelBatch:
             return
         panel = self._panels[index]
         shown = (self._shares[index][0], self._shares[index][1])
-        self._canvas.picture(
-            panel.texture, self._quads[index], shown, self._shades[index], panel.label, panel.solid
-        )
+        self._canvas.picture(panel.texture, self._quads[index], shown, self._shades[index], panel.label, panel.solid)
 
 
 def _placed(points: FloatArray, poses: FloatArray) -> FloatArray:

@@ -62,9 +62,7 @@ def house(
     )
 
 
-def _body(
-    rng: np.random.Generator, high: float, width: float, depth: float, away: float, wall: Colour
-) -> Mesh:
+def _body(rng: np.random.Generator, high: float, width: float, depth: float, away: float, wall: Colour) -> Mesh:
     mesh = MeshBuilder(BUILDING)
     roof = _ROOFS[int(rng.integers(len(_ROOFS)))]
     back = away * depth
@@ -79,13 +77,18 @@ def _body(
             mesh.box((min(x, x + 0.7), top - 0.6, z), (max(x, x + 0.7), top + 1.1, z + 0.9), colour)
     for z, outward in ((0.0, -1.0), (width, 1.0)):
         outline = [(0.0, 0.0, z), (back, 0.0, z), (back, high, z), (ridge * 2, high, z)]
-        mesh.face(outline + [(0.0, high, z)], wall, (0, 0, outward))
+        mesh.face([*outline, (0.0, high, z)], wall, (0, 0, outward))
         if not flat:
             mesh.face([(0.0, high, z), (ridge * 2, high, z), (ridge, top, z)], wall, (0, 0, outward))
     if flat:
         mesh.face([(0, high, 0), (0, high, width), (back, high, width), (back, high, 0)], roof, (0, 1, 0))
     else:
         eaves = -0.3 * away
-        slope = [(eaves, high - 0.1, 0), (eaves, high - 0.1, width), (ridge, top, width), (ridge, top, 0)]
+        slope = [
+            (eaves, high - 0.1, 0),
+            (eaves, high - 0.1, width),
+            (ridge, top, width),
+            (ridge, top, 0),
+        ]
         mesh.face(slope, roof, (-away, 1, 0))
     return mesh.build()

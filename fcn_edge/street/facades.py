@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from fcn_edge.street.kinds import ByteArray, Colour
-from fcn_edge.street.shapes import Texture
-from fcn_edge.street.textures import grain, pyramid
+from fcn_edge.street.texture import Texture
+from fcn_edge.street.textures import grain
 
 _PER_METRE = 28
 _STOREY = 3.0
@@ -95,12 +95,10 @@ def facade(rng: np.random.Generator, width: float, storeys: int, shop: bool) -> 
         cv2.line(picture, (0, row), (columns, row), trim, 4)
     gable = _gable(rng, rows, wall, bricks, frame)
     plain = (wall[0], wall[1], wall[2])
-    return Facade(pyramid(grain(rng, picture, 0.05)), gable, width, height, plain)
+    return Facade(Texture(grain(rng, picture, 0.05)), gable, width, height, plain)
 
 
-def _gable(
-    rng: np.random.Generator, rows: int, wall: tuple[float, ...], bricks: bool, frame: Colour
-) -> Texture:
+def _gable(rng: np.random.Generator, rows: int, wall: tuple[float, ...], bricks: bool, frame: Colour) -> Texture:
     """A side wall of 9 m with few windows, at half the resolution of a front."""
     columns = 9 * _PER_METRE
     picture = np.empty((rows, columns, 3), np.uint8)
@@ -113,20 +111,18 @@ def _gable(
             middle = columns * rng.uniform(0.2, 0.8)
             _window(rng, picture, middle, sill, (0.9, 1.3), frame)
     half = cv2.resize(picture, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
-    return pyramid(grain(rng, half, 0.06))
+    return Texture(grain(rng, np.asarray(half, dtype=np.uint8), 0.06))
 
 
 def _bricks(rng: np.random.Generator, picture: ByteArray) -> None:
     rows, columns = picture.shape[:2]
     course = rng.normal(1, 0.09, (rows // 3 + 1, columns // 7 + 1))
-    wall = cv2.resize(course, (columns, rows), interpolation=cv2.INTER_NEAREST)
-    wall[::6] *= 1.1
-    picture[:] = np.clip(picture * wall[:, :, None], 0, 255)
+    shades = np.clip(course * 128, 0, 255).astype(np.uint8)
+    wall = cv2.resize(shades, (columns, rows), interpolation=cv2.INTER_NEAREST)
+    cv2.multiply(picture, cv2.merge([wall, wall, wall]), dst=picture, scale=1 / 128)
 
 
-def _box(
-    picture: ByteArray, left: float, top: float, right: float, bottom: float, colour: Colour
-) -> None:
+def _box(picture: ByteArray, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
     cv2.rectangle(picture, (int(left), int(top)), (int(right), int(bottom)), colour, -1)
 
 

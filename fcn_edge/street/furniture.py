@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 
 from fcn_edge.street.kinds import FENCE, POLE, SIGN, Colour
-from fcn_edge.street.shapes import Mesh, MeshBuilder, Panel, Part, RodsBuilder, Texture, Thing
+from fcn_edge.street.shapes import Mesh, MeshBuilder, Panel, Part, RodsBuilder, Thing
+from fcn_edge.street.texture import Texture
 
 _GREY: Colour = (120.0, 124.0, 122.0)
 _DARK: Colour = (52.0, 52.0, 50.0)
@@ -20,9 +21,7 @@ _POSTERS: tuple[Colour, ...] = (
 )
 
 
-def _at(
-    along: float, lateral: float, parts: Sequence[Part], reach: float, tall: float = 0.0
-) -> Thing:
+def _at(along: float, lateral: float, parts: Sequence[Part], reach: float, tall: float = 0.0) -> Thing:
     slim = 0.15
     return Thing(
         along,
@@ -37,7 +36,7 @@ def _at(
     )
 
 
-def lamp_post(rng: np.random.Generator, along: float, lateral: float, high: float) -> Thing:
+def lamp_post(along: float, lateral: float, high: float) -> Thing:
     """A lamp post whose arm reaches over the road."""
     rods = RodsBuilder(POLE)
     colour = _GREY if high > 6 else _DARK
@@ -61,9 +60,7 @@ def post(along: float, lateral: float, high: float) -> Thing:
 
 def _ring(radius: float, middle: float, corners: int, turn: float = 0.0) -> list[tuple[float, float, float]]:
     angle = np.arange(corners) * 2 * np.pi / corners + turn
-    return [
-        (float(radius * np.sin(a)), float(middle + radius * np.cos(a)), -0.08) for a in angle
-    ]
+    return [(float(radius * np.sin(a)), float(middle + radius * np.cos(a)), -0.08) for a in angle]
 
 
 @cache
@@ -76,13 +73,31 @@ def _plate(kind: int, high: float) -> Mesh:
     if kind == 0:
         mesh.face(_ring(0.38, high, 14), red, front)
         mesh.face(_ring(0.28, high, 14), white, front)
-        mesh.face([(-0.12, high - 0.12, -0.08), (0.12, high - 0.12, -0.08), (0.12, high + 0.12, -0.08), (-0.12, high + 0.12, -0.08)], black, front)
+        mesh.face(
+            [
+                (-0.12, high - 0.12, -0.08),
+                (0.12, high - 0.12, -0.08),
+                (0.12, high + 0.12, -0.08),
+                (-0.12, high + 0.12, -0.08),
+            ],
+            black,
+            front,
+        )
     elif kind == 1:
         mesh.face(_ring(0.5, high - 0.1, 3), red, front)
         mesh.face(_ring(0.31, high - 0.1, 3), white, front)
     elif kind == 2:
         mesh.face(_ring(0.36, high, 14), blue, front)
-        mesh.face([(-0.05, high - 0.2, -0.08), (0.05, high - 0.2, -0.08), (0.05, high + 0.22, -0.08), (-0.05, high + 0.22, -0.08)], white, front)
+        mesh.face(
+            [
+                (-0.05, high - 0.2, -0.08),
+                (0.05, high - 0.2, -0.08),
+                (0.05, high + 0.22, -0.08),
+                (-0.05, high + 0.22, -0.08),
+            ],
+            white,
+            front,
+        )
     elif kind == 3:
         mesh.face(_rectangle(0.9, 0.6, high), white, front)
         mesh.face(_rectangle(0.84, 0.54, high), green, front)
@@ -122,7 +137,7 @@ def sign(rng: np.random.Generator, along: float, lateral: float) -> Thing:
     parts: list[Part] = [rods.build(), _plate(kind, high)]
     if kind < 4 and rng.random() < 0.35:
         parts.append(_plate(4, high - 0.8))
-    return _at(along, lateral, parts, 90.0, high)
+    return _at(along, lateral, parts, 80.0, high)
 
 
 @cache
@@ -152,11 +167,16 @@ def advert(rng: np.random.Generator, along: float, lateral: float) -> Thing:
     frame, paper = _choose(rng, _POSTERS), _choose(rng, _POSTERS)
     half, high = float(rng.uniform(0.3, 0.55)), float(rng.uniform(0.9, 1.7))
     mesh.box((-half, 0.05, -0.12), (half, high, 0.12), frame)
-    poster = [(-half * 0.8, 0.25), (half * 0.8, 0.25), (half * 0.8, high - 0.1), (-half * 0.8, high - 0.1)]
+    poster = [
+        (-half * 0.8, 0.25),
+        (half * 0.8, 0.25),
+        (half * 0.8, high - 0.1),
+        (-half * 0.8, high - 0.1),
+    ]
     mesh.face([(x, y, -0.13) for x, y in poster], paper, (0, 0, -1))
     stripe = [(x * 0.7, 0.3 + (y - 0.25) * 0.35) for x, y in poster]
     mesh.face([(x, y, -0.135) for x, y in stripe], frame, (0, 0, -1))
-    return _at(along, lateral, [mesh.build()], 80.0, high)
+    return _at(along, lateral, [mesh.build()], 65.0, high)
 
 
 def shop_sign(rng: np.random.Generator, along: float, line: float) -> Thing:
@@ -164,22 +184,29 @@ def shop_sign(rng: np.random.Generator, along: float, line: float) -> Thing:
     mesh = MeshBuilder(SIGN)
     inward = -float(np.sign(line))
     colour, ink = _choose(rng, _POSTERS), _choose(rng, _POSTERS)
-    low, wide, tall = float(rng.uniform(2.7, 3.4)), float(rng.uniform(0.5, 0.9)), float(rng.uniform(0.5, 1.1))
+    low, wide, tall = (
+        float(rng.uniform(2.7, 3.4)),
+        float(rng.uniform(0.5, 0.9)),
+        float(rng.uniform(0.5, 1.1)),
+    )
     x0, x1 = sorted((inward * 0.12, inward * (0.12 + wide)))
     mesh.box((x0, low, -0.05), (x1, low + tall, 0.05), colour)
     x0, x1 = x0 + 0.15 * wide, x1 - 0.15 * wide
-    band = [(x0, low + 0.4 * tall), (x1, low + 0.4 * tall), (x1, low + 0.7 * tall), (x0, low + 0.7 * tall)]
+    band = [
+        (x0, low + 0.4 * tall),
+        (x1, low + 0.4 * tall),
+        (x1, low + 0.7 * tall),
+        (x0, low + 0.7 * tall),
+    ]
     mesh.face([(x, y, -0.06) for x, y in band], ink, (0, 0, -1))
-    return _at(along, line, [mesh.build()], 80.0)
+    return _at(along, line, [mesh.build()], 65.0)
 
 
 def _choose(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
     return colours[int(rng.integers(len(colours)))]
 
 
-def fence(
-    texture: Texture, along: float, lateral: float, length: float, high: float, label: int = FENCE
-) -> Thing:
+def fence(texture: Texture, along: float, lateral: float, length: float, high: float, label: int = FENCE) -> Thing:
     """A stretch of fence or hedge along the street."""
     front = (np.array([0.0, 0.0, 0.0]), np.array([0.0, 0.0, length]))
     start, end = (front[1], front[0]) if lateral > 0 else front

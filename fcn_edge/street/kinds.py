@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
+NoiseArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int32]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Colour: TypeAlias = tuple[float, float, float]

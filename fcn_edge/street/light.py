@@ -27,6 +27,11 @@ class Light:
     visibility: float
     lamps: float
 
+    @property
+    def sight(self) -> float:
+        """Metres beyond which next to nothing is left of a thing's own colour."""
+        return 2.3 * self.visibility
+
     def clear(self, depth: FloatArray) -> FloatArray:
         """Share of a thing's own colour that is left at depths in metres."""
         return np.asarray(np.exp(-np.maximum(depth, 0.0) / self.visibility))

@@ -50,13 +50,12 @@ class Stretch:
 
     STEP = 2.0
 
-    def __init__(
-        self, path: Path, distance: float, lateral: float, yaw: float, behind: float, ahead: float
-    ) -> None:
+    def __init__(self, path: Path, distance: float, lateral: float, yaw: float, behind: float, ahead: float) -> None:
         count = int((behind + ahead) / self.STEP) + 2
         first = int(behind / self.STEP)
-        self._along = distance + (np.arange(count) - first) * self.STEP
-        self.heading = float(path.heading(np.array(distance))) + yaw
+        steps = np.arange(-first, count - first, dtype=np.float64)
+        self._along = distance + steps * self.STEP
+        self.heading = float(path.heading(np.array(distance, dtype=np.float64))) + yaw
         self._angle = path.heading(self._along) - self.heading
         middle = (self._angle[1:] + self._angle[:-1]) / 2
         right = np.concatenate([[0.0], np.cumsum(np.sin(middle) * self.STEP)])

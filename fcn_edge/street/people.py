@@ -1,5 +1,7 @@
 """Walkers and cyclists, as bars between joints."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from fcn_edge.street.kinds import BICYCLIST, PEDESTRIAN, Colour
@@ -67,10 +69,16 @@ def cyclist(rng: np.random.Generator, pedal: float) -> Rods:
     turn = np.arange(11) * 2 * np.pi / 10
     for z in (-0.52, 0.52):
         ring = [(0.0, float(0.34 + 0.32 * np.sin(a)), float(z + 0.32 * np.cos(a))) for a in turn]
-        for a, b in zip(ring[:-1], ring[1:], strict=True):
+        for a, b in pairwise(ring):
             rods.rod(a, b, 0.028, black)
     seat, crank, head = (0.0, 0.92, -0.22), (0.0, 0.3, 0.0), (0.0, 0.88, 0.4)
-    for a, b in ((seat, crank), (crank, head), (seat, head), (crank, (0, 0.34, -0.52)), (head, (0, 0.34, 0.52))):
+    for a, b in (
+        (seat, crank),
+        (crank, head),
+        (seat, head),
+        (crank, (0, 0.34, -0.52)),
+        (head, (0, 0.34, 0.52)),
+    ):
         rods.rod(a, b, 0.028, frame)
     rods.rod((-0.27, 1.02, 0.42), (0.27, 1.02, 0.42), 0.025, black)
     rods.rod((0, 0.93, -0.3), (0, 0.95, -0.1), 0.07, black)
@@ -93,9 +101,7 @@ def cyclist(rng: np.random.Generator, pedal: float) -> Rods:
     return rods.build()
 
 
-def stand(
-    shape: Rods, along: float, lateral: float, yaw: float, half_length: float, reach: float
-) -> Thing:
+def stand(shape: Rods, along: float, lateral: float, yaw: float, half_length: float, reach: float) -> Thing:
     """Put a person somewhere on the street."""
     return Thing(
         along,

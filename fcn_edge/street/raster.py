@@ -6,7 +6,7 @@ import numpy as np
 from fcn_edge.street.camera import Camera
 from fcn_edge.street.kinds import BoolArray, ByteArray, FloatArray, IntArray
 from fcn_edge.street.light import Light
-from fcn_edge.street.shapes import Texture
+from fcn_edge.street.texture import Texture
 
 # Corners are handed to OpenCV in sixteenths of a pixel.
 _SHIFT = 4
@@ -73,7 +73,8 @@ class Canvas:
         if right <= left or bottom <= top:
             return
         first, last = part
-        source_picture = _fitting(texture, quad, last - first)
+        (x0, y0), (x1, y1), (_, y2), (_, y3) = quad.tolist()
+        source_picture = texture.fitting(max(y3 - y0, y2 - y1), (x1 - x0) / max(last - first, 1e-6))
         high, wide = source_picture.shape[:2]
         u0, u1, v0, v1 = first * wide - 0.5, last * wide - 0.5, -0.5, high - 0.5
         source = np.array([[u0, v0], [u1, v0], [u1, v1], [u0, v1]], np.float32)
@@ -84,44 +85,21 @@ class Canvas:
         labels = self.labels[top:bottom, left:right]
         see_through = source_picture.shape[2] == 4
         edge = cv2.BORDER_CONSTANT if see_through else cv2.BORDER_REPLICATE
-        patch = cv2.warpPerspective(
-            source_picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge
-        )
+        patch = cv2.warpPerspective(source_picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge)
         outline = fixed(local)
         if see_through:
             alpha = cv2.extractChannel(patch, 3)
-            _blend(image, cv2.transform(cv2.cvtColor(patch, cv2.COLOR_BGRA2BGR), shade), alpha)
+            # The colours are weighted by the cover already, so haze has to be as well.
+            weighted = np.concatenate([shade[:, :3], shade[:, 3:] / 255], axis=1)
+            rest = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2BGR)
+            under = cv2.multiply(image, rest, scale=1 / 255)
+            cv2.add(cv2.transform(patch, weighted), under, dst=image)
             if not solid:
                 # Sparse twigs count as the crown, the open air between lobes does not.
-                labels[alpha > 40] = label
+                labels[np.asarray(alpha) > 40] = label
                 return
         else:
             mask = np.zeros(labels.shape, np.uint8)
             cv2.fillConvexPoly(mask, outline, 255, cv2.LINE_8, _SHIFT)
             cv2.copyTo(cv2.transform(patch, shade), mask, image)
         cv2.fillConvexPoly(labels, outline, label, cv2.LINE_8, _SHIFT)
-
-
-def _fitting(texture: Texture, quad: FloatArray, share: float) -> ByteArray:
-    """The texture at about the resolution at which it is seen."""
-    (x0, y0), (x1, y1), (_, y2), (_, y3) = quad.tolist()
-    tall = max(y3 - y0, y2 - y1, 1.0)
-    wide = max(x1 - x0, 1.0) / max(share, 1e-6)
-    levels = texture.levels
-    level = 0
-    while level + 1 < len(levels) and levels[level + 1].shape[0] >= tall:
-        level += 1
-    picture = levels[level]
-    if picture.shape[1] > 1.6 * wide:
-        # A front seen at a sharp angle needs far fewer columns than rows.
-        columns = max(int(wide * 1.1), 2)
-        picture = cv2.resize(picture, (columns, picture.shape[0]), interpolation=cv2.INTER_AREA)
-    return picture
-
-
-def _blend(image: ByteArray, patch: ByteArray, alpha: ByteArray) -> None:
-    """Lay a patch over an image in place, by its 0..255 coverage."""
-    cover = cv2.merge([alpha, alpha, alpha])
-    over = cv2.multiply(patch, cover, scale=1 / 255)
-    under = cv2.multiply(image, cv2.bitwise_not(cover), scale=1 / 255)
-    cv2.add(over, under, dst=image)

@@ -4,7 +4,7 @@ import numpy as np
 
 from fcn_edge.street.batch import MeshBatch, PanelBatch, RodsBatch
 from fcn_edge.street.camera import Camera
-from fcn_edge.street.kinds import FloatArray
+from fcn_edge.street.kinds import BoolArray
 from fcn_edge.street.ordering import far_to_near
 from fcn_edge.street.path import Poses, Stretch
 from fcn_edge.street.raster import Canvas
@@ -14,14 +14,27 @@ from fcn_edge.street.shapes import Mesh, Panel, Rods, Thing
 class Scene:
     """Things placed before the camera.
 
+    Args:
+        things: What stands near the camera.
+        stretch: The street around the camera.
+        here: Metres along the street of the camera.
+        lateral: Metres right of the centre line of the camera.
+        sight: Metres beyond which haze hides everything.
+
     Attributes:
         things: Those that are near enough to matter.
         poses: Where they stand.
+        spans: (N, 2) metres (near, far) along the street that they cover.
+        breadths: (N, 2) metres (left, right) of the centre line that they cover.
+        tall: (N,) heights in metres for their shadows.
     """
 
-    def __init__(self, things: list[Thing], stretch: Stretch, here: float, lateral: float) -> None:
-        self.things = [t for t in things if t.span[1] > here + 0.5 and t.span[0] < here + t.reach]
+    def __init__(self, things: list[Thing], stretch: Stretch, here: float, lateral: float, sight: float) -> None:
+        self.things = [t for t in things if t.span[1] > here + 0.5 and t.span[0] < here + min(t.reach, sight)]
         self._lateral = lateral
+        self.spans = np.array([t.span for t in self.things]).reshape(-1, 2)
+        self.breadths = np.array([t.breadth for t in self.things]).reshape(-1, 2)
+        self.tall = np.array([t.tall for t in self.things])
         along = np.array([t.along for t in self.things])
         aside = np.array([t.lateral for t in self.things])
         poses = stretch.poses(along, aside, np.array([t.yaw for t in self.things]))
@@ -35,9 +48,7 @@ class Scene:
         things = [self.things[i] for i in shown]
         if not things:
             return
-        table = np.stack(
-            [self.poses.right, self.poses.ahead, self.poses.cos, self.poses.sin], axis=1
-        )[shown]
+        table = np.stack([self.poses.right, self.poses.ahead, self.poses.cos, self.poses.sin], axis=1)[shown]
         meshes: list[Mesh] = []
         groups: list[Rods] = []
         panels: list[Panel] = []
@@ -66,21 +77,16 @@ class Scene:
             RodsBatch(canvas, groups, table[group_owners]),
             PanelBatch(canvas, panels, table[panel_owners]),
         )
-        spans = np.array([t.span for t in things])
-        breadths = np.array([t.breadth for t in things])
-        for i in far_to_near(spans, breadths, self._lateral):
+        for i in far_to_near(self.spans[shown], self.breadths[shown], self._lateral):
             for kind, index in plans[i]:
                 batches[kind].draw(index)
 
-    def _in_view(self, camera: Camera) -> FloatArray:
+    def _in_view(self, camera: Camera) -> BoolArray:
         """Which things are not wholly outside the left or right border of the view."""
-        spans = np.array([t.span for t in self.things]).reshape(-1, 2)
-        breadths = np.array([t.breadth for t in self.things]).reshape(-1, 2)
-        tall = np.array([t.tall for t in self.things])
-        length, breadth = spans[:, 1] - spans[:, 0], breadths[:, 1] - breadths[:, 0]
+        length = self.spans[:, 1] - self.spans[:, 0]
+        breadth = self.breadths[:, 1] - self.breadths[:, 0]
         # A circle around the origin that holds the base and the crown.
-        radius = np.hypot(length, breadth) + 0.45 * tall + 1.0
+        radius = np.hypot(length, breadth) + 0.45 * self.tall + 1.0
         slope = camera.width / 2 / camera.focal
         wide = np.abs(self.poses.right) - (self.poses.ahead + radius) * slope
-        seen: FloatArray = wide < radius * np.hypot(1.0, slope)
-        return seen & (self.poses.ahead > -radius)
+        return np.asarray((wide < radius * np.hypot(1.0, slope)) & (self.poses.ahead > -radius))

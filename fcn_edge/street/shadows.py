@@ -2,20 +2,21 @@
 
 import numpy as np
 
-from fcn_edge.street.kinds import FloatArray
-from fcn_edge.street.path import Poses
-from fcn_edge.street.shapes import Thing
+from fcn_edge.street.kinds import BoolArray, FloatArray
+from fcn_edge.street.scene import Scene
 
-_OCTAGON = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], axis=1)
+_TURN = np.arange(8) * np.pi / 4
+_OCTAGON = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 _REACH = 60.0
+# Half the thickness of the shadow of a stem, in metres.
+_STEMS = {"pole": 0.05, "person": 0.18, "round": 0.16}
 
 
-def cast_shadows(things: list[Thing], poses: Poses, cast: FloatArray) -> tuple[FloatArray, FloatArray]:
+def cast_shadows(scene: Scene, cast: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Outlines of shadows on the ground, seen from the camera.
 
     Args:
-        things: What throws shadows.
-        poses: Where the things stand.
+        scene: What throws shadows.
         cast: (2,) metres to the right and ahead by which the shadow of a point that is one
             metre high is displaced.
 
@@ -23,48 +24,57 @@ def cast_shadows(things: list[Thing], poses: Poses, cast: FloatArray) -> tuple[F
         Outlines of thrown shadows, (N, 8, 2), and of the dark places right below things,
         (M, 8, 2), as metres to the right and ahead.
     """
+    near = scene.poses.ahead < _REACH
+    kinds = np.array([t.shadow for t in scene.things])
+    origins = np.stack([scene.poses.right, scene.poses.ahead], axis=1)
+    tips = scene.tall[:, None] * cast
     thrown: list[FloatArray] = []
     below: list[FloatArray] = []
-    for i, thing in enumerate(things):
-        ahead = float(poses.ahead[i])
-        if thing.shadow == "none" or ahead > _REACH:
-            continue
-        origin = np.array([poses.right[i], ahead])
-        tip = cast * thing.tall
-        if thing.shadow in ("pole", "person", "round"):
-            thick = 0.05 if thing.shadow == "pole" else 0.18
-            aside = np.array([-cast[1], cast[0]])
-            aside *= thick / max(float(np.hypot(*cast)), 1e-6)
-            bar = np.stack([origin - aside, origin + aside, origin + tip + aside, origin + tip - aside])
-            thrown.append(bar.repeat(2, axis=0))
-            if thing.shadow == "round":
-                thrown.append(origin + tip * 0.65 + _OCTAGON * thing.tall * (0.27, 0.34))
-            if thing.shadow == "person":
-                below.append(origin + _OCTAGON * 0.22)
-            continue
-        outline = _footprint(thing) @ np.array(
-            [[poses.cos[i], -poses.sin[i]], [poses.sin[i], poses.cos[i]]]
+    aside = np.array([-cast[1], cast[0]]) / max(float(np.hypot(cast[0], cast[1])), 1e-6)
+    for kind, thick in _STEMS.items():
+        which = near & (kinds == kind)
+        foot, tip = origins[which], tips[which]
+        stem = np.stack(
+            [
+                foot - aside * thick,
+                foot + aside * thick,
+                foot + tip + aside * thick,
+                foot + tip - aside * thick,
+            ],
+            axis=1,
         )
-        outline = outline + origin
+        thrown.append(stem.repeat(2, axis=1))
+        if kind == "round":
+            crown = (foot + 0.65 * tip)[:, None]
+            thrown.append(crown + _OCTAGON * scene.tall[which][:, None, None] * (0.27, 0.34))
+        if kind == "person":
+            below.append(foot[:, None] + _OCTAGON * 0.22)
+    for kind in ("box", "car"):
+        which = near & (kinds == kind)
+        base = _footprints(scene, which, kind == "box")
+        top = base + tips[which][:, None]
         for j in range(4):
-            a, b = outline[j], outline[(j + 1) % 4]
-            thrown.append(np.stack([a, b, b + tip, a + tip]).repeat(2, axis=0))
-        thrown.append((outline + tip).repeat(2, axis=0))
-        if thing.shadow == "car":
-            below.append(outline.repeat(2, axis=0))
-    empty = np.zeros((0, 8, 2))
-    return (
-        np.array(thrown) if thrown else empty,
-        np.array(below) if below else empty,
-    )
+            k = (j + 1) % 4
+            side = np.stack([base[:, j], base[:, k], top[:, k], top[:, j]], axis=1)
+            thrown.append(side.repeat(2, axis=1))
+        thrown.append(top.repeat(2, axis=1))
+        if kind == "car":
+            below.append(base.repeat(2, axis=1))
+    return np.concatenate(thrown), np.concatenate(below)
 
 
-def _footprint(thing: Thing) -> FloatArray:
-    """Corners (4, 2) of a long thing's base in its own coordinates, as (x, z)."""
-    length = thing.span[1] - thing.span[0]
-    wide = thing.breadth[1] - thing.breadth[0]
-    if thing.shadow == "box":
-        far = wide if thing.lateral > 0 else -wide
-        return np.array([(0, 0), (far, 0), (far, length), (0, length)], dtype=np.float64)
-    half = wide / 2
-    return np.array([(-half, 0), (half, 0), (half, length), (-half, length)], dtype=np.float64)
+def _footprints(scene: Scene, which: BoolArray, one_sided: bool) -> FloatArray:
+    """Corners (N, 4, 2) of things' bases; one-sided ones begin at their origin's line."""
+    poses = scene.poses
+    length = (scene.spans[:, 1] - scene.spans[:, 0])[which]
+    wide = (scene.breadths[:, 1] - scene.breadths[:, 0])[which]
+    if one_sided:
+        left, right = np.zeros(len(wide)), np.where(scene.breadths[which, 0] > 0, wide, -wide)
+    else:
+        left, right = -wide / 2, wide / 2
+    x = np.stack([left, right, right, left], axis=1)
+    z = np.stack([np.zeros(len(wide)), np.zeros(len(wide)), length, length], axis=1)
+    cos, sin = poses.cos[which][:, None], poses.sin[which][:, None]
+    across = x * cos + z * sin + poses.right[which][:, None]
+    ahead = z * cos - x * sin + poses.ahead[which][:, None]
+    return np.stack([across, ahead], axis=2)

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fcn_edge.street.kinds import ByteArray, Colour, FloatArray
+from fcn_edge.street.kinds import Colour, FloatArray
+from fcn_edge.street.texture import Texture
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class MeshBuilder:
     def __init__(self, label: int) -> None:
         self._label = label
         self._faces: list[FloatArray] = []
-        self._normals: list[FloatArray] = []
+        self._normals: list[tuple[float, float, float]] = []
         self._colours: list[Colour] = []
         self._glow: list[float] = []
         self._labels: list[int] = []
@@ -58,12 +59,9 @@ class MeshBuilder:
     ) -> None:
         """Add a convex face; `outward` is a rough direction its front looks to."""
         corners = np.asarray(points, dtype=np.float64)
-        normal = np.zeros(3)
+        normal = (0.0, 0.0, 0.0)
         if outward is not None:
-            normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-            normal = normal / max(float(np.linalg.norm(normal)), 1e-9)
-            if float(normal @ np.asarray(outward, dtype=np.float64)) < 0:
-                normal = -normal
+            normal = _normal(points, outward)
         self._faces.append(corners)
         self._normals.append(normal)
         self._colours.append(colour)
@@ -82,7 +80,12 @@ class MeshBuilder:
         (x0, y0, z0), (x1, y1, z1) = low, high
         t = taper
         base = [(x0, y0, z0), (x1, y0, z0), (x1, y0, z1), (x0, y0, z1)]
-        top = [(x0 + t, y1, z0 + t), (x1 - t, y1, z0 + t), (x1 - t, y1, z1 - t), (x0 + t, y1, z1 - t)]
+        top = [
+            (x0 + t, y1, z0 + t),
+            (x1 - t, y1, z0 + t),
+            (x1 - t, y1, z1 - t),
+            (x0 + t, y1, z1 - t),
+        ]
         for i, outward in enumerate([(0, 0, -1), (1, 0, 0), (0, 0, 1), (-1, 0, 0)]):
             j = (i + 1) % 4
             self.face([base[i], base[j], top[j], top[i]], colour, outward, label=label)
@@ -90,13 +93,15 @@ class MeshBuilder:
 
     def build(self) -> Mesh:
         """The mesh of all faces added so far."""
-        centres = np.array([f.mean(axis=0) for f in self._faces])
-        pairs = zip(self._faces, centres, strict=True)
-        radii = np.array([float(np.linalg.norm(f - c, axis=1).max()) for f, c in pairs])
         counts = [len(f) for f in self._faces]
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        vertices = np.concatenate(self._faces)
+        centres = np.add.reduceat(vertices, starts[:-1]) / np.array(counts)[:, None]
+        reach = np.sqrt(((vertices - centres.repeat(counts, axis=0)) ** 2).sum(axis=1))
+        radii = np.maximum.reduceat(reach, starts[:-1])
         return Mesh(
-            vertices=np.concatenate(self._faces),
-            starts=tuple(int(i) for i in np.concatenate([[0], np.cumsum(counts)])),
+            vertices=vertices,
+            starts=tuple(starts.tolist()),
             normals=np.array(self._normals),
             centres=centres,
             radii=radii,
@@ -104,6 +109,18 @@ class MeshBuilder:
             glow=np.array(self._glow),
             labels=tuple(self._labels),
         )
+
+
+def _normal(points: Sequence[Sequence[float]], outward: Sequence[float]) -> tuple[float, float, float]:
+    """The unit normal of a flat face on the side that `outward` points to."""
+    # Three points in plain Python are quicker than in NumPy.
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = points[:3]
+    ux, uy, uz, vx, vy, vz = bx - ax, by - ay, bz - az, cx - ax, cy - ay, cz - az
+    x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    length = max((x * x + y * y + z * z) ** 0.5, 1e-9)
+    if x * outward[0] + y * outward[1] + z * outward[2] < 0:
+        length = -length
+    return (x / length, y / length, z / length)
 
 
 @dataclass(frozen=True)
@@ -157,17 +174,6 @@ class RodsBuilder:
             labels=(self._label,) * len(self._ends),
             sort=self._sort,
         )
-
-
-@dataclass(frozen=True)
-class Texture:
-    """An image in several sizes, each half the one before.
-
-    Attributes:
-        levels: (H, W, 3) BGR images, or (H, W, 4) BGRA where parts are see-through.
-    """
-
-    levels: tuple[ByteArray, ...]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ import numpy as np
 from fcn_edge.street.camera import Camera
 from fcn_edge.street.ground import Ground
 from fcn_edge.street.kinds import CLASSES, VOID, ByteArray
-from fcn_edge.street.layout import Layout, Town
+from fcn_edge.street.layout import Layout
 from fcn_edge.street.lens import Lens
 from fcn_edge.street.path import Path, Stretch
 from fcn_edge.street.raster import Canvas
 from fcn_edge.street.scene import Scene
 from fcn_edge.street.sky import Sky
+from fcn_edge.street.town import Town
 from fcn_edge.street.traffic import Traffic
 from fcn_edge.street.weather import Weather
 
@@ -78,9 +79,7 @@ class Street:
         self._horizon = float(rng.uniform(0.42, 0.53))
         self._speed = float(rng.uniform(3.5, 11.0))
         self._start = float(rng.uniform(0, 5000))
-        parked = self._town.parking[0] > 0
-        lane = -self._town.half_road / 2 + (0.7 if parked else 0.0)
-        self._lane = lane + float(rng.normal(0, 0.15))
+        self._lane = self._town.lane(-1) + float(rng.normal(0, 0.15))
         self._sway = rng.uniform(0, 2 * np.pi, 4)
         self._traffic = Traffic(self._town, np.random.default_rng([seed, 7]), self._lane)
 
@@ -131,7 +130,7 @@ class Street:
         self._ground.draw(canvas, stretch, here, _AHEAD)
         things = self._layout.between(here - _BEHIND, here + _AHEAD)
         things = things + self._traffic.around(time, here, _BEHIND, 130.0)
-        scene = Scene(things, stretch, here, lateral)
-        self._ground.shade(canvas, stretch, here, scene.things, scene.poses)
+        scene = Scene(things, stretch, here, lateral, light.sight)
+        self._ground.shade(canvas, stretch, here, scene)
         scene.draw(canvas)
         return self._lens.expose(canvas.image, index, time), canvas.labels

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from fcn_edge.street.kinds import ByteArray
-from fcn_edge.street.layout import Town
-from fcn_edge.street.textures import cloud_noise
+from fcn_edge.street.textures import cloud_noise, white_noise
+from fcn_edge.street.town import Town
 
 PER_METRE = 26.0
 LENGTH = 36.0
@@ -17,11 +17,11 @@ REACH = 12.0
 def surface(rng: np.random.Generator, town: Town) -> ByteArray:
     """Grit, stains, patches, joints and covers as gains, 128 for a gain of one."""
     rows, columns = int(LENGTH * PER_METRE), int(2 * REACH * PER_METRE)
-    aside = np.abs((np.arange(columns) + 0.5) / PER_METRE - REACH)
+    aside = np.abs((np.arange(columns) + 0.5) / PER_METRE - REACH).astype(np.float32)
     stains = 7 * cloud_noise(rng, rows, columns, 9, 4)
     outer = town.half_road + town.pavement
-    grit = np.where(aside < town.half_road, rng.uniform(5, 10), np.where(aside < outer, 5.0, 16.0))
-    gain = 128 + stains + grit * rng.standard_normal((rows, columns))
+    grit = np.select([aside < town.half_road, aside < outer], [rng.uniform(5, 10), 5.0], 16.0)
+    gain = 128 + stains + grit.astype(np.float32) * white_noise(rng, rows, columns)
     # Tyres polish two tracks in either lane and dirt gathers along the kerb.
     for track in (0.5 * town.half_road - 0.75, 0.5 * town.half_road + 0.75):
         gain += rng.uniform(-6, 4) * np.exp(-(((aside - track) / 0.3) ** 2))

@@ -7,11 +7,13 @@ import numpy as np
 
 from fcn_edge.street import people, vehicles
 from fcn_edge.street.kinds import Colour
-from fcn_edge.street.layout import Town
 from fcn_edge.street.shapes import Rods, Thing
+from fcn_edge.street.town import Town
 
 # Steps of a walker's or a cyclist's cycle that are drawn; shapes are kept from one to the next.
 _PHASES = 32
+_SIGHT = 72.0
+"""Metres ahead up to which people are drawn."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,7 @@ class Traffic:
         half, pavement = town.half_road, town.pavement
         busy = float(rng.uniform(0.5, 1.3))
         walk = float(rng.uniform(0.3, 1.0))
-        parked = town.parking[1] > 0
-        oncoming = half / 2 - (0.7 if parked else 0.0)
-        self._cars = _Stream(1, oncoming, 0.12, float(-rng.uniform(6, 12)), 26.0, 0.4 * busy)
+        self._cars = _Stream(1, town.lane(1), 0.12, float(-rng.uniform(6, 12)), 26.0, 0.4 * busy)
         self._ahead = _Stream(2, camera_lateral, 0.15, 0.0, 22.0, 0.4 * busy)
         self._walkers = tuple(
             _Stream(
@@ -92,14 +92,15 @@ class Traffic:
                 wander=0.12,
                 speed=way * float(rng.uniform(1.0, 1.6)),
                 gap=9.0,
-                chance=0.33 * walk,
+                chance=0.45 * walk,
             )
             for i, (side, way) in enumerate(((-1, 1), (-1, -1), (1, 1), (1, -1)))
         )
-        opposite = half / 2 + 0.2 if parked else half - 0.55
+        # Cyclists keep to the kerb, or to the doors of parked cars.
+        left, right = 0.5 - town.free(-1), town.free(1) - 0.5
         self._cyclists = (
-            _Stream(20, -half + 0.55, 0.08, float(rng.uniform(3.5, 5)), 24.0, 0.35 * busy),
-            _Stream(21, opposite, 0.08, float(-rng.uniform(4, 6)), 30.0, 0.25),
+            _Stream(20, left, 0.08, float(rng.uniform(3.5, 5)), 26.0, 0.24 * busy),
+            _Stream(21, right, 0.08, float(-rng.uniform(4, 6)), 30.0, 0.22),
         )
 
     def around(self, time: float, camera: float, behind: float, ahead: float) -> list[Thing]:
@@ -113,21 +114,19 @@ class Traffic:
             place = camera + at + 4 + sway
             things.append(vehicles.vehicle(who.kind, who.paint, place, who.lateral, False))
         for stream in self._walkers:
-            for at, who in self._present(stream, time, camera - 2, camera + 80):
+            for at, who in self._present(stream, time, camera - 2, camera + _SIGHT):
                 stride = _step(time * abs(stream.speed) * 4.2 + who.phase)
                 shape = _walker_shape(who.seed, stride)
                 yaw = who.turn + (0.0 if stream.speed > 0 else np.pi)
-                things.append(people.stand(shape, at, who.lateral, yaw, 0.25, 80.0))
+                things.append(people.stand(shape, at, who.lateral, yaw, 0.25, _SIGHT))
         for stream in self._cyclists:
-            for at, who in self._present(stream, time, camera - 2, camera + 85):
+            for at, who in self._present(stream, time, camera - 2, camera + _SIGHT):
                 shape = _cyclist_shape(who.seed, _step(time * 6.5 + who.phase))
                 yaw = 0.0 if stream.speed > 0 else np.pi
-                things.append(people.stand(shape, at, who.lateral, yaw, 0.8, 85.0))
+                things.append(people.stand(shape, at, who.lateral, yaw, 0.8, _SIGHT))
         return things
 
-    def _present(
-        self, stream: _Stream, time: float, start: float, end: float
-    ) -> list[tuple[float, _Member]]:
+    def _present(self, stream: _Stream, time: float, start: float, end: float) -> list[tuple[float, _Member]]:
         """The members of a stream between two places, with their positions."""
         moved = stream.speed * time
         first = int(np.floor((start - moved) / stream.gap)) - 1

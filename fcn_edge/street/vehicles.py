@@ -31,6 +31,8 @@ _GLASS: Colour = (54.0, 48.0, 44.0)
 _MIRRORED: Colour = (132.0, 124.0, 116.0)
 _BLACK: Colour = (22.0, 22.0, 22.0)
 _CLEARANCE = 0.22
+_CORNER = 0.14
+"""How much of the corners of the body is cut off, seen from above."""
 
 
 @dataclass(frozen=True)
@@ -98,20 +100,27 @@ def _vehicle_mesh(kind: str, paint: Colour) -> Mesh:
     # The underside is in shade, so that no bright road shows between the wheels.
     for z in (0.3, length - 0.4):
         mesh.face(_upright(-half + 0.1, 0.02, half - 0.1, _CLEARANCE + 0.1, z), (14, 14, 14))
+    # What is drawn first is hidden by what follows: mirrors seen past the cabin, for one.
+    for way in (-1.0, 1.0):
+        x = way * (half + 0.08)
+        low = (min(x, x + 0.16 * way), belt, front_low - 0.2)
+        mesh.box(low, (low[0] + 0.16, belt + 0.13, front_low - 0.08), _scaled(paint, 0.8))
     bonnet = belt - 0.14 if front_low < length - 0.3 else belt
     for way in (-1.0, 1.0):
         _flank(mesh, shape, bonnet, way, paint)
-    rear_deck = [(-half, belt, 0.04), (half, belt, 0.04), (half, belt, front_low), (-half, belt, front_low)]
-    mesh.face(rear_deck, paint, (0, 1, 0))
-    lid = [(-half, belt, front_low), (half, belt, front_low), (half, bonnet, length - 0.12), (-half, bonnet, length - 0.12)]
-    mesh.face(lid, paint, (0, 1, 0.1))
+    for end, edge in ((0.0, belt), (length, bonnet)):
+        cut = end + (_CORNER if end == 0.0 else -_CORNER)
+        inner = half - _CORNER
+        deck = [(-half, belt, front_low), (half, belt, front_low), (half, edge, cut)]
+        deck += [(inner, edge, end), (-inner, edge, end), (-half, edge, cut)]
+        mesh.face(deck, paint, (0, 1, 0))
     _end(mesh, half, belt, 0.0, -1.0, paint)
     _end(mesh, half, bonnet, length, 1.0, paint)
     _cabin(mesh, shape, kind, paint)
     for z in (0.19 * length, 0.81 * length):
         for way in (-1.0, 1.0):
             x = way * half
-            mesh.face(_disc(x * 1.004, z, shape.wheel + 0.02, shape.wheel + 0.05), _BLACK, (way, 0, 0))
+            mesh.face(_disc(x * 1.004, z, shape.wheel + 0.05, shape.wheel + 0.05), _BLACK, (way, 0, 0))
             mesh.face(_disc(x * 1.01, z, shape.wheel, shape.wheel), (34, 34, 34), (way, 0, 0))
             mesh.face(_disc(x * 1.014, z, shape.wheel, shape.wheel * 0.6), (128, 130, 130), (way, 0, 0))
     return mesh.build()
@@ -123,13 +132,11 @@ def _flank(mesh: MeshBuilder, shape: _Shape, bonnet: float, way: float, paint: C
     front_low = shape.cabin[3]
     outward = (way, 0, 0)
     profile = [
-        (0.0, _CLEARANCE),
-        (length, _CLEARANCE),
-        (length, bonnet - 0.18),
-        (length - 0.12, bonnet),
+        (_CORNER, _CLEARANCE),
+        (length - _CORNER, _CLEARANCE),
+        (length - _CORNER, bonnet),
         (front_low, belt),
-        (0.04, belt),
-        (0.0, belt - 0.12),
+        (_CORNER, belt),
     ]
     mesh.face([(x, y, z) for z, y in profile], paint, outward)
 
@@ -137,8 +144,8 @@ def _flank(mesh: MeshBuilder, shape: _Shape, bonnet: float, way: float, paint: C
         near = x * 1.003
         mesh.face([(near, y0, z0), (near, y0, z1), (near, y1, z1), (near, y1, z0)], colour, outward)
 
-    strip(0.06, length - 0.06, _CLEARANCE, _CLEARANCE + 0.16, _scaled(paint, 0.45))
-    strip(0.05, length - 0.3, belt - 0.2, belt - 0.15, _scaled(paint, 1.25))
+    strip(_CORNER, length - _CORNER, _CLEARANCE, _CLEARANCE + 0.16, _scaled(paint, 0.45))
+    strip(_CORNER, length - 0.3, belt - 0.2, belt - 0.15, _scaled(paint, 1.25))
     middle = (shape.cabin[0] + front_low) / 2
     for z in (middle, front_low - 0.1):
         strip(z - 0.012, z + 0.012, _CLEARANCE + 0.16, belt, _scaled(paint, 0.4))
@@ -158,7 +165,12 @@ def _cabin(mesh: MeshBuilder, shape: _Shape, kind: str, paint: Colour) -> None:
             _pane(mesh, quad, (0, 0.3, way))
     for way in (-1.0, 1.0):
         low, high = way * foot, way * top
-        side = [(low, belt, rear_low), (low, belt, front_low), (high, roof, front_high), (high, roof, rear_high)]
+        side = [
+            (low, belt, rear_low),
+            (low, belt, front_low),
+            (high, roof, front_high),
+            (high, roof, rear_high),
+        ]
         mesh.face(side, paint, (way, 0.3, 0))
         if kind == "van":
             side[0] = (low, belt, front_low - 1.1)
@@ -166,12 +178,19 @@ def _cabin(mesh: MeshBuilder, shape: _Shape, kind: str, paint: Colour) -> None:
         _pane(mesh, side, (way, 0.3, 0))
         posts = np.linspace(rear_low, front_low, 8 if kind == "bus" else 3)[1:-1].tolist()
         for z in posts if kind != "van" else []:
-            post = [(low, belt, z - 0.05), (low, belt, z + 0.05), (high, roof, z + 0.05), (high, roof, z - 0.05)]
+            post = [
+                (low, belt, z - 0.05),
+                (low, belt, z + 0.05),
+                (high, roof, z + 0.05),
+                (high, roof, z - 0.05),
+            ]
             mesh.face(post, _scaled(paint, 0.7), (way, 0.3, 0))
-        x = way * (half + 0.08)
-        mirror = (min(x, x + 0.16 * way), belt, front_low - 0.2)
-        mesh.box(mirror, (mirror[0] + 0.16, belt + 0.13, front_low - 0.08), _scaled(paint, 0.8))
-    lid = [(-top, roof, rear_high), (top, roof, rear_high), (top, roof, front_high), (-top, roof, front_high)]
+    lid = [
+        (-top, roof, rear_high),
+        (top, roof, rear_high),
+        (top, roof, front_high),
+        (-top, roof, front_high),
+    ]
     mesh.face(lid, paint, (0, 1, 0))
 
 
@@ -188,23 +207,34 @@ def _pane(mesh: MeshBuilder, frame: list[_Point], outward: tuple[float, float, f
 
 def _end(mesh: MeshBuilder, half: float, high: float, z: float, way: float, paint: Colour) -> None:
     """The rear (way -1) or front (way 1) of the body with its lights, plate and tyres."""
-    low = _CLEARANCE
+    low, inner = _CLEARANCE, half - _CORNER
 
-    def patch(
-        x0: float, y0: float, x1: float, y1: float, colour: Colour, glow: float = 0.0
-    ) -> None:
+    def patch(x0: float, y0: float, x1: float, y1: float, colour: Colour, glow: float = 0.0) -> None:
         mesh.face(_upright(x0, y0, x1, y1, z + 0.01 * way), colour, (0, 0, way), glow=glow)
 
+    def belt(y0: float, y1: float, colour: Colour) -> None:
+        """A band that runs round both corners."""
+        for side in (-1.0, 1.0):
+            corner(side, y0, y1, colour)
+        patch(-inner, y0, inner, y1, colour)
+
+    def corner(side: float, y0: float, y1: float, colour: Colour, glow: float = 0.0) -> None:
+        near, far = (side * inner, z + 0.01 * way), (side * (half + 0.005), z - _CORNER * way)
+        points = [(near[0], y0, near[1]), (far[0], y0, far[1]), (far[0], y1, far[1]), (near[0], y1, near[1])]
+        mesh.face(points, colour, (side, 0, way), glow=glow)
+
     for x in (-half + 0.03, half - 0.25):
-        patch(x, 0.0, x + 0.22, low + 0.05, _BLACK)
-    patch(-half, low, half, high, paint)
-    patch(-half, low, half, low + 0.24, _scaled(paint, 0.5))
-    patch(-half, low + 0.24, half, low + 0.29, _scaled(paint, 1.2))
+        mesh.face(_upright(x, 0.0, x + 0.22, low + 0.05, z - 0.2 * way), _BLACK, (0, 0, way))
+    belt(low, high, paint)
+    belt(low, low + 0.24, _scaled(paint, 0.5))
+    belt(low + 0.24, low + 0.29, _scaled(paint, 1.2))
     lamp: Colour = (36, 28, 170) if way < 0 else (210, 222, 226)
     top = high - 0.07
-    wide = 0.24 if way < 0 else 0.34
-    for x in (-half + 0.03, half - 0.03 - wide):
-        patch(x, top - 0.2, x + wide, top, lamp, 0.85)
+    wide = 0.12 if way < 0 else 0.22
+    for side in (-1.0, 1.0):
+        x0, x1 = sorted((side * inner, side * (inner - wide)))
+        patch(x0, top - 0.2, x1, top, lamp, 0.85)
+        corner(side, top - 0.2, top, lamp, 0.85)
     if way > 0:
         patch(-0.42, top - 0.18, 0.42, top - 0.02, _BLACK)
         patch(-0.26, low + 0.08, 0.26, low + 0.19, (226, 228, 228))

@@ -19,10 +19,24 @@ class Weather:
         self._sun = np.array([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)])
         sunny = {"clear": 0.9, "cloudy": 0.5, "overcast": 0.08, "mist": 0.06, "dusk": 0.12}[kind]
         self._sunny = sunny * rng.uniform(0.85, 1.15)
-        self._ambient = {"clear": 0.36, "cloudy": 0.5, "overcast": 0.66, "mist": 0.75, "dusk": 0.42}[kind] * rng.uniform(0.9, 1.1)
+        self._ambient = {
+            "clear": 0.36,
+            "cloudy": 0.5,
+            "overcast": 0.66,
+            "mist": 0.75,
+            "dusk": 0.42,
+        }[kind] * rng.uniform(0.9, 1.1)
         warm = rng.normal(0, 0.05) + (0.06 if kind == "clear" else 0.0)
         self._warm = np.array([1 - warm, 1.0, 1 + warm])
-        self.visibility = float({"clear": rng.uniform(350, 1200), "cloudy": rng.uniform(250, 700), "overcast": rng.uniform(160, 450), "mist": rng.uniform(45, 110), "dusk": rng.uniform(200, 500)}[kind])
+        self.visibility = float(
+            {
+                "clear": rng.uniform(350, 1200),
+                "cloudy": rng.uniform(250, 700),
+                "overcast": rng.uniform(160, 450),
+                "mist": rng.uniform(70, 140),
+                "dusk": rng.uniform(200, 500),
+            }[kind]
+        )
         skies: dict[str, tuple[Colour, Colour, float]] = {
             "clear": ((214.0, 150.0, 96.0), (244.0, 232.0, 216.0), 0.3),
             "cloudy": ((220.0, 180.0, 140.0), (240.0, 234.0, 226.0), 0.6),

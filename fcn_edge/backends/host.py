@@ -1,0 +1,119 @@
+"""Sessions whose frames the processor prepares and decodes: what every backend but a GPU's own builds on."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from fcn_edge.backends.base import Job, Session, Timing
+from fcn_edge.errors import FrameError, ModelError, UsageError
+from fcn_edge.ops.confidence import decode_with_confidence
+from fcn_edge.ops.decode import decode
+from fcn_edge.ops.geometry import placement
+from fcn_edge.ops.nearest import nearest
+from fcn_edge.ops.preprocess import checked_frame, network_input
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["HostSession"]
+
+
+class HostSession(Session):
+    """A session whose frames are prepared and decoded by the processor, with ``ops``.
+
+    A subclass gives ``run_network``; the rest is here.
+
+    Args:
+        spec: What the model is.
+        size: ``(height, width)`` of the network's input.
+
+    Attributes:
+        closed: ``close`` was called.
+    """
+
+    def __init__(self, spec: ModelSpec, size: Size) -> None:
+        self.spec = spec
+        self.size = size
+        self.closed = False
+
+    @abstractmethod
+    def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        """The graph's output for a ``(*size, 3)`` uint8 BGR image.
+
+        Returns:
+            ``(C, h, w)`` float scores, or the ``(*size)`` uint8 mask of a model whose head is ``labels``.
+        """
+
+    @override
+    def prepare(self, frame: NDArray[np.uint8]) -> Job:
+        self._check_open()
+        started = time.perf_counter_ns()
+        frame = checked_frame(frame)
+        place = placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
+        image = network_input(frame, place, self.spec.normalisation.mean_bgr)
+        return Job(place, image, Timing(preprocess=time.perf_counter_ns() - started))
+
+    @override
+    def infer(self, job: Job) -> Job:
+        self._check_open()
+        started = time.perf_counter_ns()
+        job.data = self.run_network(job.data)
+        job.timing.infer = time.perf_counter_ns() - started
+        return job
+
+    @override
+    def finish(self, job: Job) -> NDArray[np.uint8]:
+        started = time.perf_counter_ns()
+        mapping = job.place.mapping(self.spec.stride if self.spec.head == "scores" else 1)
+        if self.spec.head == "scores":
+            labels = decode(job.data, mapping, self.spec.void)
+        else:
+            labels = nearest(job.data, mapping, self.spec.void)
+        job.timing.decode = time.perf_counter_ns() - started
+        return labels
+
+    @override
+    def finish_with_confidence(
+        self, job: Job, unknown_below: float | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        if self.spec.head != "scores":
+            raise _no_scores(self.spec)
+        started = time.perf_counter_ns()
+        mapping = job.place.mapping(self.spec.stride)
+        result = decode_with_confidence(job.data, mapping, self.spec.void, unknown_below)
+        job.timing.decode = time.perf_counter_ns() - started
+        return result
+
+    @override
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.spec.head != "scores":
+            raise _no_scores(self.spec)
+        self._check_open()
+        image = checked_frame(image)
+        if image.shape[:2] != self.size:
+            raise FrameError(
+                f"The image is {image.shape[0]}x{image.shape[1]}; the network takes {self.size[0]}x{self.size[1]} "
+                "(height x width).",
+                "Give the network's input to scores(), or any frame to labels().",
+            )
+        return np.asarray(self.run_network(np.ascontiguousarray(image)), np.float32)
+
+    @override
+    def close(self) -> None:
+        self.closed = True
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
+
+
+def _no_scores(spec: ModelSpec) -> ModelError:
+    """The error that says that a model ends in labels."""
+    return ModelError(
+        f"{spec.name} ends in labels: it gives neither scores nor confidence.",
+        "Export the checkpoint again with fcn-edge export --head scores.",
+    )

@@ -1,0 +1,178 @@
+"""ONNX Runtime on the processor: the backend that every machine has, and that runs ``.onnx`` files as they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from fcn_edge.backends.base import Backend, Device, Engine, Probe, Session
+from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set
+from fcn_edge.backends.host import HostSession
+from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageError
+from fcn_edge.graphfile import Graph, checked_graph
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["OnnxRuntime"]
+
+_PROVIDERS = ("CPUExecutionProvider",)
+_LOG_ERRORS = 3
+
+
+class OnnxRuntime(Backend):
+    """ONNX Runtime with its CPU provider. Its plan is the ONNX file itself."""
+
+    name = "onnxruntime"
+    plan = "model.onnx"
+
+    @override
+    def probe(self) -> Probe:
+        try:
+            library = _library()
+        except MachineError as error:
+            return Probe(version="", problem=error.message, fix=error.fix)
+        providers = tuple(library.get_available_providers())
+        return Probe(str(library.__version__), (Device("cpu", cpu_name(), instruction_set()),), providers)
+
+    @override
+    def build(self, typed_onnx: Path, directory: Path, size: Size) -> tuple[str, ...]:
+        _check_size(typed_onnx, checked_graph(typed_onnx), size)
+        shutil.copyfile(typed_onnx, directory / self.plan)
+        return (self.plan,)
+
+    @override
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        return self.open_onnx(directory / self.plan, spec, size, threads)
+
+    @override
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads is {threads}; 1 or more was expected.", "Leave it out to use every core.")
+        graph = checked_graph(path)
+        _check_size(path, graph, size)
+        options = _options(graph, size, threads or available_cores())
+        with _errors_of(path):
+            runner = _library().InferenceSession(str(path), options, providers=list(_PROVIDERS))
+        return _Engine(path, runner, spec, size)
+
+    @override
+    def misfit(self, built_for: Device, precision: str) -> str:
+        here = instruction_set()
+        if precision == "int8" and built_for.capability != here:
+            return f"its int8 graph is for processors with {built_for.capability}, and this one has {here}"
+        return ""
+
+
+class _Engine(Engine):
+    backend = OnnxRuntime.name
+
+    def __init__(self, path: Path, runner: Any, spec: ModelSpec, size: Size) -> None:
+        self.spec = spec
+        self.size = size
+        self._path = path
+        self._runner = runner
+
+    @override
+    def session(self) -> Session:
+        if self._runner is None:
+            raise UsageError("The engine is closed.", "Load the model again.")
+        return _Session(self._path, self._runner, self.spec, self.size)
+
+    @override
+    def close(self) -> None:
+        self._runner = None
+
+
+class _Session(HostSession):
+    """A stream's view of an engine; ONNX Runtime lets several of them run one network at the same time."""
+
+    def __init__(self, path: Path, runner: Any, spec: ModelSpec, size: Size) -> None:
+        super().__init__(spec, size)
+        self._path = path
+        self._runner = runner
+        self._input = runner.get_inputs()[0].name
+        self._shape: tuple[int, ...]
+        if spec.head == "labels":
+            self._shape = size
+        else:
+            self._shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
+
+    @override
+    def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        with _errors_of(self._path):
+            output: NDArray[Any] = self._runner.run(None, {self._input: image})[0]
+        if output.ndim == len(self._shape) + 1 and output.shape[0] == 1:
+            output = output[0]
+        if output.shape != self._shape:
+            raise ModelError(
+                f"{self._path} gave {self.spec.head} of shape {output.shape}; its spec ({self.spec.arch}, "
+                f"{len(self.spec.classes)} classes) says {self._shape}.",
+                "Export the checkpoint again with fcn-edge export.",
+            )
+        return output
+
+    @override
+    def close(self) -> None:
+        super().close()
+        self._runner = None
+
+
+def _options(graph: Graph, size: Size, threads: int) -> Any:
+    options = _library().SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _LOG_ERRORS
+    # waiting threads spin while the network runs, and stop when it is done: the decoder and the next frame's
+    # preprocessing would have to share the cores with them
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    for axis, side in zip(graph.inputs[0].shape, size, strict=False):
+        if isinstance(axis, str) and axis:
+            options.add_free_dimension_override_by_name(axis, side)
+    return options
+
+
+def _check_size(path: Path, graph: Graph, size: Size) -> None:
+    fixed = graph.inputs[0].shape[:2]
+    if any(isinstance(axis, int) and axis != side for axis, side in zip(fixed, size, strict=True)):
+        raise UsageError(
+            f"{path} takes {fixed[0]}x{fixed[1]} images (height x width) only; {size[0]}x{size[1]} was asked for.",
+            "Export the checkpoint with fcn-edge export: its files take every size.",
+        )
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Turn what ONNX Runtime raises into a ``ModelError`` of one sentence."""
+    try:
+        yield
+    except Exception as error:
+        # its exceptions have no common base class, and no public names
+        if not type(error).__module__.startswith("onnxruntime."):
+            raise
+        reason = str(error).rpartition(" : ")[2].splitlines()[0].strip().rstrip(".")
+        raise ModelError(
+            f"ONNX Runtime cannot run {path}: {reason}.", "Export the checkpoint again with fcn-edge export."
+        ) from error
+
+
+@cache
+def _library() -> ModuleType:
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        raise MissingExtraError("onnxruntime", "cpu", "Running a network on the processor") from error
+    except ImportError as error:
+        raise MachineError(
+            f"ONNX Runtime is installed and cannot be loaded: {error}.",
+            "Install it again with: pip install --force-reinstall onnxruntime",
+        ) from error
+    return onnxruntime  # type: ignore[no-any-return]

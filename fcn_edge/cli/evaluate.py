@@ -1,0 +1,65 @@
+"""``fcn-edge evaluate``: mIoU and the paper's other measures on labelled images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fcn_edge.cli.progress import progress_bar
+from fcn_edge.cli.table import table
+from fcn_edge.cli.verb import SIZE, say, verb
+
+if TYPE_CHECKING:
+    from fcn_edge.measure.accuracy import Accuracy
+
+__all__ = ["command"]
+
+
+@click.command(epilog="Example: fcn-edge evaluate camvid-mobilenet_v2-fcn8s --data data/camvid/val")
+@click.argument("model")
+@click.option(
+    "--data",
+    required=True,
+    metavar="DIR",
+    help="A split: images/ and labels/; or rendered scenes such as 'synthetic://street?seed=100&frames=50'.",
+)
+@click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
+@click.option("--backend", default="auto", show_default=True, help="What runs the network.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one a core when left out.")
+@verb
+def command(model: str, data: str, size: tuple[int, int] | None, backend: str, threads: int | None) -> dict[str, Any]:
+    """Score MODEL on labelled images, at their full size.
+
+    MODEL is a shipped name, an .onnx file or an engine directory. Printed are the intersection over union of each
+    class, their mean (mIoU), pixel accuracy, mean accuracy and frequency-weighted IoU (Long, Shelhamer and Darrell
+    2015). Classes are matched by name; void pixels do not count.
+    """
+    from fcn_edge.datasets import split_of
+    from fcn_edge.measure.accuracy import evaluate
+    from fcn_edge.runtime.segmenter import load
+
+    split = split_of(data)
+    with load(model, size=size, backend=backend, threads=threads) as segmenter, progress_bar("evaluating") as progress:
+        accuracy = evaluate(segmenter.session, split, progress)
+        name = segmenter.spec.name
+    _print(name, accuracy)
+    return {"model": name, **accuracy.to_json()}
+
+
+def _print(model: str, accuracy: Accuracy) -> None:
+    rendered = ", rendered images: says nothing of accuracy on real ones" if accuracy.rendered else ""
+    height, width = accuracy.size
+    say(f"{model} at {height}x{width} on {accuracy.dataset} {accuracy.split} ({accuracy.images} images{rendered})")
+    say()
+    rows = [[name, "-" if value is None else f"{value:.1%}"] for name, value in accuracy.per_class.items()]
+    say(table(["class", "IoU"], rows))
+    say()
+    scores = accuracy.scores
+    measures = [
+        ("mIoU", scores.mean_iou),
+        ("pixel accuracy", scores.pixel_accuracy),
+        ("mean accuracy", scores.mean_accuracy),
+        ("frequency-weighted IoU", scores.fw_iou),
+    ]
+    say(table(["measure", accuracy.split], [[name, f"{value:.2%}"] for name, value in measures]))

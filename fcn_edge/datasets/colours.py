@@ -1,0 +1,86 @@
+"""Colours and ids that published data sets use in their own label files.
+
+``COLOUR_CODES`` and ``ID_CODES`` give for each class of a label set the sources that it is made of; ``void`` lists
+what is ignored. Sources: CamVid's ``label_colors.txt`` with SegNet's grouping of its 32 classes into 11,
+Cityscapes' ``labels.py``, PASCAL VOC's development kit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fcn_edge.labels import LABEL_SETS, Colour
+
+__all__ = ["COLOUR_CODES", "ID_CODES", "VOID_NAME"]
+
+VOID_NAME = "void"
+"""Stands for the ignored pixels among class names, in these tables and in mapping files."""
+
+_CAMVID_EXTRA: dict[str, tuple[Colour, ...]] = {
+    # wall, bridge, tunnel, archway
+    "building": ((64, 192, 0), (0, 128, 64), (64, 0, 64), (192, 0, 128)),
+    "pole": ((0, 0, 64),),  # traffic cone
+    "road": ((128, 0, 192), (192, 0, 64)),  # lane marks, driven and not
+    "pavement": ((0, 0, 192), (64, 192, 128), (128, 128, 192)),  # sidewalk, parking block, road shoulder
+    "tree": ((192, 192, 0),),  # other vegetation
+    "sign": ((128, 128, 64), (0, 64, 64)),  # text, traffic light
+    # SUV and pick-up, truck and bus, train, other moving things
+    "car": ((64, 128, 192), (192, 128, 192), (192, 64, 128), (128, 64, 64)),
+    "pedestrian": ((192, 128, 64), (64, 0, 192), (64, 128, 64)),  # child, cart and pram, animal
+    "bicyclist": ((192, 0, 192),),  # motorcycle and scooter
+    VOID_NAME: ((0, 0, 0),),
+}
+
+_CITYSCAPES_EXTRA: dict[str, tuple[Colour, ...]] = {
+    # unlabelled, dynamic, ground, parking, rail track, guard rail, bridge, tunnel, caravan, trailer
+    VOID_NAME: (
+        (0, 0, 0),
+        (111, 74, 0),
+        (81, 0, 81),
+        (250, 170, 160),
+        (230, 150, 140),
+        (180, 165, 180),
+        (150, 100, 100),
+        (150, 120, 90),
+        (0, 0, 90),
+        (0, 0, 110),
+    ),
+}
+
+_VOC_EXTRA: dict[str, tuple[Colour, ...]] = {VOID_NAME: ((224, 224, 192),)}
+
+
+def _codes(name: str, extra: dict[str, tuple[Colour, ...]]) -> Mapping[str, tuple[Colour, ...]]:
+    labels = LABEL_SETS[name]
+    codes = {
+        label: (colour, *extra.get(label, ())) for label, colour in zip(labels.classes, labels.palette, strict=True)
+    }
+    return MappingProxyType({**codes, VOID_NAME: extra[VOID_NAME]})
+
+
+COLOUR_CODES: Mapping[str, Mapping[str, tuple[Colour, ...]]] = MappingProxyType(
+    {
+        "camvid": _codes("camvid", _CAMVID_EXTRA),
+        "cityscapes": _codes("cityscapes", _CITYSCAPES_EXTRA),
+        "voc": _codes("voc", _VOC_EXTRA),
+    }
+)
+"""RGB colours by label set and class: both CamVid's 11 and its 32 original colours, Cityscapes, PASCAL VOC."""
+
+_CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+ID_CODES: Mapping[str, Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "cityscapes": MappingProxyType(
+            {
+                **{
+                    name: (source,)
+                    for name, source in zip(LABEL_SETS["cityscapes"].classes, _CITYSCAPES_IDS, strict=True)
+                },
+                VOID_NAME: tuple(source for source in range(34) if source not in _CITYSCAPES_IDS),
+            }
+        )
+    }
+)
+"""Source ids by label set and class: the files ``*_labelIds.png`` of Cityscapes."""

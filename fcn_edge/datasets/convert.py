@@ -1,0 +1,232 @@
+"""Foreign label files to a folder data set: colour masks, other ids, merged classes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.datasets.info import DATASET_FILE, DatasetInfo, read_info, toml_of_info
+from fcn_edge.datasets.mapping import LabelMapping
+from fcn_edge.datasets.pairing import Pair
+from fcn_edge.errors import DatasetError, UsageError
+from fcn_edge.files import replacing
+from fcn_edge.imagefile import read_ids, read_image, write_png
+
+__all__ = ["ImportResult", "LabelConverter", "import_dataset"]
+
+UNMAPPED = -1
+SHOWN = 5
+
+
+class LabelConverter:
+    """Turns foreign label files into class ids.
+
+    Args:
+        mapping: What each source becomes.
+        tolerance: A colour that is no source takes the nearest source when no channel differs by more than this.
+        unmapped: What becomes of the sources that are left: an error, or void.
+
+    Attributes:
+        voided: Pixels that became void because nothing was said of their source, by source as text.
+    """
+
+    def __init__(
+        self, mapping: LabelMapping, *, tolerance: int = 0, unmapped: Literal["error", "void"] = "error"
+    ) -> None:
+        self.mapping, self.tolerance, self.unmapped = mapping, tolerance, unmapped
+        self.voided: Counter[str] = Counter()
+        self._table = np.full(1 << (24 if mapping.kind == "colours" else 16), UNMAPPED, np.int16)
+        for source, target in mapping.targets.items():
+            self._table[source] = target
+
+    def labels(self, path: Path) -> NDArray[np.uint8]:
+        """The class ids of a foreign label file, ``(H, W)`` uint8.
+
+        Raises:
+            DatasetError: It is unreadable, or holds a source that nothing is said of.
+        """
+        sources = _packed_pixels(read_image(path)) if self.mapping.kind == "colours" else read_ids(path)
+        labels = self._table[sources]
+        if (labels == UNMAPPED).any():
+            values, counts = np.unique(sources[labels == UNMAPPED], return_counts=True)
+            self._settle(path, values.astype(np.int64), counts)
+            labels = self._table[sources]
+            labels[labels == UNMAPPED] = self.mapping.info.void
+        return labels.astype(np.uint8)
+
+    def _settle(self, path: Path, values: NDArray[np.int64], counts: NDArray[np.intp]) -> None:
+        """Give new sources their nearest neighbour's class; then complain of the rest, or count it as void."""
+        if self.mapping.kind == "colours" and self.tolerance:
+            known = np.array(sorted(self.mapping.targets), np.int64)
+            for value in values:
+                difference = _channels(known) - _channels(np.array([value]))
+                near = np.abs(difference).max(axis=1) <= self.tolerance
+                if near.any():
+                    distance = np.where(near, (difference**2).sum(axis=1), np.iinfo(np.int64).max)
+                    self._table[value] = self._table[known[int(distance.argmin())]]
+        left = self._table[values] == UNMAPPED
+        found = Counter({self._shown(int(value)): int(n) for value, n in zip(values[left], counts[left], strict=True)})
+        if not found:
+            return
+        if self.unmapped == "error":
+            listed = ", ".join(f"{source} ({pixels} pixels)" for source, pixels in found.most_common(SHOWN))
+            more = f" and {len(found) - SHOWN} others" if len(found) > SHOWN else ""
+            near_miss = "--tolerance takes the nearest colour, " if self.mapping.kind == "colours" else ""
+            raise DatasetError(
+                f"{path} holds {listed}{more}, of which the mapping says nothing.",
+                f"Add them to the mapping; {near_miss}--unmapped void ignores them.",
+            )
+        self.voided += found
+
+    def _shown(self, source: int) -> str:
+        if self.mapping.kind == "ids":
+            return f"the id {source}"
+        return f"RGB ({source >> 16}, {source >> 8 & 255}, {source & 255})"
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What was imported.
+
+    Attributes:
+        split: The new split's directory.
+        info: Its data set.
+        images: How many images it has.
+        shares: Share of each class among the labelled pixels.
+        voided: Pixels that became void because the mapping says nothing of their source, by source.
+    """
+
+    split: Path
+    info: DatasetInfo
+    images: int
+    shares: dict[str, float]
+    voided: dict[str, int]
+
+
+def import_dataset(
+    pairs: Sequence[Pair],
+    converter: LabelConverter,
+    output: Path,
+    *,
+    split: str,
+    link: bool,
+    progress: Callable[[int, int], None],
+) -> ImportResult:
+    """Write a split; it is there as a whole or not at all.
+
+    Args:
+        pairs: Images and label files.
+        converter: Turns the label files into class ids.
+        output: Root of the data set; made where it does not exist.
+        split: Name of the new split.
+        link: Hard-link the images instead of copying them.
+        progress: Called with pairs done and pairs in all.
+
+    Raises:
+        UsageError: The split is there already, its name is no directory name, or files cannot be written or linked.
+        DatasetError: A file is unreadable or does not fit, or the root is a data set with other classes.
+        MachineError: The disk is full.
+    """
+    info = _fitting_info(output, converter.mapping.info)
+    if split in ("", ".", "..") or "/" in split:
+        raise UsageError(f"{split!r} is no name of a split.", "Name it such as train, val or test.")
+    target = output / split
+    if target.exists():
+        raise UsageError(f"{target} is there already.", "Remove it, or give another --split.")
+    pixels = np.zeros(256, np.int64)
+    with _new_directory(target) as directory:
+        for done, pair in enumerate(pairs, 1):
+            pixels += _write_pair(pair, converter, directory, link=link)
+            progress(done, len(pairs))
+        if not (output / DATASET_FILE).is_file():
+            with replacing(output / DATASET_FILE) as temporary:
+                temporary.write_text(toml_of_info(info), encoding="utf-8")
+    counts = pixels[: len(info.classes)] / max(1, int(pixels[: len(info.classes)].sum()))
+    shares = dict(zip(info.classes, counts.tolist(), strict=True))
+    return ImportResult(target, info, len(pairs), shares, dict(converter.voided.most_common()))
+
+
+def _fitting_info(output: Path, info: DatasetInfo) -> DatasetInfo:
+    if not (output / DATASET_FILE).is_file():
+        return info
+    there = read_info(output)
+    if (there.classes, there.void) != (info.classes, info.void):
+        raise DatasetError(
+            f"{output} is a data set with other classes or another void: {', '.join(there.classes)} ({there.void}).",
+            "Import into another directory, or use the mapping that its other splits were made with.",
+        )
+    return there
+
+
+@contextmanager
+def _new_directory(target: Path) -> Iterator[Path]:
+    """A temporary split that takes its name when the block ends well, and vanishes when it does not."""
+    root = target.parent
+    made = [directory for directory in (root, *root.parents) if not directory.exists()]
+    temporary = root / f".{target.name}.{os.getpid()}.tmp"
+    try:
+        (temporary / "images").mkdir(parents=True)
+        (temporary / "labels").mkdir()
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+            raise UsageError(
+                f"{target} could not be written: {error.strerror}.", "Give a directory that is yours."
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for directory in made:
+            with suppress(OSError):
+                directory.rmdir()  # fails where the import went well, because the split is in it
+
+
+def _write_pair(pair: Pair, converter: LabelConverter, directory: Path, *, link: bool) -> NDArray[np.intp]:
+    """Write one image and its labels; returns the pixels of each label value, ``(256,)``."""
+    image, labels = read_image(pair.image), converter.labels(pair.labels)
+    if image.shape[:2] != labels.shape:
+        raise DatasetError(
+            f"{pair.image} is {image.shape[0]}x{image.shape[1]} and {pair.labels} is "
+            f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must be of one size.",
+            "Resize the labels to the image with nearest-neighbour sampling.",
+        )
+    copy = directory / "images" / f"{pair.name}{pair.image.suffix.lower()}"
+    if link:
+        _link(pair.image, copy)
+    else:
+        shutil.copyfile(pair.image, copy)
+    write_png(directory / "labels" / f"{pair.name}.png", labels)
+    return np.bincount(labels.ravel(), minlength=256)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK):
+            raise
+        raise UsageError(
+            f"{source} cannot be hard-linked to {target.parent}: {error.strerror}.", "Leave out --link to copy."
+        ) from error
+
+
+def _packed_pixels(image: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """``(H, W)`` int32 ``0xRRGGBB`` of a ``(H, W, 3)`` uint8 BGR image."""
+    blue, green, red = (image[:, :, channel].astype(np.int32) for channel in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def _channels(colours: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(N, 3)`` red, green and blue of ``(N,)`` packed colours."""
+    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)

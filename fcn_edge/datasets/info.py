@@ -1,0 +1,106 @@
+"""``dataset.toml``: name, classes, void and palette of a data set."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fcn_edge.errors import DatasetError
+from fcn_edge.labels import generated_palette
+from fcn_edge.spec import Byte, Colour, first_problem
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["DATASET_FILE", "DatasetInfo", "read_info", "read_toml", "toml_of_info"]
+
+DATASET_FILE = "dataset.toml"
+
+
+class DatasetInfo(BaseModel):
+    """Content of ``dataset.toml``.
+
+    Attributes:
+        name: What the data set is called.
+        classes: Class names by id.
+        void: Label value to ignore.
+        palette: One RGB colour a class; generated when left out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    classes: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2, max_length=255)]
+    void: Byte = 255
+    palette: tuple[Colour, ...] = ()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> DatasetInfo:
+        twins = sorted({name for name in self.classes if self.classes.count(name) > 1})
+        if twins:
+            raise ValueError(f"class names must differ, and {twins[0]!r} stands there twice")
+        if self.void < len(self.classes):
+            raise ValueError(f"void ({self.void}) must lie outside the class ids 0..{len(self.classes) - 1}")
+        if self.palette and len(self.palette) != len(self.classes):
+            raise ValueError(f"{len(self.classes)} classes need {len(self.classes)} colours, not {len(self.palette)}")
+        return self
+
+    @property
+    def colours(self) -> tuple[Colour, ...]:
+        """The palette, generated where the file brings none."""
+        return self.palette or generated_palette(len(self.classes))
+
+
+def read_info(split: Path) -> DatasetInfo:
+    """The ``dataset.toml`` in a split's directory or in its parent.
+
+    Raises:
+        DatasetError: There is none, or it is not valid.
+    """
+    for directory in (split, split.absolute().parent):
+        path = directory / DATASET_FILE
+        if path.is_file():
+            try:
+                return DatasetInfo.model_validate(read_toml(path))
+            except ValidationError as error:
+                raise DatasetError(f"{path} is not valid: {first_problem(error)}.", "Correct the file.") from error
+    raise DatasetError(
+        f"There is no {DATASET_FILE} in {split} or in its parent.",
+        'Write one with the lines: name = "mine", classes = ["road", "sky"], void = 255.',
+    )
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """The tables of a TOML file.
+
+    Raises:
+        DatasetError: It is missing, unreadable or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
+
+
+def toml_of_info(info: DatasetInfo) -> str:
+    """The text of a ``dataset.toml``; ``read_info`` reads the same object back."""
+    # JSON's strings, numbers and arrays are TOML's too, but for the control character that JSON leaves bare
+    lines = {
+        "name": info.name,
+        "classes": list(info.classes),
+        "void": info.void,
+        "palette": [list(colour) for colour in info.colours],
+    }
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items()).replace(
+        "\x7f", "\\u007f"
+    )

@@ -1,0 +1,238 @@
+"""Which class each colour or id of foreign label files becomes.
+
+A mapping file is TOML or JSON: a table ``classes`` (or the whole file) from class name to its sources, in the order of
+the class ids. A source is an id (``7``) or a colour (``"#804080"`` or ``[128, 64, 128]`` in RGB); a class with several
+sources merges them; the name ``void`` takes what is to be ignored::
+
+    name = "street"
+    [classes]
+    road = [7, 9]
+    person = [24, 25]
+    void = [0, 255]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from fcn_edge.datasets.colours import COLOUR_CODES, ID_CODES, VOID_NAME
+from fcn_edge.datasets.info import DatasetInfo, read_toml
+from fcn_edge.errors import DatasetError, UsageError
+from fcn_edge.labels import LABEL_SETS, Colour, generated_palette
+from fcn_edge.spec import first_problem
+
+__all__ = ["LabelMapping", "mapping_of_colours", "mapping_of_file", "packed"]
+
+LARGEST_ID = 65535
+COLOUR_FIRST = re.compile(r"\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\S.*)")
+NAME_FIRST = re.compile(r"\s*([^\d\s,:][^,:]*?)\s*[:,\s]\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\b.*")
+
+
+@dataclass(frozen=True)
+class LabelMapping:
+    """Sources and what they become.
+
+    Attributes:
+        info: The data set that results.
+        kind: Whether the sources are colours or ids.
+        targets: Class id or void by source: by the id itself, or by the colour as ``packed``.
+    """
+
+    info: DatasetInfo
+    kind: Literal["colours", "ids"]
+    targets: Mapping[int, int]
+
+
+def packed(colour: Sequence[int]) -> int:
+    """An RGB colour as one number, ``0xRRGGBB``."""
+    red, green, blue = colour
+    return red << 16 | green << 8 | blue
+
+
+def mapping_of_colours(text: str) -> LabelMapping:
+    """The mapping of ``--colours``: the name of a label set, or a file.
+
+    The file is a ``dataset.toml`` with a palette, a mapping file whose sources are colours, or text with a line a
+    class: ``R G B name`` (CamVid's ``label_colors.txt``) or ``name:R,G,B`` (CVAT's ``labelmap.txt``).
+
+    Raises:
+        UsageError: It is neither a known name nor a file.
+        DatasetError: The file is damaged or makes no sense.
+    """
+    if text in COLOUR_CODES:
+        return _built_in(text, COLOUR_CODES[text], "colours")
+    path = _file(text, COLOUR_CODES)
+    if path.suffix.lower() not in (".toml", ".json"):
+        return _mapping(path, {"classes": _colour_lines(path)}, flat_is_colour=True)
+    content = _content(path)
+    names, palette = content.get("classes"), content.get("palette")
+    if isinstance(names, list) and isinstance(palette, list):
+        if len(names) != len(palette):
+            raise DatasetError(
+                f"{path} has {len(names)} classes and {len(palette)} colours; one colour a class was expected.",
+                "Correct the file.",
+            )
+        content = {**content, "classes": dict(zip(map(str, names), palette, strict=True)), "palette": {}}
+    mapping = _mapping(path, content, flat_is_colour=True)
+    if mapping.kind != "colours":
+        raise DatasetError(f"{path} holds ids; colours were expected.", "Give files of ids with --map.")
+    return mapping
+
+
+def mapping_of_file(text: str) -> LabelMapping:
+    """The mapping of ``--map``: the name of a label set with ids of its own, or a mapping file.
+
+    Raises:
+        UsageError: It is neither a known name nor a file.
+        DatasetError: The file is damaged or makes no sense.
+    """
+    if text in ID_CODES:
+        return _built_in(text, ID_CODES[text], "ids")
+    path = _file(text, ID_CODES)
+    return _mapping(path, _content(path), flat_is_colour=False)
+
+
+def _file(text: str, names: Mapping[str, Any]) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise UsageError(f"{text!r} is neither a file nor a known label set.", f"Known label sets: {', '.join(names)}.")
+    return path
+
+
+def _content(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() != ".json":
+        return dict(read_toml(path))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} is not valid JSON: {error}.", "Correct the file.") from error
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path} is not a JSON object from class names to sources.", "Correct the file.")
+    return content
+
+
+def _colour_lines(path: Path) -> dict[str, list[Colour]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read as text: {error}.", "Check the file.") from error
+    classes: dict[str, list[Colour]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if found := COLOUR_FIRST.fullmatch(line):
+            red, green, blue, name = found.groups()
+        elif found := NAME_FIRST.fullmatch(line):
+            name, red, green, blue = found.groups()
+        elif number == 1 and not re.search(r"\d", line):
+            continue  # the header of a table
+        else:
+            raise DatasetError(
+                f"Line {number} of {path} is {line.strip()!r}; 'R G B name' or 'name:R,G,B' was expected.",
+                "Correct the file.",
+            )
+        classes.setdefault(name.strip(), []).append((int(red), int(green), int(blue)))
+    return classes
+
+
+def _built_in(name: str, codes: Mapping[str, Any], kind: Literal["colours", "ids"]) -> LabelMapping:
+    labels = LABEL_SETS[name]
+    info = DatasetInfo(name=name, classes=labels.classes, void=labels.void, palette=labels.palette)
+    number = {**{label: index for index, label in enumerate(labels.classes)}, VOID_NAME: labels.void}
+    pack = packed if kind == "colours" else int
+    targets = {pack(source): number[label] for label, sources in codes.items() for source in sources}
+    return LabelMapping(info, kind, targets)
+
+
+def _mapping(path: Path, content: Mapping[str, Any], *, flat_is_colour: bool) -> LabelMapping:
+    table = content.get("classes", content)
+    if not isinstance(table, dict):
+        raise DatasetError(f"{path}: classes is not a table from names to sources.", "Correct the file.")
+    settings = content if "classes" in content else {}
+    unknown = set(settings) - {"name", "void", "palette", "classes"}
+    if unknown:
+        raise DatasetError(
+            f"{path} has the key {sorted(unknown)[0]!r}; name, void, palette and classes were expected.",
+            "Correct the file.",
+        )
+    sources: dict[str, list[Colour | int]] = {}
+    for name, value in table.items():
+        key = VOID_NAME if name.lower() == VOID_NAME else name
+        sources.setdefault(key, []).extend(_sources(path, name, value, flat_is_colour))
+    names = [name for name in sources if name != VOID_NAME]
+    everything = [source for values in sources.values() for source in values]
+    of_colours = [source for source in everything if isinstance(source, tuple)]
+    if of_colours and len(of_colours) < len(everything):
+        raise DatasetError(f"{path} mixes ids and colours.", "Use one kind; label files hold one or the other.")
+    info = _info(path, settings, names, sources if of_colours else {})
+    targets: dict[int, int] = {}
+    for name, values in sources.items():
+        target = info.void if name == VOID_NAME else names.index(name)
+        for source in values:
+            number = packed(source) if isinstance(source, tuple) else source
+            if targets.setdefault(number, target) != target:
+                raise DatasetError(f"{path} gives the source {_shown(source)} to two classes.", "Correct the file.")
+    return LabelMapping(info, "colours" if of_colours else "ids", targets)
+
+
+def _info(
+    path: Path, settings: Mapping[str, Any], names: list[str], sources: Mapping[str, list[Colour | int]]
+) -> DatasetInfo:
+    chosen = settings.get("palette") or {}
+    if not isinstance(chosen, dict) or set(chosen) - set(names):
+        raise DatasetError(f"{path}: palette is not a table from class names to colours.", "Correct the file.")
+    palette = [
+        chosen.get(name, sources[name][0] if name in sources else generated)
+        for name, generated in zip(names, generated_palette(len(names)), strict=True)
+    ]
+    try:
+        return DatasetInfo.model_validate(
+            {
+                "name": settings.get("name", path.stem),
+                "classes": names,
+                "void": settings.get("void", 255),
+                "palette": [_colour(path, value) for value in palette],
+            }
+        )
+    except ValidationError as error:
+        raise DatasetError(f"{path} is not valid: {first_problem(error)}.", "Correct the file.") from error
+
+
+def _sources(path: Path, name: str, value: Any, flat_is_colour: bool) -> list[Colour | int]:
+    """The sources of one class: a list of ids or of colours."""
+    flat = isinstance(value, list | tuple) and len(value) == 3 and all(type(part) is int for part in value)
+    parts = value if isinstance(value, list) and not (flat and flat_is_colour) else [value]
+    if not parts:
+        raise DatasetError(f"{path}: the class {name!r} has no sources.", "Correct the file.")
+    return [_source(path, part) for part in parts]
+
+
+def _source(path: Path, value: Any) -> Colour | int:
+    if type(value) is not int:
+        return _colour(path, value)
+    if not 0 <= value <= LARGEST_ID:
+        raise DatasetError(f"{path}: {value} is no id of 0 to {LARGEST_ID}.", "Correct the file.")
+    return value
+
+
+def _colour(path: Path, value: Any) -> Colour:
+    if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value):
+        return int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16)
+    if isinstance(value, list | tuple) and len(value) == 3:
+        red, green, blue = value
+        if all(type(part) is int and 0 <= part <= 255 for part in value):
+            return red, green, blue
+    raise DatasetError(
+        f'{path}: {value!r} is no source; an id, "#rrggbb" or [r, g, b] was expected.', "Correct the file."
+    )
+
+
+def _shown(source: Colour | int) -> str:
+    return f"RGB {source}" if isinstance(source, tuple) else str(source)

@@ -1,0 +1,64 @@
+"""Graphics processor, cameras and display."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from fcn_edge.doctor.check import Check, text_of
+
+__all__ = ["cameras", "display", "gpu"]
+
+
+def gpu(root: Path) -> Check:
+    """An NVIDIA GPU, by the files of its driver."""
+    names = [
+        found[1].strip()
+        for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
+        if (found := re.search(r"^Model:(.*)$", text_of(path), re.MULTILINE))
+    ]
+    if not names and (root / "etc/nv_tegra_release").is_file():
+        names = [text_of(root / "proc/device-tree/model").strip("\0\n ") or "NVIDIA Tegra"]
+    devices = sorted((root / "dev").glob("nvidia[0-9]*"))
+    if not names and devices:
+        names = [f"{len(devices)} NVIDIA device file{'s' if len(devices) > 1 else ''} in /dev"]
+    if not names:
+        return Check("GPU", True, "no NVIDIA GPU; none is needed, models run on the processor")
+    return Check("GPU", True, f"{', '.join(names)}; this version does not use it, models run on the processor")
+
+
+def cameras(root: Path) -> Check:
+    """Video devices that can be a SOURCE."""
+    found, closed = [], []
+    for path in sorted((root / "dev").glob("video[0-9]*"), key=lambda path: int(path.name.removeprefix("video"))):
+        name = text_of(root / "sys/class/video4linux" / path.name / "name").strip()
+        found.append(f"/dev/{path.name}{f' ({name})' if name else ''}")
+        if not os.access(path, os.R_OK | os.W_OK):
+            closed.append(f"/dev/{path.name}")
+    if not found:
+        fix = "Plug in a camera, or give a file or synthetic://street as SOURCE."
+        return Check("cameras", False, "none in /dev/video*", fix)
+    if closed:
+        fix = 'sudo usermod -aG video "$USER", then log in again'
+        return Check("cameras", False, f"{', '.join(found)}; {', '.join(closed)} may not be opened", fix)
+    return Check("cameras", True, ", ".join(found))
+
+
+def display(environ: Mapping[str, str], opencv_build: str) -> Check:
+    """A screen, and an OpenCV that can open windows on it.
+
+    Args:
+        environ: The environment.
+        opencv_build: OpenCV's build information; empty when it cannot be loaded.
+    """
+    name = "display"
+    where = next((key for key in ("WAYLAND_DISPLAY", "DISPLAY") if environ.get(key)), None)
+    if where is None:
+        fix = "Run at the machine's own screen or with ssh -X, or write to a file instead of the SINK display."
+        return Check(name, False, "neither DISPLAY nor WAYLAND_DISPLAY is set", fix)
+    if re.search(r"^\s*GUI:\s*NONE", opencv_build, re.MULTILINE):
+        fix = "pip uninstall -y opencv-python-headless && pip install opencv-python"
+        return Check(name, False, f"{where}={environ[where]}, and this OpenCV opens no windows", fix)
+    return Check(name, True, f"{where}={environ[where]}")

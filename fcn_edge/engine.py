@@ -1,0 +1,229 @@
+"""The engine directory: a network built for one device, with a manifest that says for which.
+
+    engine.json    this module's ``EngineManifest``, sealed with a digest of its own content
+    model.onnx     (or whatever the backend's plan is called) the plan, unmodified: other tools read it too
+
+An engine is checked whole before a byte of it reaches a deserialiser. The hashes prove it whole, not trustworthy: load
+only engines that you built.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import stat
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fcn_edge.backends.base import Backend, Engine
+from fcn_edge.backends.base import Device as BackendDevice
+from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.errors import DeviceError, EngineError, MachineError
+from fcn_edge.files import sha256_of
+from fcn_edge.measured import Accuracy, Speed
+from fcn_edge.sealed import sealed_text, unsealed
+from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Size, first_problem
+
+__all__ = [
+    "MANIFEST_FILE",
+    "Device",
+    "EngineManifest",
+    "File",
+    "file_of",
+    "open_engine",
+    "read_manifest",
+    "rebuild_command",
+    "verify_engine",
+    "write_manifest",
+]
+
+MANIFEST_FILE = "engine.json"
+
+Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Scalar = str | int | float | bool | None
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class File(_Part):
+    """One file of an engine: its length in bytes and the SHA-256 of them."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Sha256
+
+
+class Device(_Part):
+    """The device that an engine was built on and for; the fields of ``backends.base.Device``."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    capability: str
+
+
+class EngineManifest(_Part):
+    """Content of ``engine.json``.
+
+    Attributes:
+        model: What it was built from: a shipped name or the absolute path of an ONNX file.
+        model_digest: ``modelfile.model_digest`` of that.
+        spec: What the model is.
+        size: ``(height, width)`` that it was built for.
+        backend: Name of the backend that runs it.
+        precision: Of the plan.
+        files: Every other file of the directory by name.
+        libraries: Version by name; that of the backend's library is checked at load.
+        device: What it was built for.
+        build_seconds: How long that took.
+        options: What it was built with; ``build --if-stale`` builds again when they differ.
+        speed: How fast it was on that device.
+        accuracy: Measured with it.
+    """
+
+    schema_version: Literal[1] = 1
+    model: Annotated[str, Field(min_length=1)]
+    model_digest: Sha256
+    spec: ModelSpec
+    size: Size
+    backend: str
+    precision: Literal["fp32", "fp16", "int8"]
+    files: dict[str, File]
+    libraries: dict[str, str]
+    device: Device
+    build_seconds: Annotated[float, Field(ge=0)]
+    options: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+    speed: Speed | None = None
+    accuracy: Accuracy | None = None
+
+    @field_validator("files")
+    @classmethod
+    def _names_are_plain(cls, files: dict[str, File]) -> dict[str, File]:
+        for name in files:
+            if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST_FILE:
+                raise ValueError(f"{name!r} is not the plain name of a file")
+        return files
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> EngineManifest:
+        if self.precision != self.spec.precision:
+            raise ValueError(f"the plan is {self.precision} and its spec says {self.spec.precision}")
+        if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in self.size):
+            raise ValueError(f"size {self.size} must be multiples of {SIZE_MULTIPLE}")
+        return self
+
+
+def read_manifest(directory: Path) -> EngineManifest:
+    """The manifest of an engine directory; the other files are not looked at.
+
+    Raises:
+        EngineError: There is none, or it is damaged.
+    """
+    path, fix = directory / MANIFEST_FILE, f"Build it again: fcn-edge build MODEL -o {shlex.quote(str(directory))}"
+    if not path.exists():
+        raise EngineError(f"{directory} is not an engine: it has no {MANIFEST_FILE}.", fix)
+    content = unsealed(path, EngineError, fix)
+    try:
+        return EngineManifest.model_validate(content)
+    except ValidationError as error:
+        raise EngineError(f"{path} is not valid: {first_problem(error)}.", fix) from error
+
+
+def write_manifest(directory: Path, manifest: EngineManifest) -> None:
+    """Write ``engine.json`` into a directory whose other files are there."""
+    (directory / MANIFEST_FILE).write_text(sealed_text(manifest.model_dump(mode="json")), encoding="utf-8")
+
+
+def file_of(path: Path) -> File:
+    """Length and hash of a file."""
+    return File(bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def rebuild_command(manifest: EngineManifest, directory: Path, size: Size | None = None) -> str:
+    """The command that builds an engine again, for this machine.
+
+    Args:
+        manifest: Of the engine.
+        directory: Where it lies, and will.
+        size: Another ``(height, width)`` to build it for.
+    """
+    height, width = size or manifest.size
+    return (
+        f"fcn-edge build {shlex.quote(manifest.model)} --backend {manifest.backend} --precision {manifest.precision} "
+        f"--size {height}x{width} -o {shlex.quote(str(directory))}"
+    )
+
+
+def open_engine(directory: Path, threads: int | None = None) -> Engine:
+    """A built engine, ready to run; everything is checked before its plan is read.
+
+    Args:
+        directory: The engine.
+        threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+
+    Raises:
+        EngineError: It is damaged, was built with another version of the library or for another device.
+        MachineError: The library, or the kind of device, is not here.
+        ModelError: The library refuses the plan.
+    """
+    manifest = read_manifest(directory)
+    verify_engine(directory, manifest)
+    chosen = _fitting_backend(directory, manifest)
+    return chosen.open(directory, manifest.spec, manifest.size, threads)
+
+
+def verify_engine(directory: Path, manifest: EngineManifest) -> None:
+    """Check that the directory holds the files that its manifest lists, unchanged, and no others.
+
+    Raises:
+        EngineError: A file is missing, extra, changed, or not a regular file.
+    """
+    fix = f"Build it again: {rebuild_command(manifest, directory)}"
+    try:
+        found = {path.name: path for path in directory.iterdir()}
+        for name in manifest.files:
+            if name not in found:
+                raise EngineError(f"{directory} is not whole: {name} is missing.", fix)
+        for name, path in sorted(found.items()):
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise EngineError(f"{path} is not a regular file; an engine holds no links and no directories.", fix)
+            if name == MANIFEST_FILE:
+                continue
+            if name not in manifest.files:
+                raise EngineError(f"{path} does not belong to the engine.", f"Remove it, if it is not yours. {fix}")
+            if path.stat().st_size != manifest.files[name].bytes or sha256_of(path) != manifest.files[name].sha256:
+                raise EngineError(f"{path} was changed or damaged: its SHA-256 is not that of {MANIFEST_FILE}.", fix)
+    except OSError as error:
+        raise EngineError(f"{directory} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
+    """The backend of an engine, when it is the one that it was built with and its device is here."""
+    name, fix = manifest.backend, f"Build it again: {rebuild_command(manifest, directory)}"
+    if name not in BACKENDS:
+        raise EngineError(
+            f"{directory} is for the backend {name!r}, which this version of fcn_edge does not have.",
+            f"It has: {', '.join(BACKENDS)}.",
+        )
+    chosen = backend(name)
+    probe = chosen.probe()
+    if not probe.available:
+        raise MachineError(probe.problem, probe.fix)
+    library = BACKENDS[name].library
+    built_with = manifest.libraries.get(library, "an unknown version")
+    if built_with != probe.version:
+        raise EngineError(f"{directory} was built with {library} {built_with}, and {probe.version} is installed.", fix)
+    kind = manifest.device.kind
+    if all(device.kind != kind for device in probe.devices):
+        raise DeviceError(
+            f"{directory} was built for a {kind} device ({manifest.device.name}), and {name} finds none here.",
+            "Run it where it was built, or build for this machine: "
+            f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
+        )
+    misfit = chosen.misfit(BackendDevice(**manifest.device.model_dump()), manifest.precision)
+    if misfit:
+        raise EngineError(f"{directory} was built for {manifest.device.name}: {misfit}.", fix)
+    return chosen

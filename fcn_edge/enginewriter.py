@@ -1,0 +1,107 @@
+"""Engine directories that are whole or absent: built beside their place under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.engine import MANIFEST_FILE, read_manifest
+from fcn_edge.errors import EngineError, MachineError, UsageError
+
+__all__ = ["check_replaceable", "engine_workspace", "place_engine"]
+
+
+def check_replaceable(target: Path) -> None:
+    """Check that an engine may be written to a path: nothing is there, an empty directory, or an engine.
+
+    A directory that holds anything else is somebody's data and is never deleted.
+
+    Raises:
+        UsageError: Something else is there.
+    """
+    fix = "Give another directory with -o, or remove it yourself."
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UsageError(f"{target} is a file; an engine is a directory.", fix)
+    names = {path.name for path in target.iterdir()}
+    if not names:
+        return
+    if MANIFEST_FILE not in names:
+        raise UsageError(f"{target} is a directory that is not an engine; it is left as it is.", fix)
+    strange = sorted(
+        path.name
+        for path in target.iterdir()
+        if path.name not in _engine_files(target) or path.is_symlink() or not path.is_file()
+    )
+    if strange:
+        raise UsageError(f"{target} holds {strange[0]}, which is not part of an engine; it is left as it is.", fix)
+
+
+@contextmanager
+def engine_workspace(parent: Path) -> Iterator[Path]:
+    """A temporary directory in the one that an engine will lie in, made if need be; it vanishes with the block.
+
+    Raises:
+        UsageError: ``parent`` may not be written.
+        MachineError: The disk is full.
+    """
+    workspace = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        workspace = Path(tempfile.mkdtemp(prefix=".fcn-edge-build-", dir=parent))
+        yield workspace
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise MachineError(
+                f"The disk is full: no engine could be written to {parent}.", "Free some space."
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise UsageError(
+                f"No engine could be written to {parent}: {error.strerror}.", "Give a directory that is yours with -o."
+            ) from error
+        raise
+    finally:
+        if workspace is not None:
+            shutil.rmtree(workspace, ignore_errors=True)
+
+
+def place_engine(fresh: Path, target: Path) -> None:
+    """Put a complete engine of a workspace into its place.
+
+    An engine that is there already is renamed away, the new one renamed in, and the old one deleted.
+
+    Args:
+        fresh: The new engine, in the workspace of the directory that ``target`` lies in.
+        target: Where it shall lie.
+
+    Raises:
+        UsageError: Something that is not an engine lies there.
+    """
+    target = Path(os.path.realpath(target))  # a link to an engine stays a link
+    check_replaceable(target)
+    if not (target.exists() and any(target.iterdir())):
+        os.replace(fresh, target)  # takes the place of an empty directory too
+        return
+    old = fresh.with_name(f"{fresh.name}.old")
+    os.replace(target, old)
+    try:
+        os.replace(fresh, target)
+    except OSError:
+        os.replace(old, target)
+        raise
+
+
+def _engine_files(target: Path) -> set[str]:
+    """Names that belong to an engine; of one whose manifest is damaged, what backends call their plans."""
+    try:
+        listed = set(read_manifest(target).files)
+    except EngineError:
+        listed = {backend(name).plan for name in BACKENDS}
+    return {MANIFEST_FILE, *listed}

@@ -1,0 +1,1 @@
+"""What is measured on models: accuracy on labelled images."""

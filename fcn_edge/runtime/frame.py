@@ -1,0 +1,29 @@
+"""A frame of a source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Frame"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image of a source.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 BGR.
+        index: Position in the source, from 0; a live source counts the frames that were skipped too.
+        captured_ns: ``time.monotonic_ns()`` when the image was complete in memory.
+        name: What files made from this frame are called, without a suffix.
+        labels: ``(H, W)`` uint8 true classes of a rendered frame; None where nobody knows them.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    captured_ns: int
+    name: str
+    labels: NDArray[np.uint8] | None = None

@@ -1,0 +1,176 @@
+"""Frames to masks with capture, inference and output overlapping in three threads.
+
+    capture thread      read a frame, bring it to the network's size
+    inference thread    run the network
+    calling thread      scores to a mask, then whatever the caller does with it
+
+Windows can be drawn in the main thread only, hence the last line. A live source keeps its newest frame and drops
+those that nothing had time for; its frames are brought to the network's size in the inference thread, so that no work
+goes into a frame that is dropped. Other sources wait, and every frame is processed.
+
+An error in any stage reaches the caller after the results of the frames before it, as itself, once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from fcn_edge.backends.base import Job, Session
+from fcn_edge.runtime.channel import Channel
+from fcn_edge.runtime.frame import Frame
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.segmentation import Segmentation
+from fcn_edge.runtime.segmenter import Segmenter
+from fcn_edge.runtime.sources import Source, open_source
+from fcn_edge.runtime.statistics import NS_PER_S, StreamStatistics
+
+__all__ = ["Pipeline", "stream"]
+
+WAITING = 2
+"""Frames that may wait between two stages."""
+
+
+class Pipeline:
+    """Masks of the frames of a source, in order. Use it in a ``with`` block and iterate, once.
+
+    The threads start with the iteration. Leaving the block stops and joins them; the source and the session stay the
+    caller's to close.
+
+    Args:
+        session: Runs the network; nobody else may use it meanwhile.
+        source: Gives the frames.
+        frames: Stop after this many results.
+        seconds: Request no frame later than this after the first.
+        unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+
+    Attributes:
+        statistics: Of the results so far.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        source: Source,
+        *,
+        frames: int | None = None,
+        seconds: float | None = None,
+        unknown_below: float | None = None,
+    ) -> None:
+        self.statistics = StreamStatistics()
+        self._session = session
+        self._source = source
+        self._frames = frames
+        self._seconds = seconds
+        self._unknown_below = unknown_below
+        self._captured: Channel[tuple[Frame, int, Job | None]] = (
+            Channel(1, newest=True) if source.live else Channel(WAITING)
+        )
+        self._inferred: Channel[tuple[Frame, Job]] = Channel(WAITING)
+        self._threads = [
+            threading.Thread(target=work, name=f"fcn-edge {name}", daemon=True)
+            for name, work in (("capture", self._capture), ("inference", self._infer))
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._captured.stop()
+        self._inferred.stop()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+
+    def __iter__(self) -> Iterator[Result]:
+        self.statistics.start(time.monotonic_ns())
+        for thread in self._threads:
+            thread.start()
+        for frame, job in self._inferred:
+            segmentation = self._finished(frame, job)
+            done = time.monotonic_ns()
+            latency = done - frame.captured_ns
+            try:
+                yield Result(frame, segmentation, latency)
+            finally:  # the last frame counts too when the caller leaves the loop
+                now = time.monotonic_ns()
+                self.statistics.add(job.timing, latency, now - done, now)
+                self.statistics.dropped = self._captured.dropped
+            if self.statistics.frames == self._frames:
+                return
+
+    def _finished(self, frame: Frame, job: Job) -> Segmentation:
+        if self._unknown_below is None:
+            return Segmentation(frame.image, self._session.finish(job), self._session.spec, job.timing)
+        labels, confidence = self._session.finish_with_confidence(job, self._unknown_below)
+        return Segmentation(frame.image, labels, self._session.spec, job.timing, confidence)
+
+    def _capture(self) -> None:
+        try:
+            for frame, capture_ns in self._timed_frames():
+                job = None if self._source.live else self._session.prepare(frame.image)
+                if not self._captured.put((frame, capture_ns, job)):
+                    break
+            self._captured.end()
+        except BaseException as error:
+            self._captured.end(error)
+
+    def _timed_frames(self) -> Iterator[tuple[Frame, int]]:
+        """Frames and the nanoseconds it took to get each, within the limits."""
+        # of a live source some are dropped: there the caller's side counts
+        frames = iter(self._source) if self._source.live else itertools.islice(self._source, self._frames)
+        deadline = None if self._seconds is None else time.monotonic_ns() + round(self._seconds * NS_PER_S)
+        while True:
+            started = time.monotonic_ns()
+            if deadline is not None and started >= deadline:
+                return
+            frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame, time.monotonic_ns() - started
+
+    def _infer(self) -> None:
+        try:
+            for frame, capture_ns, prepared in self._captured:
+                job = self._session.prepare(frame.image) if prepared is None else prepared
+                job.timing.capture = capture_ns
+                if not self._inferred.put((frame, self._session.infer(job))):
+                    break
+            self._inferred.end()
+        except BaseException as error:
+            self._inferred.end(error)
+        finally:
+            self._captured.stop()
+
+
+def stream(segmenter: Segmenter, source: str | int | Path | Source) -> Iterator[Segmentation]:
+    """Masks of the frames of a source, capture, inference and your loop overlapping.
+
+    Leaving the loop ends the threads and closes the source, unless the source was opened by the caller.
+
+    Args:
+        segmenter: Makes the masks; it may not be used for other frames meanwhile.
+        source: What ``open_source`` takes, or a source that is open.
+
+    Yields:
+        A segmentation a frame, in order. A live source skips frames where the loop is slower than it is.
+
+    Raises:
+        UsageError: The source makes no sense.
+        SourceError: It is missing, empty, unreadable or lost.
+    """
+    if isinstance(source, Source):
+        with Pipeline(segmenter.session, source) as pipeline:
+            for result in pipeline:
+                yield result.segmentation
+        return
+    with open_source(source) as opened:
+        yield from stream(segmenter, opened)

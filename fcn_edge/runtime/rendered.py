@@ -1,0 +1,53 @@
+"""How well masks agree with the labels that a rendered source brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.runtime.result import Result
+
+__all__ = ["RenderedScore"]
+
+FEWEST_CLASSES = 2
+
+
+class RenderedScore:
+    """Mean intersection over union on rendered frames, over the classes that source and model both name.
+
+    It says whether a run works. It says nothing of real frames.
+
+    Args:
+        rendered: Class names of the source's labels.
+        predicted: Class names of the model.
+    """
+
+    def __init__(self, rendered: Sequence[str], predicted: Sequence[str]) -> None:
+        self._shared = [name for name in rendered if name in set(predicted)]
+        self._true = _renumbered(rendered, self._shared)
+        self._predicted = _renumbered(predicted, self._shared)
+        self._counts = ConfusionMatrix(len(self._shared)) if len(self._shared) >= FEWEST_CLASSES else None
+
+    def update(self, result: Result) -> None:
+        """Count one frame; one without labels counts nothing."""
+        if self._counts is not None and result.frame.labels is not None:
+            self._counts.update(self._true[result.frame.labels], self._predicted[result.segmentation.labels])
+
+    @property
+    def miou(self) -> float | None:
+        """A fraction of 1; None where no pixel could be scored."""
+        if self._counts is None or not (self._counts.counts.any() or self._counts.missed.any()):
+            return None
+        return self._counts.compute().mean_iou
+
+
+def _renumbered(names: Sequence[str], shared: Sequence[str]) -> NDArray[np.uint8]:
+    """A table from the ids of ``names`` to positions in ``shared``; 255 for all that is not shared."""
+    table = np.full(256, 255, np.uint8)
+    for index, name in enumerate(names):
+        if name in shared:
+            table[index] = shared.index(name)
+    return table

@@ -1,0 +1,79 @@
+"""The mask of one frame, and what people do with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.backends.base import Timing
+from fcn_edge.ops.overlay import coloured, legend, overlay, palette_bgr
+from fcn_edge.spec import ModelSpec
+
+__all__ = ["Segmentation"]
+
+_NAMED_CLASSES = 3
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation:
+    """The mask of one frame.
+
+    Attributes:
+        frame: ``(H, W, 3)`` uint8 BGR, as it was given.
+        labels: ``(H, W)`` uint8 class ids in the frame's own pixels; the spec's void where the network saw nothing.
+        spec: What the model is: class names, palette, void.
+        timing: Nanoseconds spent in each stage.
+        confidence: ``(H, W)`` float32, the probability of each label (0 to 1), where it was asked for.
+    """
+
+    frame: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    spec: ModelSpec
+    timing: Timing
+    confidence: NDArray[np.float32] | None = None
+
+    def overlay(self, alpha: float = 0.5, legend: bool = False) -> NDArray[np.uint8]:
+        """The class colours blended over the frame.
+
+        Args:
+            alpha: Share of the class colour, 0 (the frame) to 1 (the colours).
+            legend: Draw the names, colours and shares of the classes that are there.
+
+        Returns:
+            ``(H, W, 3)`` uint8 BGR, a new image; void pixels keep the frame's colour.
+
+        Raises:
+            UsageError: ``alpha`` is not in 0 to 1.
+        """
+        image = overlay(self.frame, self.labels, palette_bgr(self.spec.palette), alpha, self.spec.void)
+        return self._with_legend(image) if legend else image
+
+    def coloured(self, legend: bool = False) -> NDArray[np.uint8]:
+        """The mask in the colours of its classes, ``(H, W, 3)`` uint8 BGR; void is black.
+
+        Args:
+            legend: Draw the names, colours and shares of the classes that are there.
+        """
+        image = coloured(self.labels, palette_bgr(self.spec.palette))
+        return self._with_legend(image) if legend else image
+
+    def shares(self) -> dict[str, float]:
+        """Share of all pixels of the frame by class name, as fractions of 1; void is not a class."""
+        counts = np.bincount(self.labels.ravel(), minlength=256)
+        return {name: float(counts[index]) / self.labels.size for index, name in enumerate(self.spec.classes)}
+
+    @property
+    def void_share(self) -> float:
+        """Share of the pixels that have no class: outside of what the network saw, or unknown."""
+        return float(np.count_nonzero(self.labels == self.spec.void)) / self.labels.size
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        largest = sorted(self.shares().items(), key=lambda share: -share[1])[:_NAMED_CLASSES]
+        named = ", ".join(f"{name} {share:.1%}" for name, share in largest if share)
+        return f"Segmentation({height}x{width}: {named or 'void'}; {self.timing.total / 1e6:.1f} ms)"
+
+    def _with_legend(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return legend(image, self.spec.classes, palette_bgr(self.spec.palette), list(self.shares().values()))

@@ -1,0 +1,208 @@
+"""``load``: a model made ready to take frames."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+from fcn_edge.backends.base import Engine, Session
+from fcn_edge.backends.registry import BACKENDS, available_backends, backend
+from fcn_edge.engine import open_engine, read_manifest, rebuild_command
+from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.models import Model, resolved_model
+from fcn_edge.runtime.segmentation import Segmentation
+from fcn_edge.spec import ModelSpec, Size, checked_size
+
+__all__ = ["Segmenter", "load"]
+
+_log = logging.getLogger(__name__)
+
+_GPU_NODES = ("dev/nvidia0", "dev/nvhost-gpu", "dev/nvhost-ctrl-gpu", "dev/nvgpu/igpu0")
+"""Device files of NVIDIA's drivers: on cards, and on Jetson boards of different releases."""
+
+
+class Segmenter:
+    """A model that takes frames: ``result = segment(frame)``. Close it when done; a ``with`` block does.
+
+    One thread at a time may call it. For several streams, or a pipeline, take a session for each with
+    ``session_for_stream``: they share the one engine.
+
+    Args:
+        engine: A network made ready; the segmenter owns and closes it.
+
+    Attributes:
+        engine: The engine.
+        session: The session that calls go through.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.session = engine.session()
+        self._sessions = [self.session]
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+        return self.engine.spec
+
+    @property
+    def size(self) -> Size:
+        """``(height, width)`` of the network's input; frames may have any size."""
+        return self.engine.size
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that runs the network."""
+        return self.engine.backend
+
+    def __call__(
+        self, frame: NDArray[np.uint8], *, confidence: bool = False, unknown_below: float | None = None
+    ) -> Segmentation:
+        """The mask of a frame.
+
+        Args:
+            frame: ``(H, W, 3)`` uint8 BGR, of any size.
+            confidence: Give the probability of each pixel's label too. It costs many times as much as the mask.
+            unknown_below: Pixels whose label is less probable than this (0 to 1) become the spec's void.
+
+        Raises:
+            FrameError: It is no such frame.
+            UsageError: ``unknown_below`` is not in 0 to 1, or the segmenter is closed.
+            ModelError: The network gives NaN or infinity, or confidence was asked of a model that ends in labels.
+        """
+        job = self.session.infer(self.session.prepare(frame))
+        if confidence or unknown_below is not None:
+            labels, probabilities = self.session.finish_with_confidence(job, unknown_below)
+            return Segmentation(frame, labels, self.spec, job.timing, probabilities)
+        return Segmentation(frame, self.session.finish(job), self.spec, job.timing)
+
+    def warm_up(self, frame_size: Size | None = None) -> None:
+        """Run once on an even frame, so that the first real one takes no longer than the others.
+
+        Args:
+            frame_size: ``(height, width)`` of the frames to come; the network's own size when left out.
+
+        Raises:
+            ModelError: The network does not give what its spec says.
+        """
+        frame = np.empty((*(frame_size or self.size), 3), np.uint8)
+        frame[...] = self.spec.normalisation.mean_bgr
+        self.session.labels(frame)
+
+    def session_for_stream(self) -> Session:
+        """A new session on the same engine, for a stream of its own; it is closed with the segmenter at the latest.
+
+        Raises:
+            UsageError: The segmenter is closed.
+        """
+        session = self.engine.session()
+        self._sessions.append(session)
+        return session
+
+    def close(self) -> None:
+        """Close the sessions and the engine; nothing of them can be used afterwards."""
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        height, width = self.size
+        return f"Segmenter({self.spec.name}, {height}x{width}, {self.backend})"
+
+
+def load(
+    model: str | Path, *, size: Size | None = None, backend: str = "auto", threads: int | None = None
+) -> Segmenter:
+    """Make a model ready to take frames. It has run once when this returns.
+
+    What runs it, and where, is logged at level INFO by the logger ``fcn_edge.runtime.segmenter``. The process's own
+    thread pools are left alone; ``fcn_edge.runtime.threads.owned_thread_pools`` says when to hold them.
+
+    Args:
+        model: A shipped name, an ``.onnx`` file or an engine directory.
+        size: ``(height, width)`` of the network's input, multiples of 32; the model's own when left out. An engine has
+            the one it was built for.
+        backend: What runs an ``.onnx`` file: ``auto`` or a name of ``fcn_edge.backends.BACKENDS``.
+        threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+
+    Raises:
+        UsageError: An argument makes no sense, or does not fit the engine.
+        ArtefactError: The model is missing, damaged, or an engine made for something else.
+        MachineError: The backend's library or device is not here.
+    """
+    found = resolved_model(model)
+    if size is not None:
+        size = checked_size(size)
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}; 1 or more was expected.", "Leave it out to use every core.")
+    engine = _built(found, size, backend, threads) if found.kind == "engine" else _direct(found, size, backend, threads)
+    segmenter = Segmenter(engine)
+    try:
+        segmenter.warm_up()
+    except BaseException:
+        segmenter.close()
+        raise
+    _log_place(found, segmenter)
+    return segmenter
+
+
+def _built(model: Model, size: Size | None, backend: str, threads: int | None) -> Engine:
+    manifest = read_manifest(model.path)
+    if backend not in ("auto", manifest.backend):
+        raise UsageError(
+            f"{model.path} was built for the backend {manifest.backend}, not {backend}.",
+            f"Leave the backend out, or build: fcn-edge build {shlex.quote(manifest.model)} --backend {backend}",
+        )
+    if size not in (None, manifest.size):
+        raise UsageError(
+            f"{model.path} was built for {manifest.size[0]}x{manifest.size[1]} (height x width); an engine has one size.",
+            f"Leave the size out, or build again: {rebuild_command(manifest, model.path, size)}",
+        )
+    return open_engine(model.path, threads)
+
+
+def _direct(model: Model, size: Size | None, name: str, threads: int | None) -> Engine:
+    chosen = available_backends()[0] if name == "auto" else backend(name)
+    probe = chosen.probe()
+    if not probe.available:
+        raise MachineError(probe.problem, probe.fix)
+    return chosen.open_onnx(model.path, model.spec, size or model.spec.size, threads)
+
+
+def _log_place(model: Model, segmenter: Segmenter) -> None:
+    height, width = segmenter.size
+    probe = backend(segmenter.backend).probe()
+    where = probe.devices[0].name if probe.devices else "this machine"
+    runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
+    _log.info("%s runs on %s with %s %s at %dx%d", *runs)
+    if BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():
+        gpu = [name for name, entry in BACKENDS.items() if entry.device == "cuda"]
+        named = shlex.quote(model.shipped or str(model.path))
+        if gpu:
+            _log.info("This machine has an NVIDIA GPU. To use it: fcn-edge build %s --backend %s", named, gpu[0])
+        else:
+            _log.info("This machine has an NVIDIA GPU, which no backend of this version of fcn_edge uses.")
+
+
+def has_nvidia_gpu(root: Path = Path("/")) -> bool:
+    """Whether a driver of NVIDIA shows a GPU; cheap, and asks no library.
+
+    Args:
+        root: Where ``/dev`` is found.
+    """
+    return any((root / node).exists() for node in _GPU_NODES)

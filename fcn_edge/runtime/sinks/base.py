@@ -1,0 +1,83 @@
+"""What takes results: the base of all sinks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+from fcn_edge.runtime.result import Result
+
+__all__ = ["Overlays", "Sink", "SinkContext"]
+
+
+class Overlays:
+    """The overlay of a result, drawn once for all sinks that show it.
+
+    Args:
+        alpha: Opacity of the class colours, 0 to 1.
+        legend: Draw the names of the classes that are there.
+    """
+
+    def __init__(self, alpha: float = 0.5, legend: bool = False) -> None:
+        self._alpha = alpha
+        self._legend = legend
+        self._drawn: tuple[Result, NDArray[np.uint8]] | None = None
+
+    def __call__(self, result: Result) -> NDArray[np.uint8]:
+        """``(H, W, 3)`` uint8 BGR of the frame with its classes; not to be changed."""
+        if self._drawn is None or self._drawn[0] is not result:
+            self._drawn = result, result.segmentation.overlay(self._alpha, self._legend)
+        return self._drawn[1]
+
+
+@dataclass(frozen=True)
+class SinkContext:
+    """What a sink may know of the stream when it is opened.
+
+    Attributes:
+        overlay: Gives a result's overlay.
+        fps: Frames a second of the source; None when it has none.
+        single: There will be one frame only.
+        reads: Files that the source reads.
+    """
+
+    overlay: Callable[[Result], NDArray[np.uint8]]
+    fps: float | None = None
+    single: bool = False
+    reads: frozenset[Path] = frozenset()
+
+
+class Sink(ABC):
+    """Takes results, in order. A ``with`` block closes it, also after an error: what was written is then whole.
+
+    Attributes:
+        ended: The person at the screen wants no more; the stream should stop.
+    """
+
+    ended: bool = False
+
+    @abstractmethod
+    def write(self, result: Result) -> None:
+        """Take one result.
+
+        Raises:
+            MachineError: The disk is full, or something else that it needs is gone.
+        """
+
+    def close(self) -> None:
+        """Complete what was written. May be called more than once."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

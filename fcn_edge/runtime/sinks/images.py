@@ -1,0 +1,61 @@
+"""Masks in a folder, and the overlay of a single image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.errors import UsageError
+from fcn_edge.files import replacing
+from fcn_edge.opencv import cv2
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.base import Sink, SinkContext
+
+__all__ = ["ImageSink", "MaskFolderSink"]
+
+
+class MaskFolderSink(Sink):
+    """A single-channel 8-bit PNG of class ids a frame, named after the frame. The folder is made.
+
+    Args:
+        folder: Where they go.
+
+    Raises:
+        UsageError: The folder cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"The folder {folder} cannot be made: {error.strerror}.", "Give a folder in a place that is yours."
+            ) from error
+        self._folder = folder
+
+    def write(self, result: Result) -> None:
+        _write_image(self._folder / f"{result.frame.name}.png", result.segmentation.labels)
+
+
+class ImageSink(Sink):
+    """The overlay of one frame as an image.
+
+    Args:
+        path: The file; its suffix chooses the format.
+        context: Of the stream.
+    """
+
+    def __init__(self, path: Path, context: SinkContext) -> None:
+        self._path = path
+        self._overlay = context.overlay
+
+    def write(self, result: Result) -> None:
+        _write_image(self._path, self._overlay(result))
+
+
+def _write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    content = cv2().imencode(path.suffix, image)[1].tobytes()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

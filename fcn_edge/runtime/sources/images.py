@@ -1,0 +1,67 @@
+"""An image file, or a folder of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from fcn_edge.errors import DatasetError, SourceError
+from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image
+from fcn_edge.opencv import cv2
+from fcn_edge.runtime.sources.base import FileSource, Picture
+
+__all__ = ["ImageSource", "images_of_folder"]
+
+
+class ImageSource(FileSource):
+    """Image files, one frame each, named after the file.
+
+    Args:
+        paths: The files, at least one.
+        uri: What the user called them.
+
+    Raises:
+        SourceError: The first is no image that OpenCV can read; a later one raises when it is read.
+    """
+
+    def __init__(self, paths: Sequence[Path], uri: str) -> None:
+        stems = Counter(path.stem for path in paths)
+        # a.jpg and a.png must not write the same mask
+        self._named = iter([(path, path.stem if stems[path.stem] == 1 else path.name) for path in paths])
+        super().__init__(uri, length=len(paths))
+        self.files = frozenset(path.resolve() for path in paths)
+
+    def following(self) -> Picture | None:
+        path, name = next(self._named, (None, ""))
+        if path is None:
+            return None
+        try:
+            return Picture(read_image(path), name)
+        except DatasetError as error:
+            raise SourceError(error.message, error.fix) from error
+        except cv2().error as error:  # such as more pixels than OpenCV decodes
+            raise SourceError(f"{path} cannot be decoded: {error.err}.", "Replace or remove the file.") from error
+
+
+def images_of_folder(folder: Path) -> list[Path]:
+    """The image files of a folder, sorted by name; its own folders and hidden files are left out.
+
+    Raises:
+        SourceError: It cannot be read, or holds no image.
+    """
+    try:
+        paths = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if not paths:
+        inside = folder / "images"
+        raise SourceError(
+            f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).",
+            f"Give {inside}." if inside.is_dir() else "Give a folder of images, or a video file.",
+        )
+    return paths

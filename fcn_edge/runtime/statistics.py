@@ -1,0 +1,110 @@
+"""How fast a stream ran, in memory that does not grow with its length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fcn_edge.backends.base import Timing
+
+__all__ = ["Durations", "StreamStatistics"]
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+
+class Durations:
+    """Percentiles of any number of durations, each within 0.5 %.
+
+    A histogram with bins of equal ratio (1.01) from 100 ns to 100 000 s, so that an hour-long stream costs as much
+    memory as a short one; what lies outside counts into the outermost bins.
+    """
+
+    _RATIO = math.log(1.01)
+    _SHORTEST_NS = 100
+    _BINS = math.ceil(math.log(1e14 / _SHORTEST_NS) / _RATIO)
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(self._BINS, np.int64)
+
+    def add(self, duration_ns: int) -> None:
+        """Count one duration."""
+        place = math.log(max(duration_ns, self._SHORTEST_NS) / self._SHORTEST_NS) / self._RATIO
+        self._counts[min(int(place), self._BINS - 1)] += 1
+
+    def percentile_ms(self, percent: float) -> float | None:
+        """The duration that ``percent`` percent do not exceed (nearest rank), in milliseconds; None without any."""
+        total = int(self._counts.sum())
+        if not total:
+            return None
+        rank = max(math.ceil(percent / 100 * total), 1)
+        place = int(np.searchsorted(np.cumsum(self._counts), rank))
+        return round(self._SHORTEST_NS * math.exp((place + 0.5) * self._RATIO) / NS_PER_MS, 4)
+
+
+class StreamStatistics:
+    """What ``run`` reports of a stream.
+
+    Attributes:
+        frames: Frames whose mask was made and used.
+        dropped: Frames of a live source that were skipped for newer ones.
+        seconds: From the first frame requested to the last output.
+        latency: Capture to mask.
+        stages: Time by stage: capture, preprocess, infer, decode, output.
+    """
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.dropped = 0
+        self.latency = Durations()
+        self.stages = {name: Durations() for name in ("capture", "preprocess", "infer", "decode", "output")}
+        self._started_ns = self._ended_ns = 0
+
+    @property
+    def seconds(self) -> float:
+        """From the first frame requested to the last output."""
+        return (self._ended_ns - self._started_ns) / NS_PER_S
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over ``seconds``; 0 before the first output."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+    def start(self, now_ns: int) -> None:
+        """The first frame is about to be requested."""
+        self._started_ns = self._ended_ns = now_ns
+
+    def add(self, timing: Timing, latency_ns: int, output_ns: int, now_ns: int) -> None:
+        """Count one frame whose output has just ended.
+
+        Args:
+            timing: Of the stages up to the mask.
+            latency_ns: Capture to mask.
+            output_ns: What was done with the mask.
+            now_ns: The end of the output, on the clock of ``start``.
+        """
+        self.frames += 1
+        self._ended_ns = now_ns
+        self.latency.add(latency_ns)
+        for name in ("capture", "preprocess", "infer", "decode"):
+            self.stages[name].add(getattr(timing, name))
+        self.stages["output"].add(output_ns)
+
+    def report(self, sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The statistics as the JSON object of ``run``; percentiles are None where no frame was counted.
+
+        Args:
+            sources: What each source says of itself.
+        """
+        return {
+            "frames": self.frames,
+            "seconds": round(self.seconds, 6),
+            "fps": round(self.fps, 3),
+            "dropped": self.dropped,
+            "latency_ms": {f"p{percent}": self.latency.percentile_ms(percent) for percent in (50, 90, 99)},
+            "stages_ms": {name: durations.percentile_ms(50) for name, durations in self.stages.items()},
+            "sources": list(sources),
+        }

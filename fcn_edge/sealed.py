@@ -1,0 +1,73 @@
+"""JSON documents that carry a digest of their own content, so that one changed digit is seen.
+
+The digest is SHA-256 over the canonical form (sorted keys, no spaces, ASCII) of everything but the digest itself.
+It proves a document whole, not trustworthy: whoever can write the file can seal it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fcn_edge.errors import ArtefactError
+
+__all__ = ["MOST_BYTES", "content_digest", "sealed_text", "unsealed"]
+
+DIGEST = "digest"
+
+MOST_BYTES = 4 << 20
+"""Documents longer than this are refused unread; a real one has some kilobytes."""
+
+
+def content_digest(content: dict[str, Any]) -> str:
+    """The digest of a document's content, in hexadecimal; a digest already in it does not count."""
+    rest = {key: value for key, value in content.items() if key != DIGEST}
+    canonical = json.dumps(rest, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+
+def sealed_text(content: dict[str, Any]) -> str:
+    """The document as indented JSON, with its digest as the first key."""
+    sealed = {DIGEST: content_digest(content), **{key: value for key, value in content.items() if key != DIGEST}}
+    return json.dumps(sealed, indent=2, allow_nan=False) + "\n"
+
+
+def unsealed(path: Path, error: type[ArtefactError], fix: str) -> dict[str, Any]:
+    """The content of a sealed document, without its digest.
+
+    Args:
+        path: The file.
+        error: What to raise when it is missing, damaged or changed.
+        fix: What to do about that.
+    """
+    try:
+        if not path.is_file():
+            raise error(f"There is no file {path}.", fix)
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise error(f"{path} is larger than {MOST_BYTES >> 20} MB, so it is no such document.", fix)
+        content = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        if not isinstance(content, dict):
+            raise error(f"{path} is damaged: it holds no JSON object.", fix)
+        digest = content_digest(content)
+    except OSError as problem:
+        raise error(f"{path} cannot be read: {problem.strerror}.", fix) from problem
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{path} is damaged: it is not valid JSON.", fix) from problem
+    if content.pop(DIGEST, None) != digest:
+        raise error(f"{path} was changed or damaged: its content does not match the digest in it.", fix)
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return made
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import fcn_edge.runtime.pipeline as module
+from fcn_edge.backends.base import Job
+from fcn_edge.backends.fake import FakeEngine, FakeSession, brightness_scores, fake_spec
+from fcn_edge.errors import DeviceError, FrameError, SourceError, UsageError
+from fcn_edge.runtime.pipeline import WAITING, Pipeline, stream
+from fcn_edge.runtime.segmentation import Segmentation
+from fcn_edge.runtime.segmenter import Segmenter
+
+pytestmark = pytest.mark.usefixtures("no_thread_left")
+
+Image = NDArray[np.uint8]
+MakeSource = Callable[..., Any]
+
+
+def noise(count: int, start: int = 0) -> list[Image]:
+    """Images of different sizes, no two alike."""
+    rng = np.random.default_rng(7)
+    return [rng.integers(0, 256, (40 + i % 3, 60 + i % 5, 3), np.uint8) for i in range(start, start + count)]
+
+
+def endless() -> Iterator[Image]:
+    return itertools.cycle(noise(4))
+
+
+class TestResults:
+    def test_are_the_masks_of_all_frames_in_order(self, listed_source: MakeSource) -> None:
+        images = noise(25)
+        with FakeSession() as session, Pipeline(session, listed_source(images)) as pipeline:
+            results = list(pipeline)
+        alone = FakeSession()
+        assert [result.frame.index for result in results] == list(range(25))
+        for image, result in zip(images, results, strict=True):
+            assert result.frame.image is image
+            assert np.array_equal(result.segmentation.labels, alone.labels(image))
+            assert result.latency_ns > 0
+            timing = result.segmentation.timing
+            assert min(timing.capture, timing.preprocess, timing.infer, timing.decode) > 0
+
+    def test_of_an_empty_source_are_none(self, listed_source: MakeSource) -> None:
+        with Pipeline(FakeSession(), listed_source([])) as pipeline:
+            assert list(pipeline) == []
+        assert pipeline.statistics.frames == 0
+
+    def test_are_counted(self, listed_source: MakeSource) -> None:
+        with Pipeline(FakeSession(), listed_source(noise(7))) as pipeline:
+            for _ in pipeline:
+                pass
+        report = pipeline.statistics.report([])
+        assert (report["frames"], report["dropped"]) == (7, 0)
+        assert report["fps"] == pytest.approx(7 / report["seconds"], rel=1e-3)
+        assert all(value > 0 for value in report["stages_ms"].values())
+        assert report["latency_ms"]["p50"] <= report["latency_ms"]["p90"] <= report["latency_ms"]["p99"]
+
+    def test_carry_confidence_and_unknown_pixels_when_asked(self, listed_source: MakeSource) -> None:
+        with Pipeline(FakeSession(), listed_source(noise(3)), unknown_below=1.0) as pipeline:
+            for result in pipeline:
+                confidence = result.segmentation.confidence
+                assert confidence is not None
+                assert np.all(result.segmentation.labels[confidence < 1.0] == fake_spec().void)
+
+    def test_stop_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
+        source = listed_source(endless())
+        with Pipeline(FakeSession(), source, frames=5) as pipeline:
+            assert len(list(pipeline)) == 5
+        assert source.given == 5
+        assert pipeline.statistics.frames == 5
+
+    def test_of_a_live_source_stop_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
+        with Pipeline(FakeSession(), listed_source(endless(), live=True), frames=5) as pipeline:
+            assert len(list(pipeline)) == 5
+        assert pipeline.statistics.frames == 5
+
+    @pytest.mark.parametrize("live", [False, True])
+    def test_stop_after_a_time(self, listed_source: MakeSource, live: bool) -> None:
+        with Pipeline(FakeSession(), listed_source(endless(), live=live), seconds=0.05) as pipeline:
+            assert list(pipeline)
+
+    def test_that_nobody_takes_keep_memory_bounded(self, listed_source: MakeSource) -> None:
+        source = listed_source(endless())
+        in_hand = 2  # one frame in each thread
+        with Pipeline(FakeSession(), source) as pipeline:
+            for taken, _ in enumerate(pipeline, start=1):
+                assert source.given <= taken + 2 * WAITING + in_hand
+                if taken == 200:
+                    break
+
+
+class TestLiveSource:
+    def test_keeps_the_newest_frame_and_counts_the_dropped(self, listed_source: MakeSource) -> None:
+        all_captured = threading.Event()
+
+        def images() -> Iterator[Image]:
+            yield from noise(10)
+            all_captured.set()  # asked for one more: the ten before are in the channel, or dropped
+
+        def slow(image: Image) -> NDArray[np.float32]:
+            assert all_captured.wait(60)
+            return brightness_scores(fake_spec())(image)
+
+        session = FakeSession(scores=slow)
+        with Pipeline(session, listed_source(images(), live=True)) as pipeline:
+            indices = [result.frame.index for result in pipeline]
+        # the network may have begun with any frame; the next that it saw was the last
+        assert indices[-1] == 9
+        assert len(indices) <= 2
+        assert pipeline.statistics.dropped == 10 - len(indices)
+        assert session.calls.count("prepare") == len(indices)
+
+    def test_that_is_lost_says_so_after_its_last_frame(self, listed_source: MakeSource) -> None:
+        source = listed_source([*noise(3), SourceError("The camera was lost.")], live=True)
+        seen = []
+        with pytest.raises(SourceError, match="lost"), Pipeline(FakeSession(), source) as pipeline:
+            for result in pipeline:
+                seen.append(result.frame.index)  # noqa: PERF401
+        assert seen[-1] == 2
+
+
+class FailingFinish(FakeSession):
+    def __init__(self, fail_at: int) -> None:
+        super().__init__()
+        self._left = fail_at
+
+    def finish(self, job: Job) -> NDArray[np.uint8]:
+        self._left -= 1
+        if not self._left:
+            raise DeviceError("finish failed")
+        return super().finish(job)
+
+
+def failing(stage: str, number: int, make: MakeSource, total: int) -> tuple[FakeSession, Any]:
+    """A session and source of which one stage fails on a frame, counted from 1."""
+    images: list[Any] = noise(total)
+    if stage == "capture":
+        images[number - 1] = SourceError("capture failed")
+    elif stage == "preprocess":
+        images[number - 1] = np.zeros((4, 4), np.uint8)
+    if stage == "decode":
+        return FailingFinish(number), make(images)
+    fails = number if stage == "infer" else None
+    return FakeSession(fail_at=fails, error=DeviceError("infer failed")), make(images)
+
+
+ERRORS = {"capture": SourceError, "preprocess": FrameError, "infer": DeviceError, "decode": DeviceError}
+
+
+class TestFailure:
+    @pytest.mark.parametrize("stage", ERRORS)
+    @pytest.mark.parametrize("number", [1, 2, 6])
+    def test_in_a_stage_comes_after_the_results_before_it(
+        self, listed_source: MakeSource, stage: str, number: int
+    ) -> None:
+        session, source = failing(stage, number, listed_source, total=10)
+        seen = []
+        with pytest.raises(ERRORS[stage]) as caught, Pipeline(session, source) as pipeline:
+            for result in pipeline:
+                seen.append(result.frame.index)  # noqa: PERF401
+        assert seen == list(range(number - 1))
+        if stage != "preprocess":
+            assert f"{'finish' if stage == 'decode' else stage} failed" in caught.value.message
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, BrokenPipeError])
+    def test_of_the_caller_stops_an_endless_source(
+        self, listed_source: MakeSource, error: type[BaseException]
+    ) -> None:
+        with pytest.raises(error), Pipeline(FakeSession(), listed_source(endless())) as pipeline:
+            for count, _ in enumerate(pipeline):
+                if count == 3:
+                    raise error
+
+    def test_that_is_no_exception_ends_the_threads_too(self, listed_source: MakeSource) -> None:
+        session = FakeSession(scores=lambda image: (_ for _ in ()).throw(SystemExit(3)))
+        with pytest.raises(SystemExit), Pipeline(session, listed_source(endless())) as pipeline:
+            list(pipeline)
+
+    def test_a_real_interrupt_wakes_the_caller_that_waits(self, listed_source: MakeSource) -> None:
+        released = threading.Event()
+
+        def network(image: Image) -> NDArray[np.float32]:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert released.wait(60)
+            return brightness_scores(fake_spec())(image)
+
+        session = FakeSession(scores=network)
+        with Pipeline(session, listed_source(endless())) as pipeline:
+            with pytest.raises(KeyboardInterrupt):
+                list(pipeline)
+            released.set()
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_at_random_never_hangs_and_keeps_the_order(self, listed_source: MakeSource, seed: int) -> None:
+        rng = random.Random(seed)
+        total, number, leave = rng.randrange(1, 30), rng.randrange(1, 30), rng.randrange(0, 30)
+        stage = rng.choice([*ERRORS])
+        session, source = failing(stage, min(number, total), listed_source, total)
+        source.live = rng.random() < 0.3
+        seen = []
+        try:
+            with Pipeline(session, source) as pipeline:
+                for result in pipeline:
+                    if len(seen) == leave:
+                        break
+                    seen.append(result.frame.index)
+        except ERRORS[stage]:
+            pass
+        assert seen == sorted(set(seen))
+        if not source.live:
+            assert seen == list(range(min(leave, min(number, total) - 1)))
+
+    def test_in_the_block_before_the_first_frame_starts_nothing(self, listed_source: MakeSource) -> None:
+        source = listed_source(endless())
+        with pytest.raises(UsageError), Pipeline(FakeSession(), source):
+            raise UsageError("a sink could not be opened")
+        assert source.given == 0
+
+
+class TestStream:
+    def test_gives_segmentations(self, listed_source: MakeSource) -> None:
+        images = noise(5)
+        with Segmenter(FakeEngine()) as segment:
+            results = list(stream(segment, listed_source(images)))
+        assert all(isinstance(result, Segmentation) for result in results)
+        assert [result.labels.shape for result in results] == [image.shape[:2] for image in images]
+
+    def test_leaves_a_source_open_that_the_caller_opened(self, listed_source: MakeSource) -> None:
+        source = listed_source(endless())
+        with Segmenter(FakeEngine()) as segment:
+            for _ in stream(segment, source):
+                break
+        assert not source.closed
+
+    def test_closes_a_source_that_it_opened_when_the_loop_is_left(
+        self, listed_source: MakeSource, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = listed_source(endless())
+        monkeypatch.setattr(module, "open_source", lambda text: source)
+        with Segmenter(FakeEngine()) as segment:
+            for _ in stream(segment, "anything"):
+                break
+        assert source.closed
+
+    def test_says_what_is_wrong_with_the_source(self) -> None:
+        with Segmenter(FakeEngine()) as segment:
+            with pytest.raises(SourceError, match="no file or folder"):
+                next(stream(segment, "nothing.mp4"))
+            with pytest.raises(UsageError, match="does not read"):
+                next(stream(segment, "rtsp://camera/1"))

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fcn_edge.backends.fake import fake_spec
+from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.imagefile import read_image, read_labels
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
+from fcn_edge.runtime.sources import open_source
+
+MakeResult = Callable[..., Result]
+CONTEXT = SinkContext(Overlays(), fps=12.5)
+SINGLE = SinkContext(Overlays(), single=True)
+
+
+def read_back(path: Path) -> list[Any]:
+    with open_source(path) as source:
+        return [frame.image for frame in source]
+
+
+class TestVideo:
+    @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov", ".MP4"])
+    def test_holds_the_overlays(self, tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
+        path = tmp_path / f"out{suffix}"
+        with open_sink(str(path), CONTEXT) as sink:
+            for index in range(10):
+                sink.write(make_result(index))
+            assert not path.exists()
+        with open_source(path) as source:
+            assert source.fps == pytest.approx(12.5)
+        images = read_back(path)
+        assert len(images) == 10
+        expected = make_result(9).segmentation.overlay(0.5)
+        assert np.abs(images[9][10:-10, 40:].astype(int) - expected[10:-10, 40:]).mean() < 6
+        assert os.listdir(tmp_path) == [path.name]
+
+    def test_is_whole_after_an_error(self, tmp_path: Path, make_result: MakeResult) -> None:
+        path = tmp_path / "out.mp4"
+
+        def interrupted() -> None:
+            with open_sink(str(path), CONTEXT) as sink:
+                for index in range(7):
+                    sink.write(make_result(index))
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert len(read_back(path)) == 7
+        assert os.listdir(tmp_path) == ["out.mp4"]
+
+    def test_replaces_an_older_one_only_when_it_is_whole(self, tmp_path: Path, make_result: MakeResult) -> None:
+        path = tmp_path / "out.mp4"
+        path.write_text("older")
+        with open_sink(str(path), CONTEXT) as sink:
+            sink.write(make_result())
+            assert path.read_text() == "older"
+        assert len(read_back(path)) == 1
+
+    def test_without_a_frame_is_not_made(self, tmp_path: Path) -> None:
+        with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
+            sink.close()
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize(("height", "width"), [(49, 65), (1, 1), (33, 2)])
+    def test_takes_odd_sizes(self, tmp_path: Path, make_result: MakeResult, height: int, width: int) -> None:
+        with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
+            sink.write(make_result(height=height, width=width))
+        (image,) = read_back(tmp_path / "out.mp4")
+        assert image.shape == (height + height % 2, width + width % 2, 3)
+
+    def test_keeps_its_first_size_and_the_aspect_of_the_others(self, tmp_path: Path, make_result: MakeResult) -> None:
+        with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
+            sink.write(make_result(20))
+            sink.write(make_result(20, height=96, width=64))
+        _, second = read_back(tmp_path / "out.mp4")
+        assert second.shape == (48, 64, 3)
+        assert second[:, 40:].mean() < 20  # 48x32 to the left, black to the right
+        assert second[:, :24].mean() > 60
+
+    @pytest.mark.parametrize("fps", [None, 0.01, 90_000.0])
+    def test_plays_at_25_where_the_rate_makes_no_sense(
+        self, tmp_path: Path, make_result: MakeResult, fps: float | None
+    ) -> None:
+        with open_sink(str(tmp_path / "out.mp4"), SinkContext(Overlays(), fps=fps)) as sink:
+            sink.write(make_result())
+            sink.write(make_result(1))
+        with open_source(tmp_path / "out.mp4") as source:
+            assert source.fps == 25
+
+    def test_stops_before_the_disk_is_full_and_keeps_what_it_has(
+        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+        with pytest.raises(MachineError, match=r"out\.mp4 is full"), sink:
+            sink.write(make_result())
+            monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+            sink.write(make_result(1))
+        assert len(read_back(tmp_path / "out.mp4")) == 1
+
+    def test_that_cannot_be_read_back_is_not_left(
+        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+        with pytest.raises(MachineError, match="full"), sink:
+            sink.write(make_result())
+            monkeypatch.setattr(cv2, "VideoCapture", lambda *_: SimpleNamespace(isOpened=lambda: False))
+        assert os.listdir(tmp_path) == []
+
+    def test_that_opencv_cannot_write(
+        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cv2, "VideoWriter", lambda *_: SimpleNamespace(isOpened=lambda: False))
+        monkeypatch.setattr(cv2, "VideoWriter_fourcc", lambda *_: 0, raising=False)
+        sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+        with pytest.raises(MachineError, match="cannot write"), sink:
+            sink.write(make_result())
+        assert os.listdir(tmp_path) == []
+
+
+class TestMaskFolder:
+    @pytest.mark.parametrize("text", ["masks", "masks/", "deep/er/masks", "v1.2/"])
+    def test_holds_a_png_of_class_ids_a_frame(self, tmp_path: Path, make_result: MakeResult, text: str) -> None:
+        folder = f"{tmp_path}/{text}"
+        with open_sink(folder, CONTEXT) as sink:
+            sink.write(make_result(0))
+            sink.write(make_result(1, name="photo"))
+        assert sorted(os.listdir(folder)) == ["000000.png", "photo.png"]
+        assert np.array_equal(read_labels(Path(folder) / "photo.png"), make_result().segmentation.labels)
+
+    def test_may_be_a_folder_with_a_suffix_that_is_there(self, tmp_path: Path, make_result: MakeResult) -> None:
+        (tmp_path / "run.mp4").mkdir()
+        with open_sink(str(tmp_path / "run.mp4"), CONTEXT) as sink:
+            sink.write(make_result())
+        assert os.listdir(tmp_path / "run.mp4") == ["000000.png"]
+
+    def test_on_a_full_disk(self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(path: Path, content: bytes) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        sink = open_sink(str(tmp_path / "masks"), CONTEXT)
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(MachineError, match="full"), sink:
+            sink.write(make_result())
+        assert os.listdir(tmp_path / "masks") == []
+
+    def test_where_a_file_is(self, tmp_path: Path) -> None:
+        (tmp_path / "masks").write_text("a file")
+        with pytest.raises(UsageError, match="masks cannot be made"):
+            open_sink(str(tmp_path / "masks"), CONTEXT)
+        with pytest.raises(UsageError, match="cannot be made"):
+            open_sink(str(tmp_path / "masks" / "below"), CONTEXT)
+
+    def test_is_not_the_folder_of_the_source(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
+        write_image(tmp_path / "a.png")
+        with open_source(tmp_path) as source, pytest.raises(UsageError, match="source's images"):
+            open_sink(f"{tmp_path}/.", SinkContext(Overlays(), reads=source.files))
+
+
+class TestImage:
+    @pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
+    def test_is_the_overlay(self, tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
+        path = tmp_path / f"out{suffix}"
+        with open_sink(str(path), SINGLE) as sink:
+            sink.write(make_result(5))
+        assert np.array_equal(read_image(path), make_result(5).segmentation.overlay(0.5))
+
+    def test_is_not_for_many_frames(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="many frames"):
+            open_sink(str(tmp_path / "out.png"), CONTEXT)
+
+
+class TestJsonLines:
+    def test_a_line_a_frame(self, make_result: MakeResult, capsys: pytest.CaptureFixture[str]) -> None:
+        with open_sink("-", CONTEXT) as sink:
+            sink.write(make_result(4))
+            sink.write(make_result(5, name="photo"))
+        first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+        assert (first["index"], first["name"], first["latency_ms"]) == (4, "000004", 5.0)
+        assert second["name"] == "photo"
+        classes = fake_spec().classes
+        assert first["shares"][classes[3]] == first["shares"][classes[0]] == 0.5
+        assert sum(first["shares"].values()) == 1
+
+
+class TestDisplay:
+    @pytest.fixture
+    def window(self, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+        """A screen that shows a window, whose next key may be set."""
+        state = SimpleNamespace(shown=[], key=-1, visible=1.0, destroyed=False)
+        monkeypatch.setenv("DISPLAY", ":7")
+        monkeypatch.setattr(cv2, "namedWindow", lambda *_: None, raising=False)
+        monkeypatch.setattr(cv2, "imshow", lambda title, image: state.shown.append(image), raising=False)
+        monkeypatch.setattr(cv2, "waitKey", lambda delay: state.key, raising=False)
+        monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: state.visible, raising=False)
+        monkeypatch.setattr(cv2, "destroyAllWindows", lambda: setattr(state, "destroyed", True), raising=False)
+        return state
+
+    def test_shows_overlays_until_a_key_or_the_window_is_closed(
+        self, window: SimpleNamespace, make_result: MakeResult
+    ) -> None:
+        with open_sink("display", CONTEXT) as sink:
+            sink.write(make_result())
+            assert not sink.ended
+            window.key = ord("x")
+            sink.write(make_result())
+            assert not sink.ended
+            window.key = 27
+            sink.write(make_result())
+            assert sink.ended
+        assert window.destroyed
+        assert window.shown[0].shape == (48, 64, 3)
+        with open_sink("display", CONTEXT) as sink:
+            window.key, window.visible = -1, 0.0
+            sink.write(make_result())
+            assert sink.ended
+
+    def test_without_a_screen(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("DISPLAY", raising=False)
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        with pytest.raises(MachineError, match="no screen"):
+            open_sink("display", CONTEXT)
+
+    def test_with_an_opencv_without_windows(self, window: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_windows(*_: Any) -> None:
+            raise cv2.error("The function is not implemented")
+
+        monkeypatch.setattr(cv2, "namedWindow", no_windows, raising=False)
+        with pytest.raises(MachineError, match="without windows") as caught:
+            open_sink("display", CONTEXT)
+        assert "opencv-python" in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["null:", "null"])
+def test_null_takes_everything(text: str, make_result: MakeResult) -> None:
+    with open_sink(text, CONTEXT) as sink:
+        sink.write(make_result())
+    assert not Path(text).exists()
+
+
+def test_an_overlay_is_drawn_once_for_all_sinks(make_result: MakeResult) -> None:
+    overlays = Overlays(alpha=1.0)
+    first, second = make_result(0), make_result(0)
+    assert overlays(first) is overlays(first)
+    assert overlays(first) is not overlays(second)
+    assert np.array_equal(overlays(first), first.segmentation.coloured())
+
+
+class TestRefused:
+    @pytest.mark.parametrize("text", ["rtsp://host/out", "http://:8080", "webrtc://x"])
+    def test_network_sinks(self, text: str) -> None:
+        with pytest.raises(UsageError, match="this version does not write"):
+            open_sink(text, CONTEXT)
+
+    @pytest.mark.parametrize("text", ["out.txt", "out.webm", "out.onnx", "out.gif"])
+    def test_suffixes_of_other_things(self, text: str) -> None:
+        with pytest.raises(UsageError, match="neither a video's nor an image's"):
+            open_sink(text, CONTEXT)
+
+    def test_nothing(self) -> None:
+        with pytest.raises(UsageError, match="empty"):
+            open_sink("", CONTEXT)
+
+    def test_a_file_in_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="no folder") as caught:
+            open_sink(f"{tmp_path}/no/out.mp4", CONTEXT)
+        assert caught.value.fix == f"mkdir -p {tmp_path}/no"
+
+    def test_a_folder_that_may_not_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.access", lambda *_: False)
+        with pytest.raises(UsageError, match="may not be written"):
+            open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+
+    def test_the_source_itself(self, video: Path) -> None:
+        with open_source(video) as source, pytest.raises(UsageError, match="source itself"):
+            open_sink(f"{video.parent}/../{video.parent.name}/{video.name}", SinkContext(Overlays(), reads=source.files))

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+import pytest
+
+from fcn_edge.errors import SourceError, UsageError
+from fcn_edge.runtime.sources import Source, open_source
+from fcn_edge.street import Street
+
+Write = Callable[..., Path]
+
+
+def levels(source: Source) -> list[int]:
+    """Mean grey level of every frame."""
+    return [round(float(frame.image.mean())) for frame in source]
+
+
+class TestVideo:
+    def test_gives_every_frame_in_order(self, video: Path) -> None:
+        with open_source(video) as source:
+            assert (source.live, source.fps, source.size, source.length) == (False, 12.5, (48, 64), 20)
+            frames = list(source)
+        assert [frame.index for frame in frames] == list(range(20))
+        assert [frame.name for frame in frames[:2]] == ["000000", "000001"]
+        assert np.allclose([frame.image.mean() for frame in frames], np.arange(20) * 10, atol=4)
+        times = [frame.captured_ns for frame in frames]
+        assert times == sorted(times)
+        assert source.files == {video.resolve()}
+
+    def test_reads_all_of_a_real_drive(self, shared: Path) -> None:
+        with open_source(shared / "data" / "video" / "solidWhiteRight.mp4") as source:
+            assert (source.fps, source.size, source.length) == (25.0, (540, 960), 221)
+            assert next(source).image.shape == (540, 960, 3)
+
+    @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv"])
+    def test_takes_names_that_look_like_something_else(self, tmp_path: Path, write_video: Write, suffix: str) -> None:
+        path = write_video(tmp_path / f"a:b%03d[1] 7{suffix}", 5)
+        with open_source(f"file://{str(path).replace('%', '%25')}") as source:
+            assert len(levels(source)) == 5
+
+    def test_that_is_cut_off_gives_its_frames_and_then_says_so(self, tmp_path: Path, write_video: Write) -> None:
+        content = write_video(tmp_path / "whole.avi", 60).read_bytes()
+        cut = tmp_path / "cut.avi"
+        cut.write_bytes(content[: len(content) * 7 // 10])
+        with open_source(cut) as source:
+            seen = 0
+            with pytest.raises(SourceError, match=rf"{cut} ends after \d+ of 60 frames") as caught:
+                for _ in source:
+                    seen += 1
+        assert 10 < seen < 60
+        assert f"after {seen} of" in caught.value.message
+        assert caught.value.exit_code == 5
+
+    @pytest.mark.parametrize("content", [b"", b"hello" * 400])
+    def test_that_is_none(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "no.mp4"
+        path.write_bytes(content)
+        with pytest.raises(SourceError, match=rf"{path} is not a video"):
+            open_source(path)
+
+    def test_without_its_index_at_the_end(self, tmp_path: Path, video: Path) -> None:
+        path = tmp_path / "cut.mp4"
+        path.write_bytes(video.read_bytes()[:-200])
+        with pytest.raises(SourceError, match="or is cut off"):
+            open_source(path)
+
+    def test_without_frames(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
+        monkeypatch.setattr(cv2, "VideoCapture", FakeCapture.giving(0))
+        with pytest.raises(SourceError, match=f"{video} holds no frame"):
+            open_source(video)
+
+    def test_may_change_its_size_midway(self, tmp_path: Path, write_image: Write) -> None:
+        write_image(tmp_path / "a.png")
+        cv2.imwrite(str(tmp_path / "b.png"), np.zeros((31, 7, 3), np.uint8))
+        with open_source(tmp_path) as source:
+            assert source.size == (48, 64)
+            assert [frame.image.shape for frame in source] == [(48, 64, 3), (31, 7, 3)]
+
+
+class TestImages:
+    @pytest.mark.parametrize("suffix", [".png", ".PNG", ".jpg", ".bmp"])
+    def test_one(self, tmp_path: Path, write_image: Write, suffix: str) -> None:
+        path = write_image(tmp_path / f"photo{suffix}")
+        with open_source(str(path)) as source:
+            (frame,) = source
+        assert (source.size, source.length, source.live, source.fps) == ((48, 64), 1, False, None)
+        assert (frame.name, frame.image.shape) == ("photo", (48, 64, 3))
+
+    def test_grey_and_transparent_ones_become_bgr(self, tmp_path: Path) -> None:
+        cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 5), np.uint8))
+        cv2.imwrite(str(tmp_path / "b.png"), np.zeros((4, 5, 4), np.uint8))
+        with open_source(tmp_path) as source:
+            assert {(frame.image.shape, frame.image.dtype.name) for frame in source} == {((4, 5, 3), "uint8")}
+
+    def test_a_folder_is_sorted_and_other_files_are_left_out(self, tmp_path: Path, write_image: Write) -> None:
+        for level, name in enumerate(("b.png", "a.png", "c.png")):
+            write_image(tmp_path / name, 50 * level)
+        (tmp_path / "notes.txt").write_text("no image")
+        (tmp_path / ".c.png.12.tmp.png").write_text("hidden")
+        (tmp_path / "d.png").mkdir()
+        with open_source(tmp_path) as source:
+            assert source.length == 3
+            assert [(frame.name, int(frame.image[0, 0, 0])) for frame in source] == [("a", 50), ("b", 0), ("c", 100)]
+        assert source.files == {(tmp_path / name).resolve() for name in ("a.png", "b.png", "c.png")}
+
+    def test_that_share_a_stem_keep_their_suffix(self, tmp_path: Path, write_image: Write) -> None:
+        for name in ("a.png", "a.jpg", "b.png"):
+            write_image(tmp_path / name)
+        with open_source(tmp_path) as source:
+            assert [frame.name for frame in source] == ["a.jpg", "a.png", "b"]
+
+    def test_a_broken_one_is_named_after_those_before_it(self, tmp_path: Path, write_image: Write) -> None:
+        for name in ("a.png", "b.png", "d.png"):
+            write_image(tmp_path / name)
+        broken = tmp_path / "c.png"
+        broken.write_bytes((tmp_path / "a.png").read_bytes()[:60])
+        seen = []
+        with open_source(tmp_path) as source, pytest.raises(SourceError, match=str(broken)):
+            for frame in source:
+                seen.append(frame.name)  # noqa: PERF401
+        assert seen == ["a", "b"]
+
+    def test_too_large_for_opencv_is_a_source_error(
+        self, tmp_path: Path, write_image: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def too_large(*_: Any) -> None:
+            raise cv2.error("too many pixels")
+
+        path = write_image(tmp_path / "a.png")
+        monkeypatch.setattr(cv2, "imdecode", too_large)
+        with pytest.raises(SourceError, match=str(path)):
+            open_source(path)
+
+    def test_a_folder_without_any(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match="holds no image"):
+            open_source(tmp_path)
+        (tmp_path / "images").mkdir()
+        with pytest.raises(SourceError) as caught:
+            open_source(tmp_path)
+        assert str(tmp_path / "images") in caught.value.fix
+
+
+class TestStreet:
+    def test_is_the_rendered_street_with_its_labels(self) -> None:
+        with open_source("synthetic://street?seed=3&size=64x96&frames=2&fps=10") as source:
+            assert (source.live, source.fps, source.size, source.length) == (False, 10.0, (64, 96), 2)
+            assert source.classes == Street.classes
+            frames = list(source)
+        for frame, (image, labels) in zip(frames, Street(3, (64, 96), 2, 10.0), strict=True):
+            assert np.array_equal(frame.image, image)
+            assert frame.labels is not None
+            assert np.array_equal(frame.labels, labels)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "synthetic://city",
+            "synthetic://",
+            "synthetic://street?sead=1",
+            "synthetic://street?seed=-1",
+            "synthetic://street?frames=0",
+            "synthetic://street?size=8x8",
+            "synthetic://street?size=480",
+            "synthetic://street?fps=0",
+            "synthetic://street?fps=nan",
+        ],
+    )
+    def test_refuses_what_makes_no_sense(self, text: str) -> None:
+        with pytest.raises(UsageError) as caught:
+            open_source(text)
+        assert text in caught.value.message
+        assert caught.value.fix
+
+
+class FakeCapture:
+    """Stands for ``cv2.VideoCapture``: gives a number of frames, then none."""
+
+    frames = 0
+    settings: ClassVar[dict[int, float]] = {}
+    released = False
+
+    @classmethod
+    def giving(cls, frames: int) -> type[FakeCapture]:
+        return type("Capture", (cls,), {"frames": frames, "settings": {}})
+
+    def __init__(self, *_: Any) -> None:
+        self.left = self.frames
+
+    def isOpened(self) -> bool:
+        return self.frames >= 0
+
+    def get(self, key: int) -> float:
+        return 30.0 if key == cv2.CAP_PROP_FPS else 0.0
+
+    def set(self, key: int, value: float) -> bool:
+        type(self).settings[key] = value
+        return True
+
+    def read(self) -> tuple[bool, Any]:
+        self.left -= 1
+        return (True, np.zeros((48, 64, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        type(self).released = True
+
+
+class TestCamera:
+    @pytest.fixture
+    def device(self, tmp_path: Path) -> str:
+        """A URI of a device that is there."""
+        path = tmp_path / "video0"
+        path.touch()
+        return f"v4l2://{path}"
+
+    def test_is_live_and_says_when_it_is_lost(self, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        capture = FakeCapture.giving(4)
+        monkeypatch.setattr(cv2, "VideoCapture", capture)
+        with open_source(device) as source:
+            assert (source.live, source.fps, source.size, source.length) == (True, 30.0, (48, 64), None)
+            seen = []
+            with pytest.raises(SourceError, match="was lost"):
+                for frame in source:
+                    seen.append(frame.index)  # noqa: PERF401
+        assert seen == [0, 1, 2]  # the one that was read when it was opened is old by now
+        assert capture.released
+
+    def test_is_asked_for_a_size_and_rate(self, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        capture = FakeCapture.giving(4)
+        monkeypatch.setattr(cv2, "VideoCapture", capture)
+        open_source(f"{device}?size=720x1280&fps=30").close()
+        assert capture.settings[cv2.CAP_PROP_FRAME_HEIGHT] == 720
+        assert capture.settings[cv2.CAP_PROP_FRAME_WIDTH] == 1280
+        assert capture.settings[cv2.CAP_PROP_FPS] == 30
+
+    def test_that_is_busy(self, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cv2, "VideoCapture", FakeCapture.giving(-1))
+        with pytest.raises(SourceError, match="in use"):
+            open_source(device)
+
+    def test_that_gives_nothing(self, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cv2, "VideoCapture", FakeCapture.giving(0))
+        with pytest.raises(SourceError, match="gives no frame"):
+            open_source(device)
+
+    def test_that_may_not_be_used(self, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.access", lambda *_: False)
+        with pytest.raises(SourceError, match="may not be used") as caught:
+            open_source(device)
+        assert "usermod" in caught.value.fix
+
+    @pytest.mark.parametrize("text", ["97", 97, "/dev/video97", "v4l2:///dev/video97", "v4l2://97"])
+    def test_that_is_absent(self, text: str | int) -> None:
+        with pytest.raises(SourceError, match="There is no camera /dev/video97"):
+            open_source(text)
+
+    def test_that_is_no_camera(self) -> None:
+        with pytest.raises(SourceError, match="no capture device"):
+            open_source("/dev/null")
+
+
+@pytest.mark.parametrize("text", ["rtsp://cam/1", "http://cam/mjpg", "https://x/y.mp4", "csi://0", "udp://@:5000"])
+def test_network_sources_are_refused_with_what_there_is(text: str) -> None:
+    with pytest.raises(UsageError, match="this version does not read") as caught:
+        open_source(text)
+    assert "synthetic://street" in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["nothing.mp4", "", "no/such/folder", "file:///no/such.png"])
+def test_a_missing_file_is_a_source_error(text: str) -> None:
+    with pytest.raises(SourceError, match="no file or folder") as caught:
+        open_source(text)
+    assert caught.value.exit_code == 5
