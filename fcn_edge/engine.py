@@ -17,20 +17,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fcn_edge.backends.base import Backend, Engine
-from fcn_edge.backends.base import Device as BackendDevice
-from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Backend, Device, Engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.files import sha256_of
-from fcn_edge.measured import Accuracy, Speed
+from fcn_edge.measured import AccuracyRecord, Speed
 from fcn_edge.sealed import sealed_text, unsealed
 from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Size, first_problem
 
 __all__ = [
     "MANIFEST_FILE",
-    "Device",
     "EngineManifest",
     "File",
+    "Option",
     "file_of",
     "open_engine",
     "read_manifest",
@@ -42,7 +41,7 @@ __all__ = [
 MANIFEST_FILE = "engine.json"
 
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
-Scalar = str | int | float | bool | None
+Option = str | int | float | bool | None | list[str]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
@@ -57,14 +56,6 @@ class File(_Part):
     sha256: Sha256
 
 
-class Device(_Part):
-    """The device that an engine was built on and for; the fields of ``backends.base.Device``."""
-
-    kind: Literal["cpu", "cuda"]
-    name: str
-    capability: str
-
-
 class EngineManifest(_Part):
     """Content of ``engine.json``.
 
@@ -75,8 +66,10 @@ class EngineManifest(_Part):
         size: ``(height, width)`` that it was built for.
         backend: Name of the backend that runs it.
         precision: Of the plan.
+        plan: Name of the file that the backend's library opens.
         files: Every other file of the directory by name.
-        libraries: Version by name; that of the backend's library is checked at load.
+        library: Version of the backend's library; another one is refused at load.
+        tools: Other versions, by name, that were there when it was built.
         device: What it was built for.
         build_seconds: How long that took.
         options: What it was built with; ``build --if-stale`` builds again when they differ.
@@ -91,13 +84,15 @@ class EngineManifest(_Part):
     size: Size
     backend: str
     precision: Literal["fp32", "fp16", "int8"]
+    plan: str
     files: dict[str, File]
-    libraries: dict[str, str]
+    library: str
+    tools: dict[str, str] = Field(default_factory=dict)
     device: Device
     build_seconds: Annotated[float, Field(ge=0)]
-    options: dict[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+    options: dict[str, Option] = Field(default_factory=dict)
     speed: Speed | None = None
-    accuracy: Accuracy | None = None
+    accuracy: AccuracyRecord | None = None
 
     @field_validator("files")
     @classmethod
@@ -111,6 +106,8 @@ class EngineManifest(_Part):
     def _parts_fit_together(self) -> EngineManifest:
         if self.precision != self.spec.precision:
             raise ValueError(f"the plan is {self.precision} and its spec says {self.spec.precision}")
+        if self.plan not in self.files:
+            raise ValueError(f"the plan {self.plan!r} is not among the files")
         if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in self.size):
             raise ValueError(f"size {self.size} must be multiples of {SIZE_MULTIPLE}")
         return self
@@ -203,19 +200,18 @@ def verify_engine(directory: Path, manifest: EngineManifest) -> None:
 def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
     """The backend of an engine, when it is the one that it was built with and its device is here."""
     name, fix = manifest.backend, f"Build it again: {rebuild_command(manifest, directory)}"
-    if name not in BACKENDS:
+    if name not in registry.BACKENDS:
         raise EngineError(
             f"{directory} is for the backend {name!r}, which this version of fcn_edge does not have.",
-            f"It has: {', '.join(BACKENDS)}.",
+            f"It has: {', '.join(registry.BACKENDS)}.",
         )
-    chosen = backend(name)
+    chosen = registry.backend(name)
     probe = chosen.probe()
     if not probe.available:
         raise MachineError(probe.problem, probe.fix)
-    library = BACKENDS[name].library
-    built_with = manifest.libraries.get(library, "an unknown version")
-    if built_with != probe.version:
-        raise EngineError(f"{directory} was built with {library} {built_with}, and {probe.version} is installed.", fix)
+    if manifest.library != probe.version:
+        library = f"{registry.BACKENDS[name].library} {manifest.library}"
+        raise EngineError(f"{directory} was built with {library}, and {probe.version} is installed.", fix)
     kind = manifest.device.kind
     if all(device.kind != kind for device in probe.devices):
         raise DeviceError(
@@ -223,7 +219,7 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
             "Run it where it was built, or build for this machine: "
             f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
         )
-    misfit = chosen.misfit(BackendDevice(**manifest.device.model_dump()), manifest.precision)
+    misfit = chosen.misfit(manifest.device, manifest.precision)
     if misfit:
         raise EngineError(f"{directory} was built for {manifest.device.name}: {misfit}.", fix)
     return chosen

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.backends import registry
 from fcn_edge.engine import MANIFEST_FILE, read_manifest
 from fcn_edge.errors import EngineError, MachineError, UsageError
 
@@ -103,5 +103,5 @@ def _engine_files(target: Path) -> set[str]:
     try:
         listed = set(read_manifest(target).files)
     except EngineError:
-        listed = {backend(name).plan for name in BACKENDS}
+        listed = {registry.backend(name).plan for name in registry.BACKENDS}
     return {MANIFEST_FILE, *listed}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fcn_edge.spec import Fraction, Size
 
-__all__ = ["Accuracy", "Speed"]
+__all__ = ["AccuracyRecord", "Speed"]
 
 Count = Annotated[int, Field(ge=1)]
 Milliseconds = Annotated[float, Field(ge=0)]
@@ -18,14 +18,17 @@ class _Measurement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Accuracy(_Measurement):
+class AccuracyRecord(_Measurement):
     """Measures of segmentation on labelled images (Long, Shelhamer and Darrell 2015), as fractions of 1.
 
+    The keys are those that ``evaluate`` prints: ``AccuracyRecord.model_validate(accuracy.to_json())`` makes one.
+
     Attributes:
-        data: Name of the data set and split.
+        dataset: Name of the data set.
+        split: Name of the split.
+        rendered: The images were rendered, so that no accuracy on real ones follows.
         images: How many there were.
         size: ``(height, width)`` of the network's input.
-        backend: What ran the network.
         miou: Mean IU over the classes that occur.
         pixel_accuracy: Share of the labelled pixels that are right.
         mean_accuracy: Mean over the classes of their share of right pixels.
@@ -33,10 +36,11 @@ class Accuracy(_Measurement):
         per_class: IU by class name; None for classes that do not occur.
     """
 
-    data: str
+    dataset: str
+    split: str
+    rendered: bool = False
     images: Count
     size: Size
-    backend: str
     miou: Fraction
     pixel_accuracy: Fraction
     mean_accuracy: Fraction

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fcn_edge.errors import ModelError
 from fcn_edge.files import replacing, sha256_of
-from fcn_edge.measured import Accuracy
+from fcn_edge.measured import AccuracyRecord
 from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.sealed import sealed_text, unsealed
 from fcn_edge.spec import ModelSpec, Size, first_problem
@@ -64,7 +64,7 @@ class Manifest(BaseModel):
     model_sha256: str
     model_digest: str
     size: Size
-    accuracy: dict[str, Accuracy] = Field(default_factory=dict)
+    accuracy: dict[str, AccuracyRecord] = Field(default_factory=dict)
     recipe: tuple[str, ...] = ()
     trained_on: tuple[str, ...] = ()
     licence: str = ""
@@ -121,7 +121,7 @@ def manifest_of(model: Model) -> Manifest | None:
     return manifest
 
 
-def manifest_for(path: Path, accuracy: dict[str, Accuracy], licence: str = "") -> Manifest:
+def manifest_for(path: Path, accuracy: dict[str, AccuracyRecord], licence: str = "") -> Manifest:
     """The manifest of an ONNX file that is to ship: name, size and recipe are those of its spec.
 
     Args:

@@ -65,10 +65,11 @@ def command(
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
     from fcn_edge.runtime.sources import open_source
+    from fcn_edge.runtime.threads import owned_thread_pools
 
     if len(set(sinks)) < len(sinks):
         raise UsageError("A SINK is named twice.", "Name each once.")
-    with ExitStack() as stack:
+    with owned_thread_pools(), ExitStack() as stack:
         segmenter = stack.enter_context(load(model, size=size, backend=backend, threads=threads))
         opened = stack.enter_context(open_source(source))
         context = SinkContext(

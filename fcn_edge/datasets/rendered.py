@@ -28,8 +28,8 @@ EXAMPLE = "synthetic://street?seed=0&frames=250&size=360x480&fps=25"
 DEFAULTS: dict[str, Any] = {"seed": 0, "frames": 250, "size": (360, 480), "fps": 25.0}
 
 TRAIN_STREETS = 64
+FRAMES_A_STREET = 4
 VAL_FRAMES = 50
-KEPT_STREETS = 8
 
 WHOLE = re.compile("[0-9]{1,9}")
 NUMBER = re.compile("[0-9]{1,9}([.][0-9]{1,9})?")
@@ -131,7 +131,6 @@ class RenderedSplit(Sequence[RenderedSample]):
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
         frame = self._frames[index]
-        # streets come one after another, because building a street costs as much as drawing several of its frames
         seed = self._seeds[self._frames.index(frame) * len(self._seeds) // len(self)]
         settings = self._settings
         name = f"street{seed:04d}-{frame:06d}"
@@ -150,15 +149,16 @@ def rendered_splits(text: str) -> dict[str, RenderedSplit]:
     """
     settings = _checked_settings(text)
     seed, frames = settings["seed"], settings["frames"]
-    others = range(seed + 1, seed + 1 + min(TRAIN_STREETS, frames))
+    others = range(seed + 1, seed + 1 + min(TRAIN_STREETS, -(-frames // FRAMES_A_STREET)))
     return {
         "train": RenderedSplit("train", settings, others, range(frames)),
         "val": RenderedSplit("val", settings, range(seed, seed + 1), range(0, frames, -(-frames // VAL_FRAMES))),
     }
 
 
-@lru_cache(maxsize=KEPT_STREETS)
+@lru_cache(maxsize=TRAIN_STREETS)
 def _street(seed: int, size: tuple[int, int], frames: int, fps: float) -> Street:
+    """Streets are kept, because building one costs as much as drawing several of its frames."""
     return Street(seed=seed, size=size, frames=frames, fps=fps)
 
 

@@ -26,6 +26,7 @@ def all_checks(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) 
     clash = software.rivals("onnxruntime", "onnxruntime-gpu", versions)
     return [
         software.python(),
+        software.base(versions),
         *software.backends(),
         *([clash] if clash else []),
         software.opencv(versions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -35,9 +36,13 @@ LIMITS = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NU
 
 
 def cores(root: Path) -> Check:
-    """The processor, and how many of its cores this process may use."""
-    usable = available_cores(root)
-    return Check("processor", True, f"{cpu_name(root)}; {usable} usable core{'s' if usable > 1 else ''}")
+    """The processor, and how many of its cores this process may use.
+
+    A command's affinity (``taskset``) and the quota of a container both count.
+    """
+    usable, threads = available_cores(root), os.cpu_count() or 1
+    found = f"{cpu_name(root)}; {usable} usable core{'s' * (usable > 1)} of {threads} hardware threads"
+    return Check("processor", True, found)
 
 
 def instructions(root: Path) -> Check:

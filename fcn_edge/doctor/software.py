@@ -15,10 +15,13 @@ from fcn_edge.errors import MachineError
 from fcn_edge.opencv import cv2
 from fcn_edge.version import __version__
 
-__all__ = ["backends", "extra", "installed_version", "opencv", "opencv_build", "python", "rivals", "video"]
+__all__ = ["backends", "base", "extra", "installed_version", "opencv", "opencv_build", "python", "rivals", "video"]
 
 OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
 """Distributions that all bring the module cv2 and overwrite each other."""
+
+BASE = ("numpy", "pydantic", "click", "tqdm", "threadpoolctl")
+"""Distributions that fcn_edge always needs."""
 
 Versions = Callable[[str], "str | None"]
 """Version of an installed distribution; None when it is not installed."""
@@ -36,6 +39,14 @@ def python() -> Check:
     """The interpreter and fcn_edge itself."""
     found = f"fcn_edge {__version__}, Python {platform.python_version()}, {sys.executable}"
     return Check("fcn_edge", True, found, required=True)
+
+
+def base(versions: Versions) -> Check:
+    """The packages that fcn_edge always needs."""
+    found = {package: versions(package) for package in BASE}
+    listed = ", ".join(f"{package} {version or 'is not installed'}" for package, version in found.items())
+    fix = "" if all(found.values()) else "pip install fcn_edge"
+    return Check("packages", not fix, listed, fix, required=True)
 
 
 def extra(name: str, packages: tuple[str, ...], purpose: str, versions: Versions) -> Check:

@@ -20,13 +20,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from fcn_edge.datasets import LabelledSplit
-from fcn_edge.errors import CheckpointError
+from fcn_edge.errors import CheckpointError, FcnEdgeError
 from fcn_edge.files import replacing
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.nets.recipe import Recipe, Stage
-from fcn_edge.nets.trainset import TrainSet, class_shares
+from fcn_edge.nets.trainset import TrainSet, WithErrors, class_shares
 from fcn_edge.nets.validate import confusion_of
 from fcn_edge.spec import ModelSpec
 
@@ -178,17 +178,20 @@ class StageTrainer:
             epoch=self.epoch,
         )
         order = torch.Generator().manual_seed(recipe.seed * 10_007 + self.epoch)
-        loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(
-            pairs,
+        loader: DataLoader[Any] = DataLoader(
+            WithErrors(pairs),
             batch_size=recipe.micro_batch,
             shuffle=True,
             generator=order,
             num_workers=self.workers,
             drop_last=len(pairs) >= recipe.batch,
+            collate_fn=WithErrors.batch,
         )
         passes = recipe.batch // recipe.micro_batch
         group: list[list[Tensor]] = []
         for done, micro_batch in enumerate(loader):
+            if isinstance(micro_batch, FcnEdgeError):
+                raise micro_batch
             group.append(micro_batch)
             if len(group) == passes or done + 1 == len(loader) < passes:
                 yield group

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from fcn_edge.datasets import LabelledSplit
+from fcn_edge.errors import FcnEdgeError
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.street import Street
 
-__all__ = ["TrainSet", "class_shares"]
+__all__ = ["TrainSet", "WithErrors", "class_shares"]
 
 RENDERED_SIZE = (360, 480)
 RENDERED_STREETS = 64
@@ -66,6 +68,34 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
             image, labels = _rendered_pair(random, void)
         image, labels = self.augmentation(image, labels, random, fill=self.fill, void=void)
         return torch.from_numpy(image), torch.from_numpy(labels)
+
+
+class WithErrors(Dataset[Any]):
+    """The pairs of a data set, or the error in the place of a pair that cannot be read.
+
+    A loader process that raises sends its traceback as text; an error that comes as an item arrives as it is.
+
+    Args:
+        pairs: What to read from.
+    """
+
+    def __init__(self, pairs: TrainSet) -> None:
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | FcnEdgeError:
+        """A pair, or the error that it gave."""
+        try:
+            return self.pairs[index]
+        except FcnEdgeError as error:
+            return error
+
+    @staticmethod
+    def batch(items: list[Any]) -> Any:
+        """A micro-batch of pairs, or the first error among them."""
+        return next((item for item in items if isinstance(item, FcnEdgeError)), None) or default_collate(items)
 
 
 def _rendered_pair(random: np.random.Generator, void: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

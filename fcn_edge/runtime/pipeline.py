@@ -157,7 +157,7 @@ def stream(segmenter: Segmenter, source: str | int | Path | Source) -> Iterator[
     Leaving the loop ends the threads and closes the source, unless the source was opened by the caller.
 
     Args:
-        segmenter: Makes the masks; it may not be used for other frames meanwhile.
+        segmenter: Makes the masks; it may be called for other frames meanwhile.
         source: What ``open_source`` takes, or a source that is open.
 
     Yields:
@@ -168,7 +168,7 @@ def stream(segmenter: Segmenter, source: str | int | Path | Source) -> Iterator[
         SourceError: It is missing, empty, unreadable or lost.
     """
     if isinstance(source, Source):
-        with Pipeline(segmenter.session, source) as pipeline:
+        with segmenter.session_for_stream() as session, Pipeline(session, source) as pipeline:
             for result in pipeline:
                 yield result.segmentation
         return

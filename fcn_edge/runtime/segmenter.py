@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.backends.registry import BACKENDS, available_backends, backend
 from fcn_edge.engine import open_engine, read_manifest, rebuild_command
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.models import Model, resolved_model
@@ -170,14 +170,14 @@ def _built(model: Model, size: Size | None, backend: str, threads: int | None) -
         )
     if size not in (None, manifest.size):
         raise UsageError(
-            f"{model.path} was built for {manifest.size[0]}x{manifest.size[1]} (height x width); an engine has one size.",
+            f"{model.path} was built for {manifest.size[0]}x{manifest.size[1]} (height x width) and no other size.",
             f"Leave the size out, or build again: {rebuild_command(manifest, model.path, size)}",
         )
     return open_engine(model.path, threads)
 
 
 def _direct(model: Model, size: Size | None, name: str, threads: int | None) -> Engine:
-    chosen = available_backends()[0] if name == "auto" else backend(name)
+    chosen = registry.available_backends()[0] if name == "auto" else registry.backend(name)
     probe = chosen.probe()
     if not probe.available:
         raise MachineError(probe.problem, probe.fix)
@@ -186,12 +186,12 @@ def _direct(model: Model, size: Size | None, name: str, threads: int | None) -> 
 
 def _log_place(model: Model, segmenter: Segmenter) -> None:
     height, width = segmenter.size
-    probe = backend(segmenter.backend).probe()
+    probe = registry.backend(segmenter.backend).probe()
     where = probe.devices[0].name if probe.devices else "this machine"
     runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
     _log.info("%s runs on %s with %s %s at %dx%d", *runs)
-    if BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():
-        gpu = [name for name, entry in BACKENDS.items() if entry.device == "cuda"]
+    if registry.BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():
+        gpu = [name for name, entry in registry.BACKENDS.items() if entry.device == "cuda"]
         named = shlex.quote(model.shipped or str(model.path))
         if gpu:
             _log.info("This machine has an NVIDIA GPU. To use it: fcn-edge build %s --backend %s", named, gpu[0])

@@ -56,7 +56,9 @@ class Uri:
             try:
                 values[key] = readers[key](text)
             except ValueError as error:
-                raise UsageError(f"{key}={text} in {self.text} makes no sense: {error}.", "Correct the value.") from error
+                raise UsageError(
+                    f"{key}={text} in {self.text} makes no sense: {error}.", "Correct the value."
+                ) from error
         return values
 
 

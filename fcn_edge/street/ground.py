@@ -108,7 +108,7 @@ class Ground:
                 if place is None or place[1] < start:
                     continue
                 first, last = max(place[0], start), place[1]
-                inner = side * (self._town.half_road - 0.5)
+                inner = side * (self._town.half_road - 0.6)
                 self._ribbon(canvas, stretch, (first, last), (inner, side * _BEYOND), self._road, ROAD)
                 # Rounded kerbs: the mouth is wider where it meets the street.
                 along = np.array([max(first - 1.5, start), first, last, last + 1.5])

@@ -99,8 +99,8 @@ class Traffic:
         # Cyclists keep to the kerb, or to the doors of parked cars.
         left, right = 0.5 - town.free(-1), town.free(1) - 0.5
         self._cyclists = (
-            _Stream(20, left, 0.08, float(rng.uniform(3.5, 5)), 26.0, 0.24 * busy),
-            _Stream(21, right, 0.08, float(-rng.uniform(4, 6)), 30.0, 0.22),
+            _Stream(20, left, 0.08, float(rng.uniform(3.5, 5)), 26.0, 0.2 + 0.12 * busy),
+            _Stream(21, right, 0.08, float(-rng.uniform(4, 6)), 30.0, 0.3),
         )
 
     def around(self, time: float, camera: float, behind: float, ahead: float) -> list[Thing]:

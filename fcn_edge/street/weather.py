@@ -53,6 +53,7 @@ class Weather:
         self._lamps = 1.0 if kind == "dusk" else (0.35 if kind == "mist" else 0.0)
         self._drift = rng.uniform(0, 2 * np.pi, 3)
         self._pace = rng.uniform(0.02, 0.08, 3)
+        self._glare = float(rng.uniform(0.68, 1.02))
 
     def light(self, heading: float, time: float) -> Light:
         """The light for a camera heading in radians at a time in seconds."""
@@ -73,7 +74,7 @@ class Weather:
 
     def brightness(self, time: float) -> FloatArray:
         """Colour gain (3,) BGR of the sky at a time in seconds."""
-        return np.full(3, 0.97 + 0.03 * np.sin(time * self._pace[1] + self._drift[1]))
+        return np.full(3, self._glare + 0.03 * np.sin(time * self._pace[1] + self._drift[1]))
 
 
 def _toward_white(colour: Colour, share: float) -> Colour:

@@ -42,10 +42,9 @@ def test_gives_what_waits_before_it_raises_the_writers_error() -> None:
     channel.put(1)
     channel.put(2)
     channel.end(ZeroDivisionError("the writer's"))
-    seen = []
+    seen: list[int] = []
     with pytest.raises(ZeroDivisionError, match="the writer's"):
-        for item in channel:
-            seen.append(item)  # noqa: PERF402
+        seen.extend(channel)
     assert seen == [1, 2]
 
 

@@ -36,6 +36,13 @@ def endless() -> Iterator[Image]:
     return itertools.cycle(noise(4))
 
 
+def break_off(pipeline: Pipeline, error: type[BaseException]) -> None:
+    """Fail with the fourth result in hand."""
+    for count, _ in enumerate(pipeline):
+        if count == 3:
+            raise error
+
+
 class TestResults:
     def test_are_the_masks_of_all_frames_in_order(self, listed_source: MakeSource) -> None:
         images = noise(25)
@@ -122,10 +129,9 @@ class TestLiveSource:
 
     def test_that_is_lost_says_so_after_its_last_frame(self, listed_source: MakeSource) -> None:
         source = listed_source([*noise(3), SourceError("The camera was lost.")], live=True)
-        seen = []
+        seen: list[int] = []
         with pytest.raises(SourceError, match="lost"), Pipeline(FakeSession(), source) as pipeline:
-            for result in pipeline:
-                seen.append(result.frame.index)  # noqa: PERF401
+            seen.extend(result.frame.index for result in pipeline)
         assert seen[-1] == 2
 
 
@@ -164,22 +170,17 @@ class TestFailure:
         self, listed_source: MakeSource, stage: str, number: int
     ) -> None:
         session, source = failing(stage, number, listed_source, total=10)
-        seen = []
+        seen: list[int] = []
         with pytest.raises(ERRORS[stage]) as caught, Pipeline(session, source) as pipeline:
-            for result in pipeline:
-                seen.append(result.frame.index)  # noqa: PERF401
+            seen.extend(result.frame.index for result in pipeline)
         assert seen == list(range(number - 1))
         if stage != "preprocess":
             assert f"{'finish' if stage == 'decode' else stage} failed" in caught.value.message
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, BrokenPipeError])
-    def test_of_the_caller_stops_an_endless_source(
-        self, listed_source: MakeSource, error: type[BaseException]
-    ) -> None:
+    def test_of_the_caller_stops_an_endless_source(self, listed_source: MakeSource, error: type[BaseException]) -> None:
         with pytest.raises(error), Pipeline(FakeSession(), listed_source(endless())) as pipeline:
-            for count, _ in enumerate(pipeline):
-                if count == 3:
-                    raise error
+            break_off(pipeline, error)
 
     def test_that_is_no_exception_ends_the_threads_too(self, listed_source: MakeSource) -> None:
         session = FakeSession(scores=lambda image: (_ for _ in ()).throw(SystemExit(3)))

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,10 @@ CONTEXT = SinkContext(Overlays(), fps=12.5)
 SINGLE = SinkContext(Overlays(), single=True)
 
 
+def names_in(folder: str | Path) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
 def read_back(path: Path) -> list[Any]:
     with open_source(path) as source:
         return [frame.image for frame in source]
@@ -44,7 +47,7 @@ class TestVideo:
         assert len(images) == 10
         expected = make_result(9).segmentation.overlay(0.5)
         assert np.abs(images[9][10:-10, 40:].astype(int) - expected[10:-10, 40:]).mean() < 6
-        assert os.listdir(tmp_path) == [path.name]
+        assert names_in(tmp_path) == [path.name]
 
     def test_is_whole_after_an_error(self, tmp_path: Path, make_result: MakeResult) -> None:
         path = tmp_path / "out.mp4"
@@ -58,7 +61,7 @@ class TestVideo:
         with pytest.raises(KeyboardInterrupt):
             interrupted()
         assert len(read_back(path)) == 7
-        assert os.listdir(tmp_path) == ["out.mp4"]
+        assert names_in(tmp_path) == ["out.mp4"]
 
     def test_replaces_an_older_one_only_when_it_is_whole(self, tmp_path: Path, make_result: MakeResult) -> None:
         path = tmp_path / "out.mp4"
@@ -71,7 +74,7 @@ class TestVideo:
     def test_without_a_frame_is_not_made(self, tmp_path: Path) -> None:
         with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
             sink.close()
-        assert os.listdir(tmp_path) == []
+        assert names_in(tmp_path) == []
 
     @pytest.mark.parametrize(("height", "width"), [(49, 65), (1, 1), (33, 2)])
     def test_takes_odd_sizes(self, tmp_path: Path, make_result: MakeResult, height: int, width: int) -> None:
@@ -103,9 +106,9 @@ class TestVideo:
         self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+        sink.write(make_result())
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
         with pytest.raises(MachineError, match=r"out\.mp4 is full"), sink:
-            sink.write(make_result())
-            monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
             sink.write(make_result(1))
         assert len(read_back(tmp_path / "out.mp4")) == 1
 
@@ -113,10 +116,11 @@ class TestVideo:
         self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
-        with pytest.raises(MachineError, match="full"), sink:
-            sink.write(make_result())
-            monkeypatch.setattr(cv2, "VideoCapture", lambda *_: SimpleNamespace(isOpened=lambda: False))
-        assert os.listdir(tmp_path) == []
+        sink.write(make_result())
+        monkeypatch.setattr(cv2, "VideoCapture", lambda *_: SimpleNamespace(isOpened=lambda: False))
+        with pytest.raises(MachineError, match="full"):
+            sink.close()
+        assert names_in(tmp_path) == []
 
     def test_that_opencv_cannot_write(
         self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
@@ -126,7 +130,7 @@ class TestVideo:
         sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
         with pytest.raises(MachineError, match="cannot write"), sink:
             sink.write(make_result())
-        assert os.listdir(tmp_path) == []
+        assert names_in(tmp_path) == []
 
 
 class TestMaskFolder:
@@ -136,14 +140,14 @@ class TestMaskFolder:
         with open_sink(folder, CONTEXT) as sink:
             sink.write(make_result(0))
             sink.write(make_result(1, name="photo"))
-        assert sorted(os.listdir(folder)) == ["000000.png", "photo.png"]
+        assert names_in(folder) == ["000000.png", "photo.png"]
         assert np.array_equal(read_labels(Path(folder) / "photo.png"), make_result().segmentation.labels)
 
     def test_may_be_a_folder_with_a_suffix_that_is_there(self, tmp_path: Path, make_result: MakeResult) -> None:
         (tmp_path / "run.mp4").mkdir()
         with open_sink(str(tmp_path / "run.mp4"), CONTEXT) as sink:
             sink.write(make_result())
-        assert os.listdir(tmp_path / "run.mp4") == ["000000.png"]
+        assert names_in(tmp_path / "run.mp4") == ["000000.png"]
 
     def test_on_a_full_disk(self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(path: Path, content: bytes) -> int:
@@ -153,7 +157,7 @@ class TestMaskFolder:
         monkeypatch.setattr(Path, "write_bytes", full)
         with pytest.raises(MachineError, match="full"), sink:
             sink.write(make_result())
-        assert os.listdir(tmp_path / "masks") == []
+        assert names_in(tmp_path / "masks") == []
 
     def test_where_a_file_is(self, tmp_path: Path) -> None:
         (tmp_path / "masks").write_text("a file")
@@ -284,4 +288,6 @@ class TestRefused:
 
     def test_the_source_itself(self, video: Path) -> None:
         with open_source(video) as source, pytest.raises(UsageError, match="source itself"):
-            open_sink(f"{video.parent}/../{video.parent.name}/{video.name}", SinkContext(Overlays(), reads=source.files))
+            open_sink(
+                f"{video.parent}/../{video.parent.name}/{video.name}", SinkContext(Overlays(), reads=source.files)
+            )

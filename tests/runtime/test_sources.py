@@ -48,12 +48,11 @@ class TestVideo:
         cut = tmp_path / "cut.avi"
         cut.write_bytes(content[: len(content) * 7 // 10])
         with open_source(cut) as source:
-            seen = 0
+            seen: list[int] = []
             with pytest.raises(SourceError, match=rf"{cut} ends after \d+ of 60 frames") as caught:
-                for _ in source:
-                    seen += 1
-        assert 10 < seen < 60
-        assert f"after {seen} of" in caught.value.message
+                seen.extend(frame.index for frame in source)
+        assert 10 < len(seen) < 60
+        assert f"after {len(seen)} of" in caught.value.message
         assert caught.value.exit_code == 5
 
     @pytest.mark.parametrize("content", [b"", b"hello" * 400])
@@ -119,10 +118,9 @@ class TestImages:
             write_image(tmp_path / name)
         broken = tmp_path / "c.png"
         broken.write_bytes((tmp_path / "a.png").read_bytes()[:60])
-        seen = []
+        seen: list[str] = []
         with open_source(tmp_path) as source, pytest.raises(SourceError, match=str(broken)):
-            for frame in source:
-                seen.append(frame.name)  # noqa: PERF401
+            seen.extend(frame.name for frame in source)
         assert seen == ["a", "b"]
 
     def test_too_large_for_opencv_is_a_source_error(
@@ -222,10 +220,9 @@ class TestCamera:
         monkeypatch.setattr(cv2, "VideoCapture", capture)
         with open_source(device) as source:
             assert (source.live, source.fps, source.size, source.length) == (True, 30.0, (48, 64), None)
-            seen = []
+            seen: list[int] = []
             with pytest.raises(SourceError, match="was lost"):
-                for frame in source:
-                    seen.append(frame.index)  # noqa: PERF401
+                seen.extend(frame.index for frame in source)
         assert seen == [0, 1, 2]  # the one that was read when it was opened is old by now
         assert capture.released
 

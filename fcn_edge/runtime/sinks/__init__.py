@@ -16,14 +16,16 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from typing_extensions import override
+
 from fcn_edge.errors import UsageError
+from fcn_edge.imagefile import IMAGE_SUFFIXES
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Overlays, Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
 
 __all__ = ["OPENERS", "Overlays", "Sink", "SinkContext", "open_sink"]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
 WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
 
@@ -51,21 +53,22 @@ def open_sink(text: str, context: SinkContext) -> Sink:
 
 
 class _NullSink(Sink):
+    @override
     def write(self, result: Result) -> None:
         pass
 
 
-def _open_null(uri: Uri, context: SinkContext) -> Sink:
+def _open_null(_uri: Uri, _context: SinkContext) -> Sink:
     return _NullSink()
 
 
-def _open_stdout(uri: Uri, context: SinkContext) -> Sink:
+def _open_stdout(_uri: Uri, _context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.jsonlines import JsonLinesSink
 
     return JsonLinesSink()
 
 
-def _open_display(uri: Uri, context: SinkContext) -> Sink:
+def _open_display(_uri: Uri, context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.display import DisplaySink
 
     return DisplaySink(context)

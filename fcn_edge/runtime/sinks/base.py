@@ -71,7 +71,7 @@ class Sink(ABC):
             MachineError: The disk is full, or something else that it needs is gone.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - many hold nothing
         """Complete what was written. May be called more than once."""
 
     def __enter__(self) -> Self:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from typing_extensions import override
+
 from fcn_edge.errors import MachineError
 from fcn_edge.opencv import cv2
 from fcn_edge.runtime.result import Result
@@ -43,11 +45,13 @@ class DisplaySink(Sink):
                 "Or write a video: out.mp4.",
             ) from error
 
+    @override
     def write(self, result: Result) -> None:
         cv2().imshow(TITLE, self._overlay(result))
         key = cv2().waitKey(1) & 0xFF
         closed = cv2().getWindowProperty(TITLE, cv2().WND_PROP_VISIBLE) < 1
         self.ended = self.ended or closed or key in (ESCAPE, ord("q"))
 
+    @override
     def close(self) -> None:
         cv2().destroyAllWindows()

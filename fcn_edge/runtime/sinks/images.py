@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from fcn_edge.errors import UsageError
 from fcn_edge.files import replacing
@@ -35,6 +36,7 @@ class MaskFolderSink(Sink):
             ) from error
         self._folder = folder
 
+    @override
     def write(self, result: Result) -> None:
         _write_image(self._folder / f"{result.frame.name}.png", result.segmentation.labels)
 
@@ -51,6 +53,7 @@ class ImageSink(Sink):
         self._path = path
         self._overlay = context.overlay
 
+    @override
     def write(self, result: Result) -> None:
         _write_image(self._path, self._overlay(result))
 

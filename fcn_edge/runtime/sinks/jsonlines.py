@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+from typing_extensions import override
+
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink
 
@@ -17,6 +19,7 @@ class JsonLinesSink(Sink):
     Each line is flushed, for readers that act on it at once.
     """
 
+    @override
     def write(self, result: Result) -> None:
         line = {
             "index": result.frame.index,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from fcn_edge.errors import MachineError
 from fcn_edge.files import replacing
@@ -50,6 +51,7 @@ class VideoSink(Sink):
         self._writer: Any = None
         self._size = (0, 0)
 
+    @override
     def write(self, result: Result) -> None:
         image = self._overlay(result)
         if self._writer is None:
@@ -58,6 +60,7 @@ class VideoSink(Sink):
             raise _disk_full(self._path)
         self._writer.write(_fitted(image, self._size))
 
+    @override
     def close(self) -> None:
         if self._writer is None:
             return

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fcn_edge.errors import SourceError, UsageError
+from fcn_edge.imagefile import IMAGE_SUFFIXES
 from fcn_edge.runtime.sources.base import Picture, Source
 from fcn_edge.runtime.uri import Uri, frame_size_from_text
 
@@ -47,7 +48,7 @@ def _open_plain(uri: Uri) -> Source:
 
 
 def _open_file(uri: Uri) -> Source:
-    from fcn_edge.runtime.sources.images import IMAGE_SUFFIXES, ImageSource, images_of_folder
+    from fcn_edge.runtime.sources.images import ImageSource, images_of_folder
     from fcn_edge.runtime.sources.video import VideoSource
 
     uri.options({})
@@ -87,7 +88,7 @@ def _whole(text: str) -> int:
 
 def _rate(text: str) -> float:
     rate = float(text)
-    if not (0 < rate and math.isfinite(rate)):
+    if not (rate > 0 and math.isfinite(rate)):
         raise ValueError("a positive number of frames a second was expected")
     return rate
 

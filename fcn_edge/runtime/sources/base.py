@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
+from typing_extensions import Self, override
 
 from fcn_edge.errors import SourceError
 from fcn_edge.runtime.frame import Frame
@@ -65,7 +65,7 @@ class Source(ABC):
             SourceError: It is unreadable, or the source was lost.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - many hold nothing
         """Give back what the source holds."""
 
     def report(self) -> dict[str, Any]:
@@ -113,6 +113,7 @@ class FileSource(Source):
         height, width = self._first.image.shape[:2]
         super().__init__(uri, fps=fps, size=(height, width), length=length)
 
+    @override
     def read(self) -> Picture | None:
         first, self._first = self._first, None
         return self.following() if first is None else first

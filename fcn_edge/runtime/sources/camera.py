@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from fcn_edge.errors import SourceError
 from fcn_edge.opencv import cv2
 from fcn_edge.runtime.sources.base import Picture, Source
@@ -52,12 +54,14 @@ class CameraSource(Source):
         rate = self._capture.get(cv2().CAP_PROP_FPS)
         super().__init__(uri, fps=float(rate) if 0 < rate < 1000 else None, size=image.shape[:2])
 
+    @override
     def read(self) -> Picture:
         there, image = self._capture.read()
         if not there:
             raise SourceError(f"The camera {self._device} was lost: it gives no more frames.", "Check the cable.")
         return Picture(image)
 
+    @override
     def close(self) -> None:
         self._capture.release()
 

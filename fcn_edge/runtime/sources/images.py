@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
 from fcn_edge.errors import DatasetError, SourceError
 from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image
-from fcn_edge.opencv import cv2
 from fcn_edge.runtime.sources.base import FileSource, Picture
 
 __all__ = ["ImageSource", "images_of_folder"]
@@ -32,6 +33,7 @@ class ImageSource(FileSource):
         super().__init__(uri, length=len(paths))
         self.files = frozenset(path.resolve() for path in paths)
 
+    @override
     def following(self) -> Picture | None:
         path, name = next(self._named, (None, ""))
         if path is None:
@@ -40,8 +42,6 @@ class ImageSource(FileSource):
             return Picture(read_image(path), name)
         except DatasetError as error:
             raise SourceError(error.message, error.fix) from error
-        except cv2().error as error:  # such as more pixels than OpenCV decodes
-            raise SourceError(f"{path} cannot be decoded: {error.err}.", "Replace or remove the file.") from error
 
 
 def images_of_folder(folder: Path) -> list[Path]:

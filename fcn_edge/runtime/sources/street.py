@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from fcn_edge.runtime.sources.base import Picture, Source
 from fcn_edge.spec import Size
 from fcn_edge.street import Street
@@ -31,6 +33,7 @@ class StreetSource(Source):
         super().__init__(uri, fps=fps, size=size, length=frames)
         self.classes = street.classes
 
+    @override
     def read(self) -> Picture | None:
         image, labels = next(self._drive, (None, None))
         return None if image is None else Picture(image, labels=labels)

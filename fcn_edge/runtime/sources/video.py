@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from fcn_edge.errors import SourceError
 from fcn_edge.opencv import cv2
 from fcn_edge.runtime.sources.base import FileSource, Picture
@@ -49,6 +51,7 @@ class VideoSource(FileSource):
         super().__init__(uri, fps=self._rate, length=self._announced)
         self.files = frozenset({path.resolve()})
 
+    @override
     def following(self) -> Picture | None:
         there, image = self._capture.read()
         if not there:
@@ -57,6 +60,7 @@ class VideoSource(FileSource):
         self._read += 1
         return Picture(image)
 
+    @override
     def close(self) -> None:
         self._capture.release()
 

@@ -1,0 +1,58 @@
+"""Make the models that ship of trained checkpoints: export with FP16 weights, measure, write the manifests.
+
+    python benchmarks/make_zoo.py runs/camvid-mobilenet_v2-fcn8s.safetensors --data camvid
+
+takes the checkpoint of the last stage and those of the coarser stages beside it, as ``fcn-edge train`` leaves them,
+and the training log. The accuracies are what ``fcn-edge evaluate`` measures, on real images and on rendered ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from fcn_edge.convert.export import onnx_from_checkpoint
+from fcn_edge.datasets import Split
+from fcn_edge.datasets.rendered import RenderedSplit
+from fcn_edge.measure.accuracy import Accuracy, evaluate
+from fcn_edge.measured import AccuracyRecord
+from fcn_edge.models import MANIFEST_FILE, MODEL_FILE, ZOO, manifest_for, write_manifest
+from fcn_edge.runtime.segmenter import load
+from fcn_edge.runtime.threads import owned_thread_pools
+
+LICENCE = "Weights trained on CamVid (CC BY-NC 4.0): for research use."
+RENDERED = "synthetic://street?seed=90001&frames=100&size=360x480"
+"""A street that no training has seen: those have seeds below 64."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint", type=Path, help="checkpoint of the last stage")
+    parser.add_argument("--data", type=Path, required=True, help="root of the data set, with train/ and val/")
+    arguments = parser.parse_args()
+    checkpoint: Path = arguments.checkpoint
+    coarser = sorted(checkpoint.parent.glob(f"{checkpoint.stem}.*.safetensors"))
+    val = Split(arguments.data / "val")
+    real_images = [sample.image() for sample in val[:8]]
+    for path in (*coarser, checkpoint):
+        partial = ZOO / f".{path.stem}.onnx"
+        exported = onnx_from_checkpoint(path, partial, weights="fp16", images=real_images)
+        directory = ZOO / exported.spec.name
+        directory.mkdir(exist_ok=True)
+        partial.replace(directory / MODEL_FILE)
+        with owned_thread_pools(), load(directory / MODEL_FILE) as segmenter:
+            measured = [evaluate(segmenter.session, split) for split in (val, RenderedSplit.from_uri(RENDERED))]
+        records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
+        write_manifest(directory / MANIFEST_FILE, manifest_for(directory / MODEL_FILE, records, LICENCE))
+        for key, record in records.items():
+            print(f"{exported.spec.name}  {key}: mIoU {100 * record.miou:.2f} %")
+    shutil.copyfile(checkpoint.with_suffix(".csv"), ZOO / "training.csv")
+
+
+def _key(accuracy: Accuracy) -> str:
+    return f"{accuracy.dataset} {accuracy.split}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""``fcn-edge inspect``: what is in a model, a checkpoint or an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fcn_edge.cli.verb import say, verb
+
+if TYPE_CHECKING:
+    from fcn_edge.inspection import Inspection
+
+__all__ = ["command"]
+
+
+@click.command(epilog="Example: fcn-edge inspect camvid-mobilenet_v2-fcn8s")
+@click.argument("model")
+@verb
+def command(model: str) -> dict[str, Any]:
+    """Say what is in MODEL: a shipped name, an .onnx file, an engine directory or a .safetensors checkpoint.
+
+    Nothing is loaded or run: headers are read and hashes are checked. A damaged artefact ends with exit code 3.
+    """
+    from fcn_edge.inspection import inspection_of
+
+    inspection = inspection_of(model)
+    rows = list(_rows(inspection))
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        say(f"{name:<{width}}  {text}")
+    return inspection.to_json()
+
+
+def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    """What people want to know, by name; a name may be empty where its line goes on."""
+    spec = inspection.spec
+    height, width = inspection.size
+    kind = {"onnx": "ONNX model", "engine": "engine", "checkpoint": "checkpoint"}[inspection.kind]
+    yield spec.name, f"{kind}, {spec.arch}"
+    yield "file", f"{inspection.path}, {inspection.file_bytes / 1e6:.1f} MB"
+    weights = "" if inspection.parameters is None else f", {inspection.parameters / 1e6:.2f} million weights"
+    yield "precision", f"{spec.precision}{weights}"
+    yield "size", f"{height}x{width} (height x width), frames are brought to it by: {spec.resize.policy}"
+    yield "output", f"{spec.head} at stride {spec.stride}" if spec.head == "scores" else "labels at full size"
+    yield "classes", f"{len(spec.classes)}: {', '.join(spec.classes)}; void is {spec.void}"
+    for name, value in inspection.details.items():
+        yield name.replace("_", " "), _text(value)
+    yield "digest", inspection.digest
+    yield from _origin(inspection)
+    yield from _measurements(inspection)
+
+
+def _origin(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    provenance = inspection.spec.provenance
+    if provenance.trained_on:
+        yield "trained on", ", ".join(provenance.trained_on)
+    for number, line in enumerate(provenance.recipe):
+        yield "" if number else "recipe", line
+    if provenance.checkpoint_sha256:
+        yield "checkpoint", f"SHA-256 {provenance.checkpoint_sha256}"
+    if provenance.tools:
+        yield "made with", _text(provenance.tools)
+
+
+def _measurements(inspection: Inspection) -> Iterator[tuple[str, str]]:
+    from fcn_edge.models import Manifest
+
+    manifest = inspection.manifest
+    if manifest is None:
+        return
+    if isinstance(manifest, Manifest):
+        records = list(manifest.accuracy.values())
+        if manifest.licence:
+            yield "licence", manifest.licence
+    else:
+        records = [manifest.accuracy] if manifest.accuracy else []
+        if manifest.speed:
+            height, width = manifest.speed.frame_size
+            times = (
+                f"{manifest.speed.end_to_end_ms:.1f} ms a frame, {manifest.speed.network_ms:.1f} ms of it the network"
+            )
+            yield "speed", f"{times} ({height}x{width} frames of a {manifest.speed.source}, {manifest.speed.device})"
+    for number, record in enumerate(records):
+        scores = f"mIoU {record.miou:.1%}, pixel accuracy {record.pixel_accuracy:.1%}"
+        rendered = ", rendered" if record.rendered else ""
+        height, width = record.size
+        where = f"{record.dataset} {record.split} ({record.images} images{rendered}) at {height}x{width}"
+        yield "" if number else "accuracy", f"{scores} on {where}"
+
+
+def _text(value: object) -> str:
+    return ", ".join(f"{name} {count}" for name, count in value.items()) if isinstance(value, dict) else str(value)

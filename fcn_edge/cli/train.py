@@ -1,0 +1,218 @@
+"""``fcn-edge train``: the paper's stages, or all decoders at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fcn_edge.cli.recipe import DECODERS, ENCODERS, recipe_of_options
+from fcn_edge.cli.verb import SIZE, note, say, verb
+from fcn_edge.errors import CheckpointError, MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from fcn_edge.nets.stage import EpochLog
+
+__all__ = ["command"]
+
+MOST_WORKERS = 4
+
+
+def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None], tuple[Any, ...] | None]:
+    """A click callback for numbers with commas between them."""
+
+    def numbers(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[Any, ...] | None:
+        if value is None:
+            return None
+        try:
+            return tuple(kind(part) for part in value.split(","))
+        except ValueError:
+            example = parameter.metavar or ""
+            raise click.BadParameter(f"{value!r} is not of the form {example}.") from None
+
+    return numbers
+
+
+@click.command(
+    epilog="Example: fcn-edge train --encoder mobilenet_v2 --decoder fcn8s --data data/camvid "
+    "--init mobilenet_v2-imagenet.pth --epochs 30,15,30 -o camvid-fcn8s.safetensors"
+)
+@click.option("--encoder", type=click.Choice(ENCODERS), required=True)
+@click.option("--decoder", type=click.Choice(DECODERS), required=True, help="The finest decoder to train.")
+@click.option(
+    "--data",
+    metavar="DIR",
+    required=True,
+    help="Root with train/ and val/, each with images/ and labels/; without data: synthetic://street.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="Checkpoint to write, .safetensors."
+)
+@click.option(
+    "--init",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="torchvision's ImageNet state_dict of the encoder (.pth, .npz, .safetensors), or a checkpoint of a coarser "
+    "decoder to go on from. From scratch when left out.",
+)
+@click.option(
+    "--epochs",
+    callback=_numbers(int),
+    default="30",
+    show_default=True,
+    metavar="N|N,N,N",
+    help="Epochs of every stage, or of each; 0 writes the initialised net.",
+)
+@click.option(
+    "--stages",
+    type=click.Choice(["staged", "at-once"]),
+    default="staged",
+    show_default=True,
+    help="fcn32s, then fcn16s from it, then fcn8s from that; or all of them on one encoder at once.",
+)
+@click.option("--schedule", type=click.Choice(["one-cycle", "poly"]), default="one-cycle", show_default=True)
+@click.option(
+    "--lr", type=float, default=8e-4, show_default=True, help="Peak learning rate; later stages have half of it."
+)
+@click.option("--batch", type=int, default=8, show_default=True, help="Images per optimiser step.")
+@click.option("--micro-batch", type=int, help="Images per forward pass; a divisor of --batch up to 4 when left out.")
+@click.option("--crop", type=SIZE, default="384x480", show_default=True, help="Size of the training crops.")
+@click.option(
+    "--scales",
+    callback=_numbers(float),
+    default="0.75,2.0",
+    show_default=True,
+    metavar="A,B",
+    help="Smallest and largest random scale.",
+)
+@click.option("--colour", type=float, default=0.4, show_default=True, help="Strength of the colour changes, 0 to 1.")
+@click.option("--weight-decay", type=float, default=0.02, show_default=True)
+@click.option(
+    "--class-weight-offset",
+    type=float,
+    default=1.05,
+    show_default=True,
+    metavar="C",
+    help="Classes weigh 1 / ln(C + share) in the loss; a large C makes them alike.",
+)
+@click.option(
+    "--rendered",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Rendered street scenes to mix in, over the number of real images; needs CamVid's classes.",
+)
+@click.option(
+    "--size", type=SIZE, default="384x480", show_default=True, help="Network size for validation, and of the model."
+)
+@click.option("--validate-every", type=int, default=1, show_default=True, help="Epochs between validations.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that read images; by the cores when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one a core when left out.")
+@verb
+def command(
+    data: str, output: Path, init: Path | None, workers: int | None, threads: int | None, **options: Any
+) -> dict[str, Any]:
+    """Train an FCN on the processor.
+
+    Validation mIoU is measured on full frames, on averaged weights; the best checkpoint is kept. Beside it lie a log
+    of a line an epoch (.csv) and, while the training runs, its state: the same command goes on from there after a
+    stop, with nothing lost but the running epoch. Coarser decoders of the same training are kept as well.
+    """
+    if options["rendered"] and data.startswith("synthetic:"):
+        raise UsageError("The data is rendered already.", "Leave out --rendered.")
+    _check_writable(output)
+    _check_packages()
+    import torch
+
+    from fcn_edge.backends.cpu import available_cores
+    from fcn_edge.nets.train import train
+    from fcn_edge.opencv import cv2
+
+    recipe = recipe_of_options(**options, start=_start(init))
+    cores = available_cores()
+    torch.set_num_threads(threads or cores)
+    cv2().setNumThreads(1)  # the reading processes are the parallel part
+    workers = min(MOST_WORKERS, cores - 1) if workers is None else workers
+    try:
+        result = train(recipe, data, output, init=init, workers=workers, display=_Display())
+    except KeyboardInterrupt:
+        note("Stopped. The same command goes on after the last finished epoch.")
+        raise
+    log = output.with_suffix(".csv")
+    if result.best_miou is not None:
+        kind = "rendered val" if data.startswith("synthetic:") else "val"
+        say(f"Best {kind} mIoU of {recipe.stages[-1].name}: {result.best_miou:.2%} after {result.epochs} epochs in all")
+    say(f"Wrote {', '.join(str(path) for path in result.checkpoints.values())}")
+    say(f"Next: fcn-edge export {output} -o {output.with_suffix('.onnx')}")
+    return {
+        "checkpoint": str(output),
+        "epochs": result.epochs,
+        "best_miou": result.best_miou,
+        "checkpoints": {name: str(path) for name, path in result.checkpoints.items()},
+        "log": str(log) if log.is_file() else None,
+        "rendered": data.startswith("synthetic:"),
+    }
+
+
+def _start(init: Path | None) -> str | None:
+    """The decoder of a checkpoint of fcn_edge; None for weights of an encoder."""
+    from fcn_edge.nets.checkpoints import load_checkpoint
+
+    if init is None or init.suffix != ".safetensors":
+        return None
+    try:
+        return str(load_checkpoint(init)[1].decoder)
+    except CheckpointError:
+        return None
+
+
+def _check_writable(output: Path) -> None:
+    """Complain before hours of training, not after.
+
+    Raises:
+        UsageError: The output cannot be written.
+    """
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{output} does not end in .safetensors.", "Name the checkpoint such as net.safetensors.")
+    there = next(path for path in output.absolute().parents if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)) or output.is_dir():
+        raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
+
+
+def _check_packages() -> None:
+    from importlib.util import find_spec
+
+    for package in ("torch", "safetensors"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "export", "Training")
+
+
+class _Display:
+    """A bar an epoch and a line after it, on standard error."""
+
+    @contextmanager
+    def epoch(self, stage: str, epoch: int, epochs: int) -> Iterator[Callable[[int, int, float], None]]:
+        from tqdm import tqdm
+
+        self._epochs = epochs
+        with tqdm(desc=f"{stage} {epoch}/{epochs}", unit="step", disable=None, leave=False, dynamic_ncols=True) as bar:
+
+            def moved(done: int, total: int, loss: float) -> None:
+                bar.total = total
+                bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+                bar.update(done - bar.n)
+
+            yield moved
+
+    def finished(self, log: EpochLog, best: float) -> None:
+        scores = ", ".join(f"{name} {value:.2%}" for name, value in log.miou.items())
+        validated = f", val mIoU {scores} (best {best:.2%})" if scores else ""
+        note(f"{log.stage} epoch {log.epoch}/{self._epochs}: loss {log.loss:.4f}{validated}, {log.seconds:.0f} s")
+
+    def note(self, message: str) -> None:
+        note(message)

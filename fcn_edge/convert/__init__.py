@@ -1,0 +1,1 @@
+"""Checkpoints to ONNX, and what is done to the graph. Needs the ``[export]`` extra."""

@@ -1,0 +1,183 @@
+"""Does an exported model do what the trained network does? Both run on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, helper
+from torch.nn import functional
+
+from fcn_edge.errors import CheckpointError, DatasetError, GuardError
+from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image
+from fcn_edge.modelfile import spec_of_onnx
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.nets.normalise import Normalise
+from fcn_edge.ops.decode import decode
+from fcn_edge.ops.geometry import AxisMapping, Placement, placement
+from fcn_edge.ops.nearest import nearest
+from fcn_edge.ops.preprocess import network_input
+from fcn_edge.spec import ModelSpec, Size
+from fcn_edge.street import Street
+
+__all__ = ["LEAST_AGREEMENT", "Parity", "image_files", "images_of", "parity_of_onnx", "rendered_images"]
+
+LEAST_AGREEMENT = 0.999
+"""Share of pixels on which an exported model and its network must give the same label."""
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How well an ONNX file and the network that it was exported from agree.
+
+    Attributes:
+        max_abs_diff: Largest absolute difference of two scores, at the decoder's stride.
+        label_agreement: Share of frame pixels with the same label, among those that the network sees.
+        images: On how many images.
+        classes: Ids of the classes in the network's masks; where there is one only, agreement says little.
+    """
+
+    max_abs_diff: float
+    label_agreement: float
+    images: int
+    classes: tuple[int, ...]
+
+    def require(self) -> None:
+        """Check that the two agree.
+
+        Raises:
+            GuardError: They differ on more pixels than ``LEAST_AGREEMENT`` allows.
+        """
+        if self.label_agreement < LEAST_AGREEMENT:
+            raise GuardError(
+                f"The ONNX file and the checkpoint agree on {self.label_agreement:.3%} of the pixels of {self.images} "
+                f"images (largest difference of scores {self.max_abs_diff:.3g}); {LEAST_AGREEMENT:.1%} was expected.",
+                "Export with --weights fp32 and give images like those of training with --images.",
+            )
+
+
+@torch.inference_mode()
+def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image]) -> Parity:
+    """Run an exported file in ONNX Runtime and its network in torch, at the default size of the file's spec.
+
+    Args:
+        path: The ONNX file.
+        net: The network that it was exported from, in evaluation mode.
+        images: ``(H, W, 3)`` uint8 BGR, of any size, at least one.
+
+    Raises:
+        CheckpointError: The network gives NaN or infinity.
+        GuardError: Only the exported file does.
+        DatasetError: There are no images.
+    """
+    spec = spec_of_onnx(path)
+    normalise = Normalise(spec.normalisation)
+    run = _Runner(path, spec)
+    worst, same, pixels, count = 0.0, 0, 0, 0
+    classes: set[int] = set()
+    for image in images:
+        place = placement((image.shape[0], image.shape[1]), spec.size, spec.resize)
+        tensor = torch.from_numpy(network_input(image, place, spec.normalisation.mean_bgr))[None]
+        expected = net(normalise(tensor))[spec.decoder]
+        if not bool(expected.isfinite().all()):
+            raise CheckpointError(
+                "The network of the checkpoint gives NaN or infinity.", "Train it again, with a lower learning rate."
+            )
+        scores, output = run(tensor[0].numpy())
+        if not np.isfinite(scores).all():
+            raise GuardError("The exported model gives NaN or infinity, and its checkpoint does not.", "Report this.")
+        worst = max(worst, float(np.abs(scores - expected[0].numpy()).max()))
+        reference = _reference_labels(expected, spec) if spec.head == "labels" else expected[0].numpy()
+        wanted, got = _seen(reference, place, spec), _seen(output, place, spec)
+        same, pixels = same + int(np.count_nonzero(wanted == got)), pixels + wanted.size
+        classes.update(np.unique(wanted).tolist())
+        count += 1
+    if not count:
+        raise DatasetError("There are no images to compare the ONNX file and the checkpoint on.", "Give some.")
+    return Parity(worst, same / pixels, count, tuple(sorted(classes)))
+
+
+def rendered_images(size: Size, count: int = 8) -> Iterator[Image]:
+    """Frames of different rendered streets, ``(*size, 3)`` uint8 BGR."""
+    for seed in range(count):
+        yield Street(seed=seed, size=size, frames=1).frame(0)[0]
+
+
+def image_files(directory: Path, most: int = 32) -> list[Path]:
+    """Image files of a folder, or of ``images/`` in it, spread evenly where there are more than ``most``.
+
+    Raises:
+        DatasetError: There is no such folder, or it holds no images.
+    """
+    if not directory.is_dir():
+        raise DatasetError(f"There is no directory of images {directory}.", "Check the path.")
+    inner = directory / "images"
+    folder = inner if inner.is_dir() else directory
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise DatasetError(f"{folder} holds no images.", f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    count = min(most, len(files))
+    return [files[index * len(files) // count] for index in range(count)]
+
+
+def images_of(files: Iterable[Path]) -> Iterator[Image]:
+    """The images of files, read one at a time, ``(H, W, 3)`` uint8 BGR.
+
+    Raises:
+        DatasetError: A file is no readable image.
+    """
+    return (read_image(path) for path in files)
+
+
+class _Runner:
+    """An ONNX file in ONNX Runtime, giving its output and, whatever its head, the scores."""
+
+    def __init__(self, path: Path, spec: ModelSpec) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # torch's threads compute between the runs, and must not share the cores with threads that spin
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        model = path.read_bytes()
+        self._outputs = [spec.head]
+        if spec.head == "labels":
+            proto = onnx.load_model_from_string(model)
+            self._outputs.append(_scores_as_output(proto))
+            model = proto.SerializeToString()
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, image: Image) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        outputs = self._session.run(self._outputs, {"image": image})
+        scores = outputs[-1]
+        return scores.reshape(scores.shape[-3:]), outputs[0]
+
+
+def _scores_as_output(model: ModelProto) -> str:
+    """Let a graph that ends in labels give its scores too; returns their name."""
+    name = next(node.input[0] for node in reversed(model.graph.node) if node.op_type == "Resize")
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    return name
+
+
+def _reference_labels(scores: torch.Tensor, spec: ModelSpec) -> NDArray[np.uint8]:
+    full = functional.interpolate(scores, scale_factor=float(spec.stride), mode="bilinear", align_corners=False)
+    return full[0].argmax(0).to(torch.uint8).numpy()
+
+
+def _seen(output: NDArray[Any], place: Placement, spec: ModelSpec) -> NDArray[np.uint8]:
+    """The mask of a graph's output in frame pixels, without those that the network does not see."""
+    mapping = place.mapping(spec.stride if spec.head == "scores" else 1)
+    mask = (decode if spec.head == "scores" else nearest)(output, mapping, spec.void)
+    return mask[_part(mapping.rows), _part(mapping.columns)]
+
+
+def _part(axis: AxisMapping) -> slice:
+    return slice(axis.start, axis.stop)

@@ -1,0 +1,92 @@
+"""Whether an engine that is there is the one that a build would make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.backends.base import Device
+from fcn_edge.engine import EngineManifest, Option, read_manifest, verify_engine
+from fcn_edge.errors import EngineError
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["Identity", "identity_of", "staleness"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an engine is bound to; two builds of one identity are interchangeable.
+
+    Attributes:
+        model_digest: Of the graph and the weights.
+        spec: What the model says of itself.
+        size: ``(height, width)`` of the network's input.
+        precision: Of the plan.
+        backend: Name of the backend.
+        library: Version of its library.
+        device: What it is built for.
+        options: What it is built with.
+    """
+
+    model_digest: str
+    spec: ModelSpec
+    size: Size
+    precision: str
+    backend: str
+    library: str
+    device: Device
+    options: dict[str, Option]
+
+
+def identity_of(manifest: EngineManifest) -> Identity:
+    """What an existing engine is bound to."""
+    return Identity(
+        model_digest=manifest.model_digest,
+        spec=manifest.spec,
+        size=manifest.size,
+        precision=manifest.precision,
+        backend=manifest.backend,
+        library=manifest.library,
+        device=manifest.device,
+        options=manifest.options,
+    )
+
+
+def staleness(directory: Path, wanted: Identity) -> str:
+    """Why an engine would have to be built, as a phrase; empty when the one that is there will do.
+
+    Args:
+        directory: Where the engine lies, or would.
+        wanted: What it is to be bound to.
+    """
+    if not directory.exists():
+        return "there was none"
+    try:
+        manifest = read_manifest(directory)
+        verify_engine(directory, manifest)
+    except EngineError as error:
+        return f"the one there is damaged: {error.message.rstrip('.')}"
+    there = identity_of(manifest)
+    if there.model_digest != wanted.model_digest:
+        return "the model's graph or weights changed"
+    if there.spec != wanted.spec:
+        return "the model's spec changed"
+    for what, old, new in (
+        ("size", _size_text(there.size), _size_text(wanted.size)),
+        ("precision", there.precision, wanted.precision),
+        ("backend", there.backend, wanted.backend),
+        ("library", there.library, wanted.library),
+        ("device", _device_text(there.device), _device_text(wanted.device)),
+        ("options", there.options, wanted.options),
+    ):
+        if old != new:
+            return f"the {what} changed from {old} to {new}"
+    return ""
+
+
+def _device_text(device: Device) -> str:
+    return f"{device.name} ({device.capability})"
+
+
+def _size_text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
