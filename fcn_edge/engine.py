@@ -40,7 +40,7 @@ __all__ = [
 
 MANIFEST_FILE = "engine.json"
 
-Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Option = str | int | float | bool | None | list[str]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from .tiny_network import TinyNetwork, write_tiny_network
 
 # Two cores are shared by BLAS, OpenCV, torch and ONNX Runtime; pools that fight make the suite many times slower.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,3 +29,16 @@ def shared() -> Path:
 def camvid(shared: Path) -> Path:
     """Root of CamVid with the splits train and val."""
     return shared / "data" / "camvid"
+
+
+@pytest.fixture(scope="session")
+def tiny_network() -> Callable[..., TinyNetwork]:
+    """Writes a small self-describing ONNX file whose scores are known: ``tiny_network(path, **how)``."""
+    pytest.importorskip("onnx")
+    return write_tiny_network
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_network: Callable[..., TinyNetwork]) -> TinyNetwork:
+    """A small model that ends in scores, at 64x96."""
+    return tiny_network(tmp_path_factory.mktemp("tiny") / "tiny.onnx")

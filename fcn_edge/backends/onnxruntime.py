@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,8 @@ class OnnxRuntime(Backend):
         _check_size(path, graph, size)
         options = _options(graph, size, threads or available_cores())
         with _errors_of(path):
-            runner = _library().InferenceSession(str(path), options, providers=list(_PROVIDERS))
+            # its fallback would print to standard output and try the same again
+            runner = _library().InferenceSession(str(path), options, providers=list(_PROVIDERS), enable_fallback=False)
         return _Engine(path, runner, spec, size)
 
     @override
@@ -149,17 +151,29 @@ def _check_size(path: Path, graph: Graph, size: Size) -> None:
 
 @contextmanager
 def _errors_of(path: Path) -> Iterator[None]:
-    """Turn what ONNX Runtime raises into a ``ModelError`` of one sentence."""
+    """Turn whatever ONNX Runtime raises inside the block into a ``ModelError`` of one sentence.
+
+    Its own exceptions have neither a common base class nor public names, and files with broken text in them make it
+    raise UnicodeDecodeError; so only its calls may stand in the block.
+    """
     try:
         yield
+    except MemoryError:
+        raise
     except Exception as error:
-        # its exceptions have no common base class, and no public names
-        if not type(error).__module__.startswith("onnxruntime."):
-            raise
-        reason = str(error).rpartition(" : ")[2].splitlines()[0].strip().rstrip(".")
         raise ModelError(
-            f"ONNX Runtime cannot run {path}: {reason}.", "Export the checkpoint again with fcn-edge export."
+            f"ONNX Runtime cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The part of an error's text that is for people: without codes, file names and C++ signatures."""
+    text = str(error).partition("[ONNXRuntimeError] : ")[2]
+    if not text:
+        return f"{type(error).__name__}, {error}".rstrip(".")
+    text = text.split(" : ", 2)[-1].splitlines()[0]
+    text = re.sub(r"^Load model from .*? failed:", "", text)
+    return re.sub(r"^/onnxruntime_src/\S+ .*?\) (?=[^a-z&*,)])", "", text).strip().rstrip(".")
 
 
 @cache

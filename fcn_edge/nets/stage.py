@@ -26,7 +26,7 @@ from fcn_edge.nets.augment import Augmentation
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.nets.recipe import Recipe, Stage
-from fcn_edge.nets.trainset import TrainSet, WithErrors, class_shares
+from fcn_edge.nets.trainset import TrainSet, WithErrors, class_shares, warm_streets
 from fcn_edge.nets.validate import confusion_of
 from fcn_edge.spec import ModelSpec
 
@@ -88,6 +88,9 @@ class StageTrainer:
         averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
         self.rendered = round(recipe.rendered * len(train))
+        if self.rendered and workers:
+            # loader processes live for one epoch; what they inherit they need not build again
+            warm_streets()
         pairs = len(train) + self.rendered
         self.steps = max(1, pairs // recipe.batch)
         self.optimiser = torch.optim.AdamW(_groups(net, recipe, stage))

@@ -16,7 +16,7 @@ from fcn_edge.errors import FcnEdgeError
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.street import Street
 
-__all__ = ["TrainSet", "WithErrors", "class_shares"]
+__all__ = ["TrainSet", "WithErrors", "class_shares", "warm_streets"]
 
 RENDERED_SIZE = (360, 480)
 RENDERED_STREETS = 64
@@ -109,6 +109,12 @@ def _rendered_pair(random: np.random.Generator, void: int) -> tuple[NDArray[np.u
 def _street(seed: int) -> Street:
     """Streets are kept, because building one costs as much as rendering several of its frames."""
     return Street(seed=seed, size=RENDERED_SIZE, frames=RENDERED_FRAMES)
+
+
+def warm_streets() -> None:
+    """Build every street of the rendered pairs in this process, for the loader processes that are forked from it."""
+    for seed in range(RENDERED_STREETS):
+        _street(seed).frame(0)
 
 
 def class_shares(split: LabelledSplit) -> NDArray[np.float64]:

@@ -122,6 +122,17 @@ def test_a_tie_along_a_line_of_pixels():
     assert (labels == [2, 2, 2, 2, 1, 1, 1, 1, 1]).all()
 
 
+def test_a_tie_at_a_grid_point_of_a_class_that_is_less_in_the_rest_of_the_cell():
+    scores = np.ones((2, 2, 2), np.float32)
+    scores[0] = [[1, 0], [0, 0]]
+    axis = AxisMapping(0.125, 0, 9, 0, 9)
+    for turned in (scores, scores[:, ::-1], scores[:, :, ::-1], scores[:, ::-1, ::-1]):
+        mapping = FrameMapping(axis, axis)
+        labels = decode(turned, mapping, VOID)
+        np.testing.assert_array_equal(labels, reference_mask(turned, mapping, VOID))
+        assert np.count_nonzero(labels == 0) == 1
+
+
 def test_a_class_that_is_best_at_no_corner_can_win_inside():
     scores = np.zeros((3, 2, 2), np.float32)
     scores[0, :, 0] = scores[1, :, 1] = 1

@@ -1,0 +1,73 @@
+"""Every backend, behind one fixture: the tests of the contract know none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.backends.base import Engine
+from fcn_edge.backends.fake import FakeEngine
+from fcn_edge.backends.registry import BACKENDS, backend
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An engine, and its network, which knows what it gives for an input image."""
+
+    engine: Engine
+    network: Any
+
+
+MakeSubject = Callable[..., Subject]
+
+
+@pytest.fixture(params=[*BACKENDS, "fake"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callable[..., Any]) -> Iterator[MakeSubject]:
+    """Makes an engine of a backend, built and opened as an engine directory is; closes it at the end."""
+    made: list[Engine] = []
+
+    def make(size: tuple[int, int] = (64, 96), **how: Any) -> Subject:
+        network = tiny_network(tmp_path / f"model{len(made)}.onnx", **how)
+        if request.param == "fake":
+
+            def output(image: NDArray[np.uint8]) -> NDArray[Any]:
+                if network.spec.head == "labels":
+                    return network.labels(image)
+                return network.scores(image).astype(np.float32)
+
+            engine: Engine = FakeEngine(network.spec, size, output)
+        else:
+            chosen = backend(request.param)
+            probe = chosen.probe()
+            if not probe.available:
+                pytest.skip(f"{request.param}: {probe.problem}")
+            directory = tmp_path / f"engine{len(made)}"
+            directory.mkdir()
+            files = chosen.build(network.path, directory, size)
+            assert chosen.plan in files
+            assert sorted(files) == sorted(path.name for path in directory.iterdir())
+            engine = chosen.open(directory, network.spec, size)
+        made.append(engine)
+        return Subject(engine, network)
+
+    yield make
+    for engine in made:
+        engine.close()
+
+
+@pytest.fixture
+def frame() -> Callable[..., NDArray[np.uint8]]:
+    """A frame of a size: soft shapes, so that the mask has areas of several classes."""
+
+    def make(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(seed)
+        coarse = rng.integers(0, 256, (height // 12 + 2, width // 12 + 2, 3), np.uint8)
+        return np.ascontiguousarray(coarse.repeat(12, axis=0).repeat(12, axis=1)[:height, :width])
+
+    return make

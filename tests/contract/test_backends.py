@@ -1,0 +1,244 @@
+"""What every backend promises, tested on each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.backends.base import Job
+from fcn_edge.errors import FrameError, ModelError, UsageError
+from fcn_edge.ops.decode import decode
+from fcn_edge.ops.geometry import placement
+from fcn_edge.ops.nearest import nearest
+from fcn_edge.ops.preprocess import network_input
+
+from .conftest import MakeSubject
+
+MakeFrame = Callable[..., NDArray[np.uint8]]
+
+
+def test_scores_are_those_of_the_network(subject: MakeSubject, frame: MakeFrame) -> None:
+    made = subject()
+    image = frame(64, 96)
+    with made.engine.session() as session:
+        scores = session.scores(image)
+    assert scores.dtype == np.float32
+    assert scores.shape == (11, 8, 12)
+    np.testing.assert_allclose(scores, made.network.scores(image), atol=1e-3)
+
+
+def test_scores_without_a_batch_axis_are_the_same(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(64, 96)
+    with subject(batched=True).engine.session() as batched, subject(batched=False).engine.session() as plain:
+        np.testing.assert_array_equal(batched.scores(image), plain.scores(image))
+
+
+@pytest.mark.parametrize("size", [(32, 32), (64, 96), (96, 160)])
+def test_engine_has_the_size_it_was_built_for(subject: MakeSubject, frame: MakeFrame, size: tuple[int, int]) -> None:
+    made = subject(size)
+    with made.engine.session() as session:
+        assert made.engine.size == session.size == size
+        assert session.scores(frame(*size)).shape == (11, size[0] // 8, size[1] // 8)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (63, 97), (1, 1), (7, 301), (360, 481), (719, 5)])
+def test_mask_lies_in_the_frame_s_own_pixels(subject: MakeSubject, frame: MakeFrame, shape: tuple[int, int]) -> None:
+    made = subject()
+    image = frame(*shape)
+    with made.engine.session() as session:
+        labels = session.labels(image)
+        spec = session.spec
+        place = placement(shape, session.size, spec.resize)
+        scores = session.scores(network_input(image, place, spec.normalisation.mean_bgr))
+    assert labels.dtype == np.uint8
+    assert labels.shape == shape
+    np.testing.assert_array_equal(labels, decode(scores, place.mapping(spec.stride), spec.void))
+
+
+def test_mask_has_several_classes(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject().engine.session() as session:
+        assert len(np.unique(session.labels(frame(120, 170)))) >= 5
+
+
+def test_labels_head_is_sampled_at_the_frame_s_pixels(subject: MakeSubject, frame: MakeFrame) -> None:
+    made = subject(head="labels")
+    image = frame(123, 97)
+    with made.engine.session() as session:
+        place = placement((123, 97), session.size, session.spec.resize)
+        fed = network_input(image, place, session.spec.normalisation.mean_bgr)
+        labels = session.labels(image)
+        assert labels.dtype == np.uint8
+        np.testing.assert_array_equal(
+            labels, nearest(made.network.labels(fed), place.mapping(1), session.spec.void)
+        )
+        assert len(np.unique(labels)) >= 5
+
+
+def test_labels_head_gives_neither_scores_nor_confidence(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject(head="labels").engine.session() as session:
+        with pytest.raises(ModelError, match="ends in labels"):
+            session.scores(frame(64, 96))
+        with pytest.raises(ModelError, match="ends in labels"):
+            session.finish_with_confidence(session.infer(session.prepare(frame(64, 96))))
+
+
+def test_runs_of_one_frame_agree(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(90, 130)
+    with subject().engine.session() as session:
+        first = session.labels(image)
+        session.labels(frame(90, 130, seed=1))
+        np.testing.assert_array_equal(session.labels(image), first)
+
+
+def test_frame_is_left_as_it_is(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(64, 96)
+    image.flags.writeable = False
+    with subject().engine.session() as session:
+        session.labels(image)
+    np.testing.assert_array_equal(image, frame(64, 96))
+
+
+def test_a_frame_need_not_be_contiguous(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(128, 192)
+    with subject().engine.session() as session:
+        for view in (image[:, ::-1], image[::2, ::2], image[::-1, :, ::-1], image.transpose(1, 0, 2), image[:64, :96]):
+            np.testing.assert_array_equal(session.labels(view), session.labels(np.ascontiguousarray(view)))
+        np.testing.assert_array_equal(
+            session.scores(image[::2, ::2]), session.scores(np.ascontiguousarray(image[::2, ::2]))
+        )
+
+
+def test_steps_make_what_labels_makes_and_tell_their_times(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(70, 100)
+    with subject().engine.session() as session:
+        job = session.prepare(image)
+        assert (job.timing.preprocess > 0, job.timing.infer, job.timing.decode) == (True, 0, 0)
+        assert session.infer(job) is job
+        labels = session.finish(job)
+        assert min(job.timing.preprocess, job.timing.infer, job.timing.decode) > 0
+        assert job.timing.total == job.timing.preprocess + job.timing.infer + job.timing.decode
+        np.testing.assert_array_equal(labels, session.labels(image))
+
+
+def test_confidence_belongs_to_the_mask(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(70, 100)
+    with subject().engine.session() as session:
+        plain = session.labels(image)
+        labels, confidence = session.finish_with_confidence(session.infer(session.prepare(image)))
+        assert confidence.shape == labels.shape
+        assert confidence.dtype == np.float32
+        assert confidence.min() >= 0
+        assert confidence.max() <= 1
+        np.testing.assert_array_equal(labels, plain)
+        threshold = float(np.median(confidence))
+        known, _ = session.finish_with_confidence(session.infer(session.prepare(image)), threshold)
+        np.testing.assert_array_equal(known, np.where(confidence < threshold, session.spec.void, plain))
+
+
+def test_jobs_of_several_frames_may_be_between_the_steps(subject: MakeSubject, frame: MakeFrame) -> None:
+    images = [frame(50 + 7 * seed, 80, seed) for seed in range(4)]
+    with subject().engine.session() as session:
+        expected = [session.labels(image) for image in images]
+        prepared = [session.prepare(image) for image in images]
+        inferred = [session.infer(job) for job in prepared]
+        for job, labels in zip(inferred, expected, strict=True):
+            np.testing.assert_array_equal(session.finish(job), labels)
+
+
+def test_each_step_may_have_its_own_thread(subject: MakeSubject, frame: MakeFrame) -> None:
+    images = [frame(50 + seed, 80, seed) for seed in range(8)]
+    with subject().engine.session() as session:
+        expected = [session.labels(image) for image in images]
+        with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second, ThreadPoolExecutor(1) as third:
+            prepared = [first.submit(session.prepare, image) for image in images]
+
+            def infer(waiting: Any) -> Job:
+                return session.infer(waiting.result())
+
+            def finish(waiting: Any) -> NDArray[np.uint8]:
+                return session.finish(waiting.result())
+
+            inferred = [second.submit(infer, job) for job in prepared]
+            masks = [third.submit(finish, job) for job in inferred]
+            for mask, labels in zip(masks, expected, strict=True):
+                np.testing.assert_array_equal(mask.result(), labels)
+
+
+def test_several_sessions_share_an_engine_at_the_same_time(subject: MakeSubject, frame: MakeFrame) -> None:
+    engine = subject().engine
+    images = [frame(64 + 5 * seed, 96, seed) for seed in range(3)]
+    with engine.session() as session:
+        expected = [session.labels(image) for image in images]
+    together = threading.Barrier(len(images), timeout=60)
+
+    def stream(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        with engine.session() as session:
+            together.wait()
+            return [session.labels(image) for _ in range(5)]
+
+    with ThreadPoolExecutor(len(images)) as pool:
+        for masks, labels in zip(pool.map(stream, images), expected, strict=True):
+            for mask in masks:
+                np.testing.assert_array_equal(mask, labels)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [[1, 2, 3]],
+        None,
+        np.zeros((64, 96), np.uint8),
+        np.zeros((64, 96, 4), np.uint8),
+        np.zeros((64, 96, 3), np.float32),
+        np.zeros((64, 96, 3), np.uint16),
+        np.zeros((0, 96, 3), np.uint8),
+        np.zeros((64, 0, 3), np.uint8),
+        np.zeros((1, 64, 96, 3), np.uint8),
+    ],
+    ids=["list", "none", "grey", "alpha", "floats", "16-bit", "no rows", "no columns", "batch"],
+)
+def test_what_is_no_frame_is_refused_in_a_sentence(subject: MakeSubject, frame: MakeFrame, wrong: Any) -> None:
+    with subject().engine.session() as session:
+        with pytest.raises(FrameError, match="uint8"):
+            session.labels(wrong)
+        with pytest.raises(FrameError, match="uint8"):
+            session.scores(wrong)
+        session.labels(frame(64, 96))  # and nothing is broken afterwards
+
+
+def test_scores_take_the_network_s_size_only(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject().engine.session() as session, pytest.raises(FrameError, match=r"32x96.*64x96"):
+        session.scores(frame(32, 96))
+
+
+def test_scores_that_are_no_numbers_are_refused(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject(bias=float("nan")).engine.session() as session, pytest.raises(ModelError, match="NaN"):
+        session.labels(frame(64, 96))
+
+
+def test_closed_session_says_so_and_others_live_on(subject: MakeSubject, frame: MakeFrame) -> None:
+    engine = subject().engine
+    closed, other = engine.session(), engine.session()
+    job = closed.prepare(frame(64, 96))
+    closed.close()
+    closed.close()
+    for use in (lambda: closed.labels(frame(64, 96)), lambda: closed.infer(job), lambda: closed.scores(frame(64, 96))):
+        with pytest.raises(UsageError, match="closed"):
+            use()
+    assert other.labels(frame(64, 96)).shape == (64, 96)
+    other.close()
+
+
+def test_closed_engine_gives_no_sessions(subject: MakeSubject) -> None:
+    engine = subject().engine
+    with engine:
+        assert engine.session().size == (64, 96)
+    with pytest.raises(UsageError, match="closed"):
+        engine.session()
+    engine.close()
