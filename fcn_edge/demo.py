@@ -34,17 +34,18 @@ __all__ = ["main"]
 
 MODEL = "camvid-mobilenet_v2-fcn8s"
 FRAMES = 150
-SOURCE = f"synthetic://street?seed=7&size=480x640&frames={FRAMES}&fps=25"
-PICTURED_FRAME = FRAMES // 2
+STREET = "synthetic://street?seed=110&size=480x640&fps=25"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and print where its results lie; returns the exit code."""
     parser = argparse.ArgumentParser(prog="fcn_edge.demo", description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), help="directory for the results")
-    output = parser.parse_args(arguments).output
+    parser.add_argument("--frames", type=int, default=FRAMES, help="frames to render")
+    options = parser.parse_args(arguments)
+    output: Path = options.output
     try:
-        summary = _run(output)
+        summary = _run(output, options.frames)
     except FcnEdgeError as error:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -58,24 +59,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(output: Path) -> dict[str, Any]:
+def _run(output: Path, frames: int) -> dict[str, Any]:
     output.mkdir(parents=True, exist_ok=True)
     with owned_thread_pools(), ExitStack() as stack:
         segmenter = stack.enter_context(load(MODEL))
-        source = stack.enter_context(open_source(SOURCE))
+        address = f"{STREET}&frames={frames}"
+        source = stack.enter_context(open_source(address))
         segmenter.warm_up(source.size)
         pipeline = stack.enter_context(Pipeline(segmenter.session, source))
         context = SinkContext(Overlays(0.5, True), fps=source.fps, single=False, reads=source.files)
         video = stack.enter_context(open_sink(str(output / "out.mp4"), context))
         score = RenderedScore(source.classes, segmenter.spec.classes)
-        for result in tqdm(pipeline, total=FRAMES, unit="frame", desc="demo", leave=False):
+        for result in tqdm(pipeline, total=frames, unit="frame", desc="demo", leave=False):
             video.write(result)
             score.update(result)
-            if result.frame.index == PICTURED_FRAME:
+            if result.frame.index == frames // 2:
                 _write_picture(output / "street.png", _picture(result))
     summary: dict[str, Any] = {
         "model": MODEL,
-        "source": SOURCE,
+        "source": address,
         **pipeline.statistics.report([source.report()]),
         "rendered_miou": score.miou,
         "rendered": True,

@@ -38,10 +38,12 @@ def command(model: str, data: str, size: tuple[int, int] | None, backend: str, t
     from fcn_edge.datasets import split_of
     from fcn_edge.measure.accuracy import evaluate
     from fcn_edge.runtime.segmenter import load
+    from fcn_edge.runtime.threads import owned_thread_pools
 
     split = split_of(data)
-    with load(model, size=size, backend=backend, threads=threads) as segmenter, progress_bar("evaluating") as progress:
-        accuracy = evaluate(segmenter.session, split, progress)
+    with owned_thread_pools(), load(model, size=size, backend=backend, threads=threads) as segmenter:
+        with progress_bar("evaluating") as progress:
+            accuracy = evaluate(segmenter.session, split, progress)
         name = segmenter.spec.name
     _print(name, accuracy)
     return {"model": name, **accuracy.to_json()}

@@ -61,6 +61,7 @@ class _LazyGroup(click.Group):
 
 
 @click.command(
+    "fcn-edge",
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Example: fcn-edge run camvid-mobilenet_v2-fcn8s drive.mp4 masks.mp4",

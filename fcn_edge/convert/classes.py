@@ -30,9 +30,7 @@ def labels_from_text(text: str) -> LabelSet:
         return LABEL_SETS[text]
     path = Path(text)
     if not path.is_file():
-        raise UsageError(
-            f"{text!r} is neither a label set nor a file.", f"Known label sets: {', '.join(LABEL_SETS)}."
-        )
+        raise UsageError(f"{text!r} is neither a label set nor a file.", f"Known label sets: {', '.join(LABEL_SETS)}.")
     try:
         info = DatasetInfo.model_validate(_content(path))
     except ValidationError as error:

@@ -154,6 +154,7 @@ def onnx_from_net(net: FCN, spec: ModelSpec) -> ModelProto:
     assert program is not None
     model = program.model_proto
     model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version = "fcn_edge", __version__
     require_operators(model, OPERATORS)
     tidy(model, deployed.state_dict().keys())
     sides = [f"{32 // spec.stride}*{side}".removeprefix("1*") for side in ("h", "w")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ class DeployedFCN(nn.Module):
 def _fold_batchnorm(module: nn.Module) -> None:
     """Fold each BatchNorm into the convolution before it; layers are defined in the order that they run in."""
     children = list(module.named_children())
-    for (name, child), (next_name, next_child) in zip(children, children[1:], strict=False):
+    for (name, child), (next_name, next_child) in pairwise(children):
         if isinstance(child, nn.Conv2d) and isinstance(next_child, nn.BatchNorm2d):
             setattr(module, name, fuse_conv_bn_eval(child, next_child))
             setattr(module, next_name, nn.Identity())

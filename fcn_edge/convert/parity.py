@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
@@ -65,13 +66,14 @@ class Parity:
 
 
 @torch.inference_mode()
-def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image]) -> Parity:
-    """Run an exported file in ONNX Runtime and its network in torch, at the default size of the file's spec.
+def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size | None = None) -> Parity:
+    """Run an exported file in ONNX Runtime and its network in torch.
 
     Args:
         path: The ONNX file.
         net: The network that it was exported from, in evaluation mode.
         images: ``(H, W, 3)`` uint8 BGR, of any size, at least one.
+        size: Network size ``(height, width)``; the file's own when left out.
 
     Raises:
         CheckpointError: The network gives NaN or infinity.
@@ -84,7 +86,7 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image]) -> Parity:
     worst, same, pixels, count = 0.0, 0, 0, 0
     classes: set[int] = set()
     for image in images:
-        place = placement((image.shape[0], image.shape[1]), spec.size, spec.resize)
+        place = placement((image.shape[0], image.shape[1]), size or spec.size, spec.resize)
         tensor = torch.from_numpy(network_input(image, place, spec.normalisation.mean_bgr))[None]
         expected = net(normalise(tensor))[spec.decoder]
         if not bool(expected.isfinite().all()):
@@ -141,13 +143,11 @@ class _Runner:
     """An ONNX file in ONNX Runtime, giving its output and, whatever its head, the scores."""
 
     def __init__(self, path: Path, spec: ModelSpec) -> None:
-        import onnxruntime
-
         options = onnxruntime.SessionOptions()
         # torch's threads compute between the runs, and must not share the cores with threads that spin
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = path.read_bytes()
-        self._outputs = [spec.head]
+        self._outputs: list[str] = [spec.head]
         if spec.head == "labels":
             proto = onnx.load_model_from_string(model)
             self._outputs.append(_scores_as_output(proto))
@@ -162,7 +162,7 @@ class _Runner:
 
 def _scores_as_output(model: ModelProto) -> str:
     """Let a graph that ends in labels give its scores too; returns their name."""
-    name = next(node.input[0] for node in reversed(model.graph.node) if node.op_type == "Resize")
+    name: str = next(node.input[0] for node in reversed(model.graph.node) if node.op_type == "Resize")
     model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     return name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import onnx
@@ -64,7 +65,7 @@ def add_labels_head(model: ModelProto, stride: int) -> None:
     """Let a graph that gives scores ``(C, h, w)`` give the mask ``(H, W)`` uint8 instead.
 
     Bilinear Resize by ``stride``, then the class of the highest score, the lowest id on a tie. The labels are cast
-    to float on their way to uint8 because TensorRT has no cast from integers to uint8.
+    to float on their way to uint8 because TensorRT makes uint8 of float types only.
 
     Args:
         model: A graph that ends in a Squeeze of the batch axis.
@@ -75,19 +76,19 @@ def add_labels_head(model: ModelProto, stride: int) -> None:
     batch, axes = squeeze.input
     scales = np.array([1, 1, stride, stride], np.float32)
     graph.initializer.append(numpy_helper.from_array(scales, "labels.scales"))
-    steps: list[tuple[str, list[str], str, dict[str, int | str]]] = [
-        ("Resize", [batch, "", "labels.scales"], "labels.resize",
-         {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}),
+    linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
+        ("Resize", [batch, "", "labels.scales"], "labels.resize", linear),
         ("Squeeze", ["labels.resize", axes], "labels.squeeze", {}),
         ("ArgMax", ["labels.squeeze"], "labels.argmax", {"axis": 0, "keepdims": 0}),
         ("Cast", ["labels.argmax"], "labels.float", {"to": TensorProto.FLOAT}),
         ("Cast", ["labels.float"], LABELS, {"to": TensorProto.UINT8}),
-    ]  # fmt: skip
+    ]
     for operator, inputs, output, attributes in steps:
         graph.node.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
     height, width, _ = graph.input[0].type.tensor_type.shape.dim
-    shape = [height.dim_param or height.dim_value, width.dim_param or width.dim_value]
-    graph.output[0].CopyFrom(helper.make_tensor_value_info(LABELS, TensorProto.UINT8, shape))
+    mask = helper.make_tensor_value_info(LABELS, TensorProto.UINT8, [height.dim_param, width.dim_param])
+    graph.output[0].CopyFrom(mask)
 
 
 def store_weights_as_fp16(model: ModelProto) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from torch import Tensor
 
 from fcn_edge.errors import CheckpointError
 from fcn_edge.files import replacing
-from fcn_edge.nets.encoders import Encoder
+from fcn_edge.nets.encoders import ENCODERS, Encoder
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.spec import ModelSpec
 
@@ -46,7 +44,7 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is not a safetensors file, or is cut off: {error}.",
+            f"{path} is {_kind(path)}; a whole safetensors file was expected: {_reason(error)}.",
             "Checkpoints are what fcn-edge train writes.",
         ) from error
     if SPEC_KEY not in metadata:
@@ -54,6 +52,11 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
             f"{path} holds tensors and no fcn_edge spec.", "Checkpoints are what fcn-edge train writes."
         )
     spec = ModelSpec.from_json(metadata[SPEC_KEY])
+    if spec.encoder not in ENCODERS:
+        raise CheckpointError(
+            f"{path} holds a network with the encoder {spec.encoder!r}, which this version does not know.",
+            f"It knows: {', '.join(ENCODERS)}.",
+        )
     net = FCN(spec.encoder, (spec.decoder,), len(spec.classes))
     problem = _misfit(net.state_dict(), tensors)
     if problem:
@@ -102,9 +105,10 @@ def encoder_weights(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, ValueError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:
+        # unpickling and unzipping damaged files may raise anything, as the documentation of pickle says
         raise CheckpointError(
-            f"{path} cannot be read as weights: {str(error).splitlines()[0]}.",
+            f"{path} cannot be read as weights: {_reason(error)}.",
             "Give a state_dict saved with torch.save(model.state_dict(), path), an .npz or a .safetensors file.",
         ) from error
     if not (isinstance(loaded, dict) and loaded and all(isinstance(value, Tensor) for value in loaded.values())):
@@ -113,6 +117,18 @@ def encoder_weights(path: Path) -> dict[str, Tensor]:
             "Save it again with torch.save(model.state_dict(), path).",
         )
     return loaded
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error's text."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _kind(path: Path) -> str:
+    """What a file that is no safetensors file seems to be, as a phrase."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    return "a PyTorch file" if start == b"PK" or start[:1] == b"\x80" else "something else, or cut off"
 
 
 def _misfit(own: dict[str, Tensor], given: dict[str, Tensor]) -> str:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from threading import current_thread, main_thread
 
 import numpy as np
@@ -76,6 +75,7 @@ ABC = ("a", "b", "c")
 
 def test_the_measures_are_those_of_the_masks() -> None:
     split = Split([blocks([0, 1, 2, 1]), blocks([2, 2, 0])], ABC)
+    split.samples[0].image()[:32] = 255  # the model takes the upper half for c
     session = session_of(ABC)
     matrix = ConfusionMatrix(3)
     for sample in split:
@@ -175,14 +175,3 @@ def test_unknown_pixels_are_no_class_even_where_void_is_a_low_number() -> None:
     info = DatasetInfo(name="x", classes=labels.classes[::-1], void=255)
     mapped = ClassMapping(fake_spec(), info)(np.array([[0, 10, 11, 200]], np.uint8))
     assert mapped.tolist() == [[10, 0, 255, 255]]
-
-
-def test_camvid_at_another_order_of_classes(camvid: Path) -> None:
-    split = split_of(camvid / "val")
-    few = [split[0], split[50]]
-    session = FakeSession()
-    matrix = ConfusionMatrix(11)
-    for sample in few:
-        image, labels = sample.pair()
-        matrix.update(labels, session.labels(image))
-    assert 0 < matrix.compute().mean_iou < 0.5, "brightness says little of the class"

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from fcn_edge.backends import base, registry
+from fcn_edge.backends.registry import BACKENDS, available_backends, backend
+from fcn_edge.errors import MissingExtraError, UsageError
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_line_of_the_table_is_a_backend_of_that_name(name: str) -> None:
+    made = backend(name)
+    assert isinstance(made, base.Backend)
+    assert made.name == name
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_line_names_an_extra_that_the_package_has(name: str) -> None:
+    from importlib.metadata import metadata
+
+    assert BACKENDS[name].extra in (metadata("fcn_edge").get_all("Provides-Extra") or [])
+
+
+def test_unknown_backend_is_a_usage_error_that_lists_the_others() -> None:
+    with pytest.raises(UsageError, match="no backend 'tpu'") as caught:
+        backend("tpu")
+    for name in BACKENDS:
+        assert name in caught.value.fix
+
+
+def test_no_backend_at_all_is_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "BACKENDS", {"onnxruntime": BACKENDS["onnxruntime"]})
+    monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone."))
+    with pytest.raises(MissingExtraError) as caught:
+        available_backends()
+    assert caught.value.extra == "cpu"
+    assert "pip install 'fcn_edge[cpu]'" in caught.value.fix
+
+
+def test_the_table_imports_no_library() -> None:
+    code = (
+        "import sys; import fcn_edge.backends.registry as r; r.backend('onnxruntime'); "
+        "print([name for name in ('onnxruntime', 'onnx', 'torch', 'cv2') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+def test_entries_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        BACKENDS["onnxruntime"].extra = "gpu"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        BACKENDS["mine"] = BACKENDS["onnxruntime"]  # type: ignore[index]

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcn_edge import models
+from fcn_edge.errors import EngineError, ModelError
+from fcn_edge.measured import AccuracyRecord
+from fcn_edge.models import Manifest, manifest_for, manifest_of, resolved_model, shipped_models, write_manifest
+from fcn_edge.sealed import sealed_text
+
+ACCURACY = AccuracyRecord(
+    dataset="camvid",
+    split="val",
+    images=101,
+    size=(64, 96),
+    miou=0.71,
+    pixel_accuracy=0.93,
+    mean_accuracy=0.8,
+    fw_iou=0.88,
+    per_class={"sky": 0.9, "sign": None},
+)
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A zoo of one model, ``shipped``."""
+    directory = tmp_path / "zoo" / "shipped"
+    directory.mkdir(parents=True)
+    shutil.copyfile(tiny.path, directory / "model.onnx")
+    manifest = manifest_for(directory / "model.onnx", {"camvid/val": ACCURACY}, licence="Research use.")
+    write_manifest(directory / "manifest.json", manifest)
+    monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
+    return directory
+
+
+@pytest.mark.usefixtures("zoo")
+def test_shipped_name_is_found() -> None:
+    assert shipped_models() == ("shipped",)
+    model = resolved_model("shipped")
+    assert (model.kind, model.shipped, model.path.name) == ("onnx", "shipped", "model.onnx")
+
+
+@pytest.mark.usefixtures("zoo")
+def test_other_names_are_refused_with_a_list() -> None:
+    for text in ("ship", "../zoo/shipped/model", "", "missing.onnx"):
+        with pytest.raises((ModelError, EngineError)) as caught:
+            resolved_model(text)
+        assert caught.value.exit_code == 3
+    with pytest.raises(ModelError, match="no model 'ship'") as caught:
+        resolved_model("ship")
+    assert "shipped" in caught.value.fix
+
+
+def test_file_is_an_onnx_model(tiny: Any) -> None:
+    model = resolved_model(str(tiny.path))
+    assert (model.kind, model.path, model.spec, model.shipped) == ("onnx", tiny.path, tiny.spec, None)
+    assert manifest_of(model) is None
+
+
+def test_directory_is_taken_for_an_engine(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="not an engine"):
+        resolved_model(tmp_path)
+
+
+@pytest.mark.usefixtures("zoo")
+def test_manifest_of_a_shipped_model() -> None:
+    model = resolved_model("shipped")
+    manifest = manifest_of(model)
+    assert manifest is not None
+    assert manifest.name == model.spec.name
+    assert manifest.size == model.spec.size
+    assert manifest.accuracy["camvid/val"] == ACCURACY
+    assert manifest.licence == "Research use."
+
+
+def test_accuracy_takes_what_evaluate_prints() -> None:
+    pytest.importorskip("cv2")
+    import numpy as np
+
+    from fcn_edge.backends.fake import FakeSession
+    from fcn_edge.datasets import split_of
+    from fcn_edge.measure.accuracy import evaluate
+
+    split = split_of("synthetic://street?frames=1&size=64x96")
+    with FakeSession(scores=np.zeros((11, 8, 12), np.float32)) as session:
+        printed = json.loads(json.dumps(evaluate(session, split).to_json()))
+    record = AccuracyRecord.model_validate(printed)
+    assert record.rendered
+    assert record.images == 1
+    assert record.miou == printed["miou"]
+
+
+def test_manifest_with_keys_of_a_later_version_is_read(zoo: Path) -> None:
+    path = zoo / "manifest.json"
+    content = json.loads(path.read_text())
+    path.write_text(sealed_text({**content, "energy_joules": 3, "accuracy": {}}))
+    manifest = manifest_of(resolved_model("shipped"))
+    assert manifest is not None
+    assert manifest.accuracy == {}
+    assert manifest.model_dump()["energy_joules"] == 3
+
+
+@pytest.mark.parametrize("old", ["0.71", '"Research use."', '"model_sha256": "'])
+def test_changed_manifest_is_refused(zoo: Path, old: str) -> None:
+    path = zoo / "manifest.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, old.replace("7", "8").replace("R", "r").replace(': "', ': "0')))
+    with pytest.raises(ModelError, match="does not match the digest"):
+        manifest_of(resolved_model("shipped"))
+
+
+def test_manifest_of_another_file_is_refused(zoo: Path, tiny_network: Callable[..., Any]) -> None:
+    tiny_network(zoo / "model.onnx", seed=5)
+    with pytest.raises(ModelError, match=r"model\.onnx was changed or damaged"):
+        manifest_of(resolved_model("shipped"))
+
+
+def test_manifest_must_be_there_and_valid(zoo: Path) -> None:
+    (zoo / "manifest.json").write_text(sealed_text({"name": "x"}))
+    with pytest.raises(ModelError, match="not valid: model_sha256"):
+        manifest_of(resolved_model("shipped"))
+    (zoo / "manifest.json").unlink()
+    with pytest.raises(ModelError, match="no file"):
+        manifest_of(resolved_model("shipped"))
+
+
+def test_shares_are_fractions_of_one() -> None:
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        AccuracyRecord.model_validate({**ACCURACY.model_dump(), "miou": 71.0})
+
+
+def test_manifest_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    manifest = Manifest(name="x", model_sha256="a", model_digest="b", size=(64, 96))
+    write_manifest(tmp_path / "manifest.json", manifest)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fcn_edge.errors import EngineError, ModelError
+from fcn_edge.sealed import MOST_BYTES, content_digest, sealed_text, unsealed
+
+CONTENT = {"name": "a", "size": [64, 96], "share": 0.1 + 0.2, "nested": {"é": None, "flag": True}}
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "document.json"
+
+
+def refused(path: Path, said: str) -> None:
+    with pytest.raises(EngineError, match=said) as caught:
+        unsealed(path, EngineError, "Do it again.")
+    assert caught.value.fix == "Do it again."
+    assert "\n" not in caught.value.message
+
+
+def test_content_comes_back_without_the_digest(path: Path) -> None:
+    path.write_text(sealed_text(CONTENT), encoding="utf-8")
+    assert unsealed(path, EngineError, "") == CONTENT
+    assert json.loads(path.read_text())["digest"] == content_digest(CONTENT)
+
+
+@settings(derandomize=True, deadline=None)
+@given(content=st.dictionaries(st.text().filter(lambda key: key != "digest"), values, max_size=4))
+def test_any_content_comes_back(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(sealed_text(content), encoding="utf-8")
+    assert unsealed(path, EngineError, "") == content
+
+
+def test_order_and_spaces_do_not_count(path: Path) -> None:
+    content = json.loads(sealed_text(CONTENT))
+    path.write_text(json.dumps(dict(reversed(content.items()))), encoding="utf-8")
+    assert unsealed(path, EngineError, "") == CONTENT
+
+
+def test_sealing_again_replaces_the_digest(path: Path) -> None:
+    path.write_text(sealed_text({"digest": "old", **CONTENT}), encoding="utf-8")
+    assert unsealed(path, EngineError, "") == CONTENT
+
+
+@pytest.mark.parametrize(("old", "new"), [("64", "65"), ('"a"', '"b"'), ("true", "false"), ("0.30000000000000004", "0.3")])
+def test_one_change_is_seen(path: Path, old: str, new: str) -> None:
+    text = sealed_text(CONTENT)
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    refused(path, "does not match the digest")
+
+
+def test_every_digit_of_the_digest_counts(path: Path) -> None:
+    text = sealed_text(CONTENT)
+    digest = content_digest(CONTENT)
+    for place in range(0, len(digest), 7):
+        other = digest[:place] + ("0" if digest[place] != "0" else "1") + digest[place + 1 :]
+        path.write_text(text.replace(digest, other), encoding="utf-8")
+        refused(path, "does not match the digest")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"[1, 2]", "no JSON object"),
+        (b"null", "no JSON object"),
+        (b"{}", "does not match the digest"),
+        (b'{"digest": 5}', "does not match the digest"),
+        (b'{"name": "\xff\xfe"}', "not valid JSON"),
+        (b'{"name": NaN}', "not valid JSON"),
+        (b'{"name": 1e999}', "not valid JSON"),
+        (b'{"name": 1, "name": 2}', "not valid JSON"),
+        (b'{"n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not valid JSON"),
+        (b'{"n": ' + b"9" * 10_000 + b"}", "not valid JSON|does not match"),
+        (b" " * (MOST_BYTES + 1), "larger than 4 MB"),
+    ],
+    ids=[
+        "empty",
+        "cut off",
+        "list",
+        "null",
+        "nothing",
+        "wrong type",
+        "not UTF-8",
+        "NaN",
+        "infinity",
+        "twice",
+        "deep",
+        "long number",
+        "giant",
+    ],
+)
+def test_damage_is_one_sentence(path: Path, content: bytes, said: str) -> None:
+    path.write_bytes(content)
+    refused(path, said)
+
+
+def test_missing_file_and_directory_are_one_sentence(path: Path) -> None:
+    refused(path, "no file")
+    path.mkdir()
+    refused(path, "no file")
+
+
+def test_error_is_the_caller_s(path: Path) -> None:
+    with pytest.raises(ModelError):
+        unsealed(path, ModelError, "")
