@@ -44,7 +44,7 @@ class Build:
         manifest: What its ``engine.json`` says.
         candidates: What was considered.
         up_to_date: The engine was there already and nothing was built.
-        reason: Why it was built, or not.
+        reason: Why it was built, or not, where ``if_stale`` asked; else empty.
     """
 
     engine: Path
@@ -88,7 +88,7 @@ def build_engine(
     chosen = registry.available_backends() if backend == "auto" else (_present(backend),)
     identities = _identities(found, checked_size(size or found.spec.size), precision, backend, chosen)
     targets = {made.name: output or _default_path(found, made.name, precision) for made in chosen}
-    reason = "it was asked for"
+    reason = ""
     if if_stale:
         for name, target in targets.items():
             reason = staleness(target, identities[name])

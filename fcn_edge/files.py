@@ -5,13 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 
 __all__ = ["replacing", "sha256_of"]
+
+NOT_WRITABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR})
+ALMOST_NOTHING = 1 << 20
+"""Free bytes of a disk that count as none."""
 
 
 @contextmanager
@@ -26,17 +31,25 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+    except Exception as error:
+        if _disk_is_full(error, path.parent):
             raise MachineError(f"The disk is full: {path} could not be written.", "Free some space.") from error
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR):
+        if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
             raise UsageError(
-                f"{path} could not be written: {error.strerror}.", "Give a path in a directory that exists and is yours."
+                f"{path} could not be written: {error.strerror}.",
+                "Give a path in a directory that exists and is yours.",
             ) from error
         raise
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def _disk_is_full(error: Exception, directory: Path) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # torch and others write files themselves, and their errors do not say why that failed
+    return not isinstance(error, FcnEdgeError) and shutil.disk_usage(directory).free < ALMOST_NOTHING
 
 
 def sha256_of(path: Path) -> str:

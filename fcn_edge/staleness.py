@@ -74,10 +74,10 @@ def staleness(directory: Path, wanted: Identity) -> str:
     for what, old, new in (
         ("size", _size_text(there.size), _size_text(wanted.size)),
         ("precision", there.precision, wanted.precision),
+        ("options", there.options, wanted.options),
         ("backend", there.backend, wanted.backend),
         ("library", there.library, wanted.library),
         ("device", _device_text(there.device), _device_text(wanted.device)),
-        ("options", there.options, wanted.options),
     ):
         if old != new:
             return f"the {what} changed from {old} to {new}"

@@ -57,7 +57,9 @@ def test_sealing_again_replaces_the_digest(path: Path) -> None:
     assert unsealed(path, EngineError, "") == CONTENT
 
 
-@pytest.mark.parametrize(("old", "new"), [("64", "65"), ('"a"', '"b"'), ("true", "false"), ("0.30000000000000004", "0.3")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("64", "65"), ('"a"', '"b"'), ("true", "false"), ("0.30000000000000004", "0.3")]
+)
 def test_one_change_is_seen(path: Path, old: str, new: str) -> None:
     text = sealed_text(CONTENT)
     assert old in text

@@ -68,7 +68,8 @@ def _print(built: Build) -> None:
     if built.up_to_date:
         say(f"{built.engine} is up to date: {built.reason}.")
     else:
-        say(f"{built.engine}: {manifest.spec.name} at {height}x{width}, built because {built.reason}.")
+        because = f", built because {built.reason}" if built.reason else ""
+        say(f"{built.engine}: {manifest.spec.name} at {height}x{width}{because}.")
         say()
         rows = [
             [f"{one.backend} {one.precision}", _milliseconds(one.end_to_end_ms), "yes" if one.kept else "", one.reason]

@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.cli.verb import INTERRUPTED, SIZE, failure, note, say, verb
+from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import FcnEdgeError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def command(
     from fcn_edge.runtime.sources import open_source
     from fcn_edge.runtime.threads import owned_thread_pools
 
-    if len(set(sinks)) < len(sinks):
+    if len({Path(text).resolve() for text in sinks}) < len(sinks):
         raise UsageError("A SINK is named twice.", "Name each once.")
     with owned_thread_pools(), ExitStack() as stack:
         segmenter = stack.enter_context(load(model, size=size, backend=backend, threads=threads))
@@ -102,7 +103,7 @@ def _drain(pipeline: Pipeline, sinks: Sequence[Sink], score: RenderedScore, tota
         How it ended: nothing, or what the report says of an error or Ctrl-C that came after the first result.
 
     Raises:
-        FcnEdgeError: Something failed before the first result.
+        FcnEdgeError: Something failed before the first result, or a traceback was asked for.
     """
     from tqdm import tqdm
 
@@ -117,9 +118,9 @@ def _drain(pipeline: Pipeline, sinks: Sequence[Sink], score: RenderedScore, tota
                 if any(sink.ended for sink in sinks):
                     break
     except KeyboardInterrupt:
-        return {"exit_code": INTERRUPTED}
+        return stopped()
     except FcnEdgeError as error:
-        if not pipeline.statistics.frames:
+        if not pipeline.statistics.frames or click.get_current_context().params["debug"]:
             raise
         return failure(error)
     return {}
@@ -130,7 +131,7 @@ def _as_json() -> bool:
 
 
 def _tell(result: dict[str, Any], sinks: Sequence[str], tell: Callable[[str], None]) -> None:
-    if result.get("exit_code") == INTERRUPTED:
+    if "exit_code" in result and "error" not in result:
         tell("Interrupted.")
     count = result["frames"]
     dropped = f", {result['dropped']} dropped" if result["dropped"] else ""

@@ -18,7 +18,7 @@ import click
 
 from fcn_edge.errors import FcnEdgeError, MachineError, MissingExtraError
 
-__all__ = ["INTERRUPTED", "SIZE", "failure", "note", "say", "verb"]
+__all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
 
 INTERRUPTED = 130
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -69,7 +69,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     SIGTERM ends like Ctrl-C but with 0, for commands that close their files on KeyboardInterrupt.
 
     A command that fails and yet has something to report returns its object with the keys of ``failure`` added; one
-    that was stopped and has a summary adds ``exit_code`` alone.
+    that was stopped and has a summary adds those of ``stopped``.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object to standard output, nothing else.")
@@ -78,6 +78,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     def command(*args: Any, as_json: bool, debug: bool, **kwargs: Any) -> None:
         click.get_current_context().ensure_object(dict)["json"] = as_json
         with _sigterm_as_interrupt() as terminated:
+            click.get_current_context().ensure_object(dict)["terminated"] = terminated
             try:
                 result = run(*args, **kwargs)
                 if as_json:
@@ -89,7 +90,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 _discard_output()
                 sys.exit(0)
             except KeyboardInterrupt:
-                result = {"error": "Interrupted.", "fix": "", "exit_code": 0 if terminated else INTERRUPTED}
+                result = {"error": "Interrupted.", "fix": "", **stopped()}
                 _report(result, as_json)
             except Exception as error:
                 if debug:
@@ -122,6 +123,11 @@ def failure(error: FcnEdgeError) -> dict[str, Any]:
     return {"error": error.message, "fix": error.fix, "exit_code": error.exit_code}
 
 
+def stopped() -> dict[str, int]:
+    """What ``--json`` prints of a command that was stopped: ``exit_code``, 130 after Ctrl-C and 0 after SIGTERM."""
+    return {"exit_code": 0 if click.get_current_context().ensure_object(dict).get("terminated") else INTERRUPTED}
+
+
 def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
     """The error itself, or one that says what an error of another library means."""
     if isinstance(error, FcnEdgeError):
@@ -129,8 +135,8 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
     if isinstance(error, MemoryError):
         return MachineError("The memory is full.", "Choose a smaller size or batch, or close other programs.")
     if isinstance(error, OSError) and error.errno in NO_SPACE:
-        what = f"{error.filename} could not be written" if error.filename else "the output could not be written"
-        return MachineError(f"The disk is full: {what}.", "Free some space.")
+        path = error.filename2 or error.filename or "the output"
+        return MachineError(f"The disk is full: {path} could not be written.", "Free some space.")
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         return MissingExtraError(error.name, EXTRAS[error.name], "This command")
     return FcnEdgeError(

@@ -21,11 +21,12 @@ SPEC_KEY = "fcn_edge.spec"
 
 def save_checkpoint(path: Path, net: FCN, spec: ModelSpec) -> None:
     """Write a network with one decoder and its spec as a safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={SPEC_KEY: spec.to_json()})
+        # not save_file: its errors do not say that the disk is full
+        temporary.write_bytes(save(tensors, metadata={SPEC_KEY: spec.to_json()}))
 
 
 def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:

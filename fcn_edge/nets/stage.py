@@ -279,7 +279,8 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, stage: Stage, st
     if recipe.schedule == "poly":
         return PolynomialLR(optimiser, total_iters=total, power=0.9)
     peaks = [float(group["lr"]) for group in optimiser.param_groups]
-    warm_up = min(0.25, math.ceil(total * 0.1) / total)
+    # OneCycleLR divides by the length of the warm-up, share * total_steps - 1, which a short stage could make 0
+    warm_up = max(min(0.25, math.ceil(total * 0.1) / total), 1.5 / (total + 1))
     return OneCycleLR(
         optimiser, max_lr=peaks, total_steps=total + 1, pct_start=warm_up, div_factor=10.0, final_div_factor=100.0
     )

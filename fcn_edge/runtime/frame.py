@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 __all__ = ["Frame"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One image of a source.
 

@@ -72,7 +72,8 @@ class Pipeline:
         self._captured: Channel[tuple[Frame, int, Job | None]] = (
             Channel(1, newest=True) if source.live else Channel(WAITING)
         )
-        self._inferred: Channel[tuple[Frame, Job]] = Channel(WAITING)
+        # what waits here grows old: no more than the overlap needs where frames are live
+        self._inferred: Channel[tuple[Frame, Job]] = Channel(1 if source.live else WAITING)
         self._threads = [
             threading.Thread(target=work, name=f"fcn-edge {name}", daemon=True)
             for name, work in (("capture", self._capture), ("inference", self._infer))

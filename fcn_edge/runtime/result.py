@@ -10,7 +10,7 @@ from fcn_edge.runtime.segmentation import Segmentation
 __all__ = ["Result"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """A frame and its mask.
 

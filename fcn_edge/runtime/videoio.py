@@ -10,18 +10,21 @@ from fcn_edge.opencv import cv2
 
 __all__ = ["ffmpeg_or_any", "quiet"]
 
+_SILENT = 0
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """OpenCV and FFmpeg say nothing while the block runs: our errors say it in one sentence."""
     # FFmpeg's level is read once, when OpenCV first uses it; -8 is AV_LOG_QUIET
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    logging = cv2().utils.logging
-    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    # OpenCV 5 moved it
+    set_level = cv2().setLogLevel if hasattr(cv2(), "setLogLevel") else cv2().utils.logging.setLogLevel
+    before = set_level(_SILENT)
     try:
         yield
     finally:
-        logging.setLogLevel(level)
+        set_level(before)
 
 
 def ffmpeg_or_any() -> int:

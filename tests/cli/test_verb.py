@@ -79,7 +79,8 @@ def test_an_error_without_a_fix_is_one_line() -> None:
     [
         (MemoryError(), 6, "The memory is full"),
         (OSError(errno.ENOSPC, "No space left on device", "/data/out.mp4"), 6, "The disk is full: /data/out.mp4"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), 6, "The disk is full"),
+        (OSError(errno.ENOSPC, "No space", "/in.png", None, "/out.png"), 6, "The disk is full: /out.png could"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 6, "The disk is full: the output could"),
         (ModuleNotFoundError("No module named 'torch'", name="torch"), 6, "needs the Python package torch"),
         (ModuleNotFoundError("No module named 'mine'", name="mine"), 1, "Internal error: ModuleNotFoundError"),
         (ZeroDivisionError("division by zero"), 1, "Internal error: ZeroDivisionError: division by zero."),

@@ -74,9 +74,7 @@ def test_labels_head_is_sampled_at_the_frame_s_pixels(subject: MakeSubject, fram
         fed = network_input(image, place, session.spec.normalisation.mean_bgr)
         labels = session.labels(image)
         assert labels.dtype == np.uint8
-        np.testing.assert_array_equal(
-            labels, nearest(made.network.labels(fed), place.mapping(1), session.spec.void)
-        )
+        np.testing.assert_array_equal(labels, nearest(made.network.labels(fed), place.mapping(1), session.spec.void))
         assert len(np.unique(labels)) >= 5
 
 

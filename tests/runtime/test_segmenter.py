@@ -121,13 +121,11 @@ def test_load_leaves_the_process_s_thread_pools_alone(tiny: Any) -> None:
 
 def logged(caplog: pytest.LogCaptureFixture, tiny: Any) -> str:
     with caplog.at_level(logging.INFO, logger="fcn_edge"):
-        load(tiny.path).close()
+        load(tiny.path, backend="onnxruntime").close()
     return "\n".join(caplog.messages)
 
 
-def test_load_logs_where_it_runs(
-    tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_load_logs_where_it_runs(tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
     text = logged(caplog, tiny)
     assert "tiny-0 runs on" in text

@@ -79,9 +79,11 @@ class TestVideo:
     @pytest.mark.parametrize(("height", "width"), [(49, 65), (1, 1), (33, 2)])
     def test_takes_odd_sizes(self, tmp_path: Path, make_result: MakeResult, height: int, width: int) -> None:
         with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
-            sink.write(make_result(height=height, width=width))
+            sink.write(make_result(20, height, width))
         (image,) = read_back(tmp_path / "out.mp4")
         assert image.shape == (height + height % 2, width + width % 2, 3)
+        expected = make_result(20, height, width).segmentation.overlay(0.5)
+        assert abs(float(image[:height, :width].mean()) - float(expected.mean())) < 6
 
     def test_keeps_its_first_size_and_the_aspect_of_the_others(self, tmp_path: Path, make_result: MakeResult) -> None:
         with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:

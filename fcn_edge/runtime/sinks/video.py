@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,7 +74,7 @@ class VideoSink(Sink):
             written.release()
 
     def _open(self, height: int, width: int) -> None:
-        self._size = (height + height % 2, width + width % 2)  # the codec halves its colour planes
+        self._size = _even(height, width)
         self._temporary = self._file.enter_context(replacing(self._path))
         code = cv2().VideoWriter_fourcc(*VIDEO_CODECS[self._path.suffix.lower()])
         with quiet():
@@ -95,15 +94,21 @@ def _disk_full(path: Path) -> MachineError:
     return MachineError(f"The disk of {path} is full.", "Free some space, or write elsewhere.")
 
 
+def _even(height: int, width: int) -> tuple[int, int]:
+    """The next size up that the codec takes: it halves its colour planes."""
+    return height + height % 2, width + width % 2
+
+
 def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The image in a canvas of ``size``: scaled down or up to fit, with its aspect, black around."""
+    """The image in a canvas of ``size``: as it is where it fits but for an odd side, else scaled with black around."""
     height, width = image.shape[:2]
     if (height, width) == size:
         return image
-    canvas = np.zeros((*size, 3), np.uint8)
-    scale = min(size[0] / height, size[1] / width)
-    if not math.isclose(scale, 1, abs_tol=1 / max(size)):
+    border = cv2().BORDER_REPLICATE
+    if _even(height, width) != size:
+        scale = min(size[0] / height, size[1] / width)
         height, width = max(round(height * scale), 1), max(round(width * scale), 1)
         image = cv2().resize(image, (width, height), interpolation=cv2().INTER_AREA)
-    canvas[:height, :width] = image[: size[0], : size[1]]
+        border = cv2().BORDER_CONSTANT
+    canvas: NDArray[np.uint8] = cv2().copyMakeBorder(image, 0, size[0] - height, 0, size[1] - width, border)
     return canvas

@@ -71,19 +71,7 @@ def _open_camera(uri: Uri) -> Source:
 def _open_synthetic(uri: Uri) -> Source:
     from fcn_edge.runtime.sources.street import StreetSource
 
-    if uri.place.strip("/") != "street":
-        raise UsageError(f"There is no rendered scene {uri.text}.", "The one there is: synthetic://street.")
-    options = uri.options({"seed": _whole, "size": frame_size_from_text, "frames": _whole, "fps": _rate})
-    try:
-        return StreetSource(uri.text, **options)
-    except ValueError as error:
-        raise UsageError(f"{uri.text} makes no sense: {error}.", "Correct the value.") from error
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError("a whole number was expected")
-    return int(text)
+    return StreetSource(uri.text)
 
 
 def _rate(text: str) -> float:

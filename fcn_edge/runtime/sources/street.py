@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from typing_extensions import override
 
+from fcn_edge.datasets.rendered import RenderedSplit
 from fcn_edge.runtime.sources.base import Picture, Source
-from fcn_edge.spec import Size
-from fcn_edge.street import Street
 
 __all__ = ["StreetSource"]
 
 
 class StreetSource(Source):
-    """A drive along a rendered street. The same options give the same frames.
+    """A drive along a rendered street. The same address gives the same frames.
 
     Args:
-        uri: What the user called it.
-        seed: Chooses the street, its light and its traffic.
-        size: ``(height, width)`` of the frames.
-        frames: How many there are.
-        fps: Frames per second of driving.
+        uri: Such as ``synthetic://street?seed=3&size=480x640&frames=200&fps=25``.
 
     Raises:
-        ValueError: A value is out of the range of ``Street``.
+        UsageError: It is no such address, or one of its values makes no sense.
     """
 
-    def __init__(
-        self, uri: str, *, seed: int = 0, size: Size = (360, 480), frames: int = 250, fps: float = 25.0
-    ) -> None:
-        street = Street(seed=seed, size=size, frames=frames, fps=fps)
-        self._drive = iter(street)
-        super().__init__(uri, fps=fps, size=size, length=frames)
-        self.classes = street.classes
+    def __init__(self, uri: str) -> None:
+        drive = RenderedSplit.from_uri(uri)
+        super().__init__(uri, fps=drive[0].fps, size=drive[0].size, length=len(drive))
+        self.classes = drive.info.classes
+        self._samples = iter(drive)
 
     @override
     def read(self) -> Picture | None:
-        image, labels = next(self._drive, (None, None))
-        return None if image is None else Picture(image, labels=labels)
+        sample = next(self._samples, None)
+        if sample is None:
+            return None
+        image, labels = sample.pair()
+        return Picture(image, labels=labels)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fcn_edge.cli.recipe import DECODERS, ENCODERS, recipe_of_options, stages_of
+from fcn_edge.errors import UsageError
+from fcn_edge.nets import encoders, train
+from fcn_edge.nets.checkpoints import load_checkpoint
+from fcn_edge.spec import DECODER_STRIDES
+
+Run = Callable[..., Any]
+STREET = "synthetic://street?frames=4&size=64x96"
+SMALL = ("--crop", "64x96", "--size", "64x96", "--batch", "2", "--workers", "0", "--threads", "1")
+
+
+def arguments(output: Path, decoder: str = "fcn32s", *more: object, data: object = STREET) -> tuple[object, ...]:
+    return (
+        "train", "--encoder", "mobilenet_v2", "--decoder", decoder, "--data", data, "-o", output, *SMALL, *more
+    )  # fmt: skip
+
+
+def test_the_names_are_those_of_the_nets() -> None:
+    assert set(ENCODERS) == set(encoders.ENCODERS)
+    assert tuple(DECODER_STRIDES) == DECODERS
+
+
+def test_a_training_without_data(fcn_edge: Run, tmp_path: Path) -> None:
+    output = tmp_path / "new" / "net.safetensors"
+    outcome = fcn_edge(*arguments(output, "fcn16s", "--epochs", "1"))
+    assert outcome.code == 0
+    lines = outcome.err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["fcn32s epoch 1/1", "fcn16s epoch 1/1"]
+    assert all("loss" in line and "val mIoU" in line and "(best" in line for line in lines)
+    assert "Best rendered val mIoU of fcn16s" in outcome.out
+    assert f"Next: fcn-edge export {output}" in outcome.out
+    assert load_checkpoint(output)[1].arch == "mobilenet_v2-fcn16s"
+
+
+def test_no_epochs_as_json(fcn_edge: Run, tmp_path: Path) -> None:
+    output = tmp_path / "net.safetensors"
+    outcome = fcn_edge(*arguments(output, "fcn8s", "--epochs", "0", "--json"))
+    assert outcome.code == 0
+    assert outcome.json["checkpoint"] == str(output)
+    assert outcome.json["epochs"] == 0
+    assert outcome.json["best_miou"] is None
+    assert outcome.json["checkpoints"] == {"fcn8s": str(output)}
+    assert outcome.json["log"] is None
+    assert load_checkpoint(output)[0].decoder_names == ("fcn8s",)
+
+
+def test_finer_stages_from_a_coarser_checkpoint(fcn_edge: Run, tmp_path: Path) -> None:
+    coarse, fine = tmp_path / "coarse.safetensors", tmp_path / "fine.safetensors"
+    assert fcn_edge(*arguments(coarse, "fcn32s", "--epochs", "0")).code == 0
+    outcome = fcn_edge(*arguments(fine, "fcn16s", "--epochs", "1", "--init", coarse, "--json"))
+    assert outcome.code == 0
+    assert outcome.json["epochs"] == 1
+    assert outcome.json["checkpoints"] == {"fcn16s": str(fine)}
+    assert 0 <= outcome.json["best_miou"] <= 1
+    with Path(outcome.json["log"]).open(newline="") as file:
+        assert [row["stage"] for row in csv.DictReader(file)] == ["fcn16s"]
+
+
+def test_the_paper_stages() -> None:
+    stages = stages_of("fcn8s", "staged", (30, 15, 20), 8e-4, None)
+    assert [(stage.decoders, stage.epochs, stage.lr, stage.freeze_batchnorm) for stage in stages] == [
+        (("fcn32s",), 30, 8e-4, False),
+        (("fcn16s",), 15, 4e-4, True),
+        (("fcn8s",), 20, 4e-4, True),
+    ]
+    assert [stage.name for stage in stages_of("fcn16s", "staged", (5,), 1e-3, None)] == ["fcn32s", "fcn16s"]
+
+
+def test_all_decoders_at_once() -> None:
+    (stage,) = stages_of("fcn8s", "at-once", (10,), 1e-3, None)
+    assert (stage.decoders, stage.lr, stage.freeze_batchnorm) == (("fcn32s", "fcn16s", "fcn8s"), 1e-3, False)
+
+
+@pytest.mark.parametrize(
+    ("start", "names", "later"),
+    [
+        ("fcn32s", ["fcn16s", "fcn8s"], [True, True]),
+        ("fcn16s", ["fcn8s"], [True]),
+        ("fcn8s", ["fcn8s"], [False]),
+    ],
+)
+def test_stages_after_a_checkpoint(start: str, names: list[str], later: list[bool]) -> None:
+    stages = stages_of("fcn8s", "staged", (5,), 1e-3, start)
+    assert [stage.name for stage in stages] == names
+    assert [stage.freeze_batchnorm for stage in stages] == later
+    assert [stage.lr for stage in stages] == [5e-4 if each else 1e-3 for each in later]
+
+
+def test_a_finer_checkpoint_goes_on_as_a_coarser_net() -> None:
+    (stage,) = stages_of("fcn32s", "staged", (5,), 1e-3, "fcn8s")
+    assert (stage.decoders, stage.freeze_batchnorm) == (("fcn32s",), False)
+
+
+def test_as_many_numbers_of_epochs_as_stages() -> None:
+    with pytest.raises(UsageError, match="2 numbers of epochs were given for 3 stages: fcn32s, fcn16s, fcn8s"):
+        stages_of("fcn8s", "staged", (1, 2), 1e-3, None)
+
+
+@pytest.mark.parametrize(("batch", "micro_batch"), [(8, 4), (6, 3), (2, 2), (7, 1), (9, 3), (1, 1)])
+def test_the_micro_batch_divides_the_batch(batch: int, micro_batch: int) -> None:
+    recipe = recipe_of_options(
+        encoder="vgg16", decoder="fcn32s", epochs=(1,), stages="staged", lr=1e-3,
+        batch=batch, micro_batch=None, start=None,
+    )  # fmt: skip
+    assert recipe.micro_batch == micro_batch
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--epochs", "many"], "not of the form N|N,N,N"),
+        (["--epochs", "-1"], "greater than or equal to 0"),
+        (["--epochs", "1,2,3"], "3 numbers of epochs were given for 1 stage: fcn32s"),
+        (["--scales", "1"], "scales"),
+        (["--scales", "2,1"], "scales must be (smallest, largest)"),
+        (["--batch", "4", "--micro-batch", "3"], "batch (4) must be a multiple of micro_batch (3)"),
+        (["--batch", "0"], "batch: Input should be greater than or equal to 1"),
+        (["--lr", "0"], "lr: Input should be greater than 0"),
+        (["--colour", "2"], "colour: Input should be less than or equal to 1"),
+        (["--class-weight-offset", "1"], "class_weight_offset: Input should be greater than 1"),
+        (["--crop", "60x96"], "not a multiple of 32"),
+        (["--rendered", "0.5"], "The data is rendered already"),
+        (["--init", "absent.npz"], "does not exist"),
+        (["-o", "net.pth"], "does not end in .safetensors"),
+        (["-o", "/dev/null/net.safetensors"], "could not be written"),
+        (["--encoder", "alexnet"], "'alexnet' is not one of"),
+    ],
+)
+def test_options_that_make_no_sense(fcn_edge: Run, tmp_path: Path, options: list[str], says: str) -> None:
+    outcome = fcn_edge(*arguments(tmp_path / "net.safetensors"), *options)
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_that_is_not_there(fcn_edge: Run, tmp_path: Path) -> None:
+    outcome = fcn_edge(*arguments(tmp_path / "net.safetensors", data=tmp_path / "absent"))
+    assert outcome.code == 3
+    assert "no data directory" in outcome.err
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pth", ".safetensors"])
+def test_weights_that_are_none(fcn_edge: Run, tmp_path: Path, suffix: str) -> None:
+    weights = tmp_path / f"weights{suffix}"
+    weights.write_bytes(b"not weights at all")
+    outcome = fcn_edge(*arguments(tmp_path / "net.safetensors", "fcn32s", "--init", weights))
+    assert outcome.code == 3
+    assert str(weights) in outcome.err
+
+
+def test_weights_of_another_encoder(fcn_edge: Run, tmp_path: Path) -> None:
+    torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "weights.pth")
+    outcome = fcn_edge(*arguments(tmp_path / "net.safetensors", "fcn32s", "--init", tmp_path / "weights.pth"))
+    assert outcome.code == 3
+    assert "does not hold the weights of MobileNetV2" in outcome.err
+
+
+def test_ctrl_c_says_how_to_go_on(fcn_edge: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train", interrupted)
+    outcome = fcn_edge(*arguments(tmp_path / "net.safetensors"))
+    assert outcome.code == 130
+    assert "The same command goes on after the last finished epoch." in outcome.err
+
+
+def test_without_torch_the_extra_is_named(fcn_edge: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else object())
+    outcome = fcn_edge(*arguments(tmp_path / "net.safetensors"))
+    assert outcome.code == 6
+    assert "pip install 'fcn_edge[export]'" in outcome.err

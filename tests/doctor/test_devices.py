@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.doctor import devices
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, "no NVIDIA GPU; none is needed"),
+        (
+            {"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t NVIDIA X1\nIRQ: 3\n"},
+            "NVIDIA X1; this version",
+        ),
+        ({"dev/nvidia0": "", "dev/nvidia1": "", "dev/nvidiactl": ""}, "2 NVIDIA device files in /dev; this version"),
+        (
+            {"etc/nv_tegra_release": "# R36", "proc/device-tree/model": "NVIDIA Orin Developer Kit\0"},
+            "NVIDIA Orin Developer Kit; this version",
+        ),
+    ],
+)
+def test_gpu(tmp_path: Path, files: dict[str, str], found: str) -> None:
+    check = devices.gpu(written(tmp_path, files))
+    assert check.ok
+    assert check.found.startswith(found)
+    assert "run on the processor" in check.found
+
+
+def test_cameras_by_number_with_their_names(tmp_path: Path) -> None:
+    files = {"dev/video0": "", "dev/video10": "", "dev/video2": "", "sys/class/video4linux/video2/name": "Front\n"}
+    check = devices.cameras(written(tmp_path, files))
+    assert check.ok
+    assert check.found == "/dev/video0, /dev/video2 (Front), /dev/video10"
+
+
+def test_no_camera(tmp_path: Path) -> None:
+    check = devices.cameras(tmp_path)
+    assert not check.ok
+    assert not check.required
+    assert "synthetic://street" in check.fix
+
+
+def test_a_camera_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = written(tmp_path, {"dev/video0": "", "dev/video1": ""})
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name == "video0")
+    check = devices.cameras(root)
+    assert not check.ok
+    assert check.found.endswith("/dev/video1 may not be opened")
+    assert "usermod -aG video" in check.fix
+
+
+@pytest.mark.parametrize(
+    ("environ", "build", "ok", "says"),
+    [
+        ({}, "  GUI:    QT5\n", False, "ssh -X"),
+        ({"DISPLAY": ":0"}, "  GUI:                           NONE\n", False, "pip install opencv-python"),
+        ({"DISPLAY": ":0"}, "  GUI:    QT5\n", True, ":0"),
+        ({"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ""}, "  GUI:    GTK3\n", True, "wayland-0"),
+    ],
+)
+def test_display(environ: dict[str, str], build: str, ok: bool, says: str) -> None:
+    check = devices.display(environ, build)
+    assert check.ok == ok
+    assert says in check.found + check.fix

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.doctor import machine
+
+GIB = 1 << 30
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_the_processor_is_named_with_its_usable_cores(tmp_path: Path) -> None:
+    root = written(tmp_path, {"proc/cpuinfo": "processor : 0\nmodel name : Some   CPU 3000\n"})
+    check = machine.cores(root)
+    assert check.ok
+    assert check.found.startswith("Some CPU 3000; ")
+    assert "usable core" in check.found
+
+
+def test_a_containers_quota_counts(tmp_path: Path) -> None:
+    root = written(tmp_path, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "100000 100000\n"})
+    assert "; 1 usable core of" in machine.cores(root).found
+
+
+@pytest.mark.parametrize(
+    ("line", "ok", "found"),
+    [
+        (
+            "flags\t\t: fpu sse2 avx2 fma avx512f avx512_vnni amx_int8",
+            True,
+            "AVX2, FMA, AVX-512, AVX-512 VNNI, AMX INT8",
+        ),
+        ("Features\t: fp asimd asimddp", True, "NEON, NEON dot product"),
+        ("flags\t\t: fpu sse2 ssse3", False, "none of AVX2 and NEON"),
+    ],
+)
+def test_instruction_sets(tmp_path: Path, line: str, ok: bool, found: str) -> None:
+    check = machine.instructions(written(tmp_path, {"proc/cpuinfo": f"processor : 0\n{line}\n"}))
+    assert (check.ok, check.found, bool(check.fix)) == (ok, found, not ok)
+
+
+def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
+    assert machine.instructions(tmp_path).found.startswith("unknown")
+    assert machine.memory(tmp_path).found.startswith("unknown")
+
+
+MEMINFO = f"MemTotal: {8 * GIB // 1024} kB\nMemFree: 100 kB\nMemAvailable: {{}} kB\n"
+
+
+@pytest.mark.parametrize(
+    ("available", "limit", "used", "ok", "found"),
+    [
+        (4 * GIB, None, None, True, "4.0 of 8.0 GiB free"),
+        (GIB // 2, None, None, False, "0.5 of 8.0 GiB free"),
+        (4 * GIB, "max", str(GIB), True, "4.0 of 8.0 GiB free"),
+        (4 * GIB, str(2 * GIB), str(GIB // 2), True, "1.5 of 2.0 GiB free"),
+        (4 * GIB, str(2 * GIB), str(2 * GIB), False, "0.0 of 2.0 GiB free"),
+    ],
+)
+def test_memory(tmp_path: Path, available: int, limit: str | None, used: str | None, ok: bool, found: str) -> None:
+    root = written(tmp_path, {"proc/meminfo": MEMINFO.format(available // 1024)})
+    if limit is not None and used is not None:
+        written(root, {"sys/fs/cgroup/memory.max": limit + "\n", "sys/fs/cgroup/memory.current": used + "\n"})
+    check = machine.memory(root)
+    assert (check.ok, check.found, bool(check.fix)) == (ok, found, not ok)
+
+
+@pytest.mark.parametrize(("free", "ok"), [(5 * GIB, True), (GIB // 4, False)])
+def test_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, ok: bool) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10 * GIB, 10 * GIB - free, free))
+    check = machine.disk(tmp_path)
+    assert (check.ok, bool(check.fix)) == (ok, not ok)
+    assert f"{free / GIB:.1f} GiB free" in check.found
+
+
+@pytest.mark.parametrize(
+    ("environ", "fix"),
+    [
+        ({}, ""),
+        ({"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "1"}, ""),
+        ({"OMP_NUM_THREADS": "1"}, "unset OMP_NUM_THREADS"),
+        ({"OMP_NUM_THREADS": "many"}, "unset OMP_NUM_THREADS"),
+        ({"OPENBLAS_NUM_THREADS": "64", "MKL_NUM_THREADS": "0"}, "unset OPENBLAS_NUM_THREADS MKL_NUM_THREADS"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "unset OMP_WAIT_POLICY"),
+        ({"OMP_WAIT_POLICY": "passive"}, ""),
+    ],
+)
+def test_thread_variables(environ: dict[str, str], fix: str) -> None:
+    check = machine.thread_variables(environ, usable=4)
+    assert check.fix == fix
+    assert check.ok == (not fix)
+    for name in fix.split()[1:]:
+        assert f"{name}={environ[name]}".lower() in check.found.lower()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from fcn_edge.backends.base import Job
+from fcn_edge.backends.fake import FakeSession
+from fcn_edge.measure import latency
+from fcn_edge.measure.latency import speed_of
+
+FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
+
+
+def test_frames_are_taken_in_turn_and_described() -> None:
+    seen: list[int] = []
+
+    def scores(image: np.ndarray) -> np.ndarray:
+        seen.append(int(image[0, 0, 0]))
+        return np.zeros((11, 8, 12), np.float32)
+
+    with FakeSession(scores=scores) as session:
+        speed = speed_of(session, FRAMES, source="grey", device="fake", seconds=0)
+    assert speed.frames == 5
+    assert seen == [0, 100, 0, 100, 200, 0, 100]  # two to warm up, then five
+    assert (speed.frame_size, speed.source, speed.device) == ((40, 60), "grey", "fake")
+    assert 0 < speed.network_ms <= speed.end_to_end_ms
+
+
+def test_times_are_medians_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    milliseconds = itertools.chain([1000, 1000], [7, 1, 3, 100, 5])  # two to warm up, then five
+    clock = [0]
+
+    class Session(FakeSession):
+        def finish(self, job: Job) -> np.ndarray:
+            clock[0] += next(milliseconds) * 1_000_000
+            return super().finish(job)
+
+    monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: clock[0])
+    with Session() as session:
+        speed = speed_of(session, FRAMES, source="grey", device="fake", seconds=0)
+    assert speed.end_to_end_ms == 5
+    assert speed.network_ms == 0
+
+
+def test_quick_networks_are_measured_fifty_times_at_most() -> None:
+    with FakeSession() as session:
+        speed = speed_of(session, FRAMES, source="grey", device="fake", seconds=1000)
+    assert speed.frames == 50

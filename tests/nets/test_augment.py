@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.nets.augment import Augmentation
+
+Mask = NDArray[np.uint8]
+FILL, VOID = (10, 20, 30), 9
+PLAIN = {"scales": (1.0, 1.0), "colour": 0.0, "flip": False}
+
+
+def coded_pair(size: tuple[int, int] = (96, 128)) -> tuple[Mask, Mask]:
+    """An image whose green channel is the label of each pixel, in smooth regions of four classes."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    labels = ((rows * 4 // size[0] + columns * 4 // size[1]) % 4).astype(np.uint8)
+    return np.dstack([labels * 0, labels * 60, labels * 0]).astype(np.uint8), labels
+
+
+def view(augmentation: Augmentation, seed: int, pair: tuple[Mask, Mask] | None = None) -> tuple[Mask, Mask]:
+    image, labels = pair or coded_pair()
+    return augmentation(image, labels, np.random.default_rng(seed), fill=FILL, void=VOID)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("scales", [(0.3, 0.5), (0.75, 2.0), (3.0, 4.0)])
+def test_image_and_labels_stay_together(seed: int, scales: tuple[float, float]) -> None:
+    image, labels = view(Augmentation((64, 64), scales, colour=0.0), seed)
+    assert image.shape == (64, 64, 3)
+    assert labels.shape == (64, 64)
+    assert image.dtype == labels.dtype == np.uint8
+    inside = labels != VOID
+    assert inside.any()
+    shown = np.rint(image[:, :, 1] / 60).astype(int)
+    # the image is sampled bilinearly, so it may differ where labels meet
+    border = np.zeros_like(inside)
+    for axis in (0, 1):
+        for shift in (-2, -1, 1, 2):
+            border |= np.roll(labels, shift, axis) != labels
+    border[:2] = border[-2:] = border[:, :2] = border[:, -2:] = True
+    agree = shown == labels
+    assert agree[inside & ~border].mean() > 0.98
+
+
+def test_beyond_the_image_lie_the_fill_and_void() -> None:
+    image, labels = view(Augmentation((256, 256), **PLAIN), 0)  # type: ignore[arg-type]
+    outside = labels == VOID
+    assert 0.6 < outside.mean() < 0.9
+    assert (image[outside] == FILL).all(axis=1).mean() > 0.98
+
+
+def test_the_same_draws_give_the_same_view() -> None:
+    augmentation = Augmentation((64, 64))
+    first, again, other = view(augmentation, 3), view(augmentation, 3), view(augmentation, 4)
+    assert all((a == b).all() for a, b in zip(first, again, strict=True))
+    assert (first[0] != other[0]).any()
+
+
+def test_about_every_other_view_is_mirrored() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    labels[:, 32:] = 1
+    pair = np.dstack([labels] * 3), labels
+    plain = Augmentation((64, 64), scales=(1.0, 1.0), colour=0.0)
+    flipped = [view(plain, seed, pair)[1][32, 8] == 1 for seed in range(200)]
+    assert 70 < sum(flipped) < 130
+    never = Augmentation((64, 64), **PLAIN)  # type: ignore[arg-type]
+    assert not any(view(never, seed, pair)[1][32, 8] == 1 for seed in range(50))
+
+
+def test_scales_are_drawn_between_the_two_alike_up_and_down() -> None:
+    # a square of known size tells the scale of the view
+    labels = np.zeros((200, 200), np.uint8)
+    labels[50:150, 50:150] = 1
+    pair = np.dstack([labels] * 3), labels
+    augmentation = Augmentation((400, 400), scales=(0.5, 2.0), colour=0.0)
+    sides = np.array([np.sqrt((view(augmentation, seed, pair)[1] == 1).sum()) / 100 for seed in range(200)])
+    assert sides.min() == pytest.approx(0.5, abs=0.05)
+    assert sides.max() == pytest.approx(2.0, abs=0.1)
+    assert np.log(sides).mean() == pytest.approx(0, abs=0.1), "log-uniform"
+
+
+def test_crops_come_from_everywhere() -> None:
+    size = 100
+    image = np.dstack([np.tile(np.arange(size, dtype=np.uint8), (size, 1))] * 3)
+    augmentation = Augmentation((32, 32), **PLAIN)  # type: ignore[arg-type]
+    lefts = [
+        int(view(augmentation, seed, (image, np.zeros((size, size), np.uint8)))[0][16, 0, 0]) for seed in range(100)
+    ]
+    assert min(lefts) < 8
+    assert max(lefts) > 60
+
+
+def test_no_colour_strength_leaves_colours_alone() -> None:
+    image = np.full((64, 64, 3), 77, np.uint8)
+    pair = image, np.zeros((64, 64), np.uint8)
+    assert (view(Augmentation((32, 32), **PLAIN), 0, pair)[0] == 77).all()  # type: ignore[arg-type]
+
+
+def test_colours_change_and_labels_do_not() -> None:
+    pair = coded_pair()
+    pair[0][...] += 50
+    plain = Augmentation((64, 64), **PLAIN)  # type: ignore[arg-type]
+    strong = Augmentation((64, 64), scales=(1.0, 1.0), colour=1.0, flip=False)
+    means = []
+    for seed in range(40):
+        assert (view(strong, seed, pair)[1] == view(plain, seed, pair)[1]).all()
+        means.append(view(strong, seed, pair)[0].mean() / view(plain, seed, pair)[0].mean())
+    assert min(means) < 0.8
+    assert max(means) > 1.25
+
+
+def test_shrinking_does_not_alias() -> None:
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, ::2] = 255
+    augmentation = Augmentation((64, 64), scales=(0.3, 0.3), colour=0.0, flip=False)
+    image, labels = view(augmentation, 1, (stripes, np.zeros((256, 256), np.uint8)))
+    inside = image[labels != VOID]
+    assert inside.std() < 30, "fine stripes become grey, not coarse stripes"

@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fcn_edge.datasets import splits_of
+from fcn_edge.datasets.info import toml_of_info
+from fcn_edge.errors import CheckpointError, DatasetError, UsageError
+from fcn_edge.imagefile import write_png
+from fcn_edge.labels import LABEL_SETS
+from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.nets import stage as stage_module
+from fcn_edge.nets.checkpoints import load_checkpoint
+from fcn_edge.nets.encoders import encoder
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.nets.recipe import Recipe, Stage
+from fcn_edge.nets.stage import EpochLog, StageTrainer
+from fcn_edge.nets.train import TrainResult, train
+from fcn_edge.spec import ModelSpec
+from fcn_edge.street import Street
+
+SIZE = (64, 96)
+
+
+class Killed(Exception):
+    """As if the process had been killed."""
+
+
+class Display:
+    """Remembers what it was told, and may end the training as a kill would.
+
+    Args:
+        die_after: Epochs after which it raises; None never does.
+        die_in_epoch: Whether to raise in the middle of the next epoch instead of at its start.
+    """
+
+    def __init__(self, die_after: int | None = None, die_in_epoch: bool = False) -> None:
+        self.die_after, self.die_in_epoch = die_after, die_in_epoch
+        self.logs: list[EpochLog] = []
+        self.bests: list[float] = []
+        self.notes: list[str] = []
+        self.moves: list[tuple[int, int]] = []
+
+    @contextmanager
+    def epoch(self, stage: str, epoch: int, epochs: int) -> Iterator[Callable[[int, int, float], None]]:
+        dying = len(self.logs) == self.die_after
+        if dying and not self.die_in_epoch:
+            raise Killed
+
+        def moved(done: int, total: int, loss: float) -> None:
+            assert np.isfinite(loss)
+            self.moves.append((done, total))
+            if dying:
+                raise Killed
+
+        yield moved
+
+    def finished(self, log: EpochLog, best: float) -> None:
+        self.logs.append(log)
+        self.bests.append(best)
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six training and two validation images of rendered streets, on disk as CamVid is."""
+    root = tmp_path_factory.mktemp("tiny")
+    (root / "dataset.toml").write_text(
+        'name = "tiny"\nclasses = ' + str(list(LABEL_SETS["camvid"].classes)).replace("'", '"') + "\nvoid = 11\n"
+    )
+    for name, seeds in {"train": range(6), "val": range(10, 12)}.items():
+        (root / name / "images").mkdir(parents=True)
+        (root / name / "labels").mkdir()
+        for seed in seeds:
+            image, labels = Street(seed=seed, size=SIZE, frames=1).frame(0)
+            write_png(root / name / f"images/{seed}.png", image)
+            write_png(root / name / f"labels/{seed}.png", labels)
+    return root
+
+
+def recipe_of(*stages: Stage, **settings: Any) -> Recipe:
+    defaults: dict[str, Any] = {"batch": 2, "micro_batch": 1, "crop": SIZE, "size": SIZE, "seed": 3}
+    return Recipe(encoder="mobilenet_v2", stages=stages, **{**defaults, **settings})
+
+
+TWO_STAGES = (
+    Stage(decoders=("fcn32s",), epochs=2, lr=1e-3),
+    Stage(decoders=("fcn16s",), epochs=1, lr=5e-4, freeze_batchnorm=True),
+)
+
+
+def trained(
+    recipe: Recipe, data: Path | str, output: Path, display: Display | None = None, init: Path | None = None, **how: Any
+) -> TrainResult:
+    return train(recipe, data, output, init=init, workers=how.pop("workers", 0), display=display or Display())
+
+
+def log_of(output: Path) -> list[dict[str, str]]:
+    """The log without what depends on the time."""
+    with output.with_suffix(".csv").open(newline="") as file:
+        return [{key: row[key] for key in row if key not in ("seconds", "finished")} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def staged(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path, Display]:
+    """A whole training in two stages."""
+    output, display = tmp_path_factory.mktemp("staged") / "net.safetensors", Display()
+    return trained(recipe_of(*TWO_STAGES), data, output, display), output, display
+
+
+def test_each_stage_leaves_its_checkpoint(staged: tuple[TrainResult, Path, Display]) -> None:
+    result, output, _ = staged
+    assert result.checkpoints == {"fcn32s": output.with_suffix(".fcn32s.safetensors"), "fcn16s": output}
+    assert result.epochs == 3
+    for name, path in result.checkpoints.items():
+        net, spec = load_checkpoint(path)
+        assert net.decoder_names == (name,)
+        assert (spec.encoder, spec.decoder, spec.size) == ("mobilenet_v2", name, SIZE)
+        assert (spec.classes, spec.void) == (LABEL_SETS["camvid"].classes, 11)
+        assert spec.provenance.trained_on == ("tiny train",)
+        assert any(line.startswith("fcn32s: 2 epochs") for line in spec.provenance.recipe)
+    leftovers = {path.name for path in output.parent.iterdir()}
+    assert leftovers == {"net.safetensors", "net.fcn32s.safetensors", "net.csv"}, "the state is gone"
+
+
+def test_a_later_stage_starts_from_the_one_before(staged: tuple[TrainResult, Path, Display]) -> None:
+    result, _, _ = staged
+    coarse = load_checkpoint(result.checkpoints["fcn32s"])[0].state_dict()
+    fine = load_checkpoint(result.checkpoints["fcn16s"])[0].state_dict()
+    statistics = [key for key in fine if "running_" in key]
+    assert statistics
+    assert all(torch.equal(coarse[key], fine[key]) for key in statistics), "BatchNorm was frozen"
+    key = "encoder.features.0.0.weight"
+    assert not torch.equal(coarse[key], fine[key])
+    assert torch.allclose(coarse[key], fine[key], atol=0.02)
+    assert fine["decoders.fcn16s.score16.weight"].abs().max() > 0, "the new skip has learnt something"
+
+
+def test_the_log_has_a_line_an_epoch(staged: tuple[TrainResult, Path, Display]) -> None:
+    _, output, display = staged
+    rows = log_of(output)
+    assert [(row["stage"], row["epoch"], row["decoder"]) for row in rows] == [
+        ("fcn32s", "1", "fcn32s"),
+        ("fcn32s", "2", "fcn32s"),
+        ("fcn16s", "1", "fcn16s"),
+    ]
+    for row, log in zip(rows, display.logs, strict=True):
+        assert float(row["loss"]) == pytest.approx(log.loss, abs=1e-5)
+        assert float(row["val_miou"]) == pytest.approx(log.miou[log.stage], abs=1e-5)
+        assert 0 < float(row["lr"]) <= 1e-3
+
+
+def test_progress_counts_the_steps(staged: tuple[TrainResult, Path, Display]) -> None:
+    assert staged[2].moves == [(1, 3), (2, 3), (3, 3)] * 3
+
+
+def test_the_result_is_the_best_score_of_the_last_stage(staged: tuple[TrainResult, Path, Display]) -> None:
+    result, _, display = staged
+    assert result.best_miou == display.bests[-1] == display.logs[-1].miou["fcn16s"]
+
+
+@pytest.mark.parametrize(("epochs", "inside"), [(1, True), (2, False)])
+def test_a_killed_training_goes_on_bit_for_bit(
+    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path, epochs: int, inside: bool
+) -> None:
+    output = tmp_path / "net.safetensors"
+    recipe = recipe_of(*TWO_STAGES)
+    with pytest.raises(Killed):
+        trained(recipe, data, output, Display(die_after=epochs, die_in_epoch=inside))
+    assert output.with_suffix(".state").is_file()
+    display = Display()
+    result = trained(recipe, data, output, display)
+    assert [note for note in display.notes if f"going on after epoch {epochs} of stage fcn32s" in note]
+    assert len(display.logs) == 3 - epochs, "only what was missing was trained"
+    expected, expected_output, _ = staged
+    assert (result.epochs, result.best_miou) == (expected.epochs, expected.best_miou)
+    assert log_of(output) == log_of(expected_output)
+    for name, path in result.checkpoints.items():
+        assert path.read_bytes() == expected.checkpoints[name].read_bytes(), name
+
+
+def test_the_number_of_reading_processes_changes_nothing(
+    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "net.safetensors"
+    with pytest.raises(Killed):
+        trained(recipe_of(*TWO_STAGES), data, output, Display(die_after=1), workers=2)
+    assert log_of(output) == log_of(staged[1])[:1]
+
+
+def test_another_recipe_does_not_go_on_from_the_state(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "net.safetensors"
+    with pytest.raises(Killed):
+        trained(recipe_of(*TWO_STAGES), data, output, Display(die_after=1))
+    with pytest.raises(CheckpointError, match="another recipe") as caught:
+        trained(recipe_of(*TWO_STAGES, seed=4), data, output)
+    assert "net.state" in caught.value.fix
+    output.with_suffix(".state").write_bytes(b"cut off")
+    with pytest.raises(CheckpointError, match="cannot be read as a training state"):
+        trained(recipe_of(*TWO_STAGES), data, output)
+
+
+def test_all_at_once(data: Path, tmp_path: Path) -> None:
+    output, display = tmp_path / "net.safetensors", Display()
+    decoders = ("fcn32s", "fcn16s", "fcn8s")
+    recipe = recipe_of(Stage(decoders=decoders, epochs=1, lr=1e-3), schedule="poly")
+    result = trained(recipe, data, output, display)
+    assert result.checkpoints["fcn8s"] == output
+    nets = {name: load_checkpoint(path)[0].state_dict() for name, path in result.checkpoints.items()}
+    assert set(nets) == set(decoders)
+    for key, value in nets["fcn8s"].items():
+        if key.startswith("encoder."):
+            assert torch.equal(value, nets["fcn32s"][key]), "they share one encoder"
+    assert set(display.logs[0].miou) == set(decoders)
+    assert [row["decoder"] for row in log_of(output)] == list(decoders)
+    assert result.best_miou == display.logs[0].miou["fcn8s"]
+
+
+def test_the_best_epoch_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights: list[torch.Tensor] = []
+    rights = iter([30, 90, 50])
+
+    def scored(net: FCN, *_: object) -> dict[str, ConfusionMatrix]:
+        weights.append(net.state_dict()["encoder.features.0.0.weight"].clone())
+        matrix = ConfusionMatrix(11)
+        right = next(rights)
+        matrix.counts[0, 0] = matrix.counts[1, 1] = right
+        matrix.counts[0, 1] = matrix.counts[1, 0] = 100 - right
+        return {"fcn32s": matrix}
+
+    monkeypatch.setattr(stage_module, "confusion_of", scored)
+    output, display = tmp_path / "net.safetensors", Display()
+    result = trained(recipe_of(Stage(decoders=("fcn32s",), epochs=3, lr=1e-3)), data, output, display)
+    kept = load_checkpoint(output)[0].state_dict()["encoder.features.0.0.weight"]
+    assert [torch.equal(kept, each) for each in weights] == [False, True, False]
+    assert result.best_miou == max(display.bests) == display.bests[1] == display.bests[2]
+
+
+def test_epochs_between_validations(data: Path, tmp_path: Path) -> None:
+    output, display = tmp_path / "net.safetensors", Display()
+    stage = Stage(decoders=("fcn32s",), epochs=3, lr=1e-3)
+    trained(recipe_of(stage, validate_every=2), data, output, display)
+    assert [bool(log.miou) for log in display.logs] == [False, True, True], "the last is always validated"
+    assert [bool(row["val_miou"]) for row in log_of(output)] == [False, True, True]
+
+
+def test_no_epochs_write_the_initialised_net(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source = encoder("mobilenet_v2").state_dict()
+    np.savez(tmp_path / "imagenet.npz", **{key: value.numpy() for key, value in source.items()})
+    output = tmp_path / "net.safetensors"
+    stage = Stage(decoders=("fcn8s",), epochs=0, lr=1e-3)
+    result = trained(recipe_of(stage), data, output, init=tmp_path / "imagenet.npz")
+    assert (result.epochs, result.best_miou) == (0, None)
+    net = load_checkpoint(output)[0]
+    for key, value in net.encoder.state_dict().items():
+        assert torch.equal(value, source[key]), key
+    skips = net.state_dict()
+    assert not skips["decoders.fcn8s.score8.weight"].any(), "skip scores start at zero"
+    assert skips["decoders.fcn8s.score32.weight"].any()
+    assert not output.with_suffix(".csv").exists()
+
+
+def test_going_on_from_a_coarser_checkpoint(
+    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path
+) -> None:
+    coarse = staged[0].checkpoints["fcn16s"]
+    output, display = tmp_path / "net.safetensors", Display()
+    stage = Stage(decoders=("fcn8s",), epochs=0, lr=1e-3)
+    trained(recipe_of(stage), data, output, display, init=coarse)
+    before, after = load_checkpoint(coarse)[0].state_dict(), load_checkpoint(output)[0].state_dict()
+    for layer in ("score32", "score16"):
+        assert torch.equal(before[f"decoders.fcn16s.{layer}.weight"], after[f"decoders.fcn8s.{layer}.weight"])
+    assert "fcn16s weights from" in display.notes[0]
+
+
+def test_void_pixels_do_not_count(data: Path) -> None:
+    recipe = recipe_of(Stage(decoders=("fcn16s",), epochs=1, lr=1e-3))
+    splits = splits_of(data)
+    spec = ModelSpec(
+        name="x", encoder="mobilenet_v2", decoder="fcn16s", stride=16, size=SIZE, void=11,
+        classes=splits["train"].info.classes, palette=splits["train"].info.colours,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    net = FCN("mobilenet_v2", ("fcn16s",), 11)
+    trainer = StageTrainer(net, recipe.stages[0], recipe, spec, splits["train"], splits["val"], workers=0)
+    net.eval()
+    image, labels = (torch.from_numpy(array)[None] for array in splits["val"][0].pair())
+    upper, lower, void = labels.clone(), labels.clone(), torch.full_like(labels, 11)
+    upper[:, 32:], lower[:, :32] = 11, 11
+    loss = {
+        name: float(trainer._loss_sum(image, each).detach())
+        for name, each in (("all", labels), ("upper", upper), ("lower", lower), ("void", void))
+    }
+    assert loss["void"] == 0
+    assert loss["upper"] > 0
+    assert loss["upper"] + loss["lower"] == pytest.approx(loss["all"], rel=1e-4)
+
+
+def test_a_batch_of_void_alone_is_no_harm(data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(data, root)
+    for path in (root / "train/labels").iterdir():
+        write_png(path, np.full(SIZE, 11, np.uint8))
+    display = Display()
+    trained(recipe_of(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)), root, tmp_path / "net.safetensors", display)
+    assert display.logs[0].loss == 0
+
+
+def test_fewer_images_than_a_batch(data: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3), batch=8, micro_batch=4)
+    display = Display()
+    trained(recipe, data, tmp_path / "net.safetensors", display)
+    assert display.moves == [(1, 1)]
+
+
+def test_rendered_scenes_alone(tmp_path: Path) -> None:
+    display = Display()
+    recipe = recipe_of(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3))
+    output = tmp_path / "net.safetensors"
+    trained(recipe, f"synthetic://street?frames=4&size={SIZE[0]}x{SIZE[1]}", output, display)
+    assert len(display.moves) == 2
+    _, spec = load_checkpoint(output)
+    assert spec.name == "rendered-street-mobilenet_v2-fcn32s"
+    assert spec.provenance.trained_on == ("rendered-street train",)
+
+
+def test_rendered_scenes_among_real_images(data: Path, tmp_path: Path) -> None:
+    display, output = Display(), tmp_path / "net.safetensors"
+    trained(recipe_of(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3), rendered=1 / 3), data, output, display)
+    assert display.moves[-1] == (4, 4)
+    assert load_checkpoint(output)[1].provenance.trained_on == ("tiny train", "rendered street scenes")
+
+
+ONE = Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)
+
+
+def test_a_root_needs_train_and_val(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no split named 'train'; it has: val"):
+        trained(recipe_of(ONE), data / "val", tmp_path / "net.safetensors")
+
+
+def test_splits_of_different_classes(data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(data, root)
+    info = splits_of(data)["val"].info
+    (root / "val/dataset.toml").write_text(
+        toml_of_info(info.model_copy(update={"classes": info.classes[::-1]})), encoding="utf-8"
+    )
+    with pytest.raises(DatasetError, match="different classes"):
+        trained(recipe_of(ONE), root, tmp_path / "net.safetensors")
+
+
+def test_rendered_scenes_need_camvids_classes(data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(data, root)
+    text = (root / "dataset.toml").read_text()
+    (root / "dataset.toml").write_text(text.replace('"sky"', '"heaven"'))
+    with pytest.raises(UsageError, match="CamVid's classes"):
+        trained(recipe_of(ONE, rendered=0.5), root, tmp_path / "net.safetensors")
+
+
+def test_a_checkpoint_is_a_safetensors_file(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"does not end in \.safetensors"):
+        trained(recipe_of(ONE), data, tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_image_is_one_sentence(data: Path, tmp_path: Path, workers: int) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(data, root)
+    (root / "train/images/3.png").write_bytes(b"no image")
+    with pytest.raises(DatasetError) as caught:
+        trained(recipe_of(ONE), root, tmp_path / "net.safetensors", workers=workers)
+    assert caught.value.message == (
+        f"{root / 'train/images/3.png'} is not an image that OpenCV can read, or is cut off."
+    )
+    assert caught.value.fix == "Replace the file."
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"batch": 4, "micro_batch": 3}, "must be a multiple of micro_batch"),
+        ({"scales": (2.0, 1.0)}, "smallest, largest"),
+        ({"crop": (60, 96)}, "multiple of 32"),
+        ({"ema_decay": 1.0}, "less than 1"),
+    ],
+)
+def test_recipes_that_make_no_sense(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises((ValueError, UsageError), match=problem):
+        recipe_of(ONE, **settings)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "poly"])
+@pytest.mark.parametrize("steps", range(2, 13))
+def test_schedules_of_any_length(schedule: str, steps: int) -> None:
+    net = torch.nn.Linear(2, 2)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    made = stage_module._schedule(optimiser, recipe_of(ONE, schedule=schedule), ONE, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        made.step()
+    rates.append(optimiser.param_groups[0]["lr"])
+    assert 0 < max(rates) <= 1e-3
+    assert rates[-1] < max(rates) / 1.5
+    assert all(rate >= 0 for rate in rates)
+    top = rates.index(max(rates))
+    assert rates[top:] == sorted(rates[top:], reverse=True), "it falls after the warm-up"
+
+
+def test_a_stage_names_decoders_that_there_are() -> None:
+    with pytest.raises(ValueError, match="no decoder 'fcn4s'"):
+        recipe_of(Stage(decoders=("fcn4s",), epochs=1, lr=1e-3))

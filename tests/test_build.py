@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge import build as module
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Device, Engine, Probe
+from fcn_edge.backends.fake import FakeEngine
+from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.build import build_engine
+from fcn_edge.engine import MANIFEST_FILE, open_engine, read_manifest, write_manifest
+from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
+from fcn_edge.modelfile import model_digest
+from fcn_edge.spec import ModelSpec, Size
+
+Write = Callable[..., Any]
+GREY = [np.full((48, 64, 3), 100, np.uint8)]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times candidates on a small grey frame instead of rendered streets."""
+    monkeypatch.setattr(module, "_frames", lambda: GREY)
+
+
+class Other(OnnxRuntime):
+    """A second backend, whose network is a fake; what it does can be told."""
+
+    name = "other"
+    plan = "other.bin"
+    version = "5.0"
+    problem = ""
+    scores: Any = None
+    error: Exception | None = None
+
+    def probe(self) -> Probe:
+        if self.problem:
+            return Probe("", problem=self.problem, fix="Mend it.")
+        return Probe(self.version, (Device("cpu", "Other", "avx2"),))
+
+    def build(self, typed_onnx: Path, directory: Path, size: Size) -> tuple[str, ...]:
+        (directory / self.plan).write_bytes(b"plan")
+        if self.error:
+            raise self.error
+        return (self.plan,)
+
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        return FakeEngine(spec, size, self.scores)
+
+
+@pytest.fixture
+def other(monkeypatch: pytest.MonkeyPatch) -> type[Other]:
+    """The second backend, in the table; set its attributes to tell what it does."""
+
+    class Told(Other):
+        pass
+
+    holder = types.ModuleType("told_backend")
+    holder.Told = Told  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "told_backend", holder)
+    entry = registry.BackendEntry("told_backend", "Told", "other", "cpu", "cpu", "tests")
+    monkeypatch.setattr(registry, "BACKENDS", MappingProxyType({**registry.BACKENDS, "other": entry}))
+    return Told
+
+
+def never(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    raise AssertionError
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_engine_is_the_model_with_a_manifest(tiny: Any, tmp_path: Path) -> None:
+    built = build_engine(tiny.path, size=(96, 128), output=tmp_path / "e")
+    assert built.engine == tmp_path / "e"
+    assert not built.up_to_date
+    assert sorted(files(built.engine)) == [MANIFEST_FILE, "model.onnx"]
+    manifest = read_manifest(built.engine)
+    assert manifest == built.manifest
+    assert (manifest.size, manifest.spec, manifest.backend) == ((96, 128), tiny.spec, "onnxruntime")
+    assert manifest.model == str(tiny.path)
+    assert manifest.model_digest == model_digest(tiny.path)
+    assert manifest.library == OnnxRuntime().probe().version
+    assert manifest.device.kind == "cpu"
+    assert manifest.device.capability
+    assert manifest.build_seconds >= 0
+    assert manifest.speed is not None
+    assert manifest.speed.end_to_end_ms > 0
+    assert manifest.speed.frame_size == (48, 64)
+    assert manifest.accuracy is None
+    assert [path.name for path in tmp_path.iterdir()] == ["e"]
+
+
+def test_only_candidate_is_kept_and_says_why(tiny: Any, tmp_path: Path) -> None:
+    (auto,) = build_engine(tiny.path, output=tmp_path / "e").candidates
+    assert (auto.backend, auto.precision, auto.miou, auto.kept) == ("onnxruntime", "fp32", None, True)
+    assert auto.reason == "the only one that runs here"
+    assert auto.end_to_end_ms is not None
+    (named,) = build_engine(tiny.path, backend="onnxruntime", output=tmp_path / "e").candidates
+    assert named.reason == "asked for"
+
+
+def test_default_place_is_below_the_current_directory(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    built = build_engine(tiny.path)
+    assert built.engine == Path("engines/tiny-0.onnxruntime.fp32")
+    open_engine(built.engine).close()
+
+
+def test_name_of_a_model_cannot_leave_the_default_place(
+    tmp_path: Path, tiny_network: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = tiny_network(tmp_path / "m.onnx")
+    from fcn_edge.modelfile import SPEC_KEY
+
+    spec = network.spec.replace(name="../../my net/ü")
+    tiny_network(network.path, metadata={SPEC_KEY: spec.to_json()})
+    assert build_engine(network.path).engine == Path("engines/my_net.onnxruntime.fp32")
+
+
+def test_engine_there_is_replaced(tmp_path: Path, tiny: Any, tiny_network: Write) -> None:
+    second = tiny_network(tmp_path / "second.onnx", seed=1)
+    build_engine(tiny.path, output=tmp_path / "e")
+    build_engine(second.path, output=tmp_path / "e")
+    assert read_manifest(tmp_path / "e").spec == second.spec
+    assert (tmp_path / "e" / "model.onnx").read_bytes() == second.path.read_bytes()
+
+
+def test_engine_there_stays_when_the_build_fails(tmp_path: Path, tiny: Any, tiny_network: Write) -> None:
+    build_engine(tiny.path, output=tmp_path / "e")
+    before = files(tmp_path / "e")
+    for how in ({"bias": float("nan")}, {"operator": "Nothing"}):
+        broken = tiny_network(tmp_path / "broken.onnx", **how)
+        with pytest.raises(ModelError):
+            build_engine(broken.path, output=tmp_path / "e")
+    assert files(tmp_path / "e") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.onnx", "e"]
+
+
+def test_engine_that_does_not_open_takes_no_place(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(directory: Path, manifest: Any) -> None:
+        write_manifest(directory, manifest)
+        (directory / "model.onnx").write_bytes(b"")
+
+    monkeypatch.setattr(module, "write_manifest", damaged)
+    with pytest.raises(EngineError, match="changed or damaged"):
+        build_engine(tiny.path, output=tmp_path / "e")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(OnnxRuntime, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build_engine(tiny.path, output=tmp_path / "e")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_directory_that_is_no_engine_is_left_alone(tmp_path: Path, tiny: Any) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    with pytest.raises(UsageError, match="not an engine"):
+        build_engine(tiny.path, output=tmp_path / "photos")
+    assert list(files(tmp_path / "photos")) == ["a.jpg"]
+
+
+def test_engine_is_not_built_from_an_engine(tmp_path: Path, tiny: Any) -> None:
+    build_engine(tiny.path, output=tmp_path / "e")
+    with pytest.raises(UsageError, match="is an engine already") as caught:
+        build_engine(tmp_path / "e", output=tmp_path / "f")
+    assert str(tiny.path) in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"precision": "fp8"}, "no precision 'fp8'"),
+        ({"backend": "tpu"}, "no backend 'tpu'"),
+        ({"size": (64, 100)}, "not a multiple of 32"),
+    ],
+)
+def test_wrong_arguments_are_usage_errors(tmp_path: Path, tiny: Any, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        build_engine(tiny.path, output=tmp_path / "e", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_graph_of_another_precision_is_refused(tmp_path: Path, tiny_network: Write) -> None:
+    from fcn_edge.modelfile import SPEC_KEY
+
+    network = tiny_network(tmp_path / "m.onnx")
+    spec = network.spec.replace(precision="fp16")
+    tiny_network(network.path, metadata={SPEC_KEY: spec.to_json()})
+    with pytest.raises(UsageError, match="is an fp16 graph; the precision fp32 was asked for"):
+        build_engine(network.path, output=tmp_path / "e")
+
+
+def test_fastest_candidate_is_kept(
+    tmp_path: Path, tiny: Any, other: type[Other], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for faster, slower in (("other", "onnxruntime"), ("onnxruntime", "other")):
+        real = module.trials_of
+
+        def trials_of(*arguments: Any, fast: str = faster, slow: str = slower, real: Any = real) -> Any:
+            trials, failures = real(*arguments)
+            for name, ms in ((fast, 10.0), (slow, 12.5)):
+                speed = trials[name].speed.model_copy(update={"end_to_end_ms": ms})
+                trials[name] = type(trials[name])(**{**vars(trials[name]), "speed": speed})
+            return trials, failures
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "trials_of", trials_of)
+            built = build_engine(tiny.path, output=tmp_path / "e")
+        assert built.manifest.backend == faster
+        reasons = {candidate.backend: (candidate.kept, candidate.reason) for candidate in built.candidates}
+        assert reasons == {faster: (True, "the fastest"), slower: (False, f"2.5 ms slower than {faster}")}
+
+
+def test_candidate_that_fails_is_passed_over(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+    other.error = ModelError("It cannot do Conv.")
+    built = build_engine(tiny.path, output=tmp_path / "e")
+    assert built.manifest.backend == "onnxruntime"
+    assert [(candidate.backend, candidate.kept) for candidate in built.candidates] == [
+        ("onnxruntime", True),
+        ("other", False),
+    ]
+    assert built.candidates[1].reason == "It cannot do Conv."
+    assert built.candidates[1].end_to_end_ms is None
+    with pytest.raises(ModelError, match="cannot do Conv"):
+        build_engine(tiny.path, backend="other", output=tmp_path / "f")
+
+
+def test_candidate_that_gives_nonsense_is_passed_over(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+    other.scores = np.full((11, 8, 12), np.nan, np.float32)
+    built = build_engine(tiny.path, output=tmp_path / "e")
+    assert built.manifest.backend == "onnxruntime"
+    assert "NaN" in built.candidates[1].reason
+
+
+def test_backend_that_is_not_here_is_named_as_a_candidate(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+    other.problem = "It is not installed."
+    built = build_engine(tiny.path, output=tmp_path / "e")
+    assert [(one.backend, one.kept, one.reason) for one in built.candidates] == [
+        ("onnxruntime", True, "the only one that runs here"),
+        ("other", False, "It is not installed."),
+    ]
+    with pytest.raises(MachineError, match="not installed"):
+        build_engine(tiny.path, backend="other", output=tmp_path / "f")
+
+
+def test_second_build_of_the_same_is_not_needed(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
+    assert first.reason == "there was none"
+    before = files(tmp_path / "e")
+    monkeypatch.setattr(module, "trials_of", never)
+    second = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
+    assert second.up_to_date
+    assert second.manifest == first.manifest
+    assert [(one.kept, one.reason) for one in second.candidates] == [(True, "up to date")]
+    assert second.candidates[0].end_to_end_ms == first.candidates[0].end_to_end_ms
+    assert files(tmp_path / "e") == before
+
+
+def test_default_place_is_looked_at_too(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    build_engine(tiny.path)
+    assert build_engine(tiny.path, if_stale=True).up_to_date
+
+
+def stale(directory: Path, **changes: Any) -> None:
+    manifest = read_manifest(directory)
+    write_manifest(directory, type(manifest).model_validate({**manifest.model_dump(), **changes}))
+
+
+def changed_spec(directory: Path) -> None:
+    spec = read_manifest(directory).spec
+    stale(directory, spec=spec.replace(name="other").model_dump())
+
+
+STALE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "model": (lambda e: stale(e, model_digest="0" * 64), "the model's graph or weights changed"),
+    "spec": (changed_spec, "the model's spec changed"),
+    "size": (lambda e: stale(e, size=(96, 96)), "the size changed from 96x96 to 64x96"),
+    "library": (lambda e: stale(e, library="0.9"), "the library changed from 0.9 to"),
+    "device": (lambda e: stale(e, device={"kind": "cpu", "name": "Atom", "capability": "sse"}), "from Atom"),
+    "options": (lambda e: stale(e, options={"backend": "openvino"}), "the options changed"),
+    "damage": (lambda e: (e / "model.onnx").unlink(), "damaged: .* model.onnx is missing"),
+    "no manifest": (lambda e: (e / MANIFEST_FILE).write_text("{}") and None, "damaged"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), STALE.values(), ids=STALE)
+def test_engine_that_differs_is_built_again(
+    tmp_path: Path, tiny: Any, change: Callable[[Path], None], said: str
+) -> None:
+    import re
+
+    engine = tmp_path / "e"
+    build_engine(tiny.path, output=engine)
+    change(engine)
+    again = build_engine(tiny.path, output=engine, if_stale=True)
+    assert not again.up_to_date
+    assert re.search(said, again.reason)
+    assert "\n" not in again.reason
+    assert build_engine(tiny.path, output=engine, if_stale=True).up_to_date
+
+
+def test_changed_weights_and_another_size_are_stale(tmp_path: Path, tiny_network: Write) -> None:
+    network = tiny_network(tmp_path / "m.onnx")
+    build_engine(network.path, output=tmp_path / "e")
+    assert "size" in build_engine(network.path, size=(32, 96), output=tmp_path / "e", if_stale=True).reason
+    model = network.path.read_bytes()
+    weights = network.weight.tobytes()
+    assert weights in model
+    network.path.write_bytes(model.replace(weights, weights[:-1] + bytes([weights[-1] ^ 1])))
+    again = build_engine(network.path, size=(32, 96), output=tmp_path / "e", if_stale=True)
+    assert again.reason == "the model's graph or weights changed"
+
+
+def test_new_backend_makes_the_choice_stale(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+    other.problem = "It is not installed."
+    build_engine(tiny.path, output=tmp_path / "e")
+    other.problem = ""
+    again = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
+    assert "other 5.0" in again.reason
+
+
+def test_steps_are_told(tmp_path: Path, tiny: Any) -> None:
+    told: list[str] = []
+    build_engine(tiny.path, output=tmp_path / "e", tell=told.append)
+    assert len(told) == 1
+    assert "onnxruntime" in told[0]
+
+
+def test_manifest_is_json_that_other_tools_read(tmp_path: Path, tiny: Any) -> None:
+    build_engine(tiny.path, output=tmp_path / "e")
+    content = json.loads((tmp_path / "e" / MANIFEST_FILE).read_text())
+    assert content["spec"]["classes"] == list(tiny.spec.classes)
+    assert content["size"] == [64, 96]
+    assert content["files"]["model.onnx"]["bytes"] == tiny.path.stat().st_size
+
+
+def test_frames_to_time_on_are_rendered_streets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    frames = module._frames()
+    assert {frame.shape for frame in frames} == {(720, 1280, 3)}
+    assert (frames[0] != frames[1]).any()

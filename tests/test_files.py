@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.errors import DatasetError, MachineError, UsageError
+from fcn_edge.files import replacing, sha256_of
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.suffix == ".txt", "libraries choose the format by it"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt(), DatasetError("broken")])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+
+    def write() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("raised", "free", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1 << 30, MachineError),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 1 << 30, MachineError),
+        (RuntimeError("unexpected pos 7628800"), 0, MachineError),
+        (RuntimeError("unexpected pos 7628800"), 1 << 30, RuntimeError),
+        (DatasetError("broken"), 0, DatasetError),
+        (OSError(errno.EACCES, "Permission denied"), 1 << 30, UsageError),
+        (OSError(errno.EIO, "Input/output error"), 0, OSError),
+    ],
+)
+def test_what_a_failure_to_write_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, free: int, expected: type[Exception]
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1 << 40, 0, free))
+    with pytest.raises(expected) as caught, replacing(tmp_path / "out.txt"):
+        raise raised
+    assert type(caught.value) is expected
+    if expected is MachineError:
+        assert "The disk is full" in str(caught.value)
+
+
+def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match="could not be written: No such file"),
+        replacing(tmp_path / "absent/out.txt") as temporary,
+    ):
+        temporary.write_text("new")
+
+
+def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
+    content = b"0123456789" * 300_000
+    (tmp_path / "file").write_bytes(content)
+    assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
