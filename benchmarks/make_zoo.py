@@ -27,6 +27,7 @@ RENDERED = "synthetic://street?seed=90001&frames=100&size=360x480"
 
 
 def main() -> None:
+    """Export, measure and write every model of one training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path, help="checkpoint of the last stage")
     parser.add_argument("--data", type=Path, required=True, help="root of the data set, with train/ and val/")

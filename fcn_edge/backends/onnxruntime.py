@@ -131,9 +131,9 @@ def _options(graph: Graph, size: Size, threads: int) -> Any:
     options = _library().SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _LOG_ERRORS
-    # waiting threads spin while the network runs, and stop when it is done: the decoder and the next frame's
-    # preprocessing would have to share the cores with them
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # threads that wait do not spin: the network takes as long (medians within noise on two cores), and the decoder,
+    # the next frame's capture and the output get the cycles, a fifth of all with spinning
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for axis, side in zip(graph.inputs[0].shape, size, strict=False):
         if isinstance(axis, str) and axis:
             options.add_free_dimension_override_by_name(axis, side)

@@ -18,6 +18,9 @@ __all__ = ["add_labels_head", "require_operators", "set_spec", "store_weights_as
 
 IMAGE, SCORES, LABELS = "image", "scores", "labels"
 
+SMALL_WEIGHT = 1 << 14
+"""Values of a weight, below which it is not worth rounding."""
+
 
 def tidy(model: ModelProto, parameters: Collection[str]) -> None:
     """Give nodes and tensors names of their own layers, and drop what the exporter wrote down about its machine.
@@ -92,9 +95,11 @@ def add_labels_head(model: ModelProto, stride: int) -> None:
 
 
 def store_weights_as_fp16(model: ModelProto) -> None:
-    """Store the weights of convolutions in half the bytes; they are cast to float32 before use.
+    """Store the large weights in half the bytes; they are cast to float32 before use.
 
-    Backends fold the casts when they load the model, so that it computes in float32 as before.
+    Backends fold the casts when they load the model, so that it computes in float32 as before. The small weights stay
+    as they are: those of depthwise and early layers are where rounding hurts most, and they hardly add to the file. (A
+    trained MobileNetV2 FCN-16s: largest difference of scores 0.009 instead of 0.2, for 6 % more bytes.)
 
     Raises:
         ModelError: A weight is too large for FP16.
@@ -106,6 +111,8 @@ def store_weights_as_fp16(model: ModelProto) -> None:
         if initializer.name not in weights:
             continue
         values = numpy_helper.to_array(initializer)
+        if values.size < SMALL_WEIGHT:
+            continue
         if np.abs(values).max() > np.finfo(np.float16).max:
             raise ModelError(
                 f"{initializer.name} holds a weight of {np.abs(values).max():g}; FP16 ends at 65504.",

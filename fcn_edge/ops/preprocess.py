@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fcn_edge.errors import FrameError
 from fcn_edge.opencv import cv2
 from fcn_edge.ops.geometry import Placement
+from fcn_edge.spec import Size
 
 __all__ = ["checked_frame", "network_input"]
 
@@ -66,12 +67,25 @@ def network_input(
     if region.shape == content.shape:
         content[...] = region
     else:
-        # averaging when shrinking much: bilinear sampling alone would skip pixels and alias thin poles away
-        shrinking = region.shape[0] >= 2 * height and region.shape[1] >= 2 * width
-        method = cv2().INTER_AREA if shrinking else cv2().INTER_LINEAR
-        resized = cv2().resize(region, (width, height), dst=content, interpolation=method)
+        resized = cv2().resize(_thinned(region, place.content_size), (width, height), dst=content)
         if resized is not content and not np.shares_memory(resized, content):
             content[...] = resized
     out[height:] = fill
     out[:height, width:] = fill
     return out
+
+
+def _thinned(region: NDArray[np.uint8], content_size: Size) -> NDArray[np.uint8]:
+    """The region averaged down by the whole factor that brings it within twice the content's size.
+
+    Bilinear sampling alone would skip pixels beyond that and alias thin poles away. Averaging blocks of a whole number
+    of pixels is many times faster than averaging over fractions of them; those are left to regions that do not divide.
+    """
+    height, width = region.shape[:2]
+    factor = min(height // content_size[0], width // content_size[1])
+    if factor < 2:
+        return region
+    size = (width // factor, height // factor)
+    if height % factor or width % factor:
+        size = (content_size[1], content_size[0])
+    return np.asarray(cv2().resize(region, size, interpolation=cv2().INTER_AREA), np.uint8)

@@ -101,8 +101,8 @@ def test_threads_are_those_asked_for(network: Any, threads: int) -> None:
     with opened(network, threads=threads) as engine:
         options = engine._runner.get_session_options()
         assert options.intra_op_num_threads == threads
-        # waiting threads must not spin on while the frame is decoded
-        assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+        # waiting threads must leave the cores to the other stages of a pipeline
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 def test_threads_are_the_cores_when_left_out(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:

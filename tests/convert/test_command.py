@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def test_bad_options_are_one_sentence(checkpoint: Path, tmp_path: Path, options,
     assert (result.exit_code, said["exit_code"]) == (code, code)
     assert message in said["error"]
     assert said["fix"]
-    assert not os.listdir(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04" + bytes(100), b"\x80\x02}q\x00.", b"\x08\x09\x12\x00", None])
