@@ -35,7 +35,7 @@ def metadata_of_onnx(path: Path) -> dict[str, str]:
     metadata = {}
     with opened_onnx(path) as buffer:
         try:
-            for number, start, end in fields(buffer, 0, len(buffer)):
+            for number, start, end in _parts(buffer):
                 if number == METADATA_PROPS:
                     entry = {field: bytes(buffer[a:b]).decode() for field, a, b in fields(buffer, start, end)}
                     metadata[entry.get(1, "")] = entry.get(2, "")
@@ -53,16 +53,12 @@ def model_digest(path: Path) -> str:
     digest = hashlib.sha256()
     with opened_onnx(path) as buffer:
         try:
-            found = set()
-            for number, start, end in fields(buffer, 0, len(buffer)):
+            for number, start, end in _parts(buffer):
                 if number in DIGESTED:
-                    found.add(number)
                     digest.update(f"{number}:{end - start};".encode())
                     digest.update(buffer[start:end])
         except WireError as error:
             raise damaged_onnx(path) from error
-    if GRAPH not in found:
-        raise damaged_onnx(path)
     return digest.hexdigest()
 
 
@@ -104,3 +100,15 @@ def opened_onnx(path: Path) -> Iterator[Buffer]:
 def damaged_onnx(path: Path) -> ModelError:
     """The error that says that a file is not a whole ONNX file."""
     return ModelError(f"{path} is not an ONNX file, or is cut off.", "Export or copy it again.")
+
+
+def _parts(buffer: Buffer) -> list[tuple[int, int, int]]:
+    """Number, first byte and end of each part of a model.
+
+    Raises:
+        WireError: The file is cut off, or lacks what every model has: a graph, and the opset that it is written in.
+    """
+    parts = list(fields(buffer, 0, len(buffer)))
+    if not {GRAPH, OPSET_IMPORT} <= {number for number, _, _ in parts}:
+        raise WireError
+    return parts

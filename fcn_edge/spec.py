@@ -230,6 +230,7 @@ def size_from_text(text: str) -> Size:
         UsageError: The text is not HEIGHTxWIDTH, or a side is not a positive multiple of 32.
     """
     height, cross, width = text.lower().partition("x")
-    if not (cross and height.isdecimal() and width.isdecimal()):
+    # more digits than any image has would be too many for int()
+    if not (cross and height.isdecimal() and width.isdecimal() and len(text) < 20):
         raise UsageError(f"{text!r} is not a size.", "Give height x width in pixels, such as 512x1024.")
     return checked_size((int(height), int(width)))

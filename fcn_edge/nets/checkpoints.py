@@ -99,7 +99,7 @@ def encoder_weights(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"There is no weights file {path}.", "Check the path.")
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return {key: torch.from_numpy(arrays[key]).float() for key in arrays.files}
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

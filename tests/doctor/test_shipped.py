@@ -1,55 +1,59 @@
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fcn_edge import models
 from fcn_edge.doctor.shipped import shipped
-from fcn_edge.files import sha256_of
+from fcn_edge.models import manifest_for, write_manifest
 
 
 @pytest.fixture
-def zoo(tmp_path: Path) -> Path:
-    """A model of two files with its manifest."""
-    model = tmp_path / "zoo" / "net"
-    model.mkdir(parents=True)
-    (model / "model.onnx").write_bytes(b"x" * 2_000_000)
-    (model / "calibration.json").write_text("{}")
-    files = {name: sha256_of(model / name) for name in ("model.onnx", "calibration.json")}
-    (model / "manifest.json").write_text(json.dumps({"files": files, "miou": 0.7}))
-    return tmp_path / "zoo"
+def model(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of the one model of a zoo."""
+    directory = tmp_path / "zoo" / "net"
+    directory.mkdir(parents=True)
+    shutil.copyfile(tiny.path, directory / "model.onnx")
+    write_manifest(directory / "manifest.json", manifest_for(directory / "model.onnx", {}))
+    monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
+    return directory
 
 
-def test_whole_models(zoo: Path) -> None:
-    (zoo / "__pycache__").mkdir()
-    (check,) = shipped(zoo)
-    assert (check.name, check.ok, check.found) == ("model net", True, "whole, 2.0 MB")
+def test_a_whole_model(model: Path) -> None:
+    (model.parent / "__pycache__").mkdir()
+    (check,) = shipped()
+    assert (check.name, check.ok, check.fix) == ("model net", True, "")
+    assert check.found.startswith("whole, ")
 
 
-def test_a_changed_file(zoo: Path) -> None:
-    (zoo / "net/calibration.json").write_text("{} ")
-    (check,) = shipped(zoo)
+def test_a_changed_model(model: Path) -> None:
+    content = bytearray((model / "model.onnx").read_bytes())
+    content[-100] ^= 1
+    (model / "model.onnx").write_bytes(content)
+    (check,) = shipped()
     assert not check.ok
-    assert check.found == "calibration.json has changed since it was published"
+    assert check.found
     assert check.fix
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": {"calibration.json": "0"}}', '{"files": 3}'])
-def test_a_damaged_manifest(zoo: Path, content: str) -> None:
-    (zoo / "net/manifest.json").write_text(content)
-    (check,) = shipped(zoo)
-    assert not check.ok
-    assert check.found.startswith("cannot be read: ")
-
-
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
-def test_a_missing_file(zoo: Path, name: str) -> None:
-    (zoo / "net" / name).unlink()
-    assert not shipped(zoo)[0].ok
+def test_a_missing_file(model: Path, name: str) -> None:
+    (model / name).unlink()
+    (check,) = shipped()
+    assert not check.ok
+    assert name in check.found
 
 
-def test_no_models(tmp_path: Path) -> None:
-    (check,) = shipped(tmp_path)
+def test_a_damaged_manifest(model: Path) -> None:
+    (model / "manifest.json").write_text("{}")
+    assert not shipped()[0].ok
+
+
+def test_no_models(model: Path) -> None:
+    shutil.rmtree(model)
+    (check,) = shipped()
     assert not check.ok
     assert check.found == "none in this installation"

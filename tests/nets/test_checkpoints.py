@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fcn_edge.errors import ArtefactError, CheckpointError
+from fcn_edge.nets.checkpoints import encoder_weights, load_checkpoint, load_encoder, save_checkpoint
+from fcn_edge.nets.encoders import encoder
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.spec import ModelSpec
+
+from .torchvision_layout import CLASSIFIERS, LAYOUTS
+
+CLASSES = ("ground", "crate", "person")
+
+
+@pytest.fixture(scope="module")
+def spec() -> ModelSpec:
+    return ModelSpec.model_validate(
+        {
+            "name": "yard",
+            "encoder": "mobilenet_v2",
+            "decoder": "fcn16s",
+            "stride": 16,
+            "classes": CLASSES,
+            "palette": [(1, 2, 3), (4, 5, 6), (7, 8, 9)],
+            "size": (64, 96),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def net() -> FCN:
+    torch.manual_seed(0)
+    net = FCN("mobilenet_v2", ("fcn16s",), len(CLASSES)).eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return net
+
+
+@pytest.fixture(scope="module")
+def checkpoint(net: FCN, spec: ModelSpec, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
+    save_checkpoint(path, net, spec)
+    return path
+
+
+def test_checkpoint_round_trip(net: FCN, spec: ModelSpec, checkpoint: Path) -> None:
+    loaded, loaded_spec = load_checkpoint(checkpoint)
+    assert loaded_spec == spec
+    assert not loaded.training
+    assert loaded.decoder_names == ("fcn16s",)
+    image = torch.randn(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert torch.equal(loaded(image)["fcn16s"], net(image)["fcn16s"])
+    assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+def test_every_truncation_is_one_sentence(checkpoint: Path, tmp_path: Path) -> None:
+    content = checkpoint.read_bytes()
+    path = tmp_path / "cut.safetensors"
+    for end in (*range(10), 100, 5_000, 60_000, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:end])
+        with pytest.raises(CheckpointError, match="a whole safetensors file was expected") as caught:
+            load_checkpoint(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_damaged_headers_never_end_in_another_error(checkpoint: Path, tmp_path: Path) -> None:
+    content = checkpoint.read_bytes()
+    random = np.random.default_rng(0)
+    path = tmp_path / "damaged.safetensors"
+    outcomes = set()
+    for _ in range(150):
+        damaged = bytearray(content)
+        for position in random.integers(0, 40_000, 3):
+            damaged[position] = int(random.integers(256))
+        path.write_bytes(damaged)
+        try:
+            load_checkpoint(path)
+        except ArtefactError:
+            outcomes.add("refused")
+        else:
+            outcomes.add("loaded")
+    assert "refused" in outcomes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop("decoders.fcn16s.score16.bias"), "1 tensors are missing.*score16.bias"),
+        (lambda tensors: tensors.update(more=torch.zeros(1)), "1 tensors are not part of the network.*more"),
+        (
+            lambda tensors: tensors.update({"decoders.fcn16s.score32.bias": torch.zeros(4)}),
+            r"score32.bias is \(4,\), \(3,\) was expected",
+        ),
+    ],
+    ids=["missing", "extra", "shape"],
+)
+def test_tensors_that_do_not_fit_the_spec(checkpoint: Path, spec: ModelSpec, tmp_path: Path, change, message) -> None:
+    tensors = load_file(checkpoint)
+    change(tensors)
+    path = tmp_path / "other.safetensors"
+    save_file(tensors, path, metadata={"fcn_edge.spec": spec.to_json()})
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_path: Path) -> None:
+    plain, strange, unknown = (tmp_path / f"{name}.safetensors" for name in ("plain", "strange", "unknown"))
+    save_file({"a": torch.zeros(1)}, plain)
+    save_file({"a": torch.zeros(1)}, strange, metadata={"fcn_edge.spec": '{"name": "yard"}'})
+    other = spec.replace(encoder="resnet9000")
+    save_file({"a": torch.zeros(1)}, unknown, metadata={"fcn_edge.spec": other.to_json()})
+    pytorch = tmp_path / "net.pth"
+    torch.save(load_file(checkpoint), pytorch)
+    for path, message in [
+        (tmp_path / "missing", "There is no checkpoint"),
+        (tmp_path, "There is no checkpoint"),
+        (plain, "no fcn_edge spec"),
+        (strange, "spec is not valid"),
+        (unknown, "encoder 'resnet9000', which this version does not know"),
+        (pytorch, "is a PyTorch file"),
+    ]:
+        with pytest.raises(ArtefactError, match=message) as caught:
+            load_checkpoint(path)
+        assert caught.value.fix
+
+
+def write_pth(path: Path, tensors: dict[str, Tensor]) -> None:
+    torch.save(tensors, path)
+
+
+def write_legacy_pth(path: Path, tensors: dict[str, Tensor]) -> None:
+    torch.save(tensors, path, _use_new_zipfile_serialization=False)
+
+
+def write_npz(path: Path, tensors: dict[str, Tensor]) -> None:
+    kept = {name: value.numpy() for name, value in tensors.items() if not name.startswith(CLASSIFIERS)}
+    np.savez(path, **{name: value for name, value in kept.items() if not name.endswith("num_batches_tracked")})
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    save_file({name: value for name, value in tensors.items() if not name.startswith(CLASSIFIERS)}, path)
+
+
+WRITERS = {".pth": write_pth, ".pt": write_legacy_pth, ".npz": write_npz, ".safetensors": write_safetensors}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_imagenet_weights_load_unchanged(name: str, suffix: str, imagenet_weights, tmp_path: Path) -> None:
+    weights = imagenet_weights(name)
+    path = tmp_path / f"weights{suffix}"
+    WRITERS[suffix](path, weights)
+    net = encoder(name)
+    try:
+        load_encoder(net, path)
+    finally:
+        path.unlink()  # pytest keeps what lies in tmp_path
+    for key, value in net.state_dict().items():
+        if not (suffix == ".npz" and key.endswith("num_batches_tracked")):
+            assert torch.equal(value, weights[key]), key
+
+
+def test_half_precision_weights_load_as_float32(imagenet_weights, tmp_path: Path) -> None:
+    weights = {key: value.half() for key, value in imagenet_weights("mobilenet_v2").items() if value.ndim}
+    for suffix in (".npz", ".pth"):
+        path = tmp_path / f"half{suffix}"
+        WRITERS[suffix](path, weights)
+        net = encoder("mobilenet_v2")
+        load_encoder(net, path)
+        assert net.features[0][0].weight.dtype == torch.float32
+        assert torch.equal(net.features[0][0].weight, weights["features.0.0.weight"].float())
+
+
+@pytest.mark.parametrize("name", ["vgg16", "mobilenet_v2"])
+def test_real_imagenet_weights_load(name: str, shared: Path) -> None:
+    net = encoder(name)
+    load_encoder(net, shared / "weights" / f"{name}_imagenet.npz")
+    with np.load(shared / "weights" / f"{name}_imagenet.npz") as arrays:
+        for key, value in net.state_dict().items():
+            if not key.endswith("num_batches_tracked"):
+                assert np.array_equal(value.numpy(), arrays[key].astype(np.float32)), key
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("vgg16", "mobilenet_v2"), ("resnet50", "vgg16"), ("mobilenet_v2", "resnet50")]
+)
+def test_weights_of_another_network_are_refused(name: str, other: str, imagenet_weights, tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    write_npz(path, imagenet_weights(other))
+    with pytest.raises(CheckpointError, match=r"does not hold the weights of \w+: \d+ tensors are missing"):
+        load_encoder(encoder(name), path)
+    path.unlink()
+
+
+def test_a_refused_file_leaves_the_encoder_as_it_was(imagenet_weights, tmp_path: Path) -> None:
+    weights = imagenet_weights("mobilenet_v2")
+    weights["features.18.0.weight"] = torch.zeros(1280, 321, 1, 1)
+    path = tmp_path / "weights.pth"
+    torch.save(weights, path)
+    net = encoder("mobilenet_v2")
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"is \(1280, 321, 1, 1\), \(1280, 320, 1, 1\) was expected"):
+        load_encoder(net, path)
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_damaged_weights_never_end_in_another_error(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"weights{suffix}"
+    WRITERS[suffix](path, {"a.weight": torch.rand(40, 30), "b.bias": torch.rand(7)})
+    content = path.read_bytes()
+    random = np.random.default_rng(0)
+    for end in random.integers(0, len(content), 60):
+        path.write_bytes(content[:end])
+        with pytest.raises(CheckpointError, match="cannot be read as weights"):
+            encoder_weights(path)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(content)
+        for position in random.integers(0, len(content), 4):
+            damaged[position] = int(random.integers(256))
+        path.write_bytes(damaged)
+        try:
+            encoder_weights(path)
+        except CheckpointError:
+            refused += 1
+    assert refused
+
+
+class Exploding:
+    """Unpickling it would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["torch", "pickle", "npz"])
+def test_pickled_code_is_not_run(kind: str, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    path = tmp_path / ("weights.npz" if kind == "npz" else "weights.pth")
+    if kind == "torch":
+        torch.save({"a": Exploding(trace)}, path)
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Exploding(trace)))
+    else:
+        np.savez(path, a=np.array([Exploding(trace)], object))
+    with pytest.raises(CheckpointError, match="cannot be read as weights") as caught:
+        encoder_weights(path)
+    assert "\n" not in str(caught.value)
+    assert not trace.exists()
+
+
+def test_a_whole_module_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "module.pth"
+    torch.save(torch.nn.Linear(2, 2), path)
+    with pytest.raises(CheckpointError, match="cannot be read as weights") as caught:
+        encoder_weights(path)
+    assert "state_dict" in caught.value.fix
+
+
+@pytest.mark.parametrize("content", [[1, 2], {}, {"epoch": 3}, {"model": {"a": torch.zeros(1)}}, torch.zeros(3)])
+def test_what_is_no_dictionary_of_tensors(content: object, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match="dictionary of tensors was expected"):
+        encoder_weights(path)
+
+
+def test_an_array_file_with_the_wrong_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(CheckpointError, match="cannot be read as weights"):
+        encoder_weights(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "no arrays here")
+    with pytest.raises(CheckpointError):
+        encoder_weights(path)
+
+
+def test_missing_weights(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="There is no weights file"):
+        encoder_weights(tmp_path / "missing.pth")

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcn_edge.errors import SpecError, UsageError
+from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation, Resize, checked_size, size_from_text
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "yard",
+        "encoder": "mobilenet_v2",
+        "decoder": "fcn8s",
+        "stride": 8,
+        "classes": ["ground", "crate", "person"],
+        "palette": [[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+        "size": [384, 480],
+        **changes,
+    }
+
+
+def spec(**changes: Any) -> ModelSpec:
+    return ModelSpec.from_json(json.dumps(fields(**changes)))
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> ModelSpec:
+    classes = draw(st.lists(st.text(max_size=20), min_size=2, max_size=40, unique=True))
+    decoder = draw(st.sampled_from(sorted(DECODER_STRIDES)))
+    byte, side = st.integers(0, 255), st.integers(1, 64).map(lambda n: 32 * n)
+    numbers = st.floats(-1e6, 1e6)
+    positive = st.floats(1e-3, 1e6)
+    precision = draw(st.sampled_from(["fp32", "fp16", "int8"]))
+    return ModelSpec.model_validate(
+        {
+            "name": draw(st.text(min_size=1, max_size=200)),
+            "encoder": draw(st.sampled_from(["vgg16", "resnet50", "mobilenet_v2", "something else"])),
+            "decoder": decoder,
+            "stride": DECODER_STRIDES[decoder],
+            "classes": classes,
+            "palette": draw(st.lists(st.tuples(byte, byte, byte), min_size=len(classes), max_size=len(classes))),
+            "void": draw(st.integers(len(classes), 255)),
+            "size": draw(st.tuples(side, side)),
+            "resize": draw(st.sampled_from([{}, {"policy": "stretch"}, {"policy": "roi", "roi": (0.25, 0, 1, 0.5)}])),
+            "normalisation": {
+                "colour_order": draw(st.sampled_from(["rgb", "bgr"])),
+                "mean": draw(st.tuples(numbers, numbers, numbers)),
+                "std": draw(st.tuples(positive, positive, positive)),
+            },
+            "head": draw(st.sampled_from(["scores", "labels"])),
+            "precision": precision,
+            "profile": "onnxruntime-vnni" if precision == "int8" else None,
+            "provenance": {
+                "trained_on": draw(st.lists(st.text(max_size=20), max_size=3)),
+                "tools": draw(st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3)),
+            },
+        }
+    )
+
+
+@given(specs())
+def test_json_round_trip(one: ModelSpec) -> None:
+    text = one.to_json()
+    assert ModelSpec.from_json(text) == one
+    assert ModelSpec.from_json(text.encode()).to_json() == text
+    assert "\n" not in text
+
+
+def test_defaults() -> None:
+    one = spec()
+    assert one.arch == "mobilenet_v2-fcn8s"
+    assert (one.void, one.head, one.precision, one.profile, one.resize.policy) == (255, "scores", "fp32", None, "pad")
+    assert one.normalisation.mean_bgr == (104, 116, 124)
+    assert Normalisation(colour_order="bgr", mean=(1.4, 2.6, 250)).mean_bgr == (1, 3, 250)
+
+
+def test_specs_are_frozen_values() -> None:
+    one = spec()
+    with pytest.raises(Exception, match="frozen"):
+        one.name = "other"  # type: ignore[misc]
+    assert one == spec()
+    assert one != spec(name="other")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"palette": [[1, 2, 3]]}, "3 classes need 3 colours, not 1"),
+        ({"palette": [[1, 2, 3], [4, 5, 6], [7, 8, 256]]}, "palette.2.2: "),
+        ({"classes": ["a", "b", "a"]}, "class names must differ"),
+        ({"classes": ["a"], "palette": [[1, 2, 3]]}, "classes: "),
+        ({"void": 2}, "must lie outside the class ids 0..2"),
+        ({"void": 256}, "void: "),
+        ({"stride": 16}, "fcn8s has stride 8, not 16"),
+        ({"decoder": "fcn4s"}, "decoder: "),
+        ({"size": [360, 480]}, "must be multiples of 32"),
+        ({"size": [0, 32]}, "must be multiples of 32"),
+        ({"size": [-32, 32]}, "must be multiples of 32"),
+        ({"size": [32]}, "size"),
+        ({"name": ""}, "name: "),
+        ({"name": None}, "name: "),
+        ({"precision": "int8"}, "profile belongs to an int8 graph"),
+        ({"profile": "vnni"}, "profile belongs to an int8 graph"),
+        ({"head": "softmax"}, "head: "),
+        ({"resize": {"policy": "roi"}}, "region belongs to the resize policy 'roi'"),
+        ({"resize": {"policy": "pad", "roi": [0, 0, 1, 1]}}, "region belongs to the resize policy 'roi'"),
+        ({"resize": {"policy": "roi", "roi": [0.5, 0, 0.5, 1]}}, "top < bottom"),
+        ({"resize": {"policy": "roi", "roi": [0, 0, 1, 1.5]}}, "roi.3: "),
+        ({"normalisation": {"std": [1, 1, 0]}}, "std must be positive"),
+        ({"normalisation": {"mean": [1, 1, float("nan")]}}, "mean.2: "),
+        ({"schema_version": 2}, "schema_version: "),
+        ({"unknown": 1}, "unknown: "),
+    ],
+)
+def test_what_makes_no_sense_is_named(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        spec(**changes)
+    assert "\n" not in caught.value.message
+    assert "fcn-edge export" in caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", b"\xff\xfe", "[" * 10_000])
+def test_text_that_is_no_spec(text: str | bytes) -> None:
+    with pytest.raises(SpecError):
+        ModelSpec.from_json(text)
+
+
+def test_replace_checks_the_whole() -> None:
+    one = spec()
+    assert one.replace(size=(64, 96)).size == (64, 96)
+    assert one.replace(decoder="fcn16s", stride=16).arch == "mobilenet_v2-fcn16s"
+    assert one.size == (384, 480)
+    with pytest.raises(SpecError, match="fcn16s has stride 16, not 8"):
+        one.replace(decoder="fcn16s")
+    with pytest.raises(SpecError, match="resize"):
+        one.replace(resize={"policy": "roi"})
+    assert one.replace(resize=Resize(policy="stretch")).resize.policy == "stretch"
+
+
+@given(st.integers(1, 300), st.integers(1, 300))
+def test_sizes_of_text(height: int, width: int) -> None:
+    size = (32 * height, 32 * width)
+    assert size_from_text(f"{size[0]}x{size[1]}") == size_from_text(f"{size[0]}X{size[1]}") == size
+    assert checked_size(size) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "512", "x", "512x", "x512", "axb", "512x1024x3", "-32x32", "3.5x32", "512 x 512", "9" * 5000 + "x32"]
+)
+def test_text_that_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size") as caught:
+        size_from_text(text)
+    assert "512x1024" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("360x480", "352x480"), ("500x1000", "512x992"), ("0x32", "32x32"), ("1x1", "32x32"), ("32x33", "32x32")],
+)
+def test_the_nearest_size_is_named(text: str, nearest: str) -> None:
+    with pytest.raises(UsageError, match="not a multiple of 32") as caught:
+        size_from_text(text)
+    assert f"nearest is {nearest} " in caught.value.fix
