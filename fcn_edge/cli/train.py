@@ -99,6 +99,14 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="Classes weigh 1 / ln(C + share) in the loss; a large C makes them alike.",
 )
 @click.option(
+    "--prior-correction",
+    type=float,
+    default=0.5,
+    show_default=True,
+    metavar="S",
+    help="How far the class weights are taken back from the scores of what is kept, 0 to 1.",
+)
+@click.option(
     "--rendered",
     type=float,
     default=0.0,

@@ -54,6 +54,8 @@ class Recipe(BaseModel):
         weight_decay: Of AdamW, on weights with more than one dimension.
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
+        prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
+            (``nets/prior.py``).
         ema_decay: Decay per step of the averaged weights that are validated and kept.
         rendered: Rendered street scenes per epoch, over the number of real images.
         validate_every: Epochs between validations; the last epoch of a stage is always validated.
@@ -74,6 +76,7 @@ class Recipe(BaseModel):
     head_lr_factor: Annotated[float, Field(gt=0)] = 5.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     class_weight_offset: Annotated[float, Field(gt=1)] = 1.05
+    prior_correction: Annotated[float, Field(ge=0, le=1)] = 0.5
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
     rendered: Annotated[float, Field(ge=0)] = 0.0
     validate_every: Positive = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import math
 import pickle
@@ -25,6 +26,7 @@ from fcn_edge.files import replacing
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.prior import correct_prior
 from fcn_edge.nets.recipe import Recipe, Stage
 from fcn_edge.nets.trainset import TrainSet, WithErrors, class_shares, warm_streets
 from fcn_edge.nets.validate import confusion_of
@@ -116,7 +118,8 @@ class StageTrainer:
         return EpochLog(self.stage.name, self.epoch, loss, lr, scores, time.monotonic() - started)
 
     def _validate(self) -> dict[str, float]:
-        averaged = self.averaged()
+        averaged = copy.deepcopy(self.averaged())
+        correct_prior(averaged, self.class_weights, self.recipe.prior_correction)
         matrices = confusion_of(averaged, self.normalise, self.spec, self.val)
         scores = {name: matrix.compute().mean_iou for name, matrix in matrices.items()}
         finest = scores[min(scores, key=averaged.stride)]
