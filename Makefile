@@ -40,7 +40,7 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	touch $@ $(VENV)/.demo
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian, Ubuntu and JetPack: apt-get install python3-venv"; exit 1; }
 
 # requirements/*.in name the packages; the .txt files pin everything they bring. A local tag such as torch's +cpu is
 # dropped, so that pip may take whichever build of that version it finds. Needs python3.10 with pip-tools as well.

@@ -11,7 +11,6 @@ import platform
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fcn_edge.backends.cpu import cpu_name
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.files import replacing
 from fcn_edge.opencv import cv2
@@ -82,10 +82,10 @@ def _run(output: Path, frames: int) -> dict[str, Any]:
         "rendered_miou": score.miou,
         "rendered": True,
         "machine": {
-            "cpu": platform.processor() or platform.machine(),
+            "cpu": cpu_name(),
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "onnxruntime": version("onnxruntime"),
+            "backend": segmenter.backend,
         },
     }
     with replacing(output / "summary.json") as temporary:

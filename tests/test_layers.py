@@ -183,6 +183,6 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
 
 
 def test_opencv_is_imported_in_one_place() -> None:
-    """``fcn_edge.opencv`` says what to do where it cannot be loaded; only the renderer, which draws with it, does not."""
+    """``fcn_edge.opencv`` says what to do where it cannot be loaded; the renderer, which draws with it, is exempt."""
     importers = {found.importer for found in IMPORTS if found.target.split(".")[0] == "cv2"}
     assert {importer for importer in importers if unit_of(importer) != "street"} == {"fcn_edge.opencv"}

@@ -131,7 +131,10 @@ def command(
     of a line an epoch (.csv) and, while the training runs, its state: the same command goes on from there after a
     stop, with nothing lost but the running epoch. Coarser decoders of the same training are kept as well.
     """
-    if options["rendered"] and data.startswith("synthetic:"):
+    from fcn_edge.datasets.rendered import is_rendered
+
+    rendered = is_rendered(data)
+    if options["rendered"] and rendered:
         raise UsageError("The data is rendered already.", "Leave out --rendered.")
     _check_writable(output)
     _check_packages()
@@ -147,13 +150,13 @@ def command(
     cv2().setNumThreads(1)  # the reading processes are the parallel part
     workers = min(MOST_WORKERS, cores - 1) if workers is None else workers
     try:
-        result = train(recipe, data, output, init=init, workers=workers, display=_Display())
+        result = train(recipe, data, output, init=init, workers=workers, display=_Display(rendered))
     except KeyboardInterrupt:
         note("Stopped. The same command goes on after the last finished epoch.")
         raise
     log = output.with_suffix(".csv")
     if result.best_miou is not None:
-        kind = "rendered val" if data.startswith("synthetic:") else "val"
+        kind = "rendered val" if rendered else "val"
         say(f"Best {kind} mIoU of {recipe.stages[-1].name}: {result.best_miou:.2%} after {result.epochs} epochs in all")
     say(f"Wrote {', '.join(str(path) for path in result.checkpoints.values())}")
     say(f"Next: fcn-edge export {output} -o {output.with_suffix('.onnx')}")
@@ -163,7 +166,7 @@ def command(
         "best_miou": result.best_miou,
         "checkpoints": {name: str(path) for name, path in result.checkpoints.items()},
         "log": str(log) if log.is_file() else None,
-        "rendered": data.startswith("synthetic:"),
+        "rendered": rendered,
     }
 
 
@@ -201,7 +204,14 @@ def _check_packages() -> None:
 
 
 class _Display:
-    """A bar an epoch and a line after it, on standard error."""
+    """A bar an epoch and a line after it, on standard error.
+
+    Args:
+        rendered: The validation images are rendered.
+    """
+
+    def __init__(self, rendered: bool) -> None:
+        self._val = "rendered val" if rendered else "val"
 
     @contextmanager
     def epoch(self, stage: str, epoch: int, epochs: int) -> Iterator[Callable[[int, int, float], None]]:
@@ -219,7 +229,7 @@ class _Display:
 
     def finished(self, log: EpochLog, best: float) -> None:
         scores = ", ".join(f"{name} {value:.2%}" for name, value in log.miou.items())
-        validated = f", val mIoU {scores} (best {best:.2%})" if scores else ""
+        validated = f", {self._val} mIoU {scores} (best {best:.2%})" if scores else ""
         note(f"{log.stage} epoch {log.epoch}/{self._epochs}: loss {log.loss:.4f}{validated}, {log.seconds:.0f} s")
 
     def note(self, message: str) -> None:

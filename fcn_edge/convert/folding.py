@@ -40,7 +40,7 @@ class DeployedFCN(nn.Module):
         for module in list(one.modules()):
             _fold_batchnorm(module)
             if isinstance(module, nn.ReLU | nn.ReLU6):
-                module.inplace = False  # an exporter takes in-place steps apart: several times slower, same graph
+                module.inplace = False  # the exporter first takes in-place steps apart: slower, same graph
         self.encoder = one.encoder
         self.decoder = one.decoders[decoder_name]
         _fold_normalisation(self.encoder, normalisation)

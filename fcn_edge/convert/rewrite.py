@@ -14,9 +14,11 @@ from fcn_edge.errors import ModelError
 from fcn_edge.modelfile import SPEC_KEY
 from fcn_edge.spec import ModelSpec
 
-__all__ = ["add_labels_head", "require_operators", "set_spec", "store_weights_as_fp16", "tidy"]
+__all__ = ["add_labels_head", "open_size", "require_operators", "set_spec", "store_weights_as_fp16", "tidy"]
 
 IMAGE, SCORES, LABELS = "image", "scores", "labels"
+
+ANOTHER_PYTORCH = "Use the PyTorch version that fcn_edge was tested with, or report this."
 
 SMALL_WEIGHT = 1 << 14
 """Values of a weight, below which it is not worth rounding."""
@@ -62,6 +64,31 @@ def tidy(model: ModelProto, parameters: Collection[str]) -> None:
 def _forget_origin(part: onnx.ModelProto | onnx.GraphProto | NodeProto | TensorProto | onnx.ValueInfoProto) -> None:
     part.ClearField("doc_string")
     part.ClearField("metadata_props")
+
+
+def open_size(model: ModelProto, stride: int) -> None:
+    """Declare height and width of a graph open, as ``32*h`` and ``32*w``.
+
+    Args:
+        model: A graph from ``image`` to ``scores`` that holds no size: besides operators that have none, only Resize
+            by constant scales.
+        stride: Input pixels per score cell.
+
+    Raises:
+        ModelError: The graph resizes to a size.
+    """
+    graph = model.graph
+    constants = {initializer.name for initializer in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Resize" and not (len(node.input) == 3 and node.input[2] in constants):
+            raise ModelError(
+                f"The exported graph resizes to a fixed size at {node.name}; by a factor was expected.", ANOTHER_PYTORCH
+            )
+    for dim, name in zip(graph.input[0].type.tensor_type.shape.dim, ("h", "w"), strict=False):
+        dim.dim_param = f"32*{name}"
+    cells = [f"{32 // stride}*{name}".removeprefix("1*") for name in ("h", "w")]
+    classes = graph.output[0].type.tensor_type.shape.dim[0].dim_value
+    graph.output[0].CopyFrom(helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, [classes, *cells]))
 
 
 def add_labels_head(model: ModelProto, stride: int) -> None:
@@ -142,5 +169,5 @@ def require_operators(model: ModelProto, allowed: Collection[str]) -> None:
     if other:
         raise ModelError(
             f"The exported graph holds {', '.join(other)}; only {', '.join(sorted(allowed))} were expected.",
-            "Use the PyTorch version that fcn_edge was tested with, or report this.",
+            ANOTHER_PYTORCH,
         )

@@ -81,7 +81,7 @@ class Recipe(BaseModel):
     rendered: Annotated[float, Field(ge=0)] = 0.0
     validate_every: Positive = 1
     size: Size = (384, 480)
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:

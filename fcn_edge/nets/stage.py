@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from fcn_edge.datasets import LabelledSplit
-from fcn_edge.errors import CheckpointError, FcnEdgeError
+from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
 from fcn_edge.files import replacing
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.nets.fcn import FCN
@@ -121,12 +121,26 @@ class StageTrainer:
         averaged = copy.deepcopy(self.averaged())
         correct_prior(averaged, self.class_weights, self.recipe.prior_correction)
         matrices = confusion_of(averaged, self.normalise, self.spec, self.val)
-        scores = {name: matrix.compute().mean_iou for name, matrix in matrices.items()}
+        try:
+            scores = {name: matrix.compute().mean_iou for name, matrix in matrices.items()}
+        except ValueError as error:
+            raise DatasetError(
+                f"The validation images cannot be scored: {error}.", "Check their labels with fcn-edge data check."
+            ) from error
         finest = scores[min(scores, key=averaged.stride)]
         if finest > self.best:
             self.best = finest
-            self.best_weights = {key: value.clone() for key, value in averaged.state_dict().items()}
+            # kept as they were trained: the next stage goes on from these
+            self.best_weights = {key: value.clone() for key, value in self.averaged().state_dict().items()}
         return scores
+
+    def best_net(self) -> FCN:
+        """The best network so far, as it is to be used: with the class weights taken back from its scores."""
+        net = copy.deepcopy(self.averaged())
+        net.load_state_dict(self.best_weights)
+        if self.best >= 0:
+            correct_prior(net, self.class_weights, self.recipe.prior_correction)
+        return net
 
     def averaged(self) -> FCN:
         """The averaged network, in evaluation mode."""
@@ -147,6 +161,11 @@ class StageTrainer:
                 loss = self._loss_sum(images, labels) / max(1, pixels)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
+            if not math.isfinite(total):
+                raise UsageError(
+                    f"The loss is no longer finite in step {step + 1} of {self.stage.name}'s epoch {self.epoch + 1}.",
+                    "Train again with a lower --lr and another -o; the last epoch's state is kept.",
+                )
             nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
             self.optimiser.step()
             self.optimiser.zero_grad()

@@ -125,9 +125,9 @@ class _Run:
                 trainer.restore(state["trainer"])
             self._epochs(trainer, number, start)
             epochs += trainer.epoch
-            net.load_state_dict(trainer.best_weights)
+            best_net = trainer.best_net()
             for name, path in paths.items():
-                save_checkpoint(path, net.single(name), self._spec(name, done=number + 1))
+                save_checkpoint(path, best_net.single(name), self._spec(name, done=number + 1))
             checkpoints |= paths
             weights = {
                 key: value

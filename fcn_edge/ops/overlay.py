@@ -41,8 +41,9 @@ def coloured(labels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[n
     Returns:
         ``(H, W, 3)`` uint8 BGR.
     """
-    # fifteen times as fast as palette[labels]
-    image: NDArray[np.uint8] = cv2().applyColorMap(labels, palette.reshape(256, 1, 3))
+    # many times as fast as palette[labels]; and not applyColorMap: while it tells its overloads apart it runs pending
+    # signal handlers, and crashes the process when one of them raises, as Ctrl-C does
+    image: NDArray[np.uint8] = cv2().LUT(cv2().merge((labels, labels, labels)), palette.reshape(1, 256, 3))
     return image
 
 

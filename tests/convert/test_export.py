@@ -14,8 +14,9 @@ from fcn_edge.files import sha256_of
 from fcn_edge.labels import LabelSet, generated_palette
 from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.nets.checkpoints import save_checkpoint
+from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import ModelSpec, Resize
+from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Resize
 
 from .networks import CLASSES, Exported, spec_of
 
@@ -40,6 +41,19 @@ def test_the_same_network_gives_the_same_bytes(
     monkeypatch.chdir(tmp_path)
     again = onnx_from_net(three_decoders, small.spec)
     assert again.SerializeToString() == small.path.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decoder", DECODER_STRIDES)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_the_exporters_own_proof_of_open_sizes_gives_the_same_bytes(encoder, decoder, monkeypatch) -> None:
+    """Nets are traced at one size; with symbolic sizes the exporter itself shows that every multiple of 32 works."""
+    net, spec = FCN(encoder, (decoder,), CLASSES).eval(), spec_of(encoder, decoder)
+    at_one_size = onnx_from_net(net, spec)
+    traced = export_module._traced
+    height, width = (32 * torch.export.Dim(side, min=1, max=512) for side in ("h", "w"))
+    monkeypatch.setattr(export_module, "_traced", lambda net: traced(net, {"image": {0: height, 1: width}}))
+    assert onnx_from_net(net, spec).SerializeToString() == at_one_size.SerializeToString()
 
 
 def test_nothing_of_this_machine_is_in_the_file(small: Exported) -> None:

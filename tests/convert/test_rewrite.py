@@ -8,7 +8,14 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from fcn_edge.convert.rewrite import add_labels_head, require_operators, set_spec, store_weights_as_fp16, tidy
+from fcn_edge.convert.rewrite import (
+    add_labels_head,
+    open_size,
+    require_operators,
+    set_spec,
+    store_weights_as_fp16,
+    tidy,
+)
 from fcn_edge.errors import ModelError
 from fcn_edge.modelfile import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 
@@ -130,6 +137,17 @@ def test_unexpected_operators_are_named() -> None:
     require_operators(model, {"Cast", "ReduceSum", "Sub", "Add", "Squeeze"})
     with pytest.raises(ModelError, match=r"holds ReduceSum, Sub; only Add, Cast, Squeeze were expected"):
         require_operators(model, {"Cast", "Add", "Squeeze"})
+
+
+def test_a_graph_that_resizes_to_a_fixed_size_is_refused() -> None:
+    model = scores_graph(np.zeros((2, 4, 8)))
+    open_size(model, 8)
+    assert [dim.dim_param for dim in model.graph.output[0].type.tensor_type.shape.dim] == ["", "4*h", "4*w"]
+    sizes = numpy_helper.from_array(np.array([1, 2, 8, 16], np.int64), "sizes")
+    model.graph.initializer.append(sizes)
+    model.graph.node.append(helper.make_node("Resize", ["batch", "", "", "sizes"], ["larger"], name="up"))
+    with pytest.raises(ModelError, match="resizes to a fixed size at up"):
+        open_size(model, 8)
 
 
 def test_tidy_drops_every_trace_of_the_exporter() -> None:

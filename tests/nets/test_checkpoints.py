@@ -63,6 +63,11 @@ def test_checkpoint_round_trip(net: FCN, spec: ModelSpec, checkpoint: Path) -> N
     assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
 
 
+def test_others_may_read_a_checkpoint_as_any_new_file(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    assert checkpoint.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_every_truncation_is_one_sentence(checkpoint: Path, tmp_path: Path) -> None:
     content = checkpoint.read_bytes()
     path = tmp_path / "cut.safetensors"

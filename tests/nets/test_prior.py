@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.prior import correct_prior
+from fcn_edge.nets.recipe import Recipe, Stage
+from fcn_edge.nets.stage import StageTrainer
 
 DECODERS = ("fcn32s", "fcn16s", "fcn8s")
 WEIGHTS = torch.tensor([0.25, 1.0, 4.0])
@@ -42,3 +45,20 @@ def test_no_strength_leaves_the_scores_alone() -> None:
     before = net.decoders["fcn8s"].score32.bias.detach().clone()
     correct_prior(net, WEIGHTS, 0.0)
     assert torch.equal(net.decoders["fcn8s"].score32.bias, before)
+
+
+def test_training_keeps_weights_uncorrected_and_gives_out_corrected_ones() -> None:
+    trainer = StageTrainer.__new__(StageTrainer)
+    net = FCN("mobilenet_v2", ("fcn32s",), 3)
+    trainer.average = AveragedModel(net)
+    trainer.best_weights = {key: value.clone() for key, value in net.state_dict().items()}
+    trainer.class_weights = WEIGHTS
+    trainer.recipe = Recipe(encoder="mobilenet_v2", stages=(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3),))
+    trainer.best = 0.5
+    key = "decoders.fcn32s.score32.bias"
+    shift = trainer.recipe.prior_correction * torch.log(WEIGHTS)
+    torch.testing.assert_close(trainer.best_net().state_dict()[key], trainer.best_weights[key] - shift)
+    # asking twice must not take the weights back twice
+    torch.testing.assert_close(trainer.best_net().state_dict()[key], trainer.best_weights[key] - shift)
+    trainer.best = -1.0  # nothing was trained, so there is nothing to take back
+    assert torch.equal(trainer.best_net().state_dict()[key], trainer.best_weights[key])

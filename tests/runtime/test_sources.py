@@ -272,3 +272,13 @@ def test_a_missing_file_is_a_source_error(text: str) -> None:
     with pytest.raises(SourceError, match="no file or folder") as caught:
         open_source(text)
     assert caught.value.exit_code == 5
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(SourceError, match="cannot be read: File name too long"):
+        open_source("x" * 300)
+
+
+def test_a_folder_in_shared_memory_is_no_camera() -> None:
+    with pytest.raises(SourceError, match="There is no file"):
+        open_source("/dev/shm/no-such-folder/clip.mp4")

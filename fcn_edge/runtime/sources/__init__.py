@@ -43,7 +43,8 @@ def open_source(source: str | int | Path) -> Source:
 
 
 def _open_plain(uri: Uri) -> Source:
-    camera = uri.place.isdecimal() or uri.place.startswith("/dev/")
+    # /dev/shm holds files like any other folder
+    camera = uri.place.isdecimal() or (uri.place.startswith("/dev/") and not uri.place.startswith("/dev/shm/"))
     return _open_camera(uri) if camera else _open_file(uri)
 
 
@@ -53,7 +54,11 @@ def _open_file(uri: Uri) -> Source:
 
     uri.options({})
     path = Path(uri.place)
-    if not uri.place or not path.exists():
+    try:
+        there = bool(uri.place) and path.exists()
+    except OSError as error:  # a folder on the way may not be entered, or the name is too long
+        raise SourceError(f"{uri.place[:200]} cannot be read: {error.strerror}.", FIX) from error
+    if not there:
         raise SourceError(f"There is no file or folder {uri.place!r}.", FIX)
     if path.is_dir():
         return ImageSource(images_of_folder(path), uri.text)
