@@ -93,8 +93,9 @@ def place_engine(fresh: Path, target: Path) -> None:
     os.replace(target, old)
     try:
         os.replace(fresh, target)
-    except OSError:
-        os.replace(old, target)
+    except BaseException:  # Ctrl-C between the two must not leave nothing
+        if not target.exists():
+            os.replace(old, target)
         raise
 
 

@@ -128,6 +128,11 @@ class MissingExtraError(MachineError):
         )
         self.package = package
         self.extra = extra
+        self.what = what
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        """Loader processes send errors pickled."""
+        return type(self), (self.package, self.extra, self.what)
 
 
 class DeviceError(MachineError):

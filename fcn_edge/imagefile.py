@@ -121,11 +121,32 @@ def _decoded(path: Path, content: bytes, flags: int) -> NDArray[Any]:
 def _cut_off(content: bytes) -> bool:
     """Whether a JPEG or PNG file lacks its end; some OpenCV versions fill the rest with grey and say nothing."""
     if content.startswith(b"\xff\xd8"):
-        start_of_scan, end_of_image = b"\xff\xda", b"\xff\xd9"
-        return content.rfind(end_of_image) < content.rfind(start_of_scan)
+        scan = _jpeg_scan(content)
+        # what follows the end of the image, such as a phone's short film, is none of it
+        return scan is None or content.find(b"\xff\xd9", scan) < 0
     if content.startswith(PNG_SIGNATURE):
         return all(kind != b"IEND" for kind, _ in _png_chunks(content))
     return False
+
+
+def _jpeg_scan(content: bytes) -> int | None:
+    """Where the first scan of a JPEG file begins; None where the file ends before.
+
+    Segments are skipped by their length, because the thumbnail inside one is a JPEG of its own.
+    """
+    start_of_scan, fill, standalone = 0xDA, 0xFF, {0x01, *range(0xD0, 0xD9)}
+    position = 2
+    while position + 4 <= len(content) and content[position] == fill:
+        marker = content[position + 1]
+        if marker == start_of_scan:
+            return position
+        if marker == fill:
+            position += 1
+        elif marker in standalone:
+            position += 2
+        else:
+            position += 2 + int.from_bytes(content[position + 2 : position + 4], "big")
+    return None
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

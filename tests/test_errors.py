@@ -67,3 +67,9 @@ def test_errors_cross_process_borders(kind: type[errors.FcnEdgeError]) -> None:
     error = pickle.loads(pickle.dumps(kind("A thing is broken.", "Mend it.")))
     assert type(error) is kind
     assert (error.message, error.fix) == ("A thing is broken.", "Mend it.")
+
+
+def test_a_missing_extra_survives_pickling() -> None:
+    error = errors.MissingExtraError("onnx", "export", "Exporting")
+    copied = pickle.loads(pickle.dumps(error))
+    assert (str(copied), copied.package, copied.extra) == (str(error), "onnx", "export")

@@ -136,3 +136,15 @@ def test_no_image_at_all(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"absent\.png cannot be read: No such file"):
         read_image(tmp_path / "absent.png")
+
+
+def test_a_jpeg_with_a_film_behind_it_is_read_and_one_cut_off_is_not(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    content = cv2.imencode(".jpg", image)[1].tobytes()
+    path = tmp_path / "motion.jpg"
+    # the appended bytes hold markers of their own, as a film's do
+    path.write_bytes(content + bytes(range(256)) * 8 + b"\xff\xda" + bytes(64))
+    assert read_image(path).shape == image.shape
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DatasetError, match="cut off"):
+        read_image(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import logging
 import os
 import signal
 import sys
@@ -77,7 +78,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     @functools.wraps(run)
     def command(*args: Any, as_json: bool, debug: bool, **kwargs: Any) -> None:
         click.get_current_context().ensure_object(dict)["json"] = as_json
-        with _sigterm_as_interrupt() as terminated:
+        with _sigterm_as_interrupt() as terminated, _log_as_notes():
             click.get_current_context().ensure_object(dict)["terminated"] = terminated
             try:
                 result = run(*args, **kwargs)
@@ -147,6 +148,25 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
         f"Internal error: {type(error).__name__}: {str(error).rstrip('.')}.",
         "Run the command again with --debug and report the traceback.",
     )
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(self.format(record))
+
+
+@contextmanager
+def _log_as_notes() -> Iterator[None]:
+    """Show what the package logs, such as where a model runs, on standard error."""
+    logger, handler = logging.getLogger("fcn_edge"), _Notes()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:
