@@ -12,13 +12,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
+from fcn_edge.closing import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import ModelSpec, Size
 
@@ -102,7 +101,7 @@ class Job:
     timing: Timing = field(default_factory=Timing)
 
 
-class Session(ABC):
+class Session(Closing):
     """One stream's view of an engine. Close it when done; a ``with`` block does.
 
     Attributes:
@@ -171,16 +170,8 @@ class Session(ABC):
     def close(self) -> None:
         """Give back what the session holds; it cannot be used afterwards."""
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class Engine(ABC):
+class Engine(Closing):
     """A network made ready on a device. Several sessions may use it; close it after them.
 
     Attributes:
@@ -200,14 +191,6 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back what the engine holds; its sessions must be closed before."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Backend(ABC):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import shlex
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
+from fcn_edge.closing import Closing
 from fcn_edge.engine import open_engine, read_manifest, rebuild_command
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.models import Model, resolved_model
@@ -27,7 +26,7 @@ _GPU_NODES = ("dev/nvidia0", "dev/nvhost-gpu", "dev/nvhost-ctrl-gpu", "dev/nvgpu
 """Device files of NVIDIA's drivers: on cards, and on Jetson boards of different releases."""
 
 
-class Segmenter:
+class Segmenter(Closing):
     """A model that takes frames: ``result = segment(frame)``. Close it when done; a ``with`` block does.
 
     One thread at a time may call it. For several streams, or a pipeline, take a session for each with
@@ -111,14 +110,6 @@ class Segmenter:
             session.close()
         self._sessions.clear()
         self.engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import Self
 
+from fcn_edge.closing import Closing
 from fcn_edge.runtime.result import Result
 
 __all__ = ["Overlays", "Sink", "SinkContext"]
@@ -54,7 +53,7 @@ class SinkContext:
     reads: frozenset[Path] = frozenset()
 
 
-class Sink(ABC):
+class Sink(Closing):
     """Takes results, in order. A ``with`` block closes it, also after an error: what was written is then whole.
 
     Attributes:
@@ -71,13 +70,5 @@ class Sink(ABC):
             MachineError: The disk is full, or something else that it needs is gone.
         """
 
-    def close(self) -> None:  # noqa: B027 - many hold nothing
+    def close(self) -> None:
         """Complete what was written. May be called more than once."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

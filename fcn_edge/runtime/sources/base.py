@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self, override
 
+from fcn_edge.closing import Closing
 from fcn_edge.errors import SourceError
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.spec import Size
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
     labels: NDArray[np.uint8] | None = None
 
 
-class Source(ABC):
+class Source(Closing):
     """An iterator of frames; a ``with`` block closes it.
 
     Attributes:
@@ -65,7 +65,7 @@ class Source(ABC):
             SourceError: It is unreadable, or the source was lost.
         """
 
-    def close(self) -> None:  # noqa: B027 - many hold nothing
+    def close(self) -> None:
         """Give back what the source holds."""
 
     def report(self) -> dict[str, Any]:
@@ -89,14 +89,6 @@ class Source(ABC):
         index = self._count
         self._count += 1
         return Frame(picture.image, index, captured_ns, picture.name or f"{index:06d}", picture.labels)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class FileSource(Source):
