@@ -144,7 +144,7 @@ def _identities(model: Model, size: Size, precision: str, asked: str, chosen: Se
             precision=precision,
             backend=name,
             library=probe.version,
-            device=probe.devices[0],
+            device=probe.buildable[0],
             options={"backend": asked, "considered": considered},
         )
         for name, probe in probes.items()
@@ -172,12 +172,14 @@ def _finished(model: Model, trial: Trial, frame: NDArray[np.uint8]) -> EngineMan
         backend=identity.backend,
         precision=identity.precision,
         plan=trial.plan,
-        files={name: file_of(trial.directory / name) for name in trial.files},
+        files={name: file_of(trial.directory / name) for name in trial.built.files},
         library=identity.library,
         tools={"fcn_edge": __version__, "numpy": np.__version__},
         device=identity.device,
         build_seconds=round(trial.seconds, 3),
         options=identity.options,
+        notes=trial.built.notes,
+        int8_share=trial.built.int8_share,
         speed=trial.speed,
     )
     write_manifest(trial.directory, manifest)

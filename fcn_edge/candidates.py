@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Backend
+from fcn_edge.backends.base import Backend, Built
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.measure.latency import speed_of
 from fcn_edge.measured import Speed
@@ -49,15 +49,15 @@ class Trial:
     Attributes:
         identity: What it is bound to.
         directory: Where it lies.
-        files: Names of its files.
-        plan: Name of the one that the library opens.
+        built: What the backend left there.
+        plan: Name of the file that the library opens.
         seconds: How long the build took.
         speed: How fast it is.
     """
 
     identity: Identity
     directory: Path
-    files: tuple[str, ...]
+    built: Built
     plan: str
     seconds: float
     speed: Speed
@@ -106,11 +106,11 @@ def _trial(
 ) -> Trial:
     directory.mkdir()
     started = time.perf_counter()
-    files = made.build(model.path, directory, identity.size)
+    built = made.build(model.path, directory, identity.size)
     seconds = time.perf_counter() - started
     with made.open(directory, model.spec, identity.size) as engine, engine.session() as session:
         speed = speed_of(session, frames, source="rendered street", device=identity.device.name)
-    return Trial(identity, directory, files, made.plan, seconds, speed)
+    return Trial(identity, directory, built, made.plan, seconds, speed)
 
 
 def fastest(trials: dict[str, Trial]) -> str:

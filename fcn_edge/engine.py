@@ -18,18 +18,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Backend, Device, Engine
+from fcn_edge.backends.base import Backend, Device, Engine, Note
 from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.files import sha256_of
 from fcn_edge.measured import AccuracyRecord, Speed
 from fcn_edge.sealed import sealed_text, unsealed
-from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Size, first_problem
+from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Size, first_problem
 
 __all__ = [
     "MANIFEST_FILE",
     "EngineManifest",
     "File",
-    "Option",
     "file_of",
     "open_engine",
     "read_manifest",
@@ -41,7 +40,6 @@ __all__ = [
 MANIFEST_FILE = "engine.json"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Option = str | int | float | bool | None | list[str]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
@@ -73,6 +71,10 @@ class EngineManifest(_Part):
         device: What it was built for.
         build_seconds: How long that took.
         options: What it was built with; ``build --if-stale`` builds again when they differ.
+        notes: What the backend says of the build: the steps that it took, what its library reports.
+        int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float plan.
+        calibration_digest: Digest of the calibration table that the INT8 ranges come from; the table lies beside.
+        guard: What the plan's accuracy was held against before it was kept, in a sentence; empty where nothing was.
         speed: How fast it was on that device.
         accuracy: Measured with it.
     """
@@ -90,7 +92,11 @@ class EngineManifest(_Part):
     tools: dict[str, str] = Field(default_factory=dict)
     device: Device
     build_seconds: Annotated[float, Field(ge=0)]
-    options: dict[str, Option] = Field(default_factory=dict)
+    options: dict[str, Note] = Field(default_factory=dict)
+    notes: dict[str, Note] = Field(default_factory=dict)
+    int8_share: Fraction | None = None
+    calibration_digest: Sha256 | None = None
+    guard: str = ""
     speed: Speed | None = None
     accuracy: AccuracyRecord | None = None
 

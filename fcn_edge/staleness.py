@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.backends.base import Device
-from fcn_edge.engine import EngineManifest, Option, read_manifest, verify_engine
+from fcn_edge.backends.base import Device, Note
+from fcn_edge.engine import EngineManifest, read_manifest, verify_engine
 from fcn_edge.errors import EngineError
 from fcn_edge.spec import ModelSpec, Size
 
@@ -35,7 +35,7 @@ class Identity:
     backend: str
     library: str
     device: Device
-    options: dict[str, Option]
+    options: dict[str, Note]
 
 
 def identity_of(manifest: EngineManifest) -> Identity:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fcn_edge import build as module
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Device, Engine, Probe
+from fcn_edge.backends.base import Built, Device, Engine, Probe, Progress
 from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import build_engine
@@ -48,11 +48,11 @@ class Other(OnnxRuntime):
             return Probe("", problem=self.problem, fix="Mend it.")
         return Probe(self.version, (Device("cpu", "Other", "avx2"),))
 
-    def build(self, typed_onnx: Path, directory: Path, size: Size) -> tuple[str, ...]:
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
         (directory / self.plan).write_bytes(b"plan")
         if self.error:
             raise self.error
-        return (self.plan,)
+        return Built((self.plan,))
 
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         return FakeEngine(spec, size, self.scores)

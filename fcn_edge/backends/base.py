@@ -10,6 +10,7 @@ called from one thread at a time.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,13 @@ from fcn_edge.closing import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["Backend", "Device", "Engine", "Job", "Probe", "Session", "Timing"]
+__all__ = ["Backend", "Built", "Device", "Engine", "Job", "Note", "Probe", "Progress", "Session", "Timing"]
+
+Note = str | int | float | bool | None | list[str]
+"""A value that a manifest can hold."""
+
+Progress = Callable[[str, int, int], None]
+"""Told how a build goes: what it does, steps done, steps in all."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Probe:
     Attributes:
         version: Of its library; empty when that is not installed.
         devices: What it can run on here, best first; empty when it cannot run.
+        targets: What it can build for here although it cannot run it, best first.
         providers: The library's own names of what it runs on.
         problem: One sentence when it cannot run; empty when it can.
         fix: What mends that.
@@ -54,6 +62,7 @@ class Probe:
 
     version: str
     devices: tuple[Device, ...] = ()
+    targets: tuple[Device, ...] = ()
     providers: tuple[str, ...] = ()
     problem: str = ""
     fix: str = ""
@@ -62,6 +71,27 @@ class Probe:
     def available(self) -> bool:
         """The backend can run here."""
         return not self.problem
+
+    @property
+    def buildable(self) -> tuple[Device, ...]:
+        """What the backend can build for here, best first."""
+        return self.devices + self.targets
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a backend's build left in an engine directory.
+
+    Attributes:
+        files: Names of the files that it wrote, the plan among them.
+        notes: What the manifest should say of the build, by name: the steps that it took, what the library reports.
+        int8_share: Share of the convolution MACs outside depthwise ones whose operands are INT8 in the plan, 0 to 1;
+            None where the library does not tell, and the graph's own share holds.
+    """
+
+    files: tuple[str, ...]
+    notes: dict[str, Note] = field(default_factory=dict)
+    int8_share: float | None = None
 
 
 @dataclass
@@ -209,16 +239,14 @@ class Backend(ABC):
         """What the backend can do on this machine; raises nothing when its library is absent."""
 
     @abstractmethod
-    def build(self, typed_onnx: Path, directory: Path, size: Size) -> tuple[str, ...]:
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
         """Compile a model into an engine directory.
 
         Args:
             typed_onnx: A model whose graph holds its precision.
             directory: Exists and is empty.
             size: ``(height, width)`` of the network's input.
-
-        Returns:
-            Names of the files that it wrote.
+            progress: Told how it goes.
 
         Raises:
             ModelError: The backend cannot run this graph.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.base import Backend, Device, Engine, Probe, Session
+from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress, Session
 from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set
 from fcn_edge.backends.host import HostSession
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageError
@@ -41,13 +41,13 @@ class OnnxRuntime(Backend):
         except MachineError as error:
             return Probe(version="", problem=error.message, fix=error.fix)
         providers = tuple(library.get_available_providers())
-        return Probe(str(library.__version__), (Device("cpu", cpu_name(), instruction_set()),), providers)
+        return Probe(str(library.__version__), (Device("cpu", cpu_name(), instruction_set()),), providers=providers)
 
     @override
-    def build(self, typed_onnx: Path, directory: Path, size: Size) -> tuple[str, ...]:
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
         _check_size(typed_onnx, checked_graph(typed_onnx), size)
         shutil.copyfile(typed_onnx, directory / self.plan)
-        return (self.plan,)
+        return Built((self.plan,))
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:

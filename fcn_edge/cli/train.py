@@ -118,6 +118,17 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     "--size", type=SIZE, default="384x480", show_default=True, help="Network size for validation, and of the model."
 )
 @click.option("--validate-every", type=int, default=1, show_default=True, help="Epochs between validations.")
+@click.option(
+    "--settle",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Most epochs that each stage goes on after --epochs, at its last learning rate, while val still rises.",
+)
+@click.option(
+    "--patience", type=int, default=3, show_default=True, help="Validations without a rise that end a settling stage."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that read images; by the cores when left out.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one a core when left out.")

@@ -59,6 +59,9 @@ class Recipe(BaseModel):
         ema_decay: Decay per step of the averaged weights that are validated and kept.
         rendered: Rendered street scenes per epoch, over the number of real images.
         validate_every: Epochs between validations; the last epoch of a stage is always validated.
+        settle: Most epochs that a stage goes on after its schedule, at the schedule's last learning rate and validated
+            one by one, while val still rises; 0 ends a stage with its schedule.
+        patience: Validations without a rise of val that end a settling stage.
         size: Network size for validation and default size of the model.
         seed: Of initialisation, order and augmentation.
     """
@@ -80,6 +83,8 @@ class Recipe(BaseModel):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
     rendered: Annotated[float, Field(ge=0)] = 0.0
     validate_every: Positive = 1
+    settle: Annotated[int, Field(ge=0)] = 0
+    patience: Positive = 3
     size: Size = (384, 480)
     seed: Annotated[int, Field(ge=0)] = 0
 

@@ -36,6 +36,12 @@ __all__ = ["EpochLog", "StageTrainer", "load_state", "save_state"]
 
 Progress = Callable[[int, int, float], None]
 
+LEAST_RISE = 0.0005
+"""Share of 1 by which val must exceed its best to count as risen: less is noise of a hundred images."""
+
+LAST_LR = 0.02
+"""Learning rate that a one-cycle stage ends with and settles at, over its peak: averaging the weights does the rest."""
+
 
 @dataclass(frozen=True)
 class EpochLog:
@@ -101,7 +107,16 @@ class StageTrainer:
         self.class_weights = (weights / weights.mean()).float()
         self.epoch = 0
         self.best = -1.0
+        self.stale = 0
         self.best_weights: dict[str, Tensor] = {key: value.clone() for key, value in net.state_dict().items()}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the schedule is done and, in a stage that settles, val has stopped rising."""
+        if self.epoch < self.stage.epochs:
+            return False
+        beyond = self.epoch - self.stage.epochs
+        return not self.stage.epochs or beyond >= self.recipe.settle or self.stale >= self.recipe.patience
 
     def run_epoch(self, progress: Progress) -> EpochLog:
         """Train one epoch; when it is due, validate the averaged weights and keep them if they are the best.
@@ -112,7 +127,7 @@ class StageTrainer:
         started = time.monotonic()
         loss = self._train_epoch(progress)
         self.epoch += 1
-        due = self.epoch % self.recipe.validate_every == 0 or self.epoch == self.stage.epochs
+        due = self.epoch % self.recipe.validate_every == 0 or self.epoch >= self.stage.epochs
         scores = self._validate() if due else {}
         lr = float(self.optimiser.param_groups[0]["lr"])
         return EpochLog(self.stage.name, self.epoch, loss, lr, scores, time.monotonic() - started)
@@ -128,6 +143,8 @@ class StageTrainer:
                 f"The validation images cannot be scored: {error}.", "Check their labels with fcn-edge data check."
             ) from error
         finest = scores[min(scores, key=averaged.stride)]
+        settling = self.epoch > self.stage.epochs
+        self.stale = self.stale + 1 if settling and finest <= self.best + LEAST_RISE else 0
         if finest > self.best:
             self.best = finest
             # kept as they were trained: the next stage goes on from these
@@ -169,7 +186,8 @@ class StageTrainer:
             nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
             self.optimiser.step()
             self.optimiser.zero_grad()
-            self.schedule.step()
+            if self.epoch < self.stage.epochs:
+                self.schedule.step()
             self.average.update_parameters(self.net)
             progress(step + 1, self.steps, total / (step + 1))
         return total / self.steps
@@ -227,6 +245,7 @@ class StageTrainer:
         return {
             "epoch": self.epoch,
             "best": self.best,
+            "stale": self.stale,
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -236,7 +255,7 @@ class StageTrainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from ``state()``."""
-        self.epoch, self.best = state["epoch"], state["best"]
+        self.epoch, self.best, self.stale = state["epoch"], state["best"], state["stale"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -304,5 +323,10 @@ def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, stage: Stage, st
     # OneCycleLR divides by the length of the warm-up, share * total_steps - 1, which a short stage could make 0
     warm_up = max(min(0.25, math.ceil(total * 0.1) / total), 1.5 / (total + 1))
     return OneCycleLR(
-        optimiser, max_lr=peaks, total_steps=total + 1, pct_start=warm_up, div_factor=10.0, final_div_factor=100.0
+        optimiser,
+        max_lr=peaks,
+        total_steps=total + 1,
+        pct_start=warm_up,
+        div_factor=10.0,
+        final_div_factor=0.1 / LAST_LR,
     )

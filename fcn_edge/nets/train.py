@@ -103,12 +103,11 @@ class _Run:
         checkpoints: dict[str, Path] = {}
         weights: dict[str, torch.Tensor] | None = state["start"] if state else None
         best: float | None = None
-        epochs = 0
+        ran: list[int] = list(state["ran"]) if state else []
         for number, stage in enumerate(self.recipe.stages):
             paths = self._paths(stage, last=number + 1 == len(self.recipe.stages))
             if number < done:
                 checkpoints |= paths
-                epochs += stage.epochs
                 continue
             torch.manual_seed(self.recipe.seed)
             net = FCN(self.recipe.encoder, stage.decoders, len(self.train_split.info.classes))
@@ -117,17 +116,17 @@ class _Run:
             elif init is not None:
                 self._initialise(net, init)
             start = {key: value.clone() for key, value in net.state_dict().items()}
-            spec = self._spec(stage.decoders[0], done=number)
+            spec = self._spec(stage.decoders[0], ran)
             trainer = StageTrainer(
                 net, stage, self.recipe, spec, self.train_split, self.val_split, workers=self.workers
             )
             if state and number == done:
                 trainer.restore(state["trainer"])
-            self._epochs(trainer, number, start)
-            epochs += trainer.epoch
+            self._epochs(trainer, ran, start)
+            ran.append(trainer.epoch)
             best_net = trainer.best_net()
             for name, path in paths.items():
-                save_checkpoint(path, best_net.single(name), self._spec(name, done=number + 1))
+                save_checkpoint(path, best_net.single(name), self._spec(name, ran))
             checkpoints |= paths
             weights = {
                 key: value
@@ -137,12 +136,12 @@ class _Run:
             best = trainer.best if stage.epochs else None
             state = None
         self.state_path.unlink(missing_ok=True)
-        return TrainResult(checkpoints, epochs, best)
+        return TrainResult(checkpoints, sum(ran), best)
 
-    def _epochs(self, trainer: StageTrainer, number: int, start: dict[str, torch.Tensor]) -> None:
+    def _epochs(self, trainer: StageTrainer, ran: list[int], start: dict[str, torch.Tensor]) -> None:
         stage = trainer.stage
-        while trainer.epoch < stage.epochs:
-            with self.display.epoch(stage.name, trainer.epoch + 1, stage.epochs) as progress:
+        while not trainer.finished:
+            with self.display.epoch(stage.name, trainer.epoch + 1, max(stage.epochs, trainer.epoch + 1)) as progress:
                 log = trainer.run_epoch(progress)
             self.display.finished(log, trainer.best)
             self._write_log(log)
@@ -150,7 +149,8 @@ class _Run:
                 self.state_path,
                 {
                     "recipe": self.recipe.model_dump_json(),
-                    "stage": number,
+                    "stage": len(ran),
+                    "ran": ran,
                     "start": start,
                     "trainer": trainer.state(),
                 },
@@ -188,13 +188,14 @@ class _Run:
             for name in stage.decoders
         }
 
-    def _spec(self, decoder: str, *, done: int) -> ModelSpec:
+    def _spec(self, decoder: str, ran: list[int]) -> ModelSpec:
         recipe, info = self.recipe, self.train_split.info
         trained_on: tuple[str, ...] = (f"{info.name} {self.train_split.name}",)
         if recipe.rendered:
             trained_on += ("rendered street scenes",)
         lines = tuple(
-            f"{stage.name}: {stage.epochs} epochs, peak learning rate {stage.lr:g}" for stage in recipe.stages[:done]
+            f"{stage.name}: {epochs} epochs, peak learning rate {stage.lr:g}"
+            for stage, epochs in zip(recipe.stages, ran, strict=False)
         )
         settings = recipe.model_dump_json(exclude={"stages", "encoder"})
         return ModelSpec.model_validate(
@@ -208,8 +209,8 @@ class _Run:
                 "void": info.void,
                 "size": recipe.size,
                 "provenance": Provenance(
-                    trained_on=trained_on if done else (),
-                    recipe=(*lines, settings) if done else (),
+                    trained_on=trained_on if ran else (),
+                    recipe=(*lines, settings) if ran else (),
                     tools={"torch": torch.__version__},
                 ),
             }

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from fcn_edge.backends import onnxruntime as module
-from fcn_edge.backends.base import Device
+from fcn_edge.backends.base import Built, Device
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.errors import MissingExtraError, ModelError, UsageError
 
@@ -87,7 +87,7 @@ def test_another_missing_module_is_not_mistaken_for_it(import_fails: Callable[[I
 def test_plan_is_the_onnx_file_itself(network: Any, tmp_path: Path) -> None:
     directory = tmp_path / "engine"
     directory.mkdir()
-    assert OnnxRuntime().build(network.path, directory, (64, 96)) == ("model.onnx",)
+    assert OnnxRuntime().build(network.path, directory, (64, 96)) == Built(("model.onnx",))
     assert (directory / "model.onnx").read_bytes() == network.path.read_bytes()
 
 

@@ -49,7 +49,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
                 pytest.skip(f"{request.param}: {probe.problem}")
             directory = tmp_path / f"engine{len(made)}"
             directory.mkdir()
-            files = chosen.build(network.path, directory, size)
+            files = chosen.build(network.path, directory, size).files
             assert chosen.plan in files
             assert sorted(files) == sorted(path.name for path in directory.iterdir())
             engine = chosen.open(directory, network.spec, size)

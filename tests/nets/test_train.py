@@ -254,6 +254,29 @@ def test_the_best_epoch_is_kept(data: Path, tmp_path: Path, monkeypatch: pytest.
     assert result.best_miou == max(display.bests) == display.bests[1] == display.bests[2]
 
 
+@pytest.mark.parametrize(("settle", "epochs"), [(0, 2), (1, 3), (8, 5)])
+def test_a_stage_settles_until_val_stops_rising(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settle: int, epochs: int
+) -> None:
+    rights = iter([30, 40, 50, 50, 50, 99])
+
+    def scored(net: FCN, *_: object) -> dict[str, ConfusionMatrix]:
+        right, matrix = next(rights), ConfusionMatrix(11)
+        matrix.counts[0, 0] = matrix.counts[1, 1] = right
+        matrix.counts[0, 1] = matrix.counts[1, 0] = 100 - right
+        return {"fcn32s": matrix}
+
+    monkeypatch.setattr(stage_module, "confusion_of", scored)
+    display = Display()
+    recipe = recipe_of(Stage(decoders=("fcn32s",), epochs=2, lr=1e-3), settle=settle, patience=2)
+    result = trained(recipe, data, tmp_path / "net.safetensors", display)
+    assert result.epochs == epochs == len(display.logs)
+    rates = [log.lr for log in display.logs]
+    assert rates[1:] == [pytest.approx(1e-3 * stage_module.LAST_LR)] * (epochs - 1), "it settles at the last rate"
+    assert all(log.miou for log in display.logs)
+    assert f"fcn32s: {epochs} epochs" in load_checkpoint(tmp_path / "net.safetensors")[1].provenance.recipe[0]
+
+
 def test_epochs_between_validations(data: Path, tmp_path: Path) -> None:
     output, display = tmp_path / "net.safetensors", Display()
     stage = Stage(decoders=("fcn32s",), epochs=3, lr=1e-3)
