@@ -27,6 +27,7 @@ from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Size, first_proble
 
 __all__ = [
     "MANIFEST_FILE",
+    "TABLE_FILE",
     "EngineManifest",
     "File",
     "file_of",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 MANIFEST_FILE = "engine.json"
+TABLE_FILE = "calibration.json"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")

@@ -7,6 +7,7 @@
     │   ├── ModelError              an ONNX file that is missing, damaged or not an fcn_edge model
     │   ├── CheckpointError         a checkpoint that is missing, damaged or for another net
     │   ├── EngineError             an engine directory that is missing, damaged or made elsewhere
+    │   ├── TableError              a calibration table that is missing, damaged or for another model
     │   └── DatasetError            images and labels that are missing, damaged or do not fit
     ├── GuardError              4   accuracy or parity is worse than was promised
     ├── SourceError             5   SOURCE missing, empty, unreadable or lost
@@ -35,6 +36,7 @@ __all__ = [
     "ModelError",
     "SourceError",
     "SpecError",
+    "TableError",
     "UsageError",
 ]
 
@@ -84,6 +86,10 @@ class CheckpointError(ArtefactError):
 
 class EngineError(ArtefactError):
     """An engine directory is missing, damaged or was made for something else."""
+
+
+class TableError(ArtefactError):
+    """A calibration table is missing, damaged or was made for another model."""
 
 
 class DatasetError(ArtefactError):

@@ -19,11 +19,21 @@ from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.sealed import sealed_text, unsealed
 from fcn_edge.spec import ModelSpec, Size, first_problem
 
-__all__ = ["Manifest", "Model", "manifest_for", "manifest_of", "resolved_model", "shipped_models", "write_manifest"]
+__all__ = [
+    "Manifest",
+    "Model",
+    "manifest_for",
+    "manifest_of",
+    "resolved_model",
+    "shipped_models",
+    "table_path",
+    "write_manifest",
+]
 
 ZOO = Path(__file__).parent / "zoo"
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+TABLE_FILE = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,12 @@ def resolved_model(text: str | Path) -> Model:
         f"There is no model {str(text)!r}: a shipped name, an .onnx file or an engine directory was expected.",
         f"Shipped models: {', '.join(shipped_models()) or 'none'}.",
     )
+
+
+def table_path(model: Model) -> Path | None:
+    """Where the calibration table of a shipped model lies; None for other models, and where none ships."""
+    path = model.path.with_name(TABLE_FILE)
+    return path if model.shipped is not None and path.is_file() else None
 
 
 def manifest_of(model: Model) -> Manifest | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from fcn_edge.convert.folding import DeployedFCN
-from fcn_edge.convert.parity import Parity, parity_of_onnx, rendered_images
+from fcn_edge.convert.parity import Parity, parity_of_onnx
 from fcn_edge.convert.rewrite import (
     add_labels_head,
     open_size,
@@ -26,6 +26,7 @@ from fcn_edge.convert.rewrite import (
     store_weights_as_fp16,
     tidy,
 )
+from fcn_edge.convert.scenes import rendered_images
 from fcn_edge.errors import UsageError
 from fcn_edge.files import replacing, sha256_of
 from fcn_edge.labels import LabelSet

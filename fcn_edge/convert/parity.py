@@ -25,9 +25,8 @@ from fcn_edge.ops.geometry import AxisMapping, Placement, placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import network_input
 from fcn_edge.spec import ModelSpec, Size
-from fcn_edge.street import Street
 
-__all__ = ["LEAST_AGREEMENT", "Parity", "image_files", "images_of", "parity_of_onnx", "rendered_images"]
+__all__ = ["LEAST_AGREEMENT", "Parity", "image_files", "images_of", "parity_of_onnx"]
 
 LEAST_AGREEMENT = 0.999
 """Share of pixels on which an exported model and its network must give the same label."""
@@ -105,12 +104,6 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size 
     if not count:
         raise DatasetError("There are no images to compare the ONNX file and the checkpoint on.", "Give some.")
     return Parity(worst, same / pixels, count, tuple(sorted(classes)))
-
-
-def rendered_images(size: Size, count: int = 8) -> Iterator[Image]:
-    """Frames of different rendered streets, ``(*size, 3)`` uint8 BGR."""
-    for seed in range(count):
-        yield Street(seed=seed, size=size, frames=1).frame(0)[0]
 
 
 def image_files(directory: Path, most: int = 32) -> list[Path]:

@@ -14,7 +14,7 @@ from fcn_edge.errors import ModelError
 from fcn_edge.modelfile import SPEC_KEY
 from fcn_edge.spec import ModelSpec
 
-__all__ = ["add_labels_head", "open_size", "require_operators", "set_spec", "store_weights_as_fp16", "tidy"]
+__all__ = ["add_labels_head", "fix_size", "open_size", "require_operators", "set_spec", "store_weights_as_fp16", "tidy"]
 
 IMAGE, SCORES, LABELS = "image", "scores", "labels"
 
@@ -89,6 +89,22 @@ def open_size(model: ModelProto, stride: int) -> None:
     cells = [f"{32 // stride}*{name}".removeprefix("1*") for name in ("h", "w")]
     classes = graph.output[0].type.tensor_type.shape.dim[0].dim_value
     graph.output[0].CopyFrom(helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, [classes, *cells]))
+
+
+def fix_size(model: ModelProto, size: tuple[int, int]) -> None:
+    """Give a graph with open sizes one: height and width of its input, and what follows for its output.
+
+    Args:
+        model: A graph from ``image``.
+        size: ``(height, width)``, multiples of 32.
+    """
+    units = {"h": size[0] // 32, "w": size[1] // 32}
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                factor, _, name = dim.dim_param.rpartition("*")
+                dim.dim_value = int(factor or 1) * units[name]
+    del model.graph.value_info[:]
 
 
 def add_labels_head(model: ModelProto, stride: int) -> None:

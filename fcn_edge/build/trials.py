@@ -1,0 +1,103 @@
+"""A plan that was built: typed, compiled, opened."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Built, Engine, Progress
+from fcn_edge.build.plans import Plan
+from fcn_edge.build.typed import TypedFile, require_share, typed_file
+from fcn_edge.calibrationtable import CalibrationTable, Choice, write_table
+from fcn_edge.engine import TABLE_FILE
+from fcn_edge.models import Model
+
+__all__ = ["Trial", "built_trial"]
+
+STAND_IN = "onnxruntime"
+"""Runs the typed ONNX of plans that cannot run on this machine, so that their accuracy is known."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A plan that was built.
+
+    Attributes:
+        plan: What was to be built.
+        typed: What the backend compiled.
+        choice: How INT8 clips, and what it leaves alone; None in a float plan.
+        directory: Where the files lie.
+        files: Names of them.
+        built: What the backend says.
+        seconds: How long it took.
+    """
+
+    plan: Plan
+    typed: TypedFile
+    choice: Choice | None
+    directory: Path
+    files: tuple[str, ...]
+    built: Built
+    seconds: float
+
+    @property
+    def int8_share(self) -> float | None:
+        """Share of the convolution MACs outside depthwise ones with INT8 operands: the library's word, if it gives it."""
+        return self.typed.int8_share if self.built.int8_share is None else self.built.int8_share
+
+    def opened(self) -> Engine:
+        """The plan's engine; of a plan that cannot run here, its typed ONNX in ONNX Runtime.
+
+        Raises:
+            ModelError: The library refuses the files.
+            MachineError: Neither the plan nor its ONNX can run here.
+        """
+        size = self.plan.identity.size
+        if self.plan.runs:
+            return self.plan.backend.open(self.directory, self.typed.spec, size)
+        return registry.backend(STAND_IN).open_onnx(self.typed.path, self.typed.spec, size)
+
+
+def built_trial(
+    model: Model,
+    plan: Plan,
+    workspace: Path,
+    *,
+    table: CalibrationTable | None,
+    choice: Choice | None,
+    progress: Progress | None = None,
+    any_share: bool = False,
+) -> Trial:
+    """Build a plan; what an earlier trial of the same plan left is replaced.
+
+    Args:
+        model: What to build.
+        plan: For which backend and precision.
+        workspace: A directory; the plan gets one in it.
+        table: The calibration table of the model.
+        choice: How INT8 clips, and what it leaves alone.
+        progress: Told how the backend gets on.
+        any_share: Build it also when too little is INT8 for its name, as a step of a search.
+
+    Raises:
+        ModelError: The backend cannot run this graph.
+        GuardError: Too little of the graph would be INT8 for it to be called so.
+        MachineError: The library or the device is not here.
+    """
+    directory = workspace / plan.name
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    started = time.perf_counter()
+    typed = typed_file(model, plan, workspace, table=table, choice=choice)
+    if not any_share:
+        require_share(typed)
+    built = plan.backend.build(typed.path, directory, plan.identity.size, progress)
+    seconds = time.perf_counter() - started
+    files = built.files
+    if plan.precision == "int8" and table is not None:
+        write_table(directory / TABLE_FILE, table)
+        files = (*files, TABLE_FILE)
+    return Trial(plan, typed, choice, directory, files, built, seconds)

@@ -1,0 +1,197 @@
+"""The calibration table: what a network's activations were on a set of images, and where each method clips them.
+
+    table.json    this module's ``CalibrationTable``, sealed with a digest of its own content
+
+A table is bound to the model's digest and to its preprocessing, not to a size, and carries the hashes of the images
+that it was made from: an engine built with it refuses to be scored on those.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+
+from fcn_edge.errors import TableError
+from fcn_edge.files import replacing
+from fcn_edge.sealed import content_digest, sealed_text, unsealed
+from fcn_edge.spec import ModelSpec, Normalisation, Resize, Size, first_problem
+
+__all__ = ["TABLE_KEY", "CalibratedImage", "CalibrationTable", "Choice", "TensorRange", "read_table", "write_table"]
+
+TABLE_KEY = "fcn_edge.calibration"
+"""Metadata key under which an INT8 graph holds the digest of its table and the hashes of the images."""
+
+FIX = "Make it again: fcn-edge calibrate MODEL --images DIR -o TABLE.json"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=500)]
+Low = Annotated[float, Field(le=0)]
+High = Annotated[float, Field(ge=0)]
+Ends = tuple[Low, High]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class CalibratedImage(_Part):
+    """An image that the network was calibrated on: its name, and the SHA-256 of its file (rendered: of its pixels)."""
+
+    name: Name
+    sha256: Sha256
+
+
+class TensorRange(_Part):
+    """What one tensor was, and where to clip it.
+
+    Attributes:
+        low: Smallest value.
+        high: Largest value.
+        rms: Root of the mean square.
+        zeros: Share of values that are exactly zero, 0 to 1.
+        percentile: Ends for 256 levels, by percentile.
+        entropy: Largest absolute value, by entropy.
+        mse: Ends for 256 levels, by least squared error.
+        mse_amax: Largest absolute value for 255 levels symmetric about zero, by least squared error.
+        channel_means: Mean of each channel, of what convolutions take; empty for other tensors.
+    """
+
+    low: float
+    high: float
+    rms: Annotated[float, Field(ge=0)]
+    zeros: Annotated[float, Field(ge=0, le=1)]
+    percentile: Ends
+    entropy: High
+    mse: Ends
+    mse_amax: High
+    channel_means: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _ends_are_in_order(self) -> TensorRange:
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) must not exceed high ({self.high})")
+        return self
+
+    @field_serializer("channel_means")
+    def _in_one_line(self, values: tuple[float, ...]) -> str:
+        # thousands of numbers a table: one line a tensor keeps it readable
+        return " ".join(f"{value:.6g}" for value in values)
+
+    @field_validator("channel_means", mode="before")
+    @classmethod
+    def _of_one_line(cls, values: Any) -> Any:
+        return tuple(float(value) for value in values.split()) if isinstance(values, str) else values
+
+
+class Choice(_Part):
+    """What was measured to be best for a quantisation profile.
+
+    Attributes:
+        method: How activations are clipped.
+        floats: Layers that stay in floating point.
+        selected_on: The images that it was measured on, for people.
+    """
+
+    method: Literal["minmax", "percentile", "entropy", "mse"]
+    floats: tuple[str, ...] = ()
+    selected_on: str = ""
+
+
+class CalibrationTable(_Part):
+    """Content of a calibration table.
+
+    Attributes:
+        model: Name of the model.
+        model_digest: ``modelfile.model_digest`` of it.
+        resize: Its resize policy.
+        normalisation: Its normalisation.
+        size: ``(height, width)`` that it was calibrated at; the table serves other sizes too.
+        dataset: Name of the data set or folder, and of the split.
+        rendered: The images were rendered.
+        chosen: How the images were chosen, in a sentence.
+        missing_classes: Classes of the model that no image shows; of unlabelled images nothing is known.
+        images: What it was calibrated on.
+        tensors: By name of the tensor in the graph.
+        choices: By name of the quantisation profile.
+        tools: Library versions by name.
+    """
+
+    schema_version: Literal[1] = 1
+    model: Name
+    model_digest: Sha256
+    resize: Resize
+    normalisation: Normalisation
+    size: Size
+    dataset: Name
+    rendered: bool = False
+    chosen: str
+    missing_classes: tuple[str, ...] = ()
+    images: Annotated[tuple[CalibratedImage, ...], Field(min_length=1)]
+    tensors: Annotated[dict[Name, TensorRange], Field(min_length=1)]
+    choices: dict[str, Choice] = Field(default_factory=dict)
+    tools: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _images_differ(self) -> CalibrationTable:
+        if len({image.sha256 for image in self.images}) != len(self.images):
+            raise ValueError("an image occurs twice")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, the one that seals the file."""
+        return content_digest(self.model_dump(mode="json"))
+
+    @property
+    def image_hashes(self) -> frozenset[str]:
+        """Hashes of the images."""
+        return frozenset(image.sha256 for image in self.images)
+
+    def require_for(self, path: Path | str, digest: str, spec: ModelSpec) -> None:
+        """Check that the table is for a model.
+
+        Args:
+            path: Of the table, for the message.
+            digest: ``model_digest`` of the model.
+            spec: The model's.
+
+        Raises:
+            TableError: It is for another graph, other weights or another preprocessing.
+        """
+        if self.model_digest != digest:
+            raise TableError(
+                f"{path} is the calibration table of another model: it was made for {self.model} "
+                f"({self.model_digest[:12]}), and this is {spec.name} ({digest[:12]}).",
+                FIX,
+            )
+        for what, table, model in (
+            ("resize policy", self.resize, spec.resize),
+            ("normalisation", self.normalisation, spec.normalisation),
+        ):
+            if table != model:
+                raise TableError(f"{path} was made with another {what}: {table}; the model has {model}.", FIX)
+
+
+def read_table(path: Path) -> CalibrationTable:
+    """The calibration table of a file.
+
+    Raises:
+        TableError: The file is missing, damaged or no calibration table.
+    """
+    try:
+        return CalibrationTable.model_validate(unsealed(path, TableError, FIX))
+    except ValidationError as error:
+        raise TableError(f"{path} is not a valid calibration table: {first_problem(error)}.", FIX) from error
+
+
+def write_table(path: Path, table: CalibrationTable) -> None:
+    """Write a table with a digest of its own content, whole or not at all.
+
+    Raises:
+        UsageError: The directory does not exist or may not be written.
+        MachineError: The disk is full.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(sealed_text(table.model_dump(mode="json")), encoding="utf-8")

@@ -1,0 +1,188 @@
+"""What is wired to what in an exported graph: producers, consumers, convolutions with their weights and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from fcn_edge.convert.rewrite import fix_size
+from fcn_edge.errors import ModelError
+
+__all__ = ["Conv", "GraphView", "Residual"]
+
+ACTIVATIONS = frozenset({"Clip", "Relu"})
+"""Operators that backends fuse into the convolution before them."""
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution of a graph.
+
+    Attributes:
+        node: Its node; the name is that of the layer.
+        input: The tensor that it convolves.
+        weight: ``(out, in / groups, kh, kw)`` float32.
+        bias: ``(out,)`` float32; None when it has none.
+        groups: Groups of channels.
+        activation: The Clip or Relu that alone consumes its output; None when there is none.
+    """
+
+    node: NodeProto
+    input: str
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32] | None
+    groups: int
+    activation: NodeProto | None
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return str(self.node.name)
+
+    @property
+    def output(self) -> str:
+        """What it gives, after the activation where it has one."""
+        return str((self.activation or self.node).output[0])
+
+    @property
+    def depthwise(self) -> bool:
+        """Every channel is convolved on its own."""
+        return self.groups > 1 and self.weight.shape[1] == 1
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Input and output channels."""
+        return self.weight.shape[1] * self.groups, self.weight.shape[0]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """The sum of a residual block.
+
+    Attributes:
+        node: The Add.
+        output: What it gives.
+        inputs: The two tensors that it adds.
+        shortcut: The one of them that did not come through the block's own convolutions.
+    """
+
+    node: NodeProto
+    output: str
+    inputs: tuple[str, str]
+    shortcut: str
+
+
+class GraphView:
+    """Looks at a graph without changing it.
+
+    Args:
+        model: An exported model; its weights may be stored as FP16 behind a Cast.
+
+    Raises:
+        ModelError: A convolution's weights are not in the graph.
+    """
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        graph = model.graph
+        self.initializers: dict[str, TensorProto] = {each.name: each for each in graph.initializer}
+        self.producers: dict[str, NodeProto] = {name: node for node in graph.node for name in node.output}
+        self.consumers: dict[str, list[NodeProto]] = {}
+        for node in graph.node:
+            for name in node.input:
+                self.consumers.setdefault(name, []).append(node)
+        self.outputs = {value.name for value in graph.output}
+        self.convs: tuple[Conv, ...] = tuple(self._conv(node) for node in graph.node if node.op_type == "Conv")
+        self.residuals: tuple[Residual, ...] = tuple(self._residuals())
+
+    @cached_property
+    def conv_of(self) -> dict[str, Conv]:
+        """Convolutions by the name of what they give, after their activation."""
+        return {conv.output: conv for conv in self.convs}
+
+    @cached_property
+    def image_tensors(self) -> frozenset[str]:
+        """Tensors that hold the image itself, before the first convolution."""
+        first = self.convs[0].input
+        found, name = {first}, first
+        while name in self.producers:
+            name = str(self.producers[name].input[0])
+            found.add(name)
+        return frozenset(found)
+
+    def activations(self) -> tuple[str, ...]:
+        """The float tensors that depend on the image, in the graph's order, the first convolution's input first."""
+        first = self.convs[0].input
+        known, found = {first}, [first]
+        for node in self.model.graph.node:
+            if known.intersection(node.input):
+                known.update(node.output)
+                if node.op_type not in ("Squeeze", "Unsqueeze", "ArgMax", "Cast"):
+                    found.extend(name for name in node.output if name not in found)
+        return tuple(found)
+
+    def macs(self, size: tuple[int, int]) -> dict[str, int]:
+        """Multiply-accumulates of each convolution for an image of ``size``, by layer name."""
+        fixed = onnx.ModelProto()
+        fixed.CopyFrom(self.model)
+        fix_size(fixed, size)
+        inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True)
+        shapes = {
+            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            for value in (*inferred.graph.value_info, *inferred.graph.output)
+        }
+        return {conv.name: conv.weight.size * int(np.prod(shapes[conv.node.output[0]][2:])) for conv in self.convs}
+
+    def array(self, name: str) -> NDArray[np.float32] | None:
+        """A constant of the graph as float32, also behind a Cast; None where the name is no constant."""
+        producer = self.producers.get(name)
+        if producer is not None and producer.op_type == "Cast":
+            name = producer.input[0]
+        if name not in self.initializers:
+            return None
+        return np.asarray(numpy_helper.to_array(self.initializers[name]), np.float32)
+
+    def _residuals(self) -> Iterator[Residual]:
+        """The Adds of residual blocks: they sum encoder features, and the decoder's come through a Resize."""
+        for node in self.model.graph.node:
+            if node.op_type != "Add":
+                continue
+            kinds = [self.producers[name].op_type if name in self.producers else "" for name in node.input]
+            if "Conv" in kinds and "Resize" not in kinds:
+                first, second = (str(name) for name in node.input)
+                yield Residual(node, str(node.output[0]), (first, second), self._shortcut(node))
+
+    def _shortcut(self, add: NodeProto) -> str:
+        """The input of a residual Add that did not come through the block's own convolutions."""
+        first, second = (str(name) for name in add.input)
+        producers = [self.producers[first], self.producers[second]]
+        if producers[0].op_type != "Conv":
+            return first
+        if producers[1].op_type != "Conv":
+            return second
+        # both are convolutions, as where a block changes the width: the shortcut's starts at the block's input, which
+        # the block's first convolution shares
+        shared = len(self.consumers[producers[0].input[0]]) > 1
+        shared_second = len(self.consumers[producers[1].input[0]]) > 1
+        return first if shared and not shared_second else second if shared_second and not shared else first
+
+    def _conv(self, node: NodeProto) -> Conv:
+        weight = self.array(node.input[1])
+        if weight is None:
+            raise ModelError(
+                f"The weights of {node.name} are not in the model's file as constants.",
+                "Export the checkpoint again with fcn-edge export.",
+            )
+        bias = self.array(node.input[2]) if len(node.input) > 2 else None
+        groups = next((helper.get_attribute_value(each) for each in node.attribute if each.name == "group"), 1)
+        after = self.consumers.get(node.output[0], [])
+        fused = after[0] if len(after) == 1 and after[0].op_type in ACTIVATIONS else None
+        if node.output[0] in self.outputs:
+            fused = None
+        return Conv(node, str(node.input[0]), weight, bias, int(groups), fused)
