@@ -30,7 +30,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class _Image(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(min_length=1)]
+    name: Annotated[str, Field(min_length=1, max_length=1024)]
     sha256: Sha256
     class_shares: dict[str, Share] | None
 
@@ -132,12 +132,11 @@ def read_manifest(
         for image in manifest.images
     )
     for done, image in enumerate(images, 1):
-        if image.path is not None and not image.path.is_file():
-            raise DatasetError(
-                f"{path} lists {image.name}, and there is no file {image.path}.",
-                "Give the directory that the manifest's images lie in.",
-            )
-        image.verify()
+        try:
+            image.verify()
+        except DatasetError as error:
+            where = "" if manifest.rendered else f" Names start from {root}."
+            raise DatasetError(f"{path} lists {image.name}: {error.message}", error.fix + where) from error
         if progress is not None:
             progress(done, len(images))
     return CalibrationSet(

@@ -68,8 +68,8 @@ def calibration_set(
         rows = balanced(np.array(shares, np.float64), wanted)
         how = "each next one adds most to the classes with the fewest pixels so far"
     else:
-        rows = spread(np.stack([candidate.content for candidate in found]), wanted)
-        how = "each next one looks least like those before"
+        rows = spread(np.stack([candidate.content for candidate in found]), wanted, seed)
+        how = "each next one is drawn by how little it looks like those before"
     images = tuple(found[row].image for row in rows)
     many = f"All {len(found)}" if wanted == len(found) else f"{wanted} of {len(found)}"
     notes = [
