@@ -14,7 +14,7 @@ SMALLEST_SIDE = 32
 """Pixels; a network's input has 32 or more on each side."""
 
 LEAST_CONTRAST = 1.0
-"""Standard deviation in grey levels, of the channel that varies most. CamVid's images darkened to 5%, or behind fog that
+"""Standard deviation in grey levels, of the channel that varies most. CamVid's images darkened to 5%, or in fog that
 leaves 6%, have 2.5 or more."""
 
 LEAST_LIKENESS = 0.8
@@ -24,8 +24,8 @@ over 3x3 pixels 0.7. CamVid's images and rendered streets have 0.85 or more, und
 COARSE_SIDE = 64
 LEAST_COARSE_LIKENESS = 0.4
 """The same with the shorter side averaged down to 64 pixels, below which such an image is noise. Noise averages to
-noise: 0.06, blurred 0.13. CamVid's images and rendered streets have 0.86 or more, under heavy noise, at night and in fog
-too. The fine correlation stays a condition because a close-up of gravel may be noise when it is averaged."""
+noise: 0.06, blurred 0.13. CamVid's images and rendered streets have 0.86 or more, in heavy noise, darkness and fog too.
+The fine correlation stays a condition because a close-up of gravel may be noise when it is averaged."""
 
 
 def refuse_useless(image: NDArray[np.uint8], name: object) -> None:

@@ -54,7 +54,7 @@ def test_rare_classes_have_a_larger_share_than_in_the_whole(camvid: Path) -> Non
 
 
 def test_without_labels_every_drive_has_its_part(camvid: Path) -> None:
-    """62 of the 367 images are of a drive at dusk; they are alike, so that the farthest images are hardly ever theirs."""
+    """62 of the 367 images are of a drive at dusk; they are alike, so the farthest images are hardly ever theirs."""
     drives: Counter[str] = Counter()
     for seed in range(3):
         chosen = calibration_set(camvid / "train" / "images", CLASSES, 32, seed)
