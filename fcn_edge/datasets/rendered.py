@@ -21,7 +21,14 @@ from fcn_edge.errors import UsageError
 from fcn_edge.labels import LABEL_SETS
 from fcn_edge.street import Street
 
-__all__ = ["RenderedSample", "RenderedSplit", "is_rendered", "rendered_splits", "street_from_uri"]
+__all__ = [
+    "RenderedSample",
+    "RenderedSplit",
+    "is_rendered",
+    "rendered_splits",
+    "sample_of_address",
+    "street_from_uri",
+]
 
 SCHEME = "synthetic"
 EXAMPLE = "synthetic://street?seed=0&frames=250&size=360x480&fps=25"
@@ -74,6 +81,14 @@ class RenderedSample:
     size: tuple[int, int]
     frames: int
     fps: float
+
+    @property
+    def address(self) -> str:
+        """The street's address with ``#`` and the number of the frame; ``sample_of_address`` takes it."""
+        height, width = self.size
+        fps = f"{self.fps:.9f}".rstrip("0").rstrip(".")
+        query = f"seed={self.seed}&frames={self.frames}&size={height}x{width}&fps={fps}"
+        return f"{SCHEME}://street?{query}#{self.frame}"
 
     def image(self) -> NDArray[np.uint8]:
         """The image, ``(H, W, 3)`` uint8 BGR."""
@@ -154,6 +169,23 @@ def rendered_splits(text: str) -> dict[str, RenderedSplit]:
         "train": RenderedSplit("train", settings, others, range(frames)),
         "val": RenderedSplit("val", settings, range(seed, seed + 1), range(0, frames, -(-frames // VAL_FRAMES))),
     }
+
+
+def sample_of_address(text: str) -> RenderedSample:
+    """One frame by its address, such as ``synthetic://street?seed=3&frames=250#12``.
+
+    Raises:
+        UsageError: As ``street_from_uri``, or the drive has no such frame.
+    """
+    uri, _, number = text.partition("#")
+    split = RenderedSplit.from_uri(uri)
+    if not WHOLE.fullmatch(number) or int(number) >= len(split):
+        raise UsageError(
+            f"{text!r} names no frame: # and a number of 0 to {len(split) - 1} were expected.",
+            "Such as synthetic://street?seed=0#12.",
+        )
+    sample: RenderedSample = split[int(number)]
+    return sample
 
 
 @lru_cache(maxsize=TRAIN_STREETS)

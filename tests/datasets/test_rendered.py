@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.datasets import RenderedSplit, split_of, splits_of
-from fcn_edge.datasets.rendered import is_rendered, street_from_uri
+from fcn_edge.datasets.rendered import is_rendered, sample_of_address, street_from_uri
 from fcn_edge.errors import UsageError
 from fcn_edge.street import Street
 
@@ -113,3 +113,18 @@ def test_many_frames_are_spread_over_64_streets() -> None:
 def test_splits_cross_process_borders() -> None:
     split = pickle.loads(pickle.dumps(split_of(URI)))
     assert (split[2].labels() == split_of(URI)[2].labels()).all()
+
+
+def test_a_sample_is_drawn_again_by_its_address() -> None:
+    for address in (URI, "synthetic://street?size=32x40&fps=29.97", "synthetic://street?size=32x40&fps=0.000001"):
+        sample = split_of(address)[3]
+        again = sample_of_address(sample.address)
+        assert again == sample
+        assert again.address == sample.address
+        assert (again.image() == sample.image()).all()
+
+
+@pytest.mark.parametrize("frame", ["", "#", "#6", "#-1", "#1.5", "#first", "#" + "9" * 5000])
+def test_an_address_without_a_frame_of_the_drive_is_refused(frame: str) -> None:
+    with pytest.raises(UsageError, match="a number of 0 to 5"):
+        sample_of_address(URI + frame)

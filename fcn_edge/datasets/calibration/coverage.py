@@ -1,0 +1,56 @@
+"""Which of a model's classes the chosen images show, and how much of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from fcn_edge.datasets.calibration.sets import CalibrationImage
+from fcn_edge.datasets.check import RARE
+
+__all__ = ["SHOWN", "coverage_notes", "missing_classes"]
+
+SHOWN = 0.0005
+"""Share of an image's pixels from which it shows a class. Of a network input of 384x480 that is 92 pixels, somewhat
+more than one cell of the finest scores (8x8): less is never scored but mixed with its surroundings. A share, as images
+are scaled to the network."""
+
+
+def missing_classes(images: Sequence[CalibrationImage], model_classes: Sequence[str]) -> tuple[str, ...]:
+    """The model's classes that no image shows, in the model's order; none where there are no labels."""
+    if any(image.class_shares is None for image in images):
+        return ()
+    shown = {name for image in images for name, share in (image.class_shares or {}).items() if share >= SHOWN}
+    return tuple(name for name in model_classes if name not in shown)
+
+
+def coverage_notes(
+    images: Sequence[CalibrationImage], classes: Sequence[str] | None, model_classes: Sequence[str]
+) -> list[str]:
+    """What the user should know of the classes in the chosen images, a sentence each.
+
+    Args:
+        images: The chosen ones.
+        classes: The data set's classes; None without labels.
+        model_classes: The model's.
+    """
+    if classes is None:
+        return ["The images have no labels, so it is not known whether they show every class."]
+    notes = []
+    missing = missing_classes(images, model_classes)
+    unknown = [name for name in missing if name not in classes]
+    unseen = [name for name in missing if name in classes]
+    if unknown:
+        notes.append(f"The data set has no class {', '.join(unknown)}.")
+    if unseen:
+        notes.append(f"No image shows {', '.join(unseen)}: {SHOWN:.2%} of an image's pixels or more were expected.")
+    pixels: Counter[str] = Counter()
+    for image in images:
+        pixels.update(image.class_shares or {})
+    labelled = sum(pixels.values())
+    notes.extend(
+        f"{name} has few pixels: {pixels[name] / labelled:.3%} of the labelled ones."
+        for name in model_classes
+        if name not in missing and pixels[name] < RARE * labelled
+    )
+    return notes
