@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from fcn_edge.doctor.check import Check, text_of
+from fcn_edge.doctor.jetson import in_container
 
 __all__ = ["build_memory", "memory"]
 
@@ -41,7 +42,8 @@ def build_memory(root: Path) -> Check | None:
     if free >= ENOUGH_FOR_A_BUILD or swap:
         return Check("memory for builds", True, found)
     why = "TensorRT's builder skips every kernel (tactic) that does not fit, and the engine is slower for it"
-    return Check("memory for builds", False, f"{found}: {why}", SWAP_FILE)
+    place = "on the host: " if in_container(root) else ""
+    return Check("memory for builds", False, f"{found}: {why}", place + SWAP_FILE)
 
 
 def _free_and_total(root: Path) -> tuple[int, int] | None:

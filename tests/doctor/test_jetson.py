@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,15 @@ def test_a_release_that_cannot_be_told(tmp_path: Path, files: dict[str, str], fi
 
 def test_the_table_holds_whole_versions() -> None:
     assert all(len(version.split(".")) == 3 for version in jetson.JETPACKS)
+
+
+def test_the_documented_versions_are_those_of_the_table() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/jetson.md").read_text(encoding="utf-8")
+    documented = {
+        l4t: jetson.JetPack(jetpack, tensorrt.strip(), (3, int(minor)))
+        for jetpack, releases, minor, tensorrt in re.findall(
+            r"^\| ([\d.]+) \| ([\d., ]+) \| 3\.(\d+) \|[^|]*\|([^|]*)\|", text, re.MULTILINE
+        )
+        for l4t in releases.split(", ")
+    }
+    assert documented == {l4t: one for l4t, one in jetson.JETPACKS.items() if one.python >= jetson.OLDEST_PYTHON}

@@ -56,3 +56,9 @@ def test_memory_for_builds(tmp_path: Path, free: float, swaps: str, ok: bool, fo
     assert check.found.startswith(found)
     assert ("skips every kernel (tactic)" in check.found) == (not ok)
     assert ("mkswap /swapfile && sudo swapon /swapfile" in check.fix) == (not ok)
+
+
+def test_a_container_has_no_swap_of_its_own(tmp_path: Path) -> None:
+    check = build_memory(written(tmp_path, {".dockerenv": "", **trees.memory(1.5)}))
+    assert check is not None
+    assert check.fix.startswith("on the host: sudo fallocate")
