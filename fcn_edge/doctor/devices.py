@@ -1,4 +1,4 @@
-"""Graphics processor, cameras and display."""
+"""Cameras and display."""
 
 from __future__ import annotations
 
@@ -9,24 +9,7 @@ from pathlib import Path
 
 from fcn_edge.doctor.check import Check, text_of
 
-__all__ = ["cameras", "display", "gpu"]
-
-
-def gpu(root: Path) -> Check:
-    """An NVIDIA GPU, by the files of its driver."""
-    names = [
-        found[1].strip()
-        for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
-        if (found := re.search(r"^Model:(.*)$", text_of(path), re.MULTILINE))
-    ]
-    if not names and (root / "etc/nv_tegra_release").is_file():
-        names = [text_of(root / "proc/device-tree/model").strip("\0\n ") or "NVIDIA Tegra"]
-    devices = sorted((root / "dev").glob("nvidia[0-9]*"))
-    if not names and devices:
-        names = [f"{len(devices)} NVIDIA device file{'s' if len(devices) > 1 else ''} in /dev"]
-    if not names:
-        return Check("GPU", True, "no NVIDIA GPU; none is needed, models run on the processor")
-    return Check("GPU", True, f"{', '.join(names)}; this version does not use it, models run on the processor")
+__all__ = ["cameras", "display"]
 
 
 def cameras(root: Path) -> Check:

@@ -1,4 +1,4 @@
-"""Processor, memory, disk and the variables that steer threads."""
+"""Processor, disk and the variables that steer threads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pathlib import Path
 from fcn_edge.backends.cpu import available_cores, cpu_name
 from fcn_edge.doctor.check import Check, text_of
 
-__all__ = ["cores", "disk", "instructions", "memory", "thread_variables"]
+__all__ = ["cores", "disk", "instructions", "thread_variables"]
 
 GIB = 1 << 30
-ENOUGH_MEMORY = 1 * GIB
 ENOUGH_DISK = 1 * GIB
 
 INSTRUCTIONS = {
@@ -56,24 +55,6 @@ def instructions(root: Path) -> Check:
         return Check("instruction sets", True, "unknown: /proc/cpuinfo says nothing of them")
     fix = "" if flags & FAST else "Networks run several times slower here; use a processor with AVX2 or NEON."
     return Check("instruction sets", not fix, ", ".join(names) or "none of AVX2 and NEON", fix)
-
-
-def memory(root: Path) -> Check:
-    """Memory that is free for this process, under the limit of its control group where there is one."""
-    sizes = {
-        name: int(value) * 1024
-        for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text_of(root / "proc/meminfo"), re.MULTILINE)
-    }
-    if "MemAvailable" not in sizes or "MemTotal" not in sizes:
-        return Check("memory", True, "unknown: /proc/meminfo says nothing of it")
-    free, total = sizes["MemAvailable"], sizes["MemTotal"]
-    limit = text_of(root / "sys/fs/cgroup/memory.max").strip()
-    used = text_of(root / "sys/fs/cgroup/memory.current").strip()
-    if limit.isdecimal() and used.isdecimal():
-        total = min(total, int(limit))
-        free = max(0, min(free, int(limit) - int(used)))
-    fix = "" if free >= ENOUGH_MEMORY else "Close other programs; a small model needs about 0.5 GiB."
-    return Check("memory", not fix, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", fix)
 
 
 def disk(directory: Path) -> Check:

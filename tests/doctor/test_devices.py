@@ -7,34 +7,7 @@ import pytest
 
 from fcn_edge.doctor import devices
 
-
-def written(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
-@pytest.mark.parametrize(
-    ("files", "found"),
-    [
-        ({}, "no NVIDIA GPU; none is needed"),
-        (
-            {"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t NVIDIA X1\nIRQ: 3\n"},
-            "NVIDIA X1; this version",
-        ),
-        ({"dev/nvidia0": "", "dev/nvidia1": "", "dev/nvidiactl": ""}, "2 NVIDIA device files in /dev; this version"),
-        (
-            {"etc/nv_tegra_release": "# R36", "proc/device-tree/model": "NVIDIA Orin Developer Kit\0"},
-            "NVIDIA Orin Developer Kit; this version",
-        ),
-    ],
-)
-def test_gpu(tmp_path: Path, files: dict[str, str], found: str) -> None:
-    check = devices.gpu(written(tmp_path, files))
-    assert check.ok
-    assert check.found.startswith(found)
-    assert "run on the processor" in check.found
+from .trees import written
 
 
 def test_cameras_by_number_with_their_names(tmp_path: Path) -> None:

@@ -8,14 +8,9 @@ import pytest
 
 from fcn_edge.doctor import machine
 
+from .trees import written
+
 GIB = 1 << 30
-
-
-def written(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
 
 
 def test_the_processor_is_named_with_its_usable_cores(tmp_path: Path) -> None:
@@ -50,28 +45,6 @@ def test_instruction_sets(tmp_path: Path, line: str, ok: bool, found: str) -> No
 
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     assert machine.instructions(tmp_path).found.startswith("unknown")
-    assert machine.memory(tmp_path).found.startswith("unknown")
-
-
-MEMINFO = f"MemTotal: {8 * GIB // 1024} kB\nMemFree: 100 kB\nMemAvailable: {{}} kB\n"
-
-
-@pytest.mark.parametrize(
-    ("available", "limit", "used", "ok", "found"),
-    [
-        (4 * GIB, None, None, True, "4.0 of 8.0 GiB free"),
-        (GIB // 2, None, None, False, "0.5 of 8.0 GiB free"),
-        (4 * GIB, "max", str(GIB), True, "4.0 of 8.0 GiB free"),
-        (4 * GIB, str(2 * GIB), str(GIB // 2), True, "1.5 of 2.0 GiB free"),
-        (4 * GIB, str(2 * GIB), str(2 * GIB), False, "0.0 of 2.0 GiB free"),
-    ],
-)
-def test_memory(tmp_path: Path, available: int, limit: str | None, used: str | None, ok: bool, found: str) -> None:
-    root = written(tmp_path, {"proc/meminfo": MEMINFO.format(available // 1024)})
-    if limit is not None and used is not None:
-        written(root, {"sys/fs/cgroup/memory.max": limit + "\n", "sys/fs/cgroup/memory.current": used + "\n"})
-    check = machine.memory(root)
-    assert (check.ok, check.found, bool(check.fix)) == (ok, found, not ok)
 
 
 @pytest.mark.parametrize(("free", "ok"), [(5 * GIB, True), (GIB // 4, False)])

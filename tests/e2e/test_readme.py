@@ -1,4 +1,4 @@
-"""The README says only what works: its links, its verbs and options, and its Python."""
+"""The documents say only what works: their links, their verbs and options."""
 
 from __future__ import annotations
 
@@ -14,8 +14,23 @@ from fcn_edge.cli.main import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "benchmarks/README.md", "engines/README.md")
-COMMANDS = re.findall(r"^ {4}fcn-edge (.+?)(?: {2,}#.*)?$", README, re.MULTILINE)
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "benchmarks/README.md",
+    "deploy/README.md",
+    "docs/jetson.md",
+    "engines/README.md",
+)
+
+
+def commands_of(document: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(r"^ {4}(?:\.venv/bin/)?fcn-edge (.+?)(?: {2,}#.*)?$", text, re.MULTILINE)
+
+
+COMMANDS = commands_of("README.md")
+EXAMPLES = dict.fromkeys(command for document in DOCUMENTS for command in commands_of(document))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -29,7 +44,7 @@ def test_there_is_an_example_for_every_verb() -> None:
     assert {command.split()[0] for command in COMMANDS} == set(VERBS)
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", EXAMPLES)
 def test_examples_have_existing_options(line: str) -> None:
     words = shlex.split(line)
     command: click.Command = import_module(f"fcn_edge.cli.{words[0]}").command

@@ -1,0 +1,66 @@
+"""What NVIDIA's driver library says of itself and its GPUs, asked without any package."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Driver", "loaded_driver"]
+
+LIBRARY = "libcuda.so.1"
+CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
+"""CUdevice_attribute values of the compute capability."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The driver.
+
+    Attributes:
+        cuda: Newest CUDA version that it serves, such as ``12.6``; empty when it does not tell.
+        gpus: Name and compute capability of each GPU, such as ``("Orin", "8.7")``.
+        problem: Why it cannot be used; empty when it can.
+    """
+
+    cuda: str = ""
+    gpus: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def loaded_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
+    """Load the driver library and ask it.
+
+    Args:
+        load: Loads a shared library by name; raises OSError where it cannot.
+    """
+    try:
+        library = load(LIBRARY)
+    except OSError:
+        return Driver(problem=f"{LIBRARY} cannot be loaded")
+    version = ctypes.c_int()
+    library.cuDriverGetVersion(ctypes.byref(version))
+    cuda = f"{version.value // 1000}.{version.value % 1000 // 10}" if version.value else ""
+    code = library.cuInit(0)
+    if code:
+        return Driver(cuda, problem=f"{LIBRARY} does not start: {_error_name(library, code)}")
+    count = ctypes.c_int()
+    library.cuDeviceGetCount(ctypes.byref(count))
+    return Driver(cuda, tuple(_gpu(library, index) for index in range(count.value)))
+
+
+def _gpu(library: Any, index: int) -> tuple[str, str]:
+    device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    name = ctypes.create_string_buffer(128)
+    library.cuDeviceGet(ctypes.byref(device), index)
+    library.cuDeviceGetName(name, len(name), device)
+    library.cuDeviceGetAttribute(ctypes.byref(major), CAPABILITY_MAJOR, device)
+    library.cuDeviceGetAttribute(ctypes.byref(minor), CAPABILITY_MINOR, device)
+    return name.value.decode(errors="replace"), f"{major.value}.{minor.value}"
+
+
+def _error_name(library: Any, code: int) -> str:
+    name = ctypes.c_char_p()
+    library.cuGetErrorName(code, ctypes.byref(name))
+    return name.value.decode() if name.value else f"error {code}"

@@ -1,0 +1,66 @@
+"""What the doctor asks of the running system rather than of its files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from fcn_edge.doctor.driver import Driver, loaded_driver
+
+__all__ = ["Probes", "Versions", "installed_version"]
+
+Versions = Callable[[str], "str | None"]
+"""Version of an installed distribution; None when it is not installed."""
+
+
+def installed_version(distribution: str) -> str | None:
+    """Version of an installed distribution; None when it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def importable(module: str) -> bool:
+    """Whether Python finds a module; it is not imported."""
+    return find_spec(module) is not None
+
+
+def nvpmodel() -> str:
+    """What ``nvpmodel -q`` prints; empty where it cannot be asked."""
+    try:
+        asked = subprocess.run(["nvpmodel", "-q"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Everything that is asked, so that another machine can be played.
+
+    Attributes:
+        versions: Version of an installed distribution; None when it is not installed.
+        importable: Whether Python finds a module.
+        driver: What the driver library says.
+        which: Path of a program; None when there is none.
+        nvpmodel: What ``nvpmodel -q`` prints.
+        prefix: Where the environment of this Python is.
+        is_venv: It is a virtual environment.
+        python: Major and minor version of this Python.
+    """
+
+    versions: Versions = installed_version
+    importable: Callable[[str], bool] = importable
+    driver: Callable[[], Driver] = loaded_driver
+    which: Callable[[str], str | None] = shutil.which
+    nvpmodel: Callable[[], str] = nvpmodel
+    prefix: Path = field(default_factory=lambda: Path(sys.prefix))
+    is_venv: bool = field(default_factory=lambda: sys.prefix != sys.base_prefix)
+    python: tuple[int, int] = field(default_factory=lambda: sys.version_info[:2])

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.doctor.driver import Driver
+from fcn_edge.doctor.gpu import gpu, has_nvidia
+
+from . import trees
+from .trees import written
+
+ABSENT = Driver(problem="libcuda.so.1 cannot be loaded")
+GPU_OF_PROC = {"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t NVIDIA X1\nIRQ: 3\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (GPU_OF_PROC, "NVIDIA X1, CUDA up to 12.8"),
+        ({"dev/nvidia0": "", "dev/nvidia1": "", "dev/nvidiactl": ""}, "2 NVIDIA device files in /dev, CUDA"),
+        ({"usr/lib/wsl/lib/libcuda.so.1": ""}, "NVIDIA, CUDA up to 12.8"),
+        (trees.release(36, "4.3"), "NVIDIA Tegra, CUDA"),
+    ],
+)
+def test_a_gpu_that_works(tmp_path: Path, files: dict[str, str], found: str) -> None:
+    root = written(tmp_path, files)
+    assert has_nvidia(root)
+    check = gpu(root, trees.DESKTOP_GPU)
+    assert check.ok
+    assert check.found.startswith(found)
+    assert check.found.endswith(", compute capability 8.9")
+
+
+def test_several_gpus_are_told_apart(tmp_path: Path) -> None:
+    driver = Driver("13.0", (("NVIDIA A", "8.6"), ("NVIDIA B", "12.0")))
+    assert gpu(written(tmp_path, GPU_OF_PROC), driver).found.endswith(
+        "NVIDIA A: compute capability 8.6, NVIDIA B: compute capability 12.0"
+    )
+
+
+def test_no_gpu(tmp_path: Path) -> None:
+    root = trees.plain(tmp_path)
+    assert not has_nvidia(root)
+    check = gpu(root, Driver())
+    assert (check.ok, check.found) == (True, "no NVIDIA GPU; none is needed, models run on the processor")
+
+
+JETSON = trees.release(36, "4.3")
+MODULE = {"proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "fix"),
+    [
+        (trees.pci("0x10de", "0x030000"), "sudo ubuntu-drivers install"),
+        (MODULE | GPU_OF_PROC, "sudo apt-get install libnvidia-compute-535"),
+        (GPU_OF_PROC | {".dockerenv": ""}, "docker run --gpus all"),
+        (JETSON | {".dockerenv": ""}, "docker run --runtime nvidia"),
+        (JETSON, "--reinstall nvidia-l4t-core nvidia-l4t-cuda"),
+        (JETSON | {"dev/nvmap": ""}, "--reinstall nvidia-l4t-core nvidia-l4t-cuda"),
+    ],
+)
+def test_a_gpu_without_its_driver(tmp_path: Path, files: dict[str, str], fix: str) -> None:
+    check = gpu(written(tmp_path, files), ABSENT)
+    assert not check.ok
+    assert check.found.endswith("; libcuda.so.1 cannot be loaded")
+    assert fix in check.fix
+
+
+@pytest.mark.parametrize("files", [JETSON | {"dev/nvmap": ""}, {"dev/nvidia0": ""}])
+def test_a_gpu_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    check = gpu(written(tmp_path, files), Driver("12.6", problem="libcuda.so.1 does not start: CUDA_ERROR_NO_DEVICE"))
+    assert check.fix.startswith('sudo usermod -aG video,render "$USER"')
+
+
+def test_a_driver_that_shows_no_gpu(tmp_path: Path) -> None:
+    check = gpu(written(tmp_path, GPU_OF_PROC), Driver("12.6"))
+    assert not check.ok
+    assert "the driver shows no GPU" in check.found
