@@ -59,27 +59,30 @@ class OpenVino(Backend):
         try:
             # as it is: by default every float would be rounded to FP16
             _library().save_model(model, str(directory / self.plan), compress_to_fp16=False)
-        except RuntimeError as error:
+            self._read(directory)  # it does not always see that the disk is full
+        except (RuntimeError, ModelError) as error:
             raise MachineError(
-                f"OpenVINO could not write its plan to {directory}: {_reason(error)}.",
-                "Free some space, or give a directory that is yours with -o.",
+                f"OpenVINO could not write its plan to {directory}.", "Free some space, or give another place with -o."
             ) from error
         return Built((self.plan, *self.beside))
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        path = directory / self.plan
         threads = thread_count(threads)
-        graph, weights = _content(path), _content(directory / self.beside[0])
-        core = _library().Core()
-        with _errors_of(path):
-            model = core.read_model(graph, weights)
-        return _engine(path, model, spec, size, threads)
+        return _engine(directory / self.plan, self._read(directory), spec, size, threads)
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         threads = thread_count(threads)
         return _engine(path, _model_of_onnx(path, size), spec, size, threads)
+
+    def _read(self, directory: Path) -> Any:
+        """The graph of an engine directory."""
+        path = directory / self.plan
+        graph, weights = _content(path), _content(directory / self.beside[0])
+        core = _library().Core()
+        with _errors_of(path):
+            return core.read_model(graph, weights)
 
     @override
     def misfit(self, built_for: Device, precision: str) -> str:
@@ -208,7 +211,8 @@ def _errors_of(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise ModelError(
-            f"OpenVINO cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
+            f"OpenVINO cannot run {path}: {_reason(error)}.",
+            "Build the engine again, or export the checkpoint again with fcn-edge export.",
         ) from error
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import os
 import random
+import resource
 import subprocess
 import sys
 import types
@@ -296,13 +297,40 @@ def test_weights_in_another_file_are_refused(network: Any) -> None:
         opened(network)
 
 
-def test_plan_that_cannot_be_written_is_not_called_a_bad_model(network: Any, tmp_path: Path) -> None:
-    directory = tmp_path / "full"
-    directory.mkdir()
-    for name in ("model.xml", "model.bin"):
-        (directory / name).symlink_to("/dev/full")
+@pytest.fixture
+def file_limit() -> Iterator[Callable[[int], None]]:
+    """Limits how many bytes the process may write to a file, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [0, 4096, 10_000])
+def test_plan_that_cannot_be_written_is_not_called_a_bad_model(
+    network: Any, plan: Path, room: int, file_limit: Callable[[int], None]
+) -> None:
+    assert (plan / "model.bin").stat().st_size < 10_000 < (plan / "model.xml").stat().st_size
+    for name in ("model.bin", "model.xml"):
+        (plan / name).unlink()
+    file_limit(room)
     with pytest.raises(MachineError, match="could not write its plan"):
-        OpenVino().build(network.path, directory, (64, 96))
+        OpenVino().build(network.path, plan, (64, 96))
+
+
+@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
+def test_plan_that_was_written_in_part_is_noticed(
+    network: Any, plan: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    def saved(model: Any, path: str, **how: Any) -> None:
+        openvino.save_model(model, path, **how)
+        os.truncate(plan / name, (plan / name).stat().st_size // 2)
+
+    some = types.SimpleNamespace(Core=openvino.Core, save_model=saved)
+    monkeypatch.setattr(module, "_library", lambda: some)
+    with pytest.raises(MachineError, match="could not write its plan"):
+        OpenVino().build(network.path, plan, (64, 96))
 
 
 def test_files_that_are_not_there_are_a_model_error(network: Any, plan: Path) -> None:
