@@ -18,7 +18,16 @@ from fcn_edge.files import replacing
 from fcn_edge.sealed import content_digest, sealed_text, unsealed
 from fcn_edge.spec import ModelSpec, Normalisation, Resize, Size, first_problem
 
-__all__ = ["TABLE_KEY", "CalibratedImage", "CalibrationTable", "Choice", "TensorRange", "read_table", "write_table"]
+__all__ = [
+    "TABLE_KEY",
+    "CalibratedImage",
+    "CalibrationTable",
+    "Choice",
+    "Method",
+    "TensorRange",
+    "read_table",
+    "write_table",
+]
 
 TABLE_KEY = "fcn_edge.calibration"
 """Metadata key under which an INT8 graph holds the digest of its table and the hashes of the images."""
@@ -30,6 +39,8 @@ Name = Annotated[str, Field(min_length=1, max_length=500)]
 Low = Annotated[float, Field(le=0)]
 High = Annotated[float, Field(ge=0)]
 Ends = tuple[Low, High]
+Method = Literal["minmax", "percentile", "entropy", "mse"]
+"""How activations are clipped (``convert/thresholds.py``)."""
 
 
 class _Part(BaseModel):
@@ -94,7 +105,7 @@ class Choice(_Part):
         selected_on: The images that it was measured on, for people.
     """
 
-    method: Literal["minmax", "percentile", "entropy", "mse"]
+    method: Method
     floats: tuple[str, ...] = ()
     selected_on: str = ""
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,7 +16,9 @@ from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, note, say, verb
 
 if TYPE_CHECKING:
-    from fcn_edge.build import Build
+    from fcn_edge.backends.base import Progress
+    from fcn_edge.build import Build, Request
+    from fcn_edge.build.export import TypedExport
 
 __all__ = ["command"]
 
@@ -22,44 +27,156 @@ __all__ = ["command"]
 @click.argument("model")
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option("--backend", default="auto", show_default=True, help="What runs the network; auto: the fastest here.")
-@click.option("--precision", default="fp32", show_default=True, type=click.Choice(["fp32"]), help="Of the engine.")
+@click.option(
+    "--precision",
+    default="fp32",
+    show_default=True,
+    type=click.Choice(["fp32", "fp16", "int8", "auto"]),
+    help="Of the engine; auto: the fastest that holds the guard.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="TABLE",
+    help="Table of fcn-edge calibrate, for INT8; shipped models bring their own.",
+)
+@click.option(
+    "--eval",
+    "data",
+    metavar="DIR",
+    help="Split to guard the accuracy on: images/ and labels/. Rendered scenes stand in when left out.",
+)
+@click.option(
+    "--max-drop",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="mIoU, as a fraction of 1, that the engine may lose against fp32.",
+)
+@click.option("--max-class-drop", type=float, default=0.03, show_default=True, help="IoU that any one class may lose.")
+@click.option("--no-guard", is_flag=True, help="Keep the engine whatever it loses; written into engine.json.")
+@click.option("--onnx-only", is_flag=True, help="Write the typed ONNX that the backend would compile, to -o FILE.onnx.")
 @click.option("--if-stale", is_flag=True, help="Build only if the engine there is not what this build would make.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    metavar="DIR",
+    metavar="DIR|FILE",
     help="The engine; engines/MODEL.BACKEND.PRECISION below the current directory when left out.",
 )
 @verb
 def command(
-    model: str, size: tuple[int, int] | None, backend: str, precision: str, if_stale: bool, output: Path | None
+    model: str,
+    data: str | None,
+    size: tuple[int, int] | None,
+    backend: str,
+    precision: str,
+    calibration: Path | None,
+    max_drop: float,
+    max_class_drop: float,
+    no_guard: bool,
+    onnx_only: bool,
+    if_stale: bool,
+    output: Path | None,
 ) -> dict[str, Any]:
     """Make an engine directory of MODEL for this machine.
 
-    MODEL is a shipped name or an .onnx file. The engine is built, opened and timed on rendered frames of 1280x720
-    before it takes its place, so that it is whole or absent. An engine that is there already is replaced; any other
+    MODEL is a shipped name or an .onnx file. Every candidate is built, judged against fp32 on the --eval images (half
+    of them choose how INT8 clips, the other half judges) or else on rendered scenes, and timed on rendered frames of
+    1280x720; the fastest that loses little enough is kept. An engine that is there already is replaced; any other
     directory is left alone.
     """
-    from fcn_edge.build import build_engine
+    from fcn_edge.build import Request, build_engine, write_typed_onnx
+    from fcn_edge.datasets import split_of
     from fcn_edge.runtime.threads import owned_thread_pools
 
-    with owned_thread_pools():
-        built = build_engine(
-            model, backend=backend, precision=precision, size=size, output=output, if_stale=if_stale, tell=note
-        )
+    request = Request(
+        backend=backend,
+        precision=precision,
+        size=size,
+        calibration=calibration,
+        evaluation=None if data is None else split_of(data),
+        max_drop=max_drop,
+        max_class_drop=max_class_drop,
+        guard=not no_guard,
+    )
+    if onnx_only:
+        if output is None or if_stale or data is not None:
+            _refuse_combination()
+        with owned_thread_pools():
+            return _onnx_result(write_typed_onnx(model, request, output))
+    with owned_thread_pools(), _build_bar() as progress:
+        built = build_engine(model, request, output=output, if_stale=if_stale, tell=note, progress=progress)
     _print(built)
+    _warn(built, request)
+    manifest = built.manifest
     return {
         "engine": str(built.engine),
-        "backend": built.manifest.backend,
-        "precision": built.manifest.precision,
-        "int8_share": None,
-        "size": list(built.manifest.size),
-        "build_seconds": built.manifest.build_seconds,
+        "backend": manifest.backend,
+        "precision": manifest.precision,
+        "int8_share": manifest.int8_share,
+        "size": list(manifest.size),
+        "build_seconds": manifest.build_seconds,
         "candidates": [dataclasses.asdict(candidate) for candidate in built.candidates],
+        "miou": manifest.accuracy.miou if manifest.accuracy else None,
+        "guard": manifest.guard,
         "up_to_date": built.up_to_date,
         "reason": built.reason,
     }
+
+
+def _refuse_combination() -> NoReturn:
+    from fcn_edge.errors import UsageError
+
+    raise UsageError(
+        "--onnx-only writes one file and judges nothing: it needs -o FILE.onnx and takes no --eval and no --if-stale.",
+        "For example: fcn-edge build MODEL --backend tensorrt --precision int8 --onnx-only -o m.int8.onnx",
+    )
+
+
+def _onnx_result(export: TypedExport) -> dict[str, Any]:
+    typed = export.typed
+    share = "" if typed.int8_share is None else f", {typed.int8_share:.0%} of the multiplications in INT8"
+    say(f"{export.path}: {typed.spec.name} in {typed.spec.precision} for {export.backend}{share}")
+    return {
+        "engine": str(export.path),
+        "backend": export.backend,
+        "precision": typed.spec.precision,
+        "int8_share": typed.int8_share,
+        "size": list(typed.spec.size),
+        "build_seconds": None,
+        "candidates": [],
+    }
+
+
+@contextmanager
+def _build_bar() -> Iterator[Progress]:
+    """A bar for backends whose builds take minutes; it shows only once one reports."""
+    from tqdm import tqdm
+
+    bars: dict[str, tqdm[Any]] = {}
+
+    def moved(step: str, done: int, total: int) -> None:
+        bar = bars.get("build")
+        if bar is None:
+            bar = bars["build"] = tqdm(desc="building", file=sys.stderr, disable=None, leave=False, dynamic_ncols=True)
+        bar.total = total
+        bar.set_postfix_str(step, refresh=False)
+        bar.update(done - bar.n)
+
+    try:
+        yield moved
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _warn(built: Build, request: Request) -> None:
+    kept = next(candidate for candidate in built.candidates if candidate.kept)
+    if "slower than fp32" in kept.reason:
+        note(f"Warning: {kept.precision} was asked for and kept, and it is slower than fp32 here ({kept.reason}).")
+    if not request.guard and kept.precision != "fp32":
+        note("Warning: built with --no-guard: nobody has looked at what this engine gives.")
 
 
 def _print(built: Build) -> None:
@@ -72,12 +189,25 @@ def _print(built: Build) -> None:
         say(f"{built.engine}: {manifest.spec.name} at {height}x{width}{because}.")
         say()
         rows = [
-            [f"{one.backend} {one.precision}", _milliseconds(one.end_to_end_ms), "yes" if one.kept else "", one.reason]
+            [
+                f"{one.backend} {one.precision}",
+                _milliseconds(one.end_to_end_ms),
+                _percent(one.miou),
+                _percent(one.int8_share),
+                "yes" if one.kept else "",
+                one.reason,
+            ]
             for one in built.candidates
         ]
-        say(table(["candidate", "ms a frame", "kept", "reason"], rows))
+        say(table(["candidate", "ms a frame", "mIoU", "INT8", "kept", "reason"], rows))
         say()
+        if manifest.guard:
+            say(f"Guard: {manifest.guard}")
     say(f"Use it: fcn-edge run {shlex.quote(str(built.engine))} SOURCE")
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
 
 
 def _milliseconds(value: float | None) -> str:

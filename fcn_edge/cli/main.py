@@ -19,6 +19,7 @@ VERBS = {
     "evaluate": "mIoU and the paper's other measures on labelled images.",
     "train": "Train an FCN: the paper's stages or all decoders at once.",
     "export": "A checkpoint to a self-describing ONNX file, checked against torch.",
+    "calibrate": "Images through the float network, to the table that INT8 is built with.",
     "build": "An engine directory for this machine.",
     "data": "Check a data set, or import one from colour masks and other ids.",
     "inspect": "What is in a model, checkpoint or engine.",
