@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from fcn_edge.backends.onnxruntime import OnnxRuntime
-from fcn_edge.build import build_engine
+from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.engine import MANIFEST_FILE, open_engine, read_manifest, rebuild_command, verify_engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
@@ -25,7 +25,7 @@ Damage = Callable[[Path], None]
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, backend="onnxruntime", output=directory)
+    build_engine(tiny.path, Request(backend="onnxruntime"), output=directory)
     return directory
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.backends.registry import BACKENDS, backend
-from fcn_edge.build import build_engine
+from fcn_edge.build import Request, build_engine
 from fcn_edge.engine import MANIFEST_FILE
 from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
@@ -18,7 +18,7 @@ from fcn_edge.errors import MachineError, UsageError
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, backend="onnxruntime", output=directory)
+    build_engine(tiny.path, Request(backend="onnxruntime"), output=directory)
     return directory
 
 

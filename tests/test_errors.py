@@ -12,6 +12,7 @@ EXIT_CODES = {
     "UsageError": 2,
     "ArtefactError": 3,
     "SpecError": 3,
+    "TableError": 3,
     "ModelError": 3,
     "CheckpointError": 3,
     "EngineError": 3,

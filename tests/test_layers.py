@@ -28,7 +28,7 @@ FLOORS = [
     "nets",
     "convert",
     "measure",
-    "build candidates",
+    "build",
     "bench doctor",
     "cli demo __main__",
 ]

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from fcn_edge import models
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.build import build_engine
+from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.measured import AccuracyRecord
 from fcn_edge.modelfile import SPEC_KEY, model_digest
@@ -55,7 +55,7 @@ def shipped(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("engine") / "e"
-    build_engine(tiny.path, backend="onnxruntime", size=(96, 128), output=directory)
+    build_engine(tiny.path, Request(backend="onnxruntime", size=(96, 128)), output=directory)
     return directory
 
 

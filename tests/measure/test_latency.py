@@ -1,16 +1,40 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 
-from fcn_edge.backends.base import Job
+from fcn_edge.backends.base import Job, Session
 from fcn_edge.backends.fake import FakeSession
 from fcn_edge.measure import latency
-from fcn_edge.measure.latency import speed_of
+from fcn_edge.measured import Speed
 
 FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
+
+
+def speed_of(session: Session, frames: list[np.ndarray], *, source: str, device: str, seconds: float) -> Speed:
+    """Of one session alone."""
+    return latency.speeds_of({"one": session}, frames, source=source, devices={"one": device}, seconds=seconds)["one"]
+
+
+def test_sessions_take_turns() -> None:
+    order: list[str] = []
+
+    def network(name: str) -> Any:
+        def scores(_: np.ndarray) -> np.ndarray:
+            order.append(name)
+            return np.zeros((11, 8, 12), np.float32)
+
+        return scores
+
+    with FakeSession(scores=network("a")) as first, FakeSession(scores=network("b")) as second:
+        devices = {"first": "A", "second": "B"}
+        sessions = {"first": first, "second": second}
+        speeds = latency.speeds_of(sessions, FRAMES, source="grey", devices=devices, seconds=0)
+    assert order == ["a", "a", "b", "b", *(["a", "b"] * 5)], "two to warm up, then in turns"
+    assert [speeds[name].device for name in sessions] == ["A", "B"]
 
 
 def test_frames_are_taken_in_turn_and_described() -> None:

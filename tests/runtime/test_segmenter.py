@@ -18,7 +18,7 @@ from fcn_edge import models
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.fake import FakeEngine, fake_spec
-from fcn_edge.build import build_engine
+from fcn_edge.build import Request, build_engine
 from fcn_edge.errors import DeviceError, FrameError, MachineError, ModelError, UsageError
 from fcn_edge.runtime import segmenter as module
 from fcn_edge.runtime.segmenter import Segmenter, has_nvidia_gpu, load
@@ -34,7 +34,7 @@ def frame() -> NDArray[np.uint8]:
 def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An engine of the tiny model at 96x128."""
     directory = tmp_path_factory.mktemp("engines") / "tiny"
-    build_engine(tiny.path, backend="onnxruntime", size=(96, 128), output=directory)
+    build_engine(tiny.path, Request(backend="onnxruntime", size=(96, 128)), output=directory)
     return directory
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge import build as module
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Device, Engine, Probe, Progress
 from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
-from fcn_edge.build import build_engine
+from fcn_edge.build import Build, Request, contest, engines
+from fcn_edge.build.candidates import Result
 from fcn_edge.engine import MANIFEST_FILE, open_engine, read_manifest, write_manifest
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
 from fcn_edge.modelfile import model_digest
@@ -32,7 +33,14 @@ GREY = [np.full((48, 64, 3), 100, np.uint8)]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times candidates on a small grey frame instead of rendered streets."""
-    monkeypatch.setattr(module, "_frames", lambda: GREY)
+    for module in (contest, engines):
+        monkeypatch.setattr(module, "frames_to_time", lambda: GREY)
+
+
+def build_engine(
+    model: Path, *, output: Path | None = None, if_stale: bool = False, tell: Any = lambda _: None, **request: Any
+) -> Build:
+    return engines.build_engine(model, Request(**request), output=output, if_stale=if_stale, tell=tell)
 
 
 class Other(OnnxRuntime):
@@ -158,7 +166,7 @@ def test_engine_that_does_not_open_takes_no_place(tmp_path: Path, tiny: Any, mon
         write_manifest(directory, manifest)
         (directory / "model.onnx").write_bytes(b"")
 
-    monkeypatch.setattr(module, "write_manifest", damaged)
+    monkeypatch.setattr(engines, "write_manifest", damaged)
     with pytest.raises(EngineError, match="changed or damaged"):
         build_engine(tiny.path, output=tmp_path / "e")
     assert list(tmp_path.iterdir()) == []
@@ -216,18 +224,19 @@ def test_graph_of_another_precision_is_refused(tmp_path: Path, tiny_network: Wri
 def test_fastest_candidate_is_kept(
     tmp_path: Path, tiny: Any, other: type[Other], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    real = contest.Contest.timed
     for faster, slower in (("other", "onnxruntime"), ("onnxruntime", "other")):
-        real = module.trials_of
 
-        def trials_of(*arguments: Any, fast: str = faster, slow: str = slower, real: Any = real) -> Any:
-            trials, failures = real(*arguments)
-            for name, ms in ((fast, 10.0), (slow, 12.5)):
-                speed = trials[name].speed.model_copy(update={"end_to_end_ms": ms})
-                trials[name] = type(trials[name])(**{**vars(trials[name]), "speed": speed})
-            return trials, failures
+        def timed(self: Any, results: Any, fast: str = faster) -> list[Result]:
+            done = []
+            for result in real(self, results):
+                assert result.speed is not None
+                ms = 10.0 if result.plan.backend.name == fast else 12.5
+                done.append(replace(result, speed=result.speed.model_copy(update={"end_to_end_ms": ms})))
+            return done
 
         with monkeypatch.context() as patch:
-            patch.setattr(module, "trials_of", trials_of)
+            patch.setattr(contest.Contest, "timed", timed)
             built = build_engine(tiny.path, output=tmp_path / "e")
         assert built.manifest.backend == faster
         reasons = {candidate.backend: (candidate.kept, candidate.reason) for candidate in built.candidates}
@@ -270,7 +279,7 @@ def test_second_build_of_the_same_is_not_needed(tmp_path: Path, tiny: Any, monke
     first = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
     assert first.reason == "there was none"
     before = files(tmp_path / "e")
-    monkeypatch.setattr(module, "trials_of", never)
+    monkeypatch.setattr(contest.Contest, "results", never)
     second = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
     assert second.up_to_date
     assert second.manifest == first.manifest
@@ -360,6 +369,6 @@ def test_manifest_is_json_that_other_tools_read(tmp_path: Path, tiny: Any) -> No
 
 def test_frames_to_time_on_are_rendered_streets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    frames = module._frames()
+    frames = contest.frames_to_time()
     assert {frame.shape for frame in frames} == {(720, 1280, 3)}
     assert (frames[0] != frames[1]).any()
