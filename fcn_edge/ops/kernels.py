@@ -1,8 +1,8 @@
 """The CUDA kernels of this package: their source, and how each is launched. Nothing of CUDA is imported here.
 
-Whoever launches compiles ``kernel_source(launch.kernel)`` (one translation unit without any include, C++17, with no
-name mangling beyond ``extern "C"``), takes the function ``launch.entry`` and hands ``launch.arguments`` over in order.
-Pointers are device addresses. ``tests/ops`` runs the same text on the host.
+Whoever launches compiles ``kernel_source(launch.kernel)`` (C++14, nothing to include; entries are ``extern "C"``
+already, so PyCUDA must be told ``no_extern_c=True``), takes the function ``launch.entry`` and hands it
+``launch.arguments`` in order. Pointers are device addresses. ``tests/ops`` runs the same text on the host.
 
     entry        arguments (C types), in order
     decode_fp32  const float *scores, unsigned char *labels, int *not_finite, then as decode_fp16
