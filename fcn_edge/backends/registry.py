@@ -47,6 +47,14 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "cpu",
             "any CPU; runs .onnx files as is",
         ),
+        "openvino": BackendEntry(
+            "fcn_edge.backends.openvino",
+            "OpenVino",
+            "openvino",
+            "openvino",
+            "cpu",
+            "x86-64 and 64-bit ARM CPUs; often the fastest there",
+        ),
     }
 )
 """The backends by name, the one that ``auto`` prefers first."""
