@@ -39,6 +39,7 @@ def build_in_child(request: Request, progress: Progress | None = None, worker: s
         ModelError: The library cannot build the model.
         GuardError: The plan has another precision than the graph.
         MachineError: The child was killed, as it is when memory runs out, or it crashed.
+        OSError: The plan could not be written.
     """
     reading, writing = os.pipe()
     with os.fdopen(reading, encoding="utf-8") as pipe, tempfile.TemporaryFile() as words:
@@ -77,6 +78,8 @@ def _relayed(pipe: IO[str], progress: Progress | None) -> Built | None:
         elif "error" in content:
             error = content["error"]
             raise _KINDS.get(error["kind"], MachineError)(error["message"], error["fix"])
+        elif "failed" in content:
+            raise OSError(*content["failed"])
         else:
             built = content["built"]
             return Built(tuple(built["files"]), built["notes"], built["int8_share"])

@@ -46,7 +46,7 @@ _READING = (
     _Known("UNSUPPORTED_NODE|Plugin not found", "there is no operator {operator}", _EXPORT),
 )
 _BUILDING = (
-    _Known(r"Could not find any implementation for node (?P<node>.+?)(?:\.\s|\.?\)|\.?$)", "no kernel does it", _FLOAT),
+    _Known(r"Could not find any implementation for node (?P<node>.+?)(?: due to|\.\s|\.?\)|\.?$)", "no kernel does it", _FLOAT),
     _Known("Could not infer output types for operation: (?P<node>[^,]+)", "its types cannot be told", _FLOAT),
     _Known(
         "no tactics to implement the operation within workspace limit",
@@ -123,10 +123,10 @@ def unbuildable(trt: Any, path: Path, messages: Sequence[Message]) -> FcnEdgeErr
         messages: What the library said meanwhile.
     """
     errors = [message.text for message in messages if message.severity in ("INTERNAL_ERROR", "ERROR")]
-    for text in errors:
+    for text in [text for text in errors if _NO_DRIVER not in text] or errors:
         for known in _BUILDING:
             found = re.search(known.text, text, re.I)
-            if found and (known.kind is DeviceError or _NO_DRIVER not in text):
+            if found:
                 node = found.groupdict().get("node")
                 reason = f"{node}: {known.meaning}" if node else known.meaning
                 return known.kind(f"{_name(trt)} cannot build {path}: {reason}.", known.fix)

@@ -27,8 +27,9 @@ def free_bytes(root: Path = Path("/")) -> int:
         MachineError: There is no GPU, or its library is not installed.
     """
     with open_device() as device:
-        if device.facts.integrated:
-            found = re.search(r"^MemAvailable:\s+(\d+) kB", (root / "proc/meminfo").read_text(encoding="ascii"), re.M)
+        meminfo = root / "proc/meminfo"
+        if device.facts.integrated and meminfo.is_file():
+            found = re.search(r"^MemAvailable:\s+(\d+) kB", meminfo.read_text(encoding="ascii"), re.M)
             if found:
                 return int(found[1]) << 10
         with device.current():

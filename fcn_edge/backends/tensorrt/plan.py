@@ -17,7 +17,7 @@ from fcn_edge.backends.tensorrt.network import network_of_onnx
 from fcn_edge.backends.tensorrt.report import REPORT_FILE, figures_of, layers_of_plan, write_report
 from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.backends.tensorrt.timingcache import keep_timings, timing_file, use_timings
-from fcn_edge.errors import GuardError, MachineError, ModelError
+from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
 
 __all__ = ["build_plan"]
 
@@ -117,7 +117,12 @@ def _choose_devices(trt: Any, config: Any, request: Request) -> None:
         chosen = [getattr(kinds, f"SM{one.replace('.', '')}") for one in request.device.capability.split("/")]
     config.num_compute_capabilities = len(chosen)
     for number, kind in enumerate(chosen):
-        config.set_compute_capability(kind, number)
+        if not config.set_compute_capability(kind, number):
+            raise DeviceError(
+                f"{TITLES[request.backend]} {trt.__version__} does not build for {request.device.name} "
+                f"({request.device.capability}).",
+                "Build for it with --backend tensorrt.",
+            )
 
 
 def _finished(trt: Any, log: Log, request: Request, plan: _Plan, steps: Sequence[str]) -> Built:

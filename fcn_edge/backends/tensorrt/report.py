@@ -43,8 +43,11 @@ def layers_of_plan(trt: Any, log: Log, plan: Any, messages: Sequence[Message]) -
     engine = trt.Runtime(log.logger).deserialize_cuda_engine(plan)
     if engine is None:
         return ()
-    inspector = engine.create_engine_inspector()
-    return layers_of_json(inspector.get_engine_information(trt.LayerInformationFormat.JSON))
+    description = engine.create_engine_inspector().get_engine_information(trt.LayerInformationFormat.JSON)
+    try:
+        return layers_of_json(description)
+    except ValueError:
+        return ()
 
 
 def figures_of(layers: Sequence[PlanLayer], messages: Sequence[Message]) -> dict[str, Note]:

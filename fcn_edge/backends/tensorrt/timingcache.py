@@ -6,13 +6,13 @@ refused counts as empty.
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends.base import Device
+from fcn_edge.backends.kernel_cache import cache_directory
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.files import replacing
 
@@ -21,14 +21,12 @@ __all__ = ["keep_timings", "timing_file", "use_timings"]
 
 def timing_file(version: str, device: Device) -> Path | None:
     """Where the measurements of a library's version on a device are kept; None where the user has no directory."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not Path(base).is_absolute():
-        try:
-            base = str(Path.home() / ".cache")
-        except RuntimeError:
-            return None
+    try:
+        base = cache_directory().parent
+    except RuntimeError:
+        return None
     name = re.sub(r"[^A-Za-z0-9.]+", "_", f"{version}-{device.name}-{device.capability}")
-    return Path(base) / "fcn_edge" / "tensorrt" / f"{name}.timing"
+    return base / "timings" / name
 
 
 def use_timings(config: Any, path: Path) -> int:

@@ -3,7 +3,8 @@
     python -m fcn_edge.backends.tensorrt.worker FD
 
 A build may need more memory than the machine has, and a library's crash cannot be caught; here it ends this process
-only. Each line on the pipe is a JSON object with one key: ``progress``, ``built`` or ``error``.
+only. Each line on the pipe is a JSON object with one key: ``progress``, ``built``, ``error`` or ``failed``, which is what
+the operating system says, such as that the disk is full.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def main() -> None:
             built = build_plan(library(request.backend), request, lambda *step: tell(progress=step))
         except FcnEdgeError as error:
             tell(error={"kind": type(error).__name__, "message": error.message, "fix": error.fix})
+        except OSError as error:
+            tell(failed=[error.errno, error.strerror])
         else:
             tell(built=asdict(built))
 
