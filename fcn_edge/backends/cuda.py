@@ -49,11 +49,16 @@ def open_device() -> Device:
         MachineError: One is, and cannot be loaded.
         DeviceError: There is no driver or no GPU.
     """
+    failed: MachineError | None = None
     for module in PROVIDERS.values():
-        driver: Driver | None = import_module(module).first_gpu()
+        try:
+            driver: Driver | None = import_module(module).first_gpu()
+        except MachineError as error:  # the next library may do better
+            failed = failed or error
+            continue
         if driver is not None:
             return Device(driver)
-    raise MissingExtraError("cuda-python", "cuda", "Using the GPU")
+    raise failed or MissingExtraError("cuda-python", "cuda", "Using the GPU")
 
 
 class Device(Closing):

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.base import Job, Session, Timing
+from fcn_edge.backends.base import Job, Session
 from fcn_edge.backends.cuda import Device, Stream
 from fcn_edge.backends.cuda_kernels import Kernels
 from fcn_edge.backends.cuda_slot import Flight, Slot, SlotKind, SlotPool, Source

@@ -6,7 +6,7 @@
     FakeGpu(fail_at=7)                             # the seventh call fails
 
 Work is done when somebody waits for it, not when it is enqueued: who reads a result too early, or writes into memory
-that queued work still needs, gets wrong bytes, as on a GPU. What is refused (``CudaMisuse``): memory used after it was
+that queued work still needs, gets wrong bytes, as on a GPU. What is refused (``CudaMisuseError``): memory used after it was
 freed, freed twice, freed under queued work, or left at the end; copies out of bounds or from pageable memory; work on
 the default stream; calls in a thread without the context; arguments that are not those of the kernel's source;
 waiting or allocating while a stream is captured.
@@ -26,11 +26,10 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda_errors import cuda_error
-from fcn_edge.backends.fake_cuda_memory import CudaMisuse, FakeMemory, Range
+from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
 from fcn_edge.backends.kernel_signature import parameters_of
-from fcn_edge.errors import MachineError
 
-__all__ = ["CudaMisuse", "FakeGpu", "FakeKernel"]
+__all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
 
 FakeKernel = Callable[[FakeMemory, Dim3, Dim3, tuple[Any, ...]], None]
 """Does a kernel's work: memory, grid, block, arguments."""
@@ -88,8 +87,6 @@ class FakeGpu(Driver):
         failed: Name of the call that ``fail_at`` made fail; empty until then.
     """
 
-    compiler = "fake compiler"
-
     def __init__(
         self,
         kernels: Mapping[str, FakeKernel] | None = None,
@@ -122,9 +119,14 @@ class FakeGpu(Driver):
         self._graphs: dict[int, list[_Work]] = {}
 
     @property
+    @override
+    def compiler(self) -> str:
+        return "fake compiler"
+
+    @property
     def leftovers(self) -> list[str]:
         """What was made and not given back."""
-        kinds = {
+        kinds: dict[str, Mapping[int, Any]] = {
             "stream": self._streams,
             "event": self._events,
             "module": self._modules,
@@ -153,16 +155,16 @@ class FakeGpu(Driver):
     @override
     def leave(self) -> None:
         if self._entered < 1:
-            raise CudaMisuse("leave() without enter() in this thread")
+            raise CudaMisuseError("leave() without enter() in this thread")
         self._depth.value = self._entered - 1
 
     @override
     def close(self) -> None:
         if self.closed:
-            raise CudaMisuse("the context is given back twice")
+            raise CudaMisuseError("the context is given back twice")
         self.closed = True
         if self.leftovers:
-            raise CudaMisuse(f"left at the end: {', '.join(self.leftovers)}")
+            raise CudaMisuseError(f"left at the end: {', '.join(self.leftovers)}")
 
     @override
     def free_bytes(self) -> int:
@@ -188,7 +190,7 @@ class FakeGpu(Driver):
     def stream_destroy(self, stream: int) -> None:
         with self._called("stream_destroy", undo=lambda: self._streams.pop(stream)):
             if self._stream(stream).queue:
-                raise CudaMisuse("a stream is given back under queued work")
+                raise CudaMisuseError("a stream is given back under queued work")
             del self._streams[stream]
 
     @override
@@ -200,7 +202,7 @@ class FakeGpu(Driver):
     def event_record(self, event: int, stream: int, in_graph: bool) -> None:
         with self._called("event_record"):
             if in_graph != (self._stream(stream).captured is not None):
-                raise CudaMisuse("an event is recorded as in a graph outside one, or the other way round")
+                raise CudaMisuseError("an event is recorded as in a graph outside one, or the other way round")
             made = self._event(event)
             self._add(stream, _Work("event_record", lambda: self._reach(made)))
             if not in_graph:
@@ -218,14 +220,14 @@ class FakeGpu(Driver):
         with self._called("event_elapsed_ms"):
             times = [self._event(event).reached_ns for event in (first, second)]
             if times[0] is None or times[1] is None:
-                raise CudaMisuse("the time between events that were not reached")
+                raise CudaMisuseError("the time between events that were not reached")
             return (times[1] - times[0]) / 1e6
 
     @override
     def event_destroy(self, event: int) -> None:
         with self._called("event_destroy", undo=lambda: self._events.pop(event)):
             if self._event(event).pending:
-                raise CudaMisuse("an event is given back before it was reached")
+                raise CudaMisuseError("an event is given back before it was reached")
             del self._events[event]
 
     @override
@@ -285,7 +287,7 @@ class FakeGpu(Driver):
     ) -> None:
         with self._called("copy_rows", width, rows):
             if width > min(target_pitch, source_pitch):
-                raise CudaMisuse(f"rows of {width} bytes overlap at pitches of {target_pitch} and {source_pitch}")
+                raise CudaMisuseError(f"rows of {width} bytes overlap at pitches of {target_pitch} and {source_pitch}")
             starts = [(target + row * target_pitch, source + row * source_pitch) for row in range(rows)]
 
             def run() -> None:
@@ -336,14 +338,14 @@ class FakeGpu(Driver):
         module, entry = self._functions[function]
         with self._called("launch", entry):
             if module not in self._modules:
-                raise CudaMisuse(f"{entry} is launched after its module was unloaded")
+                raise CudaMisuseError(f"{entry} is launched after its module was unloaded")
             if min(*grid, *block) < 1 or int(np.prod(block)) > 1024:
-                raise CudaMisuse(f"{entry} is launched with a grid of {grid} and blocks of {block}")
+                raise CudaMisuseError(f"{entry} is launched with a grid of {grid} and blocks of {block}")
             given = tuple(argument.dtype.name for argument in arguments)
             if given != self._modules[module][entry]:
-                raise CudaMisuse(f"{entry} takes {self._modules[module][entry]}, not {given}")
+                raise CudaMisuseError(f"{entry} takes {self._modules[module][entry]}, not {given}")
             if entry not in self._kernels:
-                raise CudaMisuse(f"{entry} is launched, and the fake has no function for it")
+                raise CudaMisuseError(f"{entry} is launched, and the fake has no function for it")
             pointers = [int(value) for value in arguments if value.dtype == np.uint64 and value]
             values = tuple(value.item() for value in arguments)
 
@@ -359,7 +361,7 @@ class FakeGpu(Driver):
                 raise cuda_error("capture_begin", "CUDA_ERROR_NOT_SUPPORTED")
             made = self._stream(stream)
             if made.captured is not None:
-                raise CudaMisuse("a stream is captured twice at once")
+                raise CudaMisuseError("a stream is captured twice at once")
             made.captured, made.capturing_thread, made.broken = [], threading.get_ident(), False
 
     @override
@@ -368,7 +370,7 @@ class FakeGpu(Driver):
         works, made.captured = made.captured, None
         with self._called("capture_end"):
             if works is None:
-                raise CudaMisuse("the end of a capture that was not begun")
+                raise CudaMisuseError("the end of a capture that was not begun")
             if made.broken:
                 raise cuda_error("capture_end", "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED")
             return self._made(self._graphs, works)
@@ -402,12 +404,12 @@ class FakeGpu(Driver):
 
     def _stream(self, handle: int) -> _Stream:
         if handle not in self._streams:
-            raise CudaMisuse(f"{handle:#x} is no stream that lives (0 is the default stream)")
+            raise CudaMisuseError(f"{handle:#x} is no stream that lives (0 is the default stream)")
         return self._streams[handle]
 
     def _event(self, handle: int) -> _Event:
         if handle not in self._events:
-            raise CudaMisuse(f"{handle:#x} is no event that lives")
+            raise CudaMisuseError(f"{handle:#x} is no event that lives")
         return self._events[handle]
 
     def _reach(self, event: _Event) -> None:
@@ -420,16 +422,16 @@ class FakeGpu(Driver):
                 for stream in self._streams.values():
                     for work in stream.queue:
                         if any(range_.overlaps(touched) for touched in work.touches):
-                            raise CudaMisuse(f"{address:#x} is freed while {work.name} is queued")
+                            raise CudaMisuseError(f"{address:#x} is freed while {work.name} is queued")
         self.memory.free(address)
 
     def _pinned(self, array: NDArray[np.uint8]) -> int:
         """The address of an array of page-locked memory."""
         if not array.flags.c_contiguous or array.dtype != np.uint8:
-            raise CudaMisuse("a copy of an array that is not contiguous bytes")
+            raise CudaMisuseError("a copy of an array that is not contiguous bytes")
         start = array.ctypes.data
         if self.memory.whole(start).start not in self._hosts:
-            raise CudaMisuse("an asynchronous copy of memory that is not page-locked")
+            raise CudaMisuseError("an asynchronous copy of memory that is not page-locked")
         self.memory.view(start, np.uint8, array.size)
         return start
 
@@ -456,7 +458,7 @@ class FakeGpu(Driver):
         stream = self._stream(handle)
         if stream.captured is not None:
             if stream.capturing_thread != threading.get_ident():
-                raise CudaMisuse(f"{work.name} of another thread is recorded into a graph")
+                raise CudaMisuseError(f"{work.name} of another thread is recorded into a graph")
             stream.captured.append(work)
             return
         for touched in work.touches:
@@ -508,9 +510,9 @@ class _Call:
     def _check(self) -> None:
         gpu = self.gpu
         if gpu.closed:
-            raise CudaMisuse(f"{self.name} after the context was given back")
+            raise CudaMisuseError(f"{self.name} after the context was given back")
         if self.current and gpu._entered < 1:
-            raise CudaMisuse(f"{self.name} in a thread in which the GPU is not current")
+            raise CudaMisuseError(f"{self.name} in a thread in which the GPU is not current")
         gpu.calls.append((self.name, *self.details))
         if gpu._fail_at is not None and (len(gpu.calls) == gpu._fail_at or (gpu.failed and gpu._sticky)):
             gpu.failed = gpu.failed or self.name

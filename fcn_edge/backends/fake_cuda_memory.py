@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["CudaMisuse", "FakeMemory", "Range"]
+__all__ = ["CudaMisuseError", "FakeMemory", "Range"]
 
 _FRESH, _FREED = 0xCD, 0xDD
 _GAP = 4096
 
 
-class CudaMisuse(AssertionError):
+class CudaMisuseError(AssertionError):
     """What a real GPU would answer with a crash or with wrong pixels."""
 
 
@@ -46,10 +46,10 @@ class FakeMemory:
         """The address of new device memory, filled with rubbish.
 
         Raises:
-            CudaMisuse: It has no bytes.
+            CudaMisuseError: It has no bytes.
         """
         if nbytes < 1:
-            raise CudaMisuse(f"an allocation of {nbytes} bytes")
+            raise CudaMisuseError(f"an allocation of {nbytes} bytes")
         return self.place(np.full(nbytes, _FRESH, np.uint8))
 
     def place(self, content: NDArray[np.uint8]) -> int:
@@ -69,31 +69,33 @@ class FakeMemory:
         """Free an allocation.
 
         Raises:
-            CudaMisuse: There is none at that address: it was freed before, or never made.
+            CudaMisuseError: There is none at that address: it was freed before, or never made.
         """
         if address not in self.live:
-            raise CudaMisuse(f"{address:#x} is freed twice, or was never allocated")
+            raise CudaMisuseError(f"{address:#x} is freed twice, or was never allocated")
         self.live.pop(address)[...] = _FREED
 
     def view(self, address: int, dtype: DTypeLike, shape: int | Sequence[int]) -> NDArray[Any]:
         """An array at an address.
 
         Raises:
-            CudaMisuse: Not all of it is allocated.
+            CudaMisuseError: Not all of it is allocated.
         """
         kind = np.dtype(dtype)
         count = int(np.prod(shape, dtype=np.int64))
         base, content = self._around(address)
         at = address - base
         if at + count * kind.itemsize > content.size:
-            raise CudaMisuse(f"{count * kind.itemsize} bytes at {address:#x}: {content.size - at} are allocated there")
+            raise CudaMisuseError(
+                f"{count * kind.itemsize} bytes at {address:#x}: {content.size - at} are allocated there"
+            )
         return content[at : at + count * kind.itemsize].view(kind).reshape(shape)
 
     def whole(self, address: int) -> Range:
         """The allocation that an address lies in.
 
         Raises:
-            CudaMisuse: It lies in none.
+            CudaMisuseError: It lies in none.
         """
         base, content = self._around(address)
         return Range(base, content.size)
@@ -110,4 +112,4 @@ class FakeMemory:
         for base, content in self.live.items():
             if base <= address < base + content.size:
                 return base, content
-        raise CudaMisuse(f"{address:#x} is not allocated: used after it was freed, or never made")
+        raise CudaMisuseError(f"{address:#x} is not allocated: used after it was freed, or never made")

@@ -26,7 +26,7 @@ __all__ = ["opened"]
 
 _REBUILD = "Build it again on this machine with fcn-edge build."
 
-_DTYPES = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}
+_DTYPES: dict[str, type[np.generic]] = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}
 """NumPy types by the names of TensorRT's; others are no engine of fcn_edge."""
 
 _REASONS = {
