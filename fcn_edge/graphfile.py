@@ -11,11 +11,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.modelfile import damaged_onnx, opened_onnx
+from fcn_edge.spec import Size
 from fcn_edge.wire import Buffer, WireError, fields, numbers
 
-__all__ = ["UINT8", "Graph", "Value", "checked_graph", "graph_of_onnx"]
+__all__ = ["UINT8", "Graph", "Value", "check_size", "checked_graph", "graph_of_onnx"]
 
 GRAPH, OPSET_IMPORT = 7, 8
 NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12
@@ -114,6 +115,25 @@ def checked_graph(path: Path) -> Graph:
             "Export the checkpoint with fcn-edge export.",
         )
     return graph
+
+
+def check_size(path: Path, graph: Graph, size: Size) -> None:
+    """Check that a graph takes images of a size.
+
+    Args:
+        path: The ONNX file, for the message.
+        graph: What ``checked_graph`` says of it.
+        size: ``(height, width)``.
+
+    Raises:
+        UsageError: It takes images of another size only.
+    """
+    fixed = graph.inputs[0].shape[:2]
+    if any(isinstance(axis, int) and axis != side for axis, side in zip(fixed, size, strict=True)):
+        raise UsageError(
+            f"{path} takes {fixed[0]}x{fixed[1]} images (height x width) only; {size[0]}x{size[1]} was asked for.",
+            "Export the checkpoint with fcn-edge export: its files take every size.",
+        )
 
 
 def _graph(buffer: Buffer, start: int, end: int, opset: int) -> Graph:

@@ -8,7 +8,9 @@ import platform
 from functools import cache
 from pathlib import Path
 
-__all__ = ["available_cores", "cpu_name", "instruction_set"]
+from fcn_edge.errors import UsageError
+
+__all__ = ["available_cores", "cpu_name", "instruction_set", "int8_misfit", "thread_count"]
 
 _CLASSES = (
     ("amx", {"amx_int8", "avx512_vnni"}),
@@ -37,6 +39,20 @@ def available_cores(root: Path = Path("/")) -> int:
     return max(1, math.ceil(min(len(cores), _quota(root))))
 
 
+def thread_count(threads: int | None) -> int:
+    """Threads that a network runs with.
+
+    Args:
+        threads: As many as were asked for; the physical cores that the process may use when left out.
+
+    Raises:
+        UsageError: ``threads`` is less than 1.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}; 1 or more was expected.", "Leave it out to use every core.")
+    return threads or available_cores()
+
+
 def cpu_name(root: Path = Path("/")) -> str:
     """What the processor or its board calls itself, such as ``AMD EPYC``; the architecture where it has no name."""
     for line in _text(root / "proc/cpuinfo").splitlines():
@@ -59,6 +75,19 @@ def instruction_set(root: Path = Path("/")) -> str:
             flags = set(value.split())
             return next((kind for kind, needed in _CLASSES if needed <= flags), platform.machine())
     return platform.machine() or "unknown"
+
+
+def int8_misfit(built_for: str, precision: str) -> str:
+    """Why a plan built for a processor must not run on this one, as a phrase; empty when it may.
+
+    Args:
+        built_for: Class of that processor's instructions.
+        precision: Precision of the plan.
+    """
+    here = instruction_set()
+    if precision == "int8" and built_for != here:
+        return f"its int8 graph is for processors with {built_for}, and this one has {here}"
+    return ""
 
 
 def _core_of(root: Path, cpu: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,9 @@ class HostSession(Session):
         self.spec = spec
         self.size = size
         self.closed = False
+        self._shape: tuple[int, ...] = size
+        if spec.head == "scores":
+            self._shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
 
     @abstractmethod
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
@@ -47,6 +51,26 @@ class HostSession(Session):
         Returns:
             ``(C, h, w)`` float scores, or the ``(*size)`` uint8 mask of a model whose head is ``labels``.
         """
+
+    def checked_output(self, output: NDArray[Any], source: Path) -> NDArray[Any]:
+        """The graph's output without its batch axis.
+
+        Args:
+            output: What the library gave.
+            source: The file that the graph is from, for the message.
+
+        Raises:
+            ModelError: It has not the shape that the spec says.
+        """
+        if output.ndim == len(self._shape) + 1 and output.shape[0] == 1:
+            output = output[0]
+        if output.shape != self._shape:
+            raise ModelError(
+                f"{source} gave {self.spec.head} of shape {output.shape}; its spec ({self.spec.arch}, "
+                f"{len(self.spec.classes)} classes) says {self._shape}.",
+                "Export the checkpoint again with fcn-edge export.",
+            )
+        return output
 
     @override
     def prepare(self, frame: NDArray[np.uint8]) -> Job:

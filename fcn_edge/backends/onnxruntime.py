@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress, Session
-from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set
+from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host import HostSession
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageError
-from fcn_edge.graphfile import Graph, checked_graph
+from fcn_edge.graphfile import Graph, check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OnnxRuntime"]
@@ -45,7 +45,7 @@ class OnnxRuntime(Backend):
 
     @override
     def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
-        _check_size(typed_onnx, checked_graph(typed_onnx), size)
+        check_size(typed_onnx, checked_graph(typed_onnx), size)
         shutil.copyfile(typed_onnx, directory / self.plan)
         return Built((self.plan,))
 
@@ -55,11 +55,10 @@ class OnnxRuntime(Backend):
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads is {threads}; 1 or more was expected.", "Leave it out to use every core.")
+        threads = thread_count(threads)
         graph = checked_graph(path)
-        _check_size(path, graph, size)
-        options = _options(graph, size, threads or available_cores())
+        check_size(path, graph, size)
+        options = _options(graph, size, threads)
         with _errors_of(path):
             # its fallback would print to standard output and try the same again
             runner = _library().InferenceSession(str(path), options, providers=list(_PROVIDERS), enable_fallback=False)
@@ -67,10 +66,7 @@ class OnnxRuntime(Backend):
 
     @override
     def misfit(self, built_for: Device, precision: str) -> str:
-        here = instruction_set()
-        if precision == "int8" and built_for.capability != here:
-            return f"its int8 graph is for processors with {built_for.capability}, and this one has {here}"
-        return ""
+        return int8_misfit(built_for.capability, precision)
 
 
 class _Engine(Engine):
@@ -101,25 +97,12 @@ class _Session(HostSession):
         self._path = path
         self._runner = runner
         self._input = runner.get_inputs()[0].name
-        self._shape: tuple[int, ...]
-        if spec.head == "labels":
-            self._shape = size
-        else:
-            self._shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
 
     @override
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
         with _errors_of(self._path):
             output: NDArray[Any] = self._runner.run(None, {self._input: image})[0]
-        if output.ndim == len(self._shape) + 1 and output.shape[0] == 1:
-            output = output[0]
-        if output.shape != self._shape:
-            raise ModelError(
-                f"{self._path} gave {self.spec.head} of shape {output.shape}; its spec ({self.spec.arch}, "
-                f"{len(self.spec.classes)} classes) says {self._shape}.",
-                "Export the checkpoint again with fcn-edge export.",
-            )
-        return output
+        return self.checked_output(output, self._path)
 
     @override
     def close(self) -> None:
@@ -138,15 +121,6 @@ def _options(graph: Graph, size: Size, threads: int) -> Any:
         if isinstance(axis, str) and axis:
             options.add_free_dimension_override_by_name(axis, side)
     return options
-
-
-def _check_size(path: Path, graph: Graph, size: Size) -> None:
-    fixed = graph.inputs[0].shape[:2]
-    if any(isinstance(axis, int) and axis != side for axis, side in zip(fixed, size, strict=True)):
-        raise UsageError(
-            f"{path} takes {fixed[0]}x{fixed[1]} images (height x width) only; {size[0]}x{size[1]} was asked for.",
-            "Export the checkpoint with fcn-edge export: its files take every size.",
-        )
 
 
 @contextmanager

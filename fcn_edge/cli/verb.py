@@ -29,6 +29,7 @@ EXTRAS = {
     "onnxruntime": "cpu",
     "onnx": "convert",
     "onnxscript": "export",
+    "openvino": "openvino",
     "safetensors": "export",
     "torch": "export",
 }

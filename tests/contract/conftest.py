@@ -51,6 +51,7 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
             directory.mkdir()
             files = chosen.build(network.path, directory, size).files
             assert chosen.plan in files
+            assert {chosen.plan, *chosen.beside} >= set(files)
             assert sorted(files) == sorted(path.name for path in directory.iterdir())
             engine = chosen.open(directory, network.spec, size)
         made.append(engine)

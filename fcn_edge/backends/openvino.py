@@ -1,0 +1,256 @@
+"""OpenVINO on the processor: plans for x86-64 and ARM, and ``.onnx`` files as they are."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress, Session
+from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
+from fcn_edge.backends.host import HostSession
+from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageError
+from fcn_edge.graphfile import check_size, checked_graph
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["OpenVino"]
+
+_DEVICE = "CPU"
+_CHATTER = re.compile(
+    r"Exception from |Check '.*' failed at |FrontEnd API failed |While validating node |Loading input model"
+    r"|Converting input model|Model wasn't fully converted|Summary:"
+)
+"""How the lines of an error begin that speak of OpenVINO's sources and steps, not of what is wrong."""
+
+_COUNTED = re.compile(r"[A-Z][A-Za-z]*_\d+")
+"""Names that OpenVINO gives, such as ``Constant_151``."""
+
+
+class OpenVino(Backend):
+    """OpenVINO with its CPU plugin. Its plan is the graph at one size, in OpenVINO's own format."""
+
+    name = "openvino"
+    plan = "model.xml"
+    beside = ("model.bin",)
+
+    @override
+    def probe(self) -> Probe:
+        try:
+            library = _library()
+        except MachineError as error:
+            return Probe(version="", problem=error.message, fix=error.fix)
+        version = str(library.__version__).partition("-")[0]  # what follows are the build's number and branch
+        return Probe(version, (Device("cpu", cpu_name(), instruction_set()),), providers=(_DEVICE,))
+
+    @override
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+        model = _model_of_onnx(typed_onnx, size)
+        _name_by_place(model)
+        try:
+            # as it is: by default every float would be rounded to FP16
+            _library().save_model(model, str(directory / self.plan), compress_to_fp16=False)
+        except RuntimeError as error:
+            raise MachineError(
+                f"OpenVINO could not write its plan to {directory}: {_reason(error)}.",
+                "Free some space, or give a directory that is yours with -o.",
+            ) from error
+        return Built((self.plan, *self.beside))
+
+    @override
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        path = directory / self.plan
+        threads = thread_count(threads)
+        graph, weights = _content(path), _content(directory / self.beside[0])
+        core = _library().Core()
+        with _errors_of(path):
+            model = core.read_model(graph, weights)
+        return _engine(path, model, spec, size, threads)
+
+    @override
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        threads = thread_count(threads)
+        return _engine(path, _model_of_onnx(path, size), spec, size, threads)
+
+    @override
+    def misfit(self, built_for: Device, precision: str) -> str:
+        return int8_misfit(built_for.capability, precision)
+
+
+class _Engine(Engine):
+    backend = OpenVino.name
+
+    def __init__(self, path: Path, compiled: Any, spec: ModelSpec, size: Size) -> None:
+        self.spec = spec
+        self.size = size
+        self._path = path
+        self._compiled = compiled
+
+    @override
+    def session(self) -> Session:
+        if self._compiled is None:
+            raise UsageError("The engine is closed.", "Load the model again.")
+        with _errors_of(self._path):
+            request = self._compiled.create_infer_request()
+        return _Session(self._path, request, self.spec, self.size)
+
+    @override
+    def close(self) -> None:
+        self._compiled = None
+
+
+class _Session(HostSession):
+    """A stream's view of an engine: a request of its own, which holds the network's buffers."""
+
+    def __init__(self, path: Path, request: Any, spec: ModelSpec, size: Size) -> None:
+        super().__init__(spec, size)
+        self._path = path
+        self._request = request
+
+    @override
+    def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        with _errors_of(self._path):
+            # the input is read in place; the output is a copy, since the next frame overwrites the request's own
+            output: NDArray[Any] = self._request.infer({0: image}, share_inputs=True)[0]
+        return self.checked_output(output, self._path)
+
+    @override
+    def close(self) -> None:
+        super().close()
+        self._request = None
+
+
+def _model_of_onnx(path: Path, size: Size) -> Any:
+    """OpenVINO's graph of an ONNX file, at one size."""
+    check_size(path, checked_graph(path), size)
+    content, core = _content(path), _library().Core()
+    with _errors_of(path):
+        model = core.read_model(content)
+        model.reshape([*size, 3])
+    return model
+
+
+def _name_by_place(model: Any) -> None:
+    """Name by its place what OpenVINO named by a count that goes on from model to model of a process.
+
+    So two builds of one model are the same bytes.
+    """
+    for place, node in enumerate(model.get_ordered_ops()):
+        if _COUNTED.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{node.get_type_name()}_{place}")
+
+
+def _content(path: Path) -> bytes:
+    """The whole file. OpenVINO would map it, and a mapped file that somebody cuts off ends the process."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
+
+
+def _engine(path: Path, model: Any, spec: ModelSpec, size: Size, threads: int) -> Engine:
+    library = _library()
+    core = library.Core()
+    with _errors_of(path):
+        takes = [(value.get_element_type(), list(value.get_partial_shape())) for value in model.inputs]
+        if takes == [(library.Type.u8, [*size, 3])] and len(model.outputs) == 1:
+            return _Engine(path, core.compile_model(model, _DEVICE, _options(core, spec, threads)), spec, size)
+    raise ModelError(
+        f"{path} does not take one uint8 image of {size[0]}x{size[1]} (height x width) and give one output.",
+        "Build it again with fcn-edge build.",
+    )
+
+
+def _options(core: Any, spec: ModelSpec, threads: int) -> dict[str, Any]:
+    """How a network is compiled.
+
+    Its workers sleep when they have nothing to do, so that the decoder, and ONNX Runtime's pool where that is loaded
+    too, get the cores: on two cores, FCN-8s at 512x1024 on both libraries at once took as long as one after the other.
+    """
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,  # sessions take turns, each frame with all threads: least delay, and as many frames a second
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": _arithmetic(core, spec),
+        "ENABLE_CPU_PINNING": False,  # no faster, and it would hold on to cores that others use
+    }
+
+
+def _arithmetic(core: Any, spec: ModelSpec) -> str:
+    """Type of the arithmetic outside INT8 operators.
+
+    Left alone, OpenVINO takes bf16 or f16 where that is faster, whatever the graph says. (FCN-8s on a processor with
+    bf16: scores off by 0.3, and one pixel in two hundred gets another class.)
+    """
+    half = spec.precision == "fp16" and platform.machine() == "aarch64"
+    return "f16" if half and "FP16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "f32"
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Turn whatever OpenVINO raises inside the block into a ``ModelError`` of one sentence.
+
+    It raises RuntimeError, classes of its frontends that are not public, and UnicodeDecodeError where a damaged name
+    stands in the text; so only its calls may stand in the block.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"OpenVINO cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The part of an error's text that is for people: one line, without source files and checks of C++."""
+    if not isinstance(error, RuntimeError):
+        return f"{type(error).__name__}, {error}".rstrip(".")
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = [line for line in lines if line and not _CHATTER.match(line)]
+    return said[0].lstrip("- ").rstrip(".!") if said else "it does not say why"
+
+
+@contextmanager
+def _no_telemetry() -> Iterator[None]:
+    """Keep openvino-telemetry out of the imports in the block.
+
+    Importing openvino otherwise writes an id into the home directory, forks, and tells Google Analytics. It has stubs
+    for when that package is absent, which nothing but the import system can tell it.
+    """
+    name = "openvino_telemetry"
+    if name in sys.modules:  # imported by someone else, who has decided
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+@cache
+def _library() -> ModuleType:
+    try:
+        with _no_telemetry():
+            import openvino
+    except ModuleNotFoundError as error:
+        if error.name != "openvino":
+            raise
+        raise MissingExtraError("openvino", "openvino", "Running a network with OpenVINO") from error
+    except ImportError as error:
+        raise MachineError(
+            f"OpenVINO is installed and cannot be loaded: {error}.",
+            "Install it again with: pip install --force-reinstall openvino",
+        ) from error
+    return openvino  # type: ignore[no-any-return]
