@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module, metadata
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,24 @@ def first_gpu() -> CudaPython | None:
         MachineError: cuda-python cannot be loaded.
     """
     for driver, nvrtc in _LAYOUTS:
-        try:
-            return CudaPython(import_module(driver), lambda: import_module(nvrtc))  # noqa: B023  (returns at once)
-        except ModuleNotFoundError as error:
-            if error.name is None or not driver.startswith(error.name):
-                raise
-        except ImportError as error:
-            raise MachineError(
-                f"cuda-python is installed and cannot be loaded: {str(error).rstrip('.')}.",
-                "Install it again with: pip install --force-reinstall cuda-python",
-            ) from error
+        found = _imported(driver)
+        if found is not None:
+            return CudaPython(found, partial(import_module, nvrtc))
     return None
+
+
+def _imported(module: str) -> ModuleType | None:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        return None
+    except ImportError as error:
+        raise MachineError(
+            f"cuda-python is installed and cannot be loaded: {str(error).rstrip('.')}.",
+            "Install it again with: pip install --force-reinstall cuda-python",
+        ) from error
 
 
 class CudaPython(Driver):
@@ -311,9 +319,7 @@ class CudaPython(Driver):
 
 
 def _version() -> str:
-    for package in ("cuda-python", "cuda-bindings"):
-        try:
-            return metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return "of an unknown version"
+    try:
+        return metadata.version("cuda-bindings")
+    except metadata.PackageNotFoundError:
+        return metadata.version("cuda-python")

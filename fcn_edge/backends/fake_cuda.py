@@ -6,9 +6,9 @@
     FakeGpu(fail_at=7)                             # the seventh call fails
 
 Work is done when somebody waits for it, not when it is enqueued: who reads a result too early, or writes into memory
-that queued work still needs, gets wrong bytes, as on a GPU. What is refused (``CudaMisuseError``): memory used after it was
-freed, freed twice, freed under queued work, or left at the end; copies out of bounds or from pageable memory; work on
-the default stream; calls in a thread without the context; arguments that are not those of the kernel's source;
+that queued work still needs, gets wrong bytes, as on a GPU. What is refused (``CudaMisuseError``): memory used after it
+was freed, freed twice, freed under queued work, or left at the end; copies out of bounds or from pageable memory; work
+on the default stream; calls in a thread without the context; arguments that are not those of the kernel's source;
 waiting or allocating while a stream is captured.
 """
 
