@@ -161,7 +161,7 @@ class CudaPython(Driver):
         cu = self._cu
         flags = cu.CU_MEMHOSTALLOC_PORTABLE | (cu.CU_MEMHOSTALLOC_DEVICEMAP if mapped else 0)
         address = int(self._call("cuMemHostAlloc", nbytes, flags))
-        array = np.frombuffer((ctypes.c_uint8 * nbytes).from_address(address), np.uint8)
+        array = np.ctypeslib.as_array((ctypes.c_uint8 * nbytes).from_address(address))
         try:
             pointer = int(self._call("cuMemHostGetDevicePointer", address, 0)) if mapped else 0
         except MachineError:
@@ -210,7 +210,7 @@ class CudaPython(Driver):
             self._compiled(status, name, lambda: self._text(nvrtc, program))
             status, size = nvrtc.nvrtcGetCUBINSize(program)
             self._compiled(status, "nvrtcGetCUBINSize")
-            image = b" " * size
+            image = bytes(size)
             (status,) = nvrtc.nvrtcGetCUBIN(program, image)
             self._compiled(status, "nvrtcGetCUBIN")
             return image
@@ -313,7 +313,7 @@ class CudaPython(Driver):
     def _text(self, nvrtc: Any, program: Any) -> str:
         status, size = nvrtc.nvrtcGetProgramLogSize(program)
         self._compiled(status, "nvrtcGetProgramLogSize")
-        text = b" " * size
+        text = bytes(size)
         nvrtc.nvrtcGetProgramLog(program, text)
         return text.decode(errors="replace").strip("\0")
 
