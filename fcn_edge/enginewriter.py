@@ -100,9 +100,10 @@ def place_engine(fresh: Path, target: Path) -> None:
 
 
 def _engine_files(target: Path) -> set[str]:
-    """Names that belong to an engine; of one whose manifest is damaged, what backends call their plans."""
+    """Names that belong to an engine; of one whose manifest is damaged, what backends call their files."""
     try:
         listed = set(read_manifest(target).files)
     except EngineError:
-        listed = {registry.backend(name).plan for name in registry.BACKENDS}
+        backends = [registry.backend(name) for name in registry.BACKENDS]
+        listed = {name for made in backends for name in (made.plan, *made.beside)}
     return {MANIFEST_FILE, *listed}

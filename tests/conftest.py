@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
+
+from fcn_edge.backends import registry
 
 from .tiny_network import TinyNetwork, write_tiny_network
 
@@ -36,6 +39,13 @@ def tiny_network() -> Callable[..., TinyNetwork]:
     """Writes a small self-describing ONNX file whose scores are known: ``tiny_network(path, **how)``."""
     pytest.importorskip("onnx")
     return write_tiny_network
+
+
+@pytest.fixture
+def onnxruntime_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only backend there is, so that a build's choice does not hang on which one happens to be faster."""
+    only = {"onnxruntime": registry.BACKENDS["onnxruntime"]}
+    monkeypatch.setattr(registry, "BACKENDS", MappingProxyType(only))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
 from fcn_edge.modelfile import model_digest
 from fcn_edge.spec import ModelSpec, Size
 
+pytestmark = pytest.mark.usefixtures("onnxruntime_alone")
+
 Write = Callable[..., Any]
 GREY = [np.full((48, 64, 3), 100, np.uint8)]
 
@@ -59,7 +61,7 @@ class Other(OnnxRuntime):
 
 
 @pytest.fixture
-def other(monkeypatch: pytest.MonkeyPatch) -> type[Other]:
+def other(monkeypatch: pytest.MonkeyPatch, onnxruntime_alone: None) -> type[Other]:
     """The second backend, in the table; set its attributes to tell what it does."""
 
     class Told(Other):

@@ -25,7 +25,7 @@ Damage = Callable[[Path], None]
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, output=directory)
+    build_engine(tiny.path, backend="onnxruntime", output=directory)
     return directory
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.backends.registry import BACKENDS, backend
 from fcn_edge.build import build_engine
 from fcn_edge.engine import MANIFEST_FILE
 from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
@@ -17,7 +18,7 @@ from fcn_edge.errors import MachineError, UsageError
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, output=directory)
+    build_engine(tiny.path, backend="onnxruntime", output=directory)
     return directory
 
 
@@ -90,6 +91,14 @@ def test_old_engine_stays_when_the_new_one_cannot_be_put_there(engine: Path, mon
 def test_damaged_engine_may_be_replaced(engine: Path, damage: str) -> None:
     (engine / MANIFEST_FILE).write_text(damage)
     check_replaceable(engine)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_damaged_engine_of_any_backend_may_be_replaced(tmp_path: Path, name: str) -> None:
+    made = backend(name)
+    for file in (MANIFEST_FILE, made.plan, *made.beside):
+        (tmp_path / file).touch()
+    check_replaceable(tmp_path)
 
 
 def test_nothing_and_an_engine_may_be_replaced(engine: Path, tmp_path: Path) -> None:

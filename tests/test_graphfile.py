@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.errors import ModelError
-from fcn_edge.graphfile import UINT8, checked_graph, graph_of_onnx
+from fcn_edge.errors import ModelError, UsageError
+from fcn_edge.graphfile import UINT8, check_size, checked_graph, graph_of_onnx
 
 onnx = pytest.importorskip("onnx")
 
@@ -78,6 +78,14 @@ def test_graphs_that_take_no_image_are_refused(tmp_path: Path, kind: str, shape:
     onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="does not take one uint8 image"):
         checked_graph(tmp_path / "m.onnx")
+
+
+def test_size_must_be_the_graph_s_where_that_is_fixed(tmp_path: Path, tiny_network: Write) -> None:
+    free, fixed = tiny_network(tmp_path / "free.onnx"), tiny_network(tmp_path / "fixed.onnx", fixed=True)
+    check_size(free.path, checked_graph(free.path), (32, 320))
+    check_size(fixed.path, checked_graph(fixed.path), (64, 96))
+    with pytest.raises(UsageError, match=r"fixed\.onnx takes 64x96 images .* 64x128 was asked for"):
+        check_size(fixed.path, checked_graph(fixed.path), (64, 128))
 
 
 def test_weights_in_another_file_are_seen(tmp_path: Path, tiny_network: Write) -> None:

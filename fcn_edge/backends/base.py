@@ -229,10 +229,12 @@ class Backend(ABC):
     Attributes:
         name: Its key in the table ``BACKENDS``.
         plan: Name of the file in an engine directory that the library opens.
+        beside: Names of the other files that its build leaves there.
     """
 
     name: str
     plan: str
+    beside: tuple[str, ...] = ()
 
     @abstractmethod
     def probe(self) -> Probe:

@@ -11,6 +11,7 @@ and streams can be handed over.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -48,11 +49,16 @@ def open_device() -> Device:
         MachineError: One is, and cannot be loaded.
         DeviceError: There is no driver or no GPU.
     """
+    failed: MachineError | None = None
     for module in PROVIDERS.values():
-        driver: Driver | None = import_module(module).first_gpu()
+        try:
+            driver: Driver | None = import_module(module).first_gpu()
+        except MachineError as error:  # the next library may do better
+            failed = failed or error
+            continue
         if driver is not None:
             return Device(driver)
-    raise MissingExtraError("cuda-python", "cuda", "Using the GPU")
+    raise failed or MissingExtraError("cuda-python", "cuda", "Using the GPU")
 
 
 class Device(Closing):
@@ -73,6 +79,7 @@ class Device(Closing):
         self._driver = driver
         self._cache = cache
         self._modules: dict[str, int] = {}
+        self._lock = threading.Lock()
         self._closed = False
 
     @contextmanager
@@ -123,9 +130,10 @@ class Device(Closing):
         Raises:
             MachineError: There is no compiler, or it refuses the source.
         """
-        if source not in self._modules:
-            image = kernel_cache.image_of(self._driver, source, name, self._cache)
-            self._modules[source] = self._driver.module_load(image)
+        with self._lock:
+            if source not in self._modules:
+                image = kernel_cache.image_of(self._driver, source, name, self._cache)
+                self._modules[source] = self._driver.module_load(image)
         return self._driver.module_function(self._modules[source], entry)
 
     @override
@@ -268,6 +276,10 @@ class Stream(_Owned):
     def copy_rows(self, target: int, target_pitch: int, source: int, source_pitch: int, width: int, rows: int) -> None:
         """Copy ``rows`` rows of ``width`` bytes, ``pitch`` bytes apart, between memory that the GPU addresses."""
         self._driver.copy_rows(target, target_pitch, source, source_pitch, width, rows, self.handle)
+
+    def copy(self, target: int, source: int, nbytes: int) -> None:
+        """Copy bytes between memory that the GPU addresses."""
+        self._driver.copy_rows(target, nbytes, source, nbytes, nbytes, 1, self.handle)
 
     def fill(self, pointer: int, value: int, nbytes: int) -> None:
         """Set bytes of the GPU's memory."""

@@ -9,17 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Device as DeviceName
 
-__all__ = ["Argument", "Dim3", "Driver", "GpuFacts", "HostMemory"]
-
-Argument = np.generic
-"""A kernel's argument: a NumPy scalar of the parameter's exact type; ``numpy.uint64`` for pointers."""
+__all__ = ["Dim3", "Driver", "GpuFacts", "HostMemory"]
 
 Dim3 = tuple[int, int, int]
 """Blocks of a grid, or threads of a block, along x, y and z."""
@@ -79,13 +75,16 @@ class Driver(ABC):
 
     Attributes:
         facts: What the GPU is.
-        compiler: Name and version of what ``compile`` runs, part of the key of its cache.
         has_graphs: The library can capture streams; else ``capture_begin`` raises.
     """
 
     facts: GpuFacts
-    compiler: str
     has_graphs: bool
+
+    @property
+    @abstractmethod
+    def compiler(self) -> str:
+        """Name and version of what ``compile`` runs, part of the key of its cache."""
 
     @abstractmethod
     def enter(self) -> None:
@@ -204,7 +203,7 @@ class Driver(ABC):
     def launch(
         self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
     ) -> None:
-        """Run a kernel."""
+        """Run a kernel, each argument a NumPy scalar of its parameter's type, ``numpy.uint64`` for pointers."""
 
     @abstractmethod
     def capture_begin(self, stream: int) -> None:
@@ -221,15 +220,3 @@ class Driver(ABC):
     @abstractmethod
     def graph_destroy(self, graph: int) -> None:
         """Give a graph back."""
-
-
-def typed_arguments(arguments: Sequence[Any]) -> tuple[np.generic, ...]:
-    """The arguments themselves when all are NumPy scalars.
-
-    Raises:
-        TypeError: One is not, so that its size in the kernel's parameter list is unknown.
-    """
-    for index, argument in enumerate(arguments):
-        if not isinstance(argument, np.generic):
-            raise TypeError(f"argument {index} of a kernel is {argument!r}, a NumPy scalar was expected")
-    return tuple(arguments)

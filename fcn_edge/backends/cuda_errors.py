@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fcn_edge.errors import DeviceError, MachineError
 
-__all__ = ["cuda_error", "no_driver"]
+__all__ = ["cuda_error", "no_driver", "too_old", "uncompiled"]
 
 _DRIVER_FIX = (
     "Install NVIDIA's driver (on Jetson: JetPack), or give the container the GPU with --gpus all or --runtime nvidia."
@@ -74,3 +74,27 @@ def no_driver(detail: str) -> DeviceError:
         detail: What the loader said, in a few words.
     """
     return DeviceError(f"NVIDIA's driver is not here: {detail.rstrip('.')}.", _DRIVER_FIX)
+
+
+def too_old(call: str, driver: tuple[int, int]) -> MachineError:
+    """The error of a driver that lacks a function.
+
+    Args:
+        call: The function.
+        driver: CUDA version that the driver supports.
+    """
+    return MachineError(
+        f"NVIDIA's driver, for CUDA {driver[0]}.{driver[1]}, has no {call}.",
+        "Update the driver (on Jetson: JetPack), or install the cuda-python of its version: "
+        f"pip install 'cuda-python=={driver[0]}.*'",
+    )
+
+
+def uncompiled(reason: str, fix: str) -> MachineError:
+    """The error of a kernel that cannot be compiled.
+
+    Args:
+        reason: Why, without a full stop.
+        fix: What mends it.
+    """
+    return MachineError(f"The GPU code cannot be compiled: {reason}.", fix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -25,12 +26,14 @@ from fcn_edge.spec import ModelSpec, Size
 __all__ = ["OpenVino"]
 
 _DEVICE = "CPU"
-_WEIGHTS = "model.bin"
 _CHATTER = re.compile(
     r"Exception from |Check '.*' failed at |FrontEnd API failed |While validating node |Loading input model"
     r"|Converting input model|Model wasn't fully converted|Summary:"
 )
 """How the lines of an error begin that speak of OpenVINO's sources and steps, not of what is wrong."""
+
+_COUNTED = re.compile(r"[A-Z][A-Za-z]*_\d+")
+"""Names that OpenVINO gives, such as ``Constant_151``."""
 
 
 class OpenVino(Backend):
@@ -38,6 +41,7 @@ class OpenVino(Backend):
 
     name = "openvino"
     plan = "model.xml"
+    beside = ("model.bin",)
 
     @override
     def probe(self) -> Probe:
@@ -51,6 +55,7 @@ class OpenVino(Backend):
     @override
     def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
         model = _model_of_onnx(typed_onnx, size)
+        _name_by_place(model)
         try:
             # as it is: by default every float would be rounded to FP16
             _library().save_model(model, str(directory / self.plan), compress_to_fp16=False)
@@ -59,15 +64,16 @@ class OpenVino(Backend):
                 f"OpenVINO could not write its plan to {directory}: {_reason(error)}.",
                 "Free some space, or give a directory that is yours with -o.",
             ) from error
-        return Built((self.plan, _WEIGHTS))
+        return Built((self.plan, *self.beside))
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         path = directory / self.plan
         threads = thread_count(threads)
-        graph, weights = _content(path), _content(directory / _WEIGHTS)
+        graph, weights = _content(path), _content(directory / self.beside[0])
+        core = _library().Core()
         with _errors_of(path):
-            model = _library().Core().read_model(graph, weights)
+            model = core.read_model(graph, weights)
         return _engine(path, model, spec, size, threads)
 
     @override
@@ -126,11 +132,21 @@ class _Session(HostSession):
 def _model_of_onnx(path: Path, size: Size) -> Any:
     """OpenVINO's graph of an ONNX file, at one size."""
     check_size(path, checked_graph(path), size)
-    content = _content(path)
+    content, core = _content(path), _library().Core()
     with _errors_of(path):
-        model = _library().Core().read_model(content)
+        model = core.read_model(content)
         model.reshape([*size, 3])
     return model
+
+
+def _name_by_place(model: Any) -> None:
+    """Name by its place what OpenVINO named by a count that goes on from model to model of a process.
+
+    So two builds of one model are the same bytes.
+    """
+    for place, node in enumerate(model.get_ordered_ops()):
+        if _COUNTED.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{node.get_type_name()}_{place}")
 
 
 def _content(path: Path) -> bytes:
@@ -143,10 +159,10 @@ def _content(path: Path) -> bytes:
 
 def _engine(path: Path, model: Any, spec: ModelSpec, size: Size, threads: int) -> Engine:
     library = _library()
+    core = library.Core()
     with _errors_of(path):
         takes = [(value.get_element_type(), list(value.get_partial_shape())) for value in model.inputs]
         if takes == [(library.Type.u8, [*size, 3])] and len(model.outputs) == 1:
-            core = library.Core()
             return _Engine(path, core.compile_model(model, _DEVICE, _options(core, spec, threads)), spec, size)
     raise ModelError(
         f"{path} does not take one uint8 image of {size[0]}x{size[1]} (height x width) and give one output.",
@@ -155,18 +171,26 @@ def _engine(path: Path, model: Any, spec: ModelSpec, size: Size, threads: int) -
 
 
 def _options(core: Any, spec: ModelSpec, threads: int) -> dict[str, Any]:
-    """How a network is compiled."""
+    """How a network is compiled.
+
+    Its workers sleep when they have nothing to do, so that the decoder, and ONNX Runtime's pool where that is loaded
+    too, get the cores: on two cores, FCN-8s at 512x1024 on both libraries at once took as long as one after the other.
+    """
     return {
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": 1,  # sessions take turns, each frame with all threads: least delay, and as many frames a second
         "INFERENCE_NUM_THREADS": threads,
         "INFERENCE_PRECISION_HINT": _arithmetic(core, spec),
-        "ENABLE_CPU_PINNING": False,
+        "ENABLE_CPU_PINNING": False,  # no faster, and it would hold on to cores that others use
     }
 
 
 def _arithmetic(core: Any, spec: ModelSpec) -> str:
-    """Type of the arithmetic outside INT8 operators; left alone, OpenVINO takes bf16 or f16 where it is faster."""
+    """Type of the arithmetic outside INT8 operators.
+
+    Left alone, OpenVINO takes bf16 or f16 where that is faster, whatever the graph says. (FCN-8s on a processor with
+    bf16: scores off by 0.3, and one pixel in two hundred gets another class.)
+    """
     half = spec.precision == "fp16" and platform.machine() == "aarch64"
     return "f16" if half and "FP16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "f32"
 
@@ -197,10 +221,29 @@ def _reason(error: Exception) -> str:
     return said[0].lstrip("- ").rstrip(".!") if said else "it does not say why"
 
 
+@contextmanager
+def _no_telemetry() -> Iterator[None]:
+    """Keep openvino-telemetry out of the imports in the block.
+
+    Importing openvino otherwise writes an id into the home directory, forks, and tells Google Analytics. It has stubs
+    for when that package is absent, which nothing but the import system can tell it.
+    """
+    name = "openvino_telemetry"
+    if name in sys.modules:  # imported by someone else, who has decided
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 @cache
 def _library() -> ModuleType:
     try:
-        import openvino
+        with _no_telemetry():
+            import openvino
     except ModuleNotFoundError as error:
         if error.name != "openvino":
             raise

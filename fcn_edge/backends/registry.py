@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from fcn_edge.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from fcn_edge.backends.base import Backend
 
-__all__ = ["BACKENDS", "BackendEntry", "available_backends", "backend"]
+__all__ = ["BACKENDS", "BackendEntry", "available_backends", "backend", "preferred_backend"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "openvino",
             "openvino",
             "cpu",
-            "x86-64 and 64-bit ARM CPUs; often the fastest there",
+            "x86-64 and 64-bit ARM CPUs; runs .onnx files as is",
         ),
         "tensorrt": BackendEntry(
             "fcn_edge.backends.tensorrt",
@@ -96,8 +96,28 @@ def available_backends() -> tuple[Backend, ...]:
     Raises:
         MissingExtraError: There is none.
     """
-    found = tuple(made for made in map(backend, BACKENDS) if made.probe().available)
+    found = tuple(_available())
     if not found:
-        first = next(iter(BACKENDS.values()))
-        raise MissingExtraError(first.library, first.extra, "Running a network")
+        raise _none()
     return found
+
+
+def preferred_backend() -> Backend:
+    """The first backend that can run on this machine; the libraries of those after it are not imported.
+
+    Raises:
+        MissingExtraError: There is none.
+    """
+    found = next(_available(), None)
+    if found is None:
+        raise _none()
+    return found
+
+
+def _available() -> Iterator[Backend]:
+    return (made for made in map(backend, BACKENDS) if made.probe().available)
+
+
+def _none() -> MissingExtraError:
+    first = next(iter(BACKENDS.values()))
+    return MissingExtraError(first.library, first.extra, "Running a network")

@@ -168,7 +168,7 @@ def _built(model: Model, size: Size | None, backend: str, threads: int | None) -
 
 
 def _direct(model: Model, size: Size | None, name: str, threads: int | None) -> Engine:
-    chosen = registry.available_backends()[0] if name == "auto" else registry.backend(name)
+    chosen = registry.preferred_backend() if name == "auto" else registry.backend(name)
     probe = chosen.probe()
     if not probe.available:
         raise MachineError(probe.problem, probe.fix)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set
+from fcn_edge.backends import cpu as module
+from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set, int8_misfit, thread_count
+from fcn_edge.errors import UsageError
 
 Write = Callable[[str, str], None]
 
@@ -118,3 +120,25 @@ def test_instruction_set_is_the_best_class(
     monkeypatch.setattr("platform.machine", lambda: "old")
     write("proc/cpuinfo", f"processor\t: 0\n{line}\n")
     assert instruction_set(tmp_path) == kind
+
+
+def test_threads_are_those_asked_for_or_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "available_cores", lambda: 3)
+    assert [thread_count(threads) for threads in (1, 7, None)] == [1, 7, 3]
+    for threads in (0, -1):
+        with pytest.raises(UsageError, match=f"threads is {threads}"):
+            thread_count(threads)
+
+
+@pytest.mark.parametrize(
+    ("built_for", "precision", "fits"),
+    [("avx2", "int8", True), ("avx512_vnni", "int8", False), ("avx512_vnni", "fp32", True), ("avx2", "fp16", True)],
+)
+def test_int8_plans_stay_on_their_instruction_set(
+    built_for: str, precision: str, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "instruction_set", lambda: "avx2")
+    said = int8_misfit(built_for, precision)
+    assert (said == "") is fits
+    if not fits:
+        assert "for processors with avx512_vnni, and this one has avx2" in said

@@ -14,6 +14,8 @@ from fcn_edge.cli.main import main
 from fcn_edge.engine import open_engine
 from fcn_edge.runtime.segmenter import load
 
+pytestmark = pytest.mark.usefixtures("onnxruntime_alone")
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

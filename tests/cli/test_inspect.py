@@ -55,7 +55,7 @@ def shipped(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("engine") / "e"
-    build_engine(tiny.path, size=(96, 128), output=directory)
+    build_engine(tiny.path, backend="onnxruntime", size=(96, 128), output=directory)
     return directory
 
 

@@ -34,7 +34,7 @@ def frame() -> NDArray[np.uint8]:
 def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An engine of the tiny model at 96x128."""
     directory = tmp_path_factory.mktemp("engines") / "tiny"
-    build_engine(tiny.path, size=(96, 128), output=directory)
+    build_engine(tiny.path, backend="onnxruntime", size=(96, 128), output=directory)
     return directory
 
 
@@ -94,8 +94,20 @@ def test_load_says_which_library_a_backend_lacks(tiny: Any, monkeypatch: pytest.
     monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: probe)
     with pytest.raises(MachineError, match="not installed"):
         load(tiny.path, backend="onnxruntime")
-    with pytest.raises(MachineError, match="not installed"):
+
+
+@pytest.mark.usefixtures("onnxruntime_alone")
+def test_load_says_what_is_lacking_when_no_backend_is_here(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: Probe("", problem="Gone."))
+    with pytest.raises(MachineError, match="onnxruntime, which is not installed"):
         load(tiny.path)
+
+
+def test_load_runs_onnx_files_with_onnx_runtime_and_with_others_when_told(tiny: Any) -> None:
+    if not registry.backend("openvino").probe().available:
+        pytest.skip("openvino is not installed")
+    with load(tiny.path) as segment, load(tiny.path, backend="openvino") as other:
+        assert (segment.backend, other.backend) == ("onnxruntime", "openvino")
 
 
 def test_engine_of_another_size_says_how_to_build_one(engine: Path, tiny: Any) -> None:

@@ -9,7 +9,10 @@ from typing_extensions import override
 from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress
 from fcn_edge.backends.cuda import open_device
 from fcn_edge.backends.tensorrt.child import build_in_child
+from fcn_edge.backends.tensorrt.complaints import last_complaint
 from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, library
+from fcn_edge.backends.tensorrt.log import log_of
+from fcn_edge.backends.tensorrt.report import REPORT_FILE
 from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.backends.tensorrt_runtime import opened
 from fcn_edge.errors import MachineError, UsageError
@@ -26,6 +29,7 @@ class TensorRT(Backend):
 
     name = "tensorrt"
     plan = "model.plan"
+    beside = (REPORT_FILE,)
 
     @override
     def probe(self) -> Probe:
@@ -66,7 +70,18 @@ class TensorRT(Backend):
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        return opened(directory / self.plan, library(self.name), spec, size, open_device(), self.name)
+        trt = library(self.name)
+        log = log_of(trt)
+        return opened(
+            directory / self.plan,
+            trt,
+            spec,
+            size,
+            open_device(),
+            backend=self.name,
+            logger=log.logger,
+            complaint=lambda: last_complaint(log.take()),
+        )
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:

@@ -11,7 +11,7 @@ from typing import Any
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
 
-__all__ = ["first_complaint", "lacks_memory", "misread", "unbuildable", "unreadable"]
+__all__ = ["first_complaint", "lacks_memory", "last_complaint", "misread", "unbuildable", "unreadable"]
 
 _CONVERT = "Convert it again with: fcn-edge build MODEL --onnx-only"
 _EXPORT = "Export the checkpoint again with fcn-edge export."
@@ -139,6 +139,12 @@ def first_complaint(messages: Sequence[Message]) -> str:
         if message.severity in ("INTERNAL_ERROR", "ERROR") and _NO_DRIVER not in message.text:
             return _detail(message.text)
     return "it gives no reason"
+
+
+def last_complaint(messages: Sequence[Message]) -> str:
+    """The last error of a log, as a phrase for people; empty when there is none."""
+    errors = [message.text for message in messages if message.severity in ("INTERNAL_ERROR", "ERROR")]
+    return _detail(errors[-1]) if errors else ""
 
 
 def lacks_memory(messages: Sequence[Message]) -> int:

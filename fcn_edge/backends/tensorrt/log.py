@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,6 +11,8 @@ __all__ = ["LAYERS", "Log", "Message", "log_of"]
 
 LAYERS = "Layers:"
 """Begin of the message in which TensorRT-RTX describes the plan, and the only one of its level that is kept."""
+
+_MOST_MESSAGES = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,12 @@ class Log:
     """
 
     def __init__(self, trt: Any) -> None:
-        self._messages: list[Message] = []
+        self._messages: deque[Message] = deque(maxlen=_MOST_MESSAGES)
         self.logger = _logger(trt, self._messages)
 
     def take(self) -> list[Message]:
         """The messages since the last call."""
-        taken = list(self._messages)
-        del self._messages[: len(taken)]
-        return taken
+        return [self._messages.popleft() for _ in range(len(self._messages))]
 
 
 @cache
@@ -52,7 +53,7 @@ def log_of(trt: Any) -> Log:
     return Log(trt)
 
 
-def _logger(trt: Any, messages: list[Message]) -> Any:
+def _logger(trt: Any, messages: deque[Message]) -> Any:
     class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)

@@ -1,0 +1,147 @@
+"""The CUDA kernels of this package: their source, and how each is launched. Nothing of CUDA is imported here.
+
+Whoever launches compiles ``kernel_source(launch.kernel)`` (one translation unit without any include, C++17, with no
+name mangling beyond ``extern "C"``), takes the function ``launch.entry`` and hands ``launch.arguments`` over in order.
+Pointers are device addresses. ``tests/ops`` runs the same text on the host.
+
+    entry        arguments (C types), in order
+    decode_fp32  const float *scores, unsigned char *labels, int *not_finite, then as decode_fp16
+    decode_fp16  const unsigned short *scores, unsigned char *labels, int *not_finite,
+                 int classes, int grid_rows, int grid_columns, int height, int width, int pitch,
+                 long long row_scale, long long row_offset, int row_start, int row_stop,
+                 long long column_scale, long long column_offset, int column_start, int column_stop,
+                 int void_label, int tile_rows, int tile_columns, int row_slots, int column_slots
+
+No kernel needs scratch memory on the device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from fcn_edge.ops.geometry import AxisMapping, FrameMapping
+
+__all__ = ["KERNELS", "Launch", "decode_launch", "kernel_source"]
+
+KERNELS = ("decode",)
+"""Names of the kernel files beside this module."""
+
+_DECODE_TILES = ((32, 128), (16, 128), (16, 64), (8, 64), (8, 32), (4, 32), (2, 16), (1, 4))
+"""Rows and columns of frame pixels that a block decodes, the preferred first."""
+
+_DECODE_SHARED = 32 << 10
+"""Bytes of shared memory that leave room for several blocks on every processor from Maxwell on."""
+
+_DECODE_THREADS = 128
+_ONE_CELL = 1 << 40
+"""Grid coordinates are whole numbers of this part of a cell on the device: it is slow with float64."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch of a kernel.
+
+    Attributes:
+        kernel: File that holds it, one of ``KERNELS``.
+        entry: Name of the function.
+        grid: Blocks along x, y, z.
+        block: Threads along x, y, z.
+        shared_bytes: Dynamic shared memory of a block, below 48 KiB.
+        arguments: NumPy scalars of the kernel's argument types, in its order; pointers as uint64.
+    """
+
+    kernel: str
+    entry: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    shared_bytes: int
+    arguments: tuple[np.generic, ...]
+
+
+def kernel_source(kernel: str) -> str:
+    """The text of a kernel file, whole: compilers need no include path.
+
+    Args:
+        kernel: One of ``KERNELS``.
+    """
+    return resources.files("fcn_edge.ops").joinpath(f"{kernel}.cu").read_text(encoding="utf-8")
+
+
+def decode_launch(
+    scores: int,
+    dtype: DTypeLike,
+    shape: tuple[int, int, int, int],
+    mapping: FrameMapping,
+    void: int,
+    labels: int,
+    not_finite: int,
+    pitch: int | None = None,
+) -> Launch:
+    """``ops.decode.decode`` of a batch of scores, on the device.
+
+    Args:
+        scores: Address of ``(N, C, h, w)`` scores, C-contiguous.
+        dtype: Of the scores: float32 or float16.
+        shape: ``(N, C, h, w)``, 1 to 255 classes, up to 65535 images.
+        mapping: Frame pixels to grid coordinates, the same for all images.
+        void: Label of the pixels that the network did not see.
+        labels: Address to write ``(N, H, W)`` uint8 labels to, rows ``pitch`` bytes apart and images ``H`` rows.
+        not_finite: Address of an int32 that is set to 1 when a score around a seen pixel is NaN or infinity, and
+            left alone otherwise: zero it before. The labels hold nonsense then.
+        pitch: Bytes from one row of labels to the next; the frame's width when left out. Writing is fastest where
+            it and ``labels`` are multiples of 16.
+
+    Raises:
+        ValueError: The scores are neither float32 nor float16.
+    """
+    entry = {np.dtype(np.float32): "decode_fp32", np.dtype(np.float16): "decode_fp16"}.get(np.dtype(dtype))
+    if entry is None:
+        raise ValueError(f"scores of type {np.dtype(dtype)} cannot be decoded; float32 or float16 was expected")
+    images, classes, grid_rows, grid_columns = shape
+    height, width = mapping.frame_size
+    rows, columns = mapping.rows, mapping.columns
+    for tile_rows, tile_columns in _DECODE_TILES:
+        row_slots, column_slots = _slots(rows, tile_rows), _slots(columns, tile_columns)
+        shared = _decode_shared_bytes(classes, tile_rows, tile_columns, row_slots, column_slots)
+        if shared <= _DECODE_SHARED:
+            break
+    pixels = (height, width, width if pitch is None else pitch)
+    tile = (tile_rows, tile_columns, row_slots, column_slots)
+    return Launch(
+        kernel="decode",
+        entry=entry,
+        grid=(-(-width // tile_columns), -(-height // tile_rows), images),
+        block=(_DECODE_THREADS, 1, 1),
+        shared_bytes=shared,
+        arguments=(
+            *(np.uint64(address) for address in (scores, labels, not_finite)),
+            *(np.int32(number) for number in (classes, grid_rows, grid_columns, *pixels)),
+            *_axis_arguments(rows),
+            *_axis_arguments(columns),
+            *(np.int32(number) for number in (void, *tile)),
+        ),
+    )
+
+
+def _axis_arguments(axis: AxisMapping) -> tuple[np.generic, ...]:
+    return _fixed_point(axis.scale), _fixed_point(axis.offset), np.int32(axis.start), np.int32(axis.stop)
+
+
+def _fixed_point(coordinate: float) -> np.int64:
+    return np.int64(round(coordinate * _ONE_CELL))
+
+
+def _slots(axis: AxisMapping, pixels: int) -> int:
+    """Grid points that a tile of so many pixels may need: all that it spans, or two a pixel where those are fewer."""
+    scale = int(_fixed_point(axis.scale))
+    return 2 * pixels if scale > _ONE_CELL else -(-(pixels - 1) * scale // _ONE_CELL) + 2
+
+
+def _decode_shared_bytes(classes: int, tile_rows: int, tile_columns: int, row_slots: int, column_slots: int) -> int:
+    points = row_slots * column_slots
+    words = classes * points + points + 1 + 2 * (row_slots + column_slots) + 2 * (tile_rows + tile_columns)
+    return tile_rows * tile_columns + 4 * words + (row_slots + 1) * (column_slots + 1)

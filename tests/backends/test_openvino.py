@@ -1,0 +1,395 @@
+from __future__ import annotations
+
+import builtins
+import os
+import random
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from fcn_edge.backends import openvino as module
+from fcn_edge.backends.base import Built, Device
+from fcn_edge.backends.cpu import available_cores, instruction_set
+from fcn_edge.backends.fake import fake_spec
+from fcn_edge.backends.openvino import OpenVino
+from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageError
+
+if not OpenVino().probe().available:  # which imports it without its telemetry
+    pytest.skip(OpenVino().probe().problem, allow_module_level=True)
+
+BLACK = np.zeros((64, 96, 3), np.uint8)
+
+
+@pytest.fixture
+def network(tmp_path: Path, tiny_network: Callable[..., Any]) -> Any:
+    return tiny_network(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def plan(network: Any, tmp_path: Path) -> Path:
+    """A built engine directory of the network at 64x96, without a manifest."""
+    directory = tmp_path / "engine"
+    directory.mkdir()
+    assert OpenVino().build(network.path, directory, (64, 96)) == Built(("model.xml", "model.bin"))
+    return directory
+
+
+def opened(network: Any, **how: Any) -> Any:
+    return OpenVino().open_onnx(network.path, network.spec, how.pop("size", (64, 96)), **how)
+
+
+def scores_of(engine: Any) -> Any:
+    with engine, engine.session() as session:
+        return session.scores(BLACK)
+
+
+@pytest.fixture
+def import_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ImportError], None]]:
+    """Makes the import of openvino fail."""
+    real = builtins.__import__
+
+    def fail(error: ImportError) -> None:
+        def imported(name: str, *rest: Any, **more: Any) -> Any:
+            if name == "openvino":
+                raise error
+            return real(name, *rest, **more)
+
+        module._library.cache_clear()
+        monkeypatch.setattr(builtins, "__import__", imported)
+
+    yield fail
+    module._library.cache_clear()
+
+
+def test_probe_says_what_is_here() -> None:
+    import openvino
+
+    probe = OpenVino().probe()
+    assert probe.available
+    assert openvino.__version__.startswith(f"{probe.version}-")
+    assert probe.providers == ("CPU",)
+    assert [(device.kind, device.capability) for device in probe.devices] == [("cpu", instruction_set())]
+
+
+def test_missing_library_is_told_by_probe_and_raised_by_open(
+    network: Any, import_fails: Callable[[ImportError], None]
+) -> None:
+    import_fails(ModuleNotFoundError("No module named 'openvino'", name="openvino"))
+    probe = OpenVino().probe()
+    assert not probe.available
+    assert probe.version == ""
+    assert "fcn_edge[openvino]" in probe.fix
+    with pytest.raises(MissingExtraError, match="openvino, which is not installed"):
+        opened(network)
+
+
+def test_library_that_cannot_be_loaded_is_one_sentence(import_fails: Callable[[ImportError], None]) -> None:
+    import_fails(ImportError("libtbb.so.12: cannot open shared object file"))
+    probe = OpenVino().probe()
+    assert "libtbb" in probe.problem
+    assert "pip install" in probe.fix
+
+
+def test_another_missing_module_is_not_mistaken_for_it(import_fails: Callable[[ImportError], None]) -> None:
+    import_fails(ModuleNotFoundError("No module named 'packaging'", name="packaging"))
+    with pytest.raises(ModuleNotFoundError, match="packaging"):
+        OpenVino().probe()
+
+
+def test_library_calls_nobody_and_leaves_nothing_at_home(network: Any, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "def hook(event, arguments):\n"
+        "    if event.startswith(('socket.', 'urllib.')) or event in ('os.fork', 'os.mkdir', 'subprocess.Popen'):\n"
+        "        print(event, arguments)\n"
+        "sys.addaudithook(hook)\n"
+        "from pathlib import Path\n"
+        "from fcn_edge.backends.fake import fake_spec\n"
+        "from fcn_edge.backends.openvino import OpenVino\n"
+        f"OpenVino().open_onnx(Path({str(network.path)!r}), fake_spec(), (64, 96)).session()\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**variables, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+    assert list(home.iterdir()) == []
+
+
+def test_telemetry_that_someone_imported_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = types.ModuleType("openvino_telemetry")
+    monkeypatch.setitem(sys.modules, "openvino_telemetry", theirs)
+    with module._no_telemetry():
+        assert sys.modules["openvino_telemetry"] is theirs
+    assert sys.modules["openvino_telemetry"] is theirs
+
+
+def test_plan_is_the_same_bytes_whenever_and_wherever_it_is_built(network: Any, plan: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        other = tmp_path / name
+        other.mkdir()
+        copy = other / "copy.onnx"
+        copy.write_bytes(network.path.read_bytes())
+        OpenVino().build(copy, other, (64, 96))
+        for file in ("model.xml", "model.bin"):
+            assert (other / file).read_bytes() == (plan / file).read_bytes()
+    assert str(tmp_path).encode() not in (plan / "model.xml").read_bytes()
+
+
+def test_weights_are_not_rounded(network: Any, plan: Path) -> None:
+    assert network.weight.tobytes() in (plan / "model.bin").read_bytes()
+
+
+def test_weights_stored_as_fp16_stay_so_and_compute_in_fp32(network: Any, plan: Path) -> None:
+    half = network.weight.astype(np.float16)
+    model = onnx.load(network.path)
+    for weight in model.graph.initializer:
+        if weight.name == "weight":
+            weight.CopyFrom(numpy_helper.from_array(half, "half"))
+    model.graph.node.insert(0, helper.make_node("Cast", ["half"], ["weight"], to=TensorProto.FLOAT))
+    onnx.save(model, network.path)
+    OpenVino().build(network.path, plan, (64, 96))
+    assert half.tobytes() in (plan / "model.bin").read_bytes()
+    image = np.random.default_rng(0).integers(0, 256, BLACK.shape, np.uint8)
+    with OpenVino().open(plan, network.spec, (64, 96)) as engine, engine.session() as session:
+        scores = session.scores(image)
+    network.weight[...] = half
+    np.testing.assert_allclose(scores, network.scores(image), atol=2e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_arithmetic_is_fp32_though_the_processor_has_less(
+    network: Any, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    monkeypatch.setattr(module.platform, "machine", lambda: "aarch64")
+    with opened(network) as engine:
+        assert engine._compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+        assert engine._compiled.get_property("NUM_STREAMS") == 1
+    profile = "openvino-vnni" if precision == "int8" else None
+    spec = fake_spec(precision=precision, profile=profile)
+    assert module._arithmetic(Capable("FP32", "FP16", "BF16", "INT8"), spec) == "f32"
+
+
+class Capable:
+    """A core whose processor can do certain types."""
+
+    def __init__(self, *types: str) -> None:
+        self.types = types
+
+    def get_property(self, device: str, name: str) -> list[str]:
+        assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
+        return list(self.types)
+
+
+@pytest.mark.parametrize(
+    ("machine", "types", "said"),
+    [
+        ("aarch64", ("FP32", "FP16"), "f16"),
+        ("aarch64", ("FP32",), "f32"),
+        ("x86_64", ("FP32", "FP16", "BF16"), "f32"),
+    ],
+)
+def test_fp16_plans_compute_in_fp16_on_arm_that_can(
+    machine: str, types: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.platform, "machine", lambda: machine)
+    assert module._arithmetic(Capable(*types), fake_spec(precision="fp16")) == said
+
+
+def test_threads_are_those_asked_for(network: Any) -> None:
+    with opened(network, threads=1) as engine:
+        assert engine._compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+def test_threads_are_the_cores_when_left_out(network: Any) -> None:
+    with opened(network) as engine:
+        # OpenVINO starts no more than there are cores
+        assert engine._compiled.get_property("INFERENCE_NUM_THREADS") == min(available_cores(), os.cpu_count() or 1)
+
+
+def test_no_threads_are_a_usage_error(network: Any, plan: Path) -> None:
+    with pytest.raises(UsageError, match="threads is 0"):
+        opened(network, threads=0)
+    with pytest.raises(UsageError, match="threads is -1"):
+        OpenVino().open(plan, network.spec, (64, 96), -1)
+
+
+def test_model_of_one_size_takes_no_other(tmp_path: Path, tiny_network: Callable[..., Any]) -> None:
+    network = tiny_network(tmp_path / "fixed.onnx", fixed=True)
+    assert scores_of(opened(network)).shape == (11, 8, 12)
+    with pytest.raises(UsageError, match=r"takes 64x96 images .* 32x96 was asked for"):
+        opened(network, size=(32, 96))
+    with pytest.raises(UsageError, match="32x96"):
+        OpenVino().build(network.path, tmp_path, (32, 96))
+
+
+def test_plan_of_another_size_is_refused(network: Any, plan: Path) -> None:
+    with pytest.raises(ModelError, match="does not take one uint8 image of 32x96"):
+        OpenVino().open(plan, network.spec, (32, 96))
+
+
+def test_unknown_operator_is_named(tmp_path: Path, tiny_network: Callable[..., Any]) -> None:
+    network = tiny_network(tmp_path / "odd.onnx", operator="Convolute")
+    for run in (lambda: opened(network), lambda: OpenVino().build(network.path, tmp_path, (64, 96))):
+        with pytest.raises(ModelError, match=r"odd\.onnx: .*operations: Convolute") as caught:
+            run()
+        assert "fcn-edge export" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Exception from src/inference/src/cpp/core.cpp:84:\nCheck 'false' failed at src/a.cpp:151:\n"
+            "FrontEnd API failed with OpConversionFailure:\nModel wasn't fully converted.\nSummary:\n"
+            "-- No conversion rule found for operations: Foo-20\nTo facilitate the conversion, refer to docs\n\n",
+            "No conversion rule found for operations: Foo-20",
+        ),
+        (
+            "Exception from a.cpp:84:\nCheck 'a (b) > c' failed at b.cpp:9:\nIncorrect weights in bin file!\n\n",
+            "Incorrect weights in bin file",
+        ),
+        ("bad allocation", "bad allocation"),
+        ("Exception from a.cpp:84:\n", "it does not say why"),
+        ("", "it does not say why"),
+    ],
+)
+def test_reason_is_the_line_for_people(text: str, said: str) -> None:
+    assert module._reason(RuntimeError(text)) == said
+
+
+def test_graphs_with_two_outputs_are_refused(tmp_path: Path, tiny_network: Callable[..., Any]) -> None:
+    with pytest.raises(ModelError, match="has 2 outputs"):
+        opened(tiny_network(tmp_path / "m.onnx", outputs=2))
+
+
+def test_output_that_does_not_fit_the_spec_is_refused(network: Any) -> None:
+    spec = network.spec.replace(classes=("a", "b"), palette=((0, 0, 0), (9, 9, 9)))
+    with (
+        OpenVino().open_onnx(network.path, spec, (64, 96)) as engine,
+        engine.session() as session,
+        pytest.raises(ModelError, match=r"\(11, 8, 12\).* says \(2, 8, 12\)"),
+    ):
+        session.labels(BLACK)
+
+
+def test_weights_in_another_file_are_refused(network: Any) -> None:
+    onnx.save(onnx.load(network.path), network.path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    with pytest.raises(ModelError, match="weights in another file"):
+        opened(network)
+
+
+def test_plan_that_cannot_be_written_is_not_called_a_bad_model(network: Any, tmp_path: Path) -> None:
+    directory = tmp_path / "full"
+    directory.mkdir()
+    for name in ("model.xml", "model.bin"):
+        (directory / name).symlink_to("/dev/full")
+    with pytest.raises(MachineError, match="could not write its plan"):
+        OpenVino().build(network.path, directory, (64, 96))
+
+
+def test_files_that_are_not_there_are_a_model_error(network: Any, plan: Path) -> None:
+    for name in ("model.bin", "model.xml"):
+        (plan / name).unlink()
+        with pytest.raises(ModelError, match=f"{name} cannot be read"):
+            OpenVino().open(plan, network.spec, (64, 96))
+
+
+@pytest.mark.parametrize("name", ["model.xml", "model.bin"])
+@pytest.mark.parametrize("share", [0, 0.02, 0.5, 0.99])
+def test_cut_off_plans_are_a_model_error(network: Any, plan: Path, name: str, share: float) -> None:
+    whole = (plan / name).read_bytes()
+    (plan / name).write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(ModelError, match=r"OpenVINO cannot run .*model\.xml: ") as caught:
+        OpenVino().open(plan, network.spec, (64, 96))
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        b"\0" * 900,
+        b"junk" * 50,
+        b"<html/>",
+        b'<net name="x" version="11"></net>',
+        b"<?xml?>" + b"<a>" * 9,
+    ],
+    ids=["zeros", "junk", "html", "empty", "deep"],
+)
+def test_what_is_no_plan_is_a_model_error(network: Any, plan: Path, graph: bytes) -> None:
+    (plan / "model.xml").write_bytes(graph)
+    with pytest.raises(ModelError):
+        OpenVino().open(plan, network.spec, (64, 96))
+
+
+def test_plan_that_is_cut_off_while_it_runs_is_not_missed(network: Any, plan: Path) -> None:
+    with OpenVino().open(plan, network.spec, (64, 96)) as engine, engine.session() as session:
+        before = session.scores(BLACK)
+        os.truncate(plan / "model.bin", 0)  # would end a process that has it mapped
+        np.testing.assert_array_equal(session.scores(BLACK), before)
+
+
+def test_damaged_onnx_files_are_always_a_model_error(network: Any) -> None:
+    whole = network.path.read_bytes()
+    chance = random.Random(0)
+    sentences = []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for _ in range(3):
+            damaged[chance.randrange(900)] = chance.randrange(256)
+        network.path.write_bytes(damaged)
+        try:
+            scores_of(opened(network))
+        except ModelError as error:
+            sentences.append(error.message)
+    assert len(sentences) > 20
+    assert not [sentence for sentence in sentences if "\n" in sentence or ".cpp" in sentence]
+
+
+def test_damaged_plans_are_always_a_model_error(network: Any, plan: Path) -> None:
+    whole = (plan / "model.xml").read_bytes()
+    digits = [place for place, byte in enumerate(whole) if chr(byte).isdigit()]
+    chance = random.Random(0)
+    sentences = []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        damaged[chance.choice(digits)] = chance.choice(b"0123456789-")
+        (plan / "model.xml").write_bytes(damaged)
+        try:
+            scores_of(OpenVino().open(plan, network.spec, (64, 96)))
+        except ModelError as error:
+            sentences.append(error.message)
+    assert len(sentences) > 10
+    assert not [sentence for sentence in sentences if "\n" in sentence or ".cpp" in sentence]
+
+
+def test_full_memory_is_not_called_a_bad_model(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def Core(self) -> Any:
+            raise MemoryError
+
+    monkeypatch.setattr(module, "_library", Full)
+    with pytest.raises(MemoryError):
+        opened(network)
+
+
+def test_int8_plans_stay_on_their_instruction_set() -> None:
+    assert "for processors with z80" in OpenVino().misfit(Device("cpu", "X", "z80"), "int8")
+    assert OpenVino().misfit(Device("cpu", "X", "z80"), "fp32") == ""
