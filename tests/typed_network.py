@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class TypedNetwork:
         operators: Other operators for nodes, by name.
     """
 
-    MACS = {
+    MACS: ClassVar = {
         "stem": 3 * 9 * 32 * (64 // 2) * (96 // 2),
         "depthwise": 9 * 32 * (64 // 4) * (96 // 4),
         "body": 32 * 9 * 64 * (64 // 8) * (96 // 8),
@@ -77,7 +77,9 @@ class TypedNetwork:
         onnx.save(model, path)
         return path
 
-    def _convolution(self, x: str, name: str, maps: int, channels: int, side: int, stride: int = 1, group: int = 1) -> str:
+    def _convolution(
+        self, x: str, name: str, maps: int, channels: int, side: int, stride: int = 1, group: int = 1
+    ) -> str:
         weight = self._rng.normal(0, 0.1, (maps, channels // group, side, side)).astype(np.float32)
         if name in self._quantised:
             self._tensor(f"{name}.range", np.asarray(0.03, self._float))

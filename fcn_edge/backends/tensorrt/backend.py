@@ -14,7 +14,6 @@ from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, lib
 from fcn_edge.backends.tensorrt.log import log_of
 from fcn_edge.backends.tensorrt.report import REPORT_FILE
 from fcn_edge.backends.tensorrt.request import Request
-from fcn_edge.backends.tensorrt_runtime import opened
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.graphfile import check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
@@ -70,6 +69,8 @@ class TensorRT(Backend):
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        from fcn_edge.backends.tensorrt_runtime import opened  # a build needs none of it
+
         trt = library(self.name)
         log = log_of(trt)
         return opened(

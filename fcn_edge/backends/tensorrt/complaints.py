@@ -46,7 +46,11 @@ _READING = (
     _Known("UNSUPPORTED_NODE|Plugin not found", "there is no operator {operator}", _EXPORT),
 )
 _BUILDING = (
-    _Known(r"Could not find any implementation for node (?P<node>.+?)(?: due to|\.\s|\.?\)|\.?$)", "no kernel does it", _FLOAT),
+    _Known(
+        r"Could not find any implementation for node (?P<node>.+?)(?: due to|\.\s|\.?\)|\.?$)",
+        "no kernel does it",
+        _FLOAT,
+    ),
     _Known("Could not infer output types for operation: (?P<node>[^,]+)", "its types cannot be told", _FLOAT),
     _Known(
         "no tactics to implement the operation within workspace limit",

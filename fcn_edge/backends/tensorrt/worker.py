@@ -3,8 +3,8 @@
     python -m fcn_edge.backends.tensorrt.worker FD
 
 A build may need more memory than the machine has, and a library's crash cannot be caught; here it ends this process
-only. Each line on the pipe is a JSON object with one key: ``progress``, ``built``, ``error`` or ``failed``, which is what
-the operating system says, such as that the disk is full.
+only. Each line on the pipe is a JSON object with one key: ``progress``, ``built``, ``error``, or ``failed``, which is
+what the operating system says, such as that the disk is full.
 """
 
 from __future__ import annotations

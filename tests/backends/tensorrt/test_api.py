@@ -171,7 +171,17 @@ def test_real_bindings_are_as_their_lists_say(version: str, tmp_path: Path) -> N
     """The real binding is loaded over libraries that have its symbols and do nothing."""
     wheels, site, libraries = tmp_path / "wheels", tmp_path / "site", tmp_path / "lib"
     got = subprocess.run(
-        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", wheels, f"tensorrt-cu12-bindings=={version}"],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "-d",
+            wheels,
+            f"tensorrt-cu12-bindings=={version}",
+        ],
         capture_output=True,
         text=True,
         timeout=200,
@@ -179,14 +189,26 @@ def test_real_bindings_are_as_their_lists_say(version: str, tmp_path: Path) -> N
     if got.returncode:
         pytest.skip(f"no wheel of the bindings {version}: {got.stderr.strip().splitlines()[-1]}")
     subprocess.run(
-        [sys.executable, "-m", "zipfile", "-e", next(wheels.iterdir()), site], check=True, capture_output=True, timeout=60
+        [sys.executable, "-m", "zipfile", "-e", next(wheels.iterdir()), site],
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     libraries.mkdir()
     (libraries / "stub.c").write_text(STUB)
     major = version.partition(".")[0]
     for name in ("nvinfer", "nvinfer_plugin", "nvonnxparser"):
         soname = f"lib{name}.so.{major}"
-        command = ["gcc", "-shared", "-fPIC", "-w", f"-Wl,-soname,{soname}", "-o", libraries / soname, libraries / "stub.c"]
+        command = [
+            "gcc",
+            "-shared",
+            "-fPIC",
+            "-w",
+            f"-Wl,-soname,{soname}",
+            "-o",
+            libraries / soname,
+            libraries / "stub.c",
+        ]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=60)
         except FileNotFoundError:

@@ -82,7 +82,9 @@ def test_a_killed_build_ran_out_of_memory(code: str, request_: Request, monkeypa
 
 
 def test_a_crash_is_a_machine_error_with_the_last_words(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "print('all', flush=True); print('is lost.', file=sys.stderr, flush=True); os.kill(os.getpid(), signal.SIGSEGV)"
+    code = (
+        "print('all', flush=True); print('is lost.', file=sys.stderr, flush=True); os.kill(os.getpid(), signal.SIGSEGV)"
+    )
     with pytest.raises(MachineError, match=r"crashed \(SIGSEGV\) while it built m\.onnx: is lost\. "):
         run(request_, code, monkeypatch)
 
@@ -99,7 +101,9 @@ def test_a_worker_that_says_nothing_is_an_error(request_: Request, monkeypatch: 
 
 
 def test_whatever_stops_the_call_kills_the_build(request_: Request, monkeypatch: pytest.MonkeyPatch) -> None:
-    (request_.directory / "odd_worker.py").write_text(START + "tell(progress=[str(os.getpid()), 0, 1]); time.sleep(600)")
+    (request_.directory / "odd_worker.py").write_text(
+        START + "tell(progress=[str(os.getpid()), 0, 1]); time.sleep(600)"
+    )
     monkeypatch.syspath_prepend(request_.directory)
     found = []
 

@@ -39,16 +39,16 @@ def parser_error(text: str, node: str = "body.q", operator: str = "QuantizeLinea
             "a bias is quantised, and only a float one is taken",
         ),
         (
-            "Invalid Node - head\nITensor::getDimensions: Error Code 4: API Usage Error (head: IConvolutionLayer `input` "
-            "and `kernel` must be of same type. `input` type is Half but `kernel` is of type Float. In validateTypes at "
-            f"/_src/optimizer/common/nodes/convolutionNode.cpp:88)\n{NO_DRIVER}",
-            "tensors of different types meet: head: IConvolutionLayer `input` and `kernel` must be of same type. `input` "
-            "type is Half but `kernel` is of type Float",
+            "Invalid Node - head\nITensor::getDimensions: Error Code 4: API Usage Error (head: IConvolutionLayer "
+            "`input` and `kernel` must be of same type. `input` type is Half but `kernel` is of type Float. In "
+            f"validateTypes at /_src/optimizer/common/nodes/convolutionNode.cpp:88)\n{NO_DRIVER}",
+            "tensors of different types meet: head: IConvolutionLayer `input` and `kernel` must be of same type. "
+            "`input` type is Half but `kernel` is of type Float",
         ),
         (
             "ElementWiseOperation SUM must have same input types. But they are of types Half and Float",
-            "tensors of different types meet: ElementWiseOperation SUM must have same input types. But they are of types "
-            "Half and Float",
+            "tensors of different types meet: ElementWiseOperation SUM must have same input types. But they are of "
+            "types Half and Float",
         ),
         (
             "first input has type UInt8 but must have type Float, Half, BFloat16 or Int32",
@@ -111,8 +111,8 @@ def test_uint8_that_is_taken_for_int8_is_refused() -> None:
             "{ForeignNode[a.b...c]}: no kernel does it",
         ),
         (
-            "IBuilder::buildSerializedNetwork: Error Code 9: Internal Error ([type.cpp:186: infer_type] Could not infer "
-            "output types for operation: dequantize, f32 output)",
+            "IBuilder::buildSerializedNetwork: Error Code 9: Internal Error ([type.cpp:186: infer_type] Could not "
+            "infer output types for operation: dequantize, f32 output)",
             ModelError,
             "dequantize: its types cannot be told",
         ),
@@ -126,8 +126,8 @@ def test_uint8_that_is_taken_for_int8_is_refused() -> None:
         ("Error Code 1: Cuda Runtime (out of memory)", MachineError, "memory ran out"),
         ("Error Code 1: Internal Error (Unsupported SM: 0x900)", MachineError, "this version does not know the GPU"),
         (
-            "IBuilder::buildSerializedNetwork: Error Code 1: Myelin (MyelinCheckException: cudnn_impl.cpp:294: Strided & "
-            "Dilated Deconv are currently not supported)",
+            "IBuilder::buildSerializedNetwork: Error Code 1: Myelin (MyelinCheckException: cudnn_impl.cpp:294: Strided "
+            "& Dilated Deconv are currently not supported)",
             ModelError,
             "a transposed convolution is strided and dilated",
         ),

@@ -78,7 +78,9 @@ def missing(name: str) -> Any:
 
 def test_a_library_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     use(monkeypatch, tmp_path, "raise ImportError('libnvdla_compiler.so: cannot open shared object file.')")
-    with pytest.raises(MachineError, match=r"cannot be loaded: libnvdla_compiler\.so: cannot open shared object file\. "):
+    with pytest.raises(
+        MachineError, match=r"cannot be loaded: libnvdla_compiler\.so: cannot open shared object file\. "
+    ):
         library("tensorrt")
 
 

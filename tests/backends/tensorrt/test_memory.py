@@ -21,9 +21,7 @@ def use_device(monkeypatch: pytest.MonkeyPatch, *, integrated: bool) -> None:
 
     @contextmanager
     def open_device() -> Iterator[Any]:
-        yield SimpleNamespace(
-            facts=SimpleNamespace(integrated=integrated), current=current, free_bytes=lambda: 5 << 30
-        )
+        yield SimpleNamespace(facts=SimpleNamespace(integrated=integrated), current=current, free_bytes=lambda: 5 << 30)
 
     monkeypatch.setattr(memory, "open_device", open_device)
 

@@ -74,8 +74,10 @@ def test_there_is_one_step_where_all_networks_are_strongly_typed(version: str, d
 
 
 def test_a_float_graph_is_tried_once(directory: Path) -> None:
-    scene = Scene(quantised=False, builds=[False], says=[[("ERROR", "Error Code 2: Internal Error (Assertion x failed. )")]])
-    with pytest.raises(ModelError, match="cannot build .*: Assertion x failed"):
+    scene = Scene(
+        quantised=False, builds=[False], says=[[("ERROR", "Error Code 2: Internal Error (Assertion x failed. )")]]
+    )
+    with pytest.raises(ModelError, match=r"cannot build .*: Assertion x failed"):
         build(scene, "10.3.0", directory)
     assert len(scene.network_flags) == 1
 

@@ -1,6 +1,6 @@
 """Writes ``tests/backends/tensorrt_api``: of each version's names those that the builder asks for, there or not.
 
-    python -m tests.backends.tensorrt.trim_api ../shared/tensorrt_api
+python -m tests.backends.tensorrt.trim_api ../shared/tensorrt_api
 """
 
 from __future__ import annotations
