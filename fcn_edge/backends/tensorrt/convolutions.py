@@ -12,7 +12,7 @@ from fcn_edge.backends.tensorrt.layers import PlanLayer
 
 __all__ = ["Convolution", "convolutions_of", "in_plan", "int8_share"]
 
-_KERNEL = re.compile("conv|correlation|gemm", re.I)
+_KERNEL = re.compile("conv|correlation|gemm|fusion", re.I)
 _OTHER_KERNEL = re.compile("deconv", re.I)
 
 
@@ -56,8 +56,10 @@ def in_plan(convolutions: Sequence[Convolution], layers: Sequence[PlanLayer]) ->
     kernels = [layer for layer in layers if _KERNEL.search(layer.kind) and not _OTHER_KERNEL.search(layer.kind)]
     types: dict[str, bool] = {}
     for kernel in kernels:
-        operands = [tensor.element for tensor in (*kernel.inputs[:1], *kernel.constants[:1])]
-        in_int8 = bool(operands) and all(element == "int8" for element in operands)
+        # scales and biases are constants, too
+        weights = sorted(kernel.constants, key=lambda tensor: math.prod(tensor.shape))[-1:]
+        operands = [*kernel.inputs[:1], *weights]
+        in_int8 = bool(operands) and all(tensor.element == "int8" for tensor in operands)
         for node in kernel.nodes:
             types[node] = types.get(node, True) and in_int8
     return tuple(replace(convolution, int8=types.get(convolution.name)) for convolution in convolutions)

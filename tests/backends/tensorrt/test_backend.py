@@ -256,6 +256,12 @@ class TestRealBuilds:
         with pytest.raises((GuardError, ModelError)):
             rtx.build(onnx, directory, SIZE)
 
+    def test_a_plan_that_cannot_be_written_is_the_system_s_error(
+        self, rtx: TensorRTRTX, typed_network: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        with pytest.raises(FileNotFoundError):
+            rtx.build(typed_network("fp16"), tmp_path / "missing", SIZE)
+
     def test_another_size_than_the_graph_s_is_a_usage_error(
         self, rtx: TensorRTRTX, tiny_network: Callable[..., Any], directory: Path, tmp_path: Path
     ) -> None:
@@ -263,10 +269,30 @@ class TestRealBuilds:
         with pytest.raises(UsageError, match="takes 64x96 images"):
             rtx.build(tmp_path / "fixed.onnx", directory, (96, 96))
 
-    def test_a_labels_head_ends_in_uint8(
-        self, rtx: TensorRTRTX, tiny_network: Callable[..., Any], directory: Path, tmp_path: Path
-    ) -> None:
-        tiny_network(tmp_path / "labels.onnx", head="labels")
+    def test_a_labels_head_ends_in_uint8(self, rtx: TensorRTRTX, directory: Path, tmp_path: Path) -> None:
+        import onnx
+
+        from fcn_edge.convert.rewrite import add_labels_head
+
+        model = onnx.load(ZOO)
+        add_labels_head(model, 8)
+        onnx.save(model, tmp_path / "labels.onnx")
         rtx.build(tmp_path / "labels.onnx", directory, SIZE)
         last = json.loads((directory / "layers.json").read_text())["layers"][-1]["outputs"][0]
         assert (last["element"], last["shape"][-2:]) == ("uint8", list(SIZE))
+
+    @pytest.mark.parametrize("batched", [True, False])
+    @pytest.mark.parametrize("head", ["scores", "labels"])
+    def test_the_network_of_the_contract(
+        self,
+        head: str,
+        batched: bool,
+        rtx: TensorRTRTX,
+        tiny_network: Callable[..., Any],
+        directory: Path,
+        tmp_path: Path,
+    ) -> None:
+        tiny_network(tmp_path / "tiny.onnx", head=head, batched=batched)
+        rtx.build(tmp_path / "tiny.onnx", directory, SIZE)
+        last = json.loads((directory / "layers.json").read_text())["layers"][-1]["outputs"][0]
+        assert last["element"] == ("uint8" if head == "labels" else "fp32")

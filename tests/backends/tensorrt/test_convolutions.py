@@ -37,6 +37,13 @@ def test_only_what_convolves_counts() -> None:
     assert [one.int8 for one in in_plan([STEM], layers)] == [True]
 
 
+def test_the_largest_constant_is_the_weights() -> None:
+    parts = (("int8", 9), ("fp32", 2), ("int8", 8))
+    image, bias, weights = (PlanTensor("x", element, (size,), "") for element, size in parts)
+    fused = PlanLayer("x", "runtime_fusion", ("stem",), (image,), (bias, weights), (), "")
+    assert [one.int8 for one in in_plan([STEM], [fused])] == [True]
+
+
 def test_a_convolution_of_two_kernels_is_int8_when_both_are() -> None:
     layers = [kernel(("stem",), "int8", "int8"), kernel(("stem",), "fp16", "fp16")]
     assert [one.int8 for one in in_plan([STEM], layers)] == [False]
