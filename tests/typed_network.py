@@ -17,6 +17,7 @@ class TypedNetwork:
         precision: ``fp32``; ``fp16``, with float16 weights; ``int8``, with Q/DQ pairs before the stem and the body and
             float16 elsewhere.
         depthwise: Give the depthwise convolution Q/DQ pairs, too.
+        float_weights: Give only the activations of an int8 graph Q/DQ pairs.
         weights_in_fp16: Keep the weights of an fp32 graph as float16 behind Cast nodes.
         changes: Other values for tensors of the graph, by name, such as ``body.zero``.
         operators: Other operators for nodes, by name.
@@ -35,12 +36,14 @@ class TypedNetwork:
         precision: str,
         *,
         depthwise: bool = False,
+        float_weights: bool = False,
         weights_in_fp16: bool = False,
         changes: dict[str, Any] | None = None,
         operators: dict[str, str] | None = None,
     ) -> None:
         self._quantised = {"stem", "body", *(("depthwise",) if depthwise else ())} if precision == "int8" else set()
         self._float: Any = np.float32 if precision == "fp32" else np.float16
+        self._float_weights = float_weights
         self._weights_in_fp16 = weights_in_fp16
         self._changes = changes or {}
         self._operators = operators or {}
@@ -84,14 +87,15 @@ class TypedNetwork:
         if name in self._quantised:
             self._tensor(f"{name}.range", np.asarray(0.03, self._float))
             self._tensor(f"{name}.zero", np.asarray(0, np.int8))
+            pair = [f"{name}.range", f"{name}.zero"]
+            x = self._node("QuantizeLinear", [x, *pair], f"{name}.q")
+            x = self._node("DequantizeLinear", [x, *pair], f"{name}.dq")
+        if name in self._quantised and not self._float_weights:
             scales = (np.abs(weight).max(axis=(1, 2, 3)) / 127).astype(self._float)
             steps = np.round(weight / scales.astype(np.float32)[:, None, None, None])
             self._tensor(f"{name}.steps", np.clip(steps, -127, 127).astype(np.int8))
             self._tensor(f"{name}.scales", scales)
             self._tensor(f"{name}.zeros", np.zeros(maps, np.int8))
-            pair = [f"{name}.range", f"{name}.zero"]
-            x = self._node("QuantizeLinear", [x, *pair], f"{name}.q")
-            x = self._node("DequantizeLinear", [x, *pair], f"{name}.dq")
             parts = [f"{name}.steps", f"{name}.scales", f"{name}.zeros"]
             kernel = self._node("DequantizeLinear", parts, f"{name}.kernel", axis=0)
         elif self._weights_in_fp16:

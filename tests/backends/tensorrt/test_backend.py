@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends.base import Device, Probe
+from fcn_edge.backends.base import Built, Device, Probe, Progress
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
+from fcn_edge.backends.tensorrt.library import library
+from fcn_edge.backends.tensorrt.plan import build_plan
+from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError, UsageError
 
 from ...typed_network import TypedNetwork
@@ -30,9 +33,21 @@ ZOO = Path(__file__).parents[3] / "fcn_edge/zoo/camvid-mobilenet_v2-fcn8s/model.
 
 
 @pytest.fixture
-def rtx() -> TensorRTRTX:
+def rtx_in_child() -> TensorRTRTX:
+    """The backend as it is."""
     pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
     return TensorRTRTX()
+
+
+@pytest.fixture
+def rtx(rtx_in_child: TensorRTRTX, monkeypatch: pytest.MonkeyPatch) -> TensorRTRTX:
+    """The backend without a process a build, which takes longer than the build."""
+
+    def build_here(request: Request, progress: Progress | None = None) -> Built:
+        return build_plan(library(request.backend), request, progress or (lambda *step: None))
+
+    monkeypatch.setattr(backend, "build_in_child", build_here)
+    return rtx_in_child
 
 
 @pytest.fixture
@@ -251,16 +266,33 @@ class TestRealBuilds:
         self, rtx: TensorRTRTX, typed_network: Callable[..., Path], directory: Path
     ) -> None:
         """Q/DQ pairs around activations are no use to a convolution whose weights are float."""
-        operators = {"stem.kernel": "Identity"}
-        onnx = typed_network("int8", operators=operators)
-        with pytest.raises((GuardError, ModelError)):
-            rtx.build(onnx, directory, SIZE)
+        with pytest.raises(GuardError, match="none of its 2 quantised convolutions in INT8"):
+            rtx.build(typed_network("int8", float_weights=True), directory, SIZE)
+
+    def test_in_a_child_it_is_the_same(
+        self,
+        rtx_in_child: TensorRTRTX,
+        typed_network: Callable[..., Path],
+        directory: Path,
+    ) -> None:
+        told: list[tuple[str, int, int]] = []
+        built = rtx_in_child.build(typed_network("int8"), directory, SIZE, lambda *step: told.append(step))
+        assert sorted(built.files) == sorted(path.name for path in directory.iterdir())
+        assert built.int8_share == pytest.approx(0.97864, abs=1e-5)
+        assert built.notes["steps"] == ["strongly typed: built"]
+        assert told[0] == ("reading the graph", 0, 1)
+
+    def test_an_error_in_the_child_is_the_same(
+        self, rtx_in_child: TensorRTRTX, typed_network: Callable[..., Path], directory: Path
+    ) -> None:
+        with pytest.raises(ModelError, match="there is no operator Konv"):
+            rtx_in_child.build(typed_network("fp16", operators={"head": "Konv"}), directory, SIZE)
 
     def test_a_plan_that_cannot_be_written_is_the_system_s_error(
-        self, rtx: TensorRTRTX, typed_network: Callable[..., Path], tmp_path: Path
+        self, rtx_in_child: TensorRTRTX, typed_network: Callable[..., Path], tmp_path: Path
     ) -> None:
         with pytest.raises(FileNotFoundError):
-            rtx.build(typed_network("fp16"), tmp_path / "missing", SIZE)
+            rtx_in_child.build(typed_network("fp16"), tmp_path / "missing", SIZE)
 
     def test_another_size_than_the_graph_s_is_a_usage_error(
         self, rtx: TensorRTRTX, tiny_network: Callable[..., Any], directory: Path, tmp_path: Path
