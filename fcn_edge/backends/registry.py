@@ -55,6 +55,14 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "cpu",
             "x86-64 and 64-bit ARM CPUs; runs .onnx files as is",
         ),
+        "onnxruntime-cuda": BackendEntry(
+            "fcn_edge.backends.onnxruntime_cuda",
+            "OnnxRuntimeCuda",
+            "onnxruntime-gpu",
+            "gpu",
+            "cuda",
+            "NVIDIA GPUs; runs .onnx files as is",
+        ),
     }
 )
 """The backends by name, the one that ``auto`` prefers first."""
