@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -141,14 +141,12 @@ class Device(Closing):
         if self._closed:
             return
         self._closed = True
-        try:
+        with ExitStack() as closing:
+            closing.callback(self._driver.close)
             if self._modules:
-                with self.current():
-                    for module in self._modules.values():
-                        self._driver.module_unload(module)
-        finally:
-            self._modules.clear()
-            self._driver.close()
+                closing.enter_context(self.current())
+            for module in self._modules.values():
+                closing.callback(self._driver.module_unload, module)
 
 
 class _Owned(Closing):

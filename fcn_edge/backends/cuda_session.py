@@ -123,6 +123,8 @@ class CudaSession(Session):
             self._outbound = made.enter_context(device.stream())
             self._scores = made.enter_context(device.host_buffer(self._output_bytes))
             self._slots = made.enter_context(SlotPool(device, self._slot))
+            for used in (self._outbound, self._inbound, stream):
+                made.callback(used.synchronize)
             self._warm_up()
             self._made = made.pop_all()
 
@@ -147,7 +149,7 @@ class CudaSession(Session):
     def infer(self, job: Job) -> Job:
         self._check_open()
         slot: Slot = job.data.slot
-        with self._device.current(), self._idle_afterwards():
+        with self._device.current(), _idle_afterwards(self._stream):
             if slot.graph is None and self._graphs:
                 slot.graph = self._captured(slot)
             self._stream.record(slot.started)
@@ -215,8 +217,8 @@ class CudaSession(Session):
         if self.closed:
             return
         self.closed = True
-        with self._device.current(), self._made:
-            self._stream.synchronize()
+        with self._device.current():
+            self._made.close()
 
     def _prepared(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
         place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
@@ -233,12 +235,11 @@ class CudaSession(Session):
         place = placement(frame.size, self.size, self.spec.resize)
         flight = self._flight(SlotKind("device", place))
         height, width = frame.size
-        with self._device.current():
+        row = width * 3
+        with self._device.current(), _idle_afterwards(self._inbound):
             if frame.stream:
                 self._inbound.join(frame.stream)
-            self._inbound.copy_rows(
-                flight.slot.source_pointer, width * 3, frame.pointer, frame.pitch, width * 3, height
-            )
+            self._inbound.copy_rows(flight.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
             self._inbound.synchronize()
         return Job(place, flight)
 
@@ -259,7 +260,7 @@ class CudaSession(Session):
     def _warm_up(self) -> None:
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
         flight = self._slots.take(SlotKind("frame", self._as_it_is))
-        with self._idle_afterwards():
+        with _idle_afterwards(self._stream):
             self._enqueue(flight.slot)
             self._stream.synchronize()
 
@@ -310,16 +311,6 @@ class CudaSession(Session):
             _log.info("%s runs without CUDA graphs: %s", self.spec.name, error.message)
             return None
 
-    @contextmanager
-    def _idle_afterwards(self) -> Iterator[None]:
-        """When the block fails, wait for what it enqueued: its slot may be lent to another frame at once."""
-        try:
-            yield
-        except BaseException:
-            with suppress(MachineError):
-                self._stream.synchronize()
-            raise
-
     def _finite(self, job: Job) -> Slot:
         self._check_open()
         slot: Slot = job.data.slot
@@ -329,7 +320,7 @@ class CudaSession(Session):
 
     def _scores_of(self, slot: Slot) -> NDArray[np.float32]:
         assert slot.scores is not None
-        with self._device.current():
+        with self._device.current(), _idle_afterwards(self._outbound):
             self._outbound.download(self._scores.array, slot.scores.pointer)
             self._outbound.synchronize()
         scores = self._scores.array.view(self._network.output_dtype).reshape(self._network.output_shape)
@@ -338,3 +329,14 @@ class CudaSession(Session):
     def _check_open(self) -> None:
         if self.closed:
             raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
+
+
+@contextmanager
+def _idle_afterwards(stream: Stream) -> Iterator[None]:
+    """When the block fails, wait for what it enqueued: the memory may be lent to another frame at once."""
+    try:
+        yield
+    except BaseException:
+        with suppress(MachineError):
+            stream.synchronize()
+        raise

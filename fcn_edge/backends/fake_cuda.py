@@ -77,7 +77,8 @@ class FakeGpu(Driver):
         kernels: What launches do, by entry name; others are refused.
         integrated: It shares the host's memory.
         has_graphs: Streams can be captured.
-        fail_at: Number of the call, from 1, that fails; handles that it gives back are given back nevertheless.
+        fail_at: Number of the call, from 1, that fails (or the next one that can); handles that it gives back are
+            given back nevertheless.
         sticky: All calls after it fail, too, as after a kernel's bad access.
         total_bytes: Of its memory; allocations beyond it fail.
 
@@ -114,6 +115,7 @@ class FakeGpu(Driver):
         self._streams: dict[int, _Stream] = {}
         self._events: dict[int, _Event] = {}
         self._hosts: dict[int, HostMemory] = {}
+        self._lent: set[int] = set()
         self._modules: dict[int, dict[str, tuple[str, ...]]] = {}
         self._functions: dict[int, tuple[int, str]] = {}
         self._graphs: dict[int, list[_Work]] = {}
@@ -131,9 +133,15 @@ class FakeGpu(Driver):
             "event": self._events,
             "module": self._modules,
             "graph": self._graphs,
-            "memory": self.memory.live,
+            "memory": {address: None for address in self.memory.live if address not in self._lent},
         }
         return [f"{kind} {handle:#x}" for kind, made in kinds.items() for handle in made]
+
+    def lend(self, content: NDArray[np.uint8]) -> int:
+        """A device address for memory of another library, which this one need not free."""
+        pointer = self.memory.place(content)
+        self._lent.add(pointer)
+        return pointer
 
     def enqueue(self, stream: int, name: str, run: Callable[[], None], pointers: Sequence[int] = ()) -> None:
         """Work of another library on a stream, as TensorRT's.
@@ -149,7 +157,8 @@ class FakeGpu(Driver):
 
     @override
     def enter(self) -> None:
-        with self._called("enter", current=False):
+        # who could once make the GPU current can again; the first time makes its context, which may fail
+        with self._called("enter", current=False, fails=not self.leftovers):
             self._depth.value = self._entered + 1
 
     @override
@@ -493,6 +502,7 @@ class _Call:
     current: bool = True
     waits: bool = False
     allocates: bool = False
+    fails: bool = True
     undo: Callable[[], Any] | None = None
 
     def __enter__(self) -> None:
@@ -514,7 +524,8 @@ class _Call:
         if self.current and gpu._entered < 1:
             raise CudaMisuseError(f"{self.name} in a thread in which the GPU is not current")
         gpu.calls.append((self.name, *self.details))
-        if gpu._fail_at is not None and (len(gpu.calls) == gpu._fail_at or (gpu.failed and gpu._sticky)):
+        due = gpu._fail_at is not None and len(gpu.calls) >= gpu._fail_at
+        if self.fails and due and (gpu._sticky or not gpu.failed):
             gpu.failed = gpu.failed or self.name
             if self.undo is not None:
                 self.undo()

@@ -71,6 +71,14 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "cuda",
             "GeForce and RTX GPUs from Ampere on; builds on any machine",
         ),
+        "onnxruntime-cuda": BackendEntry(
+            "fcn_edge.backends.onnxruntime_cuda",
+            "OnnxRuntimeCuda",
+            "onnxruntime-gpu",
+            "gpu",
+            "cuda",
+            "NVIDIA GPUs; runs .onnx files as is",
+        ),
     }
 )
 """The backends by name, the one that ``auto`` prefers first."""

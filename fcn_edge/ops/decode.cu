@@ -126,6 +126,8 @@ __device__ inline float number(unsigned short half) {
     return half & 0x8000 ? -magnitude : magnitude;
 }
 
+__device__ inline float minus_infinity() { return __uint_as_float(0xff800000); }
+
 __device__ inline bool finite(float score) { return (__float_as_uint(score) & 0x7f800000) != 0x7f800000; }
 __device__ inline bool finite(unsigned short half) { return (half & 0x7c00) != 0x7c00; }
 
@@ -141,7 +143,7 @@ __device__ void fetch_scores(const Tile& tile, const Score* image, int classes, 
         const Score* from = image + (size_t)grid_point(rows, down, row) * columns.points;
         from += grid_point(columns, across, column);
         float* to = tile.scores + row * tile.column_slots + column;
-        float most = 0;
+        float most = minus_infinity();
         int best = 0;
 #pragma unroll 4
         for (int index = 0; index < classes; ++index, from += plane, to += points) {
@@ -149,7 +151,7 @@ __device__ void fetch_scores(const Tile& tile, const Score* image, int classes, 
             const float value = number(score);
             sound = sound && finite(score);
             *to = value;
-            if (index == 0 || value > most) {
+            if (value > most) {
                 most = value;
                 best = index;
             }
@@ -202,16 +204,18 @@ __device__ inline void fill_cells(const Tile& tile, int tile_rows) {
 __device__ inline void evaluate(const Tile& tile, int classes, int cell, int top, int left, int row_end,
                                 int column_end) {
     float above[CELL_PIXELS_DOWN], below[CELL_PIXELS_DOWN], share[CELL_PIXELS_ACROSS];
+    float most[CELL_PIXELS_DOWN][CELL_PIXELS_ACROSS];
+    int winner[CELL_PIXELS_DOWN][CELL_PIXELS_ACROSS];
     for (int down = 0; down < CELL_PIXELS_DOWN; ++down) {
         const float weight = tile.rows.weight[min(top + down, row_end - 1)];
         above[down] = 0.5f * (1 - weight);
         below[down] = 0.5f * weight;
+        for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
+            share[across] = tile.columns.weight[min(left + across, column_end - 1)];
+            most[down][across] = minus_infinity();
+            winner[down][across] = 0;
+        }
     }
-    for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
-        share[across] = tile.columns.weight[min(left + across, column_end - 1)];
-    }
-    float most[CELL_PIXELS_DOWN][CELL_PIXELS_ACROSS];
-    int winner[CELL_PIXELS_DOWN][CELL_PIXELS_ACROSS];
     const float* upper = tile.scores + cell;
     const float* lower = upper + tile.column_slots;
     for (int index = 0; index < classes; ++index) {
@@ -220,7 +224,7 @@ __device__ inline void evaluate(const Tile& tile, int classes, int cell, int top
             const float change = upper[1] * above[down] + lower[1] * below[down] - first;
             for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
                 const float value = first + change * share[across];
-                if (index == 0 || value > most[down][across]) {
+                if (value > most[down][across]) {
                     most[down][across] = value;
                     winner[down][across] = index;
                 }
@@ -313,7 +317,7 @@ __device__ void decode(const Score* scores, unsigned char* labels, int* not_fini
                  min(tile_columns, width - left), pitch);
 }
 
-extern "C" __global__ void __launch_bounds__(128)
+extern "C" __global__ void __launch_bounds__(128, 8)
 decode_fp32(const float* scores, unsigned char* labels, int* not_finite, int classes, int grid_rows, int grid_columns,
             int height, int width, int pitch, long long row_scale, long long row_offset, int row_start, int row_stop,
             long long column_scale, long long column_offset, int column_start, int column_stop, int void_label,
@@ -323,7 +327,7 @@ decode_fp32(const float* scores, unsigned char* labels, int* not_finite, int cla
            tile_rows, tile_columns, row_slots, column_slots);
 }
 
-extern "C" __global__ void __launch_bounds__(128)
+extern "C" __global__ void __launch_bounds__(128, 8)
 decode_fp16(const unsigned short* scores, unsigned char* labels, int* not_finite, int classes, int grid_rows,
             int grid_columns, int height, int width, int pitch, long long row_scale, long long row_offset,
             int row_start, int row_stop, long long column_scale, long long column_offset, int column_start,

@@ -11,6 +11,13 @@ Pointers are device addresses. ``tests/ops`` runs the same text on the host.
                  long long row_scale, long long row_offset, int row_start, int row_stop,
                  long long column_scale, long long column_offset, int column_start, int column_stop,
                  int void_label, int tile_rows, int tile_columns, int row_slots, int column_slots
+    overlay      const unsigned char *frame, int frame_pitch, const unsigned char *labels, int label_pitch,
+                 const unsigned char *palette, unsigned char *out, int out_pitch, int height, int width,
+                 float alpha, unsigned int void_label
+    preprocess   const unsigned char *frame, int pitch,
+                 int region_top, int region_left, int region_rows, int region_columns,
+                 unsigned char *input, int rows, int columns, int content_rows, int content_columns,
+                 float row_scale, float column_scale, int factor, int fill_blue, int fill_green, int fill_red
 
 No kernel needs scratch memory on the device.
 """
@@ -23,11 +30,13 @@ from importlib import resources
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fcn_edge.ops.geometry import AxisMapping, FrameMapping
+from fcn_edge.ops.geometry import AxisMapping, FrameMapping, Placement
+from fcn_edge.ops.preprocess import thinned_size
+from fcn_edge.spec import Size
 
-__all__ = ["KERNELS", "Launch", "decode_launch", "kernel_source"]
+__all__ = ["KERNELS", "Launch", "decode_launch", "kernel_source", "overlay_launch", "preprocess_launch"]
 
-KERNELS = ("decode",)
+KERNELS = ("decode", "overlay", "preprocess")
 """Names of the kernel files beside this module."""
 
 _DECODE_TILES = ((32, 128), (16, 128), (16, 64), (8, 64), (8, 32), (4, 32), (2, 16), (1, 4))
@@ -37,6 +46,13 @@ _DECODE_SHARED = 32 << 10
 """Bytes of shared memory that leave room for several blocks on every processor from Maxwell on."""
 
 _DECODE_THREADS = 128
+_IMAGE_THREADS = (32, 8, 1)
+_IMAGE_PIXELS = 4
+"""Neighbouring pixels that a thread of the other kernels makes: as many as fill whole words."""
+
+_OVERLAY_ROWS = 32
+"""Rows that share a block's copy of the palette."""
+
 _ONE_CELL = 1 << 40
 """Grid coordinates are whole numbers of this part of a cell on the device: it is slow with float64."""
 
@@ -114,7 +130,7 @@ def decode_launch(
     return Launch(
         kernel="decode",
         entry=entry,
-        grid=(-(-width // tile_columns), -(-height // tile_rows), images),
+        grid=(_blocks(width, tile_columns), _blocks(height, tile_rows), images),
         block=(_DECODE_THREADS, 1, 1),
         shared_bytes=shared,
         arguments=(
@@ -127,17 +143,109 @@ def decode_launch(
     )
 
 
+def overlay_launch(
+    frame: int,
+    labels: int,
+    palette: int,
+    out: int,
+    size: Size,
+    alpha: float = 0.5,
+    void: int = 255,
+    frame_pitch: int | None = None,
+    label_pitch: int | None = None,
+    out_pitch: int | None = None,
+) -> Launch:
+    """``ops.overlay.overlay`` on the device, to within one grey level.
+
+    Args:
+        frame: Address of the ``(H, W, 3)`` uint8 BGR frame.
+        labels: Address of its ``(H, W)`` uint8 mask.
+        palette: Address of ``(256, 3)`` uint8 BGR, of ``palette_bgr``.
+        out: Address to write ``(H, W, 3)`` uint8 BGR to; it may be ``frame``.
+        size: ``(H, W)``.
+        alpha: Share of the class colour, 0 to 1.
+        void: Label of the pixels that keep the frame's colour.
+        frame_pitch: Bytes from one row of the frame to the next, ``3 * W`` when left out.
+        label_pitch: The same of the mask, ``W`` when left out.
+        out_pitch: The same of the output, ``3 * W`` when left out. Fastest where all addresses and pitches are
+            multiples of 4.
+    """
+    height, width = size
+    return Launch(
+        kernel="overlay",
+        entry="overlay",
+        grid=(_blocks(width, _IMAGE_PIXELS * _IMAGE_THREADS[0]), _blocks(height, _OVERLAY_ROWS), 1),
+        block=_IMAGE_THREADS,
+        shared_bytes=256 * 4,
+        arguments=(
+            np.uint64(frame),
+            np.int32(3 * width if frame_pitch is None else frame_pitch),
+            np.uint64(labels),
+            np.int32(width if label_pitch is None else label_pitch),
+            np.uint64(palette),
+            np.uint64(out),
+            np.int32(3 * width if out_pitch is None else out_pitch),
+            *(np.int32(number) for number in size),
+            np.float32(alpha),
+            np.uint32(void),
+        ),
+    )
+
+
+def preprocess_launch(
+    frame: int, place: Placement, fill: tuple[int, int, int], out: int, pitch: int | None = None
+) -> Launch:
+    """``ops.preprocess.network_input`` on the device, to within one grey level.
+
+    Args:
+        frame: Address of the ``(H, W, 3)`` uint8 BGR frame, of ``place.frame_size``.
+        place: Where the frame goes.
+        fill: BGR colour of the rest, the model's mean colour.
+        out: Address to write ``(*place.network_size, 3)`` uint8 BGR to, a multiple of 4.
+        pitch: Bytes from one row of the frame to the next, ``3 * W`` when left out.
+    """
+    top, left, bottom, right = place.region
+    region, content = (bottom - top, right - left), place.content_size
+    thinned = thinned_size(region, content)
+    factor = region[0] // thinned[0]
+    if (factor * thinned[0], factor * thinned[1]) != region:
+        thinned, factor = region, 0  # the kernel averages over fractions of pixels, straight to the content's size
+    rows, columns = place.network_size
+    return Launch(
+        kernel="preprocess",
+        entry="preprocess",
+        grid=(_blocks(columns, _IMAGE_PIXELS * _IMAGE_THREADS[0]), _blocks(rows, _IMAGE_THREADS[1]), 1),
+        block=_IMAGE_THREADS,
+        shared_bytes=0,
+        arguments=(
+            np.uint64(frame),
+            np.int32(3 * place.frame_size[1] if pitch is None else pitch),
+            *(np.int32(number) for number in (top, left, *region)),
+            np.uint64(out),
+            *(np.int32(number) for number in (rows, columns, *content)),
+            *(np.float32(size / part) for size, part in zip(thinned, content, strict=True)),
+            np.int32(factor),
+            *(np.int32(level) for level in fill),
+        ),
+    )
+
+
+def _blocks(length: int, covered: int) -> int:
+    return -(-length // covered)
+
+
 def _axis_arguments(axis: AxisMapping) -> tuple[np.generic, ...]:
-    return _fixed_point(axis.scale), _fixed_point(axis.offset), np.int32(axis.start), np.int32(axis.stop)
+    scale, offset = (np.int64(_fixed_point(number)) for number in (axis.scale, axis.offset))
+    return scale, offset, np.int32(axis.start), np.int32(axis.stop)
 
 
-def _fixed_point(coordinate: float) -> np.int64:
-    return np.int64(round(coordinate * _ONE_CELL))
+def _fixed_point(coordinate: float) -> int:
+    return round(coordinate * _ONE_CELL)
 
 
 def _slots(axis: AxisMapping, pixels: int) -> int:
     """Grid points that a tile of so many pixels may need: all that it spans, or two a pixel where those are fewer."""
-    scale = int(_fixed_point(axis.scale))
+    scale = _fixed_point(axis.scale)
     return 2 * pixels if scale > _ONE_CELL else -(-(pixels - 1) * scale // _ONE_CELL) + 2
 
 
