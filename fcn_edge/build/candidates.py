@@ -97,9 +97,7 @@ def kept_result(results: Sequence[Result], request: Request) -> Result:
     return min(usable, key=_milliseconds)
 
 
-def candidates_of(
-    results: Sequence[Result], kept: Result, request: Request, *, absent: bool
-) -> tuple[Candidate, ...]:
+def candidates_of(results: Sequence[Result], kept: Result, request: Request, *, absent: bool) -> tuple[Candidate, ...]:
     """What was considered, and why it was kept or not.
 
     Args:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.backends import registry
 from fcn_edge.backends.base import Progress, Session
 from fcn_edge.build.candidates import Result
 from fcn_edge.build.choices import Try, best_method, mixed, sensitivities
@@ -182,7 +181,9 @@ class Contest:
         assert self.reference is not None
         split = self.request.evaluation
         if split is None:
-            streets = [Street(seed=seed, size=self.model.spec.size, frames=1) for seed in range(500, 500 + GUARD_STREETS)]
+            streets = [
+                Street(seed=seed, size=self.model.spec.size, frames=1) for seed in range(500, 500 + GUARD_STREETS)
+            ]
             return RenderedGuard([street.frame(0)[0] for street in streets], self.reference)
         return self._labelled(halves_of(split)[1] if self._halved else split)
 

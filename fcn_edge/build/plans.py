@@ -118,9 +118,7 @@ def default_path(model: Model, plan: Plan) -> Path:
     return ENGINES / f"{name}.{plan.name}"
 
 
-def _precisions(
-    model: Model, request: Request, table: CalibrationTable | None, device: Device
-) -> Sequence[str]:
+def _precisions(model: Model, request: Request, table: CalibrationTable | None, device: Device) -> Sequence[str]:
     if model.spec.precision != "fp32":
         return (model.spec.precision,)
     if request.precision != "auto":

@@ -1,0 +1,493 @@
+"""A GPU's session on a fake GPU: what it asks of the driver, in which order, and what is left when something fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_session import CudaSession
+from fcn_edge.backends.fake import FakeSession, fake_spec
+from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.errors import MachineError, ModelError, UsageError
+from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.sources.base import Picture, Source
+from fcn_edge.spec import Resize
+
+from .gpu import KERNELS, FakeGpuEngine
+
+SIZE = (64, 96)
+IMAGE_BYTES = 64 * 96 * 3
+SCORES_BYTES = 11 * 8 * 12 * 4
+
+
+def frame(height: int = 60, width: int = 100, seed: int = 0) -> NDArray[np.uint8]:
+    coarse = np.random.default_rng(seed).integers(0, 256, (height // 12 + 1, width // 12 + 1, 3), np.uint8)
+    return np.ascontiguousarray(coarse.repeat(12, axis=0).repeat(12, axis=1)[:height, :width])
+
+
+def on_the_host(image: NDArray[np.uint8], **spec: Any) -> NDArray[np.uint8]:
+    return FakeSession(fake_spec(**spec), SIZE).labels(image)
+
+
+class Rig:
+    """An engine on a fake GPU, with its session."""
+
+    def __init__(self, directory: Path, spec: dict[str, Any] | None = None, **how: Any) -> None:
+        self.gpu = FakeGpu(KERNELS, **{key: how.pop(key) for key in ("integrated", "has_graphs") if key in how})
+        self.engine = FakeGpuEngine(self.gpu, Device(self.gpu, directory), fake_spec(**(spec or {})), SIZE, **how)
+        self.session: CudaSession = self.engine.session()
+        self.gpu.calls.clear()
+
+    def calls(self, *but: str) -> list[tuple[Any, ...]]:
+        """The calls since the last time, without those that make the GPU current."""
+        taken = [call for call in self.gpu.calls if call[0] not in ("enter", *but)]
+        self.gpu.calls.clear()
+        return taken
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Callable[..., Rig]:
+    def make(**how: Any) -> Rig:
+        return Rig(tmp_path, **how)
+
+    return make
+
+
+WORK_ON_A_CARD = [
+    ("upload", 60 * 100 * 3),
+    ("launch", "preprocess"),
+    ("network",),
+    ("event_record",),
+    ("fill", 0, 4),
+    ("copy_rows", SCORES_BYTES, 1),
+    ("launch", "decode_fp32"),
+    ("download", 60 * 112 + 4),
+]
+"""What a frame of 100x60 costs; the mask's rows are 112 bytes apart."""
+
+WORK_ON_A_BOARD = [call for call in WORK_ON_A_CARD if call[0] not in ("upload", "download")]
+WAIT = [("event_record",), ("event_synchronize",), ("event_elapsed_ms",), ("event_elapsed_ms",)]
+
+
+def replay(work: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The calls of ``infer`` when its work is captured before."""
+    return [("event_record",), ("graph_launch",), *WAIT]
+
+
+def capture(work: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [("capture_begin",), *work, ("capture_end",), *replay(work)]
+
+
+@pytest.mark.parametrize(
+    ("how", "work", "made"),
+    [
+        (
+            {},
+            WORK_ON_A_CARD,
+            [
+                ("host_alloc", 60 * 100 * 3, "pinned"),
+                ("device_alloc", 60 * 100 * 3),
+                ("device_alloc", SCORES_BYTES),
+                ("host_alloc", 60 * 112 + 4, "pinned"),
+                ("device_alloc", 60 * 112 + 4),
+            ],
+        ),
+        (
+            {"integrated": True},
+            WORK_ON_A_BOARD,
+            [
+                ("host_alloc", 60 * 100 * 3, "mapped"),
+                ("device_alloc", SCORES_BYTES),
+                ("host_alloc", 60 * 112 + 4, "mapped"),
+            ],
+        ),
+    ],
+    ids=["card", "board"],
+)
+def test_every_call_of_the_first_frames(
+    rig: Callable[..., Rig], how: dict[str, Any], work: list[tuple[Any, ...]], made: list[tuple[Any, ...]]
+) -> None:
+    made_rig = rig(**how)
+    session, image = made_rig.session, frame()
+    job = session.prepare(image)
+    assert made_rig.calls("device_free", "host_free", "event_destroy") == [*made, *[("event_create",)] * 3]
+    session.infer(job)
+    assert made_rig.calls() == capture(work)
+    labels = session.finish(job)
+    assert made_rig.calls() == []
+    np.testing.assert_array_equal(labels, on_the_host(image))
+    del job
+
+    job = session.prepare(frame(seed=1))
+    assert made_rig.calls() == []
+    session.infer(job)
+    assert made_rig.calls() == replay(work)
+    np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=1)))
+
+
+@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
+def test_every_call_without_graphs(rig: Callable[..., Rig], integrated: bool) -> None:
+    made = rig(graphs=False, integrated=integrated)
+    work = WORK_ON_A_BOARD if integrated else WORK_ON_A_CARD
+    for seed in range(2):
+        job = made.session.prepare(frame(seed=seed))
+        made.calls()
+        made.session.infer(job)
+        assert made.calls() == [("event_record",), *work, *WAIT]
+        np.testing.assert_array_equal(made.session.finish(job), on_the_host(frame(seed=seed)))
+
+
+def test_every_call_with_the_host_preparing(rig: Callable[..., Rig]) -> None:
+    card, board = rig(preprocess="host", graphs=False), rig(preprocess="host", graphs=False, integrated=True)
+    for made in (card, board):
+        job = made.session.prepare(frame())
+        made.calls()
+        made.session.infer(job)
+        put = [("upload", IMAGE_BYTES)] if made is card else []
+        expected = [*put, ("copy_rows", IMAGE_BYTES, 1), *WORK_ON_A_CARD[2:]]
+        if made is board:
+            expected.pop()
+        assert made.calls() == [("event_record",), *expected, *WAIT]
+        np.testing.assert_array_equal(made.session.finish(job), on_the_host(frame()))
+
+
+def test_a_new_size_in_mid_stream_gives_up_the_old_one_s_memory(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    with made.session as session:
+        for _ in range(3):
+            np.testing.assert_array_equal(session.labels(frame()), on_the_host(frame()))
+        before = len(made.gpu.leftovers)
+        made.calls()
+        np.testing.assert_array_equal(session.labels(frame(90, 70)), on_the_host(frame(90, 70)))
+        calls = made.calls()
+        assert calls[: len(calls) // 3].count(("graph_destroy",)) == 1
+        assert [name for name, *_ in calls].count("capture_begin") == 1
+        assert len(made.gpu.leftovers) == before
+        session.labels(frame(90, 70))
+        assert [name for name, *_ in made.calls()].count("capture_begin") == 0
+
+
+def test_frames_under_way_have_memory_each_and_share_it_afterwards(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    with made.session as session:
+        jobs = [session.prepare(frame(seed=seed)) for seed in range(4)]
+        for job in jobs:
+            session.infer(job)
+        for seed, job in enumerate(jobs):
+            np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=seed)))
+        jobs.clear()
+        del job
+        made.calls()
+        jobs = [session.prepare(frame(seed=seed)) for seed in range(4)]
+        assert made.calls() == []
+
+
+def test_the_caller_may_write_into_its_frame_at_once(rig: Callable[..., Rig]) -> None:
+    image = frame()
+    with rig().session as session:
+        job = session.prepare(image)
+        image[...] = 0
+        np.testing.assert_array_equal(session.finish(session.infer(job)), on_the_host(frame()))
+
+
+def test_a_mask_is_the_caller_s_own(rig: Callable[..., Rig]) -> None:
+    with rig().session as session:
+        first = session.labels(frame())
+        kept = first.copy()
+        session.labels(frame(seed=1))
+        np.testing.assert_array_equal(first, kept)
+        assert first.flags.c_contiguous
+        assert first.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        {"resize": Resize(policy="stretch")},
+        {"resize": Resize(policy="roi", roi=(0.25, 0.0, 1.0, 0.5))},
+    ],
+    ids=["pad", "stretch", "roi"],
+)
+@pytest.mark.parametrize("preprocess", ["device", "host"])
+@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_masks_are_those_of_the_host(
+    rig: Callable[..., Rig], spec: dict[str, Any], preprocess: str, integrated: bool, dtype: type
+) -> None:
+    made = rig(spec=spec, preprocess=preprocess, integrated=integrated, dtype=dtype)
+    with made.session as session:
+        for size in [(60, 100), (64, 96), (200, 31), (2, 2)]:
+            labels, expected = session.labels(frame(*size)), on_the_host(frame(*size), **spec)
+            if dtype is np.float32:
+                np.testing.assert_array_equal(labels, expected)
+            else:
+                assert (labels == expected).mean() > 0.99
+
+
+def test_scores_are_of_the_image_itself_whatever_the_policy(rig: Callable[..., Rig]) -> None:
+    spec = {"resize": Resize(policy="roi", roi=(0.25, 0.0, 1.0, 0.5))}
+    with rig(spec=spec).session as session:
+        expected = FakeSession(fake_spec(**spec), SIZE).scores(frame(64, 96))
+        np.testing.assert_array_equal(session.scores(frame(64, 96)), expected)
+
+
+def test_confidence_is_of_the_frame_even_when_others_follow(rig: Callable[..., Rig]) -> None:
+    host = FakeSession(fake_spec(), SIZE)
+    with rig().session as session:
+        jobs = [session.infer(session.prepare(frame(seed=seed))) for seed in range(2)]
+        for seed, job in enumerate(jobs):
+            labels, confidence = session.finish_with_confidence(job)
+            expected = host.finish_with_confidence(host.infer(host.prepare(frame(seed=seed))))
+            np.testing.assert_array_equal(labels, expected[0])
+            np.testing.assert_array_equal(confidence, expected[1])
+
+
+def test_nan_is_an_error_for_its_frame_only(rig: Callable[..., Rig]) -> None:
+    good = np.random.default_rng(0).normal(size=(11, 8, 12)).astype(np.float32)
+
+    def output(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full_like(good, np.nan) if image.mean() > 250 else good
+
+    with rig(output=output).session as session:
+        bad = session.infer(session.prepare(np.full((64, 96, 3), 255, np.uint8)))
+        for finish in (session.finish, session.finish_on_device, session.finish_with_confidence):
+            with pytest.raises(ModelError, match="NaN"):
+                finish(bad)  # type: ignore[operator]
+        del bad
+        assert len(np.unique(session.labels(frame()))) > 1
+
+
+def test_two_sessions_on_one_engine_have_a_stream_each(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    other = made.engine.session()
+    together = threading.Barrier(2, timeout=60)
+
+    def stream(session: CudaSession, seed: int) -> bool:
+        together.wait()
+        return all((session.labels(frame(seed=seed)) == on_the_host(frame(seed=seed))).all() for _ in range(10))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(stream, (made.session, other), (0, 1)))
+    assert made.session._stream.handle != other._stream.handle
+    made.session.close()
+    np.testing.assert_array_equal(other.labels(frame()), on_the_host(frame()))
+    made.engine.close()
+    assert made.gpu.leftovers == []
+
+
+class Frames(Source):
+    """Frames out of memory."""
+
+    def __init__(self, images: list[NDArray[np.uint8]]) -> None:
+        super().__init__("memory:")
+        self._images = iter(images)
+
+    def read(self) -> Picture | None:
+        image = next(self._images, None)
+        return None if image is None else Picture(image)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
+def test_three_threads_as_in_the_pipeline(rig: Callable[..., Rig], integrated: bool) -> None:
+    images = [frame(60, 100 if seed < 8 else 80, seed) for seed in range(16)]
+    made = rig(integrated=integrated)
+    with Pipeline(made.session, Frames(images)) as pipeline:
+        masks = [result.segmentation.labels for result in pipeline]
+    for mask, image in zip(masks, images, strict=True):
+        np.testing.assert_array_equal(mask, on_the_host(image))
+    made.engine.close()
+    assert made.gpu.leftovers == []
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [({"has_graphs": False}, "fake cannot capture"), ({"capturable": False}, "network's work cannot be captured")],
+)
+def test_without_graphs_it_says_so_once_and_goes_on(
+    rig: Callable[..., Rig], caplog: pytest.LogCaptureFixture, how: dict[str, Any], reason: str
+) -> None:
+    with caplog.at_level(logging.INFO), rig(**how).session as session:
+        for seed in range(3):
+            np.testing.assert_array_equal(session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
+    (line,) = [record.getMessage() for record in caplog.records if "graphs" in record.getMessage()]
+    assert reason in line
+
+
+def numbered_calls(directory: Path, use: Callable[[Rig], None], **how: Any) -> int:
+    """How many calls a fake of a use makes in all, from the engine to its end."""
+    made = Rig.__new__(Rig)
+    made.gpu = FakeGpu(KERNELS, integrated=how.get("integrated", False))
+    run(made, directory, use, how)
+    return len(made.gpu.calls)
+
+
+def run(made: Rig, directory: Path, use: Callable[[Rig], None], how: dict[str, Any]) -> None:
+    device = Device(made.gpu, directory)
+    spec = fake_spec(classes=("one", "two"), palette=((0, 0, 0), (1, 1, 1)))
+    made.engine = FakeGpuEngine(made.gpu, device, spec, (32, 32), graphs=how.get("graphs", True))
+    with made.engine, made.engine.session() as made.session:
+        use(made)
+
+
+def use_everything(made: Rig) -> None:
+    session = made.session
+    session.labels(frame(16, 24))
+    session.labels(frame(24, 16))
+    session.finish_with_confidence(session.infer(session.prepare(frame(24, 16))))
+    session.scores(frame(32, 32))
+    session.finish_on_device(session.infer(session.prepare(Held(made.gpu, frame(16, 24)))))
+
+
+class Held:
+    """A frame in the fake GPU's memory, as another library would hold it."""
+
+    def __init__(self, gpu: FakeGpu, image: NDArray[np.uint8], stream: int | None = 77, padding: int = 5) -> None:
+        pitch = image.shape[1] * 3 + padding
+        rows = np.zeros((image.shape[0], pitch), np.uint8)
+        rows[:, : image.shape[1] * 3] = image.reshape(image.shape[0], -1)
+        self._gpu = gpu
+        self._pointer = gpu.lend(rows.reshape(-1))
+        self.__cuda_array_interface__ = {
+            "shape": image.shape,
+            "typestr": "|u1",
+            "data": (self._pointer, False),
+            "strides": (pitch, 3, 1),
+            "stream": stream,
+            "version": 3,
+        }
+
+    def __del__(self) -> None:
+        self._gpu.memory.live.pop(self._pointer, None)
+
+
+@pytest.mark.parametrize(
+    ("how", "sticky"),
+    [({}, False), ({}, True), ({"integrated": True}, False), ({"graphs": False}, False)],
+    ids=["card", "card, from then on", "board", "no graphs"],
+)
+def test_whatever_fails_everything_is_freed_and_the_error_is_ours(
+    tmp_path: Path, how: dict[str, Any], sticky: bool
+) -> None:
+    numbered_calls(tmp_path, use_everything, **how)  # leaves the kernels compiled
+    total = numbered_calls(tmp_path, use_everything, **how)
+    assert total > 100
+    passed = set()
+    for number in range(1, total + 1):
+        made = Rig.__new__(Rig)
+        made.gpu = FakeGpu(KERNELS, integrated=how.get("integrated", False), fail_at=number, sticky=sticky)
+        try:
+            run(made, tmp_path, use_everything, how)
+            passed.add(made.gpu.failed)
+        except MachineError:  # nothing else may come out
+            pass
+        assert made.gpu.failed, number
+        assert made.gpu.leftovers == [], (number, made.gpu.failed)
+        assert made.gpu.closed, number
+    # a capture that fails is done without; no other failure may pass unseen
+    assert passed <= {
+        "capture_begin", "capture_end", "upload", "launch", "network", "event_record", "fill", "copy_rows", "download",
+        "graph_destroy",
+    }  # fmt: skip
+
+
+def test_a_kernel_that_does_not_compile_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    gpu = FakeGpu(KERNELS)
+    device = Device(gpu, tmp_path)
+
+    def compile_nothing(source: str, name: str) -> bytes:
+        raise MachineError(f"{name} does not compile.")
+
+    gpu.compile = compile_nothing  # type: ignore[method-assign]
+    with FakeGpuEngine(gpu, device, fake_spec(), SIZE) as engine, pytest.raises(MachineError, match="preprocess.cu"):
+        engine.session()
+    assert gpu.leftovers == []
+
+
+@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
+@pytest.mark.parametrize("stream", [None, 77])
+def test_frames_on_the_gpu_are_taken(rig: Callable[..., Rig], integrated: bool, stream: int | None) -> None:
+    made = rig(integrated=integrated)
+    with made.session as session:
+        for seed in range(2):
+            held = Held(made.gpu, frame(seed=seed), stream)
+            made.calls()
+            job = session.prepare(held)
+            calls = made.calls(
+                "device_alloc", "host_alloc", "event_create", "device_free", "host_free", "event_destroy"
+            )
+            join = [("stream_join", 77)] if stream else []
+            assert calls == [*join, ("copy_rows", 300, 60), ("stream_synchronize",)]
+            del held  # it is the caller's again
+            session.infer(job)
+            work = made.calls()
+            assert not [call for call in work if call[0] == "upload"]
+            np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=seed)))
+            del job
+
+
+@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
+def test_masks_stay_on_the_gpu(rig: Callable[..., Rig], integrated: bool) -> None:
+    made = rig(integrated=integrated)
+    with made.session as session:
+        masks = [session.finish_on_device(session.infer(session.prepare(frame(seed=seed)))) for seed in range(3)]
+        for seed, mask in enumerate(masks):
+            interface = mask.__cuda_array_interface__
+            assert (interface["shape"], interface["typestr"], interface["version"]) == ((60, 100), "|u1", 3)
+            (pointer, read_only), (pitch, step) = interface["data"], interface["strides"]
+            assert (read_only, step, mask.shape) == (False, 1, (60, 100))
+            there = made.gpu.memory.view(pointer, np.uint8, (60, pitch))[:, :100]
+            np.testing.assert_array_equal(there, on_the_host(frame(seed=seed)))
+        del masks, mask
+        made.calls()
+        session.labels(frame())
+        assert not [call for call in made.calls() if call[0].endswith("alloc")]
+
+
+def test_masks_of_labels_do_not_stay_on_the_gpu(rig: Callable[..., Rig]) -> None:
+    made = rig(spec={"head": "labels"}, output=lambda image: image[..., 0] % 11)
+    with made.session as session:
+        job = session.infer(session.prepare(frame()))
+        with pytest.raises(UsageError, match="ends in labels"):
+            session.finish_on_device(job)
+        assert session.finish(job).max() < 11
+
+
+def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    job = made.session.infer(made.session.prepare(frame()))
+    made.session.close()
+    for finish in (made.session.finish, made.session.finish_on_device, made.session.finish_with_confidence):
+        with pytest.raises(UsageError, match="closed"):
+            finish(job)  # type: ignore[operator]
+    made.engine.close()
+    assert made.gpu.leftovers == []
+
+
+def test_engine_closes_the_sessions_that_are_open(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    other = made.engine.session()
+    other.labels(frame())
+    made.engine.close()
+    assert made.gpu.leftovers == []
+    assert made.session.closed
+    assert other.closed
+
+
+def test_times_are_those_of_the_gpu(rig: Callable[..., Rig]) -> None:
+    with rig(graphs=False).session as session:
+        job = session.infer(session.prepare(frame()))
+    # the fake takes a microsecond a step: upload, preprocess, network, event; flag, scores, decode, download, event
+    assert (job.timing.infer, job.timing.decode) == (4000, 5000)
