@@ -25,7 +25,11 @@ __all__ = ["OnnxRuntimeCuda"]
 
 _PROVIDER = "CUDAExecutionProvider"
 
-_DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
 
 
 class OnnxRuntimeCuda(Backend):

@@ -411,7 +411,7 @@ def test_a_kernel_that_does_not_compile_is_told_and_nothing_is_left(tmp_path: Pa
         raise MachineError(f"{name} does not compile.")
 
     gpu.compile = compile_nothing  # type: ignore[method-assign]
-    with FakeGpuEngine(gpu, device, fake_spec(), SIZE) as engine, pytest.raises(MachineError, match="preprocess.cu"):
+    with FakeGpuEngine(gpu, device, fake_spec(), SIZE) as engine, pytest.raises(MachineError, match=r"preprocess\.cu"):
         engine.session()
     assert gpu.leftovers == []
 
