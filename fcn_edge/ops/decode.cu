@@ -1,87 +1,13 @@
 // Class scores at the decoder's stride to masks in frame pixels: the device's twin of decode.py.
 //
 // A block decodes a tile of frame pixels. It brings the grid points around them into shared memory, fills the cells
-// whose four corners share their best class, evaluates all classes in the others, and writes the tile out in one go.
-// Positions are fixed-point numbers with 40 bits behind the point: float64 is slow on most devices.
+// whose four corners share their best class, evaluates in the others all classes that can win there, and writes the
+// tile out in one go.
 
-constexpr int FRACTION_BITS = 40;
+#include "axis.cuh"
+
 constexpr int CELL_PIXELS_ACROSS = 4, CELL_PIXELS_DOWN = 2;
 constexpr int SMALLEST_TEAM = 8;
-
-// Frame pixel to grid coordinate along one axis, as AxisMapping.
-struct Axis {
-    long long scale, offset;
-    int points, start, stop;
-};
-
-// The part of an axis that a tile needs. "Slots" are the grid points brought into shared memory: all from the first
-// to the last one needed or, where pixels lie more than a grid point apart, two a pixel.
-struct Span {
-    int origin, pixels;      // frame pixels of the tile
-    int seen, seen_stop;     // of those, what the network saw
-    int first, slots;        // grid point of slot 0, and how many slots are used
-    bool paired;
-};
-
-struct Position {
-    int low;       // grid point at or before the pixel
-    float weight;  // share of the next one
-};
-
-__device__ inline Position position(const Axis& axis, int pixel) {
-    const long long last = (long long)(axis.points - 1) << FRACTION_BITS;
-    const long long at = min(max(pixel * axis.scale + axis.offset, 0LL), last);
-    const unsigned int fraction = (unsigned int)(at >> (FRACTION_BITS - 24)) & 0xffffff;
-    return {(int)(at >> FRACTION_BITS), fraction * (1.0f / (1 << 24))};
-}
-
-__device__ inline Span span(const Axis& axis, int origin, int pixels) {
-    Span part = {origin, pixels, max(origin, axis.start), min(origin + pixels, axis.stop), 0, 0, false};
-    part.paired = axis.scale > 1LL << FRACTION_BITS;
-    if (part.seen < part.seen_stop) {
-        part.first = position(axis, part.seen).low;
-        part.slots = part.paired ? 2 * pixels : position(axis, part.seen_stop - 1).low - part.first + 2;
-    }
-    return part;
-}
-
-__device__ inline int grid_point(const Axis& axis, const Span& part, int slot) {
-    int low = part.first + slot;
-    if (part.paired) {
-        const int pixel = min(max(part.origin + slot / 2, part.seen), part.seen_stop - 1);
-        low = position(axis, pixel).low + slot % 2;
-    }
-    return min(low, axis.points - 1);
-}
-
-// Which slot each pixel of a tile lies at or behind, how far behind, and which pixels lie between two slots.
-struct Table {
-    float* weight;
-    int* slot;   // by pixel; `unseen` where the network saw nothing
-    int* begin;  // by slot
-    int* end;
-    int unseen;
-};
-
-__device__ inline void place_pixels(const Table& table, const Axis& axis, const Span& part) {
-    for (int pixel = threadIdx.x; pixel < part.pixels; pixel += blockDim.x) {
-        const int at = part.origin + pixel;
-        const bool seen = at >= part.seen && at < part.seen_stop;
-        const Position place = position(axis, at);
-        table.slot[pixel] = !seen ? table.unseen : part.paired ? 2 * pixel : place.low - part.first;
-        table.weight[pixel] = place.weight;
-    }
-    for (int slot = threadIdx.x; slot < part.slots; slot += blockDim.x) table.begin[slot] = table.end[slot] = 0;
-}
-
-__device__ inline void group_pixels(const Table& table, const Span& part) {
-    for (int pixel = threadIdx.x; pixel < part.pixels; pixel += blockDim.x) {
-        const int slot = table.slot[pixel];
-        if (slot == table.unseen) continue;
-        if (pixel == 0 || table.slot[pixel - 1] != slot) table.begin[slot] = pixel;
-        if (pixel == part.pixels - 1 || table.slot[pixel + 1] != slot) table.end[slot] = pixel + 1;
-    }
-}
 
 // What a block keeps in shared memory. Row strides are those of the room reserved, not of the slots used.
 struct Tile {
@@ -89,15 +15,18 @@ struct Tile {
     float* scores;          // (classes, row_slots, column_slots)
     unsigned char* best;    // (row_slots + 1, column_slots + 1): best class, void beyond the last slots
     int* border;            // cells on a class border, as row slot * column_slots + column slot
+    unsigned int* rivals;   // (border cells, rival_words): a bit for each class that can win in the cell
     int* border_count;
     Table rows, columns;
-    int row_slots, column_slots, tile_columns;
+    int row_slots, column_slots, tile_columns, plane, rival_words;
 };
 
 __device__ inline Tile lay_out(unsigned char* memory, int classes, int tile_rows, int tile_columns, int row_slots,
                                int column_slots) {
     Tile tile;
     const int points = row_slots * column_slots;
+    tile.plane = points;
+    tile.rival_words = (classes + 31) / 32;
     tile.labels = memory;
     tile.scores = (float*)(memory + tile_rows * tile_columns);
     tile.rows.weight = tile.scores + classes * points;
@@ -109,7 +38,8 @@ __device__ inline Tile lay_out(unsigned char* memory, int classes, int tile_rows
     tile.columns.begin = tile.rows.end + row_slots;
     tile.columns.end = tile.columns.begin + column_slots;
     tile.border = tile.columns.end + column_slots;
-    tile.border_count = tile.border + points;
+    tile.rivals = (unsigned int*)(tile.border + points);
+    tile.border_count = (int*)(tile.rivals + points * tile.rival_words);
     tile.best = (unsigned char*)(tile.border_count + 1);
     tile.rows.unseen = tile.row_slots = row_slots;
     tile.columns.unseen = tile.column_slots = column_slots;
@@ -136,7 +66,6 @@ template <typename Score>
 __device__ void fetch_scores(const Tile& tile, const Score* image, int classes, const Axis& rows, const Axis& columns,
                              const Span& down, const Span& across, int* not_finite) {
     const size_t plane = (size_t)rows.points * columns.points;
-    const int points = tile.row_slots * tile.column_slots;
     bool sound = true;
     for (int point = threadIdx.x; point < down.slots * across.slots; point += blockDim.x) {
         const int row = point / across.slots, column = point % across.slots;
@@ -146,7 +75,7 @@ __device__ void fetch_scores(const Tile& tile, const Score* image, int classes, 
         float most = minus_infinity();
         int best = 0;
 #pragma unroll 4
-        for (int index = 0; index < classes; ++index, from += plane, to += points) {
+        for (int index = 0; index < classes; ++index, from += plane, to += tile.plane) {
             const Score score = *from;
             const float value = number(score);
             sound = sound && finite(score);
@@ -173,12 +102,38 @@ __device__ inline void mark_unseen(const Tile& tile, int void_label) {
 
 __device__ inline void list_border_cells(const Tile& tile, const Span& down, const Span& across) {
     const int stride = tile.column_slots + 1;
-    const int wide = across.slots - 1;
-    for (int cell = threadIdx.x; cell < (down.slots - 1) * wide; cell += blockDim.x) {
-        const int row = cell / wide, column = cell % wide;
+    for (int cell = threadIdx.x; cell < down.cells * across.cells; cell += blockDim.x) {
+        const int row = cell / across.cells, column = cell % across.cells;
         const unsigned char* best = tile.best + row * stride + column;
         if (best[0] != best[1] || best[0] != best[stride] || best[0] != best[stride + 1]) {
-            tile.border[atomicAdd(tile.border_count, 1)] = row * tile.column_slots + column;
+            const int at = atomicAdd(tile.border_count, 1);
+            tile.border[at] = row * tile.column_slots + column;
+            for (int word = 0; word < tile.rival_words; ++word) tile.rivals[at * tile.rival_words + word] = 0;
+        }
+    }
+}
+
+// Whether a class is anywhere in a cell not less than another one: at one corner of the four, then.
+__device__ inline bool reaches(const Tile& tile, int cell, int index, int other) {
+    const float* own = tile.scores + index * tile.plane + cell;
+    const float* theirs = tile.scores + other * tile.plane + cell;
+    const int down = tile.column_slots;
+    return (own[0] >= theirs[0]) | (own[1] >= theirs[1]) | (own[down] >= theirs[down]) |
+           (own[down + 1] >= theirs[down + 1]);
+}
+
+// A class that another one exceeds at all four corners cannot win. Two of the corners' best classes are tried as the
+// other one: most borders lie between two classes.
+__device__ inline void list_rivals(const Tile& tile, int classes) {
+    const int count = *tile.border_count;
+    for (int item = threadIdx.x; item < count * classes; item += blockDim.x) {
+        const int at = item % count, index = item / count;
+        const int cell = tile.border[at];
+        const unsigned char* best = tile.best + cell + cell / tile.column_slots;
+        const int stride = tile.column_slots + 1;
+        const int second = best[1] != best[0] ? best[1] : best[stride] != best[0] ? best[stride] : best[stride + 1];
+        if (reaches(tile, cell, index, best[0]) && reaches(tile, cell, index, second)) {
+            atomicOr(tile.rivals + at * tile.rival_words + index / 32, 1u << index % 32);
         }
     }
 }
@@ -200,38 +155,39 @@ __device__ inline void fill_cells(const Tile& tile, int tile_rows) {
     }
 }
 
-// The winners of a few pixels of one cell. Weights are halved so that no difference of scores overflows.
-__device__ inline void evaluate(const Tile& tile, int classes, int cell, int top, int left, int row_end,
+// The winners of a few pixels of one cell, by its rivals in rising order. Weights are halved so that no difference of scores
+// overflows; explicit fused operations keep equal classes equal, however the compiler unrolls.
+__device__ inline void evaluate(const Tile& tile, const unsigned int* rivals, int cell, int top, int left, int row_end,
                                 int column_end) {
     float above[CELL_PIXELS_DOWN], below[CELL_PIXELS_DOWN], share[CELL_PIXELS_ACROSS];
     float most[CELL_PIXELS_DOWN][CELL_PIXELS_ACROSS];
     int winner[CELL_PIXELS_DOWN][CELL_PIXELS_ACROSS];
     for (int down = 0; down < CELL_PIXELS_DOWN; ++down) {
-        const float weight = tile.rows.weight[min(top + down, row_end - 1)];
-        above[down] = 0.5f * (1 - weight);
-        below[down] = 0.5f * weight;
+        below[down] = 0.5f * tile.rows.weight[min(top + down, row_end - 1)];
+        above[down] = 0.5f - below[down];
         for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
             share[across] = tile.columns.weight[min(left + across, column_end - 1)];
             most[down][across] = minus_infinity();
             winner[down][across] = 0;
         }
     }
-    const float* upper = tile.scores + cell;
-    const float* lower = upper + tile.column_slots;
-    for (int index = 0; index < classes; ++index) {
-        for (int down = 0; down < CELL_PIXELS_DOWN; ++down) {
-            const float first = upper[0] * above[down] + lower[0] * below[down];
-            const float change = upper[1] * above[down] + lower[1] * below[down] - first;
-            for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
-                const float value = first + change * share[across];
-                if (value > most[down][across]) {
-                    most[down][across] = value;
-                    winner[down][across] = index;
+    for (int word = 0; word < tile.rival_words; ++word) {
+        for (unsigned int bits = rivals[word]; bits; bits &= bits - 1) {
+            const int index = 32 * word + __ffs(bits) - 1;
+            const float* upper = tile.scores + index * tile.plane + cell;
+            const float* lower = upper + tile.column_slots;
+            for (int down = 0; down < CELL_PIXELS_DOWN; ++down) {
+                const float first = fmaf(upper[0], above[down], lower[0] * below[down]);
+                const float change = fmaf(upper[1], above[down], lower[1] * below[down]) - first;
+                for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
+                    const float value = fmaf(change, share[across], first);
+                    if (value > most[down][across]) {
+                        most[down][across] = value;
+                        winner[down][across] = index;
+                    }
                 }
             }
         }
-        upper += tile.row_slots * tile.column_slots;
-        lower += tile.row_slots * tile.column_slots;
     }
     for (int down = 0; down < CELL_PIXELS_DOWN; ++down) {
         for (int across = 0; across < CELL_PIXELS_ACROSS; ++across) {
@@ -243,7 +199,7 @@ __device__ inline void evaluate(const Tile& tile, int classes, int cell, int top
 }
 
 // Teams of threads share the border cells: the fewer there are, the more threads work on each.
-__device__ inline void paint_border_cells(const Tile& tile, int classes) {
+__device__ inline void paint_border_cells(const Tile& tile) {
     const int count = *tile.border_count;
     int team = blockDim.x;
     while (team > SMALLEST_TEAM && (int)blockDim.x / team < count) team /= 2;
@@ -255,7 +211,7 @@ __device__ inline void paint_border_cells(const Tile& tile, int classes) {
         const int across = (column_end - left + CELL_PIXELS_ACROSS - 1) / CELL_PIXELS_ACROSS;
         const int down = (row_end - top + CELL_PIXELS_DOWN - 1) / CELL_PIXELS_DOWN;
         for (int item = threadIdx.x % team; item < down * across; item += team) {
-            evaluate(tile, classes, cell, top + item / across * CELL_PIXELS_DOWN,
+            evaluate(tile, tile.rivals + index * tile.rival_words, cell, top + item / across * CELL_PIXELS_DOWN,
                      left + item % across * CELL_PIXELS_ACROSS, row_end, column_end);
         }
     }
@@ -311,7 +267,9 @@ __device__ void decode(const Score* scores, unsigned char* labels, int* not_fini
     list_border_cells(tile, down, across);
     fill_cells(tile, tile_rows);
     __syncthreads();
-    paint_border_cells(tile, classes);
+    list_rivals(tile, classes);
+    __syncthreads();
+    paint_border_cells(tile);
     __syncthreads();
     write_labels(tile, labels + (image * height + top) * pitch + left, min(tile_rows, height - top),
                  min(tile_columns, width - left), pitch);

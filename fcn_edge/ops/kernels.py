@@ -1,8 +1,8 @@
 """The CUDA kernels of this package: their source, and how each is launched. Nothing of CUDA is imported here.
 
-Whoever launches compiles ``kernel_source(launch.kernel)`` (one translation unit without any include, C++17, with no
-name mangling beyond ``extern "C"``), takes the function ``launch.entry`` and hands ``launch.arguments`` over in order.
-Pointers are device addresses. ``tests/ops`` runs the same text on the host.
+Whoever launches compiles ``kernel_source(launch.kernel)`` (C++14, nothing to include; entries are ``extern "C"``
+already, so PyCUDA must be told ``no_extern_c=True``), takes the function ``launch.entry`` and hands it
+``launch.arguments`` in order. Pointers are device addresses. ``tests/ops`` runs the same text on the host.
 
     entry        arguments (C types), in order
     decode_fp32  const float *scores, unsigned char *labels, int *not_finite, then as decode_fp16
@@ -24,6 +24,7 @@ No kernel needs scratch memory on the device.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import resources
 
@@ -38,6 +39,8 @@ __all__ = ["KERNELS", "Launch", "decode_launch", "kernel_source", "overlay_launc
 
 KERNELS = ("decode", "overlay", "preprocess")
 """Names of the kernel files beside this module."""
+
+_INCLUDE = re.compile(r'^#include "(.+)"\n', re.MULTILINE)
 
 _DECODE_TILES = ((32, 128), (16, 128), (16, 64), (8, 64), (8, 32), (4, 32), (2, 16), (1, 4))
 """Rows and columns of frame pixels that a block decodes, the preferred first."""
@@ -79,12 +82,14 @@ class Launch:
 
 
 def kernel_source(kernel: str) -> str:
-    """The text of a kernel file, whole: compilers need no include path.
+    """The text of a kernel file with what it includes: compilers need no include path.
 
     Args:
         kernel: One of ``KERNELS``.
     """
-    return resources.files("fcn_edge.ops").joinpath(f"{kernel}.cu").read_text(encoding="utf-8")
+    files = resources.files("fcn_edge.ops")
+    source = files.joinpath(f"{kernel}.cu").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda include: files.joinpath(include[1]).read_text(encoding="utf-8"), source)
 
 
 def decode_launch(
@@ -251,5 +256,6 @@ def _slots(axis: AxisMapping, pixels: int) -> int:
 
 def _decode_shared_bytes(classes: int, tile_rows: int, tile_columns: int, row_slots: int, column_slots: int) -> int:
     points = row_slots * column_slots
-    words = classes * points + points + 1 + 2 * (row_slots + column_slots) + 2 * (tile_rows + tile_columns)
+    border = points * (1 + -(-classes // 32)) + 1
+    words = classes * points + border + 2 * (row_slots + column_slots) + 2 * (tile_rows + tile_columns)
     return tile_rows * tile_columns + 4 * words + (row_slots + 1) * (column_slots + 1)

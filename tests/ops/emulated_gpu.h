@@ -43,7 +43,10 @@ inline unsigned int __float_as_uint(float number) {
     return bits;
 }
 
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
+
 inline int atomicAdd(int* at, int number) { return std::exchange(*at, *at + number); }
+inline unsigned int atomicOr(unsigned int* at, unsigned int bits) { return std::exchange(*at, *at | bits); }
 
 namespace emulation {
 

@@ -194,8 +194,10 @@ def test_scores_that_are_no_numbers_are_reported(emulator, bad, dtype):
         assert masks.max() < 3
 
 
-def test_what_the_network_did_not_see_is_void(emulator):
-    mapping = placement((90, 300), (64, 64), POLICIES[2]).mapping(8)
+@pytest.mark.parametrize("frame_size", [(90, 300), (90, 30), (500, 1600)], ids=str)
+def test_what_the_network_did_not_see_is_void(emulator, frame_size):
+    """Of the largest frame, whole blocks were not seen, along one axis or both."""
+    mapping = placement(frame_size, (64, 64), POLICIES[2]).mapping(8)
     masks, _ = decoded(emulator, noise(np.random.default_rng(1), (1, 3, 8, 8)), mapping, void=17)
     rows, columns = seen_part(mapping)
     assert (masks[0, rows, columns] < 3).all()
@@ -209,11 +211,11 @@ def test_scores_of_other_types_are_refused():
         decode_launch(0, np.float64, (1, 3, 8, 8), mapping, VOID, 0, 0)
 
 
-@pytest.mark.parametrize("barrier", [1, 2])
+@pytest.mark.parametrize("barrier", [1, 2, 3])
 def test_the_comparison_catches_a_missing_barrier(barrier, tmp_path):
     """Without it the mask depends on the order of the threads. (Without the first, nonsense would be an address.)"""
     parts = kernel_source("decode").split("__syncthreads();")
-    assert len(parts) == 4
+    assert len(parts) == 5
     parts[barrier : barrier + 2] = [parts[barrier] + parts[barrier + 1]]
     broken = Emulator(tmp_path, lambda _: "__syncthreads();".join(parts))
     mapping = placement((60, 70), (64, 64), Resize()).mapping(8)

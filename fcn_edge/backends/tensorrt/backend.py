@@ -10,7 +10,7 @@ from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progre
 from fcn_edge.backends.cuda import open_device
 from fcn_edge.backends.tensorrt.child import build_in_child
 from fcn_edge.backends.tensorrt.complaints import last_complaint
-from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, library
+from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, full_name, library
 from fcn_edge.backends.tensorrt.log import log_of
 from fcn_edge.backends.tensorrt.report import REPORT_FILE
 from fcn_edge.backends.tensorrt.request import Request
@@ -44,7 +44,7 @@ class TensorRT(Backend):
         except MachineError as error:
             return Probe(version, targets=targets, problem=error.message, fix=error.fix)
         if known and device.capability not in known:
-            problem = f"{TITLES[self.name]} {version} has no kernels for {device.name} ({device.capability})."
+            problem = f"{full_name(trt)} has no kernels for {device.name} ({device.capability})."
             return Probe(version, targets=targets, problem=problem, fix=f"It has some for {', '.join(known)}.")
         return Probe(version, (device,))
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, cast
 
@@ -52,7 +53,7 @@ def build_in_child(request: Request, progress: Progress | None = None, worker: s
                 stderr=words,
                 pass_fds=(writing,),
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"},
+                env={**os.environ, **_modules_as_here()},
             )
         finally:
             os.close(writing)
@@ -66,6 +67,11 @@ def build_in_child(request: Request, progress: Progress | None = None, worker: s
         finally:
             child.kill()
             child.wait()
+
+
+def _modules_as_here() -> dict[str, str]:
+    """Environment in which a child finds the modules that this process finds, and no others in its directory."""
+    return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path), "PYTHONSAFEPATH": "1"}
 
 
 def _relayed(pipe: IO[str], progress: Progress | None) -> Built | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.backends.tensorrt.library import full_name
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
 
@@ -103,7 +104,7 @@ def unreadable(trt: Any, path: Path, errors: Sequence[Any]) -> ModelError:
         fix = known.fix if known else _EXPORT
         if node:
             reason = f"{node} ({operator}): {reason}"
-    return ModelError(f"{_name(trt)} cannot read {path}: {reason}.", fix)
+    return ModelError(f"{full_name(trt)} cannot read {path}: {reason}.", fix)
 
 
 def misread(trt: Any, path: Path, messages: Sequence[Message]) -> ModelError | None:
@@ -114,7 +115,7 @@ def misread(trt: Any, path: Path, messages: Sequence[Message]) -> ModelError | N
     if not any(_DEFAULTED.search(message.text) for message in messages):
         return None
     return ModelError(
-        f"{_name(trt)} would read {path} wrongly: its quantisation is uint8, and int8 was expected.", _CONVERT
+        f"{full_name(trt)} would read {path} wrongly: its quantisation is uint8, and int8 was expected.", _CONVERT
     )
 
 
@@ -133,8 +134,8 @@ def unbuildable(trt: Any, path: Path, messages: Sequence[Message]) -> FcnEdgeErr
             if found:
                 node = found.groupdict().get("node")
                 reason = f"{node}: {known.meaning}" if node else known.meaning
-                return known.kind(f"{_name(trt)} cannot build {path}: {reason}.", known.fix)
-    return ModelError(f"{_name(trt)} cannot build {path}: {first_complaint(messages)}.", _FLOAT)
+                return known.kind(f"{full_name(trt)} cannot build {path}: {reason}.", known.fix)
+    return ModelError(f"{full_name(trt)} cannot build {path}: {first_complaint(messages)}.", _FLOAT)
 
 
 def first_complaint(messages: Sequence[Message]) -> str:
@@ -156,11 +157,6 @@ def lacks_memory(messages: Sequence[Message]) -> int:
     return sum(
         "insufficient memory" in message.text or "Device memory is insufficient" in message.text for message in messages
     )
-
-
-def _name(trt: Any) -> str:
-    title = "TensorRT-RTX" if "rtx" in trt.__name__ else "TensorRT"
-    return f"{title} {trt.__version__}"
 
 
 def _detail(text: str) -> str:

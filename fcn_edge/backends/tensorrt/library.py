@@ -14,7 +14,7 @@ from typing import Any
 from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.errors import MachineError, MissingExtraError
 
-__all__ = ["TITLES", "compute_capabilities", "library", "typed_flags", "weak_flags"]
+__all__ = ["TITLES", "compute_capabilities", "full_name", "library", "typed_flags", "weak_flags"]
 
 TITLES = {"tensorrt": "TensorRT", "tensorrt-rtx": "TensorRT-RTX"}
 """What the libraries are called, by the name of their backend."""
@@ -60,6 +60,12 @@ def library(name: str, root: Path = Path("/")) -> Any:
             "On a Jetson, JetPack 6.1 and newer bring it; elsewhere: pip install -U tensorrt",
         )
     return trt
+
+
+def full_name(trt: Any) -> str:
+    """What a library is called, with its version, such as ``TensorRT 10.3.0``."""
+    title = TITLES["tensorrt-rtx" if "rtx" in trt.__name__ else "tensorrt"]
+    return f"{title} {trt.__version__}"
 
 
 def typed_flags(trt: Any) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from fcn_edge.backends.base import Built, Progress
 from fcn_edge.backends.tensorrt.complaints import first_complaint, unbuildable
 from fcn_edge.backends.tensorrt.convolutions import Convolution, convolutions_of, in_plan, int8_share
-from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, typed_flags, weak_flags
+from fcn_edge.backends.tensorrt.library import compute_capabilities, full_name, typed_flags, weak_flags
 from fcn_edge.backends.tensorrt.log import Log, Message, log_of
 from fcn_edge.backends.tensorrt.memory import free_bytes, limit_memory
 from fcn_edge.backends.tensorrt.monitor import monitor_of
@@ -80,7 +80,7 @@ def _built(trt: Any, log: Log, request: Request, step: _Step, progress: Progress
         builder = trt.Builder(log.logger)
     except TypeError as error:  # what pybind11 makes of the null pointer that a library without a GPU gives
         raise MachineError(
-            f"{TITLES[request.backend]} cannot begin a build: {first_complaint(log.take())}.",
+            f"{full_name(trt)} cannot begin a build: {first_complaint(log.take())}.",
             "fcn-edge doctor checks the GPU and its driver.",
         ) from error
     progress("reading the graph", 0, 1)
@@ -119,8 +119,7 @@ def _choose_devices(trt: Any, config: Any, request: Request) -> None:
     for number, kind in enumerate(chosen):
         if not config.set_compute_capability(kind, number):
             raise DeviceError(
-                f"{TITLES[request.backend]} {trt.__version__} does not build for {request.device.name} "
-                f"({request.device.capability}).",
+                f"{full_name(trt)} does not build for {request.device.name} ({request.device.capability}).",
                 "Build for it with --backend tensorrt.",
             )
 
@@ -132,14 +131,14 @@ def _finished(trt: Any, log: Log, request: Request, plan: _Plan, steps: Sequence
     asked = [one for one in convolutions if one.quantised]
     if asked and all(one.int8 is False for one in asked):
         raise GuardError(
-            f"{request.onnx} is an int8 graph, and {TITLES[request.backend]} {trt.__version__} made a plan of it that "
+            f"{request.onnx} is an int8 graph, and {full_name(trt)} made a plan of it that "
             f"does none of its {len(asked)} quantised convolutions in INT8.",
             "Build it with --precision fp16, which is what such a plan costs at best.",
         )
     figures = figures_of(layers, plan.messages)
     write_report(
         request.directory / REPORT_FILE,
-        f"{TITLES[request.backend]} {trt.__version__}",
+        full_name(trt),
         convolutions,
         layers,
         figures,

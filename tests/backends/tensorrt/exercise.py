@@ -1,26 +1,37 @@
-"""Everything that the builder does with TensorRT, done once with a stand-in of a version."""
+"""Everything that the backends do with TensorRT, done once with a stand-in of a version."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
 from fcn_edge.backends.base import Built, Device
-from fcn_edge.backends.tensorrt.library import compute_capabilities
+from fcn_edge.backends.cuda import Device as CudaDevice
+from fcn_edge.backends.fake import fake_spec
+from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
+from fcn_edge.backends.tensorrt.library import compute_capabilities, weak_flags
 from fcn_edge.backends.tensorrt.plan import build_plan
 from fcn_edge.backends.tensorrt.request import Request
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import EngineError, ModelError
 
+from ..gpu import KERNELS
 from .standin import Api, Touched, standin
 
 RTX = Device("cuda", "NVIDIA RTX GPU", "8.6/8.9")
 ORIN = Device("cuda", "Orin", "8.7")
+BEST_CLASS = 3
 
 
 @dataclass
@@ -39,6 +50,8 @@ class Scene:
         network_flags: Flags that networks were made with.
         cached: What the timing cache was made of, one try after the other.
         takes_timings: Whether a timing cache is taken, one try after the other.
+        valid: The plan may run here; only TensorRT-RTX tells.
+        gpu: Runs the plan.
     """
 
     quantised: bool = True
@@ -52,6 +65,8 @@ class Scene:
     network_flags: list[int] = field(default_factory=list)
     cached: list[bytes] = field(default_factory=list)
     takes_timings: list[bool] = field(default_factory=list)
+    valid: bool = True
+    gpu: FakeGpu = field(default_factory=lambda: FakeGpu(KERNELS))
 
     def library(self, api: Api, touched: Touched | None = None) -> ModuleType:
         """The scene with the names of a version."""
@@ -113,6 +128,43 @@ class Scene:
             "ITimingCache.serialize": lambda cache: b"timings",
             "Runtime.deserialize_cuda_engine": None if self.described else (lambda runtime, plan: None),
             "EngineInspector.get_engine_information": lambda inspector, form: self._description(),
+            **self._runs(module),
+        }
+
+    def _runs(self, module: Callable[[], Any]) -> dict[str, Any]:
+        """What an engine of ``fake_spec()`` does, whose best class is everywhere the same."""
+        spec = fake_spec()
+        shapes = {"image": (*spec.size, 3), "scores": (len(spec.classes), *(side // spec.stride for side in spec.size))}
+        pointers: dict[str, int] = {}
+
+        def set_address(context: Any, name: str, pointer: int) -> bool:
+            pointers[name] = pointer
+            return True
+
+        def execute(context: Any, stream: int) -> bool:
+            def run() -> None:
+                scores = self.gpu.memory.view(pointers["scores"], np.float32, shapes["scores"])
+                scores[...] = 0
+                scores[BEST_CLASS] = 1
+
+            self.gpu.enqueue(stream, "network", run, tuple(pointers.values()))
+            return True
+
+        return {
+            "ICudaEngine.num_io_tensors": len(shapes),
+            "ICudaEngine.get_tensor_name": lambda engine, index: list(shapes)[index],
+            "ICudaEngine.get_tensor_mode": lambda engine, name: (
+                module().TensorIOMode.INPUT if name == "image" else module().TensorIOMode.OUTPUT
+            ),
+            "ICudaEngine.get_tensor_shape": lambda engine, name: shapes[name],
+            "ICudaEngine.get_tensor_dtype": lambda engine, name: (
+                module().DataType.UINT8 if name == "image" else module().DataType.FLOAT
+            ),
+            "IExecutionContext.set_tensor_address": set_address,
+            "IExecutionContext.execute_async_v3": execute,
+            "Runtime.get_engine_validity": lambda runtime, content: (
+                (module().EngineValidity.VALID, 0) if self.valid else (module().EngineValidity.INVALID, 2)
+            ),
         }
 
     def _timing_cache(self, module: Callable[[], Any]) -> Callable[..., Any]:
@@ -159,9 +211,23 @@ class Scene:
         ):
             return build_plan(trt, request, lambda *step: told.append(step)), told
 
+    def run(self, trt: ModuleType, directory: Path, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The mask that the plan of a directory makes of a ``(H, W, 3)`` frame."""
+        portable = bool(compute_capabilities(trt))
+        with (
+            patch("fcn_edge.backends.tensorrt.backend.library", return_value=trt),
+            patch(
+                "fcn_edge.backends.tensorrt.backend.open_device",
+                side_effect=lambda: CudaDevice(self.gpu, directory.parent / "cache"),
+            ),
+        ):
+            backend = TensorRTRTX() if portable else TensorRT()
+            with backend.open(directory, fake_spec(), fake_spec().size) as engine, engine.session() as session:
+                return session.labels(frame)
+
 
 def exercise(api: Api, directory: Path, touched: Touched | None = None) -> None:
-    """Reach every use that the builder makes of TensorRT.
+    """Reach every use that the backends make of TensorRT.
 
     Args:
         api: Of the version.
@@ -176,9 +242,15 @@ def exercise(api: Api, directory: Path, touched: Touched | None = None) -> None:
         "stale timings": Scene(takes_timings=[False, True]),
     }
     for name, scene in scenes.items():
-        target = directory / name
-        target.mkdir()
-        try:
-            scene.build(scene.library(api, touched), target)
-        except ModelError:
-            assert name in ("refused", "second step"), name
+        trt = scene.library(api, touched)
+        fails = name == "refused" or (name == "second step" and weak_flags(trt) is None)
+        (directory / name).mkdir()
+        with pytest.raises(ModelError) if fails else nullcontext():
+            scene.build(trt, directory / name)
+    frame = np.zeros((48, 80, 3), np.uint8)
+    plain, invalid = scenes["plain"], Scene(valid=False)
+    assert (plain.run(plain.library(api, touched), directory / "plain", frame) == BEST_CLASS).all()
+    trt = invalid.library(api, touched)
+    if hasattr(trt, "EngineValidity"):
+        with pytest.raises(EngineError, match="not built for this GPU"):
+            invalid.run(trt, directory / "plain", frame)

@@ -1,4 +1,4 @@
-"""Writes ``tests/backends/tensorrt_api``: of each version's names those that the builder asks for, there or not.
+"""Writes ``tests/backends/tensorrt_api``: of each version's names those that the backends ask for, there or not.
 
 python -m tests.backends.tensorrt.trim_api ../shared/tensorrt_api
 """
@@ -19,7 +19,7 @@ VERSIONS = ("10.0.1", "10.3.0", "10.7.0", "10.13.0.35", "10.16.1.11", "11.4.0.10
 
 
 def touched_in(full: Path) -> Touched:
-    """What the builder asks of the versions whose complete lists lie in a directory."""
+    """What the backends ask of the versions whose complete lists lie in a directory."""
     touched = Touched()
     for version in VERSIONS:
         with tempfile.TemporaryDirectory() as directory:
