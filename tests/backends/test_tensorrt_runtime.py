@@ -73,7 +73,7 @@ class Plan:
         return self.trt.EngineValidity.VALID, 0
 
     def _deserialize(self, runtime: Any, content: bytes) -> Any:
-        assert content == b"a plan"
+        assert bytes(content) == b"a plan"
         self.events.append("engine")
         return self._made(self.trt.ICudaEngine, "engine")
 
