@@ -2,9 +2,9 @@
 
 A frame goes up as it was captured, one kernel brings it to the network's input, the network runs, one kernel decodes,
 and the uint8 mask comes back: 0.5 MB where scores at full size would be 20. All of it is one CUDA graph where the
-driver and the network allow that. Preparing on the GPU is the default because at 1080p a board's processor takes
-longer for the resize than its GPU for the network; ``preprocess="host"`` brings the same pixels as every other
-backend's, with OpenCV.
+driver and the network allow that. Preparing on the GPU is the default because on boards, as others have measured at
+1080p, the resize takes the processor longer than the network takes the GPU; ``preprocess="host"`` brings the very
+pixels of every other backend, with OpenCV.
 
     prepare   the calling thread copies the frame into page-locked memory, one buffer for each frame under way
     infer     everything on the GPU, in order, on the session's stream; waits for it
