@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from abc import abstractmethod
 from contextlib import ExitStack
 
@@ -49,7 +48,7 @@ class CudaEngine(Engine):
         self._device = device
         self._preprocess: Preprocess = preprocess
         self._graphs = graphs
-        self._sessions: weakref.WeakSet[CudaSession] = weakref.WeakSet()
+        self._sessions: list[CudaSession] = []
         self._lock = threading.Lock()
 
     @abstractmethod
@@ -83,7 +82,7 @@ class CudaEngine(Engine):
                     preprocess=self._preprocess,
                     graphs=self._graphs,
                 )
-            self._sessions.add(session)
+            self._sessions = [other for other in self._sessions if not other.closed] + [session]
             return session
 
     @override
@@ -95,7 +94,7 @@ class CudaEngine(Engine):
             with ExitStack() as closing:
                 closing.callback(self._device.close)
                 closing.callback(self._release_current)
-                for session in list(self._sessions):
+                for session in self._sessions:
                     closing.callback(session.close)
 
     def _release_current(self) -> None:

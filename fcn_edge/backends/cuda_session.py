@@ -89,7 +89,7 @@ class CudaSession(Session):
         self._stream = stream
         self._source: Source = "frame" if preprocess == "device" else "image"
         self._graphs = graphs
-        with ExitStack() as made, device.current():
+        with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
             self._work = FrameWork(device, spec, size, network)

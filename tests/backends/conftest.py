@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,15 @@ from .rig import Rig
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Callable[..., Rig]:
-    def make(**how: Any) -> Rig:
-        return Rig(tmp_path, **how)
+def rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+    """Makes rigs; at the end they are closed, and nothing may be left on their GPUs."""
+    made: list[Rig] = []
 
-    return make
+    def make(**how: Any) -> Rig:
+        made.append(Rig(tmp_path, **how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.close()
+        assert one.gpu.leftovers == []

@@ -300,6 +300,13 @@ def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:
     assert made.gpu.leftovers == []
 
 
+def test_a_session_that_is_forgotten_is_closed_with_the_engine(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    made.engine.session().labels(frame())
+    made.engine.close()
+    assert made.gpu.leftovers == []
+
+
 def test_engine_closes_the_sessions_that_are_open(rig: Callable[..., Rig]) -> None:
     made = rig()
     other = made.engine.session()
