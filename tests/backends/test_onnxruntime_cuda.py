@@ -73,7 +73,10 @@ class Library:
     def RunOptions(self) -> Any:
         return SimpleNamespace(add_run_config_entry=self.entries.__setitem__)
 
-    def InferenceSession(self, path: str, options: Any, providers: Any, enable_fallback: bool) -> Any:
+    def InferenceSession(
+        self, path: str, options: Any, providers: Any, enable_fallback: bool, disabled_optimizers: list[str]
+    ) -> Any:
+        assert disabled_optimizers == ["WeightBiasQuantization"]
         ((provider, settings),) = providers
         assert provider == "CUDAExecutionProvider"
         assert not enable_fallback
