@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from abc import abstractmethod
 from contextlib import ExitStack
 
 from typing_extensions import override
 
 from fcn_edge.backends.base import Engine
-from fcn_edge.backends.cuda import Device, Stream
-from fcn_edge.backends.cuda_session import CudaSession, Network, Preprocess
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda_session import CudaSession, Preprocess
+from fcn_edge.backends.cuda_work import Network
 from fcn_edge.errors import UsageError
 from fcn_edge.spec import ModelSpec, Size
 
@@ -47,7 +48,7 @@ class CudaEngine(Engine):
         self._device = device
         self._preprocess: Preprocess = preprocess
         self._graphs = graphs
-        self._sessions: weakref.WeakSet[CudaSession] = weakref.WeakSet()
+        self._sessions: list[CudaSession] = []
         self._lock = threading.Lock()
 
     @abstractmethod
@@ -81,7 +82,7 @@ class CudaEngine(Engine):
                     preprocess=self._preprocess,
                     graphs=self._graphs,
                 )
-            self._sessions.add(session)
+            self._sessions = [other for other in self._sessions if not other.closed] + [session]
             return session
 
     @override
@@ -93,7 +94,7 @@ class CudaEngine(Engine):
             with ExitStack() as closing:
                 closing.callback(self._device.close)
                 closing.callback(self._release_current)
-                for session in list(self._sessions):
+                for session in self._sessions:
                     closing.callback(session.close)
 
     def _release_current(self) -> None:

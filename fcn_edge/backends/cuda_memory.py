@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 from typing_extensions import override
 
-from fcn_edge.backends.cuda import Device, Stream
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.closing import Closing
 
 __all__ = ["TwoSided"]

@@ -2,9 +2,9 @@
 
 A frame goes up as it was captured, one kernel brings it to the network's input, the network runs, one kernel decodes,
 and the uint8 mask comes back: 0.5 MB where scores at full size would be 20. All of it is one CUDA graph where the
-driver and the network allow that. Preparing on the GPU is the default because at 1080p a board's processor takes
-longer for the resize than its GPU for the network; ``preprocess="host"`` brings the same pixels as every other
-backend's, with OpenCV.
+driver and the network allow that. Preparing on the GPU is the default because on boards, as others have measured at
+1080p, the resize takes the processor longer than the network takes the GPU; ``preprocess="host"`` brings the very
+pixels of every other backend, with OpenCV.
 
     prepare   the calling thread copies the frame into page-locked memory, one buffer for each frame under way
     infer     everything on the GPU, in order, on the session's stream; waits for it
@@ -19,58 +19,33 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.base import Job, Session
-from fcn_edge.backends.cuda import Device, Stream
-from fcn_edge.backends.cuda_kernels import Kernels
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_objects import Graph, Stream
 from fcn_edge.backends.cuda_slot import Flight, Slot, SlotKind, SlotPool, Source
+from fcn_edge.backends.cuda_work import FrameWork, Network
 from fcn_edge.backends.device_array import DeviceFrame, DeviceMask, device_frame, on_device
 from fcn_edge.backends.host import no_scores, wrong_size
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence
 from fcn_edge.ops.decode import not_finite
 from fcn_edge.ops.geometry import Placement, placement
-from fcn_edge.ops.kernels import Launch, decode_launch, preprocess_launch
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import checked_frame, network_input
 from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["CudaSession", "Network", "Preprocess"]
+__all__ = ["CudaSession", "Preprocess"]
 
 _log = logging.getLogger(__name__)
 
 Preprocess = Literal["device", "host"]
 """Where a frame is brought to the network's size."""
-
-
-class Network(Protocol):
-    """A network on the GPU, for one stream's frames; its memory stays where it is.
-
-    Attributes:
-        input_pointer: ``(*size, 3)`` uint8 BGR on the device.
-        output_pointer: The output on the device, contiguous.
-        output_shape: ``(C, h, w)`` of scores, ``(*size)`` of labels.
-        output_dtype: float32 or float16 of scores, uint8 of labels.
-    """
-
-    input_pointer: int
-    output_pointer: int
-    output_shape: tuple[int, ...]
-    output_dtype: np.dtype[Any]
-
-    def enqueue(self, stream: int) -> None:
-        """Enqueue one run on a stream, by its handle."""
-
-    def capturable(self, stream: int) -> bool:
-        """Whether ``enqueue`` may be captured into a graph."""
-
-    def close(self) -> None:
-        """Give back what it holds; its work is done."""
 
 
 class CudaSession(Session):
@@ -114,14 +89,13 @@ class CudaSession(Session):
         self._stream = stream
         self._source: Source = "frame" if preprocess == "device" else "image"
         self._graphs = graphs
-        self._output_bytes = int(np.prod(network.output_shape)) * network.output_dtype.itemsize
-        with ExitStack() as made, device.current():
+        with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
-            self._kernels = Kernels(device)
+            self._work = FrameWork(device, spec, size, network)
             self._inbound = made.enter_context(device.stream())
             self._outbound = made.enter_context(device.stream())
-            self._scores = made.enter_context(device.host_buffer(self._output_bytes))
+            self._scores = made.enter_context(device.host_buffer(self._work.output_bytes))
             self._slots = made.enter_context(SlotPool(device, self._slot))
             for used in (self._outbound, self._inbound, stream):
                 made.callback(used.synchronize)
@@ -156,7 +130,7 @@ class CudaSession(Session):
             if slot.graph is not None:
                 self._stream.launch_graph(slot.graph)
             else:
-                self._enqueue(slot)
+                self._work.enqueue(self._stream, slot)
             self._stream.record(slot.done)
             slot.done.synchronize()
             job.timing.infer = slot.inferred.ns_since(slot.started)
@@ -167,10 +141,7 @@ class CudaSession(Session):
     def finish(self, job: Job) -> NDArray[np.uint8]:
         started = time.perf_counter_ns()
         mask = self._finite(job).mask_array
-        if self.spec.head == "scores":
-            labels = np.ascontiguousarray(mask) if not mask.flags.c_contiguous else mask.copy()
-        else:
-            labels = nearest(mask, job.place.mapping(1), self.spec.void)
+        labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
         job.timing.decode += time.perf_counter_ns() - started
         return labels
 
@@ -249,7 +220,7 @@ class CudaSession(Session):
 
     def _slot(self, kind: SlotKind) -> Slot:
         if self.spec.head == "scores":
-            return Slot(self._device, kind, self._output_bytes, kind.place.frame_size)
+            return Slot(self._device, kind, self._work.output_bytes, kind.place.frame_size)
         return Slot(self._device, kind, 0, self.size)
 
     @property
@@ -261,51 +232,17 @@ class CudaSession(Session):
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
         flight = self._slots.take(SlotKind("frame", self._as_it_is))
         with _idle_afterwards(self._stream):
-            self._enqueue(flight.slot)
+            self._work.enqueue(self._stream, flight.slot)
             self._stream.synchronize()
 
-    def _enqueue(self, slot: Slot) -> None:
-        """All work of a frame."""
-        stream, network, place = self._stream, self._network, slot.kind.place
-        if slot.staged is not None:
-            slot.staged.to_device(stream)
-        if slot.kind.source == "image":
-            stream.copy(network.input_pointer, slot.source_pointer, self.size[0] * self.size[1] * 3)
-        else:
-            fill = self.spec.normalisation.mean_bgr
-            self._kernels.launch(stream, preprocess_launch(slot.source_pointer, place, fill, network.input_pointer))
-        network.enqueue(stream.handle)
-        stream.record(slot.inferred)
-        slot.clear_flag(stream)
-        if slot.scores is not None:
-            stream.copy(slot.scores.pointer, network.output_pointer, self._output_bytes)
-            self._kernels.launch(stream, self._decode_launch(slot))
-        else:
-            stream.copy(slot.mask.pointer, network.output_pointer, self._output_bytes)
-        slot.mask.to_host(stream)
-
-    def _decode_launch(self, slot: Slot) -> Launch:
-        network = self._network
-        classes, height, width = network.output_shape
-        return decode_launch(
-            network.output_pointer,
-            network.output_dtype,
-            (1, classes, height, width),
-            slot.kind.place.mapping(self.spec.stride),
-            self.spec.void,
-            slot.mask.pointer,
-            slot.flag_pointer,
-            slot.pitch,
-        )
-
-    def _captured(self, slot: Slot) -> Any:
+    def _captured(self, slot: Slot) -> Graph | None:
         """The frame's work as a graph; None, said once, where it cannot be one."""
         try:
             if not self._device.has_graphs:
                 raise MachineError(f"{self._device.facts.library} cannot capture them")
             if not self._network.capturable(self._stream.handle):
                 raise MachineError("the network's work cannot be captured")
-            return self._stream.capture(lambda: self._enqueue(slot))
+            return self._stream.capture(lambda: self._work.enqueue(self._stream, slot))
         except MachineError as error:
             self._graphs = False
             _log.info("%s runs without CUDA graphs: %s", self.spec.name, error.message)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda import Device, DeviceBuffer, Event, Graph, Stream
+from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_memory import TwoSided
+from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, Graph, Stream
 from fcn_edge.closing import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import Size

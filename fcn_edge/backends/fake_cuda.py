@@ -15,9 +15,8 @@ waiting or allocating while a stream is captured.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,47 +26,13 @@ from typing_extensions import override
 from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda_errors import cuda_error
 from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
+from fcn_edge.backends.fake_cuda_streams import FakeStreams, Work
 from fcn_edge.backends.kernel_signature import parameters_of
 
 __all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
 
 FakeKernel = Callable[[FakeMemory, Dim3, Dim3, tuple[Any, ...]], None]
 """Does a kernel's work: memory, grid, block, arguments."""
-
-_UNWRITTEN = 0xA5
-_NS_A_STEP = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """One step of a stream.
-
-    Attributes:
-        name: For messages.
-        run: Does it.
-        touches: Memory that it reads or writes.
-        target: Host memory that it will write.
-    """
-
-    name: str
-    run: Callable[[], None]
-    touches: tuple[Range, ...] = ()
-    target: NDArray[np.uint8] | None = None
-
-
-@dataclass(eq=False)
-class _Stream:
-    queue: deque[_Work] = field(default_factory=deque)
-    captured: list[_Work] | None = None
-    capturing_thread: int = 0
-    broken: bool = False
-
-
-@dataclass(eq=False)
-class _Event:
-    stream: int = 0
-    pending: int = 0
-    reached_ns: int | None = None
 
 
 class FakeGpu(Driver):
@@ -111,14 +76,11 @@ class FakeGpu(Driver):
         self._lock = threading.RLock()
         self._depth = threading.local()
         self._handles = 0x100
-        self._clock = 0
-        self._streams: dict[int, _Stream] = {}
-        self._events: dict[int, _Event] = {}
+        self._streams = FakeStreams(self.memory)
         self._hosts: dict[int, HostMemory] = {}
         self._lent: set[int] = set()
         self._modules: dict[int, dict[str, tuple[str, ...]]] = {}
         self._functions: dict[int, tuple[int, str]] = {}
-        self._graphs: dict[int, list[_Work]] = {}
 
     @property
     @override
@@ -129,10 +91,10 @@ class FakeGpu(Driver):
     def leftovers(self) -> list[str]:
         """What was made and not given back."""
         kinds: dict[str, Mapping[int, Any]] = {
-            "stream": self._streams,
-            "event": self._events,
+            "stream": self._streams.live,
+            "event": self._streams.events,
             "module": self._modules,
-            "graph": self._graphs,
+            "graph": self._streams.graphs,
             "memory": {address: None for address in self.memory.live if address not in self._lent},
         }
         return [f"{kind} {handle:#x}" for kind, made in kinds.items() for handle in made]
@@ -153,19 +115,19 @@ class FakeGpu(Driver):
             pointers: Memory that it reads or writes.
         """
         with self._called(name):
-            self._add(stream, _Work(name, run, tuple(self.memory.whole(pointer) for pointer in pointers)))
+            self._streams.add(stream, Work(name, run, tuple(self.memory.whole(pointer) for pointer in pointers)))
 
     @override
     def enter(self) -> None:
         # who could once make the GPU current can again; the first time makes its context, which may fail
         with self._called("enter", current=False, fails=not self.leftovers):
-            self._depth.value = self._entered + 1
+            self._depth.value = self.entered + 1
 
     @override
     def leave(self) -> None:
-        if self._entered < 1:
+        if self.entered < 1:
             raise CudaMisuseError("leave() without enter() in this thread")
-        self._depth.value = self._entered - 1
+        self._depth.value = self.entered - 1
 
     @override
     def close(self) -> None:
@@ -183,61 +145,47 @@ class FakeGpu(Driver):
     @override
     def stream_create(self) -> int:
         with self._called("stream_create"):
-            return self._made(self._streams, _Stream())
+            return self._streams.create(self._handle())
 
     @override
     def stream_synchronize(self, stream: int) -> None:
         with self._called("stream_synchronize", waits=True):
-            self._drain(self._stream(stream))
+            self._streams.drain(stream)
 
     @override
     def stream_join(self, stream: int, other: int) -> None:
         with self._called("stream_join", other):
-            self._add(stream, _Work("stream_join", lambda: None))
+            self._streams.add(stream, Work("stream_join", lambda: None))
 
     @override
     def stream_destroy(self, stream: int) -> None:
-        with self._called("stream_destroy", undo=lambda: self._streams.pop(stream)):
-            if self._stream(stream).queue:
-                raise CudaMisuseError("a stream is given back under queued work")
-            del self._streams[stream]
+        with self._called("stream_destroy", undo=lambda: self._streams.live.pop(stream)):
+            self._streams.destroy(stream)
 
     @override
     def event_create(self) -> int:
         with self._called("event_create"):
-            return self._made(self._events, _Event())
+            return self._streams.create_event(self._handle())
 
     @override
     def event_record(self, event: int, stream: int, in_graph: bool) -> None:
         with self._called("event_record"):
-            if in_graph != (self._stream(stream).captured is not None):
-                raise CudaMisuseError("an event is recorded as in a graph outside one, or the other way round")
-            made = self._event(event)
-            self._add(stream, _Work("event_record", lambda: self._reach(made)))
-            if not in_graph:
-                made.stream, made.pending = stream, made.pending + 1
+            self._streams.record(event, stream, in_graph)
 
     @override
     def event_synchronize(self, event: int) -> None:
         with self._called("event_synchronize", waits=True):
-            made = self._event(event)
-            while made.pending:
-                self._step(self._stream(made.stream))
+            self._streams.reach(event)
 
     @override
     def event_elapsed_ms(self, first: int, second: int) -> float:
         with self._called("event_elapsed_ms"):
-            times = [self._event(event).reached_ns for event in (first, second)]
-            if times[0] is None or times[1] is None:
-                raise CudaMisuseError("the time between events that were not reached")
-            return (times[1] - times[0]) / 1e6
+            return self._streams.ns_between(first, second) / 1e6
 
     @override
     def event_destroy(self, event: int) -> None:
-        with self._called("event_destroy", undo=lambda: self._events.pop(event)):
-            if self._event(event).pending:
-                raise CudaMisuseError("an event is given back before it was reached")
-            del self._events[event]
+        with self._called("event_destroy", undo=lambda: self._streams.events.pop(event)):
+            self._streams.destroy_event(event)
 
     @override
     def device_alloc(self, nbytes: int) -> int:
@@ -306,7 +254,7 @@ class FakeGpu(Driver):
             for address in (*starts[0], *starts[-1]):
                 self.memory.view(address, np.uint8, width)
             touches = Range(*self._span(starts, 0, width)), Range(*self._span(starts, 1, width))
-            self._add(stream, _Work("copy_rows", run, touches))
+            self._streams.add(stream, Work("copy_rows", run, touches))
 
     @override
     def fill(self, pointer: int, value: int, nbytes: int, stream: int) -> None:
@@ -316,7 +264,7 @@ class FakeGpu(Driver):
             def run() -> None:
                 self.memory.view(pointer, np.uint8, nbytes)[...] = value
 
-            self._add(stream, _Work("fill", run, (Range(pointer, nbytes),)))
+            self._streams.add(stream, Work("fill", run, (Range(pointer, nbytes),)))
 
     @override
     def compile(self, source: str, name: str) -> bytes:
@@ -361,77 +309,63 @@ class FakeGpu(Driver):
             def run() -> None:
                 self._kernels[entry](self.memory, grid, block, values)
 
-            self._add(stream, _Work(entry, run, tuple(map(self.memory.whole, pointers))))
+            self._streams.add(stream, Work(entry, run, tuple(map(self.memory.whole, pointers))))
 
     @override
     def capture_begin(self, stream: int) -> None:
         with self._called("capture_begin"):
             if not self.has_graphs:
                 raise cuda_error("capture_begin", "CUDA_ERROR_NOT_SUPPORTED")
-            made = self._stream(stream)
-            if made.captured is not None:
-                raise CudaMisuseError("a stream is captured twice at once")
-            made.captured, made.capturing_thread, made.broken = [], threading.get_ident(), False
+            self._streams.begin_capture(stream)
 
     @override
     def capture_end(self, stream: int) -> int:
-        made = self._stream(stream)
-        works, made.captured = made.captured, None
+        works = self._streams.end_capture(stream)
         with self._called("capture_end"):
             if works is None:
-                raise CudaMisuseError("the end of a capture that was not begun")
-            if made.broken:
                 raise cuda_error("capture_end", "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED")
-            return self._made(self._graphs, works)
+            graph = self._handle()
+            self._streams.graphs[graph] = works
+            return graph
 
     @override
     def graph_launch(self, graph: int, stream: int) -> None:
         with self._called("graph_launch"):
-            for work in self._graphs[graph]:
-                self._add(stream, work)
+            for work in self._streams.graphs[graph]:
+                self._streams.add(stream, work)
 
     @override
     def graph_destroy(self, graph: int) -> None:
-        with self._called("graph_destroy", undo=lambda: self._graphs.pop(graph)):
-            del self._graphs[graph]
+        with self._called("graph_destroy", undo=lambda: self._streams.graphs.pop(graph)):
+            del self._streams.graphs[graph]
 
     def _called(self, name: str, *details: Any, **rules: Any) -> _Call:
         return _Call(self, name, details, **rules)
 
     @property
-    def _entered(self) -> int:
+    def entered(self) -> int:
+        """How often this thread made the GPU current and did not undo it."""
         return getattr(self._depth, "value", 0)
 
     def _used(self) -> int:
         hosts = {id(host.array) for host in self._hosts.values()}
         return sum(content.size for content in self.memory.live.values() if id(content) not in hosts)
 
-    def _made(self, table: dict[int, Any], what: Any) -> int:
+    def _handle(self) -> int:
         self._handles += 1
-        table[self._handles] = what
         return self._handles
 
-    def _stream(self, handle: int) -> _Stream:
-        if handle not in self._streams:
-            raise CudaMisuseError(f"{handle:#x} is no stream that lives (0 is the default stream)")
-        return self._streams[handle]
-
-    def _event(self, handle: int) -> _Event:
-        if handle not in self._events:
-            raise CudaMisuseError(f"{handle:#x} is no event that lives")
-        return self._events[handle]
-
-    def _reach(self, event: _Event) -> None:
-        event.reached_ns = self._clock
-        event.pending = max(event.pending - 1, 0)
+    def _made(self, table: dict[int, Any], what: Any) -> int:
+        handle = self._handle()
+        table[handle] = what
+        return handle
 
     def _free(self, address: int) -> None:
         if address in self.memory.live:
             for range_ in self.memory.aliases(self.memory.whole(address)):
-                for stream in self._streams.values():
-                    for work in stream.queue:
-                        if any(range_.overlaps(touched) for touched in work.touches):
-                            raise CudaMisuseError(f"{address:#x} is freed while {work.name} is queued")
+                user = self._streams.user_of(range_)
+                if user:
+                    raise CudaMisuseError(f"{address:#x} is freed while {user} is queued")
         self.memory.free(address)
 
     def _pinned(self, array: NDArray[np.uint8]) -> int:
@@ -461,35 +395,7 @@ class FakeGpu(Driver):
     ) -> None:
         for address in (source, target):
             self.memory.view(address, np.uint8, nbytes)
-        self._add(stream, _Work(name, run, (Range(source, nbytes), Range(target, nbytes)), host_target))
-
-    def _add(self, handle: int, work: _Work) -> None:
-        stream = self._stream(handle)
-        if stream.captured is not None:
-            if stream.capturing_thread != threading.get_ident():
-                raise CudaMisuseError(f"{work.name} of another thread is recorded into a graph")
-            stream.captured.append(work)
-            return
-        for touched in work.touches:
-            self.memory.whole(touched.start)
-        if work.target is not None:
-            work.target[...] = _UNWRITTEN
-        stream.queue.append(work)
-
-    def _abandon(self) -> None:
-        """Forget all work: after a failed wait nobody can know what of it was done."""
-        for stream in self._streams.values():
-            stream.queue.clear()
-        for event in self._events.values():
-            event.pending = 0
-
-    def _drain(self, stream: _Stream) -> None:
-        while stream.queue:
-            self._step(stream)
-
-    def _step(self, stream: _Stream) -> None:
-        self._clock += _NS_A_STEP
-        stream.queue.popleft().run()
+        self._streams.add(stream, Work(name, run, (Range(source, nbytes), Range(target, nbytes)), host_target))
 
 
 @dataclass
@@ -521,7 +427,7 @@ class _Call:
         gpu = self.gpu
         if gpu.closed:
             raise CudaMisuseError(f"{self.name} after the context was given back")
-        if self.current and gpu._entered < 1:
+        if self.current and gpu.entered < 1:
             raise CudaMisuseError(f"{self.name} in a thread in which the GPU is not current")
         gpu.calls.append((self.name, *self.details))
         due = gpu._fail_at is not None and len(gpu.calls) >= gpu._fail_at
@@ -530,10 +436,7 @@ class _Call:
             if self.undo is not None:
                 self.undo()
             if self.waits:
-                gpu._abandon()
+                gpu._streams.abandon()
             raise cuda_error(self.name, "CUDA_ERROR_UNKNOWN")
-        if self.waits or self.allocates:
-            for stream in gpu._streams.values():
-                if stream.captured is not None and stream.capturing_thread == threading.get_ident():
-                    stream.broken = True
-                    raise cuda_error(self.name, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED")
+        if (self.waits or self.allocates) and gpu._streams.break_capture():
+            raise cuda_error(self.name, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED")

@@ -19,7 +19,11 @@ _DIGEST_BYTES = 32
 
 
 def cache_directory() -> Path:
-    """Where compiled kernels are kept: ``fcn_edge/kernels`` in the user's cache, or ``$FCN_EDGE_CACHE``."""
+    """Where compiled kernels are kept: ``kernels`` in ``$FCN_EDGE_CACHE``, or in ``fcn_edge`` of the user's cache.
+
+    Raises:
+        RuntimeError: The user has no home directory.
+    """
     own = os.environ.get("FCN_EDGE_CACHE")
     if own:
         return Path(own) / "kernels"
@@ -41,7 +45,12 @@ def image_of(driver: Driver, source: str, name: str, directory: Path | None = No
         MachineError: There is no compiler, or it refuses the source.
     """
     key = hashlib.sha256("\0".join((source, driver.facts.arch, driver.compiler)).encode()).hexdigest()
-    path = (cache_directory() if directory is None else directory) / f"{Path(name).stem}-{driver.facts.arch}-{key}.bin"
+    if directory is None:
+        try:
+            directory = cache_directory()
+        except RuntimeError:
+            return driver.compile(source, name)
+    path = directory / f"{Path(name).stem}-{driver.facts.arch}-{key}.bin"
     image = _kept(path)
     if image is None:
         image = driver.compile(source, name)

@@ -13,9 +13,10 @@ from typing_extensions import override
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
 from fcn_edge.backends.base import Device as DeviceName
 from fcn_edge.backends.cpu import thread_count
-from fcn_edge.backends.cuda import Device, Stream, open_device
+from fcn_edge.backends.cuda import Device, open_device
 from fcn_edge.backends.cuda_engine import CudaEngine
-from fcn_edge.backends.cuda_session import Network
+from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda_work import Network
 from fcn_edge.backends.onnxruntime_library import DISABLED_OPTIMIZERS, errors_of, library, session_options
 from fcn_edge.errors import MachineError, ModelError
 from fcn_edge.graphfile import check_size, checked_graph

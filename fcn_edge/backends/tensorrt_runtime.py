@@ -6,6 +6,7 @@ Uses what TensorRT 8.6 to 11 and TensorRT-RTX have in common: tensors by name, a
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,9 +17,11 @@ import numpy as np
 from typing_extensions import override
 
 from fcn_edge.backends.base import Engine
-from fcn_edge.backends.cuda import Device, Stream
+from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_engine import CudaEngine
-from fcn_edge.backends.cuda_session import Network, Preprocess
+from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda_session import Preprocess
+from fcn_edge.backends.cuda_work import Network
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 from fcn_edge.spec import ModelSpec, Size
 
@@ -56,7 +59,7 @@ def opened(
     """The engine of a plan.
 
     Args:
-        plan: File of a serialised engine, verified before: a plan is code.
+        plan: File of a serialised engine, not empty and verified before: a plan is code.
         library: ``tensorrt`` or ``tensorrt_rtx``.
         spec: What the model is.
         size: ``(height, width)`` that it was built for.
@@ -76,9 +79,10 @@ def opened(
         undo.callback(device.close)
         with device.current():
             runtime = library.Runtime(logger)
-            content = plan.read_bytes()
-            _check_validity(plan, library, runtime, content)
-            engine = runtime.deserialize_cuda_engine(content)
+            # mapped, not read: on a board there may be no room for a second copy of a large plan
+            with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                _check_validity(plan, library, runtime, content)
+                engine = runtime.deserialize_cuda_engine(content)
             if engine is None:
                 raise ModelError(f"TensorRT refuses {plan}: {complaint() or 'it does not say why'}.", _REBUILD)
             tensors = _Tensors(plan, library, engine, spec, size)
@@ -88,7 +92,7 @@ def opened(
     )
 
 
-def _check_validity(plan: Path, library: Any, runtime: Any, content: bytes) -> None:
+def _check_validity(plan: Path, library: Any, runtime: Any, content: mmap.mmap) -> None:
     """Ask TensorRT-RTX, which tells before it reads the plan; TensorRT has no such question."""
     if not hasattr(runtime, "get_engine_validity"):
         return

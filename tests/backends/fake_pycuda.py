@@ -53,7 +53,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
 
         @staticmethod
         def synchronize() -> None:
-            for stream in list(gpu._streams):
+            for stream in list(gpu._streams.live):
                 raw.stream_synchronize(stream)
 
     class Device:

@@ -78,9 +78,9 @@ def test_every_thread_has_the_context_while_it_calls_and_not_longer(provider: An
             job = first.submit(session.prepare, IMAGE).result()
             job = second.submit(session.infer, job).result()
             np.testing.assert_array_equal(third.submit(session.finish, job).result(), expected)
-        depths = [thread.submit(lambda: gpu._entered).result() for thread in (first, second, third)]
+        depths = [thread.submit(lambda: gpu.entered).result() for thread in (first, second, third)]
     assert depths == [0, 0, 0]
-    assert gpu._entered == 0
+    assert gpu.entered == 0
 
 
 def test_the_primary_context_is_retained_once(provider: Any) -> None:

@@ -1,4 +1,4 @@
-"""A GPU's session on a fake GPU: what it asks of the driver, in which order, and what is left when something fails."""
+"""A GPU's session on a fake GPU: what it asks of the driver, in which order, and the masks that come of it."""
 
 from __future__ import annotations
 
@@ -16,56 +16,14 @@ from numpy.typing import NDArray
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_session import CudaSession
 from fcn_edge.backends.fake import FakeSession, fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
-from fcn_edge.backends.fake_cuda_memory import FakeMemory
-from fcn_edge.backends.kernel_signature import parameters_of
-from fcn_edge.errors import MachineError, ModelError, UsageError
-from fcn_edge.ops.kernels import KERNELS as KERNEL_FILES
-from fcn_edge.ops.kernels import Launch, kernel_source
+from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources.base import Picture, Source
 from fcn_edge.spec import Resize
 
-from ..ops.emulator import Emulator
-from .gpu import KERNELS, FakeGpuEngine
-
-SIZE = (64, 96)
-IMAGE_BYTES = 64 * 96 * 3
-SCORES_BYTES = 11 * 8 * 12 * 4
-
-
-def frame(height: int = 60, width: int = 100, seed: int = 0) -> NDArray[np.uint8]:
-    coarse = np.random.default_rng(seed).integers(0, 256, (height // 12 + 1, width // 12 + 1, 3), np.uint8)
-    return np.ascontiguousarray(coarse.repeat(12, axis=0).repeat(12, axis=1)[:height, :width])
-
-
-def on_the_host(image: NDArray[np.uint8], **spec: Any) -> NDArray[np.uint8]:
-    return FakeSession(fake_spec(**spec), SIZE).labels(image)
-
-
-class Rig:
-    """An engine on a fake GPU, with its session."""
-
-    def __init__(self, directory: Path, spec: dict[str, Any] | None = None, **how: Any) -> None:
-        self.gpu = FakeGpu(KERNELS, **{key: how.pop(key) for key in ("integrated", "has_graphs") if key in how})
-        self.engine = FakeGpuEngine(self.gpu, Device(self.gpu, directory), fake_spec(**(spec or {})), SIZE, **how)
-        self.session: CudaSession = self.engine.session()
-        self.gpu.calls.clear()
-
-    def calls(self, *but: str) -> list[tuple[Any, ...]]:
-        """The calls since the last time, without those that make the GPU current."""
-        taken = [call for call in self.gpu.calls if call[0] not in ("enter", *but)]
-        self.gpu.calls.clear()
-        return taken
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Callable[..., Rig]:
-    def make(**how: Any) -> Rig:
-        return Rig(tmp_path, **how)
-
-    return make
-
+from .gpu import FakeGpuEngine
+from .rig import IMAGE_BYTES, SCORES_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host
 
 WORK_ON_A_CARD = [
     ("upload", 60 * 100 * 3),
@@ -331,145 +289,6 @@ def test_without_graphs_it_says_so_once_and_goes_on(
     assert reason in line
 
 
-def numbered_calls(directory: Path, use: Callable[[Rig], None], **how: Any) -> int:
-    """How many calls a fake of a use makes in all, from the engine to its end."""
-    made = Rig.__new__(Rig)
-    made.gpu = FakeGpu(KERNELS, integrated=how.get("integrated", False))
-    run(made, directory, use, how)
-    return len(made.gpu.calls)
-
-
-def run(made: Rig, directory: Path, use: Callable[[Rig], None], how: dict[str, Any]) -> None:
-    device = Device(made.gpu, directory)
-    spec = fake_spec(classes=("one", "two"), palette=((0, 0, 0), (1, 1, 1)))
-    made.engine = FakeGpuEngine(made.gpu, device, spec, (32, 32), graphs=how.get("graphs", True))
-    with made.engine, made.engine.session() as made.session:
-        use(made)
-
-
-def use_everything(made: Rig) -> None:
-    session = made.session
-    session.labels(frame(16, 24))
-    session.labels(frame(24, 16))
-    session.finish_with_confidence(session.infer(session.prepare(frame(24, 16))))
-    session.scores(frame(32, 32))
-    session.finish_on_device(session.infer(session.prepare(Held(made.gpu, frame(16, 24)))))
-
-
-class Held:
-    """A frame in the fake GPU's memory, as another library would hold it."""
-
-    def __init__(self, gpu: FakeGpu, image: NDArray[np.uint8], stream: int | None = 77, padding: int = 5) -> None:
-        pitch = image.shape[1] * 3 + padding
-        rows = np.zeros((image.shape[0], pitch), np.uint8)
-        rows[:, : image.shape[1] * 3] = image.reshape(image.shape[0], -1)
-        self._gpu = gpu
-        self._pointer = gpu.lend(rows.reshape(-1))
-        self.__cuda_array_interface__ = {
-            "shape": image.shape,
-            "typestr": "|u1",
-            "data": (self._pointer, False),
-            "strides": (pitch, 3, 1),
-            "stream": stream,
-            "version": 3,
-        }
-
-    def __del__(self) -> None:
-        self._gpu.memory.live.pop(self._pointer, None)
-
-
-@pytest.mark.parametrize(
-    ("how", "sticky"),
-    [({}, False), ({}, True), ({"integrated": True}, False), ({"graphs": False}, False)],
-    ids=["card", "card, from then on", "board", "no graphs"],
-)
-def test_whatever_fails_everything_is_freed_and_the_error_is_ours(
-    tmp_path: Path, how: dict[str, Any], sticky: bool
-) -> None:
-    numbered_calls(tmp_path, use_everything, **how)  # leaves the kernels compiled
-    total = numbered_calls(tmp_path, use_everything, **how)
-    assert total > 100
-    passed = set()
-    for number in range(1, total + 1):
-        made = Rig.__new__(Rig)
-        made.gpu = FakeGpu(KERNELS, integrated=how.get("integrated", False), fail_at=number, sticky=sticky)
-        try:
-            run(made, tmp_path, use_everything, how)
-            passed.add(made.gpu.failed)
-        except MachineError:  # nothing else may come out
-            pass
-        assert made.gpu.failed, number
-        assert made.gpu.leftovers == [], (number, made.gpu.failed)
-        assert made.gpu.closed, number
-    # a capture that fails is done without; no other failure may pass unseen
-    assert passed <= {
-        "capture_begin", "capture_end", "upload", "launch", "network", "event_record", "fill", "copy_rows", "download",
-        "graph_destroy",
-    }  # fmt: skip
-
-
-def test_a_kernel_that_does_not_compile_is_told_and_nothing_is_left(tmp_path: Path) -> None:
-    gpu = FakeGpu(KERNELS)
-    device = Device(gpu, tmp_path)
-
-    def compile_nothing(source: str, name: str) -> bytes:
-        raise MachineError(f"{name} does not compile.")
-
-    gpu.compile = compile_nothing  # type: ignore[method-assign]
-    with FakeGpuEngine(gpu, device, fake_spec(), SIZE) as engine, pytest.raises(MachineError, match=r"preprocess\.cu"):
-        engine.session()
-    assert gpu.leftovers == []
-
-
-@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
-@pytest.mark.parametrize("stream", [None, 77])
-def test_frames_on_the_gpu_are_taken(rig: Callable[..., Rig], integrated: bool, stream: int | None) -> None:
-    made = rig(integrated=integrated)
-    with made.session as session:
-        for seed in range(2):
-            held = Held(made.gpu, frame(seed=seed), stream)
-            made.calls()
-            job = session.prepare(held)
-            calls = made.calls(
-                "device_alloc", "host_alloc", "event_create", "device_free", "host_free", "event_destroy"
-            )
-            join = [("stream_join", 77)] if stream else []
-            assert calls == [*join, ("copy_rows", 300, 60), ("stream_synchronize",)]
-            del held  # it is the caller's again
-            session.infer(job)
-            work = made.calls()
-            assert not [call for call in work if call[0] == "upload"]
-            np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=seed)))
-            del job
-
-
-@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
-def test_masks_stay_on_the_gpu(rig: Callable[..., Rig], integrated: bool) -> None:
-    made = rig(integrated=integrated)
-    with made.session as session:
-        masks = [session.finish_on_device(session.infer(session.prepare(frame(seed=seed)))) for seed in range(3)]
-        for seed, mask in enumerate(masks):
-            interface = mask.__cuda_array_interface__
-            assert (interface["shape"], interface["typestr"], interface["version"]) == ((60, 100), "|u1", 3)
-            (pointer, read_only), (pitch, step) = interface["data"], interface["strides"]
-            assert (read_only, step, mask.shape) == (False, 1, (60, 100))
-            there = made.gpu.memory.view(pointer, np.uint8, (60, pitch))[:, :100]
-            np.testing.assert_array_equal(there, on_the_host(frame(seed=seed)))
-        del masks, mask
-        made.calls()
-        session.labels(frame())
-        assert not [call for call in made.calls() if call[0].endswith("alloc")]
-
-
-def test_masks_of_labels_do_not_stay_on_the_gpu(rig: Callable[..., Rig]) -> None:
-    made = rig(spec={"head": "labels"}, output=lambda image: image[..., 0] % 11)
-    with made.session as session:
-        job = session.infer(session.prepare(frame()))
-        with pytest.raises(UsageError, match="ends in labels"):
-            session.finish_on_device(job)
-        assert session.finish(job).max() < 11
-
-
 def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:
     made = rig()
     job = made.session.infer(made.session.prepare(frame()))
@@ -477,6 +296,13 @@ def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:
     for finish in (made.session.finish, made.session.finish_on_device, made.session.finish_with_confidence):
         with pytest.raises(UsageError, match="closed"):
             finish(job)  # type: ignore[operator]
+    made.engine.close()
+    assert made.gpu.leftovers == []
+
+
+def test_a_session_that_is_forgotten_is_closed_with_the_engine(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    made.engine.session().labels(frame())
     made.engine.close()
     assert made.gpu.leftovers == []
 
@@ -508,24 +334,3 @@ def test_the_kernels_own_source_makes_the_host_s_masks(tmp_path: Path, integrate
             agreement = (session.labels(image) == FakeSession(spec, SIZE).labels(image)).mean()
             # the resize may differ from OpenCV's by a grey level, which moves a border
             assert agreement == 1 if size == SIZE else agreement > 0.98
-
-
-def emulated_kernels(directory: Path) -> dict[str, FakeKernel]:
-    """The kernels by entry name, compiled for the host from their own source."""
-    emulator = Emulator(directory)
-
-    def kernel_of(name: str, entry: str, types: tuple[str, ...]) -> FakeKernel:
-        def kernel(memory: FakeMemory, grid: Any, block: Any, arguments: tuple[Any, ...]) -> None:
-            values = [
-                np.dtype(kind).type(memory.view(value, np.uint8, 1).ctypes.data if kind == "uint64" else value)
-                for kind, value in zip(types, arguments, strict=True)
-            ]
-            emulator.run(Launch(name, entry, grid, block, 48 << 10, tuple(values)))
-
-        return kernel
-
-    return {
-        entry: kernel_of(name, entry, types)
-        for name in KERNEL_FILES
-        for entry, types in parameters_of(kernel_source(name)).items()
-    }

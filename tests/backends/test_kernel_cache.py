@@ -77,3 +77,15 @@ def test_the_cache_lies_in_the_user_s_cache(monkeypatch: pytest.MonkeyPatch, tmp
     assert kernel_cache.cache_directory() == tmp_path / "fcn_edge" / "kernels"
     monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path / "own"))
     assert kernel_cache.cache_directory() == tmp_path / "own" / "kernels"
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError
+
+    for name in ("FCN_EDGE_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    gpu = Compiling()
+    gpu.enter()
+    assert kernel_cache.image_of(gpu, "code", "decode.cu") == b"code"

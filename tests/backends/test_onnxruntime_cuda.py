@@ -77,7 +77,7 @@ class Library:
         ((provider, settings),) = providers
         assert provider == "CUDAExecutionProvider"
         assert not enable_fallback
-        assert self.gpu._entered
+        assert self.gpu.entered
         self.made.append(settings)
         real = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         stream, memory = int(settings["user_compute_stream"]), self.gpu.memory

@@ -73,12 +73,12 @@ class Plan:
         return self.trt.EngineValidity.VALID, 0
 
     def _deserialize(self, runtime: Any, content: bytes) -> Any:
-        assert content == b"a plan"
+        assert bytes(content) == b"a plan"
         self.events.append("engine")
         return self._made(self.trt.ICudaEngine, "engine")
 
     def _made(self, kind: Any, what: str) -> Any:
-        assert self.gpu._entered, f"the GPU is not current when the {what} is made"
+        assert self.gpu.entered, f"the GPU is not current when the {what} is made"
         made = kind.__new__(kind)
         if what == "context":
             object.__setattr__(made, "addresses", {})
