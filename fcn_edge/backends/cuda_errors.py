@@ -71,9 +71,9 @@ def no_driver(detail: str) -> DeviceError:
     """The error of a machine on which the driver's library cannot be loaded.
 
     Args:
-        detail: What the loader said, in a few words.
+        detail: What the loader said; its first sentence is told, the rest is advice of its own.
     """
-    return DeviceError(f"NVIDIA's driver is not here: {detail.rstrip('.')}.", _DRIVER_FIX)
+    return DeviceError(f"NVIDIA's driver is not here: {detail.partition('. ')[0].rstrip('.')}.", _DRIVER_FIX)
 
 
 def too_old(call: str, driver: tuple[int, int]) -> MachineError:
