@@ -24,6 +24,9 @@ PACKAGES = (
     "torch",
     "tensorrt",
     "tensorrt-rtx-cu13",
+    "cuda-python",
+    "nvidia-cuda-nvrtc",
+    "pycuda",
 )
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ONEDNN_MAX_CPU_ISA")
 

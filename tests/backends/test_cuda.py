@@ -79,7 +79,12 @@ def test_facts_are_named_as_manifests_name_them() -> None:
         (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
         (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), MachineError, "older", "JetPack"),
         (cuda_error("cuThing", "CUDA_ERROR_WHATEVER"), DeviceError, "failed in cuThing: CUDA_ERROR_WHATEVER", "doctor"),
-        (no_driver("libcuda.so.1 is missing. Install it."), DeviceError, "libcuda.so.1 is missing.", "JetPack"),
+        (
+            no_driver("libcuda.so.1 is missing. Install it."),
+            DeviceError,
+            "not here: libcuda.so.1 is missing.",
+            "JetPack",
+        ),
         (too_old("cuNew", (11, 4)), MachineError, "for CUDA 11.4, has no cuNew", "cuda-python==11.*"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A shipped model as an engine of TensorRT-RTX, which builds without a GPU: what is in it, and who refuses to run it."""
+"""A shipped model as an engine of TensorRT-RTX, which needs no GPU to build: what is in it, who refuses to run it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fcn_edge.models import resolved_model
 
 MODEL = "camvid-mobilenet_v2-fcn8s"
 STREET = "synthetic://street?seed=7&size=96x128&frames=1"
-SCENES = 16
+SCENES = 8
 VERSION = tensorrt_rtx.__version__
 PRECISIONS = ["fp16", "int8"]
 RTX4090 = Device("cuda", "NVIDIA GeForce RTX 4090", "8.9")

@@ -1,4 +1,4 @@
-"""Every encoder with every decoder in every precision, from checkpoint to TensorRT-RTX engine, on a machine without a GPU."""
+"""Every encoder with every decoder in every precision as an engine of TensorRT-RTX, which needs no GPU to build."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def net(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """One of the nine; its file is removed afterwards, because together they take a gigabyte."""
     encoder, decoder = request.param.split("-")
     images = [Street(seed=seed, size=SIZE, frames=1).frame(0)[0] for seed in range(3)]
-    made = exported_net(
-        random_net(encoder, (decoder,), images), request.param, tmp_path_factory.mktemp(request.param)
-    )
+    made = exported_net(random_net(encoder, (decoder,), images), request.param, tmp_path_factory.mktemp(request.param))
     yield made
     made.path.unlink()
 

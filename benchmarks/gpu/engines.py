@@ -1,0 +1,135 @@
+"""Engines of the shipped model, built and run on this machine's GPU, beside ONNX Runtime on its processor."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Engine, Session
+from fcn_edge.backends.cuda import open_device
+from fcn_edge.build import Request, build_engine
+from fcn_edge.calibrationtable import write_table
+from fcn_edge.datasets.calibration import calibration_set
+from fcn_edge.engine import EngineManifest, open_engine
+from fcn_edge.errors import FcnEdgeError, MachineError
+from fcn_edge.measure.guard import RenderedGuard
+from fcn_edge.measure.latency import speeds_of
+from fcn_edge.models import resolved_model, table_path
+from gpu.scores import RealScores
+from gpu.settings import Settings
+
+__all__ = ["BACKENDS", "engines"]
+
+BACKENDS = ("tensorrt", "tensorrt-rtx", "onnxruntime-cuda")
+PRECISIONS = ("fp16", "int8")
+CALIBRATION = "synthetic://street?seed=300&size=480x640"
+CALIBRATION_IMAGES = 24
+
+Row = dict[str, Any]
+
+
+def engines(model: str, reference: Session, real: RealScores, settings: Settings) -> list[Row]:
+    """A row for each backend and precision: what was built and how it runs, or why it is absent or failed.
+
+    Args:
+        model: The shipped model.
+        reference: Runs it in fp32 on the processor, at the same size.
+        real: The frames.
+        settings: The size.
+    """
+    guard = RenderedGuard(real.frames, reference)
+    rows = []
+    with tempfile.TemporaryDirectory() as directory:
+        for backend in BACKENDS:
+            probe = registry.backend(backend).probe()
+            if not probe.available:
+                rows.append({"backend": backend, "absent": f"{probe.problem} {probe.fix}".rstrip()})
+                continue
+            for precision in PRECISIONS:
+                row: Row = {"backend": backend, "precision": precision}
+                try:
+                    row |= _engine(model, backend, precision, Path(directory), guard, real, settings)
+                except MachineError as error:
+                    row["absent"] = str(error)
+                except FcnEdgeError as error:
+                    row |= {"failed": str(error), "agree": False}
+                rows.append(row)
+    return rows
+
+
+def _engine(
+    model: str,
+    backend: str,
+    precision: str,
+    directory: Path,
+    guard: RenderedGuard,
+    real: RealScores,
+    settings: Settings,
+) -> Row:
+    table = _table(model, directory) if precision == "int8" else None
+    # judged here, on the same frames for every backend
+    request = Request(backend, precision, size=settings.size, calibration=table, guard=False)
+    built = build_engine(model, request, output=directory / f"{backend}.{precision}")
+    manifest = built.manifest
+    with ExitStack() as stack:
+        opened = {"graph": open_engine(built.engine)}
+        if backend.startswith("tensorrt"):
+            opened["no graph"] = _without_graphs(built.engine, manifest)
+        running = {name: stack.enter_context(stack.enter_context(engine).session()) for name, engine in opened.items()}
+        verdicts = {name: guard.judge(session) for name, session in running.items()}
+        speeds = speeds_of(
+            running,
+            real.frames,
+            source=real.source,
+            devices=dict.fromkeys(running, manifest.device.name),
+            seconds=settings.seconds,
+        )
+    return {
+        "library": manifest.library,
+        "device": manifest.device.name,
+        "size": list(manifest.size),
+        "build_seconds": manifest.build_seconds,
+        "int8_share": manifest.int8_share,
+        "notes": manifest.notes,
+        "speed": {name: speed.model_dump(mode="json") for name, speed in speeds.items()},
+        "masks": {name: verdict.sentence for name, verdict in verdicts.items()},
+        "agree": all(verdict.holds for verdict in verdicts.values()),
+    }
+
+
+def _without_graphs(directory: Path, manifest: EngineManifest) -> Engine:
+    """An engine of TensorRT whose sessions enqueue each step of each frame; it was verified before."""
+    from fcn_edge.backends.tensorrt.library import library
+    from fcn_edge.backends.tensorrt.log import log_of
+    from fcn_edge.backends.tensorrt_runtime import opened
+
+    trt = library(manifest.backend)
+    plan, logger = directory / manifest.plan, log_of(trt).logger
+    return opened(
+        plan,
+        trt,
+        manifest.spec,
+        manifest.size,
+        open_device(),
+        backend=manifest.backend,
+        logger=logger,
+        graphs=False,
+    )
+
+
+def _table(model: str, directory: Path) -> Path:
+    """The model's own calibration table, or one of rendered scenes where it has none."""
+    found = resolved_model(model)
+    own = table_path(found)
+    if own is not None:
+        return own
+    made = directory / "calibration.json"
+    if not made.exists():
+        from fcn_edge.convert.calibrate import calibration_table
+
+        images = calibration_set(CALIBRATION, found.spec.classes, CALIBRATION_IMAGES)
+        write_table(made, calibration_table(found.path, images))
+    return made

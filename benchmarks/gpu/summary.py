@@ -1,0 +1,84 @@
+"""A result in lines for people, and what in it is not as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["failures", "lines"]
+
+Row = dict[str, Any]
+
+
+def failures(result: Row) -> list[str]:
+    """A sentence for each kernel that disagrees, each target that is missed and each engine that fails."""
+    return list(_failures(result))
+
+
+def _failures(result: Row) -> Iterator[str]:
+    for name, provider in result["providers"].items():
+        for row in provider.get("agreement", ()):
+            if not row["agree"]:
+                yield f"{name}: {row['kernel']} disagrees on {row['input']} ({_difference(row)})."
+        for row in provider.get("speed", {}).get("kernels", ()):
+            if row.get("met") is False:
+                yield (
+                    f"{name}: {row['kernel']} takes {row['times_copy']} times a copy on {row['input']}; at most "
+                    f"{row['target_times_copy']} was expected."
+                )
+        for row in provider.get("sessions", ()):
+            if row.get("agree") is False:
+                yield f"{name}: a session {_graph(row['graph'])} has {row['wrong_pixels']} wrong pixels."
+    for row in result["engines"]:
+        if row.get("agree") is False:
+            yield f"{row['backend']} {row['precision']}: {row.get('failed') or '; '.join(row['masks'].values())}"
+
+
+def lines(result: Row) -> Iterator[str]:
+    """The result for people."""
+    gpu = result["gpu"]
+    capability, driver = (".".join(map(str, gpu[key])) for key in ("capability", "driver"))
+    yield f"{gpu['name']} ({capability}), driver for CUDA {driver}"
+    for name, provider in result["providers"].items():
+        if "absent" in provider:
+            yield f"{name}: absent: {provider['absent']}"
+            continue
+        rows = provider["agreement"]
+        yield f"{provider['library']}: {sum(row['agree'] for row in rows)} of {len(rows)} comparisons agree"
+        yield f"  copy on the device: {provider['speed']['copy']['bytes_per_s'] / 1e9:.1f} GB/s"
+        for row in provider["speed"]["kernels"]:
+            target = f" (at most {row['target_times_copy']})" if "target_times_copy" in row else ""
+            height, width = row["frame"]
+            yield (
+                f"  {row['kernel']:15} {row['us_a_frame']:9.2f} us a frame, {row['bytes_per_s'] / 1e9:.1f} GB/s, "
+                f"{row['times_copy']:.2f} times a copy{target}: {row['input']}, {height}x{width}"
+            )
+        for row in provider["sessions"]:
+            yield f"  session {_graph(row['graph'])}: {_session(row)}"
+    for row in result["engines"]:
+        name = f"{row['backend']} {row.get('precision', '')}".rstrip()
+        if "speed" not in row:
+            yield f"{name}: {'absent: ' + row['absent'] if 'absent' in row else 'failed: ' + row['failed']}"
+            continue
+        for kind, speed in row["speed"].items():
+            yield (
+                f"{name}, {kind}: network {speed['network_ms']:.2f} ms, whole {speed['end_to_end_ms']:.2f} ms; "
+                f"{row['masks'][kind]}"
+            )
+    yield from result["failures"] or ["Everything agrees."]
+
+
+def _graph(graph: bool) -> str:
+    return "with a graph" if graph else "without a graph"
+
+
+def _session(row: Row) -> str:
+    return f"absent: {row['absent']}" if "absent" in row else f"{row['speed']['end_to_end_ms']:.3f} ms a frame"
+
+
+def _difference(row: Row) -> str:
+    if "wrong_pixels" in row:
+        return f"{row['wrong_pixels']} of {row['pixels']} pixels"
+    if "grey_levels_apart" in row:
+        return f"{row['grey_levels_apart']} grey levels"
+    return "it was not found"

@@ -1,0 +1,228 @@
+"""The GPU check on a fake GPU whose kernels are their own source, compiled for the host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from fcn_edge.backends import cuda_pycuda, cuda_python
+from fcn_edge.backends.cuda_errors import no_driver
+from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
+from fcn_edge.build import contest
+from fcn_edge.doctor.driver import loaded_driver
+
+from ..backends.rig import emulated_kernels
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SMALL = ("--size", "64x96", "--batch", "2", "--quick")
+OUTPUTS = {"decode_fp32": 1, "decode_fp16": 1, "overlay": 5, "preprocess": 6}
+"""Which argument of each kernel is the address that it writes to."""
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """``gpu_check`` on frames that are quickly drawn."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(import_module("gpu.scores"), "FRAME_SIZE", (90, 160))
+    return import_module("gpu_check")
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FakeKernel]:
+    return emulated_kernels(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture
+def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, kernels: dict[str, FakeKernel]) -> Callable[..., Result]:
+    """Runs the script where cuda-python reaches a fake GPU and pycuda is not installed."""
+
+    def run(*words: str, gpu: dict[str, Any] | None = None, **replaced: FakeKernel) -> Result:
+        made: list[FakeGpu] = []
+
+        def first_gpu() -> FakeGpu:
+            made.append(FakeGpu({**kernels, **replaced}, **(gpu or {})))
+            return made[-1]
+
+        monkeypatch.setattr(cuda_python, "first_gpu", first_gpu)
+        monkeypatch.setattr(cuda_pycuda, "first_gpu", lambda: None)
+        done = CliRunner().invoke(script.main, [*SMALL, *words])
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert made
+        assert [one.leftovers for one in made if one.leftovers or not one.closed] == []
+        return done
+
+    return run
+
+
+def spoiled(kernel: FakeKernel, argument: int) -> FakeKernel:
+    """A kernel that gets the first byte of what it writes wrong."""
+
+    def wrong(memory: Any, grid: Any, block: Any, arguments: tuple[Any, ...]) -> None:
+        kernel(memory, grid, block, arguments)
+        memory.view(arguments[argument], np.uint8, 1)[0] ^= 64
+
+    return wrong
+
+
+def test_what_agrees_ends_with_0(run: Callable[..., Result], tmp_path: Path) -> None:
+    done = run("-o", str(tmp_path / "out" / "results.json"))
+    assert done.exit_code == 0, done.output
+    assert "Everything agrees." in done.stdout
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert result["failures"] == []
+    assert (result["gpu"]["name"], result["gpu"]["jetson"]) == ("Fake GPU", None)
+    assert result["machine"]["packages"]["numpy"] == np.__version__
+    assert (result["settings"]["size"], result["settings"]["batch"]) == ([64, 96], 2)
+    assert result["frames"] == "2 of rendered streets"
+
+    assert result["providers"]["pycuda"].keys() == {"absent"}
+    provider = result["providers"]["cuda-python"]
+    assert {row["kernel"] for row in provider["agreement"]} == {
+        "decode float32",
+        "decode float16",
+        "overlay",
+        "preprocess",
+    }
+    assert any("rendered streets" in row["input"] for row in provider["agreement"])
+    assert all(row["agree"] for row in provider["agreement"])
+
+    rows = provider["speed"]["kernels"]
+    assert provider["speed"]["copy"]["bytes_per_s"] > 0
+    assert all(row["us_a_frame"] > 0 and row["bytes_per_s"] > 0 and row["times_copy"] > 0 for row in rows)
+    decoders = [row for row in rows if row["kernel"].startswith("decode")]
+    noise = next(row for row in decoders if row["input"] == "noise")
+    assert noise["border_cells"] > max(row["border_cells"] for row in decoders if row is not noise)
+    assert not [row for row in rows if "met" in row]  # so small a batch says nothing
+
+    assert [(row["graph"], row["wrong_pixels"]) for row in provider["sessions"]] == [(True, 0), (False, 0)]
+    assert [row["backend"] for row in result["engines"]] == ["tensorrt", "tensorrt-rtx", "onnxruntime-cuda"]
+    assert all(row["absent"] for row in result["engines"])
+
+
+@pytest.mark.parametrize("entry", OUTPUTS)
+def test_a_wrong_kernel_ends_with_4(
+    run: Callable[..., Result], kernels: dict[str, FakeKernel], tmp_path: Path, entry: str
+) -> None:
+    wrong = spoiled(kernels[entry], OUTPUTS[entry])
+    done = run("--no-engines", "-o", str(tmp_path / "results.json"), **{entry: wrong})
+    assert done.exit_code == 4
+    named = {"decode_fp32": "decode float32", "decode_fp16": "decode float16"}.get(entry, entry)
+    failures = json.loads((tmp_path / "results.json").read_text())["failures"]
+    assert any(f"cuda-python: {named} disagrees on" in failure for failure in failures)
+    assert all(failure in done.stdout for failure in failures)
+    assert done.stderr.startswith(f"Error: {len(failures)} checks failed on Fake GPU.")
+    assert ("a session" in done.stdout) == (entry == "decode_fp16")  # the scores that sessions decode here
+
+
+def test_a_kernel_that_finds_no_nan_ends_with_4(run: Callable[..., Result], kernels: dict[str, FakeKernel]) -> None:
+    def blind(memory: Any, grid: Any, block: Any, arguments: tuple[Any, ...]) -> None:
+        kernels["decode_fp32"](memory, grid, block, arguments)
+        memory.view(arguments[2], np.int32, 1)[0] = 0
+
+    done = run("--no-engines", decode_fp32=blind)
+    assert done.exit_code == 4
+    assert "decode float32 disagrees on one NaN among noise 1x11x8x12 (it was not found)" in done.stdout
+
+
+def test_a_missed_target_ends_with_4(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    speed = import_module("gpu.speed")
+    for name, value in {"JUDGED_AT": (64, 96), "LEAST_BATCH": 2, "MOST_TIMES_COPY": 1e-9}.items():
+        monkeypatch.setattr(speed, name, value)
+    done = run("--no-engines")
+    assert done.exit_code == 4
+    (failure,) = [line for line in done.stdout.splitlines() if line.startswith("cuda-python: ")]
+    assert "times a copy on camvid-mobilenet_v2-fcn8s on rendered streets, widened to 19 classes" in failure
+
+
+def test_a_library_without_graphs_is_timed_without(run: Callable[..., Result], tmp_path: Path) -> None:
+    done = run("--no-engines", "-o", str(tmp_path / "results.json"), gpu={"has_graphs": False})
+    assert done.exit_code == 0, done.output
+    provider = json.loads((tmp_path / "results.json").read_text())["providers"]["cuda-python"]
+    assert [row.get("absent") for row in provider["sessions"]] == ["fake cannot capture them.", None]
+    assert {row["launches_in_a_graph"] for row in provider["speed"]["kernels"] if "launches_in_a_graph" in row} == {
+        False
+    }
+
+
+@pytest.mark.parametrize("likeness", [0.9, 1.1])
+def test_engines_are_held_against_the_processor(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, likeness: float
+) -> None:
+    """ONNX Runtime's engines on the processor stand in for those on a GPU."""
+    engines = import_module("gpu.engines")
+    monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
+    monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
+    monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
+    monkeypatch.setattr(import_module("fcn_edge.measure.guard"), "LEAST_LIKENESS", likeness)
+    done = run("-o", str(tmp_path / "results.json"))
+    assert done.exit_code == (0 if likeness < 1 else 4), done.output
+    (row,) = json.loads((tmp_path / "results.json").read_text())["engines"]
+    assert (row["backend"], row["precision"], row["size"], row["agree"]) == (
+        "onnxruntime",
+        "fp32",
+        [64, 96],
+        likeness < 1,
+    )
+    assert row["speed"]["graph"]["end_to_end_ms"] > 0
+    assert "of the pixels as fp32 has them" in done.stdout
+
+
+def test_no_gpu_ends_with_6(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpu() -> None:
+        raise no_driver("libcuda.so.1 is missing")
+
+    monkeypatch.setattr(cuda_pycuda, "first_gpu", lambda: None)
+    monkeypatch.setattr(cuda_python, "first_gpu", no_gpu)
+    for words, fix in (((), "Install NVIDIA's driver"), (("--provider", "pycuda"), "pip install 'fcn_edge[tensorrt]'")):
+        done = CliRunner().invoke(script.main, words)
+        assert done.exit_code == 6
+        assert fix in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stdout == ""
+
+
+@pytest.mark.skipif(not loaded_driver().problem, reason="this machine has an NVIDIA GPU")
+def test_as_people_run_it_without_a_gpu() -> None:
+    command = [sys.executable, BENCHMARKS / "gpu_check.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert done.stderr.startswith("Error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_widened_scores_are_the_network_s_own_with_rare_classes(script: ModuleType) -> None:
+    scores = import_module("gpu.scores")
+    own = scores.smooth((3, 11, 32, 64))
+    wide = scores.widened(own, 19)
+    assert (wide.shape, wide.dtype) == ((3, 19, 32, 64), np.float32)
+    np.testing.assert_array_equal(wide[:, :11], own)
+    assert 0 < (wide.argmax(axis=1) >= 11).mean() < 0.5
+    assert 0 < scores.border_share(own) < scores.border_share(scores.noise(own.shape))
+    assert scores.border_share(np.zeros((1, 2, 4, 4), np.float32)) == 0
+
+
+def test_a_board_s_clocks_are_read_where_it_keeps_them(script: ModuleType, tmp_path: Path) -> None:
+    facts = import_module("gpu.facts")
+    gpu = tmp_path / "sys/class/devfreq/17000000.ga10b"
+    gpu.mkdir(parents=True)
+    (gpu / "cur_freq").write_text("1020000000\n")
+    assert facts.clocks(tmp_path)["devfreq_hz"] == {
+        "17000000.ga10b": {"cur_freq": "1020000000", "min_freq": None, "max_freq": None}
+    }
+    assert facts.gpu_facts(FakeGpu().facts, tmp_path)["jetson"] is None
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/nv_tegra_release").write_text("# R36 (release), REVISION: 4.3, GCID: 1\n")
+    jetson = facts.gpu_facts(FakeGpu().facts, tmp_path)["jetson"]
+    assert (jetson["l4t"], jetson["jetpack"], jetson["power_mode"]) == ("36.4.3", "6.2", None)
