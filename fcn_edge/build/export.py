@@ -1,0 +1,88 @@
+"""The typed ONNX that a backend would compile, as a file for other programs, such as trtexec."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Device
+from fcn_edge.backends.cpu import instruction_set
+from fcn_edge.build.contest import DEFAULT_METHOD
+from fcn_edge.build.plans import Plan, buildable_model
+from fcn_edge.build.request import Request
+from fcn_edge.build.tables import table_for
+from fcn_edge.build.typed import TypedFile, require_share, typed_file
+from fcn_edge.calibrationtable import Choice
+from fcn_edge.errors import UsageError
+from fcn_edge.files import replacing
+from fcn_edge.modelfile import model_digest
+from fcn_edge.spec import checked_size
+from fcn_edge.staleness import Identity
+
+__all__ = ["TypedExport", "write_typed_onnx"]
+
+
+@dataclass(frozen=True)
+class TypedExport:
+    """A typed ONNX file that was written.
+
+    Attributes:
+        path: The file.
+        backend: The backend that it is for.
+        typed: What is in it.
+    """
+
+    path: Path
+    backend: str
+    typed: TypedFile
+
+
+def write_typed_onnx(model: str | Path, request: Request, output: Path) -> TypedExport:
+    """Write the typed ONNX that a backend would compile. The backend's library need not be there.
+
+    Args:
+        model: A shipped name or an fp32 ``.onnx`` file.
+        request: Backend, precision, calibration; a size freezes the graph at it, else it stays open.
+        output: The file to write.
+
+    Raises:
+        UsageError: The backend or the precision is not named, or the file may not be written.
+        ModelError: The model is missing or damaged.
+        TableError: INT8 was asked for and the table is missing, damaged or another model's.
+        GuardError: Too little of the graph would be INT8 for it to be called so.
+    """
+    if request.precision == "auto":
+        raise UsageError("A typed ONNX file has one precision.", "Name it: --precision fp32, fp16 or int8.")
+    if output.suffix != ".onnx":
+        raise UsageError(f"{output} does not end in .onnx.", "Name the file such as model.int8.onnx.")
+    name = next(iter(registry.BACKENDS)) if request.backend == "auto" else request.backend
+    made = registry.backend(name)
+    found = buildable_model(model, request)
+    table = table_for(found, request)
+    profile = None
+    kind = registry.BACKENDS[name].device
+    device = Device(kind, "", instruction_set() if kind == "cpu" else "")
+    if request.precision == "int8" and found.spec.precision == "fp32":
+        from fcn_edge.convert.profiles import profile_for
+
+        profile = profile_for(name, device.capability).name
+    size = checked_size(request.size or found.spec.size)
+    spec = found.spec.replace(precision=request.precision, profile=profile or found.spec.profile)
+    identity = Identity(model_digest(found.path), spec, size, request.precision, name, "", device, {})
+    choice = table.choices.get(profile) if table is not None and profile is not None else None
+    with tempfile.TemporaryDirectory() as directory:
+        typed = typed_file(
+            found,
+            Plan(made, identity, runs=False),
+            Path(directory),
+            table=table,
+            choice=choice or Choice(method=DEFAULT_METHOD),
+            size=request.size,
+        )
+        require_share(typed)
+        with replacing(output) as temporary:
+            shutil.copyfile(typed.path, temporary)
+    return TypedExport(output, name, typed)

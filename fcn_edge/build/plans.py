@@ -1,0 +1,144 @@
+"""What a build considers: each backend and precision, and what the engine of each would be bound to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Backend, Device, Note
+from fcn_edge.build.request import PRECISIONS, Request
+from fcn_edge.calibrationtable import CalibrationTable
+from fcn_edge.engine import read_manifest
+from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.modelfile import model_digest
+from fcn_edge.models import Model, resolved_model
+from fcn_edge.spec import checked_size
+from fcn_edge.staleness import Identity
+
+__all__ = ["ENGINES", "Plan", "buildable_model", "default_path", "plans_of"]
+
+ENGINES = Path("engines")
+"""Where engines go when no path is given, below the current directory."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One way to run a model that a build considers.
+
+    Attributes:
+        backend: What compiles and runs it.
+        identity: What its engine is bound to.
+        runs: It can run on this machine, and not only be built.
+    """
+
+    backend: Backend
+    identity: Identity
+    runs: bool
+
+    @property
+    def precision(self) -> str:
+        """Of the plan."""
+        return self.identity.precision
+
+    @property
+    def name(self) -> str:
+        """Backend and precision in one word."""
+        return f"{self.backend.name}.{self.precision}"
+
+
+def buildable_model(model: str | Path, request: Request) -> Model:
+    """The model to build, when it is one and the precision that was asked for can be made of it.
+
+    Raises:
+        UsageError: It is an engine, or a typed graph of another precision.
+        ModelError: It is missing or damaged.
+    """
+    if request.precision not in (*PRECISIONS, "auto"):
+        known = ", ".join((*PRECISIONS, "auto"))
+        raise UsageError(f"There is no precision {request.precision!r} to build with.", f"There is: {known}.")
+    found = resolved_model(model)
+    if found.kind == "engine":
+        raise UsageError(
+            f"{model} is an engine already; engines are built from shipped models and .onnx files.",
+            f"It was built from {read_manifest(found.path).model}.",
+        )
+    typed = found.spec.precision
+    if typed != "fp32" and request.precision not in (typed, "auto"):
+        raise UsageError(
+            f"{model} is an {typed} graph; the precision {request.precision} was asked for.",
+            "Give the fp32 ONNX file of fcn-edge export.",
+        )
+    return found
+
+
+def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> tuple[Plan, ...]:
+    """The ways to run a model that a build has to consider, the preferred backend first.
+
+    Args:
+        model: What to build.
+        request: How.
+        table: Its calibration table; None where there is none, and INT8 is then no candidate of ``auto``.
+
+    Raises:
+        MachineError: A backend that was named cannot build here, or none can.
+    """
+    chosen = registry.available_backends() if request.backend == "auto" else (_present(request.backend),)
+    probes = {made.name: made.probe() for made in chosen}
+    size = checked_size(request.size or model.spec.size)
+    digest = model_digest(model.path)
+    options: dict[str, Note] = {
+        "backend": request.backend,
+        "precision": request.precision,
+        "considered": [f"{name} {probe.version}" for name, probe in probes.items()],
+        **request.options(),
+    }
+    plans = []
+    for made in chosen:
+        probe = probes[made.name]
+        device = probe.buildable[0]
+        for precision in _precisions(model, request, table, device):
+            bound = dict(options)
+            if precision == "int8" and table is not None:
+                bound["calibration"] = table.digest
+            spec = model.spec
+            if precision != spec.precision:
+                profile = _profile_name(made.name, device) if precision == "int8" else None
+                spec = spec.replace(precision=precision, profile=profile)
+            identity = Identity(digest, spec, size, precision, made.name, probe.version, device, bound)
+            plans.append(Plan(made, identity, probe.available))
+    return tuple(plans)
+
+
+def default_path(model: Model, plan: Plan) -> Path:
+    """Where an engine goes when no path is given: ``engines/<model>.<backend>.<precision>``."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", model.shipped or model.spec.name).strip("._") or "model"
+    return ENGINES / f"{name}.{plan.name}"
+
+
+def _precisions(
+    model: Model, request: Request, table: CalibrationTable | None, device: Device
+) -> Sequence[str]:
+    if model.spec.precision != "fp32":
+        return (model.spec.precision,)
+    if request.precision != "auto":
+        return (request.precision,)
+    # a processor gains nothing from FP16: it computes in float32 behind casts
+    floats = ("fp32",) if device.kind == "cpu" else ("fp32", "fp16")
+    return floats if table is None else (*floats, "int8")
+
+
+def _profile_name(backend: str, device: Device) -> str:
+    from fcn_edge.convert.profiles import profile_for
+
+    return profile_for(backend, device.capability).name
+
+
+def _present(name: str) -> Backend:
+    made = registry.backend(name)
+    probe = made.probe()
+    if not probe.buildable:
+        raise MachineError(probe.problem, probe.fix)
+    return made

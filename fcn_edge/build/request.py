@@ -1,0 +1,62 @@
+"""What a build is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.backends.base import Note
+from fcn_edge.datasets import LabelledSplit
+from fcn_edge.errors import UsageError
+from fcn_edge.spec import Size
+
+__all__ = ["PRECISIONS", "Request"]
+
+PRECISIONS = ("fp32", "fp16", "int8")
+"""Precisions that an engine can be built with."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """How to build.
+
+    Attributes:
+        backend: A name of ``fcn_edge.backends.BACKENDS``; ``auto`` takes the fastest of those that run here.
+        precision: One of ``PRECISIONS``; ``auto`` takes the fastest that holds the guard.
+        size: ``(height, width)`` of the network's input, multiples of 32; the model's default when left out.
+        calibration: The calibration table; a shipped model's own when left out.
+        evaluation: Labelled images that accuracy is measured on; rendered scenes stand in when left out.
+        max_drop: How much mIoU, as a fraction of 1, an engine may lose against FP32.
+        max_class_drop: How much IoU any one class may lose.
+        guard: Whether an engine that loses more is refused.
+    """
+
+    backend: str = "auto"
+    precision: str = "fp32"
+    size: Size | None = None
+    calibration: Path | None = None
+    evaluation: LabelledSplit | None = None
+    max_drop: float = 0.01
+    max_class_drop: float = 0.03
+    guard: bool = True
+
+    def __post_init__(self) -> None:
+        for name, value in (("max_drop", self.max_drop), ("max_class_drop", self.max_class_drop)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name} is {value}; a fraction of 1 was expected.", "One point of mIoU is 0.01.")
+        if not self.guard and self.evaluation is not None:
+            raise UsageError(
+                "Labelled images to guard with were given, and no guard was asked for.", "Give one or the other."
+            )
+
+    def options(self) -> dict[str, Note]:
+        """What of it an engine is bound to, besides backend, precision and size."""
+        if self.precision == "fp32":
+            return {}
+        split = self.evaluation
+        return {
+            "guard": self.guard,
+            "evaluated_on": None if split is None else f"{split.info.name} {split.name} ({len(split)} images)",
+            "max_drop": self.max_drop,
+            "max_class_drop": self.max_class_drop,
+        }

@@ -1,0 +1,106 @@
+"""The typed ONNX file of a plan: what its backend compiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.build.plans import Plan
+from fcn_edge.calibrationtable import CalibrationTable, Choice, TensorRange
+from fcn_edge.errors import GuardError
+from fcn_edge.models import Model
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["INT8_SHARE", "TypedFile", "require_share", "typed_file"]
+
+INT8_SHARE = 0.8
+"""Share of the convolution MACs outside depthwise ones that must be INT8 for a plan to be called int8."""
+
+RENDERED_FOR_RANGES = 8
+
+
+@dataclass(frozen=True)
+class TypedFile:
+    """A typed ONNX file.
+
+    Attributes:
+        path: The file.
+        spec: What it says of itself.
+        int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float graph.
+        quantised: Convolutions with INT8 operands, by layer name.
+        islands: Nodes that keep float32 in a graph that otherwise computes in FP16.
+    """
+
+    path: Path
+    spec: ModelSpec
+    int8_share: float | None = None
+    quantised: tuple[str, ...] = ()
+    islands: tuple[str, ...] = ()
+
+
+def typed_file(
+    model: Model,
+    plan: Plan,
+    directory: Path,
+    *,
+    table: CalibrationTable | None,
+    choice: Choice | None,
+    size: Size | None = None,
+) -> TypedFile:
+    """Write the typed ONNX of a plan, or give the model's own file where that is typed as wanted.
+
+    Args:
+        model: What to build.
+        plan: For which backend and precision.
+        directory: Where to write it.
+        table: The calibration table; INT8 needs one, and FP16 does better with one.
+        choice: How INT8 clips, and what it leaves alone.
+        size: ``(height, width)`` to freeze the graph at; open when left out.
+
+    Raises:
+        ModelError: The model is damaged, or does not fit into FP16.
+        MissingExtraError: The onnx package is not installed.
+    """
+    if model.spec.precision == plan.precision and size is None:
+        return TypedFile(model.path, model.spec)
+    from fcn_edge.convert.profiles import PROFILES
+    from fcn_edge.convert.typed import fp16_model, fp32_model, int8_model
+
+    if plan.precision == "int8":
+        assert table is not None
+        assert choice is not None
+        assert plan.identity.spec.profile is not None
+        profile = PROFILES[plan.identity.spec.profile]
+        typed = int8_model(model.path, profile, table, method=choice.method, floats=choice.floats, size=size)
+    elif plan.precision == "fp16":
+        typed = fp16_model(model.path, _ranges(model, table), size=size)
+    else:
+        typed = fp32_model(model.path, size=size)
+    path = directory / f"{plan.name}.onnx"
+    path.write_bytes(typed.model.SerializeToString(deterministic=True))
+    share = typed.int8_share if plan.precision == "int8" else None
+    return TypedFile(path, typed.spec, share, typed.quantised, typed.islands)
+
+
+def require_share(typed: TypedFile) -> None:
+    """Check that a plan with Q/DQ may be called int8.
+
+    Raises:
+        GuardError: Too few of its multiplications are.
+    """
+    if typed.int8_share is not None and typed.int8_share < INT8_SHARE:
+        raise GuardError(
+            f"Only {typed.int8_share:.0%} of the multiplications would be INT8; below {INT8_SHARE:.0%} it is not "
+            "called int8.",
+            "Leave fewer layers in floating point, or keep fp32 or fp16.",
+        )
+
+
+def _ranges(model: Model, table: CalibrationTable | None) -> dict[str, TensorRange]:
+    """The ranges that decide what FP16 cannot hold: the table's, else those of a few rendered scenes."""
+    if table is not None:
+        return dict(table.tensors)
+    from fcn_edge.convert.calibrate import ranges_of_images
+    from fcn_edge.convert.scenes import rendered_images
+
+    return ranges_of_images(model.path, rendered_images(model.spec.size, RENDERED_FOR_RANGES))
