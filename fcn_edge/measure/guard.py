@@ -14,7 +14,7 @@ from fcn_edge.datasets import LabelledSplit
 from fcn_edge.measure.accuracy import Accuracy, evaluate
 from fcn_edge.metrics import ConfusionMatrix
 
-__all__ = ["Guard", "LabelledGuard", "RenderedGuard", "Verdict"]
+__all__ = ["Guard", "LabelledGuard", "LabelledScore", "RenderedGuard", "Verdict"]
 
 LEAST_LIKENESS = 0.9
 """Mean IU of a plan's masks against the float network's own on rendered scenes.
@@ -81,12 +81,27 @@ class LabelledGuard:
         worst = max(losses, key=losses.__getitem__)
         holds = drop <= self.max_drop and losses[worst] <= self.max_class_drop
         sentence = (
-            f"{self.split.info.name} {self.split.name}, {accuracy.images} images: mIoU "
-            f"{accuracy.scores.mean_iou:.2%} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
+            f"{_score(accuracy)} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
             f"{_points(-self.max_drop)} allowed), worst class {worst} {_points(-losses[worst])} "
             f"({_points(-self.max_class_drop)} allowed)"
         )
         return Verdict(holds, drop, worst, losses[worst], sentence, accuracy)
+
+
+class LabelledScore:
+    """Scores a plan on labelled images where the float network is not at hand; everything holds.
+
+    Args:
+        split: The images.
+    """
+
+    def __init__(self, split: LabelledSplit) -> None:
+        self.split = split
+
+    def judge(self, session: Session) -> Verdict:
+        """The score of a plan."""
+        accuracy = evaluate(session, self.split)
+        return Verdict(True, 0.0, "", 0.0, f"{_score(accuracy)}; the fp32 to compare it with is not at hand", accuracy)
 
 
 class RenderedGuard:
@@ -119,5 +134,10 @@ class RenderedGuard:
         return Verdict(likeness >= LEAST_LIKENESS, 1 - likeness, "", 0.0, sentence)
 
 
+def _score(accuracy: Accuracy) -> str:
+    return f"{accuracy.dataset} {accuracy.split}, {accuracy.images} images: mIoU {accuracy.scores.mean_iou:.2%}"
+
+
 def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
+    points = round(100 * share, 1) + 0.0  # no negative zero
+    return f"{points:+.1f} points"
