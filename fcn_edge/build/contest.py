@@ -88,25 +88,24 @@ class Contest:
     def timed(self, results: Sequence[Result]) -> list[Result]:
         """The results with their speed, measured in turns; one that does not run becomes an error."""
         frames = frames_to_time()
-        done = list(results)
+        done = {result.plan.name: result for result in results}
         with ExitStack() as stack:
             sessions: dict[str, Session] = {}
-            for number, result in enumerate(results):
+            for result in results:
                 if result.trial is None or result.error is not None or not result.plan.runs:
                     continue
                 try:
                     engine = stack.enter_context(result.trial.opened())
                     session = stack.enter_context(engine.session())
                     session.labels(frames[0])
-                    sessions[str(number)] = session
+                    sessions[result.plan.name] = session
                 except FcnEdgeError as error:
-                    done[number] = replace(result, trial=None, error=error)
-            devices = {key: results[int(key)].plan.identity.device.name for key in sessions}
+                    done[result.plan.name] = replace(result, trial=None, error=error)
             if sessions:
-                speeds = speeds_of(sessions, frames, source="rendered street", devices=devices)
-                for key, speed in speeds.items():
-                    done[int(key)] = replace(done[int(key)], speed=speed)
-        return done
+                devices = {name: done[name].plan.identity.device.name for name in sessions}
+                for name, speed in speeds_of(sessions, frames, source="rendered street", devices=devices).items():
+                    done[name] = replace(done[name], speed=speed)
+        return list(done.values())
 
     def _result(self, plan: Plan, *, judged: bool = True) -> Result:
         self.tell(f"Building for {plan.backend.name} {plan.identity.library}, {plan.precision} ...")

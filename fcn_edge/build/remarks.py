@@ -27,9 +27,10 @@ def warnings_of(kept: Result, results: Sequence[Result], request: Request, model
     """What the user should know of the engine, a sentence each."""
     plan, base = kept.plan, fastest_float(results)
     warnings = []
-    if base is not None and base.milliseconds < kept.milliseconds and plan.precision != "fp32":
+    slow = base is not None and kept.speed is not None and kept.milliseconds >= base.milliseconds
+    if base is not None and slow and plan.precision != "fp32":
         warnings.append(
-            f"{plan.precision} was asked for and is slower than fp32 here: {kept.milliseconds:.1f} ms a frame, and "
+            f"{plan.precision} was asked for and is no faster than fp32 here: {kept.milliseconds:.1f} ms a frame, and "
             f"{base.plan.backend.name} fp32 takes {base.milliseconds:.1f} ms."
         )
     if not request.guard and plan.precision != "fp32":

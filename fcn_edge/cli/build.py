@@ -17,7 +17,7 @@ from fcn_edge.cli.verb import SIZE, note, say, verb
 
 if TYPE_CHECKING:
     from fcn_edge.backends.base import Progress
-    from fcn_edge.build import Build, Request
+    from fcn_edge.build import Build
     from fcn_edge.build.export import TypedExport
 
 __all__ = ["command"]

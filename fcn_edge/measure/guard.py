@@ -30,8 +30,8 @@ class Verdict:
     Attributes:
         holds: The plan may be kept.
         drop: How much mIoU it loses against the float network, as a fraction of 1; negative when it gains.
-        worst_class: The class that loses most; empty where classes were not compared.
-        worst_drop: How much IoU that class loses.
+        worst_class: The class that loses most; empty where none does, or classes were not compared.
+        worst_drop: How much IoU that class loses; 0 where none does.
         sentence: All of it for people.
         accuracy: Of the plan, on labelled images; None on rendered scenes.
     """
@@ -79,13 +79,14 @@ class LabelledGuard:
             if before is not None
         }
         worst = max(losses, key=losses.__getitem__)
-        holds = drop <= self.max_drop and losses[worst] <= self.max_class_drop
+        worst_drop = max(0.0, losses[worst])
+        holds = drop <= self.max_drop and worst_drop <= self.max_class_drop
+        of_classes = f"worst class {worst} {_points(-worst_drop)}" if worst_drop else "no class loses any"
         sentence = (
             f"{_score(accuracy)} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
-            f"{_points(-self.max_drop)} allowed), worst class {worst} {_points(-losses[worst])} "
-            f"({_points(-self.max_class_drop)} allowed)"
+            f"{_points(-self.max_drop)} allowed), {of_classes} ({_points(-self.max_class_drop)} allowed)"
         )
-        return Verdict(holds, drop, worst, losses[worst], sentence, accuracy)
+        return Verdict(holds, drop, worst if worst_drop else "", worst_drop, sentence, accuracy)
 
 
 class LabelledScore:
