@@ -13,6 +13,7 @@ import pytest
 
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Device, Engine, Probe, Progress
+from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import Build, Request, build_engine
@@ -45,7 +46,7 @@ class Told(OnnxRuntime):
     built: list[Path]
 
     def probe(self) -> Probe:
-        device = Device(self.kind, "Other", "avx2" if self.kind == "cpu" else "8.7")
+        device = Device(self.kind, "Other", instruction_set() if self.kind == "cpu" else "8.7")
         if self.problem:
             targets = (device,) if self.builds else ()
             return Probe("5.0" if self.builds else "", targets=targets, problem=self.problem, fix="Mend it.")
