@@ -103,9 +103,28 @@ def table_of(levels_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     return table
 
 
+@pytest.fixture(scope="session")
+def levels_int8(
+    levels: LevelsNetwork, table_of: Callable[[LevelsNetwork], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The INT8 engine of the levels model in ONNX Runtime; copy it before you damage it."""
+    from fcn_edge.build import Request, build_engine
+
+    engine = tmp_path_factory.mktemp("levels-int8") / "engine"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _make_builds_quick(monkeypatch)
+        request = Request(backend="onnxruntime", precision="int8", calibration=table_of(levels))
+        build_engine(levels.path, request, output=engine)
+    return engine
+
+
 @pytest.fixture
 def quick_builds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """Builds on few small frames, each candidate said to take 10 ms; put other times in by ``backend.precision``."""
+    return _make_builds_quick(monkeypatch)
+
+
+def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     from fcn_edge.build import contest, engines
     from fcn_edge.measured import Speed
 
