@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, note, say, verb
@@ -100,6 +101,7 @@ def command(
         max_class_drop=max_class_drop,
         guard=not no_guard,
     )
+    _note_idle_limits(data)
     if onnx_only:
         if output is None or if_stale or data is not None:
             _refuse_combination()
@@ -125,6 +127,18 @@ def command(
         "up_to_date": built.up_to_date,
         "reason": built.reason,
     }
+
+
+def _note_idle_limits(data: str | None) -> None:
+    """Say that limits were given and there is nothing to hold them against."""
+    context = click.get_current_context()
+    given = [
+        option
+        for option, name in (("--max-drop", "max_drop"), ("--max-class-drop", "max_class_drop"))
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given and data is None:
+        note(f"Note: {' and '.join(given)} count only on the labelled images of --eval.")
 
 
 def _refuse_combination() -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def command(
         with progress_bar("calibrating") as progress:
             table = calibration_table(found.path, images, size=size, threads=threads, progress=progress)
     write_table(output, table)
-    _print(output, table)
+    _print(model, output, table)
     return {
         "table": str(output),
         "images": len(table.images),
@@ -96,9 +97,9 @@ def command(
     }
 
 
-def _print(output: Path, table: CalibrationTable) -> None:
+def _print(model: str, output: Path, table: CalibrationTable) -> None:
     say(f"{output}: {len(table.tensors)} tensors of {table.model} on {len(table.images)} images of {table.dataset}")
     say(f"Chosen: {table.chosen}")
     if table.missing_classes:
         say(f"No image shows: {', '.join(table.missing_classes)}")
-    say(f"Next: fcn-edge build MODEL --precision int8 --calibration {output}")
+    say(f"Next: fcn-edge build {shlex.quote(model)} --precision int8 --calibration {shlex.quote(str(output))}")

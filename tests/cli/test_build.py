@@ -134,6 +134,12 @@ def test_calibration_images_are_no_labelled_images(
     assert fp32.json["miou"] > 0.95, "a float network was not calibrated"
 
 
+def test_limits_without_labelled_images_are_noted(build: Run, tiny: Any, levels_val: Path, tmp_path: Path) -> None:
+    assert "Note: --max-drop count" in build(tiny.path, "-o", tmp_path / "e", "--max-drop", "0.5").err
+    for options in ([], ["--eval", levels_val, "--max-drop", "0.5"]):
+        assert "Note" not in build(tiny.path, "-o", tmp_path / "e", *options).err
+
+
 def test_if_stale_says_that_it_is_up_to_date(build: Run, tiny: Any, tmp_path: Path) -> None:
     first = build(tiny.path, "-o", tmp_path / "e", "--if-stale", "--json").json
     assert (first["up_to_date"], first["reason"]) == (False, "there was none")

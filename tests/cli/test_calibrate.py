@@ -52,11 +52,14 @@ def test_split_becomes_a_table(calibrate: Run, levels: Any, levels_train: Path, 
     assert set(table.tensors) == {"normal", "brightness", "stride8", "passed", "features", "output"}
 
 
-def test_people_are_told_what_was_done_and_what_comes_next(calibrate: Run, levels_train: Path, tmp_path: Path) -> None:
+def test_people_are_told_what_was_done_and_what_comes_next(
+    calibrate: Run, levels: Any, levels_train: Path, tmp_path: Path
+) -> None:
     done = calibrate(levels_train, "-n", 4)
     assert f"{tmp_path / 'table.json'}: 6 tensors of levels on 4 images of levels train" in done.out
     assert "Chosen: 4 of 6 images of levels train" in done.out
-    assert f"--calibration {tmp_path / 'table.json'}" in done.out
+    command = f"fcn-edge build {levels.path} --precision int8 --calibration {tmp_path / 'table.json'}"
+    assert done.out.splitlines()[-1] == f"Next: {command}"
     assert "Note: 4 images are few" in done.err
 
 
