@@ -1,9 +1,11 @@
-"""Make the models that ship of trained checkpoints: export with FP16 weights, measure, write the manifests.
+"""Make the models that ship of trained checkpoints: export with FP16 weights, calibrate, measure, write the manifests.
 
     python benchmarks/make_zoo.py runs/camvid-mobilenet_v2-fcn8s.safetensors --data camvid
 
 takes the checkpoint of the last stage and those of the coarser stages beside it, as ``fcn-edge train`` leaves them,
-and the training log. The accuracies are what ``fcn-edge evaluate`` measures, on real images and on rendered ones.
+and the training log. The accuracies are what ``fcn-edge evaluate`` measures, on real images and on rendered ones. The
+calibration table is made on the images of ``calibration/camvid-train-128.json``; how INT8 clips is chosen on other
+train images, so that val only judges.
 """
 
 from __future__ import annotations
@@ -12,18 +14,26 @@ import argparse
 import shutil
 from pathlib import Path
 
+from fcn_edge.build.selection import chosen_for_profiles
+from fcn_edge.calibrationtable import write_table
+from fcn_edge.convert.calibrate import calibration_table
 from fcn_edge.convert.export import onnx_from_checkpoint
 from fcn_edge.datasets import Split
+from fcn_edge.datasets.calibration import read_manifest
+from fcn_edge.datasets.halves import Part
 from fcn_edge.datasets.rendered import RenderedSplit
 from fcn_edge.measure.accuracy import Accuracy, evaluate
 from fcn_edge.measured import AccuracyRecord
-from fcn_edge.models import MANIFEST_FILE, MODEL_FILE, ZOO, manifest_for, write_manifest
+from fcn_edge.models import MANIFEST_FILE, MODEL_FILE, TABLE_FILE, ZOO, manifest_for, write_manifest
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.threads import owned_thread_pools
 
 LICENCE = "Weights trained on CamVid (CC BY-NC 4.0): for research use."
 RENDERED = "synthetic://street?seed=90001&frames=100&size=360x480"
 """A street that no training has seen: those have seeds below 64."""
+CALIBRATION = Path(__file__).parent.parent / "calibration" / "camvid-train-128.json"
+CHOOSERS = 60
+"""Train images, none of them calibrated on, that choose how INT8 clips."""
 
 
 def main() -> None:
@@ -36,6 +46,8 @@ def main() -> None:
     coarser = sorted(checkpoint.parent.glob(f"{checkpoint.stem}.*.safetensors"))
     val = Split(arguments.data / "val")
     real_images = [sample.image() for sample in val[:8]]
+    calibrated = read_manifest(CALIBRATION, arguments.data / "train")
+    choosers = _held_out(Split(arguments.data / "train"), {image.name for image in calibrated.images})
     for path in (*coarser, checkpoint):
         partial = ZOO / f".{path.stem}.onnx"
         exported = onnx_from_checkpoint(path, partial, weights="fp16", images=real_images)
@@ -46,9 +58,19 @@ def main() -> None:
             measured = [evaluate(segmenter.session, split) for split in (val, RenderedSplit.from_uri(RENDERED))]
         records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
         write_manifest(directory / MANIFEST_FILE, manifest_for(directory / MODEL_FILE, records, LICENCE))
+        with owned_thread_pools():
+            table = calibration_table(directory / MODEL_FILE, calibrated)
+            table = chosen_for_profiles(directory / MODEL_FILE, table, choosers, tell=print)
+        write_table(directory / TABLE_FILE, table)
         for key, record in records.items():
             print(f"{exported.spec.name}  {key}: mIoU {100 * record.miou:.2f} %")
     shutil.copyfile(checkpoint.with_suffix(".csv"), ZOO / "training.csv")
+
+
+def _held_out(train: Split, calibrated: set[str]) -> Part:
+    """Images of a split that no calibration has seen, spread evenly over it."""
+    free = [number for number, sample in enumerate(train) if f"images/{sample.image_path.name}" not in calibrated]
+    return Part(train, tuple(free[index * len(free) // CHOOSERS] for index in range(CHOOSERS)))
 
 
 def _key(accuracy: Accuracy) -> str:

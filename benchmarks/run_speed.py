@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -18,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,8 @@ import click
 import cv2
 import numpy as np
 from contenders import Bare, Contender, OneByOne, Run, TorchEager, UsualWay, usual_graph
+from machine import machine
 
-from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.models import resolved_model
 from fcn_edge.runtime.segmenter import Segmenter, load
@@ -46,8 +44,6 @@ COMPARED_AT = (512, 1024)
 TIMES_USUAL, TIMES_EAGER = 1.3, 2.0
 HELP_SECONDS = 0.3
 WARM_UP = 3
-PACKAGES = ("fcn_edge", "numpy", "opencv-python", "opencv-python-headless", "onnxruntime", "onnx", "torch")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @click.command()
@@ -190,48 +186,6 @@ def help_time(rounds: int) -> dict[str, Any]:
         subprocess.run([command, "--help"], check=True, capture_output=True)
         times.append(round(time.perf_counter() - started, 4))
     return {"seconds": statistics.median(times[1:]), "target": HELP_SECONDS, "rounds": times[1:]}
-
-
-def machine(threads: int | None) -> dict[str, Any]:
-    """What the numbers were measured on."""
-    return {
-        "cpu": cpu_name(),
-        "instructions": instruction_set(),
-        "cores": available_cores(),
-        "threads": threads or available_cores(),
-        "clock_mhz": clocks(),
-        "governor": first_line(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
-        "load_before": os.getloadavg(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := installed(name))},
-        "environment": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
-    }
-
-
-def clocks() -> list[float]:
-    """MHz of each core now, where the system says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    return [float(line.partition(":")[2]) for line in lines if line.startswith("cpu MHz")]
-
-
-def first_line(path: Path) -> str | None:
-    """The first line of a file; None where there is none."""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-
-
-def installed(name: str) -> str | None:
-    """Version of a distribution; None where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

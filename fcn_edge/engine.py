@@ -222,11 +222,14 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
         )
     chosen = registry.backend(name)
     probe = chosen.probe()
-    if not probe.available:
+    if not probe.version:
         raise MachineError(probe.problem, probe.fix)
     if manifest.library != probe.version:
         library = f"{registry.BACKENDS[name].library} {manifest.library}"
         raise EngineError(f"{directory} was built with {library}, and {probe.version} is installed.", fix)
+    if not probe.available:
+        # a library that can build here and not run says why itself
+        raise DeviceError(f"{directory} cannot run here: {_begun(probe.problem)}", probe.fix)
     kind = manifest.device.kind
     if all(device.kind != kind for device in probe.devices):
         raise DeviceError(
@@ -238,3 +241,9 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
     if misfit:
         raise EngineError(f"{directory} was built for {manifest.device.name}: {misfit}.", fix)
     return chosen
+
+
+def _begun(sentence: str) -> str:
+    """A sentence as the second half of one: its first letter small, unless it begins with a name."""
+    first, _, _ = sentence.partition(" ")
+    return sentence if not first[1:].islower() else sentence[:1].lower() + sentence[1:]

@@ -121,6 +121,19 @@ def _of_engine(directory: Path) -> Inspection:
             "backend": f"{manifest.backend} {manifest.library}",
             "built_for": f"{device.name} ({device.kind}, {device.capability})",
             "built_from": manifest.model,
+            **_build_report(manifest),
         },
         manifest=manifest,
     )
+
+
+def _build_report(manifest: EngineManifest) -> dict[str, Any]:
+    """What the build said of the plan, by name; only what there is to say."""
+    report: dict[str, Any] = {}
+    if manifest.int8_share is not None:
+        report["int8_share"] = manifest.int8_share
+    if manifest.guard:
+        report["guard"] = manifest.guard
+    if manifest.notes:
+        report["build_notes"] = dict(manifest.notes)
+    return report

@@ -101,16 +101,18 @@ def write_tiny_network(
                 coordinate_transformation_mode="asymmetric",
             ),
             helper.make_node("ArgMax", ["full"], ["ids"], axis=1, keepdims=0),
-            helper.make_node("Cast", ["ids"], ["small"], to=TensorProto.UINT8),
+            helper.make_node("Cast", ["ids"], ["small"], to=TensorProto.FLOAT),
         ]
         last, shape, kind = "small", [1, rows, columns], TensorProto.UINT8
     else:
         last, shape, kind = "grid", [1, classes, rows, columns], TensorProto.FLOAT
     if batched:
-        nodes.append(helper.make_node("Identity", [last], ["output"]))
+        nodes.append(helper.make_node("Identity", [last], ["whole"]))
     else:
-        nodes.append(helper.make_node("Squeeze", [last, "batch_axis"], ["output"]))
+        nodes.append(helper.make_node("Squeeze", [last, "batch_axis"], ["whole"]))
         shape = shape[1:]
+    # TensorRT makes uint8 of floats only, and at the end of a graph only
+    nodes.append(helper.make_node("Cast", ["whole"], ["output"], to=kind))
     results = [helper.make_tensor_value_info("output", kind, shape)]
     for number in range(1, outputs):
         nodes.append(helper.make_node("Identity", ["output"], [f"output{number}"]))

@@ -20,7 +20,7 @@ from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import checked_frame, network_input
 from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["HostSession"]
+__all__ = ["HostSession", "no_scores", "wrong_size"]
 
 
 class HostSession(Session):
@@ -105,7 +105,7 @@ class HostSession(Session):
         self, job: Job, unknown_below: float | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":
-            raise _no_scores(self.spec)
+            raise no_scores(self.spec)
         started = time.perf_counter_ns()
         mapping = job.place.mapping(self.spec.stride)
         result = decode_with_confidence(job.data, mapping, self.spec.void, unknown_below)
@@ -115,15 +115,11 @@ class HostSession(Session):
     @override
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self.spec.head != "scores":
-            raise _no_scores(self.spec)
+            raise no_scores(self.spec)
         self._check_open()
         image = checked_frame(image)
         if image.shape[:2] != self.size:
-            raise FrameError(
-                f"The image is {image.shape[0]}x{image.shape[1]}; the network takes {self.size[0]}x{self.size[1]} "
-                "(height x width).",
-                "Give the network's input to scores(), or any frame to labels().",
-            )
+            raise wrong_size((image.shape[0], image.shape[1]), self.size)
         return np.asarray(self.run_network(np.ascontiguousarray(image)), np.float32)
 
     @override
@@ -135,9 +131,17 @@ class HostSession(Session):
             raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
 
 
-def _no_scores(spec: ModelSpec) -> ModelError:
+def no_scores(spec: ModelSpec) -> ModelError:
     """The error that says that a model ends in labels."""
     return ModelError(
         f"{spec.name} ends in labels: it gives neither scores nor confidence.",
         "Export the checkpoint again with fcn-edge export --head scores.",
+    )
+
+
+def wrong_size(given: Size, expected: Size) -> FrameError:
+    """The error that says that an image is not of the network's size."""
+    return FrameError(
+        f"The image is {given[0]}x{given[1]}; the network takes {expected[0]}x{expected[1]} (height x width).",
+        "Give the network's input to scores(), or any frame to labels().",
     )

@@ -55,6 +55,30 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "cpu",
             "x86-64 and 64-bit ARM CPUs; runs .onnx files as is",
         ),
+        "tensorrt": BackendEntry(
+            "fcn_edge.backends.tensorrt",
+            "TensorRT",
+            "tensorrt",
+            "tensorrt",
+            "cuda",
+            "NVIDIA GPUs and Jetson boards",
+        ),
+        "tensorrt-rtx": BackendEntry(
+            "fcn_edge.backends.tensorrt",
+            "TensorRTRTX",
+            "tensorrt_rtx",
+            "rtx",
+            "cuda",
+            "GeForce and RTX GPUs from Ampere on; builds on any machine",
+        ),
+        "onnxruntime-cuda": BackendEntry(
+            "fcn_edge.backends.onnxruntime_cuda",
+            "OnnxRuntimeCuda",
+            "onnxruntime-gpu",
+            "gpu",
+            "cuda",
+            "NVIDIA GPUs; runs .onnx files as is",
+        ),
     }
 )
 """The backends by name, the one that ``auto`` prefers first."""

@@ -12,7 +12,7 @@ from fcn_edge.ops.border import paint_border_cells
 from fcn_edge.ops.geometry import FrameMapping
 from fcn_edge.ops.sampling import AxisCells, axis_cells
 
-__all__ = ["checked_scores", "decode"]
+__all__ = ["checked_scores", "decode", "not_finite"]
 
 _MOST_CLASSES = 255
 _LARGEST = 2.0**125
@@ -73,11 +73,16 @@ def checked_scores(scores: NDArray[Any]) -> NDArray[np.float32]:
     scores = np.ascontiguousarray(scores, np.float32)
     largest = max(float(scores.max()), -float(scores.min()))
     if not np.isfinite(largest):
-        raise ModelError(
-            "The scores hold NaN or infinity; finite numbers were expected.",
-            "An FP16 model may have overflowed: build it with --precision fp32, or export the checkpoint again.",
-        )
+        raise not_finite()
     return scores if largest < _LARGEST else scores * np.float32(0.125)
+
+
+def not_finite() -> ModelError:
+    """The error that says that scores hold NaN or infinity."""
+    return ModelError(
+        "The scores hold NaN or infinity; finite numbers were expected.",
+        "An FP16 model may have overflowed: build it with --precision fp32, or export the checkpoint again.",
+    )
 
 
 def _best_class(scores: NDArray[np.float32]) -> NDArray[np.uint8]:

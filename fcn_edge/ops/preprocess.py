@@ -12,7 +12,7 @@ from fcn_edge.opencv import cv2
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import Size
 
-__all__ = ["checked_frame", "network_input"]
+__all__ = ["checked_frame", "network_input", "thinned_size"]
 
 
 def checked_frame(frame: Any) -> NDArray[np.uint8]:
@@ -75,17 +75,31 @@ def network_input(
     return out
 
 
-def _thinned(region: NDArray[np.uint8], content_size: Size) -> NDArray[np.uint8]:
-    """The region averaged down by the whole factor that brings it within twice the content's size.
+def thinned_size(region_size: Size, content_size: Size) -> Size:
+    """What a region is averaged down to before it is sampled bilinearly, which alone would skip pixels.
 
-    Bilinear sampling alone would skip pixels beyond that and alias thin poles away. Averaging blocks of a whole number
-    of pixels is many times faster than averaging over fractions of them; those are left to regions that do not divide.
+    Averaging down by the whole factor that brings the region within twice the content's size keeps thin poles. Blocks
+    of a whole number of pixels are averaged many times faster than fractions of them; those are left to regions that
+    do not divide, which are averaged to the content's size at once.
+
+    Args:
+        region_size: ``(height, width)`` of the region.
+        content_size: ``(height, width)`` that it is scaled to.
+
+    Returns:
+        ``(height, width)``; the region's own where it is less than twice as large as the content.
     """
-    height, width = region.shape[:2]
+    height, width = region_size
     factor = min(height // content_size[0], width // content_size[1])
     if factor < 2:
-        return region
-    size = (width // factor, height // factor)
+        return region_size
     if height % factor or width % factor:
-        size = (content_size[1], content_size[0])
-    return np.asarray(cv2().resize(region, size, interpolation=cv2().INTER_AREA), np.uint8)
+        return content_size
+    return height // factor, width // factor
+
+
+def _thinned(region: NDArray[np.uint8], content_size: Size) -> NDArray[np.uint8]:
+    size = thinned_size((region.shape[0], region.shape[1]), content_size)
+    if size == region.shape[:2]:
+        return region
+    return np.asarray(cv2().resize(region, size[::-1], interpolation=cv2().INTER_AREA), np.uint8)

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from fcn_edge.backends import cpu
+from fcn_edge.backends import cpu, onnxruntime_library
 from fcn_edge.backends import onnxruntime as module
 from fcn_edge.backends.base import Built, Device
 from fcn_edge.backends.onnxruntime import OnnxRuntime
@@ -42,12 +42,12 @@ def import_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ImportEr
                 raise error
             return real(name, *rest, **more)
 
-        module._library.cache_clear()
+        onnxruntime_library.library.cache_clear()
         monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
         monkeypatch.setattr(builtins, "__import__", imported)
 
     yield fail
-    module._library.cache_clear()
+    onnxruntime_library.library.cache_clear()
 
 
 def test_probe_says_what_is_here() -> None:
@@ -202,7 +202,7 @@ def test_full_memory_is_not_called_a_bad_model(network: Any, monkeypatch: pytest
 
             return onnxruntime.SessionOptions()
 
-    monkeypatch.setattr(module, "_library", Full)
+    monkeypatch.setattr(module, "library", Full)
     with pytest.raises(MemoryError):
         opened(network)
 

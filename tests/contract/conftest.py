@@ -12,8 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Engine
+from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.fake import FakeEngine
+from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.registry import BACKENDS, backend
+
+from ..backends.gpu import KERNELS, FakeGpuEngine
 
 
 @dataclass(frozen=True)
@@ -27,21 +31,27 @@ class Subject:
 MakeSubject = Callable[..., Subject]
 
 
-@pytest.fixture(params=[*BACKENDS, "fake"])
+@pytest.fixture(params=[*BACKENDS, "fake", "fake-gpu", "fake-board"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callable[..., Any]) -> Iterator[MakeSubject]:
     """Makes an engine of a backend, built and opened as an engine directory is; closes it at the end."""
     made: list[Engine] = []
 
     def make(size: tuple[int, int] = (64, 96), **how: Any) -> Subject:
         network = tiny_network(tmp_path / f"model{len(made)}.onnx", **how)
+
+        def output(image: NDArray[np.uint8]) -> NDArray[Any]:
+            if network.spec.head == "labels":
+                return network.labels(image)
+            return network.scores(image).astype(np.float32)
+
         if request.param == "fake":
-
-            def output(image: NDArray[np.uint8]) -> NDArray[Any]:
-                if network.spec.head == "labels":
-                    return network.labels(image)
-                return network.scores(image).astype(np.float32)
-
             engine: Engine = FakeEngine(network.spec, size, output)
+        elif request.param in ("fake-gpu", "fake-board"):
+            # all of a GPU's backend but its driver and its network: on a card, and on a board that shares its memory
+            gpu = FakeGpu(KERNELS, integrated=request.param == "fake-board")
+            device = Device(gpu, tmp_path / "kernels")
+            preprocess = "host" if request.param == "fake-board" else "device"
+            engine = FakeGpuEngine(gpu, device, network.spec, size, output=output, preprocess=preprocess)
         else:
             chosen = backend(request.param)
             probe = chosen.probe()

@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-import onnx
-
-from fcn_edge.convert.export import onnx_from_net
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.spec import DECODER_STRIDES, Size
 from fcn_edge.street import Street
 
-from .networks import Exported, random_net, spec_of
+from .networks import Exported, exported_net, random_net
 
 SMALL = "mobilenet_v2-fcn8s"
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
@@ -52,7 +49,7 @@ def three_decoders(images_of_size: Callable[[Size], Images]) -> FCN:
 @pytest.fixture(scope="session")
 def small(three_decoders: FCN, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """MobileNetV2 FCN-8s, exported."""
-    return _exported(three_decoders.single("fcn8s"), SMALL, tmp_path_factory.mktemp("small"))
+    return exported_net(three_decoders.single("fcn8s"), SMALL, tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +71,4 @@ def exported(
     encoder, decoder = request.param.split("-")
     net = random_net(encoder, (decoder,), images_of_size((96, 160)))
     with tempfile.TemporaryDirectory() as directory:
-        yield _exported(net, request.param, Path(directory))
-
-
-def _exported(net: FCN, arch: str, directory: Path) -> Exported:
-    spec = spec_of(*arch.split("-"))
-    path = directory / f"{arch}.onnx"
-    onnx.save_model(onnx_from_net(net, spec), path)
-    return Exported(net, spec, path)
+        yield exported_net(net, request.param, Path(directory))

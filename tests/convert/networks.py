@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fcn_edge.convert.export import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
@@ -91,3 +93,11 @@ def _standardise(score: nn.Conv2d, features: Tensor) -> None:
     mean, std = scores.mean((0, 2, 3)), scores.std((0, 2, 3))
     score.weight /= std.view(-1, 1, 1, 1)
     score.bias -= mean / std
+
+
+def exported_net(net: FCN, arch: str, directory: Path) -> Exported:
+    """Export a network of ``random_net`` with one decoder; ``arch`` is such as ``vgg16-fcn8s``."""
+    spec = spec_of(*arch.split("-"))
+    path = directory / f"{arch}.onnx"
+    onnx.save_model(onnx_from_net(net, spec), path)
+    return Exported(net, spec, path)

@@ -1,0 +1,100 @@
+"""What a CUDA call's failure means for people."""
+
+from __future__ import annotations
+
+from fcn_edge.errors import DeviceError, MachineError
+
+__all__ = ["cuda_error", "no_driver", "too_old", "uncompiled"]
+
+_DRIVER_FIX = (
+    "Install NVIDIA's driver (on Jetson: JetPack), or give the container the GPU with --gpus all or --runtime nvidia."
+)
+
+_KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
+    "CUDA_ERROR_OUT_OF_MEMORY": (
+        MachineError,
+        "The GPU has no memory left ({call}).",
+        "Close other programs that use the GPU, or build for a smaller --size.",
+    ),
+    "CUDA_ERROR_NO_DEVICE": (
+        DeviceError,
+        "NVIDIA's driver finds no GPU.",
+        "Check CUDA_VISIBLE_DEVICES; in a container, give it the GPU with --gpus all or --runtime nvidia.",
+    ),
+    "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": (
+        MachineError,
+        "The parts of NVIDIA's driver are of different versions.",
+        "Restart the machine, or install the driver again.",
+    ),
+    "CUDA_ERROR_STUB_LIBRARY": (
+        DeviceError,
+        "The driver library libcuda.so is the one for linking, which runs nothing.",
+        _DRIVER_FIX,
+    ),
+    "CUDA_ERROR_UNSUPPORTED_PTX_VERSION": (
+        MachineError,
+        "NVIDIA's driver is older than the compiler that made the GPU code.",
+        "Update the driver (on Jetson: JetPack), or install a cuda-python of the driver's CUDA version.",
+    ),
+    "CUDA_ERROR_NO_BINARY_FOR_GPU": (
+        MachineError,
+        "The compiler has made no code for this GPU.",
+        "Install a newer CUDA compiler: pip install --upgrade cuda-python nvidia-cuda-nvrtc",
+    ),
+    "CUDA_ERROR_ILLEGAL_ADDRESS": (
+        DeviceError,
+        "The GPU was stopped because a kernel went out of its memory ({call}).",
+        "Start the program again; if it comes back, run it with compute-sanitizer and report it.",
+    ),
+    "CUDA_ERROR_LAUNCH_TIMEOUT": (
+        DeviceError,
+        "The GPU was stopped because a kernel took too long ({call}).",
+        "Use a GPU that drives no display, or build for a smaller --size.",
+    ),
+}
+
+
+def cuda_error(call: str, code: str) -> MachineError:
+    """The error of a failed call.
+
+    Args:
+        call: Name of the call, such as ``cuMemAlloc``.
+        code: Name of the result, such as ``CUDA_ERROR_OUT_OF_MEMORY``, or the library's text for it.
+    """
+    if code in _KNOWN:
+        kind, message, fix = _KNOWN[code]
+        return kind(message.format(call=call), fix)
+    return DeviceError(f"The GPU failed in {call}: {code}.", "Start the program again; fcn-edge doctor checks the GPU.")
+
+
+def no_driver(detail: str) -> DeviceError:
+    """The error of a machine on which the driver's library cannot be loaded.
+
+    Args:
+        detail: What the loader said; its first sentence is told, the rest is advice of its own.
+    """
+    return DeviceError(f"NVIDIA's driver is not here: {detail.partition('. ')[0].rstrip('.')}.", _DRIVER_FIX)
+
+
+def too_old(call: str, driver: tuple[int, int]) -> MachineError:
+    """The error of a driver that lacks a function.
+
+    Args:
+        call: The function.
+        driver: CUDA version that the driver supports.
+    """
+    return MachineError(
+        f"NVIDIA's driver, for CUDA {driver[0]}.{driver[1]}, has no {call}.",
+        "Update the driver (on Jetson: JetPack), or install the cuda-python of its version: "
+        f"pip install 'cuda-python=={driver[0]}.*'",
+    )
+
+
+def uncompiled(reason: str, fix: str) -> MachineError:
+    """The error of a kernel that cannot be compiled.
+
+    Args:
+        reason: Why, without a full stop.
+        fix: What mends it.
+    """
+    return MachineError(f"The GPU code cannot be compiled: {reason}.", fix)

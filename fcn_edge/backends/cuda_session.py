@@ -1,0 +1,279 @@
+"""Sessions whose frames the GPU prepares, infers and decodes; a backend gives only what runs the network.
+
+A frame goes up as it was captured, one kernel brings it to the network's input, the network runs, one kernel decodes,
+and the uint8 mask comes back: 0.5 MB where scores at full size would be 20. All of it is one CUDA graph where the
+driver and the network allow that. Preparing on the GPU is the default because on boards, as others have measured at
+1080p, the resize takes the processor longer than the network takes the GPU; ``preprocess="host"`` brings the very
+pixels of every other backend, with OpenCV.
+
+    prepare   the calling thread copies the frame into page-locked memory, one buffer for each frame under way
+    infer     everything on the GPU, in order, on the session's stream; waits for it
+    finish    the mask out of page-locked memory
+
+So frame n + 1 is prepared and frame n - 1 handed on while the GPU has frame n.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from fcn_edge.backends.base import Job, Session
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_objects import Graph, Stream
+from fcn_edge.backends.cuda_slot import Flight, Slot, SlotKind, SlotPool, Source
+from fcn_edge.backends.cuda_work import FrameWork, Network
+from fcn_edge.backends.device_array import DeviceFrame, DeviceMask, device_frame, on_device
+from fcn_edge.backends.host import no_scores, wrong_size
+from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.ops.confidence import decode_with_confidence
+from fcn_edge.ops.decode import not_finite
+from fcn_edge.ops.geometry import Placement, placement
+from fcn_edge.ops.nearest import nearest
+from fcn_edge.ops.preprocess import checked_frame, network_input
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["CudaSession", "Preprocess"]
+
+_log = logging.getLogger(__name__)
+
+Preprocess = Literal["device", "host"]
+"""Where a frame is brought to the network's size."""
+
+
+class CudaSession(Session):
+    """A stream's view of an engine on the GPU.
+
+    ``prepare`` also takes frames that lie on the GPU (``device_array``); they are the caller's again when it returns.
+    ``finish_on_device`` leaves the mask there. A frame's memory is used again once its ``Job`` is gone.
+
+    In ``Job.timing``, ``infer`` is what the GPU took for upload, preprocessing and network, and ``decode`` what it
+    took for the decoder and the way back, with the host's part of ``finish``.
+
+    Args:
+        spec: What the model is.
+        size: ``(height, width)`` of the network's input.
+        device: The GPU; it outlives the session.
+        network: Runs on it; the session closes it, also when this fails.
+        stream: The stream that ``network`` was made for; the session closes it, too.
+        preprocess: Where frames of the host are brought to the network's size.
+        graphs: Capture each size's work into a CUDA graph.
+
+    Raises:
+        MachineError: There is too little memory, or the network does not run.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        size: Size,
+        device: Device,
+        network: Network,
+        stream: Stream,
+        *,
+        preprocess: Preprocess = "device",
+        graphs: bool = True,
+    ) -> None:
+        self.spec = spec
+        self.size = size
+        self.closed = False
+        self._device = device
+        self._network = network
+        self._stream = stream
+        self._source: Source = "frame" if preprocess == "device" else "image"
+        self._graphs = graphs
+        with device.current(), ExitStack() as made:
+            made.callback(stream.close)
+            made.callback(network.close)
+            self._work = FrameWork(device, spec, size, network)
+            self._inbound = made.enter_context(device.stream())
+            self._outbound = made.enter_context(device.stream())
+            self._scores = made.enter_context(device.host_buffer(self._work.output_bytes))
+            self._slots = made.enter_context(SlotPool(device, self._slot))
+            for used in (self._outbound, self._inbound, stream):
+                made.callback(used.synchronize)
+            self._warm_up()
+            self._made = made.pop_all()
+
+    @override
+    def prepare(self, frame: Any) -> Job:
+        """Bring a ``(H, W, 3)`` uint8 BGR frame, of the host or on the GPU, into the session's memory.
+
+        Raises:
+            FrameError: It is no such frame.
+            MachineError: There is too little memory.
+        """
+        self._check_open()
+        started = time.perf_counter_ns()
+        if on_device(frame):
+            job = self._prepared_on_device(device_frame(frame, self._inbound.handle))
+        else:
+            job = self._prepared(checked_frame(frame), self._source)
+        job.timing.preprocess = time.perf_counter_ns() - started
+        return job
+
+    @override
+    def infer(self, job: Job) -> Job:
+        self._check_open()
+        slot: Slot = job.data.slot
+        with self._device.current(), _idle_afterwards(self._stream):
+            if slot.graph is None and self._graphs:
+                slot.graph = self._captured(slot)
+            self._stream.record(slot.started)
+            if slot.graph is not None:
+                self._stream.launch_graph(slot.graph)
+            else:
+                self._work.enqueue(self._stream, slot)
+            self._stream.record(slot.done)
+            slot.done.synchronize()
+            job.timing.infer = slot.inferred.ns_since(slot.started)
+            job.timing.decode = slot.done.ns_since(slot.inferred)
+        return job
+
+    @override
+    def finish(self, job: Job) -> NDArray[np.uint8]:
+        started = time.perf_counter_ns()
+        mask = self._finite(job).mask_array
+        labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
+        job.timing.decode += time.perf_counter_ns() - started
+        return labels
+
+    def finish_on_device(self, job: Job) -> DeviceMask:
+        """The mask of an inferred frame, in the frame's own pixels, left on the GPU.
+
+        Raises:
+            ModelError: The scores hold NaN or infinity.
+            UsageError: The model ends in labels, which the host brings to the frame's size.
+        """
+        if self.spec.head != "scores":
+            raise UsageError(
+                f"{self.spec.name} ends in labels; masks of such models are made on the host.",
+                "Export the checkpoint again with fcn-edge export --head scores.",
+            )
+        slot = self._finite(job)
+        return DeviceMask(slot.mask.pointer, job.place.frame_size, slot.pitch, job.data)
+
+    @override
+    def finish_with_confidence(
+        self, job: Job, unknown_below: float | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        if self.spec.head != "scores":
+            raise no_scores(self.spec)
+        started = time.perf_counter_ns()
+        scores = self._scores_of(self._finite(job))
+        result = decode_with_confidence(scores, job.place.mapping(self.spec.stride), self.spec.void, unknown_below)
+        job.timing.decode += time.perf_counter_ns() - started
+        return result
+
+    @override
+    def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.spec.head != "scores":
+            raise no_scores(self.spec)
+        self._check_open()
+        image = checked_frame(image)
+        if image.shape[:2] != self.size:
+            raise wrong_size((image.shape[0], image.shape[1]), self.size)
+        job = self._prepared(image, "image", self._as_it_is)
+        return self._scores_of(self.infer(job).data.slot)
+
+    @override
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        with self._device.current():
+            self._made.close()
+
+    def _prepared(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
+        place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
+        flight = self._flight(SlotKind(source, place))
+        assert flight.slot.staged is not None
+        target = flight.slot.staged.array
+        if source == "image":
+            network_input(frame, place, self.spec.normalisation.mean_bgr, out=target.reshape(*self.size, 3))
+        else:
+            target.reshape(frame.shape)[...] = frame
+        return Job(place, flight)
+
+    def _prepared_on_device(self, frame: DeviceFrame) -> Job:
+        place = placement(frame.size, self.size, self.spec.resize)
+        flight = self._flight(SlotKind("device", place))
+        height, width = frame.size
+        row = width * 3
+        with self._device.current(), _idle_afterwards(self._inbound):
+            if frame.stream:
+                self._inbound.join(frame.stream)
+            self._inbound.copy_rows(flight.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
+            self._inbound.synchronize()
+        return Job(place, flight)
+
+    def _flight(self, kind: SlotKind) -> Flight:
+        with self._device.current():
+            return self._slots.take(kind)
+
+    def _slot(self, kind: SlotKind) -> Slot:
+        if self.spec.head == "scores":
+            return Slot(self._device, kind, self._work.output_bytes, kind.place.frame_size)
+        return Slot(self._device, kind, 0, self.size)
+
+    @property
+    def _as_it_is(self) -> Placement:
+        """Where a frame of the network's size lies that is to be neither cropped nor scaled."""
+        return Placement(self.size, self.size, (0, 0, *self.size), self.size)
+
+    def _warm_up(self) -> None:
+        """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
+        flight = self._slots.take(SlotKind("frame", self._as_it_is))
+        with _idle_afterwards(self._stream):
+            self._work.enqueue(self._stream, flight.slot)
+            self._stream.synchronize()
+
+    def _captured(self, slot: Slot) -> Graph | None:
+        """The frame's work as a graph; None, said once, where it cannot be one."""
+        try:
+            if not self._device.has_graphs:
+                raise MachineError(f"{self._device.facts.library} cannot capture them")
+            if not self._network.capturable(self._stream.handle):
+                raise MachineError("the network's work cannot be captured")
+            return self._stream.capture(lambda: self._work.enqueue(self._stream, slot))
+        except MachineError as error:
+            self._graphs = False
+            _log.info("%s runs without CUDA graphs: %s", self.spec.name, error.message)
+            return None
+
+    def _finite(self, job: Job) -> Slot:
+        self._check_open()
+        slot: Slot = job.data.slot
+        if slot.flagged:
+            raise not_finite()
+        return slot
+
+    def _scores_of(self, slot: Slot) -> NDArray[np.float32]:
+        assert slot.scores is not None
+        with self._device.current(), _idle_afterwards(self._outbound):
+            self._outbound.download(self._scores.array, slot.scores.pointer)
+            self._outbound.synchronize()
+        scores = self._scores.array.view(self._network.output_dtype).reshape(self._network.output_shape)
+        return scores.astype(np.float32)
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
+
+
+@contextmanager
+def _idle_afterwards(stream: Stream) -> Iterator[None]:
+    """When the block fails, wait for what it enqueued: the memory may be lent to another frame at once."""
+    try:
+        yield
+    except BaseException:
+        with suppress(MachineError):
+            stream.synchronize()
+        raise

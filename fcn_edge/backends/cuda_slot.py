@@ -1,0 +1,182 @@
+"""What one frame needs on its way through the GPU, and the pool that lends it out."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_memory import TwoSided
+from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, Graph, Stream
+from fcn_edge.closing import Closing
+from fcn_edge.ops.geometry import Placement
+from fcn_edge.spec import Size
+
+__all__ = ["Flight", "Slot", "SlotKind", "SlotPool", "Source"]
+
+Source = Literal["frame", "image", "device"]
+"""What a frame enters the GPU as: as captured, as the network's input, or as captured and there already."""
+
+_ALIGNMENT = 16
+_FLAG_BYTES = 4
+
+
+@dataclass(frozen=True)
+class SlotKind:
+    """What a slot is made for; frames of one kind may use each other's slots and graphs.
+
+    Attributes:
+        source: How the frame enters.
+        place: Where it lies in the network's input.
+    """
+
+    source: Source
+    place: Placement
+
+
+class Slot(Closing):
+    """Memory, events and a graph for one frame at a time.
+
+    Args:
+        device: The GPU, current in this thread.
+        kind: What it is made for.
+        scores_bytes: Of the network's scores; 0 when it gives none.
+        mask_size: ``(height, width)`` of what comes back to the host.
+
+    Attributes:
+        kind: What it is made for.
+        staged: The frame, or the network's input, on its way to the GPU; None for a frame that is there already.
+        source_pointer: The same on the device.
+        scores: This frame's scores, kept for those who want them; None when the network gives none.
+        mask: What comes back: the rows of the mask, ``pitch`` bytes apart, then an int32 that is 1 when the scores
+            hold NaN or infinity, and 0 otherwise.
+        pitch: Of the mask's rows, a multiple of 16, as GPUs write fastest.
+        started: Reached before the first step.
+        inferred: Reached after the network.
+        done: Reached after the last step.
+        graph: The steps captured; None until then, or where they cannot be.
+    """
+
+    def __init__(self, device: Device, kind: SlotKind, scores_bytes: int, mask_size: Size) -> None:
+        self.kind = kind
+        self.pitch = -(-mask_size[1] // _ALIGNMENT) * _ALIGNMENT
+        self.staged: TwoSided | None = None
+        self.scores: DeviceBuffer | None = None
+        self.graph: Graph | None = None
+        self._mask_size = mask_size
+        size = kind.place.network_size if kind.source == "image" else kind.place.frame_size
+        nbytes = size[0] * size[1] * 3
+        with ExitStack() as made:
+            if kind.source == "device":
+                self.source_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
+            else:
+                self.staged = made.enter_context(TwoSided(device, nbytes))
+                self.source_pointer = self.staged.pointer
+            if scores_bytes:
+                self.scores = made.enter_context(device.device_buffer(scores_bytes))
+            self.mask = made.enter_context(TwoSided(device, self._flag_at + _FLAG_BYTES))
+            self.started: Event = made.enter_context(device.event())
+            self.inferred: Event = made.enter_context(device.event())
+            self.done: Event = made.enter_context(device.event())
+            self._made = made.pop_all()
+
+    @property
+    def flag_pointer(self) -> int:
+        """The int32 behind the mask, on the device."""
+        return self.mask.pointer + self._flag_at
+
+    @property
+    def flagged(self) -> bool:
+        """The scores hold NaN or infinity; known when the frame is done."""
+        return bool(self.mask.array[self._flag_at :].any())
+
+    @property
+    def mask_array(self) -> NDArray[np.uint8]:
+        """The mask in page-locked memory, not contiguous; complete when the frame is done, gone with the next one."""
+        height, width = self._mask_size
+        return self.mask.array[: self._flag_at].reshape(height, self.pitch)[:, :width]
+
+    def clear_flag(self, stream: Stream) -> None:
+        """Enqueue what sets the flag to 0."""
+        stream.fill(self.flag_pointer, 0, _FLAG_BYTES)
+
+    @property
+    def _flag_at(self) -> int:
+        return self._mask_size[0] * self.pitch
+
+    @override
+    def close(self) -> None:
+        with self._made:
+            if self.graph is not None:
+                self.graph.close()
+
+
+class Flight:
+    """A slot lent to a frame. It goes back when the flight is collected, so also when a frame is given up midway."""
+
+    def __init__(self, slot: Slot, give_back: Callable[[Slot], None]) -> None:
+        self.slot = slot
+        weakref.finalize(self, give_back, slot).atexit = False
+
+
+class SlotPool(Closing):
+    """Slots of one session: as many as frames are under way at once, all of the size that frames have now.
+
+    Any thread may take; slots come back in whatever thread collects their flight.
+
+    Args:
+        device: The GPU.
+        make: Makes a slot, the GPU being current.
+    """
+
+    def __init__(self, device: Device, make: Callable[[SlotKind], Slot]) -> None:
+        self._device = device
+        self._make = make
+        self._free: deque[Slot] = deque()
+        self._all: list[Slot] = []
+        self._lock = threading.Lock()
+
+    def take(self, kind: SlotKind) -> Flight:
+        """A free slot of a kind, or a new one; free slots of other kinds are given up. The GPU must be current.
+
+        Raises:
+            MachineError: There is not enough memory.
+        """
+        while True:
+            try:
+                slot = self._free.popleft()
+            except IndexError:
+                break
+            if slot.kind == kind:
+                return self._lent(slot)
+            self._forget(slot)
+        slot = self._make(kind)
+        with self._lock:
+            self._all.append(slot)
+        return self._lent(slot)
+
+    def _lent(self, slot: Slot) -> Flight:
+        return Flight(slot, self._free.append)
+
+    def _forget(self, slot: Slot) -> None:
+        with self._lock:
+            self._all.remove(slot)
+        slot.close()
+
+    @override
+    def close(self) -> None:
+        with self._lock:
+            slots, self._all = self._all, []
+        self._free.clear()
+        with self._device.current(), ExitStack() as closing:
+            for slot in slots:
+                closing.callback(slot.close)

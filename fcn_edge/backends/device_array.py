@@ -1,0 +1,162 @@
+"""Frames that lie on the GPU already, and masks that stay there.
+
+Arrays of torch, CuPy, Numba and others are told by what they offer: ``__cuda_array_interface__``, or DLPack's
+``__dlpack__`` with a CUDA device.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fcn_edge.errors import FrameError
+
+__all__ = ["DeviceFrame", "DeviceMask", "device_frame", "on_device"]
+
+_DLPACK_CUDA = (2, 13)
+"""DLPack's device types of CUDA: device memory and managed memory."""
+
+_DLPACK_UNSIGNED = 1
+
+
+@dataclass(frozen=True)
+class DeviceFrame:
+    """A ``(height, width, 3)`` uint8 BGR frame on the GPU.
+
+    Attributes:
+        pointer: Its first byte.
+        size: ``(height, width)``.
+        pitch: Bytes from one row to the next.
+        stream: Handle of the stream whose work must be done before it is read; 0 when there is none.
+        owner: What keeps the memory; hold it while the frame is read.
+    """
+
+    pointer: int
+    size: tuple[int, int]
+    pitch: int
+    stream: int
+    owner: Any
+
+
+class DeviceMask:
+    """An ``(H, W)`` uint8 mask on the GPU, complete, for whatever takes ``__cuda_array_interface__``.
+
+    It may be used while it lives and until its session is closed: ``torch.as_tensor(mask, device="cuda")``,
+    ``cupy.asarray(mask)``; those keep the mask alive. Copy it to keep it longer than the session.
+
+    Args:
+        pointer: Its first byte.
+        shape: ``(H, W)``.
+        pitch: Bytes from one row to the next.
+        owner: What keeps the memory.
+
+    Attributes:
+        shape: ``(H, W)``.
+    """
+
+    def __init__(self, pointer: int, shape: tuple[int, int], pitch: int, owner: Any) -> None:
+        self.shape = shape
+        self._pointer = pointer
+        self._pitch = pitch
+        self._owner = owner
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {
+            "shape": self.shape,
+            "typestr": "|u1",
+            "data": (self._pointer, False),
+            "strides": (self._pitch, 1),
+            "stream": None,  # its work is done
+            "version": 3,
+        }
+
+
+def on_device(frame: Any) -> bool:
+    """Whether something offers itself as an array on a GPU."""
+    if isinstance(frame, np.ndarray):
+        return False
+    if hasattr(frame, "__cuda_array_interface__"):
+        return True
+    return hasattr(frame, "__dlpack_device__") and int(frame.__dlpack_device__()[0]) in _DLPACK_CUDA
+
+
+def device_frame(frame: Any, stream: int) -> DeviceFrame:
+    """A frame out of an array on the GPU; nothing is copied.
+
+    Args:
+        frame: What ``on_device`` is true of.
+        stream: Handle of the stream that will read it; DLPack's owners make it wait for them.
+
+    Raises:
+        FrameError: It is no ``(H, W, 3)`` uint8 array whose rows are contiguous, or lies on another GPU.
+    """
+    if hasattr(frame, "__cuda_array_interface__"):
+        return _of_interface(frame, frame.__cuda_array_interface__)
+    return _of_dlpack(frame, stream)
+
+
+def _of_interface(frame: Any, interface: dict[str, Any]) -> DeviceFrame:
+    shape, strides = tuple(interface["shape"]), interface.get("strides")
+    _check(shape, strides, interface["typestr"] == "|u1", interface["typestr"])
+    return DeviceFrame(interface["data"][0], shape[:2], _pitch(shape, strides), interface.get("stream") or 0, frame)
+
+
+class _Tensor(ctypes.Structure):
+    """DLPack's ``DLTensor``, which begins its ``DLManagedTensor``."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("device_type", ctypes.c_int32),
+        ("device_id", ctypes.c_int32),
+        ("ndim", ctypes.c_int32),
+        ("code", ctypes.c_uint8),
+        ("bits", ctypes.c_uint8),
+        ("lanes", ctypes.c_uint16),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.POINTER(ctypes.c_int64)),
+        ("byte_offset", ctypes.c_uint64),
+    )
+
+
+def _of_dlpack(frame: Any, stream: int) -> DeviceFrame:
+    number = int(frame.__dlpack_device__()[1])
+    if number != 0:
+        raise FrameError(f"The frame lies on GPU {number}; the network runs on GPU 0.", "Copy it to GPU 0 first.")
+    # the capsule keeps the memory and gives it back when it is collected, because its name is left as it is
+    capsule = frame.__dlpack__(stream=stream)
+    pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    tensor = _Tensor.from_address(pointer_of(capsule, b"dltensor"))
+    shape = tuple(tensor.shape[: tensor.ndim])
+    strides = tuple(tensor.strides[: tensor.ndim]) if tensor.strides else None
+    kind = (tensor.code, tensor.bits, tensor.lanes)
+    _check(shape, strides, kind == (_DLPACK_UNSIGNED, 8, 1), f"DLPack type {kind}")
+    return DeviceFrame((tensor.data or 0) + tensor.byte_offset, shape[:2], _pitch(shape, strides), 0, (frame, capsule))
+
+
+def _check(shape: Sequence[int], strides: Sequence[int] | None, is_uint8: bool, kind: str) -> None:
+    if not is_uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+        raise FrameError(
+            f"A frame on the GPU is a (H, W, 3) uint8 BGR array, not {tuple(shape)} {kind}.",
+            "Bring it to (H, W, 3) uint8 first; torch: frame.permute(1, 2, 0).contiguous()",
+        )
+    if strides is not None and not _rows_are_contiguous(shape, strides):
+        raise FrameError(
+            f"The rows of the frame on the GPU are not contiguous (strides {tuple(strides)}).",
+            "Make it contiguous first; torch: frame.contiguous(), CuPy: cupy.ascontiguousarray(frame)",
+        )
+
+
+def _rows_are_contiguous(shape: Sequence[int], strides: Sequence[int]) -> bool:
+    # an axis of length 1 may have any stride
+    pixels = shape[1] == 1 or strides[1] == 3
+    return strides[2] == 1 and pixels and (shape[0] == 1 or strides[0] >= shape[1] * 3)
+
+
+def _pitch(shape: Sequence[int], strides: Sequence[int] | None) -> int:
+    return strides[0] if strides is not None and shape[0] > 1 else shape[1] * 3

@@ -1,0 +1,442 @@
+"""A GPU on host memory that records every call and refuses what a real one would punish, for tests.
+
+    gpu = FakeGpu(kernels={"blend": blend})        # a Python function for each kernel that is launched
+    with Device(gpu) as device: ...
+    gpu.calls                                      # what was called, in order
+    FakeGpu(fail_at=7)                             # the seventh call fails
+
+Work is done when somebody waits for it, not when it is enqueued: who reads a result too early, or writes into memory
+that queued work still needs, gets wrong bytes, as on a GPU. What is refused (``CudaMisuseError``): memory used after it
+was freed, freed twice, freed under queued work, or left at the end; copies out of bounds or from pageable memory; work
+on the default stream; calls in a thread without the context; arguments that are not those of the kernel's source;
+waiting or allocating while a stream is captured.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda_errors import cuda_error
+from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
+from fcn_edge.backends.fake_cuda_streams import FakeStreams, Work
+from fcn_edge.backends.kernel_signature import parameters_of
+
+__all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
+
+FakeKernel = Callable[[FakeMemory, Dim3, Dim3, tuple[Any, ...]], None]
+"""Does a kernel's work: memory, grid, block, arguments."""
+
+
+class FakeGpu(Driver):
+    """A fake of a ``Driver``.
+
+    Args:
+        kernels: What launches do, by entry name; others are refused.
+        integrated: It shares the host's memory.
+        has_graphs: Streams can be captured.
+        fail_at: Number of the call, from 1, that fails (or the next one that can); handles that it gives back are
+            given back nevertheless.
+        sticky: All calls after it fail, too, as after a kernel's bad access.
+        total_bytes: Of its memory; allocations beyond it fail.
+
+    Attributes:
+        calls: Every call with what identifies it, in order: ``("upload", 18432)``, ``("launch", "decode")``.
+        memory: What is allocated.
+        failed: Name of the call that ``fail_at`` made fail; empty until then.
+    """
+
+    def __init__(
+        self,
+        kernels: Mapping[str, FakeKernel] | None = None,
+        *,
+        integrated: bool = False,
+        has_graphs: bool = True,
+        fail_at: int | None = None,
+        sticky: bool = False,
+        total_bytes: int = 1 << 33,
+        capability: tuple[int, int] = (8, 7),
+    ) -> None:
+        self.facts = GpuFacts("Fake GPU", capability, integrated, total_bytes, (13, 0), "fake")
+        self.has_graphs = has_graphs
+        self.calls: list[tuple[Any, ...]] = []
+        self.memory = FakeMemory()
+        self.failed = ""
+        self.closed = False
+        self._kernels = dict(kernels or {})
+        self._fail_at = fail_at
+        self._sticky = sticky
+        self._lock = threading.RLock()
+        self._depth = threading.local()
+        self._handles = 0x100
+        self._streams = FakeStreams(self.memory)
+        self._hosts: dict[int, HostMemory] = {}
+        self._lent: set[int] = set()
+        self._modules: dict[int, dict[str, tuple[str, ...]]] = {}
+        self._functions: dict[int, tuple[int, str]] = {}
+
+    @property
+    @override
+    def compiler(self) -> str:
+        return "fake compiler"
+
+    @property
+    def leftovers(self) -> list[str]:
+        """What was made and not given back."""
+        kinds: dict[str, Mapping[int, Any]] = {
+            "stream": self._streams.live,
+            "event": self._streams.events,
+            "module": self._modules,
+            "graph": self._streams.graphs,
+            "memory": {address: None for address in self.memory.live if address not in self._lent},
+        }
+        return [f"{kind} {handle:#x}" for kind, made in kinds.items() for handle in made]
+
+    def lend(self, content: NDArray[np.uint8]) -> int:
+        """A device address for memory of another library, which this one need not free."""
+        pointer = self.memory.place(content)
+        self._lent.add(pointer)
+        return pointer
+
+    def enqueue(self, stream: int, name: str, run: Callable[[], None], pointers: Sequence[int] = ()) -> None:
+        """Work of another library on a stream, as TensorRT's.
+
+        Args:
+            stream: The stream.
+            name: Recorded in ``calls``.
+            run: Does the work.
+            pointers: Memory that it reads or writes.
+        """
+        with self._called(name):
+            self._streams.add(stream, Work(name, run, tuple(self.memory.whole(pointer) for pointer in pointers)))
+
+    @override
+    def enter(self) -> None:
+        # who could once make the GPU current can again; the first time makes its context, which may fail
+        with self._called("enter", current=False, fails=not self.leftovers):
+            self._depth.value = self.entered + 1
+
+    @override
+    def leave(self) -> None:
+        if self.entered < 1:
+            raise CudaMisuseError("leave() without enter() in this thread")
+        self._depth.value = self.entered - 1
+
+    @override
+    def close(self) -> None:
+        if self.closed:
+            raise CudaMisuseError("the context is given back twice")
+        self.closed = True
+        if self.leftovers:
+            raise CudaMisuseError(f"left at the end: {', '.join(self.leftovers)}")
+
+    @override
+    def free_bytes(self) -> int:
+        with self._called("free_bytes"):
+            return self.facts.total_bytes - self._used()
+
+    @override
+    def stream_create(self) -> int:
+        with self._called("stream_create"):
+            return self._streams.create(self._handle())
+
+    @override
+    def stream_synchronize(self, stream: int) -> None:
+        with self._called("stream_synchronize", waits=True):
+            self._streams.drain(stream)
+
+    @override
+    def stream_join(self, stream: int, other: int) -> None:
+        with self._called("stream_join", other):
+            self._streams.add(stream, Work("stream_join", lambda: None))
+
+    @override
+    def stream_destroy(self, stream: int) -> None:
+        with self._called("stream_destroy", undo=lambda: self._streams.live.pop(stream)):
+            self._streams.destroy(stream)
+
+    @override
+    def event_create(self) -> int:
+        with self._called("event_create"):
+            return self._streams.create_event(self._handle())
+
+    @override
+    def event_record(self, event: int, stream: int, in_graph: bool) -> None:
+        with self._called("event_record"):
+            self._streams.record(event, stream, in_graph)
+
+    @override
+    def event_synchronize(self, event: int) -> None:
+        with self._called("event_synchronize", waits=True):
+            self._streams.reach(event)
+
+    @override
+    def event_elapsed_ms(self, first: int, second: int) -> float:
+        with self._called("event_elapsed_ms"):
+            return self._streams.ns_between(first, second) / 1e6
+
+    @override
+    def event_destroy(self, event: int) -> None:
+        with self._called("event_destroy", undo=lambda: self._streams.events.pop(event)):
+            self._streams.destroy_event(event)
+
+    @override
+    def device_alloc(self, nbytes: int) -> int:
+        with self._called("device_alloc", nbytes, allocates=True):
+            if self._used() + nbytes > self.facts.total_bytes:
+                raise cuda_error("device_alloc", "CUDA_ERROR_OUT_OF_MEMORY")
+            return self.memory.allocate(nbytes)
+
+    @override
+    def device_free(self, pointer: int) -> None:
+        with self._called("device_free", allocates=True, undo=lambda: self.memory.free(pointer)):
+            self._free(pointer)
+
+    @override
+    def host_alloc(self, nbytes: int, mapped: bool) -> HostMemory:
+        with self._called("host_alloc", nbytes, "mapped" if mapped else "pinned", allocates=True):
+            array = self.memory.add_host(nbytes)
+            made = HostMemory(array.ctypes.data, self.memory.place(array) if mapped else 0, array)
+            self._hosts[made.address] = made
+            return made
+
+    @override
+    def host_free(self, memory: HostMemory) -> None:
+        def undo() -> None:
+            for address in filter(None, (memory.pointer, memory.address)):
+                self.memory.free(address)
+
+        with self._called("host_free", allocates=True, undo=undo):
+            for address in filter(None, (memory.pointer, memory.address)):
+                self._free(address)
+            del self._hosts[memory.address]
+
+    @override
+    def upload(self, pointer: int, source: NDArray[np.uint8], stream: int) -> None:
+        with self._called("upload", source.nbytes):
+            start = self._pinned(source)
+
+            def run() -> None:
+                self.memory.view(pointer, np.uint8, source.size)[...] = self.memory.view(start, np.uint8, source.size)
+
+            self._add_copy(stream, "upload", run, start, pointer, source.size)
+
+    @override
+    def download(self, target: NDArray[np.uint8], pointer: int, stream: int) -> None:
+        with self._called("download", target.nbytes):
+            start = self._pinned(target)
+
+            def run() -> None:
+                self.memory.view(start, np.uint8, target.size)[...] = self.memory.view(pointer, np.uint8, target.size)
+
+            self._add_copy(stream, "download", run, pointer, start, target.size, target)
+
+    @override
+    def copy_rows(
+        self, target: int, target_pitch: int, source: int, source_pitch: int, width: int, rows: int, stream: int
+    ) -> None:
+        with self._called("copy_rows", width, rows):
+            if width > min(target_pitch, source_pitch):
+                raise CudaMisuseError(f"rows of {width} bytes overlap at pitches of {target_pitch} and {source_pitch}")
+            starts = [(target + row * target_pitch, source + row * source_pitch) for row in range(rows)]
+
+            def run() -> None:
+                for to, of in starts:
+                    self.memory.view(to, np.uint8, width)[...] = self.memory.view(of, np.uint8, width)
+
+            for address in (*starts[0], *starts[-1]):
+                self.memory.view(address, np.uint8, width)
+            touches = Range(*self._span(starts, 0, width)), Range(*self._span(starts, 1, width))
+            self._streams.add(stream, Work("copy_rows", run, touches))
+
+    @override
+    def fill(self, pointer: int, value: int, nbytes: int, stream: int) -> None:
+        with self._called("fill", value, nbytes):
+            self.memory.view(pointer, np.uint8, nbytes)
+
+            def run() -> None:
+                self.memory.view(pointer, np.uint8, nbytes)[...] = value
+
+            self._streams.add(stream, Work("fill", run, (Range(pointer, nbytes),)))
+
+    @override
+    def compile(self, source: str, name: str) -> bytes:
+        with self._called("compile", name):
+            return source.encode()
+
+    @override
+    def module_load(self, image: bytes) -> int:
+        with self._called("module_load", allocates=True):
+            return self._made(self._modules, parameters_of(image.decode()))
+
+    @override
+    def module_function(self, module: int, entry: str) -> int:
+        with self._called("module_function", entry):
+            if entry not in self._modules[module]:
+                raise cuda_error("module_function", "CUDA_ERROR_NOT_FOUND")
+            return self._made(self._functions, (module, entry))
+
+    @override
+    def module_unload(self, module: int) -> None:
+        with self._called("module_unload", undo=lambda: self._modules.pop(module)):
+            del self._modules[module]
+
+    @override
+    def launch(
+        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
+    ) -> None:
+        module, entry = self._functions[function]
+        with self._called("launch", entry):
+            if module not in self._modules:
+                raise CudaMisuseError(f"{entry} is launched after its module was unloaded")
+            if min(*grid, *block) < 1 or int(np.prod(block)) > 1024:
+                raise CudaMisuseError(f"{entry} is launched with a grid of {grid} and blocks of {block}")
+            given = tuple(argument.dtype.name for argument in arguments)
+            if given != self._modules[module][entry]:
+                raise CudaMisuseError(f"{entry} takes {self._modules[module][entry]}, not {given}")
+            if entry not in self._kernels:
+                raise CudaMisuseError(f"{entry} is launched, and the fake has no function for it")
+            pointers = [int(value) for value in arguments if value.dtype == np.uint64 and value]
+            values = tuple(value.item() for value in arguments)
+
+            def run() -> None:
+                self._kernels[entry](self.memory, grid, block, values)
+
+            self._streams.add(stream, Work(entry, run, tuple(map(self.memory.whole, pointers))))
+
+    @override
+    def capture_begin(self, stream: int) -> None:
+        with self._called("capture_begin"):
+            if not self.has_graphs:
+                raise cuda_error("capture_begin", "CUDA_ERROR_NOT_SUPPORTED")
+            self._streams.begin_capture(stream)
+
+    @override
+    def capture_end(self, stream: int) -> int:
+        works = self._streams.end_capture(stream)
+        with self._called("capture_end"):
+            if works is None:
+                raise cuda_error("capture_end", "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED")
+            graph = self._handle()
+            self._streams.graphs[graph] = works
+            return graph
+
+    @override
+    def graph_launch(self, graph: int, stream: int) -> None:
+        with self._called("graph_launch"):
+            for work in self._streams.graphs[graph]:
+                self._streams.add(stream, work)
+
+    @override
+    def graph_destroy(self, graph: int) -> None:
+        with self._called("graph_destroy", undo=lambda: self._streams.graphs.pop(graph)):
+            del self._streams.graphs[graph]
+
+    def _called(self, name: str, *details: Any, **rules: Any) -> _Call:
+        return _Call(self, name, details, **rules)
+
+    @property
+    def entered(self) -> int:
+        """How often this thread made the GPU current and did not undo it."""
+        return getattr(self._depth, "value", 0)
+
+    def _used(self) -> int:
+        hosts = {id(host.array) for host in self._hosts.values()}
+        return sum(content.size for content in self.memory.live.values() if id(content) not in hosts)
+
+    def _handle(self) -> int:
+        self._handles += 1
+        return self._handles
+
+    def _made(self, table: dict[int, Any], what: Any) -> int:
+        handle = self._handle()
+        table[handle] = what
+        return handle
+
+    def _free(self, address: int) -> None:
+        if address in self.memory.live:
+            for range_ in self.memory.aliases(self.memory.whole(address)):
+                user = self._streams.user_of(range_)
+                if user:
+                    raise CudaMisuseError(f"{address:#x} is freed while {user} is queued")
+        self.memory.free(address)
+
+    def _pinned(self, array: NDArray[np.uint8]) -> int:
+        """The address of an array of page-locked memory."""
+        if not array.flags.c_contiguous or array.dtype != np.uint8:
+            raise CudaMisuseError("a copy of an array that is not contiguous bytes")
+        start = array.ctypes.data
+        if self.memory.whole(start).start not in self._hosts:
+            raise CudaMisuseError("an asynchronous copy of memory that is not page-locked")
+        self.memory.view(start, np.uint8, array.size)
+        return start
+
+    @staticmethod
+    def _span(starts: list[tuple[int, int]], which: int, width: int) -> tuple[int, int]:
+        first = starts[0][which]
+        return first, starts[-1][which] + width - first
+
+    def _add_copy(
+        self,
+        stream: int,
+        name: str,
+        run: Callable[[], None],
+        source: int,
+        target: int,
+        nbytes: int,
+        host_target: NDArray[np.uint8] | None = None,
+    ) -> None:
+        for address in (source, target):
+            self.memory.view(address, np.uint8, nbytes)
+        self._streams.add(stream, Work(name, run, (Range(source, nbytes), Range(target, nbytes)), host_target))
+
+
+@dataclass
+class _Call:
+    """A call of a fake: one at a time, recorded, in the right thread, failing when it is its turn."""
+
+    gpu: FakeGpu
+    name: str
+    details: tuple[Any, ...]
+    current: bool = True
+    waits: bool = False
+    allocates: bool = False
+    fails: bool = True
+    undo: Callable[[], Any] | None = None
+
+    def __enter__(self) -> None:
+        gpu = self.gpu
+        gpu._lock.acquire()
+        try:
+            self._check()
+        except BaseException:
+            gpu._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.gpu._lock.release()
+
+    def _check(self) -> None:
+        gpu = self.gpu
+        if gpu.closed:
+            raise CudaMisuseError(f"{self.name} after the context was given back")
+        if self.current and gpu.entered < 1:
+            raise CudaMisuseError(f"{self.name} in a thread in which the GPU is not current")
+        gpu.calls.append((self.name, *self.details))
+        due = gpu._fail_at is not None and len(gpu.calls) >= gpu._fail_at
+        if self.fails and due and (gpu._sticky or not gpu.failed):
+            gpu.failed = gpu.failed or self.name
+            if self.undo is not None:
+                self.undo()
+            if self.waits:
+                gpu._streams.abandon()
+            raise cuda_error(self.name, "CUDA_ERROR_UNKNOWN")
+        if (self.waits or self.allocates) and gpu._streams.break_capture():
+            raise cuda_error(self.name, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED")

@@ -1,0 +1,178 @@
+"""ONNX Runtime on an NVIDIA GPU: runs ``.onnx`` files as they are, between the kernels of ``ops``."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from typing_extensions import override
+
+from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
+from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.backends.cpu import thread_count
+from fcn_edge.backends.cuda import Device, open_device
+from fcn_edge.backends.cuda_engine import CudaEngine
+from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda_work import Network
+from fcn_edge.backends.onnxruntime_library import DISABLED_OPTIMIZERS, errors_of, library, session_options
+from fcn_edge.errors import MachineError, ModelError
+from fcn_edge.graphfile import check_size, checked_graph
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["OnnxRuntimeCuda"]
+
+_PROVIDER = "CUDAExecutionProvider"
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+
+
+class OnnxRuntimeCuda(Backend):
+    """ONNX Runtime with its CUDA provider. Its plan is the ONNX file itself."""
+
+    name = "onnxruntime-cuda"
+    plan = "model.onnx"
+
+    @override
+    def probe(self) -> Probe:
+        version = ""
+        try:
+            found = _library()
+            version = str(found.__version__)
+            providers = tuple(found.get_available_providers())
+            if _PROVIDER not in providers:
+                raise MachineError(
+                    f"This build of ONNX Runtime has no CUDA provider (it has {', '.join(providers)}).",
+                    "Replace it with: pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
+                )
+            with open_device() as device:
+                return Probe(version, (device.facts.device,), providers=providers)
+        except MachineError as error:
+            return Probe(version, problem=error.message, fix=error.fix)
+
+    @override
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+        check_size(typed_onnx, checked_graph(typed_onnx), size)
+        shutil.copyfile(typed_onnx, directory / self.plan)
+        return Built((self.plan,))
+
+    @override
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        return self.open_onnx(directory / self.plan, spec, size, threads)
+
+    @override
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        threads = thread_count(threads)
+        check_size(path, checked_graph(path), size)
+        _library()
+        return _Engine(path, spec, size, open_device(), threads)
+
+    @override
+    def misfit(self, built_for: DeviceName, precision: str) -> str:
+        return ""
+
+
+class _Engine(CudaEngine):
+    """An engine whose sessions load the file each for themselves: ONNX Runtime binds a session to one stream."""
+
+    def __init__(self, path: Path, spec: ModelSpec, size: Size, device: Device, threads: int) -> None:
+        super().__init__(OnnxRuntimeCuda.name, spec, size, device)
+        self._path = path
+        self._threads = threads
+
+    @override
+    def make_network(self, stream: Stream) -> Network:
+        return _Network(self._device, stream, self._path, self.spec, self.size, self._threads)
+
+    @override
+    def release(self) -> None:
+        """Nothing outlives the sessions."""
+
+
+class _Network:
+    """An ONNX Runtime session bound to device memory and a stream."""
+
+    def __init__(self, device: Device, stream: Stream, path: Path, spec: ModelSpec, size: Size, threads: int) -> None:
+        self._path = path
+        self._stream = stream.handle
+        self._runner = _runner(path, stream, size, threads)
+        output = self._runner.get_outputs()[0]
+        self.output_shape, dtype = _expected(path, spec, size, output)
+        self.output_dtype = np.dtype(dtype)
+        self._binding: Any = None
+        with ExitStack() as made:
+            self.input_pointer = made.enter_context(device.device_buffer(size[0] * size[1] * 3)).pointer
+            nbytes = int(np.prod(self.output_shape)) * self.output_dtype.itemsize
+            self.output_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
+            batch = (1,) * (len(output.shape) - len(self.output_shape))
+            with errors_of(path):
+                self._bind((*size, 3), output.name, (*batch, *self.output_shape))
+            self._made = made.pop_all()
+        self._options = _library().RunOptions()
+        # the session waits for the stream itself, after the decoder
+        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+
+    def _bind(self, input_shape: tuple[int, ...], output: str, output_shape: tuple[int, ...]) -> None:
+        source = self._runner.get_inputs()[0].name
+        self._binding = self._runner.io_binding()
+        self._binding.bind_input(source, "cuda", 0, np.uint8, input_shape, self.input_pointer)
+        self._binding.bind_output(output, "cuda", 0, self.output_dtype.type, output_shape, self.output_pointer)
+
+    def enqueue(self, stream: int) -> None:
+        assert stream == self._stream
+        with errors_of(self._path):
+            self._runner.run_with_iobinding(self._binding, self._options)
+
+    def capturable(self, stream: int) -> bool:  # noqa: ARG002
+        return False  # it allocates while it runs
+
+    def close(self) -> None:
+        self._binding = None
+        self._runner = None
+        self._made.close()
+
+
+def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:
+    options = session_options(checked_graph(path), size, threads)
+    provider = (_PROVIDER, {"device_id": "0", "user_compute_stream": str(stream.handle)})
+    with errors_of(path):
+        runner = _library().InferenceSession(
+            str(path),
+            options,
+            providers=[provider],
+            enable_fallback=False,
+            disabled_optimizers=list(DISABLED_OPTIMIZERS),
+        )
+    if _PROVIDER not in runner.get_providers():
+        raise MachineError(
+            "ONNX Runtime cannot use the GPU: its CUDA provider does not load.",
+            "It needs the CUDA and cuDNN that it was built for: pip install 'onnxruntime-gpu[cuda,cudnn]'",
+        )
+    return runner
+
+
+def _expected(path: Path, spec: ModelSpec, size: Size, output: Any) -> tuple[tuple[int, ...], type[np.generic]]:
+    """Shape without the batch axis, and type, of an output that fits the spec."""
+    shape: tuple[int, ...] = size
+    if spec.head == "scores":
+        shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
+    dtype = _DTYPES.get(output.type)
+    classes = output.shape[-3] if spec.head == "scores" and len(output.shape) >= 3 else None
+    fits = len(output.shape) in (len(shape), len(shape) + 1) and (dtype is np.uint8) == (spec.head == "labels")
+    if dtype is None or not fits or (isinstance(classes, int) and classes != shape[0]):
+        raise ModelError(
+            f"{path} gives {spec.head} of shape {tuple(output.shape)} and type {output.type}; its spec ({spec.arch}, "
+            f"{len(spec.classes)} classes) says {shape}.",
+            "Export the checkpoint again with fcn-edge export.",
+        )
+    return shape, dtype
+
+
+def _library() -> Any:
+    return library("onnxruntime-gpu", "gpu", "Running a network on the GPU with ONNX Runtime")

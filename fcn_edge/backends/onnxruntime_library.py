@@ -1,0 +1,96 @@
+"""The one place that imports ONNX Runtime, and what its two backends share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fcn_edge.errors import MachineError, MissingExtraError, ModelError
+from fcn_edge.graphfile import Graph
+from fcn_edge.spec import Size
+
+__all__ = ["DISABLED_OPTIMIZERS", "errors_of", "library", "session_options"]
+
+DISABLED_OPTIMIZERS = ("WeightBiasQuantization",)
+"""Optimisers that would change what a graph computes: this one quantises the weights of a float layer between two
+quantised ones, with one scale for all channels, which cost a MobileNetV2 FCN-8s 8 points of mIoU."""
+
+_LOG_ERRORS = 3
+
+
+@cache
+def library(package: str = "onnxruntime", extra: str = "cpu", what: str = "Running a network on the processor") -> Any:
+    """The module ``onnxruntime``, which comes in packages for different devices.
+
+    Args:
+        package: The package to name where there is none.
+        extra: The extra of fcn_edge that brings it.
+        what: What needs it, to begin the sentence.
+
+    Raises:
+        MissingExtraError: It is not installed.
+        MachineError: It is installed and cannot be loaded.
+    """
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        raise MissingExtraError(package, extra, what) from error
+    except ImportError as error:
+        raise MachineError(
+            f"ONNX Runtime is installed and cannot be loaded: {error}.",
+            f"Install it again with: pip install --force-reinstall {package}",
+        ) from error
+    return onnxruntime
+
+
+def session_options(graph: Graph, size: Size, threads: int) -> Any:
+    """How a session runs a graph.
+
+    Args:
+        graph: The graph; open axes of its input are fixed.
+        size: ``(height, width)`` of the input.
+        threads: Threads of the processor.
+    """
+    options = library().SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _LOG_ERRORS
+    # threads that wait do not spin: the network takes as long (medians within noise on two cores), and the decoder,
+    # the next frame's capture and the output get the cycles, a fifth of all with spinning
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for axis, side in zip(graph.inputs[0].shape, size, strict=False):
+        if isinstance(axis, str) and axis:
+            options.add_free_dimension_override_by_name(axis, side)
+    return options
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Turn whatever ONNX Runtime raises inside the block into a ``ModelError`` of one sentence.
+
+    Its own exceptions have neither a common base class nor public names, and files with broken text in them make it
+    raise UnicodeDecodeError; so only its calls may stand in the block.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"ONNX Runtime cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The part of an error's text that is for people: without codes, file names and C++ signatures."""
+    text = str(error).partition("[ONNXRuntimeError] : ")[2]
+    if not text:
+        return f"{type(error).__name__}, {error}".rstrip(".")
+    text = text.split(" : ", 2)[-1].splitlines()[0]
+    text = re.sub(r"^Load model from .*? failed:", "", text)
+    return re.sub(r"^/onnxruntime_src/\S+ .*?\) (?=[^a-z&*,)])", "", text).strip().rstrip(".")

@@ -1,0 +1,118 @@
+"""TensorRT and TensorRT-RTX behind the seam of the backends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typing_extensions import override
+
+from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress
+from fcn_edge.backends.cuda import open_device
+from fcn_edge.backends.tensorrt.child import build_in_child
+from fcn_edge.backends.tensorrt.complaints import last_complaint
+from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, full_name, library
+from fcn_edge.backends.tensorrt.log import log_of
+from fcn_edge.backends.tensorrt.report import REPORT_FILE
+from fcn_edge.backends.tensorrt.request import Request
+from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.graphfile import check_size, checked_graph
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["TensorRT", "TensorRTRTX"]
+
+_PORTABLE = "NVIDIA RTX GPU"
+
+
+class TensorRT(Backend):
+    """TensorRT: builds and runs on the GPU that is here."""
+
+    name = "tensorrt"
+    plan = "model.plan"
+    beside = (REPORT_FILE,)
+
+    @override
+    def probe(self) -> Probe:
+        try:
+            trt = library(self.name)
+        except MachineError as error:
+            return Probe("", problem=error.message, fix=error.fix)
+        version, known = str(trt.__version__), compute_capabilities(trt)
+        targets = (Device("cuda", _PORTABLE, "/".join(known)),) if known else ()
+        try:
+            with open_device() as gpu:
+                device = gpu.facts.device
+        except MachineError as error:
+            return Probe(version, targets=targets, problem=error.message, fix=error.fix)
+        if known and device.capability not in known:
+            problem = f"{full_name(trt)} has no kernels for {device.name} ({device.capability})."
+            return Probe(version, targets=targets, problem=problem, fix=f"It has some for {', '.join(known)}.")
+        return Probe(version, (device,))
+
+    @override
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+        probe = self.probe()
+        if not probe.buildable:
+            raise MachineError(probe.problem, probe.fix)
+        graph = checked_graph(typed_onnx)
+        check_size(typed_onnx, graph, size)
+        request = Request(
+            backend=self.name,
+            onnx=typed_onnx,
+            quantised=bool({"QuantizeLinear", "DequantizeLinear"} & graph.operators.keys()),
+            directory=directory,
+            plan=self.plan,
+            size=size,
+            device=probe.buildable[0],
+            here=bool(probe.devices),
+        )
+        return build_in_child(request, progress)
+
+    @override
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        from fcn_edge.backends.tensorrt_runtime import opened  # a build needs none of it
+
+        trt = library(self.name)
+        log = log_of(trt)
+        return opened(
+            directory / self.plan,
+            trt,
+            spec,
+            size,
+            open_device(),
+            backend=self.name,
+            logger=log.logger,
+            complaint=lambda: last_complaint(log.take()),
+        )
+
+    @override
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        raise UsageError(
+            f"{TITLES[self.name]} runs built engines only, and {path} is a model.",
+            f"Build one with: fcn-edge build {path} --backend {self.name}",
+        )
+
+    @override
+    def misfit(self, built_for: Device, precision: str) -> str:
+        here = self.probe().devices
+        if not here or built_for in here:
+            return ""
+        kinds = built_for.capability.split("/")
+        if here[0].capability not in kinds:
+            return f"its kernels are for compute capability {', '.join(kinds)}, and {here[0].name} has " + (
+                here[0].capability
+            )
+        return self._misfit_of_board(built_for, here[0])
+
+    def _misfit_of_board(self, built_for: Device, here: Device) -> str:
+        """Why a plan must not run on another board with the same compute capability."""
+        return f"its kernels were chosen by their speed on {built_for.name}, and this is {here.name}"
+
+
+class TensorRTRTX(TensorRT):
+    """TensorRT-RTX: builds on any machine, and compiles the plan's kernels where it runs."""
+
+    name = "tensorrt-rtx"
+
+    @override
+    def _misfit_of_board(self, built_for: Device, here: Device) -> str:
+        return ""

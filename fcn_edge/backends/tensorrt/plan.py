@@ -1,0 +1,147 @@
+"""From a request to a plan: one step after another, until one gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fcn_edge.backends.base import Built, Progress
+from fcn_edge.backends.tensorrt.complaints import first_complaint, unbuildable
+from fcn_edge.backends.tensorrt.convolutions import Convolution, convolutions_of, in_plan, int8_share
+from fcn_edge.backends.tensorrt.library import compute_capabilities, full_name, typed_flags, weak_flags
+from fcn_edge.backends.tensorrt.log import Log, Message, log_of
+from fcn_edge.backends.tensorrt.memory import free_bytes, limit_memory
+from fcn_edge.backends.tensorrt.monitor import monitor_of
+from fcn_edge.backends.tensorrt.network import network_of_onnx
+from fcn_edge.backends.tensorrt.report import REPORT_FILE, figures_of, layers_of_plan, write_report
+from fcn_edge.backends.tensorrt.request import Request
+from fcn_edge.backends.tensorrt.timingcache import keep_timings, timing_file, use_timings
+from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
+
+__all__ = ["build_plan"]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A way to build.
+
+    Attributes:
+        name: For people.
+        network_flags: Of the network.
+        precisions: Names of the builder's flags that a weakly typed network needs.
+    """
+
+    name: str
+    network_flags: int
+    precisions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    content: Any
+    convolutions: tuple[Convolution, ...]
+    messages: list[Message]
+
+
+def build_plan(trt: Any, request: Request, progress: Progress) -> Built:
+    """Build a plan and its report into the directory of a request.
+
+    A graph with Q/DQ pairs that does not build strongly typed is tried once more weakly typed, with the builder allowed
+    to use FP16 and INT8, where the library knows that: before TensorRT 10.12 strong typing lacks some layers.
+
+    Args:
+        trt: The library.
+        request: What to build.
+        progress: Told how it goes.
+
+    Raises:
+        ModelError: TensorRT cannot read or build the graph.
+        GuardError: The graph is quantised, and the plan does none of its convolutions in INT8.
+        MachineError: Memory ran out, or the GPU is not here or not known.
+    """
+    log = log_of(trt)
+    log.take()
+    strong = _Step("strongly typed", typed_flags(trt))
+    weak = weak_flags(trt)
+    try:
+        plan = _built(trt, log, request, strong, progress)
+    except ModelError as error:
+        if not request.quantised or weak is None:
+            raise
+        second = _Step("weakly typed with FP16 and INT8", weak, ("FP16", "INT8"))
+        told = [f"{strong.name}: {error.message}", f"{second.name}: built"]
+        return _finished(trt, log, request, _built(trt, log, request, second, progress), told)
+    return _finished(trt, log, request, plan, [f"{strong.name}: built"])
+
+
+def _built(trt: Any, log: Log, request: Request, step: _Step, progress: Progress) -> _Plan:
+    try:
+        builder = trt.Builder(log.logger)
+    except TypeError as error:  # what pybind11 makes of the null pointer that a library without a GPU gives
+        raise MachineError(
+            f"{full_name(trt)} cannot begin a build: {first_complaint(log.take())}.",
+            "fcn-edge doctor checks the GPU and its driver.",
+        ) from error
+    progress("reading the graph", 0, 1)
+    network = network_of_onnx(trt, builder, log, request.onnx, request.size, step.network_flags)
+    convolutions = convolutions_of(trt, network.definition)
+    config = builder.create_builder_config()
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    config.progress_monitor = monitor_of(trt, progress)
+    for flag in step.precisions:
+        config.set_flag(getattr(trt.BuilderFlag, flag))
+    portable = compute_capabilities(trt)
+    if portable:
+        _choose_devices(trt, config, request)
+    if request.here:
+        limit_memory(trt, config, free_bytes())
+    # a library that builds for devices that are not here measures no kernels
+    timings = None if portable else timing_file(trt.__version__, request.device)
+    if timings is not None:
+        use_timings(config, timings)
+    content = builder.build_serialized_network(network.definition, config)
+    messages = log.take()
+    if content is None:
+        raise unbuildable(trt, request.onnx, messages)
+    if timings is not None:
+        keep_timings(config, timings)
+    return _Plan(content, convolutions, messages)
+
+
+def _choose_devices(trt: Any, config: Any, request: Request) -> None:
+    kinds = trt.ComputeCapability
+    if request.here:
+        chosen = [kinds.CURRENT]
+    else:
+        chosen = [getattr(kinds, f"SM{one.replace('.', '')}") for one in request.device.capability.split("/")]
+    config.num_compute_capabilities = len(chosen)
+    for number, kind in enumerate(chosen):
+        if not config.set_compute_capability(kind, number):
+            raise DeviceError(
+                f"{full_name(trt)} does not build for {request.device.name} ({request.device.capability}).",
+                "Build for it with --backend tensorrt.",
+            )
+
+
+def _finished(trt: Any, log: Log, request: Request, plan: _Plan, steps: Sequence[str]) -> Built:
+    (request.directory / request.plan).write_bytes(plan.content)
+    layers = layers_of_plan(trt, log, plan.content, plan.messages)
+    convolutions = in_plan(plan.convolutions, layers)
+    asked = [one for one in convolutions if one.quantised]
+    if asked and all(one.int8 is False for one in asked):
+        raise GuardError(
+            f"{request.onnx} is an int8 graph, and {full_name(trt)} made a plan of it that "
+            f"does none of its {len(asked)} quantised convolutions in INT8.",
+            "Build it with --precision fp16, which is what such a plan costs at best.",
+        )
+    figures = figures_of(layers, plan.messages)
+    write_report(
+        request.directory / REPORT_FILE,
+        full_name(trt),
+        convolutions,
+        layers,
+        figures,
+    )
+    share = int8_share(convolutions) if request.quantised else None
+    return Built((request.plan, REPORT_FILE), {"steps": list(steps), **figures}, share)

@@ -1,0 +1,219 @@
+"""Engines of TensorRT and TensorRT-RTX on the GPU: a plan made ready, and sessions that run it.
+
+Uses what TensorRT 8.6 to 11 and TensorRT-RTX have in common: tensors by name, addresses set once, and
+``execute_async_v3`` on a stream of the session's own.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from typing_extensions import override
+
+from fcn_edge.backends.base import Engine
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_engine import CudaEngine
+from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda_session import Preprocess
+from fcn_edge.backends.cuda_work import Network
+from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
+from fcn_edge.spec import ModelSpec, Size
+
+__all__ = ["opened"]
+
+_REBUILD = "Build it again on this machine with fcn-edge build."
+
+_DTYPES: dict[str, type[np.generic]] = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}
+"""NumPy types by the names of TensorRT's; others are no engine of fcn_edge."""
+
+_REASONS = {
+    "VERSION_MISMATCH": "it was built with another version of the library",
+    "UNSUPPORTED_CC": "it was not built for this GPU",
+    "OLD_CUDA_DRIVER": "the driver is too old for it",
+    "OLD_CUDA_RUNTIME": "the CUDA runtime is too old for it",
+    "INSUFFICIENT_GPU_MEMORY": "the GPU has too little memory for it",
+    "MALFORMED_ENGINE": "it is damaged",
+}
+"""Why TensorRT-RTX says that a plan is not valid, by the names of its bits."""
+
+
+def opened(
+    plan: Path,
+    library: ModuleType,
+    spec: ModelSpec,
+    size: Size,
+    device: Device,
+    *,
+    backend: str,
+    logger: Any,
+    complaint: Callable[[], str] = lambda: "",
+    preprocess: Preprocess = "device",
+    graphs: bool = True,
+) -> Engine:
+    """The engine of a plan.
+
+    Args:
+        plan: File of a serialised engine, not empty and verified before: a plan is code.
+        library: ``tensorrt`` or ``tensorrt_rtx``.
+        spec: What the model is.
+        size: ``(height, width)`` that it was built for.
+        device: Runs it; the engine owns and closes it, also when this fails.
+        backend: Name of the backend that opens it.
+        logger: The process's logger of the library, kept alive by the caller for ever.
+        complaint: What the library logged last, in one sentence without its full stop; empty when nothing.
+        preprocess: Where frames of the host are brought to the network's size.
+        graphs: Capture the work of a frame into a CUDA graph.
+
+    Raises:
+        EngineError: TensorRT-RTX says that the plan is not for this machine.
+        ModelError: TensorRT refuses the plan, or it does not fit the spec.
+        MachineError: The GPU has too little memory, or its driver fails.
+    """
+    with ExitStack() as undo:
+        undo.callback(device.close)
+        with device.current():
+            runtime = library.Runtime(logger)
+            # mapped, not read: on a board there may be no room for a second copy of a large plan
+            with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                _check_validity(plan, library, runtime, content)
+                engine = runtime.deserialize_cuda_engine(content)
+            if engine is None:
+                raise ModelError(f"TensorRT refuses {plan}: {complaint() or 'it does not say why'}.", _REBUILD)
+            tensors = _Tensors(plan, library, engine, spec, size)
+        undo.pop_all()
+    return _Engine(
+        backend, spec, size, device, runtime, engine, tensors, complaint, preprocess=preprocess, graphs=graphs
+    )
+
+
+def _check_validity(plan: Path, library: Any, runtime: Any, content: mmap.mmap) -> None:
+    """Ask TensorRT-RTX, which tells before it reads the plan; TensorRT has no such question."""
+    if not hasattr(runtime, "get_engine_validity"):
+        return
+    validity, bits = runtime.get_engine_validity(content)
+    if validity == library.EngineValidity.INVALID:
+        known = library.EngineInvalidityDiagnostics
+        reasons = [text for name, text in _REASONS.items() if int(bits) & int(getattr(known, name))]
+        raise EngineError(f"{plan} cannot run here: {' and '.join(reasons) or 'TensorRT-RTX refuses it'}.", _REBUILD)
+
+
+class _Tensors:
+    """The input and the output of an engine, checked against the spec.
+
+    Attributes:
+        input: Name of ``(*size, 3)`` uint8.
+        output: Name of the scores or the labels.
+        shape: Of the output without a batch axis.
+        dtype: Of the output.
+    """
+
+    def __init__(self, plan: Path, library: Any, engine: Any, spec: ModelSpec, size: Size) -> None:
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        inputs = [name for name in names if engine.get_tensor_mode(name) == library.TensorIOMode.INPUT]
+        outputs = [name for name in names if name not in inputs]
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(f"{plan} has the tensors {', '.join(names)}; one input and one output were expected.")
+        self.input, self.output = inputs[0], outputs[0]
+        self.shape: tuple[int, ...] = size
+        kinds: tuple[type[np.generic], ...] = (np.uint8,)
+        if spec.head == "scores":
+            self.shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
+            kinds = (np.float32, np.float16)
+        for name, shape, allowed in ((self.input, (*size, 3), (np.uint8,)), (self.output, self.shape, kinds)):
+            found, dtype = tuple(engine.get_tensor_shape(name)), _dtype_of(library, engine.get_tensor_dtype(name))
+            if found not in (shape, (1, *shape)) or dtype not in allowed:
+                wanted = " or ".join(kind.__name__ for kind in allowed)
+                raise ModelError(
+                    f"{plan} has {name} as {found} {engine.get_tensor_dtype(name)}; its spec ({spec.arch}, "
+                    f"{len(spec.classes)} classes) says {shape} {wanted}.",
+                    _REBUILD,
+                )
+        self.dtype = np.dtype(_dtype_of(library, engine.get_tensor_dtype(self.output)))
+
+
+def _dtype_of(library: Any, kind: Any) -> type[np.generic] | None:
+    return next((dtype for name, dtype in _DTYPES.items() if kind == getattr(library.DataType, name)), None)
+
+
+class _Engine(CudaEngine):
+    def __init__(
+        self,
+        backend: str,
+        spec: ModelSpec,
+        size: Size,
+        device: Device,
+        runtime: Any,
+        engine: Any,
+        tensors: _Tensors,
+        complaint: Callable[[], str],
+        *,
+        preprocess: Preprocess,
+        graphs: bool,
+    ) -> None:
+        super().__init__(backend, spec, size, device, preprocess=preprocess, graphs=graphs)
+        self._runtime = runtime
+        self._engine = engine
+        self._tensors = tensors
+        self._complaint = complaint
+
+    @override
+    def make_network(self, stream: Stream) -> Network:
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise MachineError(
+                f"TensorRT cannot make a session: {self._complaint() or 'the GPU has too little memory for it'}.",
+                "Close other programs that use the GPU, or build for a smaller --size.",
+            )
+        return _Network(self._device, context, self._tensors, self.size, self._complaint)
+
+    @override
+    def release(self) -> None:
+        # the runtime must live as long as its engines
+        self._engine = None
+        self._runtime = None
+
+
+class _Network:
+    """One execution context with its input and output in device memory of its own."""
+
+    def __init__(
+        self, device: Device, context: Any, tensors: _Tensors, size: Size, complaint: Callable[[], str]
+    ) -> None:
+        self.output_shape = tensors.shape
+        self.output_dtype = tensors.dtype
+        self._context = context
+        self._complaint = complaint
+        with ExitStack() as made:
+            self.input_pointer = made.enter_context(device.device_buffer(size[0] * size[1] * 3)).pointer
+            nbytes = int(np.prod(tensors.shape)) * tensors.dtype.itemsize
+            self.output_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
+            for name, pointer in ((tensors.input, self.input_pointer), (tensors.output, self.output_pointer)):
+                if not context.set_tensor_address(name, pointer):
+                    raise self._failed("does not take the memory of a tensor")
+            self._made = made.pop_all()
+
+    def enqueue(self, stream: int) -> None:
+        if not self._context.execute_async_v3(stream):
+            raise self._failed("failed to run the network")
+
+    def capturable(self, stream: int) -> bool:
+        # only TensorRT-RTX, which compiles while it runs, has to be asked
+        ask = getattr(self._context, "is_stream_capturable", None)
+        return ask is None or bool(ask(stream))
+
+    def close(self) -> None:
+        self._context = None
+        self._made.close()
+
+    def _failed(self, what: str) -> DeviceError:
+        said = self._complaint()
+        return DeviceError(
+            f"TensorRT {what}{': ' + said if said else ''}.",
+            "Start the program again; fcn-edge doctor checks the GPU.",
+        )

@@ -1,0 +1,78 @@
+"""How a model is best quantised for each profile, measured on labelled images that are for choosing only.
+
+What ships models uses this once and stores the answers in their calibration tables; a build then has nothing to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fcn_edge.backends import registry
+from fcn_edge.build.choices import best_method, mixed, sensitivities
+from fcn_edge.calibrationtable import CalibrationTable, Choice
+from fcn_edge.convert.profiles import PROFILES
+from fcn_edge.convert.typed import int8_model
+from fcn_edge.datasets import LabelledSplit
+from fcn_edge.measure.guard import LabelledGuard, Verdict
+from fcn_edge.modelfile import spec_of_onnx
+
+__all__ = ["chosen_for_profiles"]
+
+EXACT = "onnxruntime"
+"""Runs every profile's graph with exact arithmetic."""
+
+
+def chosen_for_profiles(
+    path: Path,
+    table: CalibrationTable,
+    split: LabelledSplit,
+    *,
+    profiles: Sequence[str] = tuple(PROFILES),
+    max_drop: float = 0.005,
+    max_class_drop: float = 0.02,
+    tell: Callable[[str], None] = lambda _: None,
+) -> CalibrationTable:
+    """The table with the method, and the layers that stay in floating point, for each profile.
+
+    Every graph runs in ONNX Runtime, whose arithmetic is exact, so that the answer does not depend on this processor.
+
+    Args:
+        path: The fp32 ONNX file.
+        table: Its calibration table.
+        split: Labelled images; neither those of the table nor those that will judge.
+        profiles: Names in ``PROFILES``.
+        max_drop: mIoU that may be lost, as a fraction of 1.
+        max_class_drop: IU that any class may lose.
+        tell: Called with a line a step.
+
+    Raises:
+        GuardError: A profile cannot hold the limits.
+    """
+    spec = spec_of_onnx(path)
+    runtime = registry.backend(EXACT)
+    choices = dict(table.choices)
+    with runtime.open_onnx(path, spec, spec.size) as engine, engine.session() as session:
+        guard = LabelledGuard(split, session, max_drop, max_class_drop)
+    with TemporaryDirectory() as directory:
+        typed_path = Path(directory) / "typed.onnx"
+        for name in profiles:
+            layers: tuple[str, ...] = ()
+
+            def attempt(choice: Choice, name: str = name) -> tuple[Verdict, float]:
+                nonlocal layers
+                typed = int8_model(path, PROFILES[name], table, method=choice.method, floats=choice.floats)
+                layers = layers or typed.quantised
+                typed_path.write_bytes(typed.model.SerializeToString())
+                with runtime.open_onnx(typed_path, typed.spec, spec.size) as engine, engine.session() as session:
+                    return guard.judge(session), typed.int8_share
+
+            tell(f"{name}:")
+            choice, verdict = best_method(attempt, tell)
+            if not verdict.holds:
+                ranking = sensitivities(layers, choice, attempt, tell)
+                choice, _ = mixed(choice, ranking, attempt, tell)
+            where = f"{split.info.name} {split.name}, {len(split)} images"
+            choices[name] = choice.model_copy(update={"selected_on": where})
+    return table.model_copy(update={"choices": choices})

@@ -1,0 +1,192 @@
+"""What the builder makes of what TensorRT does, on stand-ins of real versions; real builds are in test_backend."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
+
+from .exercise import Scene
+from .trim_api import TRIMMED, VERSIONS, read
+
+NO_TYPES = "IBuilder::buildSerializedNetwork: Error Code 9: Internal Error ([type.cpp:186: infer_type] \
+Could not infer output types for operation: dequantize, f32 output)"
+NO_KERNEL = "IBuilder::buildSerializedNetwork: Error Code 10: Internal Error (Could not find any implementation for \
+node encoder.features.1.conv.0.0 + clip_1.)"
+WEAK = [version for version in VERSIONS if version.startswith("10.")]
+STRONG = [version for version in VERSIONS if not version.startswith("10.")]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    made = tmp_path / "engine"
+    made.mkdir()
+    return made
+
+
+def build(scene: Scene, version: str, directory: Path) -> Any:
+    return scene.build(scene.library(read(TRIMMED / f"{version}.json")), directory)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_build_leaves_a_plan_and_its_report(version: str, directory: Path) -> None:
+    built, told = build(Scene(says=[[("INFO", "Total Activation Memory: 4096 bytes")]]), version, directory)
+    assert sorted(built.files) == sorted(path.name for path in directory.iterdir()) == ["layers.json", "model.plan"]
+    assert (directory / "model.plan").read_bytes() == b"a plan"
+    assert built.notes["steps"] == ["strongly typed: built"]
+    assert built.notes["layers"] == 2
+    assert built.notes["activation_bytes"] == 4096
+    assert built.int8_share == 1.0
+    assert told[0] == ("reading the graph", 0, 1)
+    assert told[1] == ("Building engine", 0, 2)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_first_step_is_strongly_typed(version: str, directory: Path) -> None:
+    scene = Scene()
+    build(scene, version, directory)
+    assert scene.network_flags == [2 if version in WEAK else 1]
+    assert scene.flags == []
+
+
+@pytest.mark.parametrize("version", WEAK)
+def test_a_quantised_graph_is_tried_weakly_typed_where_that_exists(version: str, directory: Path) -> None:
+    scene = Scene(parses=[True, True], builds=[False, True], says=[[("ERROR", NO_TYPES)]])
+    built, _ = build(scene, version, directory)
+    assert scene.network_flags == [2, 1]
+    assert scene.flags == ["FP16", "INT8"]
+    first, second = built.notes["steps"]
+    assert first.startswith("strongly typed: TensorRT")
+    assert "dequantize: its types cannot be told" in first
+    assert second == "weakly typed with FP16 and INT8: built"
+
+
+@pytest.mark.parametrize("version", STRONG)
+def test_there_is_one_step_where_all_networks_are_strongly_typed(version: str, directory: Path) -> None:
+    scene = Scene(builds=[False], says=[[("ERROR", NO_TYPES)]])
+    with pytest.raises(ModelError, match="dequantize: its types cannot be told"):
+        build(scene, version, directory)
+    assert len(scene.network_flags) == 1
+
+
+def test_a_float_graph_is_tried_once(directory: Path) -> None:
+    scene = Scene(
+        quantised=False, builds=[False], says=[[("ERROR", "Error Code 2: Internal Error (Assertion x failed. )")]]
+    )
+    with pytest.raises(ModelError, match=r"cannot build .*: Assertion x failed"):
+        build(scene, "10.3.0", directory)
+    assert len(scene.network_flags) == 1
+
+
+def test_a_lack_of_memory_ends_the_steps(directory: Path) -> None:
+    scene = Scene(builds=[False], says=[[("ERROR", "Error Code 2: OutOfMemory (Requested size was 4 bytes.)")]])
+    with pytest.raises(MachineError, match="memory ran out"):
+        build(scene, "10.3.0", directory)
+    assert len(scene.network_flags) == 1
+
+
+def test_a_node_without_kernel_is_named(directory: Path) -> None:
+    scene = Scene(parses=[True, True], builds=[False, False], says=[[("ERROR", NO_KERNEL)], [("ERROR", NO_KERNEL)]])
+    with pytest.raises(ModelError, match=r"encoder\.features\.1\.conv\.0\.0 \+ clip_1: no kernel does it") as caught:
+        build(scene, "10.3.0", directory)
+    assert "--precision fp16" in caught.value.fix
+
+
+@pytest.mark.parametrize("version", ["10.3.0", "11.4.0.106"])
+def test_an_int8_graph_never_silently_becomes_a_float_plan(version: str, directory: Path) -> None:
+    with pytest.raises(GuardError, match="none of its 2 quantised convolutions in INT8"):
+        build(Scene(plan_element="FP16"), version, directory)
+
+
+def test_a_plan_that_does_not_tell_has_no_share(directory: Path) -> None:
+    built, _ = build(Scene(described=False), "10.3.0", directory)
+    assert built.int8_share is None
+    assert "layers" not in built.notes
+    assert json.loads((directory / "layers.json").read_text())["layers"] == []
+
+
+def test_a_float_plan_has_no_share(directory: Path) -> None:
+    built, _ = build(Scene(plan_element="FP16", quantised=False), "10.3.0", directory)
+    assert built.int8_share is None
+
+
+def test_the_report_says_what_became_of_each_convolution(directory: Path) -> None:
+    build(Scene(), "10.16.1.11", directory)
+    report = json.loads((directory / "layers.json").read_text())
+    assert report["library"] == "TensorRT 10.16.1.11"
+    assert report["convolutions"] == [
+        {"name": "dense", "macs": 8 * 9 * 8 * 256, "depthwise": False, "quantised": True, "int8": True},
+        {"name": "depthwise", "macs": 9 * 8 * 256, "depthwise": True, "quantised": True, "int8": True},
+    ]
+    assert [layer["kind"] for layer in report["layers"]] == ["CaskConvolution"] * 2
+
+
+def test_memory_is_limited_to_a_part_of_what_is_free(directory: Path) -> None:
+    scene = Scene()
+    build(scene, "10.3.0", directory)
+    assert scene.pools == {"WORKSPACE": 2 << 30, "TACTIC_DRAM": 3 << 30}
+
+
+def test_nothing_is_limited_where_the_device_is_elsewhere(directory: Path) -> None:
+    scene = Scene()
+    build(scene, "rtx-1.7.1", directory)
+    assert scene.pools == {}
+
+
+def test_kernels_that_memory_ruled_out_are_counted(directory: Path) -> None:
+    said = [
+        ("WARNING", "UNSUPPORTED_STATE: Skipping tactic 33 due to insufficient memory on requested size of 629145600"),
+        ("WARNING", "Tactic Device request: 4229MB Available: 2658MB. Device memory is insufficient to use tactic."),
+        ("WARNING", "Tactic Device request: 4229MB Available: 2658MB. Device memory is insufficient to use tactic."),
+        ("WARNING", "Something  else"),
+    ]
+    built, _ = build(Scene(says=[said]), "10.3.0", directory)
+    assert built.notes["kernels_without_memory"] == 3
+    assert len(built.notes["warnings"]) == 3
+    assert built.notes["warnings"][2] == "Something else"
+
+
+def test_measurements_are_kept_for_the_next_build(directory: Path) -> None:
+    scene = Scene(parses=[True, True], builds=[True, True])
+    build(scene, "10.3.0", directory)
+    build(scene, "10.3.0", directory)
+    assert scene.cached == [b"", b"timings"]
+
+
+def test_a_library_that_measures_nothing_gets_no_timing_cache(directory: Path) -> None:
+    scene = Scene()
+    build(scene, "rtx-1.7.1", directory)
+    assert scene.cached == []
+
+
+def test_the_devices_of_a_portable_plan_are_named(directory: Path) -> None:
+    chosen: dict[int, str] = {}
+    scene = Scene()
+    trt = scene.library(read(TRIMMED / "rtx-1.7.1.json"))
+    trt.IBuilderConfig.set_compute_capability = lambda config, kind, index: chosen.update({index: kind.name}) is None
+    scene.build(trt, directory)
+    assert chosen == {0: "SM86", 1: "SM89"}
+
+
+def test_a_device_that_is_refused_is_a_device_error(directory: Path) -> None:
+    scene = Scene()
+    trt = scene.library(read(TRIMMED / "rtx-1.7.1.json"))
+    trt.IBuilderConfig.set_compute_capability = lambda config, kind, index: False
+    with pytest.raises(DeviceError, match=r"does not build for NVIDIA RTX GPU \(8\.6/8\.9\)"):
+        scene.build(trt, directory)
+
+
+def test_a_library_without_a_gpu_is_a_machine_error(directory: Path) -> None:
+    scene = Scene()
+    trt = scene.library(read(TRIMMED / "10.3.0.json"))
+
+    def nothing(self: Any, logger: Any) -> None:
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    trt.Builder.__init__ = nothing
+    with pytest.raises(MachineError, match=r"TensorRT 10\.3\.0 cannot begin a build"):
+        scene.build(trt, directory)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fcn_edge.backends import cuda
+from fcn_edge.backends.cuda import open_device
+from fcn_edge.backends.cuda_errors import cuda_error, no_driver, too_old
+from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
+
+
+@pytest.fixture
+def providers(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets what each provider, in order, finds: a driver, None, or an error."""
+
+    def set_found(*found: Any) -> list[str]:
+        asked: list[str] = []
+
+        def imported(name: str) -> Any:
+            def first_gpu() -> Any:
+                asked.append(name)
+                answer = found[int(name)]
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+            return SimpleNamespace(first_gpu=first_gpu)
+
+        monkeypatch.setattr(cuda, "PROVIDERS", {str(index): str(index) for index in range(len(found))})
+        monkeypatch.setattr(cuda, "import_module", imported)
+        return asked
+
+    return set_found
+
+
+def test_providers_are_pycuda_then_cuda_python() -> None:
+    assert list(cuda.PROVIDERS) == ["pycuda", "cuda-python"]
+
+
+def test_the_first_library_that_is_installed_is_taken(providers: Any) -> None:
+    asked = providers(None, FakeGpu(), FakeGpu())
+    with open_device() as device:
+        assert device.facts.name == "Fake GPU"
+    assert asked == ["0", "1"]
+
+
+def test_a_broken_library_is_passed_over(providers: Any) -> None:
+    providers(MachineError("Broken."), FakeGpu())
+    open_device().close()
+
+
+def test_the_first_failure_is_told(providers: Any) -> None:
+    providers(None, MachineError("First."), DeviceError("Second."))
+    with pytest.raises(MachineError, match="First"):
+        open_device()
+
+
+def test_no_library_is_a_missing_extra(providers: Any) -> None:
+    providers(None, None)
+    with pytest.raises(MissingExtraError) as caught:
+        open_device()
+    assert caught.value.fix == "Install it with: pip install 'fcn_edge[cuda]'"
+
+
+def test_facts_are_named_as_manifests_name_them() -> None:
+    facts = FakeGpu(capability=(11, 0)).facts
+    assert facts.arch == "sm_110"
+    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU", "11.0")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence", "fix"),
+    [
+        (cuda_error("cuMemAlloc", "CUDA_ERROR_OUT_OF_MEMORY"), MachineError, "no memory left (cuMemAlloc)", "--size"),
+        (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "--gpus all"),
+        (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
+        (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), MachineError, "older", "JetPack"),
+        (cuda_error("cuThing", "CUDA_ERROR_WHATEVER"), DeviceError, "failed in cuThing: CUDA_ERROR_WHATEVER", "doctor"),
+        (no_driver("libcuda.so.1 is missing. Install it."), DeviceError, "libcuda.so.1 is missing.", "JetPack"),
+        (too_old("cuNew", (11, 4)), MachineError, "for CUDA 11.4, has no cuNew", "cuda-python==11.*"),
+    ],
+)
+def test_errors_are_a_sentence_and_a_fix(error: MachineError, kind: type, sentence: str, fix: str) -> None:
+    assert type(error) is kind
+    assert sentence in error.message
+    assert error.message.count("\n") == 0
+    assert error.message.count(". ") == 0
+    assert error.message.endswith(".")
+    assert fix in error.fix
+    assert "nvidia-smi" not in str(error)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from fcn_edge.backends.kernel_signature import parameters_of
+from fcn_edge.ops.kernels import KERNELS, kernel_source
+
+
+@pytest.mark.parametrize(
+    ("parameters", "types"),
+    [
+        ("", ()),
+        ("float *x", ("uint64",)),
+        ("const unsigned char* __restrict__ frame, int pitch", ("uint64", "int32")),
+        ("const int rows, const float scale", ("int32", "float32")),
+        ("unsigned int n, unsigned m", ("uint32", "uint32")),
+        ("long long offset, size_t nbytes, double d", ("int64", "uint64", "float64")),
+    ],
+)
+def test_types_of_parameters(parameters: str, types: tuple[str, ...]) -> None:
+    assert parameters_of(f'extern "C" __global__ void work({parameters}) {{ }}') == {"work": types}
+
+
+def test_launch_bounds_comments_and_other_functions_are_passed_over() -> None:
+    source = """
+    __device__ int helper(int a) { return a; }
+    // extern "C" __global__ void old(int a)
+    extern "C" __global__ void __launch_bounds__(256)
+    first(int a /* pixels */, float* b) { }
+    extern "C" __global__ __launch_bounds__(128, 2) void second(float c) { }
+    """
+    assert parameters_of(source) == {"first": ("int32", "uint64"), "second": ("float32",)}
+
+
+def test_unknown_type_is_not_guessed() -> None:
+    with pytest.raises(KeyError):
+        parameters_of('extern "C" __global__ void work(half x) { }')
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_kernels_of_the_package_are_read(kernel: str) -> None:
+    assert all(parameters_of(kernel_source(kernel)).values())

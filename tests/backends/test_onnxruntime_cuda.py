@@ -1,0 +1,221 @@
+"""ONNX Runtime's GPU backend on a fake GPU; the networks run on the real library's CPU provider where they must run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcn_edge.backends import onnxruntime_cuda as module
+from fcn_edge.backends import onnxruntime_library
+from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.onnxruntime_cuda import OnnxRuntimeCuda
+from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, ModelError, UsageError
+
+from .gpu import KERNELS
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+SIZE = (64, 96)
+IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8).repeat(12, axis=0).repeat(12, axis=1)
+
+
+class Binding:
+    """An ``IOBinding`` that remembers pointers."""
+
+    def __init__(self) -> None:
+        self.bound: dict[str, tuple[Any, ...]] = {}
+
+    def bind_input(
+        self, name: str, device_type: str, device_id: int, element_type: Any, shape: Any, buffer_ptr: int
+    ) -> None:
+        self.bound["input"] = (name, device_type, device_id, element_type, tuple(shape), buffer_ptr)
+
+    def bind_output(
+        self,
+        name: str,
+        device_type: str = "cpu",
+        device_id: int = 0,
+        element_type: Any = None,
+        shape: Any = None,
+        buffer_ptr: int | None = None,
+    ) -> None:
+        self.bound["output"] = (name, device_type, device_id, element_type, tuple(shape), buffer_ptr)
+
+
+class Library:
+    """ONNX Runtime with a CUDA provider that is the real library's CPU provider on a fake GPU's memory.
+
+    Attributes:
+        made: What every session was made with.
+        loads: The CUDA provider loads.
+    """
+
+    __version__ = "1.99"
+
+    def __init__(self, gpu: FakeGpu) -> None:
+        self.gpu = gpu
+        self.made: list[Any] = []
+        self.entries: dict[str, str] = {}
+        self.loads = True
+        self.SessionOptions = onnxruntime.SessionOptions
+
+    def get_available_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def RunOptions(self) -> Any:
+        return SimpleNamespace(add_run_config_entry=self.entries.__setitem__)
+
+    def InferenceSession(
+        self, path: str, options: Any, providers: Any, enable_fallback: bool, disabled_optimizers: list[str]
+    ) -> Any:
+        assert disabled_optimizers == ["WeightBiasQuantization"]
+        ((provider, settings),) = providers
+        assert provider == "CUDAExecutionProvider"
+        assert not enable_fallback
+        assert self.gpu.entered
+        self.made.append(settings)
+        real = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        stream, memory = int(settings["user_compute_stream"]), self.gpu.memory
+
+        def run_with_iobinding(binding: Binding, run_options: Any) -> None:
+            source, target = binding.bound["input"], binding.bound["output"]
+
+            def run() -> None:
+                image = memory.view(source[5], source[3], source[4])
+                memory.view(target[5], target[3], target[4])[...] = real.run([target[0]], {source[0]: image})[0]
+
+            self.gpu.enqueue(stream, "run", run, (source[5], target[5]))
+
+        return SimpleNamespace(
+            get_inputs=real.get_inputs,
+            get_outputs=real.get_outputs,
+            get_providers=lambda: self.get_available_providers() if self.loads else ["CPUExecutionProvider"],
+            io_binding=Binding,
+            run_with_iobinding=run_with_iobinding,
+        )
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
+    gpu = FakeGpu(KERNELS)
+    made = Library(gpu)
+    monkeypatch.setattr(module, "library", lambda *_: made)
+    monkeypatch.setattr(module, "open_device", lambda: Device(gpu, tmp_path / "kernels"))
+    return made
+
+
+@pytest.fixture
+def network(tmp_path: Path, tiny_network: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda **how: tiny_network(tmp_path / "m.onnx", **how)
+
+
+@pytest.mark.parametrize("how", [{}, {"batched": False}, {"head": "labels"}], ids=["batch", "no batch", "labels"])
+def test_masks_are_those_of_the_processor(library: Library, network: Any, tmp_path: Path, how: dict[str, Any]) -> None:
+    made = network(**how)
+    (tmp_path / "engine").mkdir()
+    built = OnnxRuntimeCuda().build(made.path, tmp_path / "engine", SIZE)
+    assert built.files == ("model.onnx",)
+    with OnnxRuntime().open_onnx(made.path, made.spec, SIZE) as host, host.session() as session:
+        expected = session.labels(IMAGE)
+    with OnnxRuntimeCuda().open(tmp_path / "engine", made.spec, SIZE) as engine, engine.session() as session:
+        assert engine.backend == "onnxruntime-cuda"
+        np.testing.assert_array_equal(session.labels(IMAGE), expected)
+    assert library.gpu.leftovers == []
+
+
+def test_each_session_runs_on_its_own_stream_and_does_not_wait(library: Library, network: Any) -> None:
+    made = network()
+    engine = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    with engine, engine.session() as first, engine.session() as second:
+        streams = [str(session._stream.handle) for session in (first, second)]  # type: ignore[attr-defined]
+        library.gpu.calls.clear()
+        first.labels(IMAGE)
+    assert [settings["user_compute_stream"] for settings in library.made] == streams
+    assert len(set(streams)) == 2
+    assert library.entries == {"disable_synchronize_execution_providers": "1"}
+    assert ("capture_begin",) not in library.gpu.calls
+
+
+def test_a_provider_that_does_not_load_is_told(library: Library, network: Any) -> None:
+    library.loads = False
+    made = network()
+    engine = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    with engine, pytest.raises(MachineError, match="its CUDA provider does not load"):
+        engine.session()
+    assert library.gpu.leftovers == []
+
+
+def test_full_memory_is_not_called_a_bad_model(library: Library, network: Any) -> None:
+    made = network()
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine:
+        library.gpu.facts = library.gpu.facts.__class__(**{**vars(library.gpu.facts), "total_bytes": 64 * 96 * 3})
+        with pytest.raises(MachineError, match="no memory left"):
+            engine.session()
+    assert library.gpu.leftovers == []
+
+
+def test_a_model_that_does_not_fit_its_spec_is_refused(library: Library, network: Any) -> None:
+    made = network()
+    spec = made.spec.replace(classes=made.spec.classes[:5], palette=made.spec.palette[:5])
+    with OnnxRuntimeCuda().open_onnx(made.path, spec, SIZE) as engine, pytest.raises(ModelError, match="5 classes"):
+        engine.session()
+    assert library.gpu.leftovers == []
+
+
+def test_arguments_are_checked_before_anything_is_made(library: Library, network: Any) -> None:
+    fixed = network(fixed=True)
+    with pytest.raises(UsageError, match="32x96"):
+        OnnxRuntimeCuda().open_onnx(fixed.path, fixed.spec, (32, 96))
+    with pytest.raises(UsageError, match="threads"):
+        OnnxRuntimeCuda().open_onnx(fixed.path, fixed.spec, SIZE, 0)
+    assert library.gpu.calls == []
+
+
+def test_probe_says_what_is_here(library: Library) -> None:
+    probe = OnnxRuntimeCuda().probe()
+    assert probe.available
+    assert probe.version == "1.99"
+    assert probe.devices == (DeviceName("cuda", "Fake GPU", "8.7"),)
+    assert "CUDAExecutionProvider" in probe.providers
+
+
+def test_probe_says_that_the_build_has_no_cuda(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    probe = OnnxRuntimeCuda().probe()
+    assert probe.problem == "This build of ONNX Runtime has no CUDA provider (it has CPUExecutionProvider)."
+    assert "pip install onnxruntime-gpu" in probe.fix
+    assert probe.version == "1.99"
+
+
+def test_probe_says_that_there_is_no_gpu(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> Device:
+        raise DeviceError("NVIDIA's driver finds no GPU.", "Check.")
+
+    monkeypatch.setattr(module, "open_device", absent)
+    assert OnnxRuntimeCuda().probe().problem == "NVIDIA's driver finds no GPU."
+
+
+def test_probe_names_the_package_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(package: str, extra: str, what: str) -> Any:
+        raise MissingExtraError(package, extra, what)
+
+    monkeypatch.setattr(module, "library", absent)
+    probe = OnnxRuntimeCuda().probe()
+    assert "onnxruntime-gpu" in probe.problem
+    assert "fcn_edge[gpu]" in probe.fix
+
+
+def test_the_library_here_is_judged_for_real() -> None:
+    found = onnxruntime_library.library()
+    probe = OnnxRuntimeCuda().probe()
+    assert probe.version == found.__version__
+    if "CUDAExecutionProvider" not in found.get_available_providers():
+        assert "no CUDA provider" in probe.problem

@@ -1,0 +1,243 @@
+"""Plans run by TensorRT on a fake GPU, with the names and signatures of the real versions' bindings."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.backends.base import Engine
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.fake import FakeSession, brightness_scores, fake_spec
+from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.backends.tensorrt_runtime import opened
+from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
+
+from .gpu import KERNELS
+from .tensorrt.standin import standin
+
+SIZE = (64, 96)
+VERSIONS = ("10.3.0", "10.16.1.11", "11.4.0.106", "rtx-1.7.1")
+
+
+def api(version: str) -> Any:
+    return json.loads((Path(__file__).parent / "tensorrt_api" / f"{version}.json").read_text(encoding="utf-8"))
+
+
+class Plan:
+    """A TensorRT of a version whose plans hold a network with known scores."""
+
+    def __init__(self, directory: Path, version: str = "10.3.0", spec: dict[str, Any] | None = None) -> None:
+        self.file = directory / "model.plan"
+        self.file.write_bytes(b"a plan")
+        self.cache = directory / "kernels"
+        self.gpu = FakeGpu(KERNELS)
+        self.spec = fake_spec(**(spec or {}))
+        output = (len(self.spec.classes), 8, 12) if self.spec.head == "scores" else SIZE
+        self.tensors: dict[str, tuple[str, str, tuple[int, ...]]] = {
+            "image": ("INPUT", "UINT8", (*SIZE, 3)),
+            "scores": ("OUTPUT", "FLOAT" if self.spec.head == "scores" else "UINT8", output),
+        }
+        self.events: list[str] = []
+        self.does = {
+            "Runtime.deserialize_cuda_engine": self._deserialize,
+            "Runtime.get_engine_validity": lambda runtime, content: self.validity(),
+            "ICudaEngine.num_io_tensors": 2,
+            "ICudaEngine.get_tensor_name": lambda engine, index: list(self.tensors)[index],
+            "ICudaEngine.get_tensor_mode": lambda engine, name: getattr(self.trt.TensorIOMode, self.tensors[name][0]),
+            "ICudaEngine.get_tensor_dtype": lambda engine, name: getattr(self.trt.DataType, self.tensors[name][1]),
+            "ICudaEngine.get_tensor_shape": lambda engine, name: self.tensors[name][2],
+            "ICudaEngine.create_execution_context": lambda engine: self._made(self.trt.IExecutionContext, "context"),
+            "IExecutionContext.set_tensor_address": self._set_address,
+            "IExecutionContext.execute_async_v3": self._execute,
+            "IExecutionContext.is_stream_capturable": lambda context, stream: self.capturable,
+        }
+        self.capturable = True
+        self.network: Callable[[NDArray[np.uint8]], NDArray[Any]] = brightness_scores(self.spec)
+        self.trt: ModuleType = standin(api(version), self.does)
+        self.logger = self.trt.ILogger.__new__(self.trt.ILogger)
+
+    def open(self, **how: Any) -> Engine:
+        device = Device(self.gpu, self.cache)
+        arguments = {"backend": "tensorrt", "logger": self.logger, "complaint": lambda: "Serialization failed", **how}
+        return opened(self.file, self.trt, self.spec, SIZE, device, **arguments)
+
+    def validity(self) -> tuple[Any, int]:
+        return self.trt.EngineValidity.VALID, 0
+
+    def _deserialize(self, runtime: Any, content: bytes) -> Any:
+        assert bytes(content) == b"a plan"
+        self.events.append("engine")
+        return self._made(self.trt.ICudaEngine, "engine")
+
+    def _made(self, kind: Any, what: str) -> Any:
+        assert self.gpu.entered, f"the GPU is not current when the {what} is made"
+        made = kind.__new__(kind)
+        if what == "context":
+            object.__setattr__(made, "addresses", {})
+        return made
+
+    def _set_address(self, context: Any, name: str, pointer: int) -> bool:
+        context.addresses[name] = pointer
+        return True
+
+    def _execute(self, context: Any, stream: int) -> bool:
+        addresses = dict(context.addresses)
+
+        def run() -> None:
+            (_, _, size), (_, kind, shape) = self.tensors.values()
+            image = self.gpu.memory.view(addresses["image"], np.uint8, size[-3:])
+            dtype = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}[kind]
+            self.gpu.memory.view(addresses["scores"], dtype, shape)[...] = self.network(image)
+
+        self.gpu.enqueue(stream, "execute", run, tuple(addresses.values()))
+        return True
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Callable[..., Plan]:
+    def make(*args: Any, **how: Any) -> Plan:
+        return Plan(tmp_path, *args, **how)
+
+    return make
+
+
+def frame(seed: int = 0) -> NDArray[np.uint8]:
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 9, 3), np.uint8)
+    return np.ascontiguousarray(coarse.repeat(12, axis=0).repeat(12, axis=1)[:60, :100])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("head", ["scores", "labels"])
+def test_masks_of_every_version_are_those_of_the_host(plan: Callable[..., Plan], version: str, head: str) -> None:
+    made = plan(version, {"head": head})
+    if head == "labels":
+        made.network = lambda image: image[..., 0] % 11
+    host = FakeSession(made.spec, SIZE, made.network)
+    with made.open() as engine, engine.session() as session:
+        assert engine.backend == "tensorrt"
+        for seed in range(3):
+            np.testing.assert_array_equal(session.labels(frame(seed)), host.labels(frame(seed)))
+    assert made.gpu.leftovers == []
+    assert made.gpu.closed
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("HALF", (11, 8, 12)), ("FLOAT", (1, 11, 8, 12)), ("HALF", (1, 11, 8, 12))]
+)
+def test_scores_of_either_type_with_a_batch_axis_or_none(
+    plan: Callable[..., Plan], kind: str, shape: tuple[int, ...]
+) -> None:
+    made = plan()
+    made.tensors["scores"] = ("OUTPUT", kind, shape)
+    expected = FakeSession(made.spec, SIZE).scores(frame().repeat(2, axis=0)[:64, :96])
+    with made.open() as engine, engine.session() as session:
+        scores = session.scores(frame().repeat(2, axis=0)[:64, :96])
+    assert scores.shape == (11, 8, 12)
+    np.testing.assert_allclose(scores, expected, rtol=2e-3)
+
+
+def test_every_session_has_a_context_and_memory_of_its_own(plan: Callable[..., Plan]) -> None:
+    made = plan()
+    with made.open() as engine, engine.session() as first, engine.session() as second:
+        assert made.events == ["engine"]
+        one, other = first._network, second._network  # type: ignore[attr-defined]
+        assert one._context is not other._context
+        assert one.input_pointer != other.input_pointer
+        np.testing.assert_array_equal(first.labels(frame()), second.labels(frame()))
+
+
+def test_addresses_are_set_once(plan: Callable[..., Plan]) -> None:
+    made, names = plan(), []
+    real = made._set_address
+    made.does["IExecutionContext.set_tensor_address"] = lambda *args: names.append(args[1]) or real(*args)
+    made.trt = standin(api("10.3.0"), made.does)
+    made.logger = made.trt.ILogger.__new__(made.trt.ILogger)
+    with made.open() as engine, engine.session() as session:
+        for seed in range(3):
+            session.labels(frame(seed))
+    assert names == ["image", "scores"]
+
+
+def test_rtx_is_asked_whether_the_stream_may_be_captured(
+    plan: Callable[..., Plan], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = plan("rtx-1.7.1")
+    made.capturable = False
+    with caplog.at_level(logging.INFO), made.open() as engine, engine.session() as session:
+        np.testing.assert_array_equal(session.labels(frame()), FakeSession(made.spec, SIZE).labels(frame()))
+    assert "without CUDA graphs" in caplog.text
+    assert ("capture_begin",) not in made.gpu.calls
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_refused_plan_says_why_and_leaves_nothing(plan: Callable[..., Plan], version: str) -> None:
+    made = plan(version)
+    made._deserialize = lambda runtime, content: None  # type: ignore[method-assign]
+    made.does["Runtime.deserialize_cuda_engine"] = made._deserialize
+    made.trt = standin(api(version), made.does)
+    made.logger = made.trt.ILogger.__new__(made.trt.ILogger)
+    with pytest.raises(ModelError, match=r"refuses .*model\.plan: Serialization failed") as caught:
+        made.open()
+    assert "fcn-edge build" in caught.value.fix
+    assert made.gpu.closed
+
+
+@pytest.mark.parametrize(
+    ("bits", "reason"),
+    [(2, "not built for this GPU"), (5, "another version of the library and the driver is too old"), (0, "refuses it")],
+)
+def test_rtx_says_why_a_plan_is_not_valid_before_it_reads_it(plan: Callable[..., Plan], bits: int, reason: str) -> None:
+    made = plan("rtx-1.7.1")
+    made.validity = lambda: (made.trt.EngineValidity.INVALID, bits)  # type: ignore[method-assign]
+    with pytest.raises(EngineError, match=reason):
+        made.open()
+    assert made.events == []
+    assert made.gpu.closed
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"scores": ("OUTPUT", "FLOAT", (11, 16, 12))},
+        {"scores": ("OUTPUT", "FLOAT", (12, 8, 12))},
+        {"scores": ("OUTPUT", "UINT8", (11, 8, 12))},
+        {"image": ("INPUT", "FLOAT", (64, 96, 3))},
+        {"image": ("INPUT", "UINT8", (3, 64, 96))},
+        {"image": ("OUTPUT", "UINT8", (64, 96, 3))},
+    ],
+    ids=["rows", "classes", "type", "input type", "input shape", "no input"],
+)
+def test_a_plan_that_does_not_fit_its_spec_is_refused(plan: Callable[..., Plan], tensors: dict[str, Any]) -> None:
+    made = plan()
+    made.tensors.update(tensors)
+    with pytest.raises(ModelError, match=r"model\.plan has"):
+        made.open()
+    assert made.gpu.closed
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "error", "message"),
+    [
+        ("ICudaEngine.create_execution_context", None, MachineError, "cannot make a session: Serialization failed"),
+        ("IExecutionContext.set_tensor_address", False, DeviceError, "memory of a tensor: Serialization failed"),
+        ("IExecutionContext.execute_async_v3", False, DeviceError, "failed to run the network: Serialization failed"),
+    ],
+)
+def test_failing_calls_are_errors_and_nothing_is_left(
+    plan: Callable[..., Plan], call: str, answer: Any, error: type[Exception], message: str
+) -> None:
+    made = plan()
+    made.does[call] = lambda *args: answer
+    made.trt = standin(api("10.3.0"), made.does)
+    made.logger = made.trt.ILogger.__new__(made.trt.ILogger)
+    with made.open() as engine, pytest.raises(error, match=message):
+        engine.session()
+    assert made.gpu.leftovers == []

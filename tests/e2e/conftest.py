@@ -1,0 +1,31 @@
+"""What the tests from model to engine share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.calibrationtable import write_table
+from fcn_edge.spec import Size
+
+Calibrate = Callable[[Path, Size, int], Path]
+
+
+@pytest.fixture(scope="session")
+def calibrate(tmp_path_factory: pytest.TempPathFactory) -> Calibrate:
+    """Writes the table of a model calibrated on a few rendered scenes: ``calibrate(model, size, images)``."""
+    pytest.importorskip("onnx")
+    from fcn_edge.convert.calibrate import calibration_table
+    from fcn_edge.datasets.calibration import calibration_set
+    from fcn_edge.modelfile import spec_of_onnx
+
+    def calibrate(model: Path, size: Size, images: int) -> Path:
+        address = f"synthetic://street?seed=300&size={size[0]}x{size[1]}"
+        chosen = calibration_set(address, spec_of_onnx(model).classes, images)
+        path = tmp_path_factory.mktemp("table") / "table.json"
+        write_table(path, calibration_table(model, chosen, size=size))
+        return path
+
+    return calibrate
