@@ -75,7 +75,8 @@ class EngineManifest(_Part):
         options: What it was built with; ``build --if-stale`` builds again when they differ.
         notes: What the backend says of the build: the steps that it took, what its library reports.
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float plan.
-        calibration_digest: Digest of the calibration table that the INT8 ranges come from; the table lies beside.
+        calibration_digest: Digest of the calibration table that the INT8 ranges come from.
+        calibration_images: SHA-256 of the images of that table, where it does not lie beside as ``calibration.json``.
         guard: What the plan's accuracy was held against before it was kept, in a sentence; empty where nothing was.
         speed: How fast it was on that device.
         accuracy: Measured with it.
@@ -98,6 +99,7 @@ class EngineManifest(_Part):
     notes: dict[str, Note] = Field(default_factory=dict)
     int8_share: Fraction | None = None
     calibration_digest: Sha256 | None = None
+    calibration_images: tuple[Sha256, ...] = ()
     guard: str = ""
     speed: Speed | None = None
     accuracy: AccuracyRecord | None = None
@@ -156,9 +158,14 @@ def rebuild_command(manifest: EngineManifest, directory: Path, size: Size | None
         size: Another ``(height, width)`` to build it for.
     """
     height, width = size or manifest.size
+    options = ""
+    if TABLE_FILE in manifest.files and Path(manifest.model).is_absolute():  # a shipped model brings its own
+        options += f" --calibration {shlex.quote(str(directory / TABLE_FILE))}"
+    if manifest.options.get("guard") is False:
+        options += " --no-guard"
     return (
         f"fcn-edge build {shlex.quote(manifest.model)} --backend {manifest.backend} --precision {manifest.precision} "
-        f"--size {height}x{width} -o {shlex.quote(str(directory))}"
+        f"--size {height}x{width}{options} -o {shlex.quote(str(directory))}"
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fcn_edge.backends import registry
-from fcn_edge.engine import MANIFEST_FILE, read_manifest
+from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, read_manifest
 from fcn_edge.errors import EngineError, MachineError, UsageError
 
 __all__ = ["check_replaceable", "engine_workspace", "place_engine"]
@@ -105,5 +105,5 @@ def _engine_files(target: Path) -> set[str]:
         listed = set(read_manifest(target).files)
     except EngineError:
         backends = [registry.backend(name) for name in registry.BACKENDS]
-        listed = {name for made in backends for name in (made.plan, *made.beside)}
+        listed = {TABLE_FILE, *(name for made in backends for name in (made.plan, *made.beside))}
     return {MANIFEST_FILE, *listed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,19 +70,32 @@ def staleness(directory: Path, wanted: Identity) -> str:
     there = identity_of(manifest)
     if there.model_digest != wanted.model_digest:
         return "the model's graph or weights changed"
+    for what, old, new in (
+        ("backend", there.backend, wanted.backend),
+        ("precision", there.precision, wanted.precision),
+    ):
+        if old != new:
+            return f"the {what} changed from {old} to {new}"
     if there.spec != wanted.spec:
         return "the model's spec changed"
     for what, old, new in (
         ("size", _size_text(there.size), _size_text(wanted.size)),
-        ("precision", there.precision, wanted.precision),
-        ("options", there.options, wanted.options),
-        ("backend", there.backend, wanted.backend),
+        *_options(there.options, wanted.options),
         ("library", there.library, wanted.library),
         ("device", _device_text(there.device), _device_text(wanted.device)),
     ):
         if old != new:
             return f"the {what} changed from {old} to {new}"
     return ""
+
+
+def _options(there: dict[str, Note], wanted: dict[str, Note]) -> Iterator[tuple[str, str, str]]:
+    for name in {**there, **wanted}:
+        yield f"option {name}", _option_text(there.get(name)), _option_text(wanted.get(name))
+
+
+def _option_text(value: Note) -> str:
+    return ", ".join(value) if isinstance(value, list) else "nothing" if value is None else str(value)
 
 
 def _device_text(device: Device) -> str:

@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+import numpy as np
 import pytest
 
 from fcn_edge.backends import registry
 
+from .levels_network import LevelsNetwork, write_levels_network, write_levels_split
 from .tiny_network import TinyNetwork, write_tiny_network
 
 # Two cores are shared by BLAS, OpenCV, torch and ONNX Runtime; pools that fight make the suite many times slower.
@@ -52,3 +55,97 @@ def onnxruntime_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_network: Callable[..., TinyNetwork]) -> TinyNetwork:
     """A small model that ends in scores, at 64x96."""
     return tiny_network(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def levels(tmp_path_factory: pytest.TempPathFactory) -> LevelsNetwork:
+    """A model with layers to quantise, whose masks are the same in 8 bits."""
+    pytest.importorskip("onnx")
+    return write_levels_network(tmp_path_factory.mktemp("levels") / "levels.onnx")
+
+
+@pytest.fixture(scope="session")
+def loud(tmp_path_factory: pytest.TempPathFactory) -> LevelsNetwork:
+    """A model whose INT8 plan in ONNX Runtime holds only with ``encoder.features.1`` in floating point."""
+    pytest.importorskip("onnx")
+    return write_levels_network(tmp_path_factory.mktemp("loud") / "loud.onnx", loud=1000.0, name="loud")
+
+
+@pytest.fixture(scope="session")
+def levels_val(levels: LevelsNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A split of eight images that both of them are always right on."""
+    return write_levels_split(tmp_path_factory.mktemp("levels-val") / "val", levels)
+
+
+@pytest.fixture(scope="session")
+def levels_train(levels: LevelsNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A split of six other images, which the tables are made on."""
+    return write_levels_split(tmp_path_factory.mktemp("levels-train") / "train", levels, 6, first=100)
+
+
+@pytest.fixture(scope="session")
+def table_of(levels_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[LevelsNetwork], Path]:
+    """The calibration table of a model, made once."""
+    made: dict[Path, Path] = {}
+
+    def table(network: LevelsNetwork) -> Path:
+        from fcn_edge.calibrationtable import write_table
+        from fcn_edge.convert.calibrate import calibration_table
+        from fcn_edge.datasets.calibration import calibration_set
+
+        if network.path not in made:
+            path = tmp_path_factory.mktemp("table") / "table.json"
+            images = calibration_set(levels_train, network.spec.classes, 6)
+            write_table(path, calibration_table(network.path, images, threads=1))
+            made[network.path] = path
+        return made[network.path]
+
+    return table
+
+
+@pytest.fixture(scope="session")
+def levels_int8(
+    levels: LevelsNetwork, table_of: Callable[[LevelsNetwork], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The INT8 engine of the levels model in ONNX Runtime; copy it before you damage it."""
+    from fcn_edge.build import Request, build_engine
+
+    engine = tmp_path_factory.mktemp("levels-int8") / "engine"
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _make_builds_quick(monkeypatch)
+        request = Request(backend="onnxruntime", precision="int8", calibration=table_of(levels))
+        build_engine(levels.path, request, output=engine)
+    return engine
+
+
+@pytest.fixture
+def quick_builds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """Builds on few small frames, each candidate said to take 10 ms; put other times in by ``backend.precision``."""
+    return _make_builds_quick(monkeypatch)
+
+
+def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    from fcn_edge.build import contest, engines
+    from fcn_edge.measured import Speed
+
+    frames = [np.full((48, 64, 3), 100, np.uint8)]
+    times: dict[str, float] = {}
+
+    def speeds(sessions: dict[str, Any], frames: Any, *, source: str, devices: dict[str, str]) -> dict[str, Speed]:
+        return {
+            name: Speed(
+                network_ms=1.0,
+                end_to_end_ms=times.get(name, 10.0),
+                frames=1,
+                frame_size=frames[0].shape[:2],
+                source=source,
+                device=devices[name],
+            )
+            for name in sessions
+        }
+
+    for module in (contest, engines):
+        monkeypatch.setattr(module, "frames_to_time", lambda: frames)
+    monkeypatch.setattr(contest, "GUARD_SEEDS", range(500, 503))
+    monkeypatch.setattr(contest, "speeds_of", speeds)
+    return times

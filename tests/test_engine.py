@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.main import main
-from fcn_edge.engine import MANIFEST_FILE, open_engine, read_manifest, rebuild_command, verify_engine
+from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, open_engine, read_manifest, rebuild_command, verify_engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.sealed import MOST_BYTES, sealed_text
@@ -26,6 +26,14 @@ Damage = Callable[[Path], None]
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
     build_engine(tiny.path, Request(backend="onnxruntime"), output=directory)
+    return directory
+
+
+@pytest.fixture
+def int8_engine(levels_int8: Path, tmp_path: Path) -> Path:
+    """A copy of a whole INT8 engine, to be damaged."""
+    directory = tmp_path / "int8"
+    shutil.copytree(levels_int8, directory)
     return directory
 
 
@@ -184,6 +192,78 @@ def test_damage_is_an_engine_error_of_one_sentence(
         assert caught.value.message.endswith(".")
 
 
+def table(engine: Path) -> Path:
+    return engine / TABLE_FILE
+
+
+def digit_of_table_changed(engine: Path) -> None:
+    text = table(engine).read_text(encoding="utf-8")
+    assert '"rms": 0.' in text
+    table(engine).write_text(text.replace('"rms": 0.', '"rms": 1.', 1), encoding="utf-8")
+
+
+def table_of_another(engine: Path) -> None:
+    content = json.loads(table(engine).read_text(encoding="utf-8"))
+    table(engine).write_text(sealed_text({**content, "chosen": "otherwise"}), encoding="utf-8")
+
+
+def table_as_link(engine: Path) -> None:
+    table(engine).rename(engine.parent / "elsewhere.json")
+    table(engine).symlink_to(engine.parent / "elsewhere.json")
+
+
+TABLE_DAMAGES: dict[str, Damage] = {
+    "table missing": lambda engine: table(engine).unlink(),
+    "table empty": lambda engine: table(engine).write_bytes(b"") and None,
+    "table cut off": lambda engine: table(engine).write_bytes(table(engine).read_bytes()[:-5]) and None,
+    "one digit of the table": digit_of_table_changed,
+    "table of another, sealed": table_of_another,
+    "table is a link": table_as_link,
+    "table not listed": resealed(files=lambda files: {"model.onnx": files["model.onnx"]}),
+    "plan missing": lambda engine: plan(engine).unlink(),
+    "one bit of the plan": flip_bit_of_plan,
+    "share beyond 1": resealed(int8_share=1.5),
+    "digest of the table too short": resealed(calibration_digest="abc"),
+    "image hash too short": resealed(calibration_images=["abc"]),
+    "profile missing": resealed(spec=lambda spec: {**spec, "profile": None}),
+}
+
+
+@pytest.mark.parametrize("damage", TABLE_DAMAGES.values(), ids=TABLE_DAMAGES)
+def test_damage_of_an_int8_engine_is_never_run(
+    int8_engine: Path, levels_val: Path, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage(int8_engine)
+    monkeypatch.setattr(OnnxRuntime, "open", lambda *_, **__: pytest.fail("a damaged engine was opened"))
+    for command in (["run", "synthetic://street?frames=1&size=64x96"], ["evaluate", "--data", str(levels_val)]):
+        done = CliRunner().invoke(main, [command[0], str(int8_engine), *command[1:], "--json"])
+        assert done.exit_code == 3, done.output
+        printed = json.loads(done.stdout)
+        assert printed["exit_code"] == 3
+        assert printed["error"].count("\n") == 0
+        assert printed["fix"]
+
+
+@pytest.mark.parametrize("name", ["plan missing", "one bit of the plan", "manifest cut off"])
+def test_command_of_the_fix_mends_an_int8_engine(
+    int8_engine: Path, levels: Any, table_of: Any, quick_builds: dict[str, float], onnxruntime_alone: None, name: str
+) -> None:
+    """The table that lies in the engine serves again; where the manifest tells nothing, the user names it."""
+    {**DAMAGES, **TABLE_DAMAGES}[name](int8_engine)
+    with pytest.raises(EngineError) as caught:
+        open_engine(int8_engine)
+    command = caught.value.fix.removeprefix("Build it again: fcn-edge ").split()
+    if "MODEL" in command:
+        command[command.index("MODEL")] = str(levels.path)
+        command += ["--precision", "int8", "--calibration", str(table_of(levels))]
+    else:
+        assert command[command.index("--calibration") + 1] == str(int8_engine / TABLE_FILE)
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    open_engine(int8_engine).close()
+    assert (int8_engine / TABLE_FILE).read_bytes() == table_of(levels).read_bytes()
+
+
 @pytest.mark.parametrize(
     "name", ["plan missing", "one bit of the plan", "extra file", "manifest cut off", "one digit", "size odd"]
 )
@@ -239,6 +319,14 @@ def test_command_quotes_what_a_shell_would_split(engine: Path) -> None:
     assert command == (
         "fcn-edge build 'my model.onnx' --backend onnxruntime --precision fp32 --size 32x64 -o 'the engine'"
     )
+
+
+def test_command_keeps_to_no_guard_and_names_no_table_of_shipped_models(int8_engine: Path) -> None:
+    manifest = read_manifest(int8_engine)
+    assert "--no-guard" not in rebuild_command(manifest, int8_engine)
+    unguarded = manifest.model_copy(update={"options": {"guard": False}, "model": "camvid-mobilenet_v2-fcn8s"})
+    assert "--no-guard" in rebuild_command(unguarded, int8_engine)
+    assert "--calibration" not in rebuild_command(unguarded, int8_engine)
 
 
 def test_another_version_of_the_library_is_refused(engine: Path) -> None:

@@ -20,7 +20,7 @@ PACKAGE = "fcn_edge"
 ROOT = Path(fcn_edge.__file__).parent
 
 FLOORS = [
-    "calibrationtable closing errors files labels measured metrics opencv sealed spec version wire"
+    "calibrationtable closing errors files int8origin labels measured metrics opencv sealed spec version wire"
     " checkpointfile graphfile imagefile modelfile ops",
     "backends",
     "datasets engine enginewriter inspection models staleness street",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from fcn_edge.errors import FcnEdgeError, GuardError
 from fcn_edge.measure.guard import Verdict
 from fcn_edge.measured import Speed
 
-__all__ = ["Candidate", "Result", "candidates_of", "kept_result"]
+__all__ = ["Candidate", "Result", "candidates_of", "fastest_float", "kept_result"]
 
 WORTH = 1.05
 """How many times as fast as fp32 a smaller precision must be for ``auto`` to take its loss of accuracy."""
@@ -51,7 +52,7 @@ class Result:
         trial: What was built; None when it could not be.
         verdict: What the guard says; None when it was not asked.
         speed: How fast it is; None when it does not run here.
-        error: Why it was not built, or does not run.
+        error: Why it was not built, does not run, or cannot hold the guard.
         reference: It was built only to compare the others with.
     """
 
@@ -72,6 +73,11 @@ class Result:
         """It was built to be kept, and the guard has nothing against it."""
         return self.trial is not None and not self.refused and not self.reference
 
+    @property
+    def milliseconds(self) -> float:
+        """Time of a frame; infinity for a plan that cannot run here."""
+        return self.speed.end_to_end_ms if self.speed is not None else math.inf
+
 
 def kept_result(results: Sequence[Result], request: Request) -> Result:
     """The result that becomes the engine: the fastest that holds the guard and, for ``auto``, is worth its precision.
@@ -82,29 +88,28 @@ def kept_result(results: Sequence[Result], request: Request) -> Result:
     """
     usable = [result for result in results if result.usable]
     if not usable:
-        refused = [result for result in results if result.refused]
+        sentences = {one.plan.name: one.verdict.sentence for one in results if one.verdict is not None and one.refused}
         errors = [result.error for result in results if result.error is not None]
-        if refused:
+        if sentences:
+            name, sentence = next(iter(sentences.items()))
             raise GuardError(
-                f"{refused[0].plan.name} is less accurate than is allowed: "
-                f"{refused[0].verdict.sentence if refused[0].verdict else ''}.",
+                f"{name} is less accurate than is allowed: {sentence}.",
                 "Calibrate on more images like those to come, allow a larger --max-drop or --max-class-drop, build "
                 "another --precision, or take it as it is with --no-guard.",
             )
         raise errors[0]
     if request.precision == "auto":
         usable = [result for result in usable if _worth(result, usable)]
-    return min(usable, key=_milliseconds)
+    return min(usable, key=lambda result: result.milliseconds)
 
 
-def candidates_of(results: Sequence[Result], kept: Result, request: Request, *, absent: bool) -> tuple[Candidate, ...]:
-    """What was considered, and why it was kept or not.
+def candidates_of(results: Sequence[Result], kept: Result, request: Request) -> tuple[Candidate, ...]:
+    """What was considered, and why it was kept or not; for ``auto`` also the backends that cannot run here.
 
     Args:
         results: Of every plan.
         kept: The one that became the engine.
         request: What was asked for.
-        absent: Name the backends that cannot run on this machine too.
     """
     made = [
         Candidate(
@@ -118,13 +123,12 @@ def candidates_of(results: Sequence[Result], kept: Result, request: Request, *, 
         )
         for result in results
     ]
-    if absent:
+    if request.backend == "auto":
         considered = {result.plan.backend.name for result in results}
         for name in registry.BACKENDS:
             if name not in considered:
-                problem = registry.backend(name).probe().problem
-                precision = kept.plan.precision
-                made.append(Candidate(name, precision, None, None, False, problem))
+                problem = registry.backend(name).probe().problem or "the graph is not made for it"
+                made.append(Candidate(name, kept.plan.precision, None, None, False, problem))
     return tuple(made)
 
 
@@ -138,19 +142,21 @@ def _reason(result: Result, kept: Result, results: Sequence[Result], request: Re
     if result.verdict is not None and result.refused:
         return f"loses too much: {result.verdict.sentence}"
     if request.precision == "auto" and not _worth(result, [one for one in results if one.usable]):
-        base = _fastest_float(results)
-        gain = 100 * (_milliseconds(base) / _milliseconds(result) - 1) if base else 0.0
+        base = fastest_float(results)
+        gain = 100 * (base.milliseconds / result.milliseconds - 1) if base else 0.0
         pace = f"{gain:.0f} % faster" if gain >= 0 else f"{-gain:.0f} % slower"
         cost = f", {100 * result.verdict.drop:.1f} points worse" if result.verdict and result.verdict.drop > 0 else ""
         return f"{result.plan.precision.upper()} is not worth it here: {pace}{cost}"
     if result.speed is None or kept.speed is None:
         return "cannot be timed here"
-    return f"{_milliseconds(result) - _milliseconds(kept):.1f} ms slower than {_name(kept, results)}"
+    return f"{result.milliseconds - kept.milliseconds:.1f} ms slower than {_name(kept, results)}"
 
 
 def _why_kept(result: Result, results: Sequence[Result], request: Request) -> str:
     rivals = [one for one in results if one is not result and one.usable]
-    if rivals:
+    if rivals and result.speed is None:
+        reason = "taken untimed: it cannot run on this machine"
+    elif rivals:
         reason = "the fastest"
     elif request.backend == "auto" and request.precision != "auto":
         reason = "the only one that runs here"
@@ -158,10 +164,10 @@ def _why_kept(result: Result, results: Sequence[Result], request: Request) -> st
         reason = "the only one that may be kept"
     else:
         reason = "asked for"
-    base = _fastest_float(results)
+    base = fastest_float(results)
     if base is not None and base is not result and result.speed is not None and base.speed is not None:
-        ratio = _milliseconds(base) / _milliseconds(result)
-        reason += f", {ratio:.2f} times as fast as fp32" if ratio >= 1 else f", though slower than fp32 ({ratio:.2f} x)"
+        ratio = base.milliseconds / result.milliseconds
+        reason += f", {ratio:.2f} times as fast as fp32"
     return reason
 
 
@@ -172,17 +178,13 @@ def _name(result: Result, results: Sequence[Result]) -> str:
 
 
 def _worth(result: Result, usable: Sequence[Result]) -> bool:
-    base = _fastest_float(usable)
+    base = fastest_float(usable)
     if result.plan.precision == "fp32" or base is None:
         return True
-    return _milliseconds(result) * WORTH <= _milliseconds(base)
+    return result.milliseconds * WORTH <= base.milliseconds
 
 
-def _fastest_float(results: Sequence[Result]) -> Result | None:
+def fastest_float(results: Sequence[Result]) -> Result | None:
+    """The fastest fp32 plan that was timed; None where none was."""
     timed = [one for one in results if one.plan.precision == "fp32" and one.speed is not None]
-    return min(timed, key=_milliseconds) if timed else None
-
-
-def _milliseconds(result: Result) -> float:
-    """Time of a frame; a plan that cannot run here comes last."""
-    return result.speed.end_to_end_ms if result.speed is not None else float("inf")
+    return min(timed, key=lambda result: result.milliseconds) if timed else None

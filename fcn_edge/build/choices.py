@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from fcn_edge.build.typed import INT8_SHARE
 from fcn_edge.calibrationtable import Choice, Method
@@ -16,7 +17,7 @@ from fcn_edge.measure.guard import Verdict
 
 __all__ = ["Sensitivity", "best_method", "group_of", "groups_of", "mixed", "sensitivities"]
 
-METHODS: tuple[Method, ...] = ("minmax", "percentile", "entropy", "mse")
+METHODS: tuple[Method, ...] = get_args(Method)
 
 Try = Callable[[Choice], tuple[Verdict, float]]
 """Builds a plan by a choice; gives what the guard says of it, and its INT8 share."""
@@ -95,7 +96,9 @@ def sensitivities(
 def mixed(
     choice: Choice, ranking: Sequence[Sensitivity], attempt: Try, tell: Callable[[str], None]
 ) -> tuple[Choice, Verdict]:
-    """The choice with as few groups in floating point as the guard needs.
+    """The choice with as few groups in floating point as the guard needs, the costliest first.
+
+    A group that is too large to go back, because too little would be INT8 then, is passed over.
 
     Args:
         choice: Where to start.
@@ -104,22 +107,24 @@ def mixed(
         tell: Called with a line a step.
 
     Raises:
-        GuardError: Before it holds, too few operands are INT8 for the plan to be called so.
+        GuardError: It does not hold with all those groups in floating point that may be.
     """
     floats = choice.floats
     back: list[str] = []
     for sensitivity in ranking:
-        floats = (*floats, *(layer for layer in sensitivity.layers if layer not in floats))
-        back.append(sensitivity.group)
-        trial = Choice(method=choice.method, floats=floats)
+        with_group = (*floats, *(layer for layer in sensitivity.layers if layer not in floats))
+        trial = Choice(method=choice.method, floats=with_group)
         verdict, share = attempt(trial)
-        tell(f"{', '.join(back)} in floating point: {verdict.sentence}; INT8 share {share:.0%}")
         if share < INT8_SHARE:
-            break
+            tell(f"{sensitivity.group} cannot be in floating point: only {share:.0%} would be INT8")
+            continue
+        floats = with_group
+        back.append(sensitivity.group)
+        tell(f"{', '.join(back)} in floating point: {verdict.sentence}; {share:.0%} in INT8")
         if verdict.holds:
             return trial, verdict
+    tried = f"with {', '.join(back)} in floating point" if back else "and no group of layers is small enough to leave"
     raise GuardError(
-        f"INT8 does not hold the guard: with {', '.join(back)} in floating point, less than {INT8_SHARE:.0%} of the "
-        "multiplications would be INT8.",
+        f"INT8 does not hold the guard, {tried}; {INT8_SHARE:.0%} of the multiplications have to be INT8.",
         "Calibrate on more or other images, allow a larger --max-drop or --max-class-drop, or keep fp32 or fp16.",
     )

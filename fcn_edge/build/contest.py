@@ -15,25 +15,31 @@ from fcn_edge.backends.base import Progress, Session
 from fcn_edge.build.candidates import Result
 from fcn_edge.build.choices import Try, best_method, mixed, sensitivities
 from fcn_edge.build.plans import Plan
+from fcn_edge.build.reference import Reference
 from fcn_edge.build.request import Request
 from fcn_edge.build.trials import Trial, built_trial
 from fcn_edge.calibrationtable import CalibrationTable, Choice
 from fcn_edge.datasets import LabelledSplit
-from fcn_edge.datasets.halves import halves_of
-from fcn_edge.errors import FcnEdgeError, GuardError
-from fcn_edge.measure.guard import Guard, LabelledGuard, RenderedGuard, Verdict
+from fcn_edge.datasets.halves import Part, halves_of
+from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError
+from fcn_edge.measure.guard import Guard, LabelledGuard, LabelledScore, RenderedGuard, Verdict
 from fcn_edge.measure.latency import speeds_of
 from fcn_edge.models import Model
 from fcn_edge.street import Street
 
-__all__ = ["Contest", "frames_to_time"]
+__all__ = ["DEFAULT_CHOICE", "Contest", "frames_to_time"]
 
-DEFAULT_METHOD = "mse"
+DEFAULT_CHOICE = Choice(method="mse", selected_on="nothing: the default")
 """How activations are clipped where neither the table nor labelled images say what is best."""
+
+FLOAT_DROP = 0.01
+"""mIoU that a float plan may lose whatever is allowed: another order of additions costs a thousandth at most, so one
+that loses more is broken."""
 
 FRAME_SIZE = (720, 1280)
 FRAMES = 3
-GUARD_STREETS = 16
+GUARD_SEEDS = range(500, 516)
+"""Of the streets that stand in for labelled images; training and calibration draw those of 0 to 64 by default."""
 
 
 class Contest:
@@ -42,9 +48,10 @@ class Contest:
     Args:
         model: What to build.
         request: What was asked for.
+        plans: What is considered.
         table: The calibration table.
         workspace: A directory for the trials.
-        reference: A session of the float network at the size of the build; None where there is nothing to judge.
+        reference: The float network at the size of the build; None where nothing is judged.
         tell: Called with a line before each step that takes time.
         progress: Told how a backend's build gets on.
     """
@@ -53,72 +60,87 @@ class Contest:
         self,
         model: Model,
         request: Request,
+        plans: Sequence[Plan],
         table: CalibrationTable | None,
         workspace: Path,
-        reference: Session | None,
+        reference: Reference | None,
         tell: Callable[[str], None],
         progress: Progress | None,
     ) -> None:
-        self.model, self.request, self.table, self.workspace = model, request, table, workspace
-        self.reference, self.tell, self.progress = reference, tell, progress
+        self.model, self.request, self.plans, self.table = model, request, plans, table
+        self.workspace, self.reference, self.tell, self.progress = workspace, reference, tell, progress
 
-    def results(self, plans: Sequence[Plan]) -> list[Result]:
-        """What comes of each plan, in their order, untimed."""
-        if self._selects(plans):
-            self.tell("Half of the labelled images choose, the other half judges")
-        found = []
-        for plan in plans:
-            self.tell(f"Building for {plan.backend.name} {plan.identity.library}, {plan.precision} ...")
-            try:
-                found.append(self._int8(plan) if plan.precision == "int8" else self._float(plan))
-            except FcnEdgeError as error:
-                found.append(Result(plan, error=error))
-        return found
+    def results(self) -> list[Result]:
+        """What comes of each plan, in their order, untimed.
+
+        Raises:
+            DatasetError: There are too few labelled images to choose on some and judge on others.
+        """
+        if self._selects:
+            choosing, judging = map(len, self._halves)
+            self.tell(f"{choosing} of the labelled images choose how INT8 clips, the other {judging} judge")
+        return [self._result(plan) for plan in self.plans]
+
+    def compared(self, plans: Sequence[Plan]) -> list[Result]:
+        """Float plans, only built so that others can be timed beside them."""
+        return [replace(self._result(plan, judged=False), reference=True) for plan in plans]
 
     def timed(self, results: Sequence[Result]) -> list[Result]:
         """The results with their speed, measured in turns; one that does not run becomes an error."""
         frames = frames_to_time()
-        done = list(results)
+        done = {result.plan.name: result for result in results}
         with ExitStack() as stack:
             sessions: dict[str, Session] = {}
-            for number, result in enumerate(results):
-                if result.trial is None or not result.plan.runs or result.refused:
+            for result in results:
+                if result.trial is None or result.error is not None or not result.plan.runs:
                     continue
                 try:
                     engine = stack.enter_context(result.trial.opened())
                     session = stack.enter_context(engine.session())
                     session.labels(frames[0])
-                    sessions[str(number)] = session
+                    sessions[result.plan.name] = session
                 except FcnEdgeError as error:
-                    done[number] = replace(result, trial=None, error=error)
-            devices = {key: results[int(key)].plan.identity.device.name for key in sessions}
+                    done[result.plan.name] = replace(result, trial=None, error=error)
             if sessions:
-                speeds = speeds_of(sessions, frames, source="rendered street", devices=devices)
-                for key, speed in speeds.items():
-                    done[int(key)] = replace(done[int(key)], speed=speed)
-        return done
+                devices = {name: done[name].plan.identity.device.name for name in sessions}
+                for name, speed in speeds_of(sessions, frames, source="rendered street", devices=devices).items():
+                    done[name] = replace(done[name], speed=speed)
+        return list(done.values())
 
-    def _float(self, plan: Plan) -> Result:
-        trial = built_trial(self.model, plan, self.workspace, table=self.table, choice=None, progress=self.progress)
-        judged = self.reference is not None and (plan.precision != "fp32" or self.request.evaluation is not None)
-        return Result(plan, trial, self._judged(trial) if judged else None)
+    def _result(self, plan: Plan, *, judged: bool = True) -> Result:
+        self.tell(f"Building for {plan.backend.name} {plan.identity.library}, {plan.precision} ...")
+        try:
+            if plan.precision == "int8" and self.model.spec.precision == "fp32":
+                return self._quantised(plan)
+            trial = self._built(plan, None)
+            return Result(plan, trial, self._verdict(trial) if judged else None)
+        except FcnEdgeError as error:
+            return Result(plan, error=error)
 
-    def _int8(self, plan: Plan) -> Result:
-        choice = self._known_choice(plan)
-        searched = False
-        if choice is None and self._selecting is not None:
-            choice, verdict = best_method(self._attempt(plan), self.tell)
-            if not verdict.holds:
-                choice, searched = self._mixed(plan, choice), True
-        trial = self._built(plan, choice or Choice(method=DEFAULT_METHOD, selected_on="nothing: the default"))
-        if self.reference is None:
-            return Result(plan, trial)
-        verdict = self._judged(trial)
-        if not verdict.holds and self._selecting is not None and not searched and trial.choice is not None:
-            self.tell(f"{plan.name}: {verdict.sentence}")
-            trial = self._built(plan, self._mixed(plan, trial.choice))
-            verdict = self._judged(trial)
-        return Result(plan, trial, verdict)
+    def _quantised(self, plan: Plan) -> Result:
+        known = self._known_choice(plan)
+        if known is None and self._selects:
+            trial = self._built(plan, self._selected(plan))
+            return Result(plan, trial, self._verdict(trial))
+        trial = self._built(plan, known or DEFAULT_CHOICE)
+        verdict = self._verdict(trial)
+        if known is None or verdict is None or verdict.holds or verdict.accuracy is None:
+            return Result(plan, trial, verdict)
+        try:
+            halves = self._halves
+        except DatasetError:  # too few images to search on some and judge on others
+            return Result(plan, trial, verdict)
+        self.tell(f"{plan.name}: {verdict.sentence}")
+        try:
+            trial = self._built(plan, self._mixed(plan, known))
+        except GuardError as error:
+            return Result(plan, trial, verdict, error=error)
+        return Result(plan, trial, _judged_by(self._labelled(halves[1]), trial))
+
+    def _selected(self, plan: Plan) -> Choice:
+        """The choice that holds the guard on the images to choose on."""
+        choice, verdict = best_method(self._attempt(plan), self.tell)
+        return self._named(choice) if verdict.holds else self._mixed(plan, choice)
 
     def _mixed(self, plan: Plan, choice: Choice) -> Choice:
         """The choice with those groups of layers in floating point that it takes to hold the guard."""
@@ -126,11 +148,15 @@ class Contest:
         layers = self._built(plan, Choice(method=choice.method)).typed.quantised
         attempt = self._attempt(plan, any_share=True)
         ranking = sensitivities(layers, choice, attempt, self.tell)
-        return mixed(choice, ranking, attempt, self.tell)[0]
+        return self._named(mixed(choice, ranking, attempt, self.tell)[0])
+
+    def _named(self, choice: Choice) -> Choice:
+        half = self._halves[0]
+        on = f"{half.info.name} {half.name}, {len(half)} images"
+        return choice.model_copy(update={"selected_on": on})
 
     def _attempt(self, plan: Plan, *, any_share: bool = False) -> Try:
         guard = self._selecting
-        assert guard is not None
 
         def attempt(choice: Choice) -> tuple[Verdict, float]:
             trial = self._built(plan, choice, any_share=any_share)
@@ -138,7 +164,7 @@ class Contest:
 
         return attempt
 
-    def _built(self, plan: Plan, choice: Choice, *, any_share: bool = False) -> Trial:
+    def _built(self, plan: Plan, choice: Choice | None, *, any_share: bool = False) -> Trial:
         return built_trial(
             self.model,
             plan,
@@ -149,47 +175,55 @@ class Contest:
             any_share=any_share,
         )
 
-    def _judged(self, trial: Trial) -> Verdict:
+    def _verdict(self, trial: Trial) -> Verdict | None:
+        """What the guard says of a plan; None where it is not asked."""
+        plan, reference = trial.plan, self.reference
+        if self._judging is None:
+            return None
+        if plan.precision != "fp32":
+            return _judged_by(self._judging, trial)
+        if self.request.evaluation is None and (
+            not plan.runs or (reference is not None and plan.backend.name == reference.backend)
+        ):
+            return None  # it is the reference
         verdict = _judged_by(self._judging, trial)
-        if trial.typed.int8_share is not None and (trial.int8_share or 0) < (trial.typed.int8_share or 0) / 2:
-            raise GuardError(
-                f"{trial.plan.name}: the library runs only {trial.int8_share or 0:.0%} of the multiplications in INT8, "
-                f"where the graph asks for {trial.typed.int8_share:.0%}.",
-                "Build --precision fp16, which is what it would be.",
-            )
-        return verdict
+        return replace(verdict, holds=True) if verdict.drop <= FLOAT_DROP else verdict
 
     def _known_choice(self, plan: Plan) -> Choice | None:
         profile = plan.identity.spec.profile
         return self.table.choices.get(profile) if self.table is not None and profile is not None else None
 
-    def _selects(self, plans: Sequence[Plan]) -> bool:
-        open_choice = any(plan.precision == "int8" and self._known_choice(plan) is None for plan in plans)
-        self._halved = open_choice and self.request.evaluation is not None and self.request.guard
-        return self._halved
+    @cached_property
+    def _selects(self) -> bool:
+        """Some of the labelled images are needed to choose how INT8 clips."""
+        if self.reference is None or self.request.evaluation is None:
+            return False
+        return any(plan.precision == "int8" and self._known_choice(plan) is None for plan in self.plans)
 
     @cached_property
-    def _selecting(self) -> Guard | None:
-        """The guard on the images to choose on; None without labelled images."""
-        if self.request.evaluation is None or self.reference is None:
-            return None
-        return self._labelled(halves_of(self.request.evaluation)[0])
+    def _halves(self) -> tuple[Part, Part]:
+        assert self.request.evaluation is not None
+        return halves_of(self.request.evaluation)
 
     @cached_property
-    def _judging(self) -> Guard:
-        """The guard that decides; not on images that chose."""
-        assert self.reference is not None
+    def _selecting(self) -> Guard:
+        """The guard on the images to choose on."""
+        return self._labelled(self._halves[0])
+
+    @cached_property
+    def _judging(self) -> Guard | None:
+        """The guard that decides, on images that chose nothing; None where nothing is judged."""
         split = self.request.evaluation
-        if split is None:
-            streets = [
-                Street(seed=seed, size=self.model.spec.size, frames=1) for seed in range(500, 500 + GUARD_STREETS)
-            ]
-            return RenderedGuard([street.frame(0)[0] for street in streets], self.reference)
-        return self._labelled(halves_of(split)[1] if self._halved else split)
+        if self.reference is None:
+            return None if split is None else LabelledScore(split)
+        if split is not None:
+            return self._labelled(self._halves[1] if self._selects else split)
+        streets = [Street(seed=seed, size=self.model.spec.size, frames=1) for seed in GUARD_SEEDS]
+        return RenderedGuard([street.frame(0)[0] for street in streets], self.reference.session)
 
     def _labelled(self, split: LabelledSplit) -> LabelledGuard:
         assert self.reference is not None
-        return LabelledGuard(split, self.reference, self.request.max_drop, self.request.max_class_drop)
+        return LabelledGuard(split, self.reference.session, self.request.max_drop, self.request.max_class_drop)
 
 
 def frames_to_time() -> list[NDArray[np.uint8]]:

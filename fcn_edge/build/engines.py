@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fcn_edge.backends import registry
-from fcn_edge.backends.base import Progress, Session
+from fcn_edge.backends.base import Note, Progress
 from fcn_edge.build.candidates import Candidate, Result, candidates_of, kept_result
+from fcn_edge.build.choices import groups_of
 from fcn_edge.build.contest import Contest, frames_to_time
 from fcn_edge.build.plans import Plan, buildable_model, default_path, plans_of
+from fcn_edge.build.reference import opened_reference
+from fcn_edge.build.remarks import guard_sentence, warnings_of
 from fcn_edge.build.request import Request
-from fcn_edge.build.tables import refuse_calibration_images, table_for
+from fcn_edge.build.tables import table_for
 from fcn_edge.build.trials import Trial
-from fcn_edge.engine import EngineManifest, file_of, open_engine, read_manifest, write_manifest
+from fcn_edge.engine import TABLE_FILE, EngineManifest, file_of, open_engine, read_manifest, write_manifest
 from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
+from fcn_edge.errors import EngineError
+from fcn_edge.int8origin import origin_of_onnx
+from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
 from fcn_edge.measured import AccuracyRecord
 from fcn_edge.models import Model
 from fcn_edge.staleness import staleness
@@ -37,6 +41,7 @@ class Build:
         candidates: What was considered.
         up_to_date: The engine was there already and nothing was built.
         reason: Why it was built, or not, where ``if_stale`` asked; else empty.
+        warnings: What the user should know of the engine, a sentence each.
     """
 
     engine: Path
@@ -44,6 +49,7 @@ class Build:
     candidates: tuple[Candidate, ...]
     up_to_date: bool
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 def build_engine(
@@ -57,17 +63,17 @@ def build_engine(
 ) -> Build:
     """Build an engine directory for this machine.
 
-    Every plan is built and opened, judged against the float network where it is not one itself, and timed on rendered
+    Every plan is built and opened, judged against the float network where it is not that itself, and timed on rendered
     frames of 1280x720, in turns. The one that is kept is opened once more, as ``load`` will do it, runs a frame, and is
     renamed into its place; what lies there stays until then. A plan that cannot run on this machine is judged through
-    its typed ONNX in ONNX Runtime and is not timed.
+    its typed ONNX in ONNX Runtime and is not timed. A graph that is typed already is not judged.
 
     Args:
         model: A shipped name or an ``.onnx`` file.
         request: How to build; fp32 for the fastest backend when left out.
         output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
-        if_stale: Build nothing when the engine is there, whole, and of the same model, size, options, table, library
-            and device.
+        if_stale: Build nothing when the engine is there, whole, and of the same model, size, options, table, labelled
+            images, library and device.
         tell: Called with a line before each step that takes time.
         progress: Told how a backend's build gets on.
 
@@ -75,7 +81,7 @@ def build_engine(
         UsageError: An argument makes no sense, or ``output`` holds something else than an engine.
         ModelError: The model is missing or damaged, or no backend can run it.
         TableError: The calibration table is missing, damaged or another model's.
-        DatasetError: The labelled images are those of the calibration.
+        DatasetError: The labelled images are those of the calibration, or too few to choose and to judge.
         GuardError: Every plan loses more accuracy than is allowed.
         MachineError: The backend's library or device is not here, or the disk is full.
     """
@@ -86,68 +92,68 @@ def build_engine(
     targets = {plan.name: output or default_path(found, plan) for plan in plans}
     reason = ""
     if if_stale:
-        for plan in plans:
-            reason = staleness(targets[plan.name], plan.identity)
-            if not reason:
-                return _unchanged(targets[plan.name])
+        there, reason = _engine_there(plans, targets)
+        if there is not None:
+            return _unchanged(there)
     for target in targets.values():
         check_replaceable(target)
-    if table is not None and any(plan.precision == "int8" for plan in plans):
-        refuse_calibration_images(table.image_hashes, request.evaluation)
+    if request.evaluation is not None and any(plan.precision == "int8" for plan in plans):
+        hashes = calibration_images(found) if table is None else table.image_hashes
+        refuse_calibration_images(hashes, request.evaluation)
     with (
         engine_workspace(next(iter(targets.values())).absolute().parent) as workspace,
-        _reference(found, request, plans) as reference,
+        opened_reference(found, request, plans) as reference,
     ):
-        contest = Contest(found, request, table, workspace, reference, tell, progress)
-        results = contest.timed([*contest.results(plans), *_compared_with(contest, found, request, plans)])
+        contest = Contest(found, request, plans, table, workspace, reference, tell, progress)
+        results = contest.results()
+        if any(result.usable for result in results):
+            results = contest.timed([*results, *contest.compared(_floats_beside(found, request, plans))])
         kept = kept_result(results, request)
         assert kept.trial is not None
-        manifest = _finished(found, kept.trial, kept)
+        manifest = _finished(found, request, kept, kept.trial)
         place_engine(kept.trial.directory, targets[kept.plan.name])
-    candidates = candidates_of(results, kept, request, absent=request.backend == "auto")
-    return Build(targets[kept.plan.name], manifest, candidates, up_to_date=False, reason=reason)
+    return Build(
+        targets[kept.plan.name],
+        manifest,
+        candidates_of(results, kept, request),
+        up_to_date=False,
+        reason=reason,
+        warnings=warnings_of(kept, results, request, found),
+    )
 
 
-@contextmanager
-def _reference(model: Model, request: Request, plans: Sequence[Plan]) -> Iterator[Session | None]:
-    """A session of the float network that plans are judged against; None where none is judged, or it is not at hand."""
-    needed = any(plan.precision != "fp32" for plan in plans) or request.evaluation is not None
-    if not (needed and request.guard and model.spec.precision == "fp32"):
-        yield None
-        return
-    size = plans[0].identity.size
-    with registry.available_backends()[0].open_onnx(model.path, model.spec, size) as engine:
-        with engine.session() as session:
-            yield session
+def _engine_there(plans: Sequence[Plan], targets: Mapping[str, Path]) -> tuple[Path | None, str]:
+    """The engine that a build would make, where it is there already; else why it has to be built."""
+    reasons = {}
+    for plan in plans:
+        reasons[plan.name] = staleness(targets[plan.name], plan.identity)
+        if not reasons[plan.name]:
+            return targets[plan.name], ""
+    for plan in plans:  # of several candidates, the one that is there has more to say than those that never were
+        try:
+            there = read_manifest(targets[plan.name])
+        except EngineError:
+            continue
+        if (there.backend, there.precision) == (plan.backend.name, plan.precision):
+            return None, reasons[plan.name]
+    return None, next(iter(reasons.values()))
 
 
-def _compared_with(contest: Contest, model: Model, request: Request, plans: Sequence[Plan]) -> list[Result]:
-    """The float plan that a smaller precision's speed is compared with, when one was asked for by name."""
+def _floats_beside(model: Model, request: Request, plans: Sequence[Plan]) -> tuple[Plan, ...]:
+    """The float plans that a smaller precision's speed is compared with, when that was asked for by name."""
     if request.precision not in ("fp16", "int8") or model.spec.precision != "fp32":
-        return []
-    if not all(plan.runs for plan in plans):
-        return []
-    float_request = Request(backend=plans[0].backend.name, size=request.size)
-    (plan,) = plans_of(model, float_request, None)
-    (result,) = contest.results((plan,))
-    return [Result(plan, result.trial, result.verdict, error=result.error, reference=True)]
+        return ()
+    if not any(plan.runs for plan in plans):
+        return ()
+    return plans_of(model, Request(backend=request.backend, size=request.size), None)
 
 
-def _finished(model: Model, trial: Trial, result: Result) -> EngineManifest:
+def _finished(model: Model, request: Request, result: Result, trial: Trial) -> EngineManifest:
     """Write the manifest of a built plan, then open and run it as ``load`` will."""
     identity, verdict = trial.plan.identity, result.verdict
-    int8 = trial.plan.precision == "int8"
-    notes = dict(trial.built.notes)
-    if trial.choice is not None:
-        notes |= {"method": trial.choice.method, "floats": list(trial.choice.floats)}
-    if trial.typed.islands:
-        notes["float32_islands"] = list(trial.typed.islands)
-    if verdict is not None:
-        guard = verdict.sentence
-    else:
-        guard = "none: it was built with --no-guard" if trial.plan.precision != "fp32" else ""
-    table = identity.options.get("calibration") if int8 else None
     accuracy = verdict.accuracy if verdict else None
+    origin = origin_of_onnx(trial.typed.path) if trial.plan.precision == "int8" else None
+    beside = TABLE_FILE in trial.files
     manifest = EngineManifest(
         model=model.shipped or str(model.path.absolute()),
         model_digest=identity.model_digest,
@@ -162,10 +168,11 @@ def _finished(model: Model, trial: Trial, result: Result) -> EngineManifest:
         device=identity.device,
         build_seconds=round(trial.seconds, 3),
         options=identity.options,
-        notes=notes,
+        notes={**trial.built.notes, **_notes(trial)},
         int8_share=round(trial.int8_share, 4) if trial.int8_share is not None else None,
-        calibration_digest=table if isinstance(table, str) else None,
-        guard=guard,
+        calibration_digest=origin.table if origin else None,
+        calibration_images=origin.images if origin and not beside else (),
+        guard=guard_sentence(result, request, model),
         speed=result.speed,
         accuracy=AccuracyRecord.model_validate(accuracy.to_json()) if accuracy else None,
     )
@@ -174,6 +181,19 @@ def _finished(model: Model, trial: Trial, result: Result) -> EngineManifest:
         with open_engine(trial.directory) as engine, engine.session() as session:
             session.labels(frames_to_time()[0])
     return manifest
+
+
+def _notes(trial: Trial) -> dict[str, Note]:
+    """What was decided of a plan's arithmetic."""
+    notes: dict[str, Note] = {}
+    choice = trial.choice
+    if choice is not None:
+        notes |= {"method": choice.method, "chosen_on": choice.selected_on}
+        if choice.floats:
+            notes |= {"floats": list(choice.floats), "float_groups": list(groups_of(choice.floats))}
+    if trial.typed.islands:
+        notes["float32_islands"] = list(trial.typed.islands)
+    return notes
 
 
 def _unchanged(target: Path) -> Build:

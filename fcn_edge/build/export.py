@@ -10,16 +10,15 @@ from pathlib import Path
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Device
 from fcn_edge.backends.cpu import instruction_set
-from fcn_edge.build.contest import DEFAULT_METHOD
+from fcn_edge.build.contest import DEFAULT_CHOICE
 from fcn_edge.build.plans import Plan, buildable_model
 from fcn_edge.build.request import Request
 from fcn_edge.build.tables import table_for
-from fcn_edge.build.typed import TypedFile, require_share, typed_file
-from fcn_edge.calibrationtable import Choice
+from fcn_edge.build.typed import require_share, typed_file
 from fcn_edge.errors import UsageError
 from fcn_edge.files import replacing
 from fcn_edge.modelfile import model_digest
-from fcn_edge.spec import checked_size
+from fcn_edge.spec import ModelSpec, checked_size
 from fcn_edge.staleness import Identity
 
 __all__ = ["TypedExport", "write_typed_onnx"]
@@ -32,12 +31,14 @@ class TypedExport:
     Attributes:
         path: The file.
         backend: The backend that it is for.
-        typed: What is in it.
+        spec: What it says of itself.
+        int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float graph.
     """
 
     path: Path
     backend: str
-    typed: TypedFile
+    spec: ModelSpec
+    int8_share: float | None
 
 
 def write_typed_onnx(model: str | Path, request: Request, output: Path) -> TypedExport:
@@ -49,7 +50,8 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
         output: The file to write.
 
     Raises:
-        UsageError: The backend or the precision is not named, or the file may not be written.
+        UsageError: The precision is not named, or the backend of an INT8 graph; the model is typed already; or the file
+            may not be written.
         ModelError: The model is missing or damaged.
         TableError: INT8 was asked for and the table is missing, damaged or another model's.
         GuardError: Too little of the graph would be INT8 for it to be called so.
@@ -58,19 +60,26 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
         raise UsageError("A typed ONNX file has one precision.", "Name it: --precision fp32, fp16 or int8.")
     if output.suffix != ".onnx":
         raise UsageError(f"{output} does not end in .onnx.", "Name the file such as model.int8.onnx.")
+    if request.backend == "auto" and request.precision == "int8":
+        raise UsageError(
+            "An INT8 graph is made for one backend.", f"Name it: --backend {', '.join(registry.BACKENDS)}."
+        )
+    found = buildable_model(model, request)
+    if found.spec.precision != "fp32":
+        raise UsageError(f"{model} is an {found.spec.precision} graph already.", "Give the fp32 ONNX file.")
+    # float graphs are the same for all
     name = next(iter(registry.BACKENDS)) if request.backend == "auto" else request.backend
     made = registry.backend(name)
-    found = buildable_model(model, request)
     table = table_for(found, request)
     profile = None
     kind = registry.BACKENDS[name].device
     device = Device(kind, "", instruction_set() if kind == "cpu" else "")
-    if request.precision == "int8" and found.spec.precision == "fp32":
+    if request.precision == "int8":
         from fcn_edge.convert.profiles import profile_for
 
         profile = profile_for(name, device.capability).name
     size = checked_size(request.size or found.spec.size)
-    spec = found.spec.replace(precision=request.precision, profile=profile or found.spec.profile)
+    spec = found.spec.replace(precision=request.precision, profile=profile)
     identity = Identity(model_digest(found.path), spec, size, request.precision, name, "", device, {})
     choice = table.choices.get(profile) if table is not None and profile is not None else None
     with tempfile.TemporaryDirectory() as directory:
@@ -79,10 +88,10 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
             Plan(made, identity, runs=False),
             Path(directory),
             table=table,
-            choice=choice or Choice(method=DEFAULT_METHOD),
+            choice=choice or DEFAULT_CHOICE,
             size=request.size,
         )
-        require_share(typed)
+        require_share(typed.int8_share)
         with replacing(output) as temporary:
             shutil.copyfile(typed.path, temporary)
-    return TypedExport(output, name, typed)
+    return TypedExport(output, name, typed.spec, typed.int8_share)

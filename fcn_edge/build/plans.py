@@ -9,10 +9,10 @@ from pathlib import Path
 
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend, Device, Note
-from fcn_edge.build.request import PRECISIONS, Request
+from fcn_edge.build.request import Request
 from fcn_edge.calibrationtable import CalibrationTable
 from fcn_edge.engine import read_manifest
-from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.errors import MachineError, ModelError, UsageError
 from fcn_edge.modelfile import model_digest
 from fcn_edge.models import Model, resolved_model
 from fcn_edge.spec import checked_size
@@ -56,9 +56,6 @@ def buildable_model(model: str | Path, request: Request) -> Model:
         UsageError: It is an engine, or a typed graph of another precision.
         ModelError: It is missing or damaged.
     """
-    if request.precision not in (*PRECISIONS, "auto"):
-        known = ", ".join((*PRECISIONS, "auto"))
-        raise UsageError(f"There is no precision {request.precision!r} to build with.", f"There is: {known}.")
     found = resolved_model(model)
     if found.kind == "engine":
         raise UsageError(
@@ -84,8 +81,11 @@ def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> 
 
     Raises:
         MachineError: A backend that was named cannot build here, or none can.
+        ModelError: The model is an INT8 graph that was made for other backends.
     """
     chosen = registry.available_backends() if request.backend == "auto" else (_present(request.backend),)
+    if model.spec.precision == "int8":
+        chosen = _made_for(model, chosen)
     probes = {made.name: made.probe() for made in chosen}
     size = checked_size(request.size or model.spec.size)
     digest = model_digest(model.path)
@@ -101,7 +101,7 @@ def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> 
         device = probe.buildable[0]
         for precision in _precisions(model, request, table, device):
             bound = dict(options)
-            if precision == "int8" and table is not None:
+            if precision != "fp32" and table is not None:  # FP16 takes from it what it cannot hold
                 bound["calibration"] = table.digest
             spec = model.spec
             if precision != spec.precision:
@@ -116,6 +116,25 @@ def default_path(model: Model, plan: Plan) -> Path:
     """Where an engine goes when no path is given: ``engines/<model>.<backend>.<precision>``."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", model.shipped or model.spec.name).strip("._") or "model"
     return ENGINES / f"{name}.{plan.name}"
+
+
+def _made_for(model: Model, backends: Sequence[Backend]) -> tuple[Backend, ...]:
+    """Those of the backends that an INT8 graph gives right results in.
+
+    Raises:
+        ModelError: There is none.
+    """
+    profile = model.spec.profile
+    wanted = {made.name: _profile_name(made.name, made.probe().buildable[0]) for made in backends}
+    # a graph that avoids saturation is right everywhere
+    fitting = tuple(made for made in backends if profile in (wanted[made.name], f"{wanted[made.name]}-7bit"))
+    if not fitting:
+        here = ", ".join(f"{name} wants {text}" for name, text in wanted.items())
+        raise ModelError(
+            f"{model.path} is an int8 graph with the quantisation profile {profile}; here {here}.",
+            "Build it from the fp32 model, or name the backend that it was made for.",
+        )
+    return fitting
 
 
 def _precisions(model: Model, request: Request, table: CalibrationTable | None, device: Device) -> Sequence[str]:

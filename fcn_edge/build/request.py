@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fcn_edge.backends.base import Note
 from fcn_edge.datasets import LabelledSplit
+from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import UsageError
 from fcn_edge.spec import Size
 
@@ -26,9 +27,13 @@ class Request:
         size: ``(height, width)`` of the network's input, multiples of 32; the model's default when left out.
         calibration: The calibration table; a shipped model's own when left out.
         evaluation: Labelled images that accuracy is measured on; rendered scenes stand in when left out.
-        max_drop: How much mIoU, as a fraction of 1, an engine may lose against FP32.
-        max_class_drop: How much IoU any one class may lose.
+        max_drop: How much mIoU, as a fraction of 1, an engine may lose against FP32 on the labelled images.
+        max_class_drop: How much IoU any one class may lose there.
         guard: Whether an engine that loses more is refused.
+
+    Raises:
+        UsageError: There is no such precision, a drop is no fraction, or images were given to guard with and no guard
+            was asked for.
     """
 
     backend: str = "auto"
@@ -41,6 +46,9 @@ class Request:
     guard: bool = True
 
     def __post_init__(self) -> None:
+        if self.precision not in (*PRECISIONS, "auto"):
+            known = ", ".join((*PRECISIONS, "auto"))
+            raise UsageError(f"There is no precision {self.precision!r} to build with.", f"There is: {known}.")
         for name, value in (("max_drop", self.max_drop), ("max_class_drop", self.max_class_drop)):
             if not 0 <= value <= 1:
                 raise UsageError(f"{name} is {value}; a fraction of 1 was expected.", "One point of mIoU is 0.01.")
@@ -51,12 +59,11 @@ class Request:
 
     def options(self) -> dict[str, Note]:
         """What of it an engine is bound to, besides backend, precision and size."""
-        if self.precision == "fp32":
-            return {}
+        options: dict[str, Note] = {}
+        if self.precision != "fp32":
+            options["guard"] = self.guard
         split = self.evaluation
-        return {
-            "guard": self.guard,
-            "evaluated_on": None if split is None else f"{split.info.name} {split.name} ({len(split)} images)",
-            "max_drop": self.max_drop,
-            "max_class_drop": self.max_class_drop,
-        }
+        if split is not None:
+            options["evaluated_on"] = f"{split.info.name} {split.name} ({len(split)} images, {fingerprint_of(split)})"
+            options |= {"max_drop": self.max_drop, "max_class_drop": self.max_class_drop}
+        return options

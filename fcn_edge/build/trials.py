@@ -45,7 +45,7 @@ class Trial:
 
     @property
     def int8_share(self) -> float | None:
-        """Share of the convolution MACs outside depthwise ones with INT8 operands: the library's word, if it gives it."""
+        """Share of the convolution MACs outside depthwise ones with INT8 operands, by the library's word if it says."""
         return self.typed.int8_share if self.built.int8_share is None else self.built.int8_share
 
     def opened(self) -> Engine:
@@ -92,12 +92,15 @@ def built_trial(
     directory.mkdir()
     started = time.perf_counter()
     typed = typed_file(model, plan, workspace, table=table, choice=choice)
-    if not any_share:
-        require_share(typed)
+    if not any_share:  # before a build that may take minutes
+        require_share(typed.int8_share)
     built = plan.backend.build(typed.path, directory, plan.identity.size, progress)
     seconds = time.perf_counter() - started
     files = built.files
     if plan.precision == "int8" and table is not None:
         write_table(directory / TABLE_FILE, table)
         files = (*files, TABLE_FILE)
-    return Trial(plan, typed, choice, directory, files, built, seconds)
+    trial = Trial(plan, typed, choice, directory, files, built, seconds)
+    if not any_share:
+        require_share(trial.int8_share)
+    return trial

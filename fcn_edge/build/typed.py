@@ -8,6 +8,7 @@ from pathlib import Path
 from fcn_edge.build.plans import Plan
 from fcn_edge.calibrationtable import CalibrationTable, Choice, TensorRange
 from fcn_edge.errors import GuardError
+from fcn_edge.int8origin import origin_of_onnx
 from fcn_edge.models import Model
 from fcn_edge.spec import ModelSpec, Size
 
@@ -17,6 +18,7 @@ INT8_SHARE = 0.8
 """Share of the convolution MACs outside depthwise ones that must be INT8 for a plan to be called int8."""
 
 RENDERED_FOR_RANGES = 8
+"""Scenes whose ranges tell what FP16 cannot hold, where there is no table."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def typed_file(
         MissingExtraError: The onnx package is not installed.
     """
     if model.spec.precision == plan.precision and size is None:
-        return TypedFile(model.path, model.spec)
+        origin = origin_of_onnx(model.path)
+        return TypedFile(model.path, model.spec, origin.int8_share if origin is not None else None)
     from fcn_edge.convert.profiles import PROFILES
     from fcn_edge.convert.typed import fp16_model, fp32_model, int8_model
 
@@ -82,17 +85,19 @@ def typed_file(
     return TypedFile(path, typed.spec, share, typed.quantised, typed.islands)
 
 
-def require_share(typed: TypedFile) -> None:
+def require_share(share: float | None) -> None:
     """Check that a plan with Q/DQ may be called int8.
+
+    Args:
+        share: Of the convolution MACs outside depthwise ones with INT8 operands; None in a float plan.
 
     Raises:
         GuardError: Too few of its multiplications are.
     """
-    if typed.int8_share is not None and typed.int8_share < INT8_SHARE:
+    if share is not None and share < INT8_SHARE:
         raise GuardError(
-            f"Only {typed.int8_share:.0%} of the multiplications would be INT8; below {INT8_SHARE:.0%} it is not "
-            "called int8.",
-            "Leave fewer layers in floating point, or keep fp32 or fp16.",
+            f"Only {share:.0%} of the multiplications would be INT8; below {INT8_SHARE:.0%} it is not called int8.",
+            "Leave fewer layers in floating point, or build --precision fp16, which is what it would be.",
         )
 
 

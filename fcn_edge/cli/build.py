@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, note, say, verb
 
 if TYPE_CHECKING:
     from fcn_edge.backends.base import Progress
-    from fcn_edge.build import Build, Request
+    from fcn_edge.build import Build
     from fcn_edge.build.export import TypedExport
 
 __all__ = ["command"]
@@ -100,6 +101,7 @@ def command(
         max_class_drop=max_class_drop,
         guard=not no_guard,
     )
+    _note_idle_limits(data)
     if onnx_only:
         if output is None or if_stale or data is not None:
             _refuse_combination()
@@ -108,7 +110,8 @@ def command(
     with owned_thread_pools(), _build_bar() as progress:
         built = build_engine(model, request, output=output, if_stale=if_stale, tell=note, progress=progress)
     _print(built)
-    _warn(built, request)
+    for warning in built.warnings:
+        note(f"Warning: {warning}")
     manifest = built.manifest
     return {
         "engine": str(built.engine),
@@ -118,11 +121,24 @@ def command(
         "size": list(manifest.size),
         "build_seconds": manifest.build_seconds,
         "candidates": [dataclasses.asdict(candidate) for candidate in built.candidates],
-        "miou": manifest.accuracy.miou if manifest.accuracy else None,
+        **({"miou": manifest.accuracy.miou} if manifest.accuracy else {}),
         "guard": manifest.guard,
+        "warnings": list(built.warnings),
         "up_to_date": built.up_to_date,
         "reason": built.reason,
     }
+
+
+def _note_idle_limits(data: str | None) -> None:
+    """Say that limits were given and there is nothing to hold them against."""
+    context = click.get_current_context()
+    given = [
+        option
+        for option, name in (("--max-drop", "max_drop"), ("--max-class-drop", "max_class_drop"))
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if given and data is None:
+        note(f"Note: {' and '.join(given)} count only on the labelled images of --eval.")
 
 
 def _refuse_combination() -> NoReturn:
@@ -130,20 +146,20 @@ def _refuse_combination() -> NoReturn:
 
     raise UsageError(
         "--onnx-only writes one file and judges nothing: it needs -o FILE.onnx and takes no --eval and no --if-stale.",
-        "For example: fcn-edge build MODEL --backend tensorrt --precision int8 --onnx-only -o m.int8.onnx",
+        "For example: fcn-edge build MODEL --backend onnxruntime --precision int8 --onnx-only -o m.int8.onnx",
     )
 
 
 def _onnx_result(export: TypedExport) -> dict[str, Any]:
-    typed = export.typed
-    share = "" if typed.int8_share is None else f", {typed.int8_share:.0%} of the multiplications in INT8"
-    say(f"{export.path}: {typed.spec.name} in {typed.spec.precision} for {export.backend}{share}")
+    spec, share = export.spec, export.int8_share
+    of_int8 = "" if share is None else f", {share:.0%} of the multiplications in INT8"
+    say(f"{export.path}: {spec.name} in {spec.precision} for {export.backend}{of_int8}")
     return {
         "engine": str(export.path),
         "backend": export.backend,
-        "precision": typed.spec.precision,
-        "int8_share": typed.int8_share,
-        "size": list(typed.spec.size),
+        "precision": spec.precision,
+        "int8_share": share,
+        "size": list(spec.size),
         "build_seconds": None,
         "candidates": [],
     }
@@ -171,14 +187,6 @@ def _build_bar() -> Iterator[Progress]:
             bar.close()
 
 
-def _warn(built: Build, request: Request) -> None:
-    kept = next(candidate for candidate in built.candidates if candidate.kept)
-    if "slower than fp32" in kept.reason:
-        note(f"Warning: {kept.precision} was asked for and kept, and it is slower than fp32 here ({kept.reason}).")
-    if not request.guard and kept.precision != "fp32":
-        note("Warning: built with --no-guard: nobody has looked at what this engine gives.")
-
-
 def _print(built: Build) -> None:
     manifest = built.manifest
     height, width = manifest.size
@@ -191,24 +199,24 @@ def _print(built: Build) -> None:
         rows = [
             [
                 f"{one.backend} {one.precision}",
-                _milliseconds(one.end_to_end_ms),
+                "-" if one.end_to_end_ms is None else f"{one.end_to_end_ms:.1f}",
                 _percent(one.miou),
                 _percent(one.int8_share),
-                "yes" if one.kept else "",
-                one.reason,
+                "yes" if one.kept else "no",
             ]
             for one in built.candidates
         ]
-        say(table(["candidate", "ms a frame", "mIoU", "INT8", "kept", "reason"], rows))
+        say(table(["candidate", "ms a frame", "mIoU", "INT8", "kept"], rows))
         say()
+        for one in built.candidates:
+            say(f"{one.backend} {one.precision}: {one.reason.rstrip('.')}.")
         if manifest.guard:
-            say(f"Guard: {manifest.guard}")
+            say(f"Guard: {manifest.guard}.")
+        groups = manifest.notes.get("float_groups")
+        if isinstance(groups, list):
+            say(f"In floating point: {', '.join(groups)}.")
     say(f"Use it: fcn-edge run {shlex.quote(str(built.engine))} SOURCE")
 
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.1%}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,15 +58,22 @@ def command(
     from fcn_edge.calibrationtable import write_table
     from fcn_edge.convert.calibrate import calibration_table
     from fcn_edge.datasets.calibration import calibration_set, write_manifest
-    from fcn_edge.errors import UsageError
+    from fcn_edge.errors import ModelError, UsageError
     from fcn_edge.models import resolved_model
     from fcn_edge.runtime.threads import owned_thread_pools
 
     found = resolved_model(model)
     if found.kind == "engine":
         raise UsageError(f"{model} is an engine; fp32 models are calibrated.", "Give the ONNX file it was built from.")
-    if output.suffix != ".json":
-        raise UsageError(f"{output} does not end in .json.", "Name the table such as table.json.")
+    if found.spec.precision != "fp32":
+        raise ModelError(
+            f"{model} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file."
+        )
+    for path in (output, save_manifest):
+        if path is not None and path.suffix != ".json":
+            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
+        if path is not None and not path.absolute().parent.is_dir():  # said before minutes of work
+            raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
     with owned_thread_pools():
         with progress_bar("choosing") as progress:
             images = calibration_set(source, found.spec.classes, count, seed, progress, root=root)
@@ -76,7 +84,7 @@ def command(
         with progress_bar("calibrating") as progress:
             table = calibration_table(found.path, images, size=size, threads=threads, progress=progress)
     write_table(output, table)
-    _print(output, table)
+    _print(model, output, table)
     return {
         "table": str(output),
         "images": len(table.images),
@@ -89,9 +97,9 @@ def command(
     }
 
 
-def _print(output: Path, table: CalibrationTable) -> None:
+def _print(model: str, output: Path, table: CalibrationTable) -> None:
     say(f"{output}: {len(table.tensors)} tensors of {table.model} on {len(table.images)} images of {table.dataset}")
     say(f"Chosen: {table.chosen}")
     if table.missing_classes:
         say(f"No image shows: {', '.join(table.missing_classes)}")
-    say(f"Next: fcn-edge build MODEL --precision int8 --calibration {output}")
+    say(f"Next: fcn-edge build {shlex.quote(model)} --precision int8 --calibration {shlex.quote(str(output))}")

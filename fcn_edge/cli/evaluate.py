@@ -33,15 +33,21 @@ def command(model: str, data: str, size: tuple[int, int] | None, backend: str, t
 
     MODEL is a shipped name, an .onnx file or an engine directory. Printed are the intersection over union of each
     class, their mean (mIoU), pixel accuracy, mean accuracy and frequency-weighted IoU (Long, Shelhamer and Darrell
-    2015). Classes are matched by name; void pixels do not count.
+    2015). Classes are matched by name; void pixels do not count. An INT8 model is not scored on images that it was
+    calibrated on.
     """
     from fcn_edge.datasets import split_of
     from fcn_edge.measure.accuracy import evaluate
+    from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
+    from fcn_edge.models import resolved_model
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.threads import owned_thread_pools
 
     split = split_of(data)
     with owned_thread_pools(), load(model, size=size, backend=backend, threads=threads) as segmenter:
+        # an engine's files have been verified by now
+        with progress_bar("comparing") as progress:
+            refuse_calibration_images(calibration_images(resolved_model(model)), split, progress)
         with progress_bar("evaluating") as progress:
             accuracy = evaluate(segmenter.session, split, progress)
         name = segmenter.spec.name

@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from fcn_edge.convert.graphview import Conv
+if TYPE_CHECKING:  # profiles are looked up where onnx is not installed too
+    from fcn_edge.convert.graphview import Conv
 
 __all__ = ["PROFILES", "Profile", "profile_for", "takes"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
-from fcn_edge.calibrationtable import TABLE_KEY, CalibrationTable, TensorRange
+from fcn_edge.calibrationtable import TABLE_KEY, CalibrationTable, Method, TensorRange
 from fcn_edge.convert.fp16 import float_islands, halve
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.profiles import Profile
 from fcn_edge.convert.qdq import Range, quantise
 from fcn_edge.convert.rewrite import fix_size
 from fcn_edge.errors import ModelError
+from fcn_edge.int8origin import Int8Origin
 from fcn_edge.modelfile import SPEC_KEY, spec_of_onnx
 from fcn_edge.spec import ModelSpec, Size
 
@@ -97,7 +97,7 @@ def int8_model(
     profile: Profile,
     table: CalibrationTable,
     *,
-    method: str,
+    method: Method,
     floats: Collection[str] = (),
     size: Size | None = None,
 ) -> Typed:
@@ -134,14 +134,15 @@ def int8_model(
         halve(model, islands)
     whole = sum(count for name, count in macs.items() if name not in depthwise)
     share = sum(macs[name] for name in quantised if name not in depthwise) / max(1, whole)
-    origin = {
-        "table": table.digest,
-        "model": table.model_digest,
-        "method": method,
-        "floats": sorted(floats),
-        "images": sorted(table.image_hashes),
-    }
-    _finish(model, size, {SPEC_KEY: spec.to_json(), TABLE_KEY: json.dumps(origin, sort_keys=True)})
+    origin = Int8Origin(
+        table=table.digest,
+        model=table.model_digest,
+        method=method,
+        floats=tuple(sorted(floats)),
+        images=tuple(sorted(table.image_hashes)),
+        int8_share=share,
+    )
+    _finish(model, size, {SPEC_KEY: spec.to_json(), TABLE_KEY: origin.model_dump_json()})
     return Typed(model, spec, quantised, tuple(sorted(islands)), share)
 
 

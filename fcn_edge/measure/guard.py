@@ -14,7 +14,7 @@ from fcn_edge.datasets import LabelledSplit
 from fcn_edge.measure.accuracy import Accuracy, evaluate
 from fcn_edge.metrics import ConfusionMatrix
 
-__all__ = ["Guard", "LabelledGuard", "RenderedGuard", "Verdict"]
+__all__ = ["Guard", "LabelledGuard", "LabelledScore", "RenderedGuard", "Verdict"]
 
 LEAST_LIKENESS = 0.9
 """Mean IU of a plan's masks against the float network's own on rendered scenes.
@@ -30,8 +30,8 @@ class Verdict:
     Attributes:
         holds: The plan may be kept.
         drop: How much mIoU it loses against the float network, as a fraction of 1; negative when it gains.
-        worst_class: The class that loses most; empty where classes were not compared.
-        worst_drop: How much IoU that class loses.
+        worst_class: The class that loses most; empty where none does, or classes were not compared.
+        worst_drop: How much IoU that class loses; 0 where none does.
         sentence: All of it for people.
         accuracy: Of the plan, on labelled images; None on rendered scenes.
     """
@@ -79,14 +79,30 @@ class LabelledGuard:
             if before is not None
         }
         worst = max(losses, key=losses.__getitem__)
-        holds = drop <= self.max_drop and losses[worst] <= self.max_class_drop
+        worst_drop = max(0.0, losses[worst])
+        holds = drop <= self.max_drop and worst_drop <= self.max_class_drop
+        of_classes = f"worst class {worst} {_points(-worst_drop)}" if worst_drop else "no class loses any"
         sentence = (
-            f"{self.split.info.name} {self.split.name}, {accuracy.images} images: mIoU "
-            f"{accuracy.scores.mean_iou:.2%} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
-            f"{_points(-self.max_drop)} allowed), worst class {worst} {_points(-losses[worst])} "
-            f"({_points(-self.max_class_drop)} allowed)"
+            f"{_score(accuracy)} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
+            f"{_points(-self.max_drop)} allowed), {of_classes} ({_points(-self.max_class_drop)} allowed)"
         )
-        return Verdict(holds, drop, worst, losses[worst], sentence, accuracy)
+        return Verdict(holds, drop, worst if worst_drop else "", worst_drop, sentence, accuracy)
+
+
+class LabelledScore:
+    """Scores a plan on labelled images where the float network is not at hand; everything holds.
+
+    Args:
+        split: The images.
+    """
+
+    def __init__(self, split: LabelledSplit) -> None:
+        self.split = split
+
+    def judge(self, session: Session) -> Verdict:
+        """The score of a plan."""
+        accuracy = evaluate(session, self.split)
+        return Verdict(True, 0.0, "", 0.0, f"{_score(accuracy)}; the fp32 to compare it with is not at hand", accuracy)
 
 
 class RenderedGuard:
@@ -119,5 +135,10 @@ class RenderedGuard:
         return Verdict(likeness >= LEAST_LIKENESS, 1 - likeness, "", 0.0, sentence)
 
 
+def _score(accuracy: Accuracy) -> str:
+    return f"{accuracy.dataset} {accuracy.split}, {accuracy.images} images: mIoU {accuracy.scores.mean_iou:.2%}"
+
+
 def _points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
+    points = round(100 * share, 1) + 0.0  # no negative zero
+    return f"{points:+.1f} points"

@@ -1,40 +1,23 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.backends import registry
-from fcn_edge.backends.base import Built, Device, Engine, Probe, Progress
-from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import Build, Request, contest, engines
-from fcn_edge.build.candidates import Result
 from fcn_edge.engine import MANIFEST_FILE, open_engine, read_manifest, write_manifest
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
 from fcn_edge.modelfile import model_digest
-from fcn_edge.spec import ModelSpec, Size
 
-pytestmark = pytest.mark.usefixtures("onnxruntime_alone")
+pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 
 Write = Callable[..., Any]
-GREY = [np.full((48, 64, 3), 100, np.uint8)]
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Times candidates on a small grey frame instead of rendered streets."""
-    for module in (contest, engines):
-        monkeypatch.setattr(module, "frames_to_time", lambda: GREY)
 
 
 def build_engine(
@@ -43,44 +26,10 @@ def build_engine(
     return engines.build_engine(model, Request(**request), output=output, if_stale=if_stale, tell=tell)
 
 
-class Other(OnnxRuntime):
-    """A second backend, whose network is a fake; what it does can be told."""
-
-    name = "other"
-    plan = "other.bin"
-    version = "5.0"
-    problem = ""
-    scores: Any = None
-    error: Exception | None = None
-
-    def probe(self) -> Probe:
-        if self.problem:
-            return Probe("", problem=self.problem, fix="Mend it.")
-        return Probe(self.version, (Device("cpu", "Other", "avx2"),))
-
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
-        (directory / self.plan).write_bytes(b"plan")
-        if self.error:
-            raise self.error
-        return Built((self.plan,))
-
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        return FakeEngine(spec, size, self.scores)
-
-
 @pytest.fixture
-def other(monkeypatch: pytest.MonkeyPatch, onnxruntime_alone: None) -> type[Other]:
-    """The second backend, in the table; set its attributes to tell what it does."""
-
-    class Told(Other):
-        pass
-
-    holder = types.ModuleType("told_backend")
-    holder.Told = Told  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "told_backend", holder)
-    entry = registry.BackendEntry("told_backend", "Told", "other", "cpu", "cpu", "tests")
-    monkeypatch.setattr(registry, "BACKENDS", MappingProxyType({**registry.BACKENDS, "other": entry}))
-    return Told
+def other(add_backend: Any) -> Any:
+    """The second backend."""
+    return add_backend()
 
 
 def never(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -221,29 +170,20 @@ def test_graph_of_another_precision_is_refused(tmp_path: Path, tiny_network: Wri
         build_engine(network.path, output=tmp_path / "e")
 
 
+@pytest.mark.parametrize(("faster", "slower"), [("other", "onnxruntime"), ("onnxruntime", "other")])
 def test_fastest_candidate_is_kept(
-    tmp_path: Path, tiny: Any, other: type[Other], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny: Any, other: Any, quick_builds: dict[str, float], faster: str, slower: str
 ) -> None:
-    real = contest.Contest.timed
-    for faster, slower in (("other", "onnxruntime"), ("onnxruntime", "other")):
-
-        def timed(self: Any, results: Any, fast: str = faster) -> list[Result]:
-            done = []
-            for result in real(self, results):
-                assert result.speed is not None
-                ms = 10.0 if result.plan.backend.name == fast else 12.5
-                done.append(replace(result, speed=result.speed.model_copy(update={"end_to_end_ms": ms})))
-            return done
-
-        with monkeypatch.context() as patch:
-            patch.setattr(contest.Contest, "timed", timed)
-            built = build_engine(tiny.path, output=tmp_path / "e")
-        assert built.manifest.backend == faster
-        reasons = {candidate.backend: (candidate.kept, candidate.reason) for candidate in built.candidates}
-        assert reasons == {faster: (True, "the fastest"), slower: (False, f"2.5 ms slower than {faster}")}
+    quick_builds[f"{slower}.fp32"] = 12.5
+    built = build_engine(tiny.path, output=tmp_path / "e")
+    assert built.manifest.backend == faster
+    assert built.manifest.speed is not None
+    assert built.manifest.speed.end_to_end_ms == 10
+    reasons = {candidate.backend: (candidate.kept, candidate.reason) for candidate in built.candidates}
+    assert reasons == {faster: (True, "the fastest"), slower: (False, f"2.5 ms slower than {faster}")}
 
 
-def test_candidate_that_fails_is_passed_over(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+def test_candidate_that_fails_is_passed_over(tmp_path: Path, tiny: Any, other: Any) -> None:
     other.error = ModelError("It cannot do Conv.")
     built = build_engine(tiny.path, output=tmp_path / "e")
     assert built.manifest.backend == "onnxruntime"
@@ -257,14 +197,14 @@ def test_candidate_that_fails_is_passed_over(tmp_path: Path, tiny: Any, other: t
         build_engine(tiny.path, backend="other", output=tmp_path / "f")
 
 
-def test_candidate_that_gives_nonsense_is_passed_over(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+def test_candidate_that_gives_nonsense_is_passed_over(tmp_path: Path, tiny: Any, other: Any) -> None:
     other.scores = np.full((11, 8, 12), np.nan, np.float32)
     built = build_engine(tiny.path, output=tmp_path / "e")
     assert built.manifest.backend == "onnxruntime"
     assert "NaN" in built.candidates[1].reason
 
 
-def test_backend_that_is_not_here_is_named_as_a_candidate(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+def test_backend_that_is_not_here_is_named_as_a_candidate(tmp_path: Path, tiny: Any, other: Any) -> None:
     other.problem = "It is not installed."
     built = build_engine(tiny.path, output=tmp_path / "e")
     assert [(one.backend, one.kept, one.reason) for one in built.candidates] == [
@@ -310,7 +250,10 @@ STALE: dict[str, tuple[Callable[[Path], None], str]] = {
     "size": (lambda e: stale(e, size=(96, 96)), "the size changed from 96x96 to 64x96"),
     "library": (lambda e: stale(e, library="0.9"), "the library changed from 0.9 to"),
     "device": (lambda e: stale(e, device={"kind": "cpu", "name": "Atom", "capability": "sse"}), "from Atom"),
-    "options": (lambda e: stale(e, options={"backend": "openvino"}), "the options changed"),
+    "options": (
+        lambda e: stale(e, options={"backend": "openvino"}),
+        "option backend changed from openvino",
+    ),
     "damage": (lambda e: (e / "model.onnx").unlink(), "damaged: .* model.onnx is missing"),
     "no manifest": (lambda e: (e / MANIFEST_FILE).write_text("{}") and None, "damaged"),
 }
@@ -344,7 +287,7 @@ def test_changed_weights_and_another_size_are_stale(tmp_path: Path, tiny_network
     assert again.reason == "the model's graph or weights changed"
 
 
-def test_new_backend_makes_the_choice_stale(tmp_path: Path, tiny: Any, other: type[Other]) -> None:
+def test_new_backend_makes_the_choice_stale(tmp_path: Path, tiny: Any, other: Any) -> None:
     other.problem = "It is not installed."
     build_engine(tiny.path, output=tmp_path / "e")
     other.problem = ""
@@ -365,10 +308,3 @@ def test_manifest_is_json_that_other_tools_read(tmp_path: Path, tiny: Any) -> No
     assert content["spec"]["classes"] == list(tiny.spec.classes)
     assert content["size"] == [64, 96]
     assert content["files"]["model.onnx"]["bytes"] == tiny.path.stat().st_size
-
-
-def test_frames_to_time_on_are_rendered_streets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    frames = contest.frames_to_time()
-    assert {frame.shape for frame in frames} == {(720, 1280, 3)}
-    assert (frames[0] != frames[1]).any()

@@ -1,111 +1,221 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
-from fcn_edge import build
-from fcn_edge.cli.main import main
-from fcn_edge.engine import open_engine
+from fcn_edge.engine import TABLE_FILE, open_engine, read_manifest
 from fcn_edge.runtime.segmenter import load
 
-pytestmark = pytest.mark.usefixtures("onnxruntime_alone")
+Run = Callable[..., Any]
+
+pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
+
+CANDIDATE = {"backend", "precision", "end_to_end_ms", "miou", "kept", "reason"}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "_frames", lambda: [np.full((48, 64, 3), 100, np.uint8)])
+@pytest.fixture
+def build(fcn_edge: Run) -> Run:
+    """Runs ``fcn-edge build``."""
+    return lambda *arguments: fcn_edge("build", *arguments)
 
 
-def run(*arguments: Any) -> Result:
-    return CliRunner().invoke(main, ["build", *map(str, arguments)])
-
-
-def test_json_has_the_keys_that_scripts_rely_on(tiny: Any, tmp_path: Path) -> None:
-    done = run(tiny.path, "--size", "96x128", "-o", tmp_path / "e", "--json")
-    assert done.exit_code == 0, done.output
-    printed = json.loads(done.stdout)
+def test_json_has_the_keys_that_scripts_rely_on(build: Run, tiny: Any, tmp_path: Path) -> None:
+    done = build(tiny.path, "--size", "96x128", "-o", tmp_path / "e", "--json")
+    assert done.code == 0
+    printed = done.json
     assert printed["engine"] == str(tmp_path / "e")
     assert (printed["backend"], printed["precision"], printed["int8_share"]) == ("onnxruntime", "fp32", None)
     assert printed["build_seconds"] >= 0
     assert printed["size"] == [96, 128]
+    assert "miou" not in printed, "nothing was scored"
     (candidate,) = printed["candidates"]
-    assert set(candidate) == {"backend", "precision", "end_to_end_ms", "miou", "kept", "reason"}
-    assert candidate["end_to_end_ms"] > 0
-    assert candidate["miou"] is None
-    assert candidate["kept"] is True
+    assert set(candidate) >= CANDIDATE
+    assert (candidate["end_to_end_ms"], candidate["miou"], candidate["kept"]) == (10.0, None, True)
     with load(printed["engine"]) as segment:
         assert segment.size == (96, 128)
 
 
+def test_json_of_a_guarded_int8_build(build: Run, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path) -> None:
+    options = ["--precision", "int8", "--calibration", table_of(levels), "--eval", levels_val]
+    printed = build(levels.path, *options, "-o", tmp_path / "e", "--json").json
+    assert printed["precision"] == "int8"
+    assert 0.8 <= printed["int8_share"] <= 1
+    assert printed["miou"] == read_manifest(tmp_path / "e").accuracy.miou  # type: ignore[union-attr]
+    int8, fp32 = printed["candidates"]
+    assert (int8["precision"], int8["kept"], int8["miou"]) == ("int8", True, printed["miou"])
+    assert (fp32["precision"], fp32["kept"], fp32["miou"]) == ("fp32", False, None)
+    assert "mIoU" in printed["guard"]
+    assert (tmp_path / "e" / TABLE_FILE).is_file()
+    again = build(levels.path, *options, "-o", tmp_path / "e", "--if-stale", "--json").json
+    assert (again["up_to_date"], again["miou"]) == (True, printed["miou"])
+
+
 def test_people_are_told_where_it_is_and_how_to_use_it(
-    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Run, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = run(tiny.path)
-    assert done.exit_code == 0, done.output
-    assert "engines/tiny-0.onnxruntime.fp32: tiny-0 at 64x96" in done.stdout
-    assert "onnxruntime fp32" in done.stdout
-    assert "fcn-edge run engines/tiny-0.onnxruntime.fp32 SOURCE" in done.stdout
-    assert "Building for onnxruntime" in done.stderr
+    done = build(tiny.path)
+    assert done.code == 0
+    assert "engines/tiny-0.onnxruntime.fp32: tiny-0 at 64x96" in done.out
+    assert "onnxruntime fp32: the only one that runs here." in done.out
+    assert "Guard" not in done.out, "it is the float network itself"
+    assert done.out.splitlines()[-1] == "Use it: fcn-edge run engines/tiny-0.onnxruntime.fp32 SOURCE"
+    assert "Building for onnxruntime" in done.err
     open_engine(Path("engines/tiny-0.onnxruntime.fp32")).close()
 
 
-def test_if_stale_says_that_it_is_up_to_date(tiny: Any, tmp_path: Path) -> None:
-    first = json.loads(run(tiny.path, "-o", tmp_path / "e", "--if-stale", "--json").stdout)
+def test_people_see_the_numbers_in_a_table_and_the_reasons_below(
+    build: Run, loud: Any, table_of: Any, levels_val: Path, tmp_path: Path, quick_builds: dict[str, float]
+) -> None:
+    quick_builds["onnxruntime.int8"] = 4.0
+    options = ["--precision", "auto", "--calibration", table_of(loud), "--eval", levels_val]
+    lines = build(loud.path, *options, "-o", tmp_path / "e").out.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("candidate"))
+    assert lines[head].split() == ["candidate", "ms", "a", "frame", "mIoU", "INT8", "kept"]
+    fp32, int8 = (line.split() for line in lines[head + 2 : head + 4])
+    assert fp32 == ["onnxruntime", "fp32", "10.0", "100.0%", "-", "no"]
+    assert int8[:3] == ["onnxruntime", "int8", "4.0"]
+    assert int8[-2:] == ["81.7%", "yes"]
+    assert max(map(len, lines[head : head + 4])) <= 80
+    assert "onnxruntime fp32: 6.0 ms slower than onnxruntime int8." in lines
+    assert "onnxruntime int8: the fastest, 2.50 times as fast as fp32." in lines
+    assert any(line.startswith("Guard: levels val, ") and line.endswith("allowed).") for line in lines)
+    assert "In floating point: encoder.features.1." in lines
+
+
+def test_auto_says_why_int8_was_not_kept(
+    build: Run, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path, quick_builds: dict[str, float]
+) -> None:
+    quick_builds["onnxruntime.int8"] = 10 / 1.04
+    options = ["--precision", "auto", "--calibration", table_of(levels), "--eval", levels_val]
+    done = build(levels.path, *options, "-o", tmp_path / "e")
+    assert "onnxruntime int8: INT8 is not worth it here: 4 % faster" in done.out
+    assert read_manifest(tmp_path / "e").precision == "fp32"
+
+
+def test_broken_int8_ends_with_4_and_no_guard_keeps_it_with_a_warning(
+    build: Run, loud: Any, table_of: Any, tmp_path: Path
+) -> None:
+    options = ["--precision", "int8", "--calibration", table_of(loud), "-o", tmp_path / "e"]
+    done = build(loud.path, *options, "--json")
+    assert (done.code, done.json["exit_code"]) == (4, 4)
+    assert "less accurate than is allowed" in done.json["error"]
+    assert "--no-guard" in done.json["fix"]
+    assert not (tmp_path / "e").exists()
+    kept = build(loud.path, *options, "--no-guard")
+    assert kept.code == 0
+    assert "Warning: It was built with --no-guard" in kept.err
+    assert json.loads((tmp_path / "e/engine.json").read_text())["guard"] == "none: it was built with --no-guard"
+
+
+def test_slow_int8_is_warned_of(
+    build: Run, levels: Any, table_of: Any, tmp_path: Path, quick_builds: dict[str, float]
+) -> None:
+    quick_builds["onnxruntime.int8"] = 12.0
+    done = build(levels.path, "--precision", "int8", "--calibration", table_of(levels), "-o", tmp_path / "e")
+    assert done.code == 0
+    assert "Warning: int8 was asked for and is no faster than fp32 here" in done.err
+    assert "0.83 times as fast as fp32" in done.out
+
+
+def test_calibration_images_are_no_labelled_images(
+    build: Run, levels: Any, table_of: Any, levels_train: Path, tmp_path: Path
+) -> None:
+    options = ["--precision", "int8", "--calibration", table_of(levels), "--eval", levels_train]
+    done = build(levels.path, *options, "-o", tmp_path / "e", "--json")
+    assert done.code == 3
+    assert "used to calibrate" in done.json["error"]
+    fp32 = build(levels.path, "--eval", levels_train, "-o", tmp_path / "e", "--json")
+    assert fp32.json["miou"] > 0.95, "a float network was not calibrated"
+
+
+def test_limits_without_labelled_images_are_noted(build: Run, tiny: Any, levels_val: Path, tmp_path: Path) -> None:
+    assert "Note: --max-drop count" in build(tiny.path, "-o", tmp_path / "e", "--max-drop", "0.5").err
+    for options in ([], ["--eval", levels_val, "--max-drop", "0.5"]):
+        assert "Note" not in build(tiny.path, "-o", tmp_path / "e", *options).err
+
+
+def test_if_stale_says_that_it_is_up_to_date(build: Run, tiny: Any, tmp_path: Path) -> None:
+    first = build(tiny.path, "-o", tmp_path / "e", "--if-stale", "--json").json
     assert (first["up_to_date"], first["reason"]) == (False, "there was none")
-    second = json.loads(run(tiny.path, "-o", tmp_path / "e", "--if-stale", "--json").stdout)
+    second = build(tiny.path, "-o", tmp_path / "e", "--if-stale", "--json").json
     assert second["up_to_date"]
     assert second["build_seconds"] == first["build_seconds"]
-    done = run(tiny.path, "-o", tmp_path / "e", "--if-stale")
-    assert f"{tmp_path / 'e'} is up to date: model, size" in done.stdout
-    other = run(tiny.path, "-o", tmp_path / "e", "--if-stale", "--size", "32x32")
-    assert "built because the size changed from 64x96 to 32x32" in other.stdout
+    done = build(tiny.path, "-o", tmp_path / "e", "--if-stale")
+    assert f"{tmp_path / 'e'} is up to date: model, size" in done.out
+    other = build(tiny.path, "-o", tmp_path / "e", "--if-stale", "--size", "32x32")
+    assert "built because the size changed from 64x96 to 32x32" in other.out
+
+
+def test_onnx_only_writes_the_typed_graph(build: Run, levels: Any, table_of: Any, tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    options = ["--backend", "onnxruntime", "--precision", "int8", "--calibration", table_of(levels), "--onnx-only"]
+    printed = build(levels.path, *options, "-o", path, "--json").json
+    assert (printed["engine"], printed["backend"], printed["precision"]) == (str(path), "onnxruntime", "int8")
+    assert printed["int8_share"] == pytest.approx(7168 / 7520)
+    assert (printed["build_seconds"], printed["candidates"]) == (None, [])
+    people = build(levels.path, *options, "-o", path)
+    assert people.out == f"{path}: levels in int8 for onnxruntime, 95% of the multiplications in INT8\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["--backend", "tpu"], 2, "no backend 'tpu'"),
-        (["--precision", "fp16"], 2, "fp16"),
+        (["--precision", "int8"], 3, "needs a calibration table"),
+        (["--precision", "fp8"], 2, "fp8"),
+        (["--precision", "int8", "--calibration", "none.json"], 3, "no file none.json"),
         (["--size", "100x100"], 2, "not a multiple of 32"),
+        (["--max-drop", "2"], 2, "max_drop is 2"),
+        (["--eval", "nowhere"], 3, "no data directory"),
+        (["--eval", "synthetic://street?frames=2", "--no-guard"], 2, "no guard was asked for"),
+        (["--onnx-only", "--if-stale"], 2, "--onnx-only writes one file"),
+        (["--onnx-only", "--eval", "synthetic://street?frames=2"], 2, "takes no --eval"),
+        (["--onnx-only"], 2, "does not end in .onnx"),
     ],
 )
-def test_wrong_arguments_end_with_2(tiny: Any, tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
-    done = run(tiny.path, "-o", tmp_path / "e", *arguments)
-    assert done.exit_code == code
-    assert said in done.output
-    assert "Traceback" not in done.output
+def test_wrong_arguments_are_one_sentence(
+    build: Run, tiny: Any, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    done = build(tiny.path, "-o", tmp_path / "e", *arguments)
+    assert done.code == code
+    assert said in done.err
+    assert done.out == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_model_ends_with_3(tmp_path: Path) -> None:
-    done = run(tmp_path / "none.onnx", "--json")
-    assert done.exit_code == 3
-    assert json.loads(done.stdout)["exit_code"] == 3
+def test_onnx_only_needs_an_output(build: Run, tiny: Any) -> None:
+    done = build(tiny.path, "--onnx-only", "--json")
+    assert done.code == 2
+    assert "-o FILE.onnx" in done.json["error"]
 
 
-def test_somebody_s_directory_ends_with_2_and_is_left_alone(tiny: Any, tmp_path: Path) -> None:
+def test_missing_model_ends_with_3(build: Run, tmp_path: Path) -> None:
+    assert build(tmp_path / "none.onnx", "--json").json["exit_code"] == 3
+
+
+def test_somebody_s_directory_ends_with_2_and_is_left_alone(build: Run, tiny: Any, tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
-    done = run(tiny.path, "-o", tmp_path, "--json")
-    assert done.exit_code == 2
-    assert "not an engine" in json.loads(done.stdout)["error"]
+    done = build(tiny.path, "-o", tmp_path, "--json")
+    assert done.code == 2
+    assert "not an engine" in done.json["error"]
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_thread_pools_are_given_back(tiny: Any, tmp_path: Path) -> None:
+def test_thread_pools_are_given_back(build: Run, tiny: Any, tmp_path: Path) -> None:
     before = cv2.getNumThreads()
-    assert run(tiny.path, "-o", tmp_path / "e").exit_code == 0
+    assert build(tiny.path, "-o", tmp_path / "e").code == 0
     assert cv2.getNumThreads() == before
 
 
-def test_help_shows_an_example_and_only_precisions_that_work() -> None:
-    done = run("--help")
-    assert "Example: fcn-edge build camvid-mobilenet_v2-fcn8s" in done.stdout
-    assert "[fp32]" in done.stdout
-    assert tuple(build.PRECISIONS) == ("fp32",)
+def test_help_shows_an_example_and_the_defaults(build: Run) -> None:
+    done = build("--help")
+    assert "Example: fcn-edge build camvid-mobilenet_v2-fcn8s" in done.out
+    words = " ".join(done.out.split())
+    for text in ("[fp32|fp16|int8|auto]", "[default: fp32]", "[default: 0.01]", "[default: 0.03]"):
+        assert text in words

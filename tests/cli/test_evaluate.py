@@ -112,3 +112,15 @@ def test_an_unknown_backend(fcn_edge: Run, tiny: Any) -> None:
     outcome = fcn_edge("evaluate", tiny.path, "--data", STREET, "--backend", "abacus")
     assert outcome.code == 2
     assert "onnxruntime" in outcome.err
+
+
+def test_int8_engine_and_graph_are_not_scored_on_images_that_they_were_calibrated_on(
+    fcn_edge: Run, levels: Any, levels_int8: Path, levels_train: Path, levels_val: Path
+) -> None:
+    for model in (levels_int8, levels_int8 / "model.onnx"):
+        refused = fcn_edge("evaluate", model, "--data", levels_train, "--json")
+        assert (refused.code, refused.json["exit_code"]) == (3, 3)
+        assert "6 of the 6 images of levels train were used to calibrate" in refused.json["error"]
+        assert "00, 01" in refused.json["error"]
+        assert fcn_edge("evaluate", model, "--data", levels_val, "--json").json["miou"] > 0.95
+    assert fcn_edge("evaluate", levels.path, "--data", levels_train).code == 0

@@ -1,0 +1,63 @@
+"""The float network that plans are judged against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Engine, Session
+from fcn_edge.build.plans import Plan
+from fcn_edge.build.request import Request
+from fcn_edge.errors import MissingExtraError, UsageError
+from fcn_edge.models import Model
+from fcn_edge.spec import Size
+
+__all__ = ["Reference", "opened_reference"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The float network, running.
+
+    Attributes:
+        backend: Name of the backend that runs it.
+        session: Of the size of the build.
+    """
+
+    backend: str
+    session: Session
+
+
+@contextmanager
+def opened_reference(model: Model, request: Request, plans: Sequence[Plan]) -> Iterator[Reference | None]:
+    """The float network of a model at the size of its plans.
+
+    None where nothing is judged: without a guard, for a model that is typed already, and, without images to score on,
+    for float plans that are the reference themselves or do not run here.
+
+    Raises:
+        ModelError: The model does not run.
+        MachineError: Nothing here runs ONNX files as they are.
+    """
+    if not request.guard or model.spec.precision != "fp32" or (request.evaluation is None and not _judged(plans)):
+        yield None
+        return
+    with _float_engine(model, plans[0].identity.size) as engine, engine.session() as session:
+        yield Reference(engine.backend, session)
+
+
+def _judged(plans: Sequence[Plan]) -> bool:
+    """Whether any plan can differ from the float network in the backend that runs that here."""
+    if any(plan.precision != "fp32" for plan in plans):
+        return True
+    running = {plan.backend.name for plan in plans if plan.runs}
+    return bool(running) and running != {registry.available_backends()[0].name}
+
+
+def _float_engine(model: Model, size: Size) -> Engine:
+    for made in registry.available_backends():
+        with suppress(UsageError):  # it runs built engines only
+            return made.open_onnx(model.path, model.spec, size)
+    raise MissingExtraError("onnxruntime", "cpu", "Judging a plan against fp32")

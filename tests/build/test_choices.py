@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fcn_edge.build.choices import METHODS, Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
+from fcn_edge.calibrationtable import Choice
+from fcn_edge.errors import GuardError
+from fcn_edge.measure.guard import Verdict
+
+LAYERS = ("encoder.features.0.0", "encoder.features.1.conv.0", "encoder.features.1.conv.3", "decoder.score32")
+GROUPS = ("encoder.features.0", "encoder.features.1", "decoder")
+
+
+def silent(_: str) -> None:
+    pass
+
+
+class Network:
+    """A network of three groups, each of which costs something when any of its layers is quantised."""
+
+    def __init__(self, costs: dict[str, float], shares: dict[str, float], allowed: float = 0.01) -> None:
+        self.costs, self.shares, self.allowed = costs, shares, allowed
+        self.tried: list[Choice] = []
+
+    def __call__(self, choice: Choice) -> tuple[Verdict, float]:
+        self.tried.append(choice)
+        quantised = groups_of(layer for layer in LAYERS if layer not in choice.floats)
+        drop = sum(self.costs[group] for group in quantised)
+        verdict = Verdict(drop <= self.allowed, drop, "car", 2 * drop, f"{100 * drop:.1f} points lost")
+        return verdict, sum(self.shares[group] for group in quantised)
+
+
+@pytest.mark.parametrize(
+    ("layer", "group"),
+    [
+        ("encoder.features.0.0", "encoder.features.0"),
+        ("encoder.features.17.conv.1.0", "encoder.features.17"),
+        ("encoder.layer3.4.conv2", "encoder.layer3.4"),
+        ("encoder.layer3.0.downsample.0", "encoder.layer3.0"),
+        ("encoder.conv1", "encoder.conv1"),
+        ("decoder.score8", "decoder"),
+        ("conv", "conv"),
+    ],
+)
+def test_group_is_the_block_in_the_encoder_or_the_decoder(layer: str, group: str) -> None:
+    assert group_of(layer) == group
+
+
+def test_groups_keep_the_order_of_their_layers() -> None:
+    assert groups_of(LAYERS) == {
+        "encoder.features.0": LAYERS[:1],
+        "encoder.features.1": LAYERS[1:3],
+        "decoder": LAYERS[3:],
+    }
+
+
+def method_costing(costs: dict[str, tuple[float, float]]) -> Callable[[Choice], tuple[Verdict, float]]:
+    def attempt(choice: Choice) -> tuple[Verdict, float]:
+        drop, of_class = costs[choice.method]
+        return Verdict(drop < 0.01, drop, "car", of_class, f"loses {drop}"), 1.0
+
+    return attempt
+
+
+def test_method_that_loses_least_is_chosen() -> None:
+    told: list[str] = []
+    costs = {"minmax": (0.02, 0.0), "percentile": (0.004, 0.0), "entropy": (0.3, 0.0), "mse": (0.005, 0.0)}
+    choice, verdict = best_method(method_costing(costs), told.append)
+    assert (choice.method, choice.floats, verdict.drop) == ("percentile", (), 0.004)
+    assert told == [f"{method}: loses {costs[method][0]}" for method in METHODS]
+
+
+def test_method_that_costs_its_worst_class_least_wins_a_tie() -> None:
+    costs = {"minmax": (0.01, 0.05), "percentile": (0.01, 0.03), "entropy": (0.01, 0.02), "mse": (0.01, 0.04)}
+    assert best_method(method_costing(costs), silent)[0].method == "entropy"
+
+
+def test_method_that_gains_is_better_than_none_lost() -> None:
+    costs = {"minmax": (0.0, 0.0), "percentile": (0.01, 0.0), "entropy": (0.01, 0.0), "mse": (-0.01, 0.0)}
+    assert best_method(method_costing(costs), silent)[0].method == "mse"
+
+
+def test_each_group_is_quantised_alone_and_the_costliest_comes_first() -> None:
+    network = Network(dict(zip(GROUPS, (0.001, 0.03, 0.002), strict=True)), dict.fromkeys(GROUPS, 0.3))
+    told: list[str] = []
+    found = sensitivities(LAYERS, Choice(method="entropy"), network, told.append)
+    assert [one.group for one in found] == ["encoder.features.1", "decoder", "encoder.features.0"]
+    assert [one.drop for one in found] == [0.03, 0.002, 0.001]
+    assert found[0].layers == LAYERS[1:3]
+    assert [set(LAYERS) - set(choice.floats) for choice in network.tried] == [
+        set(LAYERS[:1]),
+        set(LAYERS[1:3]),
+        set(LAYERS[3:]),
+    ]
+    assert {choice.method for choice in network.tried} == {"entropy"}
+    assert told == [
+        "encoder.features.0 alone: -0.10 points",
+        "encoder.features.1 alone: -3.00 points",
+        "decoder alone: -0.20 points",
+    ]
+
+
+RANKING = tuple(
+    Sensitivity(group, groups_of(LAYERS)[group], drop)
+    for group, drop in (("encoder.features.0", 0.03), ("decoder", 0.02), ("encoder.features.1", 0.001))
+)
+COSTS = {one.group: one.drop for one in RANKING}
+
+
+def test_costliest_groups_go_back_until_the_guard_holds() -> None:
+    network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9})
+    told: list[str] = []
+    choice, verdict = mixed(Choice(method="mse"), RANKING, network, told.append)
+    assert choice == Choice(method="mse", floats=("encoder.features.0.0", "decoder.score32"))
+    assert verdict.holds
+    assert told == [
+        "encoder.features.0 in floating point: 2.1 points lost; 95% in INT8",
+        "encoder.features.0, decoder in floating point: 0.1 points lost; 90% in INT8",
+    ]
+
+
+def test_one_group_is_enough_where_it_is_enough() -> None:
+    network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
+    choice, _ = mixed(Choice(method="mse"), RANKING, network, silent)
+    assert choice.floats == ("encoder.features.0.0",)
+    assert len(network.tried) == 1
+
+
+def test_layers_that_were_float_stay_so() -> None:
+    network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
+    start = Choice(method="mse", floats=("encoder.features.1.conv.0", "encoder.features.0.0"))
+    choice, _ = mixed(start, RANKING, network, silent)
+    assert choice.floats == start.floats
+
+
+def test_group_that_is_too_large_is_passed_over() -> None:
+    network = Network(COSTS, {"encoder.features.0": 0.5, "decoder": 0.1, "encoder.features.1": 0.4}, allowed=0.031)
+    told: list[str] = []
+    choice, _ = mixed(Choice(method="mse"), RANKING, network, told.append)
+    assert choice.floats == ("decoder.score32",)
+    assert told[0] == "encoder.features.0 cannot be in floating point: only 50% would be INT8"
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ({"encoder.features.0": 0.1, "decoder": 0.1, "encoder.features.1": 0.8}, "with encoder.features.0, decoder in"),
+        ({"encoder.features.0": 0.4, "decoder": 0.3, "encoder.features.1": 0.3}, "no group of layers is small enough"),
+    ],
+)
+def test_what_cannot_hold_and_be_called_int8_is_a_guard_error(shares: dict[str, float], said: str) -> None:
+    network = Network(COSTS, shares, allowed=0.0005)
+    with pytest.raises(GuardError, match=said) as caught:
+        mixed(Choice(method="mse"), RANKING, network, silent)
+    assert "80% of the multiplications have to be INT8" in caught.value.message
+    assert "--max-drop" in caught.value.fix

@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fcn_edge.backends.cpu import instruction_set
+from fcn_edge.build import Build, contest
+from fcn_edge.build.contest import Contest
+from fcn_edge.calibrationtable import Choice, read_table, write_table
+from fcn_edge.convert.profiles import profile_for
+from fcn_edge.datasets import split_of
+from fcn_edge.datasets.halves import Part, halves_of
+from fcn_edge.engine import TABLE_FILE, open_engine
+from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError
+from fcn_edge.runtime.segmenter import load
+
+pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
+
+MakeBuild = Callable[..., Build]
+PROFILE = profile_for("onnxruntime", instruction_set()).name
+
+
+@pytest.fixture
+def chosen_table(table_of: Any, loud: Any, tmp_path: Path) -> Callable[[Choice], Path]:
+    """The table of the loud model, with a choice in it."""
+
+    def table(choice: Choice) -> Path:
+        path = tmp_path / "chosen.json"
+        write_table(path, read_table(table_of(loud)).model_copy(update={"choices": {PROFILE: choice}}))
+        return path
+
+    return table
+
+
+def halves(split: Path) -> tuple[int, int]:
+    first, second = halves_of(split_of(split))
+    return len(first), len(second)
+
+
+def test_int8_is_guarded_on_rendered_scenes_without_labelled_images(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path
+) -> None:
+    built = build(levels.path, tmp_path / "e", precision="int8", calibration=table_of(levels))
+    manifest = built.manifest
+    assert "3 rendered scenes: " in manifest.guard
+    assert manifest.accuracy is None
+    assert (manifest.precision, manifest.spec.precision, manifest.spec.profile) == ("int8", "int8", PROFILE)
+    assert manifest.int8_share == pytest.approx(7168 / 7520, abs=1e-4)
+    assert manifest.calibration_digest == read_table(table_of(levels)).digest
+    assert (built.engine / TABLE_FILE).read_bytes() == table_of(levels).read_bytes()
+    assert manifest.notes["method"] == "mse"
+    assert "float_groups" not in manifest.notes
+    with open_engine(built.engine) as engine, engine.session() as session:
+        assert session.spec.precision == "int8"
+
+
+def test_broken_int8_is_never_kept(build: MakeBuild, loud: Any, table_of: Any, tmp_path: Path) -> None:
+    with pytest.raises(GuardError, match=r"onnxruntime\.int8 is less accurate .*90% expected") as caught:
+        build(loud.path, tmp_path / "e", precision="int8", calibration=table_of(loud))
+    assert caught.value.exit_code == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_broken_int8_without_a_guard_is_kept_and_says_so(
+    build: MakeBuild, loud: Any, table_of: Any, tmp_path: Path
+) -> None:
+    built = build(loud.path, tmp_path / "e", precision="int8", calibration=table_of(loud), guard=False)
+    assert built.manifest.guard == "none: it was built with --no-guard"
+    assert built.manifest.options["guard"] is False
+    assert any("--no-guard" in warning for warning in built.warnings)
+
+
+def test_half_of_the_images_chooses_and_the_other_judges(
+    build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    request = {"precision": "int8", "calibration": table_of(levels), "evaluation": split_of(levels_val)}
+    built = build(levels.path, tmp_path / "e", tell=told.append, **request)
+    choosing, judging = halves(levels_val)
+    assert told[0] == f"{choosing} of the labelled images choose how INT8 clips, the other {judging} judge"
+    assert [line.split(":")[0] for line in told[2:6]] == ["minmax", "percentile", "entropy", "mse"]
+    assert all(f"{choosing} images" in line for line in told[2:6])
+    assert built.manifest.accuracy is not None
+    assert built.manifest.accuracy.images == judging
+    assert built.manifest.accuracy.miou > 0.95
+    assert built.candidates[0].miou == built.manifest.accuracy.miou
+    assert built.manifest.notes["chosen_on"] == f"levels val, {choosing} images"
+
+
+def test_groups_that_cost_most_go_back_to_float(
+    build: MakeBuild, loud: Any, table_of: Any, levels_val: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    request = {"precision": "int8", "calibration": table_of(loud), "evaluation": split_of(levels_val)}
+    built = build(loud.path, tmp_path / "e", tell=told.append, **request)
+    notes = built.manifest.notes
+    assert (notes["floats"], notes["float_groups"]) == (["encoder.features.1.0"], ["encoder.features.1"])
+    assert built.manifest.int8_share == pytest.approx(6144 / 7520, abs=1e-4)
+    assert any(line.startswith("encoder.features.1 in floating point: levels val") for line in told)
+    assert built.manifest.accuracy is not None
+    assert built.manifest.accuracy.miou > 0.95
+    assert built.manifest.accuracy.images == halves(levels_val)[1]
+
+
+def test_choice_of_the_table_is_taken_and_all_images_judge(
+    build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    choice = Choice(method="entropy", floats=("encoder.features.1.0",), selected_on="my images")
+    request = {"precision": "int8", "calibration": chosen_table(choice), "evaluation": split_of(levels_val)}
+    built = build(loud.path, tmp_path / "e", tell=told.append, **request)
+    assert len(told) == 2, "nothing is searched for"
+    assert built.manifest.notes["method"] == "entropy"
+    assert built.manifest.notes["chosen_on"] == "my images"
+    assert built.manifest.accuracy is not None
+    assert built.manifest.accuracy.images == len(split_of(levels_val))
+
+
+def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
+    build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    table = chosen_table(Choice(method="percentile"))
+    request = {"precision": "int8", "calibration": table, "evaluation": split_of(levels_val)}
+    built = build(loud.path, tmp_path / "e", tell=told.append, **request)
+    choosing, judging = halves(levels_val)
+    assert built.manifest.notes["method"] == "percentile"
+    assert built.manifest.notes["float_groups"] == ["encoder.features.1"]
+    assert built.manifest.notes["chosen_on"] == f"levels val, {choosing} images"
+    assert built.manifest.accuracy is not None
+    assert built.manifest.accuracy.images == judging
+
+
+def test_choice_that_fails_and_cannot_be_mended_is_refused_with_its_score(
+    build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fcn_edge.build import choices
+
+    monkeypatch.setattr(choices, "INT8_SHARE", 0.9)
+    request = {"calibration": chosen_table(Choice(method="percentile")), "evaluation": split_of(levels_val)}
+    with pytest.raises(GuardError, match="levels val, 8 images: mIoU"):
+        build(loud.path, tmp_path / "e", precision="int8", **request)
+    auto = build(loud.path, tmp_path / "e", precision="auto", **request)
+    assert auto.manifest.precision == "fp32"
+    int8 = auto.candidates[1]
+    assert int8.reason.startswith("INT8 does not hold the guard")
+    assert int8.miou is not None
+    assert int8.miou < 0.5
+
+
+def test_too_few_images_to_halve(
+    build: MakeBuild, loud: Any, table_of: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
+) -> None:
+    one = Part(split_of(levels_val), (0,))
+    request = {"precision": "int8", "evaluation": one}
+    with pytest.raises(DatasetError, match="too few"):
+        build(loud.path, tmp_path / "e", calibration=table_of(loud), **request)
+    with pytest.raises(GuardError, match="less accurate"):  # the table's choice needs no halves to be refused
+        build(loud.path, tmp_path / "e", calibration=chosen_table(Choice(method="mse")), **request)
+
+
+def test_auto_measures_both_and_keeps_the_fastest_that_holds(
+    build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path, quick_builds: dict[str, float]
+) -> None:
+    request = {"precision": "auto", "calibration": table_of(levels), "evaluation": split_of(levels_val)}
+    quick_builds["onnxruntime.int8"] = 5.0
+    built = build(levels.path, tmp_path / "fast", **request)
+    assert [(one.precision, one.kept, one.end_to_end_ms) for one in built.candidates] == [
+        ("fp32", False, 10.0),
+        ("int8", True, 5.0),
+    ]
+    assert all(one.miou is not None for one in built.candidates)
+    assert built.candidates[1].reason == "the fastest, 2.00 times as fast as fp32"
+    quick_builds["onnxruntime.int8"] = 10 / 1.04
+    built = build(levels.path, tmp_path / "slow", **request)
+    assert built.manifest.precision == "fp32"
+    assert built.candidates[1].reason.startswith("INT8 is not worth it here: 4 % faster")
+    assert not (built.engine / TABLE_FILE).exists()
+
+
+def test_auto_without_a_table_builds_no_int8(build: MakeBuild, levels: Any, tmp_path: Path) -> None:
+    built = build(levels.path, tmp_path / "e", precision="auto")
+    assert [one.precision for one in built.candidates] == ["fp32"]
+
+
+def test_auto_passes_over_what_is_broken(build: MakeBuild, loud: Any, table_of: Any, tmp_path: Path) -> None:
+    built = build(loud.path, tmp_path / "e", precision="auto", calibration=table_of(loud))
+    assert built.manifest.precision == "fp32"
+    assert built.candidates[1].reason.startswith("loses too much: 3 rendered scenes")
+    assert built.candidates[1].end_to_end_ms == 10.0, "it is timed all the same"
+
+
+def test_int8_asked_for_by_name_is_kept_though_slow_with_a_warning(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, quick_builds: dict[str, float]
+) -> None:
+    quick_builds["onnxruntime.int8"] = 12.0
+    built = build(levels.path, tmp_path / "e", precision="int8", calibration=table_of(levels))
+    assert built.manifest.precision == "int8"
+    assert built.warnings[0].startswith("int8 was asked for and is no faster than fp32 here: 12.0 ms")
+    assert [(one.precision, one.kept) for one in built.candidates] == [("int8", True), ("fp32", False)]
+
+
+def test_fp16_is_judged_and_needs_no_table(build: MakeBuild, levels: Any, tmp_path: Path) -> None:
+    built = build(levels.path, tmp_path / "e", precision="fp16")
+    assert built.manifest.spec.precision == "fp16"
+    assert "rendered scenes" in built.manifest.guard
+    assert built.manifest.int8_share is None
+
+
+def test_float_plan_is_scored_where_there_are_images(
+    build: MakeBuild, levels: Any, levels_val: Path, tmp_path: Path
+) -> None:
+    built = build(levels.path, tmp_path / "e", evaluation=split_of(levels_val), max_drop=0.0, max_class_drop=0.0)
+    assert built.manifest.accuracy is not None
+    assert built.manifest.accuracy.miou > 0.95
+    assert built.manifest.accuracy.images == 8
+
+
+def test_float_plan_that_rounds_otherwise_holds_and_a_broken_one_does_not(
+    build: MakeBuild, levels: Any, levels_val: Path, tmp_path: Path, add_backend: Any
+) -> None:
+    other = add_backend()
+    request = {"backend": "other", "evaluation": split_of(levels_val), "max_drop": 0.0, "max_class_drop": 0.0}
+
+    def rounded(image: np.ndarray) -> np.ndarray:
+        level = levels.cells(image)
+        level[:4] += 0.012  # a few cells change sides
+        steps = np.arange(11)[:, None, None] / 10
+        return np.asarray(2 * level * steps - steps**2, np.float32)
+
+    other.scores = staticmethod(rounded)
+    built = build(levels.path, tmp_path / "e", **request)
+    assert built.manifest.accuracy is not None
+    assert built.manifest.accuracy.miou < 1
+    assert built.manifest.backend == "other"
+    other.scores = np.zeros((11, 8, 12), np.float32)
+    with pytest.raises(GuardError, match=r"other\.fp32 is less accurate"):
+        build(levels.path, tmp_path / "f", **request)
+    with pytest.raises(GuardError, match="rendered scenes"):
+        build(levels.path, tmp_path / "f", backend="other")
+    assert build(levels.path, tmp_path / "f", backend="other", guard=False).manifest.guard == ""
+
+
+def test_plan_whose_library_runs_little_in_int8_is_not_called_so(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
+) -> None:
+    add_backend("tensorrt").int8_share = 0.5
+    request = {"backend": "tensorrt", "precision": "int8", "calibration": table_of(levels)}
+    for guard in (True, False):
+        with pytest.raises(GuardError, match="Only 50% of the multiplications would be INT8; below 80%"):
+            build(levels.path, tmp_path / "e", guard=guard, **request)
+
+
+def test_share_that_the_library_reports_is_the_one_that_counts(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
+) -> None:
+    add_backend("tensorrt").int8_share = 0.85
+    built = build(levels.path, tmp_path / "e", backend="tensorrt", precision="int8", calibration=table_of(levels))
+    assert built.manifest.int8_share == 0.85
+    assert built.manifest.spec.profile == "tensorrt"
+    assert built.manifest.notes["steps"] == ["told"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "auto"])
+def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
+    build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path, add_backend: Any, precision: str
+) -> None:
+    gpu = add_backend("tensorrt", "cuda")
+    gpu.problem, gpu.builds = "There is no GPU here.", True
+    request = {"backend": "tensorrt", "precision": precision, "calibration": table_of(levels)}
+    built = build(levels.path, tmp_path / "e", evaluation=split_of(levels_val), **request)
+    assert built.manifest.precision == ("fp32" if precision == "auto" else precision)
+    assert built.manifest.device.kind == "cuda"
+    assert built.manifest.speed is None
+    assert built.manifest.accuracy is not None
+    assert all(one.end_to_end_ms is None for one in built.candidates)
+    assert "This machine cannot run it" in built.warnings[-1]
+    with pytest.raises(MachineError, match="no GPU here") as caught:
+        load(built.engine)
+    assert caught.value.exit_code == 6
+
+
+def test_plan_for_another_device_of_a_library_that_runs_here_is_a_device_error(
+    build: MakeBuild, levels: Any, tmp_path: Path, add_backend: Any
+) -> None:
+    gpu = add_backend("tensorrt", "cuda")
+    gpu.problem, gpu.builds = "There is no GPU here.", True
+    built = build(levels.path, tmp_path / "e", backend="tensorrt")
+    gpu.problem, gpu.kind = "", "cpu"
+    with pytest.raises(DeviceError, match="built for a cuda device"):
+        load(built.engine)
+
+
+def test_candidate_that_fails_when_it_is_timed_is_passed_over(
+    build: MakeBuild, levels: Any, tmp_path: Path, add_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = add_backend()
+    real = Contest.timed
+
+    def timed(self: Contest, results: Any) -> Any:
+        other.scores = np.full((11, 8, 12), np.nan, np.float32)
+        return real(self, results)
+
+    monkeypatch.setattr(Contest, "timed", timed)
+    built = build(levels.path, tmp_path / "e")
+    assert built.manifest.backend == "onnxruntime"
+    assert "NaN" in built.candidates[1].reason
+    with pytest.raises(ModelError, match="NaN"):
+        build(levels.path, tmp_path / "f", backend="other", guard=False)
+
+
+def test_frames_to_time_on_are_rendered_streets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    frames = contest.frames_to_time()
+    assert {frame.shape for frame in frames} == {(720, 1280, 3)}
+    assert (frames[0] != frames[1]).any()

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.backends.fake import fake_spec
+from fcn_edge.build import Request
+from fcn_edge.build.remarks import guard_sentence, warnings_of
+from fcn_edge.models import Model
+
+from .made_up import result
+
+FLOAT_MODEL = Model("onnx", Path("m.onnx"), fake_spec())
+
+
+@pytest.mark.parametrize(("ms", "warned"), [(12.0, True), (10.0, True), (9.9, False)])
+def test_precision_that_is_no_faster_than_fp32_is_warned_of(ms: float, warned: bool) -> None:
+    kept = result("int8", ms, holds=True)
+    found = warnings_of(kept, [kept, result(ms=10.0, reference=True)], Request(precision="int8"), FLOAT_MODEL)
+    expected = (
+        f"int8 was asked for and is no faster than fp32 here: {ms:.1f} ms a frame, and onnxruntime fp32 takes 10.0 ms."
+    )
+    assert found == ((expected,) if warned else ())
+
+
+def test_engine_that_nobody_looked_at_is_warned_of() -> None:
+    kept, unguarded = result("int8", 5.0), Request(precision="int8", guard=False)
+    (warning,) = warnings_of(kept, [kept], unguarded, FLOAT_MODEL)
+    assert "--no-guard" in warning
+    assert guard_sentence(kept, unguarded, FLOAT_MODEL) == "none: it was built with --no-guard"
+    floats = result()
+    assert warnings_of(floats, [floats], Request(guard=False), FLOAT_MODEL) == ()
+    assert guard_sentence(floats, Request(), FLOAT_MODEL) == ""
+
+
+def test_typed_model_is_warned_of() -> None:
+    model = Model("onnx", Path("m.int8.onnx"), fake_spec(precision="int8", profile="p"))
+    kept = result("int8", 5.0)
+    (warning,) = warnings_of(kept, [kept], Request(precision="int8"), model)
+    assert "It was not judged: m.int8.onnx is an int8 graph already" in warning
+    assert "not at hand" in guard_sentence(kept, Request(precision="int8"), model)
+
+
+def test_engine_for_another_machine_is_warned_of() -> None:
+    kept = result("int8", None, holds=True)
+    (warning,) = warnings_of(kept, [kept], Request(precision="int8"), FLOAT_MODEL)
+    assert "This machine cannot run it" in warning
+    assert "judged through its ONNX graph" in warning
+    assert guard_sentence(kept, Request(precision="int8"), FLOAT_MODEL) == "loses 0.0"

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fcn_edge.backends.fake import FakeSession, fake_spec
+from fcn_edge.errors import ModelError
+from fcn_edge.measure.guard import LEAST_LIKENESS, LabelledGuard, LabelledScore, RenderedGuard
+
+from .splits import Mask, Split, blocks, session_of
+
+ABC = ("a", "b", "c")
+FRAME = np.zeros((64, 96, 3), np.uint8)
+
+
+def split_of_three() -> Split:
+    """Two images, the three classes in equal parts."""
+    return Split([blocks([0, 1, 2]), blocks([2, 0, 1])], ABC)
+
+
+def session_giving(mask: Mask) -> FakeSession:
+    """A session that gives one 8x12 grid of classes whatever it sees."""
+    scores = np.eye(11, dtype=np.float32)[mask].transpose(2, 0, 1)
+    return FakeSession(fake_spec(), (64, 96), np.ascontiguousarray(scores))
+
+
+def damaged(share: float) -> FakeSession:
+    """Reads images right, but for class ``a`` in a share of the rows of cells, where it says ``b``."""
+    right = session_of(ABC)
+
+    def network(image: Mask) -> Mask:
+        scores = np.array(right.run_network(image))
+        rows = round(scores.shape[1] * share)
+        swapped = scores[0, :rows] > scores[1, :rows]
+        scores[1, :rows][swapped] += 1000
+        return scores
+
+    return FakeSession(right.spec, (64, 96), network)
+
+
+def test_plan_that_is_the_float_network_loses_nothing() -> None:
+    verdict = LabelledGuard(split_of_three(), session_of(ABC), 0.0, 0.0).judge(session_of(ABC))
+    assert verdict.holds
+    assert (verdict.drop, verdict.worst_class, verdict.worst_drop) == (0.0, "", 0.0)
+    assert verdict.accuracy is not None
+    assert verdict.accuracy.images == 2
+    assert "-0.0" not in verdict.sentence
+    assert "no class loses any" in verdict.sentence
+
+
+@pytest.mark.parametrize("more", [1.01, 0.99])
+@pytest.mark.parametrize("limit", ["mIoU", "class"])
+def test_each_limit_decides_alone(limit: str, more: float) -> None:
+    free = LabelledGuard(split_of_three(), session_of(ABC), 1.0, 1.0).judge(damaged(0.25))
+    assert free.holds
+    assert free.worst_class == "a"
+    assert free.worst_drop > free.drop > 0
+    limits = {"mIoU": (free.drop * more, 1.0), "class": (1.0, free.worst_drop * more)}[limit]
+    verdict = LabelledGuard(split_of_three(), session_of(ABC), *limits).judge(damaged(0.25))
+    assert verdict.holds is (more > 1)
+    assert verdict.drop == free.drop
+
+
+def test_drop_is_in_miou_between_the_two() -> None:
+    guard = LabelledGuard(split_of_three(), session_of(ABC), 0.01, 0.03)
+    verdict = guard.judge(damaged(0.5))
+    assert verdict.accuracy is not None
+    assert verdict.drop == guard.reference.scores.mean_iou - verdict.accuracy.scores.mean_iou
+    assert verdict.worst_drop == (guard.reference.per_class["a"] or 0) - (verdict.accuracy.per_class["a"] or 0)
+
+
+def test_plan_that_is_better_gains() -> None:
+    verdict = LabelledGuard(split_of_three(), damaged(0.5), 0.0, 0.0).judge(session_of(ABC))
+    assert verdict.holds
+    assert verdict.drop < 0
+    assert "+" in verdict.sentence
+
+
+def test_class_that_vanishes_loses_all_of_its_iu() -> None:
+    verdict = LabelledGuard(split_of_three(), session_of(ABC), 0.01, 0.03).judge(damaged(1.0))
+    assert not verdict.holds
+    assert verdict.worst_class == "a"
+    assert verdict.worst_drop > 0.9
+
+
+def test_classes_that_no_label_shows_are_not_compared() -> None:
+    split = Split([blocks([0, 1])], ("a", "b"), shown=ABC)
+    verdict = LabelledGuard(split, session_of(ABC), 0.0, 0.0).judge(session_of(ABC))
+    assert verdict.holds
+    assert verdict.accuracy is not None
+    assert verdict.accuracy.per_class["c"] is None
+
+
+def test_sentence_says_what_was_measured_on_what_and_allowed() -> None:
+    verdict = LabelledGuard(split_of_three(), session_of(ABC), 0.01, 0.03).judge(damaged(0.25))
+    assert verdict.accuracy is not None
+    for part in (
+        "tiny val, 2 images",
+        f"mIoU {verdict.accuracy.scores.mean_iou:.2%} beside ",
+        f"({-100 * verdict.drop:+.1f} points; -1.0 points allowed)",
+        f"worst class a {-100 * verdict.worst_drop:+.1f} points (-3.0 points allowed)",
+    ):
+        assert part in verdict.sentence
+
+
+def test_score_without_a_reference_holds_and_says_so() -> None:
+    verdict = LabelledScore(split_of_three()).judge(damaged(1.0))
+    assert verdict.holds
+    assert verdict.accuracy is not None
+    assert f"mIoU {verdict.accuracy.scores.mean_iou:.2%}" in verdict.sentence
+    assert "not at hand" in verdict.sentence
+
+
+def grid(changed_rows: int) -> Mask:
+    """Columns of the classes 0 and 1; in the first rows, 0 everywhere."""
+    mask = np.tile(np.arange(12, dtype=np.uint8) // 6, (8, 1))
+    mask[:changed_rows] = 0
+    return mask
+
+
+def test_same_masks_on_rendered_scenes_hold() -> None:
+    verdict = RenderedGuard([FRAME, FRAME], session_giving(grid(0))).judge(session_giving(grid(0)))
+    assert verdict.holds
+    assert verdict.drop == 0
+    assert verdict.accuracy is None
+    assert "2 rendered scenes: 100.0% of the pixels" in verdict.sentence
+
+
+@pytest.mark.parametrize("rows", range(9))
+def test_likeness_is_the_mean_iu_of_the_two_masks(rows: int) -> None:
+    verdict = RenderedGuard([FRAME], session_giving(grid(0))).judge(session_giving(grid(rows)))
+    same = session_giving(grid(0)).labels(FRAME) == session_giving(grid(rows)).labels(FRAME)
+    assert f"{same.mean():.1%} of the pixels" in verdict.sentence
+    assert verdict.holds is (verdict.drop <= 1 - LEAST_LIKENESS)
+    assert verdict.holds is (rows == 0)
+
+
+def test_scores_that_are_no_numbers_are_a_model_error() -> None:
+    broken = FakeSession(fake_spec(), (64, 96), np.full((11, 8, 12), np.nan, np.float32))
+    with pytest.raises(ModelError, match="NaN"):
+        RenderedGuard([FRAME], session_giving(grid(0))).judge(broken)
