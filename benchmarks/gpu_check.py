@@ -105,7 +105,10 @@ def checked(
                 continue
             with opened() as device:
                 result["gpu"] = gpu_facts(device.facts)
-            result["providers"][name] = through(opened, real, settings)
+            try:
+                result["providers"][name] = through(opened, real, settings)
+            except MachineError as error:  # the other library may do better
+                result["providers"][name] = {"failed": str(error)}
         if with_engines:
             result["engines"] = engines(MODEL, segmenter.session, real, settings)
     result["clocks_after"] = clocks()

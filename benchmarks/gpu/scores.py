@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def frames_of(video: Path | None, count: int) -> tuple[list[Image], str]:
     if video is None:
         return [Street(seed=seed, size=FRAME_SIZE, frames=1).frame(0)[0] for seed in range(count)], "rendered streets"
     with open_source(video) as source:
-        frames = [frame.image for index, frame in enumerate(source) if index % _DRIVE == 0 and index < count * _DRIVE]
+        frames = [frame.image for frame in islice(source, 0, count * _DRIVE, _DRIVE)]
     return frames, video.name
 
 

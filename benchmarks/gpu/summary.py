@@ -17,6 +17,8 @@ def failures(result: Row) -> list[str]:
 
 def _failures(result: Row) -> Iterator[str]:
     for name, provider in result["providers"].items():
+        if "failed" in provider:
+            yield f"{name}: {provider['failed']}"
         for row in provider.get("agreement", ()):
             if not row["agree"]:
                 yield f"{name}: {row['kernel']} disagrees on {row['input']} ({_difference(row)})."
@@ -40,8 +42,8 @@ def lines(result: Row) -> Iterator[str]:
     capability, driver = (".".join(map(str, gpu[key])) for key in ("capability", "driver"))
     yield f"{gpu['name']} ({capability}), driver for CUDA {driver}"
     for name, provider in result["providers"].items():
-        if "absent" in provider:
-            yield f"{name}: absent: {provider['absent']}"
+        if "agreement" not in provider:
+            yield f"{name}: {_reason(provider)}"
             continue
         rows = provider["agreement"]
         yield f"{provider['library']}: {sum(row['agree'] for row in rows)} of {len(rows)} comparisons agree"
@@ -58,7 +60,7 @@ def lines(result: Row) -> Iterator[str]:
     for row in result["engines"]:
         name = f"{row['backend']} {row.get('precision', '')}".rstrip()
         if "speed" not in row:
-            yield f"{name}: {'absent: ' + row['absent'] if 'absent' in row else 'failed: ' + row['failed']}"
+            yield f"{name}: {_reason(row)}"
             continue
         for kind, speed in row["speed"].items():
             yield (
@@ -68,12 +70,16 @@ def lines(result: Row) -> Iterator[str]:
     yield from result["failures"] or ["Everything agrees."]
 
 
+def _reason(row: Row) -> str:
+    return f"absent: {row['absent']}" if "absent" in row else f"failed: {row['failed']}"
+
+
 def _graph(graph: bool) -> str:
     return "with a graph" if graph else "without a graph"
 
 
 def _session(row: Row) -> str:
-    return f"absent: {row['absent']}" if "absent" in row else f"{row['speed']['end_to_end_ms']:.3f} ms a frame"
+    return _reason(row) if "absent" in row else f"{row['speed']['end_to_end_ms']:.3f} ms a frame"
 
 
 def _difference(row: Row) -> str:

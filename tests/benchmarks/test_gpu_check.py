@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from fcn_edge.backends import cuda_pycuda, cuda_python
 from fcn_edge.backends.cuda_errors import no_driver
+from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.build import contest
 from fcn_edge.doctor.driver import loaded_driver
@@ -136,6 +139,13 @@ def test_a_kernel_that_finds_no_nan_ends_with_4(run: Callable[..., Result], kern
     assert "decode float32 disagrees on one NaN among noise 1x11x8x12 (it was not found)" in done.stdout
 
 
+def test_a_library_that_fails_midway_ends_with_4(run: Callable[..., Result], tmp_path: Path) -> None:
+    done = run("--no-engines", "-o", str(tmp_path / "results.json"), gpu={"total_bytes": 50_000})
+    assert done.exit_code == 4
+    assert "cuda-python: failed: The GPU has no memory left" in done.stdout
+    assert json.loads((tmp_path / "results.json").read_text())["providers"]["cuda-python"].keys() == {"failed"}
+
+
 def test_a_missed_target_ends_with_4(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     speed = import_module("gpu.speed")
     for name, value in {"JUDGED_AT": (64, 96), "LEAST_BATCH": 2, "MOST_TIMES_COPY": 1e-9}.items():
@@ -179,6 +189,23 @@ def test_engines_are_held_against_the_processor(
     assert "of the pixels as fp32 has them" in done.stdout
 
 
+def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
+    engines, runtime = import_module("gpu.engines"), import_module("fcn_edge.backends.tensorrt_runtime")
+    asked: dict[str, Any] = {}
+
+    def opened(*arguments: Any, **how: Any) -> None:
+        asked.update(inspect.signature(real).bind(*arguments, **how).arguments)
+
+    real = runtime.opened
+    monkeypatch.setattr(runtime, "opened", opened)
+    monkeypatch.setattr(engines, "open_device", FakeGpu)
+    manifest = SimpleNamespace(backend="tensorrt-rtx", plan="model.plan", spec=fake_spec(), size=(64, 96))
+    engines._without_graphs(Path("engine"), manifest)
+    assert (asked["plan"], asked["library"], asked["graphs"]) == (Path("engine/model.plan"), trt, False)
+    assert (asked["backend"], asked["size"]) == ("tensorrt-rtx", (64, 96))
+
+
 def test_no_gpu_ends_with_6(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_gpu() -> None:
         raise no_driver("libcuda.so.1 is missing")
@@ -200,6 +227,17 @@ def test_as_people_run_it_without_a_gpu() -> None:
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr.startswith("Error: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_frames_of_a_video_lie_apart(script: ModuleType, tmp_path: Path) -> None:
+    video = tmp_path / "drive.avi"
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, (96, 64))
+    for level in range(100):
+        writer.write(np.full((64, 96, 3), 2 * level, np.uint8))
+    writer.release()
+    frames, source = import_module("gpu.scores").frames_of(video, 3)
+    assert source == "drive.avi"
+    assert [frame.mean() for frame in frames] == pytest.approx([0, 60, 120], abs=4)  # JPEG rounds
 
 
 def test_widened_scores_are_the_network_s_own_with_rare_classes(script: ModuleType) -> None:
