@@ -3,8 +3,8 @@
     python benchmarks/run_int8.py --data camvid/val [--wide net.onnx=table.json ...] [-o results.json]
 
 Each shipped model is built with ``--precision int8 --backend auto``: every backend's plan and fp32 are timed in turns,
-in one process, and judged on the labelled images. Models given with ``--wide`` are timed only, with ``--no-guard``; their
-weights need not be trained. The ``tensorrt`` profile's graphs run in ONNX Runtime, for their accuracy.
+in one process, and judged on the labelled images. Models given with ``--wide`` are timed only, with ``--no-guard``;
+their weights need not be trained. The ``tensorrt`` profile's graphs run in ONNX Runtime, for their accuracy.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from fcn_edge.build.trials import Trial
 from fcn_edge.errors import FcnEdgeError, GuardError
 from fcn_edge.measure.guard import Verdict
 from fcn_edge.measured import Speed
+from fcn_edge.runtime.segmenter import has_nvidia_gpu
 
 __all__ = ["Candidate", "Result", "candidates_of", "fastest_float", "kept_result"]
 
@@ -106,6 +107,8 @@ def kept_result(results: Sequence[Result], request: Request) -> Result:
 def candidates_of(results: Sequence[Result], kept: Result, request: Request) -> tuple[Candidate, ...]:
     """What was considered, and why it was kept or not; for ``auto`` also the backends that cannot run here.
 
+    Those for GPUs are named only on a machine that has one.
+
     Args:
         results: Of every plan.
         kept: The one that became the engine.
@@ -125,8 +128,9 @@ def candidates_of(results: Sequence[Result], kept: Result, request: Request) -> 
     ]
     if request.backend == "auto":
         considered = {result.plan.backend.name for result in results}
-        for name in registry.BACKENDS:
-            if name not in considered:
+        gpu = has_nvidia_gpu()
+        for name, entry in registry.BACKENDS.items():
+            if name not in considered and (gpu or entry.device == "cpu"):
                 problem = registry.backend(name).probe().problem or "the graph is not made for it"
                 made.append(Candidate(name, kept.plan.precision, None, None, False, problem))
     return tuple(made)
