@@ -22,7 +22,7 @@ from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageEr
 from fcn_edge.graphfile import Graph, check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["OnnxRuntime"]
+__all__ = ["OnnxRuntime", "errors_of"]
 
 _PROVIDERS = ("CPUExecutionProvider",)
 _LOG_ERRORS = 3
@@ -62,7 +62,7 @@ class OnnxRuntime(Backend):
         graph = checked_graph(path)
         check_size(path, graph, size)
         options = _options(graph, size, threads)
-        with _errors_of(path):
+        with errors_of(path):
             # its fallback would print to standard output and try the same again
             runner = _library().InferenceSession(
                 str(path),
@@ -109,7 +109,7 @@ class _Session(HostSession):
 
     @override
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        with _errors_of(self._path):
+        with errors_of(self._path):
             output: NDArray[Any] = self._runner.run(None, {self._input: image})[0]
         return self.checked_output(output, self._path)
 
@@ -133,7 +133,7 @@ def _options(graph: Graph, size: Size, threads: int) -> Any:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
+def errors_of(path: Path) -> Iterator[None]:
     """Turn whatever ONNX Runtime raises inside the block into a ``ModelError`` of one sentence.
 
     Its own exceptions have neither a common base class nor public names, and files with broken text in them make it

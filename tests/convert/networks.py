@@ -7,14 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fcn_edge.nets.decoders import Decoder
+from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation
+
+SMALL = "mobilenet_v2-fcn8s"
+ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
+
+an_encoder_each = pytest.mark.parametrize(
+    "exported",
+    # all nine stay in the list, so that pytest runs tests of one network after the other and exports it once
+    [pytest.param(name, marks=() if name.endswith("fcn8s") else pytest.mark.slow) for name in ALL_NETS],
+    indirect=True,
+)
+"""Lets a test run on one network of each encoder, and on the other six in the slow tests."""
 
 CLASSES = 7
 NORMALISATION = Normalisation()
@@ -91,3 +104,30 @@ def _standardise(score: nn.Conv2d, features: Tensor) -> None:
     mean, std = scores.mean((0, 2, 3)), scores.std((0, 2, 3))
     score.weight /= std.view(-1, 1, 1, 1)
     score.bias -= mean / std
+
+
+def convolutions(net: FCN, decoder: str) -> dict[str, nn.Conv2d]:
+    """The convolutions of a network with one decoder, by the names that they have in its exported graph."""
+    return {
+        name.replace(f"decoders.{decoder}", "decoder"): module
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+
+
+@torch.no_grad()
+def macs_of(exported: Exported, size: tuple[int, int]) -> dict[str, int]:
+    """Multiply-accumulates of each convolution, counted while torch runs an image of a size."""
+    counts = {}
+    hooks = []
+    for name, layer in convolutions(exported.net, exported.spec.decoder).items():
+
+        def count(layer: nn.Conv2d, _: object, output: Tensor, name: str = name) -> None:
+            height, width = layer.kernel_size
+            counts[name] = output.numel() * layer.in_channels // layer.groups * height * width
+
+        hooks.append(layer.register_forward_hook(count))
+    exported.net(torch.zeros(1, 3, *size))
+    for hook in hooks:
+        hook.remove()
+    return counts
