@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 from fcn_edge.errors import TableError
 from fcn_edge.files import replacing
 from fcn_edge.sealed import content_digest, sealed_text, unsealed
-from fcn_edge.spec import ModelSpec, Normalisation, Resize, Size, first_problem
+from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Size, first_problem
 
 __all__ = [
     "TABLE_KEY",
@@ -88,7 +88,7 @@ class TensorRange(_Part):
     @field_serializer("channel_means")
     def _in_one_line(self, values: tuple[float, ...]) -> str:
         # thousands of numbers a table: one line a tensor keeps it readable
-        return " ".join(f"{value:.6g}" for value in values)
+        return " ".join(map(repr, values))
 
     @field_validator("channel_means", mode="before")
     @classmethod
@@ -149,6 +149,13 @@ class CalibrationTable(_Part):
         if len({image.sha256 for image in self.images}) != len(self.images):
             raise ValueError("an image occurs twice")
         return self
+
+    @field_validator("size")
+    @classmethod
+    def _size_fits_networks(cls, size: Size) -> Size:
+        if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in size):
+            raise ValueError(f"{size} must be multiples of {SIZE_MULTIPLE}")
+        return size
 
     @property
     def digest(self) -> str:

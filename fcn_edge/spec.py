@@ -199,7 +199,8 @@ class ModelSpec(_Part):
 def first_problem(error: ValidationError) -> str:
     """The first problem of a validation error as a phrase: where, and what."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"])
+    # keys come from files too: one may be long, or hold line breaks
+    where = "".join(letter if letter.isprintable() else "?" for letter in ".".join(map(str, problem["loc"])))[:100]
     what = problem["msg"].removeprefix("Value error, ")
     return f"{where}: {what}" if where else what
 

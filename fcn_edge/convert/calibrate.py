@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from fcn_edge.backends.cpu import available_cores
+from fcn_edge.backends.onnxruntime_library import errors_of
 from fcn_edge.calibrationtable import CalibratedImage, CalibrationTable, TensorRange
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.histogram import Histogram
 from fcn_edge.convert.thresholds import clipping_of
+from fcn_edge.convert.typed import source_model
 from fcn_edge.datasets.calibration import CalibrationSet
 from fcn_edge.errors import DatasetError, ModelError
 from fcn_edge.modelfile import model_digest, spec_of_onnx
@@ -40,10 +41,10 @@ def calibration_table(
     """Calibrate a model: run every image through its float graph and record what its activations are.
 
     Only statistics are kept, so that the memory does not depend on the number of images. The same model, images and
-    tools give the same table.
+    tools give the same table; the order of the images changes only the order in which the table lists them.
 
     Args:
-        path: The ONNX file, fp32, with class scores at its end.
+        path: The ONNX file, fp32, of either head.
         images: What to run.
         size: ``(height, width)`` of the network's input; the model's default when left out.
         threads: Of ONNX Runtime; one a core when left out.
@@ -96,10 +97,6 @@ def ranges_of_images(
         DatasetError: There are no images.
     """
     spec = spec_of_onnx(path)
-    if spec.precision != "fp32":
-        raise ModelError(
-            f"{path} is an {spec.precision} graph; only fp32 ones are calibrated.", "Give the fp32 ONNX file."
-        )
     runner = _Runner(path, spec, size or spec.size, threads or available_cores())
     statistics = {name: _Statistics() for name in runner.names}
     seen = False
@@ -152,11 +149,11 @@ class _Runner:
     """The float graph in ONNX Runtime, giving every activation of one image after the other."""
 
     def __init__(self, path: Path, spec: ModelSpec, size: Size, threads: int) -> None:
-        model = onnx.load_model(path)
+        model = source_model(path)
         view = GraphView(model)
         self.names = view.activations()
         self.convolved = frozenset(conv.input for conv in view.convs)
-        self._spec, self._size = spec, size
+        self._path, self._spec, self._size = path, spec, size
         del model.graph.output[:]
         for name in self.names:
             model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
@@ -166,14 +163,16 @@ class _Runner:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # layouts are left alone: they would be changed back for every tensor that is looked at
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        with errors_of(path):
+            self._session = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
 
     def __call__(self, image: Image) -> Iterator[tuple[str, NDArray[np.float32]]]:
         place = placement((image.shape[0], image.shape[1]), self._size, self._spec.resize)
         fed = network_input(image, place, self._spec.normalisation.mean_bgr)
-        outputs = self._session.run(list(self.names), {"image": fed})
+        with errors_of(self._path):
+            outputs = self._session.run(list(self.names), {"image": fed})
         yield from zip(self.names, outputs, strict=True)
 
 

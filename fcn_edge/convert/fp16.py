@@ -26,6 +26,9 @@ HEADROOM = 8
 _SHAPE_INPUTS = {"Resize": (2, 3), "Squeeze": (1,), "Unsqueeze": (1,)}
 """Inputs that are no data, by operator: they keep their types."""
 
+_VIEWS = frozenset({"Squeeze", "Unsqueeze"})
+"""Operators whose results hold what they read; tables leave them out."""
+
 
 def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> frozenset[str]:
     """Nodes that have to compute in float32, by name.
@@ -38,9 +41,13 @@ def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> froze
         ranges: Of its activations.
     """
     limit = LARGEST / HEADROOM
+    spans = dict(ranges)
+    for node in model.graph.node:
+        if node.op_type in _VIEWS and node.input[0] in spans:
+            spans[str(node.output[0])] = spans[str(node.input[0])]
 
     def beyond(name: str) -> bool:
-        span = ranges.get(name)
+        span = spans.get(name)
         return span is not None and max(-span.low, span.high) > limit
 
     view = GraphView(model)
@@ -68,9 +75,8 @@ def halve(model: ModelProto, islands: Collection[str] = ()) -> None:
     Raises:
         ModelError: A constant outside the islands does not fit into FP16.
     """
-    graph = model.graph
     _Halving(model, islands).run()
-    del graph.value_info[:]
+    del model.graph.value_info[:]
 
 
 class _Halving:

@@ -17,7 +17,12 @@ from fcn_edge.errors import ModelError
 __all__ = ["Conv", "GraphView", "Residual"]
 
 ACTIVATIONS = frozenset({"Clip", "Relu"})
-"""Operators that backends fuse into the convolution before them."""
+"""Operators that backends fuse into the convolution or sum before them."""
+
+LARGE = 1024
+"""Values of a constant, above which it is a weight and no shape."""
+
+EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Residual:
 
     Attributes:
         node: The Add.
-        output: What it gives.
+        output: What it gives, after the Clip or Relu that alone consumes it where there is one.
         inputs: The two tensors that it adds.
         shortcut: The one of them that did not come through the block's own convolutions.
     """
@@ -85,7 +90,7 @@ class GraphView:
         model: An exported model; its weights may be stored as FP16 behind a Cast.
 
     Raises:
-        ModelError: A convolution's weights are not in the graph.
+        ModelError: The graph holds no convolution, or not the weights of one.
     """
 
     def __init__(self, model: ModelProto) -> None:
@@ -99,22 +104,14 @@ class GraphView:
                 self.consumers.setdefault(name, []).append(node)
         self.outputs = {value.name for value in graph.output}
         self.convs: tuple[Conv, ...] = tuple(self._conv(node) for node in graph.node if node.op_type == "Conv")
+        if not self.convs:
+            raise ModelError("The model's graph holds no convolution.", EXPORT_AGAIN)
         self.residuals: tuple[Residual, ...] = tuple(self._residuals())
 
     @cached_property
     def conv_of(self) -> dict[str, Conv]:
         """Convolutions by the name of what they give, after their activation."""
         return {conv.output: conv for conv in self.convs}
-
-    @cached_property
-    def image_tensors(self) -> frozenset[str]:
-        """Tensors that hold the image itself, before the first convolution."""
-        first = self.convs[0].input
-        found, name = {first}, first
-        while name in self.producers:
-            name = str(self.producers[name].input[0])
-            found.add(name)
-        return frozenset(found)
 
     def activations(self) -> tuple[str, ...]:
         """The float tensors that depend on the image, in the graph's order, the first convolution's input first."""
@@ -129,8 +126,7 @@ class GraphView:
 
     def macs(self, size: tuple[int, int]) -> dict[str, int]:
         """Multiply-accumulates of each convolution for an image of ``size``, by layer name."""
-        fixed = onnx.ModelProto()
-        fixed.CopyFrom(self.model)
+        fixed = self._without_weights()
         fix_size(fixed, size)
         inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True)
         shapes = {
@@ -138,6 +134,16 @@ class GraphView:
             for value in (*inferred.graph.value_info, *inferred.graph.output)
         }
         return {conv.name: conv.weight.size * int(np.prod(shapes[conv.node.output[0]][2:])) for conv in self.convs}
+
+    def _without_weights(self) -> ModelProto:
+        """The graph with its large constants as inputs: their shapes are enough, and copying them takes seconds."""
+        graph = self.model.graph
+        large = [each for each in graph.initializer if np.prod(each.dims) > LARGE]
+        inputs = [helper.make_tensor_value_info(each.name, each.data_type, each.dims) for each in large]
+        names = {each.name for each in large}
+        small = [each for each in graph.initializer if each.name not in names]
+        light = helper.make_graph(graph.node, graph.name, [*graph.input, *inputs], graph.output, small)
+        return helper.make_model(light, opset_imports=self.model.opset_import, ir_version=self.model.ir_version)
 
     def array(self, name: str) -> NDArray[np.float32] | None:
         """A constant of the graph as float32, also behind a Cast; None where the name is no constant."""
@@ -156,33 +162,34 @@ class GraphView:
             kinds = [self.producers[name].op_type if name in self.producers else "" for name in node.input]
             if "Conv" in kinds and "Resize" not in kinds:
                 first, second = (str(name) for name in node.input)
-                yield Residual(node, str(node.output[0]), (first, second), self._shortcut(node))
+                output = (self._activation(node) or node).output[0]
+                yield Residual(node, str(output), (first, second), self._shortcut(first, second))
 
-    def _shortcut(self, add: NodeProto) -> str:
+    def _shortcut(self, first: str, second: str) -> str:
         """The input of a residual Add that did not come through the block's own convolutions."""
-        first, second = (str(name) for name in add.input)
-        producers = [self.producers[first], self.producers[second]]
-        if producers[0].op_type != "Conv":
-            return first
-        if producers[1].op_type != "Conv":
-            return second
-        # both are convolutions, as where a block changes the width: the shortcut's starts at the block's input, which
-        # the block's first convolution shares
-        shared = len(self.consumers[producers[0].input[0]]) > 1
-        shared_second = len(self.consumers[producers[1].input[0]]) > 1
-        return first if shared and not shared_second else second if shared_second and not shared else first
+        shared = [len(self.consumers[name]) > 1 for name in (first, second)]
+        if shared[0] == shared[1]:
+            # where a block changes the width, both are convolutions that nothing else reads; the shortcut's reads the
+            # block's input, which the block's first convolution shares
+            shared = [self._reads_shared(name) for name in (first, second)]
+        return second if shared[1] and not shared[0] else first
+
+    def _reads_shared(self, name: str) -> bool:
+        producer = self.producers.get(name)
+        return producer is not None and len(self.consumers[producer.input[0]]) > 1
+
+    def _activation(self, node: NodeProto) -> NodeProto | None:
+        after = self.consumers.get(node.output[0], [])
+        alone = len(after) == 1 and node.output[0] not in self.outputs
+        return after[0] if alone and after[0].op_type in ACTIVATIONS else None
 
     def _conv(self, node: NodeProto) -> Conv:
         weight = self.array(node.input[1])
         if weight is None:
             raise ModelError(
                 f"The weights of {node.name} are not in the model's file as constants.",
-                "Export the checkpoint again with fcn-edge export.",
+                EXPORT_AGAIN,
             )
         bias = self.array(node.input[2]) if len(node.input) > 2 else None
         groups = next((helper.get_attribute_value(each) for each in node.attribute if each.name == "group"), 1)
-        after = self.consumers.get(node.output[0], [])
-        fused = after[0] if len(after) == 1 and after[0].op_type in ACTIVATIONS else None
-        if node.output[0] in self.outputs:
-            fused = None
-        return Conv(node, str(node.input[0]), weight, bias, int(groups), fused)
+        return Conv(node, str(node.input[0]), weight, bias, int(groups), self._activation(node))

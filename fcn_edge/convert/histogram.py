@@ -1,7 +1,8 @@
 """A histogram of values that come in pieces, of any range, in bounded memory.
 
 Bins cover ``[-reach, reach)`` with ``reach`` a power of two. Values beyond it double the reach, and neighbouring bins
-are merged, which is exact: so the result depends neither on the order of the pieces nor on how they were cut.
+are merged, which is exact: so the result depends neither on the order of the pieces nor on how they were cut. (Float32
+must hold a value divided by the reach: values 2**160 times smaller than the largest may count as zeros of either sign.)
 """
 
 from __future__ import annotations
@@ -41,16 +42,16 @@ class Histogram:
         self.reach = 2.0**_LEAST_EXPONENT
 
     def add(self, values: NDArray[np.float32]) -> None:
-        """Count the values of an array of any shape; all must be finite."""
+        """Count the values of an array of any shape, at least one; all must be finite."""
         flat = values.reshape(-1)
         low, high = float(flat.min()), float(flat.max())
         self.low, self.high = min(self.low, low), max(self.high, high)
-        self._reach_out(max(-low, high))
+        self._reach_out(low, high)
         scale = np.float32(BINS / (2 * self.reach))
         for start in range(0, flat.size, _PIECE):
             piece = flat[start : start + _PIECE]
-            # multiplying by a power of two is exact, and truncation of what is not negative is the floor
-            bins = np.minimum((piece * scale + np.float32(BINS // 2)).astype(np.int32), BINS - 1)
+            # multiplying by a power of two is exact; adding half the bins before taking the floor would not be
+            bins = np.floor(piece * scale).astype(np.int32) + BINS // 2
             self.counts += np.bincount(bins, minlength=BINS)
             zeros = piece.size - int(np.count_nonzero(piece))
             self.zeros += zeros
@@ -71,8 +72,8 @@ class Histogram:
         half = BINS // 2
         return np.asarray(self.counts[half:] + self.counts[:half][::-1], np.int64)
 
-    def _reach_out(self, most: float) -> None:
-        while self.reach < most:
+    def _reach_out(self, low: float, high: float) -> None:
+        while low < -self.reach or high >= self.reach:
             half = BINS // 2
             # bin i of the old range lies in bin half / 2 + i // 2 of the doubled one
             merged = np.zeros(BINS, np.int64)

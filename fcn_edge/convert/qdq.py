@@ -20,6 +20,9 @@ __all__ = ["Range", "quantise"]
 LEAST_SCALE = 1e-6
 """Scales below this lose their digits in FP16 (its subnormals are 6e-8 apart), and parsers refuse a scale of zero."""
 
+LARGEST_BIAS = 2.0**30
+"""Steps of an INT32 bias; as many again are left for the products that are added to it."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -50,7 +53,7 @@ def quantise(
         model: The graph; its weights may be stored as FP16.
         profile: Where and how.
         ranges: Of every activation that may be quantised, by name of the tensor.
-        floats: Layers to leave as they are.
+        floats: Names of layers, and of sums, to leave as they are.
         channel_means: Mean of each channel of what convolutions take, by name of the tensor; biases are corrected with
             them.
 
@@ -67,6 +70,8 @@ def quantise(
             writer.activation(conv.output, view.consumers.get(conv.output, []))
     names = {conv.name for conv in chosen}
     for residual in view.residuals:
+        if residual.node.name in floats:
+            continue
         # a sum of floats gains nothing from one rounded side
         if any(_layer_before(view, name) in names for name in residual.inputs):
             for name in residual.inputs if profile.sums == "both" else (residual.shortcut,):
@@ -107,7 +112,11 @@ class _Writer:
         """Store a convolution's weights as INT8, one scale an output channel, and its corrected bias."""
         limit = self.profile.weight_limit
         per_channel = np.abs(conv.weight).reshape(conv.weight.shape[0], -1).max(axis=1)
-        scale = self._stored(np.maximum(per_channel / limit, LEAST_SCALE))
+        steps = np.maximum(per_channel / limit, LEAST_SCALE)
+        if self.profile.outputs and conv.bias is not None:
+            # a bias that INT32 holds only with larger steps: of channels whose input or weights are almost nothing
+            steps = np.maximum(steps, np.abs(conv.bias) / (LARGEST_BIAS * self._parameters(conv.input)[0]))
+        scale = self._stored(steps)
         quantised = np.clip(np.rint(conv.weight / scale[:, None, None, None]), -limit, limit).astype(np.int8)
         name = f"{conv.name}.weight"
         self._dequantised(name, quantised, scale)
@@ -118,8 +127,8 @@ class _Writer:
         bias_name = f"{conv.name}.bias"
         if self.profile.outputs:
             total = np.float64(self._parameters(conv.input)[0]) * scale.astype(np.float64)
-            steps = np.clip(np.rint(bias / total), -(2**31), 2**31 - 1).astype(np.int32)
-            self._dequantised(bias_name, steps, total.astype(np.float32))
+            counts = np.clip(np.rint(bias / total), -(2**31), 2**31 - 1).astype(np.int32)
+            self._dequantised(bias_name, counts, total.astype(np.float32))
             given = f"{bias_name}.dq"
         else:
             self._constant(f"{bias_name}.float", bias)

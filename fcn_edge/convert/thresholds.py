@@ -4,7 +4,8 @@
 - percentile: a hundredth of a percent is clipped at each end (McKinstry et al. 2018).
 - entropy: the threshold whose quantised distribution is nearest to the original one by Kullback-Leibler divergence
   (Migacz 2017, "8-bit inference with TensorRT").
-- mse: the range with the least squared error of quantisation, rounding and clipping together (Sung et al. 2015).
+- mse: the range with the least squared error of quantisation, rounding and clipping together (Sung et al. 2015), of
+  those that clip both ends by the same share.
 
 All work on the histogram, so that their cost does not depend on the number of images.
 """
@@ -52,6 +53,8 @@ def clipping_of(histogram: Histogram, method: str) -> Clipping:
         histogram: Of the tensor, with at least one value.
         method: How to find it.
     """
+    if method not in METHODS:
+        raise ValueError(f"there is no method {method!r}; choose from {', '.join(METHODS)}")
     # a range always holds zero: padding and skipped pixels are zero, and must stay so
     low, high = min(histogram.low, 0.0), max(histogram.high, 0.0)
     amax = max(-low, high)
@@ -63,11 +66,8 @@ def clipping_of(histogram: Histogram, method: str) -> Clipping:
     if method == "entropy":
         amax = min(amax, _entropy(histogram))
         return Clipping(max(low, -amax), min(high, amax), amax)
-    if method == "mse":
-        low_best, high_best = _least_error(histogram, low, high, symmetric=False)
-        _, amax_best = _least_error(histogram, -amax, amax, symmetric=True)
-        return Clipping(low_best, high_best, amax_best)
-    raise ValueError(f"there is no method {method!r}; choose from {', '.join(METHODS)}")
+    low, high = _least_error(histogram, low, high, symmetric=False)
+    return Clipping(low, high, _least_error(histogram, -amax, amax, symmetric=True)[1])
 
 
 def _percentile(histogram: Histogram, low: float, high: float) -> tuple[float, float]:
@@ -88,7 +88,7 @@ def _entropy(histogram: Histogram) -> float:
     width = 2 * histogram.reach / BINS
     used = int(np.flatnonzero(counts)[-1]) + 1
     best, threshold = np.inf, used
-    for bins in range(min(_LEVELS, used), used + 1, _ENTROPY_STEP):
+    for bins in (*range(min(_LEVELS, used), used, _ENTROPY_STEP), used):
         inside = counts[:bins]
         reference = inside.copy()
         reference[-1] += counts[bins:].sum()  # what is clipped gathers at the threshold
@@ -116,7 +116,7 @@ def _divergence(reference: NDArray[np.float64], quantised: NDArray[np.float64]) 
 
 
 def _least_error(histogram: Histogram, low: float, high: float, *, symmetric: bool) -> tuple[float, float]:
-    """The range, a part of ``[low, high]``, whose quantisation to 8 bits errs least in the square."""
+    """The range whose quantisation to 8 bits errs least in the square, of those that shrink both ends alike."""
     used = histogram.counts > 0
     counts, centres = histogram.counts[used], histogram.centres()[used]
     best, found = np.inf, (low, high)

@@ -17,7 +17,7 @@ from fcn_edge.convert.qdq import Range, quantise
 from fcn_edge.convert.rewrite import fix_size
 from fcn_edge.errors import ModelError
 from fcn_edge.int8origin import Int8Origin
-from fcn_edge.modelfile import SPEC_KEY, spec_of_onnx
+from fcn_edge.modelfile import SPEC_KEY, damaged_onnx, spec_of_onnx
 from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["Typed", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
@@ -54,7 +54,14 @@ def source_model(path: Path) -> ModelProto:
             f"{path} is an {spec.precision} graph already; an fp32 one was expected.",
             "Give the ONNX file of fcn-edge export.",
         )
-    return onnx.load_model(path)
+    try:
+        model = onnx.load_model(path)
+        onnx.checker.check_model(model, full_check=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # protobuf's, onnx's and the file system's, which have no base class in common
+        raise damaged_onnx(path) from error
+    return model
 
 
 def fp32_model(path: Path, *, size: Size | None = None) -> Typed:

@@ -8,15 +8,28 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fcn_edge.convert.export import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
+from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation
+
+SMALL = "mobilenet_v2-fcn8s"
+ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
+
+an_encoder_each = pytest.mark.parametrize(
+    "exported",
+    # all nine stay in the list, so that pytest runs tests of one network after the other and exports it once
+    [pytest.param(name, marks=() if name.endswith("fcn8s") else pytest.mark.slow) for name in ALL_NETS],
+    indirect=True,
+)
+"""Lets a test run on one network of each encoder, and on the other six in the slow tests."""
 
 CLASSES = 7
 NORMALISATION = Normalisation()
@@ -101,3 +114,30 @@ def exported_net(net: FCN, arch: str, directory: Path) -> Exported:
     path = directory / f"{arch}.onnx"
     onnx.save_model(onnx_from_net(net, spec), path)
     return Exported(net, spec, path)
+
+
+def convolutions(net: FCN, decoder: str) -> dict[str, nn.Conv2d]:
+    """The convolutions of a network with one decoder, by the names that they have in its exported graph."""
+    return {
+        name.replace(f"decoders.{decoder}", "decoder"): module
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Conv2d)
+    }
+
+
+@torch.no_grad()
+def macs_of(exported: Exported, size: tuple[int, int]) -> dict[str, int]:
+    """Multiply-accumulates of each convolution, counted while torch runs an image of a size."""
+    counts = {}
+    hooks = []
+    for name, layer in convolutions(exported.net, exported.spec.decoder).items():
+
+        def count(layer: nn.Conv2d, _: object, output: Tensor, name: str = name) -> None:
+            height, width = layer.kernel_size
+            counts[name] = output.numel() * layer.in_channels // layer.groups * height * width
+
+        hooks.append(layer.register_forward_hook(count))
+    exported.net(torch.zeros(1, 3, *size))
+    for hook in hooks:
+        hook.remove()
+    return counts
