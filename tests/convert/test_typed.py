@@ -109,6 +109,7 @@ def test_graph_says_what_it_is_and_what_it_was_made_with(
         "method": "entropy",
         "floats": ["encoder.features.0.0"],
         "images": sorted(small_table.image_hashes),
+        "int8_share": typed.int8_share,
     }
     assert model_digest(small.path) == digest
 
