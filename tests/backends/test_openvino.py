@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -297,23 +298,23 @@ def test_weights_in_another_file_are_refused(network: Any) -> None:
         opened(network)
 
 
-@pytest.fixture
-def file_limit() -> Iterator[Callable[[int], None]]:
-    """Limits how many bytes the process may write to a file, as a full disk would."""
+@contextmanager
+def room_for(limit: int) -> Iterator[None]:
+    """Limits how many bytes the process may write to a file, as a full disk would; only while nothing else is written."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("room", [0, 4096, 10_000])
-def test_plan_that_cannot_be_written_is_not_called_a_bad_model(
-    network: Any, plan: Path, room: int, file_limit: Callable[[int], None]
-) -> None:
+def test_plan_that_cannot_be_written_is_not_called_a_bad_model(network: Any, plan: Path, room: int) -> None:
     assert (plan / "model.bin").stat().st_size < 10_000 < (plan / "model.xml").stat().st_size
     for name in ("model.bin", "model.xml"):
         (plan / name).unlink()
-    file_limit(room)
-    with pytest.raises(MachineError, match="could not write its plan"):
+    with pytest.raises(MachineError, match="could not write its plan"), room_for(room):
         OpenVino().build(network.path, plan, (64, 96))
 
 
