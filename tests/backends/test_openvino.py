@@ -300,7 +300,7 @@ def test_weights_in_another_file_are_refused(network: Any) -> None:
 
 @contextmanager
 def room_for(limit: int) -> Iterator[None]:
-    """Limits how many bytes the process may write to a file, as a full disk would; only while nothing else is written."""
+    """Limits the bytes that the process may write to a file, as a full disk would; only while nothing else writes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
     try:
