@@ -62,7 +62,7 @@ struct Thread {
 };
 
 static Thread threads[MOST_THREADS];
-static char* stacks = static_cast<char*>(malloc(MOST_THREADS * STACK));
+alignas(64) static char stacks[MOST_THREADS * STACK];
 static Thread* current;
 static jmp_buf scheduler;
 static void (*body)(void**);
