@@ -26,8 +26,10 @@ from fcn_edge.cli.progress import progress_bar
 from fcn_edge.convert.calibrate import calibration_table
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
+from fcn_edge.datasets.halves import halves_of
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.files import replacing
+from fcn_edge.measure.accuracy import evaluate
 from fcn_edge.models import resolved_model
 from fcn_edge.opencv import cv2
 from fcn_edge.runtime.pipeline import Pipeline
@@ -120,14 +122,18 @@ def _int8(output: Path) -> dict[str, Any]:
         with progress_bar("calibrating") as progress:
             table = calibration_table(model.path, images, progress=progress)
         write_table(output / "calibration.json", table)
+        scenes = split_of(JUDGING_STREET)
         request = Request(
             precision="int8",
             calibration=output / "calibration.json",
-            evaluation=split_of(JUDGING_STREET),
+            evaluation=scenes,
             max_drop=MAX_DROP,
             max_class_drop=MAX_CLASS_DROP,
         )
         built = build_engine(MODEL, request, output=output / ENGINE)
+        # half of the scenes chose how INT8 clips; both precisions are scored on the other half
+        with load(MODEL) as segmenter:
+            fp32_miou = evaluate(segmenter.session, halves_of(scenes)[1]).scores.mean_iou
     kept = next(candidate for candidate in built.candidates if candidate.kept)
     fp32 = next(candidate for candidate in built.candidates if candidate.precision == "fp32")
     assert kept.end_to_end_ms is not None
@@ -140,7 +146,7 @@ def _int8(output: Path) -> dict[str, Any]:
         "fp32_ms": fp32.end_to_end_ms,
         "speedup": fp32.end_to_end_ms / kept.end_to_end_ms,
         "int8_miou": kept.miou,
-        "fp32_miou": fp32.miou,
+        "fp32_miou": fp32_miou,
         "guard": built.manifest.guard,
     }
 
