@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,8 +23,9 @@ class _Owned(Closing):
         self._driver = driver
         self._closed = False
 
+    @abstractmethod
     def _release(self) -> None:
-        raise NotImplementedError
+        """Give the handle back; called once."""
 
     @override
     def close(self) -> None:
