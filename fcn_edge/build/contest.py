@@ -21,7 +21,7 @@ from fcn_edge.build.trials import Trial, built_trial
 from fcn_edge.calibrationtable import CalibrationTable, Choice
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.datasets.halves import Part, halves_of
-from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError
+from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError, ModelError
 from fcn_edge.measure.guard import Guard, LabelledGuard, LabelledScore, RenderedGuard, Verdict
 from fcn_edge.measure.latency import speeds_of
 from fcn_edge.models import Model
@@ -114,8 +114,32 @@ class Contest:
                 return self._quantised(plan)
             trial = self._built(plan, None)
             return Result(plan, trial, self._verdict(trial) if judged else None)
+        except ModelError as error:
+            return Result(plan, error=self._only_as_fp16(plan, error) or error)
         except FcnEdgeError as error:
             return Result(plan, error=error)
+
+    def _only_as_fp16(self, plan: Plan, error: ModelError) -> GuardError | None:
+        """Why an INT8 plan that was asked for by name cannot be had, where FP16 can; None where it is something else.
+
+        ``auto`` has FP16 among its candidates, and a processor gains nothing from it.
+        """
+        if (
+            self.request.precision != "int8"
+            or plan.identity.device.kind == "cpu"
+            or self.model.spec.precision != "fp32"
+        ):
+            return None
+        self.tell(f"{error.message} Building FP16, to see whether that can be had ...")
+        try:
+            self._built(plan.in_fp16(), None)
+        except FcnEdgeError:
+            return None
+        return GuardError(
+            f"{plan.backend.name} {plan.identity.library} can build this model for {plan.identity.device.name} as fp16 "
+            f"only, and int8 was asked for: {error.message}",
+            "Build it with --precision fp16, or with --precision auto, which may keep that.",
+        )
 
     def _quantised(self, plan: Plan) -> Result:
         known = self._known_choice(plan)

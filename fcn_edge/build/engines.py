@@ -110,7 +110,7 @@ def build_engine(
             results = contest.timed([*results, *contest.compared(_floats_beside(found, request, plans))])
         kept = kept_result(results, request)
         assert kept.trial is not None
-        manifest = _finished(found, request, kept, kept.trial)
+        manifest = _finished(found, request, kept, kept.trial, _failed_steps(kept, results))
         place_engine(kept.trial.directory, targets[kept.plan.name])
     return Build(
         targets[kept.plan.name],
@@ -148,7 +148,7 @@ def _floats_beside(model: Model, request: Request, plans: Sequence[Plan]) -> tup
     return plans_of(model, Request(backend=request.backend, size=request.size), None)
 
 
-def _finished(model: Model, request: Request, result: Result, trial: Trial) -> EngineManifest:
+def _finished(model: Model, request: Request, result: Result, trial: Trial, failed: Sequence[str]) -> EngineManifest:
     """Write the manifest of a built plan, then open and run it as ``load`` will."""
     identity, verdict = trial.plan.identity, result.verdict
     accuracy = verdict.accuracy if verdict else None
@@ -168,7 +168,7 @@ def _finished(model: Model, request: Request, result: Result, trial: Trial) -> E
         device=identity.device,
         build_seconds=round(trial.seconds, 3),
         options=identity.options,
-        notes={**trial.built.notes, **_notes(trial)},
+        notes={**trial.built.notes, **_notes(trial, failed)},
         int8_share=round(trial.int8_share, 4) if trial.int8_share is not None else None,
         calibration_digest=origin.table if origin else None,
         calibration_images=origin.images if origin and not beside else (),
@@ -183,9 +183,20 @@ def _finished(model: Model, request: Request, result: Result, trial: Trial) -> E
     return manifest
 
 
-def _notes(trial: Trial) -> dict[str, Note]:
-    """What was decided of a plan's arithmetic."""
+def _failed_steps(kept: Result, results: Sequence[Result]) -> tuple[str, ...]:
+    """Why the same backend could not build INT8, where FP16 was kept."""
+    if kept.plan.precision != "fp16":
+        return ()
+    same = [one for one in results if one.plan.name == f"{kept.plan.backend.name}.int8"]
+    return tuple(f"int8: {one.error.message}" for one in same if one.error is not None)
+
+
+def _notes(trial: Trial, failed: Sequence[str]) -> dict[str, Note]:
+    """What was decided of a plan's arithmetic, and the steps to it with those that failed before."""
     notes: dict[str, Note] = {}
+    if failed:
+        steps = trial.built.notes.get("steps", [])
+        notes["steps"] = [*failed, *(steps if isinstance(steps, list) else [])]
     choice = trial.choice
     if choice is not None:
         notes |= {"method": choice.method, "chosen_on": choice.selected_on}

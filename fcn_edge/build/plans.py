@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fcn_edge.backends import registry
@@ -47,6 +47,11 @@ class Plan:
     def name(self) -> str:
         """Backend and precision in one word."""
         return f"{self.backend.name}.{self.precision}"
+
+    def in_fp16(self) -> Plan:
+        """The same in FP16."""
+        spec = self.identity.spec.replace(precision="fp16", profile=None)
+        return replace(self, identity=replace(self.identity, spec=spec, precision="fp16"))
 
 
 def buildable_model(model: str | Path, request: Request) -> Model:

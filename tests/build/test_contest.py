@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.cpu import instruction_set
-from fcn_edge.build import Build, contest
+from fcn_edge.build import Build, contest, engines
 from fcn_edge.build.contest import Contest
 from fcn_edge.calibrationtable import Choice, read_table, write_table
 from fcn_edge.convert.profiles import profile_for
@@ -282,6 +282,47 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     with pytest.raises(MachineError, match="no GPU here") as caught:
         load(built.engine)
     assert caught.value.exit_code == 6
+
+
+@pytest.fixture
+def no_int8(add_backend: Any) -> Any:
+    """A backend for a GPU that builds everything but INT8."""
+    gpu = add_backend("tensorrt", "cuda")
+    gpu.error, gpu.refuses = ModelError("Strongly typed: no kernel. Weakly typed: no kernel."), "int8"
+    return gpu
+
+
+def test_int8_that_a_device_can_only_run_as_fp16_is_refused(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, no_int8: Any
+) -> None:
+    with pytest.raises(GuardError, match="as fp16 only, and int8 was asked for: Strongly typed: no kernel") as caught:
+        build(levels.path, tmp_path / "e", backend="tensorrt", precision="int8", calibration=table_of(levels))
+    assert caught.value.exit_code == 4
+    assert "--precision auto" in caught.value.fix
+    assert [path.name for path in no_int8.built] == ["tensorrt.int8.onnx", "tensorrt.fp16.onnx"]
+    assert not (tmp_path / "e").exists()
+
+
+def test_int8_that_a_device_can_run_as_nothing_is_its_own_error(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, no_int8: Any
+) -> None:
+    no_int8.refuses = ""
+    with pytest.raises(ModelError, match="Strongly typed: no kernel"):
+        build(levels.path, tmp_path / "e", backend="tensorrt", precision="int8", calibration=table_of(levels))
+    assert [path.name for path in no_int8.built] == ["tensorrt.int8.onnx", "tensorrt.fp16.onnx"]
+
+
+def test_fp16_that_auto_keeps_says_why_int8_could_not_be_built(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, no_int8: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fp16(results: Any, request: Any) -> Any:
+        return next(result for result in results if result.plan.precision == "fp16")
+
+    monkeypatch.setattr(engines, "kept_result", fp16)
+    built = build(levels.path, tmp_path / "e", backend="tensorrt", precision="auto", calibration=table_of(levels))
+    assert built.manifest.precision == "fp16"
+    assert built.manifest.notes["steps"] == ["int8: Strongly typed: no kernel. Weakly typed: no kernel.", "told"]
+    assert len(no_int8.built) == 3
 
 
 def test_plan_for_another_device_of_a_library_that_runs_here_is_a_device_error(

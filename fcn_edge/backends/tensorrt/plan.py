@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fcn_edge.backends.base import Built, Progress
@@ -47,8 +46,9 @@ class _Plan:
 def build_plan(trt: Any, request: Request, progress: Progress) -> Built:
     """Build a plan and its report into the directory of a request.
 
-    A graph with Q/DQ pairs that does not build strongly typed is tried once more weakly typed, with the builder allowed
-    to use FP16 and INT8, where the library knows that: before TensorRT 10.12 strong typing lacks some layers.
+    A graph with Q/DQ pairs that does not build strongly typed, or not in INT8, is tried once more weakly typed, with
+    the builder allowed to use FP16 and INT8, where the library knows that: before TensorRT 10.12 strong typing lacks
+    some layers.
 
     Args:
         trt: The library.
@@ -62,17 +62,30 @@ def build_plan(trt: Any, request: Request, progress: Progress) -> Built:
     """
     log = log_of(trt)
     log.take()
-    strong = _Step("strongly typed", typed_flags(trt))
-    weak = weak_flags(trt)
+    told: list[str] = []
+    errors: list[ModelError | GuardError] = []
+    for step in _steps(trt, request):
+        outcome = _tried(trt, log, request, step, progress)
+        if isinstance(outcome, Built):
+            return replace(outcome, notes={"steps": [*told, f"{step.name}: built"], **outcome.notes})
+        told.append(f"{step.name}: {outcome.message}")
+        errors.append(outcome)
+    last = errors[-1]
+    raise type(last)(" ".join(told), last.fix) if len(told) > 1 else last
+
+
+def _tried(trt: Any, log: Log, request: Request, step: _Step, progress: Progress) -> Built | ModelError | GuardError:
     try:
-        plan = _built(trt, log, request, strong, progress)
-    except ModelError as error:
-        if not request.quantised or weak is None:
-            raise
-        second = _Step("weakly typed with FP16 and INT8", weak, ("FP16", "INT8"))
-        told = [f"{strong.name}: {error.message}", f"{second.name}: built"]
-        return _finished(trt, log, request, _built(trt, log, request, second, progress), told)
-    return _finished(trt, log, request, plan, [f"{strong.name}: built"])
+        return _finished(trt, log, request, _built(trt, log, request, step, progress))
+    except (ModelError, GuardError) as error:
+        return error
+
+
+def _steps(trt: Any, request: Request) -> tuple[_Step, ...]:
+    strong, weak = _Step("strongly typed", typed_flags(trt)), weak_flags(trt)
+    if not request.quantised or weak is None:
+        return (strong,)
+    return (strong, _Step("weakly typed with FP16 and INT8", weak, ("FP16", "INT8")))
 
 
 def _built(trt: Any, log: Log, request: Request, step: _Step, progress: Progress) -> _Plan:
@@ -124,8 +137,7 @@ def _choose_devices(trt: Any, config: Any, request: Request) -> None:
             )
 
 
-def _finished(trt: Any, log: Log, request: Request, plan: _Plan, steps: Sequence[str]) -> Built:
-    (request.directory / request.plan).write_bytes(plan.content)
+def _finished(trt: Any, log: Log, request: Request, plan: _Plan) -> Built:
     layers = layers_of_plan(trt, log, plan.content, plan.messages)
     convolutions = in_plan(plan.convolutions, layers)
     asked = [one for one in convolutions if one.quantised]
@@ -135,13 +147,8 @@ def _finished(trt: Any, log: Log, request: Request, plan: _Plan, steps: Sequence
             f"does none of its {len(asked)} quantised convolutions in INT8.",
             "Build it with --precision fp16, which is what such a plan costs at best.",
         )
+    (request.directory / request.plan).write_bytes(plan.content)
     figures = figures_of(layers, plan.messages)
-    write_report(
-        request.directory / REPORT_FILE,
-        full_name(trt),
-        convolutions,
-        layers,
-        figures,
-    )
+    write_report(request.directory / REPORT_FILE, full_name(trt), convolutions, layers, figures)
     share = int8_share(convolutions) if request.quantised else None
-    return Built((request.plan, REPORT_FILE), {"steps": list(steps), **figures}, share)
+    return Built((request.plan, REPORT_FILE), figures, share)

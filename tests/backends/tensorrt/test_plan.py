@@ -65,6 +65,14 @@ def test_a_quantised_graph_is_tried_weakly_typed_where_that_exists(version: str,
     assert second == "weakly typed with FP16 and INT8: built"
 
 
+@pytest.mark.parametrize("version", WEAK)
+def test_a_graph_that_no_step_builds_says_why_each_failed(version: str, directory: Path) -> None:
+    scene = Scene(parses=[True, True], builds=[False, False], says=[[("ERROR", NO_TYPES)], [("ERROR", NO_KERNEL)]])
+    with pytest.raises(ModelError, match=r"^strongly typed: .*types cannot be told.* weakly typed .*no kernel does it"):
+        build(scene, version, directory)
+    assert list(directory.iterdir()) == []
+
+
 @pytest.mark.parametrize("version", STRONG)
 def test_there_is_one_step_where_all_networks_are_strongly_typed(version: str, directory: Path) -> None:
     scene = Scene(builds=[False], says=[[("ERROR", NO_TYPES)]])
@@ -98,8 +106,12 @@ def test_a_node_without_kernel_is_named(directory: Path) -> None:
 
 @pytest.mark.parametrize("version", ["10.3.0", "11.4.0.106"])
 def test_an_int8_graph_never_silently_becomes_a_float_plan(version: str, directory: Path) -> None:
+    steps = 2 if version in WEAK else 1
+    scene = Scene(plan_element="FP16", parses=[True] * steps, builds=[True] * steps)
     with pytest.raises(GuardError, match="none of its 2 quantised convolutions in INT8"):
-        build(Scene(plan_element="FP16"), version, directory)
+        build(scene, version, directory)
+    assert len(scene.network_flags) == steps
+    assert list(directory.iterdir()) == []
 
 
 def test_a_plan_that_does_not_tell_has_no_share(directory: Path) -> None:
