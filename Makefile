@@ -13,11 +13,8 @@ DEMO_PINS := requirements/demo$(shell $(PYTHON) -c 'import sys; print("-py310" i
 demo: $(VENV)/.demo
 	$(BIN)/python -m fcn_edge.demo
 
-# The emulated GPU switches stacks, which not every library that the other tests load puts up with: a process of its own
-KERNEL_TESTS := tests/ops/test_*_kernel.py
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --ignore-glob='$(KERNEL_TESTS)'
-	$(BIN)/python -m pytest $(KERNEL_TESTS)
+	$(BIN)/python -m pytest
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow --timeout 1800

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,8 @@ from typing_extensions import override
 from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress, Session
 from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host import HostSession
-from fcn_edge.errors import MachineError, MissingExtraError, ModelError, UsageError
+from fcn_edge.backends.openvino_library import core, library
+from fcn_edge.errors import MachineError, ModelError, UsageError
 from fcn_edge.graphfile import check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
 
@@ -46,10 +44,10 @@ class OpenVino(Backend):
     @override
     def probe(self) -> Probe:
         try:
-            library = _library()
+            version = str(library().__version__)
         except MachineError as error:
             return Probe(version="", problem=error.message, fix=error.fix)
-        version = str(library.__version__).partition("-")[0]  # what follows are the build's number and branch
+        version = version.partition("-")[0]  # what follows are the build's number and branch
         return Probe(version, (Device("cpu", cpu_name(), instruction_set()),), providers=(_DEVICE,))
 
     @override
@@ -58,7 +56,7 @@ class OpenVino(Backend):
         _name_by_place(model)
         try:
             # as it is: by default every float would be rounded to FP16
-            _library().save_model(model, str(directory / self.plan), compress_to_fp16=False)
+            library().save_model(model, str(directory / self.plan), compress_to_fp16=False)
             self._read(directory)  # it does not always see that the disk is full
         except (RuntimeError, ModelError) as error:
             raise MachineError(
@@ -79,10 +77,9 @@ class OpenVino(Backend):
     def _read(self, directory: Path) -> Any:
         """The graph of an engine directory."""
         path = directory / self.plan
-        graph, weights = _content(path), _content(directory / self.beside[0])
-        core = _library().Core()
+        graph, weights, reader = _content(path), _content(directory / self.beside[0]), core()
         with _errors_of(path):
-            return core.read_model(graph, weights)
+            return reader.read_model(graph, weights)
 
     @override
     def misfit(self, built_for: Device, precision: str) -> str:
@@ -135,9 +132,9 @@ class _Session(HostSession):
 def _model_of_onnx(path: Path, size: Size) -> Any:
     """OpenVINO's graph of an ONNX file, at one size."""
     check_size(path, checked_graph(path), size)
-    content, core = _content(path), _library().Core()
+    content, reader = _content(path), core()
     with _errors_of(path):
-        model = core.read_model(content)
+        model = reader.read_model(content)
         model.reshape([*size, 3])
     return model
 
@@ -161,19 +158,18 @@ def _content(path: Path) -> bytes:
 
 
 def _engine(path: Path, model: Any, spec: ModelSpec, size: Size, threads: int) -> Engine:
-    library = _library()
-    core = library.Core()
+    kinds, compiler = library().Type, core()
     with _errors_of(path):
         takes = [(value.get_element_type(), list(value.get_partial_shape())) for value in model.inputs]
-        if takes == [(library.Type.u8, [*size, 3])] and len(model.outputs) == 1:
-            return _Engine(path, core.compile_model(model, _DEVICE, _options(core, spec, threads)), spec, size)
+        if takes == [(kinds.u8, [*size, 3])] and len(model.outputs) == 1:
+            return _Engine(path, compiler.compile_model(model, _DEVICE, _options(compiler, spec, threads)), spec, size)
     raise ModelError(
         f"{path} does not take one uint8 image of {size[0]}x{size[1]} (height x width) and give one output.",
         "Build it again with fcn-edge build.",
     )
 
 
-def _options(core: Any, spec: ModelSpec, threads: int) -> dict[str, Any]:
+def _options(compiler: Any, spec: ModelSpec, threads: int) -> dict[str, Any]:
     """How a network is compiled.
 
     Its workers sleep when they have nothing to do, so that the decoder, and ONNX Runtime's pool where that is loaded
@@ -183,19 +179,19 @@ def _options(core: Any, spec: ModelSpec, threads: int) -> dict[str, Any]:
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,  # sessions take turns, each frame with all threads: least delay, and as many frames a second
         "INFERENCE_NUM_THREADS": threads,
-        "INFERENCE_PRECISION_HINT": _arithmetic(core, spec),
+        "INFERENCE_PRECISION_HINT": _arithmetic(compiler, spec),
         "ENABLE_CPU_PINNING": False,  # no faster, and it would hold on to cores that others use
     }
 
 
-def _arithmetic(core: Any, spec: ModelSpec) -> str:
+def _arithmetic(compiler: Any, spec: ModelSpec) -> str:
     """Type of the arithmetic outside INT8 operators.
 
     Left alone, OpenVINO takes bf16 or f16 where that is faster, whatever the graph says. (FCN-8s on a processor with
     bf16: scores off by 0.3, and one pixel in two hundred gets another class.)
     """
     half = spec.precision == "fp16" and platform.machine() == "aarch64"
-    return "f16" if half and "FP16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "f32"
+    return "f16" if half and "FP16" in compiler.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
 @contextmanager
@@ -223,38 +219,3 @@ def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     said = [line for line in lines if line and not _CHATTER.match(line)]
     return said[0].lstrip("- ").rstrip(".!") if said else "it does not say why"
-
-
-@contextmanager
-def _no_telemetry() -> Iterator[None]:
-    """Keep openvino-telemetry out of the imports in the block.
-
-    Importing openvino otherwise writes an id into the home directory, forks, and tells Google Analytics. It has stubs
-    for when that package is absent, which nothing but the import system can tell it.
-    """
-    name = "openvino_telemetry"
-    if name in sys.modules:  # imported by someone else, who has decided
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
-@cache
-def _library() -> ModuleType:
-    try:
-        with _no_telemetry():
-            import openvino
-    except ModuleNotFoundError as error:
-        if error.name != "openvino":
-            raise
-        raise MissingExtraError("openvino", "openvino", "Running a network with OpenVINO") from error
-    except ImportError as error:
-        raise MachineError(
-            f"OpenVINO is installed and cannot be loaded: {error}.",
-            "Install it again with: pip install --force-reinstall openvino",
-        ) from error
-    return openvino  # type: ignore[no-any-return]

@@ -18,6 +18,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fcn_edge.backends import openvino as module
+from fcn_edge.backends import openvino_library
 from fcn_edge.backends.base import Built, Device
 from fcn_edge.backends.cpu import available_cores, instruction_set
 from fcn_edge.backends.fake import fake_spec
@@ -64,11 +65,12 @@ def import_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ImportEr
                 raise error
             return real(name, *rest, **more)
 
-        module._library.cache_clear()
+        openvino_library.library.cache_clear()
+        monkeypatch.setattr(openvino_library, "_only_core", lambda: openvino_library.library().Core())
         monkeypatch.setattr(builtins, "__import__", imported)
 
     yield fail
-    module._library.cache_clear()
+    openvino_library.library.cache_clear()
 
 
 def test_probe_says_what_is_here() -> None:
@@ -136,7 +138,7 @@ def test_library_calls_nobody_and_leaves_nothing_at_home(network: Any, tmp_path:
 def test_telemetry_that_someone_imported_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = types.ModuleType("openvino_telemetry")
     monkeypatch.setitem(sys.modules, "openvino_telemetry", theirs)
-    with module._no_telemetry():
+    with openvino_library._no_telemetry():
         assert sys.modules["openvino_telemetry"] is theirs
     assert sys.modules["openvino_telemetry"] is theirs
 
@@ -328,8 +330,7 @@ def test_plan_that_was_written_in_part_is_noticed(
         openvino.save_model(model, path, **how)
         os.truncate(plan / name, (plan / name).stat().st_size // 2)
 
-    some = types.SimpleNamespace(Core=openvino.Core, save_model=saved)
-    monkeypatch.setattr(module, "_library", lambda: some)
+    monkeypatch.setattr(module, "library", lambda: types.SimpleNamespace(save_model=saved))
     with pytest.raises(MachineError, match="could not write its plan"):
         OpenVino().build(network.path, plan, (64, 96))
 
@@ -409,12 +410,29 @@ def test_damaged_plans_are_always_a_model_error(network: Any, plan: Path) -> Non
     assert not [sentence for sentence in sentences if "\n" in sentence or ".cpp" in sentence]
 
 
+def test_signals_are_handled_after_the_last_model_went_in_another_thread(network: Any) -> None:
+    code = (
+        "import gc, signal, threading\n"
+        "from pathlib import Path\n"
+        "from fcn_edge.backends.fake import fake_spec\n"
+        "from fcn_edge.backends.openvino import OpenVino\n"
+        f"engines = [OpenVino().open_onnx(Path({str(network.path)!r}), fake_spec(), (64, 96))]\n"
+        "thread = threading.Thread(target=lambda: (engines.pop().close(), gc.collect()))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('handled'))\n"
+        "signal.raise_signal(signal.SIGUSR1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n")
+
+
 def test_full_memory_is_not_called_a_bad_model(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
-        def Core(self) -> Any:
+        def read_model(self, content: bytes) -> Any:
             raise MemoryError
 
-    monkeypatch.setattr(module, "_library", Full)
+    monkeypatch.setattr(module, "core", Full)
     with pytest.raises(MemoryError):
         opened(network)
 

@@ -226,8 +226,13 @@ class TestFailure:
 class TestSignals:
     @contextmanager
     def started(self, *words: object) -> Iterator[subprocess.Popen[str]]:
-        """The command in a process of its own, after its first JSON lines."""
-        command = [sys.executable, "-c", "from fcn_edge.cli.main import main; main()", "run", *map(str, words)]
+        """The command in a process of its own, after its first JSON lines.
+
+        It heeds Ctrl-C also where the tests run in the background of a shell, which lets its jobs ignore that.
+        """
+        heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        main = "from fcn_edge.cli.main import main; main()"
+        command = [sys.executable, "-c", f"{heed}; {main}", "run", *map(str, words)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None

@@ -187,6 +187,14 @@ class TestFailure:
         with pytest.raises(SystemExit), Pipeline(session, listed_source(endless())) as pipeline:
             list(pipeline)
 
+    @pytest.fixture
+    def heeded(self) -> Iterator[None]:
+        """Ctrl-C raises, also where the tests run in the background of a shell, which lets its jobs ignore it."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
+    @pytest.mark.usefixtures("heeded")
     def test_a_real_interrupt_wakes_the_caller_that_waits(self, listed_source: MakeSource) -> None:
         released = threading.Event()
 
