@@ -11,7 +11,7 @@ from fcn_edge.backends.cuda_driver import Driver
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.files import replacing
 
-__all__ = ["cache_directory", "image_of"]
+__all__ = ["cache_directory", "image_of", "keep", "kept"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,15 +51,15 @@ def image_of(driver: Driver, source: str, name: str, directory: Path | None = No
         except RuntimeError:
             return driver.compile(source, name)
     path = directory / f"{Path(name).stem}-{driver.facts.arch}-{key}.bin"
-    image = _kept(path)
+    image = kept(path)
     if image is None:
         image = driver.compile(source, name)
-        _keep(path, image)
+        keep(path, image)
     return image
 
 
-def _kept(path: Path) -> bytes | None:
-    """What a file of the cache holds; None when it is not there or damaged."""
+def kept(path: Path) -> bytes | None:
+    """What a file of the cache holds, as ``keep`` wrote it; None when it is not there or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -68,7 +68,8 @@ def _kept(path: Path) -> bytes | None:
     return image if hashlib.sha256(image).digest() == digest else None
 
 
-def _keep(path: Path, image: bytes) -> None:
+def keep(path: Path, image: bytes) -> None:
+    """Write a file of the cache, with its hash; where that may not be written it is lost."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(path) as temporary:

@@ -20,8 +20,9 @@ from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_engine import CudaEngine
 from fcn_edge.backends.cuda_objects import Stream
-from fcn_edge.backends.cuda_session import Preprocess
+from fcn_edge.backends.cuda_session import CudaSession, Preprocess
 from fcn_edge.backends.cuda_work import Network
+from fcn_edge.backends.tensorrt_contexts import Contexts, compiled_file
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 from fcn_edge.spec import ModelSpec, Size
 
@@ -83,12 +84,14 @@ def opened(
             with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 _check_validity(plan, library, runtime, content)
                 engine = runtime.deserialize_cuda_engine(content)
+                compiled = compiled_file(content, library.__version__, device.facts.device.capability)
             if engine is None:
                 raise ModelError(f"TensorRT refuses {plan}: {complaint() or 'it does not say why'}.", _REBUILD)
             tensors = _Tensors(plan, library, engine, spec, size)
+            contexts = Contexts(library, engine, compiled, graphs=graphs)
         undo.pop_all()
     return _Engine(
-        backend, spec, size, device, runtime, engine, tensors, complaint, preprocess=preprocess, graphs=graphs
+        backend, spec, size, device, runtime, contexts, tensors, complaint, preprocess=preprocess, graphs=graphs
     )
 
 
@@ -149,7 +152,7 @@ class _Engine(CudaEngine):
         size: Size,
         device: Device,
         runtime: Any,
-        engine: Any,
+        contexts: Contexts,
         tensors: _Tensors,
         complaint: Callable[[], str],
         *,
@@ -158,13 +161,14 @@ class _Engine(CudaEngine):
     ) -> None:
         super().__init__(backend, spec, size, device, preprocess=preprocess, graphs=graphs)
         self._runtime = runtime
-        self._engine = engine
+        self._contexts: Contexts | None = contexts
         self._tensors = tensors
         self._complaint = complaint
 
     @override
     def make_network(self, stream: Stream) -> Network:
-        context = self._engine.create_execution_context()
+        assert self._contexts is not None
+        context = self._contexts.make()
         if context is None:
             raise MachineError(
                 f"TensorRT cannot make a session: {self._complaint() or 'the GPU has too little memory for it'}.",
@@ -173,9 +177,16 @@ class _Engine(CudaEngine):
         return _Network(self._device, context, self._tensors, self.size, self._complaint)
 
     @override
+    def session(self) -> CudaSession:
+        session = super().session()
+        if self._contexts is not None:
+            self._contexts.keep()  # the session has run once
+        return session
+
+    @override
     def release(self) -> None:
         # the runtime must live as long as its engines
-        self._engine = None
+        self._contexts = None
         self._runtime = None
 
 

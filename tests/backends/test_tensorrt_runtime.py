@@ -46,6 +46,10 @@ class Plan:
             "scores": ("OUTPUT", "FLOAT" if self.spec.head == "scores" else "UINT8", output),
         }
         self.events: list[str] = []
+        self.configurations: list[Any] = []
+        self.filled: list[bytes] = []
+        self.takes_compiled = True
+        self.compiled = b"compiled"
         self.does = {
             "Runtime.deserialize_cuda_engine": self._deserialize,
             "Runtime.get_engine_validity": lambda runtime, content: self.validity(),
@@ -54,7 +58,9 @@ class Plan:
             "ICudaEngine.get_tensor_mode": lambda engine, name: getattr(self.trt.TensorIOMode, self.tensors[name][0]),
             "ICudaEngine.get_tensor_dtype": lambda engine, name: getattr(self.trt.DataType, self.tensors[name][1]),
             "ICudaEngine.get_tensor_shape": lambda engine, name: self.tensors[name][2],
-            "ICudaEngine.create_execution_context": lambda engine: self._made(self.trt.IExecutionContext, "context"),
+            "ICudaEngine.create_execution_context": self._context,
+            "IRuntimeCache.deserialize": self._fill,
+            "IRuntimeCache.serialize": lambda cache: self.compiled,
             "IExecutionContext.set_tensor_address": self._set_address,
             "IExecutionContext.execute_async_v3": self._execute,
             "IExecutionContext.is_stream_capturable": lambda context, stream: self.capturable,
@@ -76,6 +82,14 @@ class Plan:
         assert bytes(content) == b"a plan"
         self.events.append("engine")
         return self._made(self.trt.ICudaEngine, "engine")
+
+    def _context(self, engine: Any, configuration: Any = None) -> Any:
+        self.configurations.append(configuration)
+        return self._made(self.trt.IExecutionContext, "context")
+
+    def _fill(self, cache: Any, content: bytes) -> bool:
+        self.filled.append(content)
+        return self.takes_compiled
 
     def _made(self, kind: Any, what: str) -> Any:
         assert self.gpu.entered, f"the GPU is not current when the {what} is made"
@@ -102,7 +116,9 @@ class Plan:
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Callable[..., Plan]:
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
+    monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path / "cache"))
+
     def make(*args: Any, **how: Any) -> Plan:
         return Plan(tmp_path, *args, **how)
 
@@ -175,6 +191,59 @@ def test_rtx_is_asked_whether_the_stream_may_be_captured(
         np.testing.assert_array_equal(session.labels(frame()), FakeSession(made.spec, SIZE).labels(frame()))
     assert "without CUDA graphs" in caplog.text
     assert ("capture_begin",) not in made.gpu.calls
+
+
+def compiled_files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes()[32:] for path in (directory / "cache" / "compiled").glob("*")}
+
+
+def test_what_rtx_compiled_is_kept_for_the_next_start(plan: Callable[..., Plan], tmp_path: Path) -> None:
+    for start in range(2):
+        made = plan("rtx-1.7.1")
+        with made.open() as engine, engine.session() as session:
+            session.labels(frame())
+            assert made.filled == [b"compiled"] * start
+            ((name, content),) = compiled_files(tmp_path).items()
+        assert name.startswith("1.7.1")
+        assert content == b"compiled"
+    other = plan("rtx-1.7.1")
+    other.compiled = b"compiled again"
+    with other.open() as engine, engine.session():
+        assert compiled_files(tmp_path) == {name: b"compiled again"}
+
+
+@pytest.mark.parametrize("damage", ["refused", "cut off"])
+def test_compiled_kernels_that_are_damaged_count_as_none(
+    plan: Callable[..., Plan], tmp_path: Path, damage: str
+) -> None:
+    with plan("rtx-1.7.1").open() as engine, engine.session():
+        (path,) = (tmp_path / "cache" / "compiled").iterdir()
+    made = plan("rtx-1.7.1")
+    if damage == "refused":
+        made.takes_compiled = False
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    with made.open() as engine, engine.session() as session:
+        np.testing.assert_array_equal(session.labels(frame()), FakeSession(made.spec, SIZE).labels(frame()))
+    assert made.filled == ([b"compiled"] if damage == "refused" else [])
+    assert list(compiled_files(tmp_path).values()) == [b"compiled"]
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_rtx_captures_graphs_itself(plan: Callable[..., Plan], graphs: bool) -> None:
+    made = plan("rtx-1.7.1")
+    with made.open(graphs=graphs) as engine, engine.session():
+        (configuration,) = made.configurations
+    captures = made.trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    assert (configuration.cuda_graph_strategy is captures) == graphs
+
+
+@pytest.mark.parametrize("version", ["10.3.0", "10.16.1.11", "11.4.0.106"])
+def test_plans_of_tensorrt_have_nothing_to_compile(plan: Callable[..., Plan], tmp_path: Path, version: str) -> None:
+    made = plan(version)
+    with made.open() as engine, engine.session():
+        assert made.configurations == [None]
+    assert compiled_files(tmp_path) == {}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -17,7 +17,8 @@ Api = Mapping[str, Any]
 """Of each class the keys ``members``, ``enum`` and ``signatures``; and ``__version__``."""
 
 _SIGNATURE = re.compile(r"\w+\(self: [\w.]+(?:, (?P<parameters>.*))?\) -> (?P<result>.+)")
-_PARSER_ERROR = "nvonnxparser::IParserError"
+_UNREGISTERED = {"nvonnxparser::IParserError": "trt.ParserError", "nvinfer1::IRuntimeCache": "trt.IRuntimeCache"}
+"""Classes that the bindings name as C++ does, where a signature was made before they were."""
 _PLAIN: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "bool": (bool,),
@@ -136,8 +137,7 @@ def _method(module: ModuleType, key: str, signatures: list[str], does: Any) -> C
         promised = checked(module, key, signatures, args, kwargs)
         if does is not None:
             return does(self, *args, **kwargs)
-        if promised == _PARSER_ERROR:
-            promised = "trt.ParserError"
+        promised = _UNREGISTERED.get(promised, promised)
         if promised.startswith("trt."):
             kind = getattr(module, promised.removeprefix("trt."))
             return kind.__new__(kind)
@@ -183,6 +183,7 @@ def _takes(module: ModuleType, parameters: list[str], args: Any, kwargs: Mapping
 
 
 def _fits(module: ModuleType, kind: str, value: Any) -> bool:
+    kind = _UNREGISTERED.get(kind, kind)
     if kind in _PLAIN:
         return isinstance(value, _PLAIN[kind])
     if isinstance(value, _Member):
