@@ -91,7 +91,7 @@ def test_every_digit_of_the_digest_counts(path: Path) -> None:
         (b'{"name": 1, "name": 2}', "not valid JSON"),
         (b'{"n": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not valid JSON"),
         (b'{"n": ' + b"9" * 10_000 + b"}", "not valid JSON|does not match"),
-        (b" " * (MOST_BYTES + 1), "larger than 4 MB"),
+        (b" " * (MOST_BYTES + 1), "larger than 16 MB"),
     ],
     ids=[
         "empty",

@@ -30,8 +30,8 @@ def chosen_for_profiles(
     split: LabelledSplit,
     *,
     profiles: Sequence[str] = tuple(PROFILES),
-    max_drop: float = 0.005,
-    max_class_drop: float = 0.02,
+    max_drop: float,
+    max_class_drop: float,
     tell: Callable[[str], None] = lambda _: None,
 ) -> CalibrationTable:
     """The table with the method, and the layers that stay in floating point, for each profile.

@@ -17,7 +17,7 @@ from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
 from fcn_edge.datasets.rendered import sample_of_address
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.files import replacing
-from fcn_edge.sealed import MOST_BYTES, sealed_text, unsealed
+from fcn_edge.sealed import sealed_text, unsealed
 from fcn_edge.spec import first_problem
 
 __all__ = ["read_manifest", "write_manifest"]
@@ -101,14 +101,8 @@ def write_manifest(path: Path, images: CalibrationSet) -> None:
         manifest = _Manifest.model_validate(content)
     except ValidationError as error:
         raise DatasetError(f"No manifest can hold these images: {_said(error)}.", "Rename the file.") from error
-    text = sealed_text(manifest.model_dump(mode="json"))
-    if len(text) > MOST_BYTES:
-        raise UsageError(
-            f"A manifest of {len(images.images)} images has more than {MOST_BYTES >> 20} MB, and none so long is read.",
-            "Choose fewer images.",
-        )
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="ascii")
+        temporary.write_text(sealed_text(manifest.model_dump(mode="json")), encoding="ascii")
 
 
 def read_manifest(

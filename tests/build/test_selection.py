@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcn_edge.build.choices import groups_of
+from fcn_edge.build.selection import chosen_for_profiles
+from fcn_edge.calibrationtable import read_table
+from fcn_edge.datasets import split_of
+from fcn_edge.errors import GuardError
+
+
+def test_a_model_that_loses_nothing_is_quantised_whole(levels: Any, table_of: Any, levels_val: Path) -> None:
+    table = read_table(table_of(levels))
+    chosen = chosen_for_profiles(
+        levels.path,
+        table,
+        split_of(levels_val),
+        profiles=["onnxruntime", "tensorrt"],
+        max_drop=0.0,
+        max_class_drop=0.0,
+    )
+    assert chosen.choices.keys() == {"onnxruntime", "tensorrt"}
+    for choice in chosen.choices.values():
+        assert choice.floats == ()
+        assert choice.selected_on.endswith("8 images")
+    assert chosen.tensors == table.tensors
+
+
+def test_layers_that_cost_too_much_stay_in_floating_point(loud: Any, table_of: Any, levels_val: Path) -> None:
+    told: list[str] = []
+    chosen = chosen_for_profiles(
+        loud.path,
+        read_table(table_of(loud)),
+        split_of(levels_val),
+        profiles=["onnxruntime"],
+        max_drop=0.01,
+        max_class_drop=0.03,
+        tell=told.append,
+    )
+    floats = chosen.choices["onnxruntime"].floats
+    assert list(groups_of(floats)) == ["encoder.features.1"]
+    assert told[0] == "onnxruntime:"
+    assert any(line.startswith("encoder.features.1 alone") for line in told)
+
+
+def test_limits_that_no_choice_holds_are_an_error(loud: Any, table_of: Any, levels_val: Path) -> None:
+    with pytest.raises(GuardError, match="does not hold the guard"):
+        chosen_for_profiles(
+            loud.path,
+            read_table(table_of(loud)),
+            split_of(levels_val),
+            profiles=["onnxruntime"],
+            max_drop=-1.0,
+            max_class_drop=0.0,
+        )
