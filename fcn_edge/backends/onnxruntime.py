@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress, Session
+from fcn_edge.backends.base import Device, Engine, Probe, Session
 from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host import HostSession
-from fcn_edge.backends.onnxruntime_library import DISABLED_OPTIMIZERS, errors_of, library, session_options
+from fcn_edge.backends.onnxruntime_library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, UsageError
-from fcn_edge.graphfile import check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OnnxRuntime"]
@@ -23,11 +21,10 @@ __all__ = ["OnnxRuntime"]
 _PROVIDERS = ("CPUExecutionProvider",)
 
 
-class OnnxRuntime(Backend):
-    """ONNX Runtime with its CPU provider. Its plan is the ONNX file itself."""
+class OnnxRuntime(OnnxPlans):
+    """ONNX Runtime with its CPU provider."""
 
     name = "onnxruntime"
-    plan = "model.onnx"
 
     @override
     def probe(self) -> Probe:
@@ -39,30 +36,8 @@ class OnnxRuntime(Backend):
         return Probe(str(found.__version__), (Device("cpu", cpu_name(), instruction_set()),), providers=providers)
 
     @override
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
-        check_size(typed_onnx, checked_graph(typed_onnx), size)
-        shutil.copyfile(typed_onnx, directory / self.plan)
-        return Built((self.plan,))
-
-    @override
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        return self.open_onnx(directory / self.plan, spec, size, threads)
-
-    @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        threads = thread_count(threads)
-        graph = checked_graph(path)
-        check_size(path, graph, size)
-        options = session_options(graph, size, threads)
-        with errors_of(path):
-            # its fallback would print to standard output and try the same again
-            runner = library().InferenceSession(
-                str(path),
-                options,
-                providers=list(_PROVIDERS),
-                enable_fallback=False,
-                disabled_optimizers=list(DISABLED_OPTIMIZERS),
-            )
+        runner = inference_session(path, size, thread_count(threads), _PROVIDERS)
         return _Engine(path, runner, spec, size)
 
     @override

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,14 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
 from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.backends.base import Engine, Probe
 from fcn_edge.backends.cpu import thread_count
 from fcn_edge.backends.cuda import Device, open_device
 from fcn_edge.backends.cuda_engine import CudaEngine
 from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_work import Network
-from fcn_edge.backends.onnxruntime_library import DISABLED_OPTIMIZERS, errors_of, library, session_options
+from fcn_edge.backends.onnxruntime_library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, ModelError
 from fcn_edge.graphfile import check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
@@ -33,11 +32,10 @@ _DTYPES: dict[str, type[np.generic]] = {
 }
 
 
-class OnnxRuntimeCuda(Backend):
-    """ONNX Runtime with its CUDA provider. Its plan is the ONNX file itself."""
+class OnnxRuntimeCuda(OnnxPlans):
+    """ONNX Runtime with its CUDA provider."""
 
     name = "onnxruntime-cuda"
-    plan = "model.onnx"
 
     @override
     def probe(self) -> Probe:
@@ -55,16 +53,6 @@ class OnnxRuntimeCuda(Backend):
                 return Probe(version, (device.facts.device,), providers=providers)
         except MachineError as error:
             return Probe(version, problem=error.message, fix=error.fix)
-
-    @override
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
-        check_size(typed_onnx, checked_graph(typed_onnx), size)
-        shutil.copyfile(typed_onnx, directory / self.plan)
-        return Built((self.plan,))
-
-    @override
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        return self.open_onnx(directory / self.plan, spec, size, threads)
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
@@ -139,16 +127,8 @@ class _Network:
 
 
 def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:
-    options = session_options(checked_graph(path), size, threads)
     provider = (_PROVIDER, {"device_id": "0", "user_compute_stream": str(stream.handle)})
-    with errors_of(path):
-        runner = _library().InferenceSession(
-            str(path),
-            options,
-            providers=[provider],
-            enable_fallback=False,
-            disabled_optimizers=list(DISABLED_OPTIMIZERS),
-        )
+    runner = inference_session(path, size, threads, [provider])
     if _PROVIDER not in runner.get_providers():
         raise MachineError(
             "ONNX Runtime cannot use the GPU: its CUDA provider does not load.",

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
+from fcn_edge.backends.base import Backend, Built, Engine, Progress
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError
-from fcn_edge.graphfile import Graph
-from fcn_edge.spec import Size
+from fcn_edge.graphfile import Graph, check_size, checked_graph
+from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["DISABLED_OPTIMIZERS", "errors_of", "library", "session_options"]
+__all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]
 
-DISABLED_OPTIMIZERS = ("WeightBiasQuantization",)
+_DISABLED_OPTIMIZERS = ("WeightBiasQuantization",)
 """Optimisers that would change what a graph computes: this one quantises the weights of a float layer between two
 quantised ones, with one scale for all channels, which cost a MobileNetV2 FCN-8s 8 points of mIoU."""
 
@@ -49,14 +53,51 @@ def library(package: str = "onnxruntime", extra: str = "cpu", what: str = "Runni
     return onnxruntime
 
 
-def session_options(graph: Graph, size: Size, threads: int) -> Any:
-    """How a session runs a graph.
+class OnnxPlans(Backend):
+    """A backend whose plan is the ONNX file itself."""
+
+    plan = "model.onnx"
+
+    @override
+    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+        check_size(typed_onnx, checked_graph(typed_onnx), size)
+        shutil.copyfile(typed_onnx, directory / self.plan)
+        return Built((self.plan,))
+
+    @override
+    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+        return self.open_onnx(directory / self.plan, spec, size, threads)
+
+
+def inference_session(
+    path: Path, size: Size, threads: int, providers: Sequence[str | tuple[str, dict[str, str]]]
+) -> Any:
+    """ONNX Runtime's session of a file.
 
     Args:
-        graph: The graph; open axes of its input are fixed.
-        size: ``(height, width)`` of the input.
+        path: The file.
+        size: ``(height, width)`` of its input; open axes are fixed to it.
         threads: Threads of the processor.
+        providers: What runs it, with options.
+
+    Raises:
+        ModelError: It is missing or damaged, does not take that size, or ONNX Runtime refuses it.
     """
+    graph = checked_graph(path)
+    check_size(path, graph, size)
+    options = _session_options(graph, size, threads)
+    with errors_of(path):
+        # its fallback would print to standard output and try the same again
+        return library().InferenceSession(
+            str(path),
+            options,
+            providers=list(providers),
+            enable_fallback=False,
+            disabled_optimizers=list(_DISABLED_OPTIMIZERS),
+        )
+
+
+def _session_options(graph: Graph, size: Size, threads: int) -> Any:
     options = library().SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _LOG_ERRORS

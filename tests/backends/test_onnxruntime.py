@@ -12,7 +12,6 @@ import onnx
 import pytest
 
 from fcn_edge.backends import cpu, onnxruntime_library
-from fcn_edge.backends import onnxruntime as module
 from fcn_edge.backends.base import Built, Device
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.errors import MissingExtraError, ModelError, UsageError
@@ -202,7 +201,7 @@ def test_full_memory_is_not_called_a_bad_model(network: Any, monkeypatch: pytest
 
             return onnxruntime.SessionOptions()
 
-    monkeypatch.setattr(module, "library", Full)
+    monkeypatch.setattr(onnxruntime_library, "library", Full)
     with pytest.raises(MemoryError):
         opened(network)
 
