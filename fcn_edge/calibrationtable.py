@@ -9,7 +9,7 @@ that it was made from: an engine built with it refuses to be scored on those.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
@@ -19,6 +19,7 @@ from fcn_edge.sealed import content_digest, sealed_text, unsealed
 from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Size, first_problem
 
 __all__ = [
+    "METHODS",
     "TABLE_KEY",
     "CalibratedImage",
     "CalibrationTable",
@@ -41,6 +42,7 @@ High = Annotated[float, Field(ge=0)]
 Ends = tuple[Low, High]
 Method = Literal["minmax", "percentile", "entropy", "mse"]
 """How activations are clipped (``convert/thresholds.py``)."""
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class _Part(BaseModel):

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from fcn_edge.build.typed import INT8_SHARE
-from fcn_edge.calibrationtable import Choice, Method
+from fcn_edge.calibrationtable import METHODS, Choice
 from fcn_edge.errors import GuardError
 from fcn_edge.measure.guard import Verdict
 
 __all__ = ["Sensitivity", "best_method", "group_of", "groups_of", "mixed", "sensitivities"]
-
-METHODS: tuple[Method, ...] = get_args(Method)
 
 Try = Callable[[Choice], tuple[Verdict, float]]
 """Builds a plan by a choice; gives what the guard says of it, and its INT8 share."""

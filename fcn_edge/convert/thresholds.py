@@ -17,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.calibrationtable import METHODS, Method
 from fcn_edge.convert.histogram import BINS, Histogram
 
-__all__ = ["METHODS", "Clipping", "clipping_of"]
-
-METHODS = ("minmax", "percentile", "entropy", "mse")
+__all__ = ["Clipping", "clipping_of"]
 
 TAIL = 1e-4
 """Share of the values that percentile clips at each end."""
@@ -46,8 +45,8 @@ class Clipping:
     amax: float
 
 
-def clipping_of(histogram: Histogram, method: str) -> Clipping:
-    """The clipping of a tensor by one of ``METHODS``.
+def clipping_of(histogram: Histogram, method: Method) -> Clipping:
+    """The clipping of a tensor.
 
     Args:
         histogram: Of the tensor, with at least one value.

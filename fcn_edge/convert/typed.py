@@ -114,7 +114,7 @@ def int8_model(
         path: The fp32 ONNX file that the table was made for.
         profile: Of the backend that is to run it.
         table: Its calibration table.
-        method: How activations are clipped, one of ``METHODS``.
+        method: How activations are clipped.
         floats: Layers that stay in floating point.
         size: ``(height, width)`` to freeze the graph at; open when left out.
 
@@ -153,12 +153,12 @@ def int8_model(
     return Typed(model, spec, quantised, tuple(sorted(islands)), share)
 
 
-def clipped_ranges(table: CalibrationTable, method: str) -> dict[str, Range]:
+def clipped_ranges(table: CalibrationTable, method: Method) -> dict[str, Range]:
     """Where a method clips each tensor of a table."""
     return {name: _range(span, method) for name, span in table.tensors.items()}
 
 
-def _range(span: TensorRange, method: str) -> Range:
+def _range(span: TensorRange, method: Method) -> Range:
     low, high = min(span.low, 0.0), max(span.high, 0.0)
     if method == "minmax":
         return Range(low, high, max(-low, high))

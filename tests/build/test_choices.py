@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fcn_edge.build.choices import METHODS, Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
-from fcn_edge.calibrationtable import Choice
+from fcn_edge.build.choices import Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
+from fcn_edge.calibrationtable import METHODS, Choice
 from fcn_edge.errors import GuardError
 from fcn_edge.measure.guard import Verdict
 

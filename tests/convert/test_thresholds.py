@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fcn_edge.calibrationtable import METHODS
 from fcn_edge.convert.histogram import Histogram
-from fcn_edge.convert.thresholds import METHODS, TAIL, clipping_of
+from fcn_edge.convert.thresholds import TAIL, clipping_of
 
 RANDOM = np.random.default_rng(0)
 NORMAL = RANDOM.normal(0, 1, 200_000)
