@@ -1,7 +1,8 @@
 """How an INT8 plan clips its activations and which layers it leaves in floating point, decided by measuring.
 
-The method with the best mIoU on the images to choose on is taken. Where even that loses too much, the groups of layers
-whose quantisation costs most go back to floating point, one after the other, until the guard on the same images holds.
+Of the methods that hold the guard on the images to choose on, or of all where none does, the one with the best mIoU is
+taken. Where it loses too much, the groups of layers whose quantisation costs most go back to floating point, one after
+the other, as far as each brings the plan nearer to what the guard allows, until it holds.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ class Sensitivity:
         group: Name of the group.
         layers: Its convolutions.
         drop: mIoU lost against fp32, as a fraction of 1.
+        excess: That, or what the worst class loses, in shares of what the guard allows (``Verdict.excess``).
     """
 
     group: str
     layers: tuple[str, ...]
     drop: float
+    excess: float
 
 
 def group_of(layer: str) -> str:
@@ -54,7 +57,7 @@ def groups_of(layers: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def best_method(attempt: Try, tell: Callable[[str], None]) -> tuple[Choice, Verdict]:
-    """The method whose plan loses least mIoU.
+    """The method whose plan loses least mIoU, of those that hold the guard where any does.
 
     Args:
         attempt: Builds and judges.
@@ -66,7 +69,7 @@ def best_method(attempt: Try, tell: Callable[[str], None]) -> tuple[Choice, Verd
         verdict, _ = attempt(choice)
         tell(f"{method}: {verdict.sentence}")
         found.append((verdict, choice))
-    verdict, choice = min(found, key=lambda one: (one[0].drop, one[0].worst_drop))
+    verdict, choice = min(found, key=lambda one: (not one[0].holds, one[0].drop, one[0].worst_drop))
     return choice, verdict
 
 
@@ -85,17 +88,19 @@ def sensitivities(
     for group, members in groups_of(layers).items():
         others = tuple(layer for layer in layers if layer not in members)
         verdict, _ = attempt(Choice(method=choice.method, floats=others))
-        found.append(Sensitivity(group, members, verdict.drop))
-        tell(f"{group} alone: {100 * -verdict.drop:+.2f} points")
-    return tuple(sorted(found, key=lambda one: -one.drop))
+        found.append(Sensitivity(group, members, verdict.drop, verdict.excess))
+        worst = f", {verdict.worst_class} {100 * -verdict.worst_drop:+.2f}" if verdict.worst_class else ""
+        tell(f"{group} alone: {100 * -verdict.drop:+.2f} points{worst}")
+    return tuple(sorted(found, key=lambda one: -one.excess))
 
 
 def mixed(
     choice: Choice, ranking: Sequence[Sensitivity], attempt: Try, tell: Callable[[str], None]
 ) -> tuple[Choice, Verdict]:
-    """The choice with as few groups in floating point as the guard needs, the costliest first.
+    """The choice with those groups in floating point that the guard needs, the costliest first.
 
-    A group that is too large to go back, because too little would be INT8 then, is passed over.
+    A group that is too large to go back, because too little would be INT8 then, is passed over, and so is one that
+    brings the plan no nearer to what is allowed. At the end, groups that turn out not to be needed become INT8 again.
 
     Args:
         choice: Where to start.
@@ -104,24 +109,49 @@ def mixed(
         tell: Called with a line a step.
 
     Raises:
-        GuardError: It does not hold with all those groups in floating point that may be.
+        GuardError: It does not hold with all those groups in floating point that may be and help.
     """
-    floats = choice.floats
-    back: list[str] = []
+    best, _ = attempt(choice)
+    back: list[Sensitivity] = []
     for sensitivity in ranking:
-        with_group = (*floats, *(layer for layer in sensitivity.layers if layer not in floats))
-        trial = Choice(method=choice.method, floats=with_group)
-        verdict, share = attempt(trial)
+        if best.holds:
+            break
+        verdict, share = attempt(_with(choice, [*back, sensitivity]))
         if share < INT8_SHARE:
             tell(f"{sensitivity.group} cannot be in floating point: only {share:.0%} would be INT8")
-            continue
-        floats = with_group
-        back.append(sensitivity.group)
-        tell(f"{', '.join(back)} in floating point: {verdict.sentence}; {share:.0%} in INT8")
+        elif verdict.excess >= best.excess:
+            tell(f"{sensitivity.group} in floating point does not help: {verdict.sentence}")
+        else:
+            best = verdict
+            back.append(sensitivity)
+            tell(f"{_names(back)} in floating point: {verdict.sentence}; {share:.0%} in INT8")
+    if not best.holds:
+        tried = f"with {_names(back)} in floating point" if back else "and no group of layers that may go back helps"
+        raise GuardError(
+            f"INT8 does not hold the guard, {tried}; {INT8_SHARE:.0%} of the multiplications have to be INT8.",
+            "Calibrate on more or other images, allow a larger --max-drop or --max-class-drop, or keep fp32 or fp16.",
+        )
+    return _without_idle(choice, back, best, attempt, tell)
+
+
+def _without_idle(
+    choice: Choice, back: Sequence[Sensitivity], best: Verdict, attempt: Try, tell: Callable[[str], None]
+) -> tuple[Choice, Verdict]:
+    """The choice without those groups in floating point that the guard does not need beside the others."""
+    kept = list(back)
+    for sensitivity in back[:-1]:  # without the last one it did not hold
+        fewer = [one for one in kept if one is not sensitivity]
+        verdict, _ = attempt(_with(choice, fewer))
         if verdict.holds:
-            return trial, verdict
-    tried = f"with {', '.join(back)} in floating point" if back else "and no group of layers is small enough to leave"
-    raise GuardError(
-        f"INT8 does not hold the guard, {tried}; {INT8_SHARE:.0%} of the multiplications have to be INT8.",
-        "Calibrate on more or other images, allow a larger --max-drop or --max-class-drop, or keep fp32 or fp16.",
-    )
+            kept, best = fewer, verdict
+            tell(f"{sensitivity.group} need not be in floating point: {verdict.sentence}")
+    return _with(choice, kept), best
+
+
+def _with(choice: Choice, groups: Sequence[Sensitivity]) -> Choice:
+    layers = [layer for group in groups for layer in group.layers if layer not in choice.floats]
+    return Choice(method=choice.method, floats=(*choice.floats, *layers))
+
+
+def _names(groups: Sequence[Sensitivity]) -> str:
+    return ", ".join(group.group for group in groups)

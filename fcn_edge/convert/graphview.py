@@ -113,6 +113,15 @@ class GraphView:
         """Convolutions by the name of what they give, after their activation."""
         return {conv.output: conv for conv in self.convs}
 
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """Layers whose results reach the graph's end through no other convolution: the decoder's scores."""
+        read: set[str] = set()  # what convolutions read in the end
+        for node in reversed(self.model.graph.node):
+            if node.op_type == "Conv" or read.intersection(node.output):
+                read.update(node.input)
+        return frozenset(conv.name for conv in self.convs if conv.node.output[0] not in read)
+
     def activations(self) -> tuple[str, ...]:
         """The float tensors that depend on the image, in the graph's order, the first convolution's input first."""
         first = self.convs[0].input

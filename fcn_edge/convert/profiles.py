@@ -8,7 +8,7 @@ A profile turns a float graph and its calibration table into the Q/DQ graph that
 - ``openvino``: UINT8 activations with a zero point, weights per channel, at the inputs of convolutions and of residual
   sums; OpenVINO moves the scales behind the convolutions by itself.
 - ``onnxruntime``: UINT8 activations at inputs and outputs and an INT32 bias, which is what its fusion to QLinearConv
-  takes.
+  takes. The decoder's scores stay in FP32: 256 levels would make ties of them.
 
 The ``-7bit`` ones are for x86 processors without dot-product instructions: those multiply UINT8 by INT8 and add pairs
 in 16 bits, which saturates at full range and says nothing (a MobileNetV2 FCN-8s lost 13 points of mIoU in OpenVINO).
@@ -87,10 +87,18 @@ def profile_for(backend: str, instructions: str) -> Profile:
     return PROFILES[narrowed if instructions in SATURATING and narrowed in PROFILES else family]
 
 
-def takes(profile: Profile, conv: Conv) -> bool:
-    """Whether a profile quantises a convolution."""
+def takes(profile: Profile, conv: Conv, *, head: bool = False) -> bool:
+    """Whether a profile quantises a convolution.
+
+    Args:
+        profile: The profile.
+        conv: The convolution.
+        head: It gives scores.
+    """
     if conv.depthwise:
         return profile.depthwise
+    if head and profile.outputs:
+        return False
     inputs, outputs = conv.channels
     # the first convolution has three input channels and gains all the same: it reads the image
     return outputs >= NARROW and (inputs >= NARROW or inputs == 3)

@@ -61,7 +61,9 @@ def quantise(
         The convolutions whose operands are INT8 now, by layer name.
     """
     view = GraphView(model)
-    chosen = [conv for conv in view.convs if conv.name not in floats and takes(profile, conv)]
+    chosen = [
+        conv for conv in view.convs if conv.name not in floats and takes(profile, conv, head=conv.name in view.heads)
+    ]
     writer = _Writer(view, profile, ranges, channel_means or {})
     for conv in chosen:
         writer.weights(conv)

@@ -22,6 +22,9 @@ LEAST_LIKENESS = 0.9
 Sound INT8 plans of MobileNetV2 FCN-8s had 0.94 to 0.98; ones whose arithmetic saturated, 0.76 to 0.89.
 """
 
+_LEAST = 1e-4
+"""Stands for a limit of nothing where losses are measured in shares of it."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -34,6 +37,8 @@ class Verdict:
         worst_drop: How much IoU that class loses; 0 where none does.
         sentence: All of it for people.
         accuracy: Of the plan, on labelled images; None on rendered scenes.
+        excess: What it loses in shares of what is allowed, by mIoU or by the worst class, whichever is more: above 1 it
+            does not hold. To compare plans with; 0 on rendered scenes.
     """
 
     holds: bool
@@ -42,6 +47,7 @@ class Verdict:
     worst_drop: float
     sentence: str
     accuracy: Accuracy | None = None
+    excess: float = 0.0
 
 
 class Guard(Protocol):
@@ -86,7 +92,8 @@ class LabelledGuard:
             f"{_score(accuracy)} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
             f"{_points(-self.max_drop)} allowed), {of_classes} ({_points(-self.max_class_drop)} allowed)"
         )
-        return Verdict(holds, drop, worst if worst_drop else "", worst_drop, sentence, accuracy)
+        excess = max(drop / max(self.max_drop, _LEAST), worst_drop / max(self.max_class_drop, _LEAST))
+        return Verdict(holds, drop, worst if worst_drop else "", worst_drop, sentence, accuracy, excess)
 
 
 class LabelledScore:

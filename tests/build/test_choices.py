@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import MappingProxyType
 
 import pytest
 
@@ -28,7 +29,8 @@ class Network:
         self.tried.append(choice)
         quantised = groups_of(layer for layer in LAYERS if layer not in choice.floats)
         drop = sum(self.costs[group] for group in quantised)
-        verdict = Verdict(drop <= self.allowed, drop, "car", 2 * drop, f"{100 * drop:.1f} points lost")
+        excess = drop / self.allowed
+        verdict = Verdict(drop <= self.allowed, drop, "car", 2 * drop, f"{100 * drop:.1f} points lost", None, excess)
         return verdict, sum(self.shares[group] for group in quantised)
 
 
@@ -96,14 +98,14 @@ def test_each_group_is_quantised_alone_and_the_costliest_comes_first() -> None:
     ]
     assert {choice.method for choice in network.tried} == {"entropy"}
     assert told == [
-        "encoder.features.0 alone: -0.10 points",
-        "encoder.features.1 alone: -3.00 points",
-        "decoder alone: -0.20 points",
+        "encoder.features.0 alone: -0.10 points, car -0.20",
+        "encoder.features.1 alone: -3.00 points, car -6.00",
+        "decoder alone: -0.20 points, car -0.40",
     ]
 
 
 RANKING = tuple(
-    Sensitivity(group, groups_of(LAYERS)[group], drop)
+    Sensitivity(group, groups_of(LAYERS)[group], drop, 100 * drop)
     for group, drop in (("encoder.features.0", 0.03), ("decoder", 0.02), ("encoder.features.1", 0.001))
 )
 COSTS = {one.group: one.drop for one in RANKING}
@@ -125,7 +127,7 @@ def test_one_group_is_enough_where_it_is_enough() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
     choice, _ = mixed(Choice(method="mse"), RANKING, network, silent)
     assert choice.floats == ("encoder.features.0.0",)
-    assert len(network.tried) == 1
+    assert len(network.tried) == 2
 
 
 def test_layers_that_were_float_stay_so() -> None:
@@ -147,7 +149,10 @@ def test_group_that_is_too_large_is_passed_over() -> None:
     ("shares", "said"),
     [
         ({"encoder.features.0": 0.1, "decoder": 0.1, "encoder.features.1": 0.8}, "with encoder.features.0, decoder in"),
-        ({"encoder.features.0": 0.4, "decoder": 0.3, "encoder.features.1": 0.3}, "no group of layers is small enough"),
+        (
+            {"encoder.features.0": 0.4, "decoder": 0.3, "encoder.features.1": 0.3},
+            "no group of layers that may go back helps",
+        ),
     ],
 )
 def test_what_cannot_hold_and_be_called_int8_is_a_guard_error(shares: dict[str, float], said: str) -> None:
@@ -156,3 +161,60 @@ def test_what_cannot_hold_and_be_called_int8_is_a_guard_error(shares: dict[str, 
         mixed(Choice(method="mse"), RANKING, network, silent)
     assert "80% of the multiplications have to be INT8" in caught.value.message
     assert "--max-drop" in caught.value.fix
+
+
+def test_a_method_that_holds_is_better_than_one_that_loses_less_and_does_not() -> None:
+    def attempt(choice: Choice) -> tuple[Verdict, float]:
+        holds = choice.method == "entropy"
+        return Verdict(holds, 0.004 if holds else 0.001, "car", 0.02 if holds else 0.05, choice.method), 1.0
+
+    assert best_method(attempt, silent)[0].method == "entropy"
+
+
+class ClassLoss:
+    """A network in which one group costs the worst class, and another mIoU that is allowed."""
+
+    limits = (0.005, 0.03)
+    costs = MappingProxyType(
+        {"encoder.features.0": (0.003, 0.001), "encoder.features.1": (0.001, 0.04), "decoder": (0.0005, 0.01)}
+    )
+
+    def __call__(self, choice: Choice) -> tuple[Verdict, float]:
+        quantised = groups_of(layer for layer in LAYERS if layer not in choice.floats)
+        drop, of_class = (sum(self.costs[group][index] for group in quantised) for index in (0, 1))
+        excess = max(drop / self.limits[0], of_class / self.limits[1])
+        return Verdict(excess <= 1, drop, "sign", of_class, f"sign {of_class}", None, excess), 0.8 + 0.05 * len(
+            quantised
+        )
+
+
+def test_the_group_that_costs_the_failing_class_goes_back_first_and_alone() -> None:
+    network = ClassLoss()
+    ranking = sensitivities(LAYERS, Choice(method="mse"), network, silent)
+    assert [one.group for one in ranking] == ["encoder.features.1", "encoder.features.0", "decoder"]
+    choice, verdict = mixed(Choice(method="mse"), ranking, network, silent)
+    assert choice.floats == LAYERS[1:3]
+    assert verdict.holds
+
+
+def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
+    """One that is ranked first and helps too little becomes INT8 again; one that makes it worse never goes back."""
+
+    def attempt(choice: Choice) -> tuple[Verdict, float]:
+        floats = set(groups_of(choice.floats))
+        excess = 3.0 - 0.1 * ("encoder.features.0" in floats) + 1.0 * ("encoder.features.1" in floats)
+        excess -= 2.5 * ("decoder" in floats)
+        return Verdict(excess <= 1, 0.0, "", 0.0, f"{excess:.1f} times", None, excess), 0.9
+
+    told: list[str] = []
+    order = ("encoder.features.0", "encoder.features.1", "decoder")
+    ranking = [Sensitivity(group, groups_of(LAYERS)[group], 0.01, 1.0) for group in order]
+    choice, verdict = mixed(Choice(method="mse"), ranking, attempt, told.append)
+    assert choice.floats == ("decoder.score32",)
+    assert verdict.excess == pytest.approx(0.5)
+    assert told == [
+        "encoder.features.0 in floating point: 2.9 times; 90% in INT8",
+        "encoder.features.1 in floating point does not help: 3.9 times",
+        "encoder.features.0, decoder in floating point: 0.4 times; 90% in INT8",
+        "encoder.features.0 need not be in floating point: 0.5 times",
+    ]

@@ -135,6 +135,18 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     assert built.manifest.accuracy.images == judging
 
 
+def test_once_a_plan_was_searched_all_are_judged_on_the_same_images(
+    build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Any] = []
+    real = engines.kept_result
+    monkeypatch.setattr(engines, "kept_result", lambda results, request: kept.extend(results) or real(results, request))
+    table = chosen_table(Choice(method="percentile"))
+    build(loud.path, tmp_path / "e", precision="auto", calibration=table, evaluation=split_of(levels_val))
+    assert [result.plan.precision for result in kept] == ["fp32", "int8"]
+    assert {result.verdict.accuracy.images for result in kept} == {halves(levels_val)[1]}
+
+
 def test_choice_that_fails_and_cannot_be_mended_is_refused_with_its_score(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,3 +135,9 @@ def test_weights_that_are_computed_are_refused() -> None:
     graph.node("Conv", ["planes", "computed"], "layer", kernel_shape=[8, 8], strides=[8, 8])
     with pytest.raises(ModelError, match="weights of layer are not in the model's file"):
         GraphView(graph.model("layer"))
+
+
+@an_encoder_each
+def test_heads_are_the_score_layers(exported: Exported) -> None:
+    view = GraphView(onnx.load(exported.path))
+    assert view.heads == {conv.name for conv in view.convs if ".score" in conv.name}

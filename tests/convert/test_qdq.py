@@ -248,3 +248,24 @@ def test_sum_of_floats_gets_no_pairs(small: Exported, small_table: CalibrationTa
     wires = Wires(int8_model(small.path, PROFILES["openvino"], small_table, method="mse", floats=floats).model)
     residual = GraphView(onnx.load_model(small.path)).residuals[0]
     assert list(wires.named(residual.node.name).input) == list(residual.inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantised"), [("openvino", ("body", "head")), ("onnxruntime", ("body",)), ("tensorrt", ("body", "head"))]
+)
+def test_scores_of_many_classes_are_not_rounded(name: str, quantised: tuple[str, ...]) -> None:
+    """A head of 21 classes may read INT8, and what it gives stays in floating point."""
+    chance = np.random.default_rng(0)
+    graph = SmallGraph()
+    graph.conv("body", "planes", chance.normal(size=(32, 3, 8, 8)), strides=[8, 8])
+    graph.conv("head", "body", chance.normal(size=(21, 32, 1, 1)), np.ones(21))
+    graph.conv("few", "head", np.ones((2, 21, 1, 1)))
+    model = graph.model("few")
+    del model.graph.node[-2]  # the head ends the graph
+    model.graph.node[-1].input[0] = "head"
+    model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 21
+    ranges = {tensor: Range(-9.0, 9.0, 9.0) for tensor in ("planes", "body", "head")}
+    assert quantise(model, PROFILES[name], ranges) == quantised
+    wires = Wires(model)
+    assert "head" not in {node.input[0] for node in wires.of_type("QuantizeLinear")}
+    assert wires.producers["scores"].input[0] == "head"
