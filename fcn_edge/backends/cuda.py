@@ -57,7 +57,13 @@ def open_device() -> Device:
             continue
         if driver is not None:
             return Device(driver)
-    raise failed or MissingExtraError("cuda-python", "cuda", "Using the GPU")
+    raise failed or _missing()
+
+
+def _missing() -> MissingExtraError:
+    error = MissingExtraError("cuda-python", "cuda", "Using the GPU")
+    error.fix += ", or with a driver for CUDA 12 (JetPack 6): pip install 'fcn_edge[cuda12]'"
+    return error
 
 
 class Device(Closing):

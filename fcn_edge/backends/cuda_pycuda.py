@@ -31,6 +31,7 @@ _CODES = {
     "no CUDA-capable device is detected": "CUDA_ERROR_NO_DEVICE",
     "an illegal memory access was encountered": "CUDA_ERROR_ILLEGAL_ADDRESS",
     "the launch timed out and was terminated": "CUDA_ERROR_LAUNCH_TIMEOUT",
+    "device kernel image is invalid": "CUDA_ERROR_INVALID_IMAGE",
     "no kernel image is available for execution on the device": "CUDA_ERROR_NO_BINARY_FOR_GPU",
 }
 """Results by the driver's texts for them: pycuda's exceptions carry no code."""
@@ -56,7 +57,7 @@ def first_gpu() -> PyCuda | None:
         raise MachineError(
             f"pycuda is installed and cannot be loaded: {str(error).rstrip('.')}.",
             "Build it against this machine's CUDA: pip install --force-reinstall --no-binary :all: pycuda; or remove "
-            "it and install cuda-python: pip install 'fcn_edge[cuda]'",
+            "it and install cuda-python: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 'fcn_edge[cuda12]'",
         ) from error
     return PyCuda(pycuda.driver, pycuda.compiler)
 

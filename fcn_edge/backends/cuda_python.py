@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver, too_old, uncompiled
+from fcn_edge.backends.cuda_errors import cuda_error, no_driver, nvrtc_package, too_old, uncompiled, wheels
 from fcn_edge.errors import MachineError
 
 __all__ = ["CudaPython", "first_gpu"]
@@ -291,14 +291,22 @@ class CudaPython(Driver):
 
     @cached_property
     def _nvrtc(self) -> Any:
+        supported = self.facts.driver
+        package = f"cuda-nvrtc-{supported[0]}-{supported[1]}"
         try:
             nvrtc = self._load_nvrtc()
-            nvrtc.nvrtcVersion()
+            _, major, minor = nvrtc.nvrtcVersion()
         except (ImportError, RuntimeError, OSError) as error:
             raise uncompiled(
                 "the compiler NVRTC cannot be loaded",
-                "Install it with: pip install 'fcn_edge[cuda]' (on Jetson: sudo apt install cuda-nvrtc)",
+                f"Install it with: {wheels(supported[0])} (on Jetson also: sudo apt-get install {package})",
             ) from error
+        if major > supported[0]:
+            raise uncompiled(
+                f"the compiler is NVRTC {major}.{minor}, and the driver takes code up to CUDA "
+                f"{supported[0]}.{supported[1]}",
+                f"pip uninstall -y nvidia-cuda-nvrtc && {wheels(supported[0])}",
+            )
         return nvrtc
 
     def _compiled(self, status: Any, what: str, log: Callable[[], str] = lambda: "") -> None:
@@ -307,7 +315,7 @@ class CudaPython(Driver):
         reason = log().strip().splitlines()
         raise uncompiled(
             f"{what}: {reason[0] if reason else status.name}",
-            "NVRTC must know the GPU: pip install --upgrade nvidia-cuda-nvrtc cuda-python",
+            f"NVRTC must know the GPU: pip install --upgrade {nvrtc_package(self.facts.driver[0])}",
         )
 
     def _text(self, nvrtc: Any, program: Any) -> str:
