@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from importlib import import_module, metadata
@@ -68,6 +69,7 @@ class CudaPython(Driver):
         self._cu = driver
         self._load_nvrtc = nvrtc
         self._context: Any = None
+        self._retaining = threading.Lock()
         try:
             self._call("cuInit", 0)
         except (RuntimeError, OSError) as error:
@@ -84,8 +86,9 @@ class CudaPython(Driver):
 
     @override
     def enter(self) -> None:
-        if self._context is None:
-            self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
+        with self._retaining:  # each retain would need a release
+            if self._context is None:
+                self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
         self._call("cuCtxPushCurrent", self._context)
 
     @override
@@ -94,9 +97,10 @@ class CudaPython(Driver):
 
     @override
     def close(self) -> None:
-        if self._context is not None:
-            self._context = None
-            self._call("cuDevicePrimaryCtxRelease", self._device)
+        with self._retaining:
+            if self._context is not None:
+                self._context = None
+                self._call("cuDevicePrimaryCtxRelease", self._device)
 
     @override
     def free_bytes(self) -> int:

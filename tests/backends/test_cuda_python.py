@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -140,6 +143,26 @@ def test_the_primary_context_is_retained_once_and_released_once(cu: Cu) -> None:
         ("cuCtxPushCurrent", 0xC0),
         ("cuCtxPopCurrent",),
         ("cuDevicePrimaryCtxRelease", 0),
+    ]
+
+
+def test_threads_that_enter_first_retain_the_context_once(cu: Cu) -> None:
+    gpu = CudaPython(cu, nvrtc)
+    answer, both_are_in = cu.cuDevicePrimaryCtxRetain, threading.Barrier(2)
+
+    def retained(device: int) -> Any:
+        with suppress(threading.BrokenBarrierError):  # the second one never comes
+            both_are_in.wait(timeout=0.2)
+        return answer(device)
+
+    cu.cuDevicePrimaryCtxRetain = retained  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as threads:
+        for entered in [threads.submit(gpu.enter) for _ in range(2)]:
+            entered.result()
+    assert [call for call, *_ in cu.calls if "Ctx" in call] == [
+        "cuDevicePrimaryCtxRetain",
+        "cuCtxPushCurrent",
+        "cuCtxPushCurrent",
     ]
 
 
