@@ -34,7 +34,7 @@ PROVIDERS = MappingProxyType(
         "cuda-python": "fcn_edge.backends.cuda_python",
     }
 )
-"""Libraries that reach the GPU and the modules that use them, the first one installed is taken.
+"""Libraries that reach the GPU and the modules that use them, the first one that is installed and can compile is taken.
 
 pycuda, where it is, was built on this machine against its own driver; cuda-python comes as a wheel.
 """
@@ -45,7 +45,7 @@ def open_device() -> Device:
 
     Raises:
         MissingExtraError: No CUDA library is installed.
-        MachineError: One is, and cannot be loaded.
+        MachineError: One is, and cannot be loaded or has no compiler.
         DeviceError: There is no driver or no GPU.
     """
     failed: MachineError | None = None
