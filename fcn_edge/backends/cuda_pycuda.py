@@ -329,8 +329,8 @@ class PyCuda(Driver):
             log = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
             raise uncompiled(
                 f"{name}: {log[0] if log else type(error).__name__}",
-                f"pycuda compiles with {self._nvcc}, which must know the GPU: put a newer one first on the PATH, or pip "
-                "uninstall -y pycuda and take cuda-python; fcn-edge doctor gives the command",
+                f"pycuda compiles with {self._nvcc}, which must know the GPU: put a newer one first on the PATH, or "
+                "pip uninstall -y pycuda and take cuda-python; fcn-edge doctor gives the command",
             ) from error
 
 
