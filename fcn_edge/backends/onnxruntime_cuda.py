@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import io
+import logging
+import threading
+from contextlib import ExitStack, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,11 @@ from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OnnxRuntimeCuda"]
 
+_log = logging.getLogger(__name__)
+
 _PROVIDER = "CUDAExecutionProvider"
+
+_preloading = threading.Lock()
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -58,7 +66,7 @@ class OnnxRuntimeCuda(OnnxPlans):
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         threads = thread_count(threads)
         check_size(path, checked_graph(path), size)
-        _library()
+        _preload(_library())
         return _Engine(path, spec, size, open_device(), threads)
 
     @override
@@ -124,6 +132,22 @@ class _Network:
         self._binding = None
         self._runner = None
         self._made.close()
+
+
+def _preload(found: Any) -> None:
+    """Load CUDA and cuDNN from their wheels, which ONNX Runtime does not look for by itself; once."""
+    with _preloading:  # two threads that redirect would leave standard output redirected
+        _preloaded(found)
+
+
+@cache
+def _preloaded(found: Any) -> None:
+    if not hasattr(found, "preload_dlls"):  # before 1.21
+        return
+    with redirect_stdout(io.StringIO()) as told:  # JSON lines of results may go there
+        found.preload_dlls()
+    if told.getvalue():
+        _log.info("ONNX Runtime looks for CUDA and cuDNN: %s", told.getvalue().strip())
 
 
 def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:

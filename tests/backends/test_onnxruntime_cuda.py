@@ -64,11 +64,16 @@ class Library:
         self.gpu = gpu
         self.made: list[Any] = []
         self.entries: dict[str, str] = {}
+        self.preloads: list[int] = []
         self.loads = True
         self.SessionOptions = onnxruntime.SessionOptions
 
     def get_available_providers(self) -> list[str]:
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def preload_dlls(self, cuda: bool = True, cudnn: bool = True, msvc: bool = True, directory: Any = None) -> None:
+        print("Failed to load libcublas.so.12")  # noqa: T201
+        self.preloads.append(len(self.made))
 
     def RunOptions(self) -> Any:
         return SimpleNamespace(add_run_config_entry=self.entries.__setitem__)
@@ -132,6 +137,24 @@ def test_masks_are_those_of_the_processor(library: Library, network: Any, tmp_pa
         assert engine.backend == "onnxruntime-cuda"
         np.testing.assert_array_equal(session.labels(IMAGE), expected)
     assert library.gpu.leftovers == []
+
+
+def test_cuda_s_wheels_are_loaded_once_and_before_the_first_session(
+    library: Library, network: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = network()
+    first = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    with first, first.session():
+        OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    assert library.preloads == [0]
+    assert capsys.readouterr().out == ""
+
+
+def test_older_libraries_load_nothing(library: Library, network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Library, "preload_dlls")
+    made = network()
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, engine.session() as session:
+        session.labels(IMAGE)
 
 
 def test_each_session_runs_on_its_own_stream_and_does_not_wait(library: Library, network: Any) -> None:
