@@ -179,6 +179,12 @@ def test_a_provider_that_does_not_load_is_told(library: Library, network: Any) -
     assert library.gpu.leftovers == []
 
 
+def test_float32_is_computed_in_float32(library: Library, network: Any) -> None:
+    made = network()
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, engine.session():
+        assert [settings["use_tf32"] for settings in library.made] == ["0"]
+
+
 def test_full_memory_is_not_called_a_bad_model(library: Library, network: Any) -> None:
     made = network()
     with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine:
