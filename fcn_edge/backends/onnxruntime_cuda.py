@@ -107,7 +107,7 @@ class _Network:
             nbytes = int(np.prod(self.output_shape)) * self.output_dtype.itemsize
             self.output_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
             batch = (1,) * (len(output.shape) - len(self.output_shape))
-            with errors_of(path):
+            with errors_of(path, gpu=True):
                 self._bind((*size, 3), output.name, (*batch, *self.output_shape))
             self._made = made.pop_all()
         self._options = _library().RunOptions()
@@ -122,7 +122,7 @@ class _Network:
 
     def enqueue(self, stream: int) -> None:
         assert stream == self._stream
-        with errors_of(self._path):
+        with errors_of(self._path, gpu=True):
             self._runner.run_with_iobinding(self._binding, self._options)
 
     def capturable(self, stream: int) -> bool:  # noqa: ARG002
@@ -153,7 +153,7 @@ def _preloaded(found: Any) -> None:
 def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:
     # TF32 is on by default and keeps 10 bits of float32's 23
     options = {"device_id": "0", "user_compute_stream": str(stream.handle), "use_tf32": "0"}
-    runner = inference_session(path, size, threads, [(_PROVIDER, options)])
+    runner = inference_session(path, size, threads, [(_PROVIDER, options)], gpu=True)
     if _PROVIDER not in runner.get_providers():
         raise MachineError(
             "ONNX Runtime cannot use the GPU: its CUDA provider does not load.",

@@ -179,6 +179,70 @@ def test_a_provider_that_does_not_load_is_told(library: Library, network: Any) -
     assert library.gpu.leftovers == []
 
 
+RUNNING = (
+    "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node. Name:'c' Status Message: "
+)
+FAILURE = (
+    "CUDA failure {} ; GPU=0 ; hostname=edge ; file=/onnxruntime_src/cuda_allocator.cc ; line=69 ; expr=cudaMalloc"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        (FAILURE.format("2: out of memory"), MachineError, "The GPU has no memory left (ONNX Runtime)."),
+        (
+            "/onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 Failed to allocate memory for a buffer",
+            MachineError,
+            "The GPU has no memory left (ONNX Runtime).",
+        ),
+        (FAILURE.format("700: an illegal memory access"), DeviceError, "CUDA failure 700: an illegal memory access."),
+        ("CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED", DeviceError, "CUBLAS_STATUS_EXECUTION_FAILED."),
+        ("CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED", DeviceError, "CUDNN_STATUS_EXECUTION_FAILED."),
+        ("Got invalid dimensions for input", ModelError, "Got invalid dimensions for input."),
+    ],
+)
+def test_a_gpu_that_fails_is_not_called_a_bad_model(
+    library: Library, network: Any, text: str, kind: type[Exception], message: str
+) -> None:
+    def fail(binding: Any, options: Any) -> None:
+        raise RuntimeError(RUNNING + text)
+
+    made = network()
+    real = library.InferenceSession
+
+    def session(*args: Any, **how: Any) -> Any:
+        runner = real(*args, **how)
+        runner.run_with_iobinding = fail
+        return runner
+
+    library.InferenceSession = session  # type: ignore[method-assign]
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, pytest.raises(kind) as caught:
+        engine.session()
+    assert type(caught.value) is kind
+    assert caught.value.message.endswith(message)  # type: ignore[attr-defined]
+    assert "hostname" not in str(caught.value)
+    assert library.gpu.leftovers == []
+
+
+def test_what_fails_on_the_gpu_is_told_without_its_place(tmp_path: Path) -> None:
+    text = f"/onnxruntime_src/cuda_call.cc:129 std::conditional_t<true> CudaCall(int) {FAILURE.format('100: no GPU')}"
+    with pytest.raises(DeviceError) as caught, onnxruntime_library.errors_of(tmp_path, gpu=True):
+        raise RuntimeError(text)
+    assert caught.value.message == "The GPU failed in ONNX Runtime: CUDA failure 100: no GPU."
+
+
+def test_a_session_that_finds_no_memory_is_not_called_a_bad_model(library: Library, network: Any) -> None:
+    def fail(*args: Any, **how: Any) -> None:
+        raise RuntimeError(FAILURE.format("2: out of memory"))
+
+    made = network()
+    library.InferenceSession = fail  # type: ignore[method-assign]
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, pytest.raises(MachineError) as caught:
+        engine.session()
+    assert "Close other programs" in caught.value.fix
+
+
 def test_float32_is_computed_in_float32(library: Library, network: Any) -> None:
     made = network()
     with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, engine.session():
