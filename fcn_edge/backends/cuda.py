@@ -34,7 +34,7 @@ PROVIDERS = MappingProxyType(
         "cuda-python": "fcn_edge.backends.cuda_python",
     }
 )
-"""Libraries that reach the GPU and the modules that use them, the first one installed is taken.
+"""Libraries that reach the GPU and the modules that use them, the first one that is installed and can compile is taken.
 
 pycuda, where it is, was built on this machine against its own driver; cuda-python comes as a wheel.
 """
@@ -45,7 +45,7 @@ def open_device() -> Device:
 
     Raises:
         MissingExtraError: No CUDA library is installed.
-        MachineError: One is, and cannot be loaded.
+        MachineError: One is, and cannot be loaded or has no compiler.
         DeviceError: There is no driver or no GPU.
     """
     failed: MachineError | None = None
@@ -57,7 +57,13 @@ def open_device() -> Device:
             continue
         if driver is not None:
             return Device(driver)
-    raise failed or MissingExtraError("cuda-python", "cuda", "Using the GPU")
+    raise failed or _missing()
+
+
+def _missing() -> MissingExtraError:
+    error = MissingExtraError("cuda-python", "cuda", "Using the GPU")
+    error.fix += ", or with a driver for CUDA 12 (JetPack 6): pip install 'fcn_edge[cuda12]'"
+    return error
 
 
 class Device(Closing):

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from fcn_edge.errors import DeviceError, MachineError
 
-__all__ = ["cuda_error", "no_driver", "too_old", "uncompiled"]
+__all__ = ["cuda_error", "no_driver", "nvrtc_package", "too_old", "uncompiled", "wheels"]
+
+_OLDEST = 12
+"""Major version of CUDA that a driver must support: of the oldest wheels with bindings for these Pythons."""
 
 _DRIVER_FIX = (
     "Install NVIDIA's driver (on Jetson: JetPack), or give the container the GPU with --gpus all or --runtime nvidia."
+)
+
+_REFUSED = (
+    MachineError,
+    "NVIDIA's driver does not take the compiled GPU code ({call}).",
+    "The CUDA compiler must not be newer than the driver's CUDA: fcn-edge doctor gives the command that mends it.",
 )
 
 _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
@@ -31,6 +40,8 @@ _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
         "The driver library libcuda.so is the one for linking, which runs nothing.",
         _DRIVER_FIX,
     ),
+    "CUDA_ERROR_INVALID_IMAGE": _REFUSED,
+    "CUDA_ERROR_INVALID_SOURCE": _REFUSED,
     "CUDA_ERROR_UNSUPPORTED_PTX_VERSION": (
         MachineError,
         "NVIDIA's driver is older than the compiler that made the GPU code.",
@@ -39,7 +50,8 @@ _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
     "CUDA_ERROR_NO_BINARY_FOR_GPU": (
         MachineError,
         "The compiler has made no code for this GPU.",
-        "Install a newer CUDA compiler: pip install --upgrade cuda-python nvidia-cuda-nvrtc",
+        "Install a newer CUDA compiler: pip install --upgrade nvidia-cuda-nvrtc, or with a driver for CUDA 12 "
+        "nvidia-cuda-nvrtc-cu12.",
     ),
     "CUDA_ERROR_ILLEGAL_ADDRESS": (
         DeviceError,
@@ -67,6 +79,25 @@ def cuda_error(call: str, code: str) -> MachineError:
     return DeviceError(f"The GPU failed in {call}: {code}.", "Start the program again; fcn-edge doctor checks the GPU.")
 
 
+def wheels(major: int) -> str:
+    """The command that installs cuda-python and NVRTC: code of a newer CUDA's compiler is refused by the driver.
+
+    Args:
+        major: Major version of CUDA that the driver supports.
+    """
+    command = f"pip install 'fcn_edge[{'cuda' if major > _OLDEST else 'cuda12'}]'"
+    return command if major >= _OLDEST else f"{command}, with a driver for CUDA {_OLDEST} or newer"
+
+
+def nvrtc_package(major: int) -> str:
+    """The package of NVRTC for a driver.
+
+    Args:
+        major: Major version of CUDA that the driver supports.
+    """
+    return "nvidia-cuda-nvrtc" if major > _OLDEST else f"nvidia-cuda-nvrtc-cu{_OLDEST}"
+
+
 def no_driver(detail: str) -> DeviceError:
     """The error of a machine on which the driver's library cannot be loaded.
 
@@ -83,10 +114,10 @@ def too_old(call: str, driver: tuple[int, int]) -> MachineError:
         call: The function.
         driver: CUDA version that the driver supports.
     """
+    other = f", or install the cuda-python of its version: {wheels(driver[0])}" if driver[0] >= _OLDEST else "."
     return MachineError(
         f"NVIDIA's driver, for CUDA {driver[0]}.{driver[1]}, has no {call}.",
-        "Update the driver (on Jetson: JetPack), or install the cuda-python of its version: "
-        f"pip install 'cuda-python=={driver[0]}.*'",
+        f"Update the driver (on Jetson: JetPack){other}",
     )
 
 

@@ -6,10 +6,12 @@ pycuda has no CUDA graphs, so its sessions enqueue each step of each frame.
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +25,9 @@ from fcn_edge.errors import MachineError
 
 __all__ = ["PyCuda", "first_gpu"]
 
+_NVCC = Path("/usr/local/cuda/bin/nvcc")
+"""Where JetPack and NVIDIA's packages put the compiler, which is not on the PATH."""
+
 _NON_BLOCKING = 1
 """CU_STREAM_NON_BLOCKING, which pycuda has no name for."""
 
@@ -31,6 +36,7 @@ _CODES = {
     "no CUDA-capable device is detected": "CUDA_ERROR_NO_DEVICE",
     "an illegal memory access was encountered": "CUDA_ERROR_ILLEGAL_ADDRESS",
     "the launch timed out and was terminated": "CUDA_ERROR_LAUNCH_TIMEOUT",
+    "device kernel image is invalid": "CUDA_ERROR_INVALID_IMAGE",
     "no kernel image is available for execution on the device": "CUDA_ERROR_NO_BINARY_FOR_GPU",
 }
 """Results by the driver's texts for them: pycuda's exceptions carry no code."""
@@ -41,7 +47,7 @@ def first_gpu() -> PyCuda | None:
 
     Raises:
         DeviceError: There is no driver or no GPU.
-        MachineError: pycuda cannot be loaded.
+        MachineError: pycuda cannot be loaded, or has no nvcc.
     """
     try:
         import pycuda.compiler
@@ -56,9 +62,20 @@ def first_gpu() -> PyCuda | None:
         raise MachineError(
             f"pycuda is installed and cannot be loaded: {str(error).rstrip('.')}.",
             "Build it against this machine's CUDA: pip install --force-reinstall --no-binary :all: pycuda; or remove "
-            "it and install cuda-python: pip install 'fcn_edge[cuda]'",
+            "it and install cuda-python: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 'fcn_edge[cuda12]'",
         ) from error
-    return PyCuda(pycuda.driver, pycuda.compiler)
+    nvcc = _nvcc()
+    if nvcc is None:
+        raise MachineError(
+            f"pycuda is installed, and there is no nvcc to compile its kernels, neither on the PATH nor as {_NVCC}.",
+            "Install cuda-python, which needs none: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 "
+            "'fcn_edge[cuda12]'; or a CUDA toolkit: sudo apt-get install cuda-toolkit",
+        )
+    return PyCuda(pycuda.driver, pycuda.compiler, nvcc)
+
+
+def _nvcc() -> str | None:
+    return shutil.which("nvcc") or (str(_NVCC) if _NVCC.is_file() else None)
 
 
 class PyCuda(Driver):
@@ -73,13 +90,15 @@ class PyCuda(Driver):
     Args:
         driver: The module ``pycuda.driver``.
         compiler: The module ``pycuda.compiler``.
+        nvcc: The compiler that it runs.
     """
 
     has_graphs = False
 
-    def __init__(self, driver: ModuleType, compiler: ModuleType) -> None:
+    def __init__(self, driver: ModuleType, compiler: ModuleType, nvcc: str) -> None:
         self._cuda: Any = driver
-        self._nvcc: Any = compiler
+        self._compiler: Any = compiler
+        self._nvcc = nvcc
         self._context: Any = None
         self._numbers = itertools.count(1)
         self._streams: dict[int, Any] = {}
@@ -96,7 +115,7 @@ class PyCuda(Driver):
     @override
     def compiler(self) -> str:
         with self._compiling("nvcc"):
-            return " ".join(str(self._nvcc.get_nvcc_version("nvcc")).split())
+            return " ".join(str(self._compiler.get_nvcc_version(self._nvcc)).split())
 
     @override
     def enter(self) -> None:
@@ -225,8 +244,13 @@ class PyCuda(Driver):
     @override
     def compile(self, source: str, name: str) -> bytes:
         with self._compiling(name):
-            image: bytes = self._nvcc.compile(
-                source, options=["--std=c++17"], no_extern_c=True, arch=self.facts.arch, cache_dir=False
+            image: bytes = self._compiler.compile(
+                source,
+                nvcc=self._nvcc,
+                options=["--std=c++17"],
+                no_extern_c=True,
+                arch=self.facts.arch,
+                cache_dir=False,
             )
             return image
 
@@ -305,8 +329,8 @@ class PyCuda(Driver):
             log = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
             raise uncompiled(
                 f"{name}: {log[0] if log else type(error).__name__}",
-                "pycuda compiles with nvcc, which must be on the PATH and know the GPU: export "
-                "PATH=/usr/local/cuda/bin:$PATH",
+                f"pycuda compiles with {self._nvcc}, which must know the GPU: put a newer one first on the PATH, or "
+                "pip uninstall -y pycuda and take cuda-python; fcn-edge doctor gives the command",
             ) from error
 
 

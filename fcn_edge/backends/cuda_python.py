@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from importlib import import_module, metadata
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver, too_old, uncompiled
+from fcn_edge.backends.cuda_errors import cuda_error, no_driver, nvrtc_package, too_old, uncompiled, wheels
 from fcn_edge.errors import MachineError
 
 __all__ = ["CudaPython", "first_gpu"]
@@ -68,6 +69,7 @@ class CudaPython(Driver):
         self._cu = driver
         self._load_nvrtc = nvrtc
         self._context: Any = None
+        self._retaining = threading.Lock()
         try:
             self._call("cuInit", 0)
         except (RuntimeError, OSError) as error:
@@ -84,8 +86,9 @@ class CudaPython(Driver):
 
     @override
     def enter(self) -> None:
-        if self._context is None:
-            self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
+        with self._retaining:  # each retain would need a release
+            if self._context is None:
+                self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
         self._call("cuCtxPushCurrent", self._context)
 
     @override
@@ -94,9 +97,10 @@ class CudaPython(Driver):
 
     @override
     def close(self) -> None:
-        if self._context is not None:
-            self._context = None
-            self._call("cuDevicePrimaryCtxRelease", self._device)
+        with self._retaining:
+            if self._context is not None:
+                self._context = None
+                self._call("cuDevicePrimaryCtxRelease", self._device)
 
     @override
     def free_bytes(self) -> int:
@@ -291,14 +295,22 @@ class CudaPython(Driver):
 
     @cached_property
     def _nvrtc(self) -> Any:
+        supported = self.facts.driver
+        package = f"cuda-nvrtc-{supported[0]}-{supported[1]}"
         try:
             nvrtc = self._load_nvrtc()
-            nvrtc.nvrtcVersion()
+            _, major, minor = nvrtc.nvrtcVersion()
         except (ImportError, RuntimeError, OSError) as error:
             raise uncompiled(
                 "the compiler NVRTC cannot be loaded",
-                "Install it with: pip install 'fcn_edge[cuda]' (on Jetson: sudo apt install cuda-nvrtc)",
+                f"Install it with: {wheels(supported[0])} (on Jetson also: sudo apt-get install {package})",
             ) from error
+        if major > supported[0]:
+            raise uncompiled(
+                f"the compiler is NVRTC {major}.{minor}, and the driver takes code up to CUDA "
+                f"{supported[0]}.{supported[1]}",
+                f"pip uninstall -y nvidia-cuda-nvrtc && {wheels(supported[0])}",
+            )
         return nvrtc
 
     def _compiled(self, status: Any, what: str, log: Callable[[], str] = lambda: "") -> None:
@@ -307,7 +319,7 @@ class CudaPython(Driver):
         reason = log().strip().splitlines()
         raise uncompiled(
             f"{what}: {reason[0] if reason else status.name}",
-            "NVRTC must know the GPU: pip install --upgrade nvidia-cuda-nvrtc cuda-python",
+            f"NVRTC must know the GPU: pip install --upgrade {nvrtc_package(self.facts.driver[0])}",
         )
 
     def _text(self, nvrtc: Any, program: Any) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import io
+import logging
+import threading
+from contextlib import ExitStack, redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,11 @@ from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OnnxRuntimeCuda"]
 
+_log = logging.getLogger(__name__)
+
 _PROVIDER = "CUDAExecutionProvider"
+
+_preloading = threading.Lock()
 
 _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
@@ -58,7 +66,7 @@ class OnnxRuntimeCuda(OnnxPlans):
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         threads = thread_count(threads)
         check_size(path, checked_graph(path), size)
-        _library()
+        _preload(_library())
         return _Engine(path, spec, size, open_device(), threads)
 
     @override
@@ -99,7 +107,7 @@ class _Network:
             nbytes = int(np.prod(self.output_shape)) * self.output_dtype.itemsize
             self.output_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
             batch = (1,) * (len(output.shape) - len(self.output_shape))
-            with errors_of(path):
+            with errors_of(path, gpu=True):
                 self._bind((*size, 3), output.name, (*batch, *self.output_shape))
             self._made = made.pop_all()
         self._options = _library().RunOptions()
@@ -114,7 +122,7 @@ class _Network:
 
     def enqueue(self, stream: int) -> None:
         assert stream == self._stream
-        with errors_of(self._path):
+        with errors_of(self._path, gpu=True):
             self._runner.run_with_iobinding(self._binding, self._options)
 
     def capturable(self, stream: int) -> bool:  # noqa: ARG002
@@ -126,9 +134,26 @@ class _Network:
         self._made.close()
 
 
+def _preload(found: Any) -> None:
+    """Load CUDA and cuDNN from their wheels, which ONNX Runtime does not look for by itself; once."""
+    with _preloading:  # two threads that redirect would leave standard output redirected
+        _preloaded(found)
+
+
+@cache
+def _preloaded(found: Any) -> None:
+    if not hasattr(found, "preload_dlls"):  # before 1.21
+        return
+    with redirect_stdout(io.StringIO()) as told:  # JSON lines of results may go there
+        found.preload_dlls()
+    if told.getvalue():
+        _log.info("ONNX Runtime looks for CUDA and cuDNN: %s", told.getvalue().strip())
+
+
 def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:
-    provider = (_PROVIDER, {"device_id": "0", "user_compute_stream": str(stream.handle)})
-    runner = inference_session(path, size, threads, [provider])
+    # TF32 is on by default and keeps 10 bits of float32's 23
+    options = {"device_id": "0", "user_compute_stream": str(stream.handle), "use_tf32": "0"}
+    runner = inference_session(path, size, threads, [(_PROVIDER, options)], gpu=True)
     if _PROVIDER not in runner.get_providers():
         raise MachineError(
             "ONNX Runtime cannot use the GPU: its CUDA provider does not load.",

@@ -13,6 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from fcn_edge.backends.base import Backend, Built, Engine, Progress
+from fcn_edge.backends.cuda_errors import cuda_error
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError
 from fcn_edge.graphfile import Graph, check_size, checked_graph
 from fcn_edge.spec import ModelSpec, Size
@@ -24,6 +25,10 @@ _DISABLED_OPTIMIZERS = ("WeightBiasQuantization",)
 quantised ones, with one scale for all channels, which cost a MobileNetV2 FCN-8s 8 points of mIoU."""
 
 _LOG_ERRORS = 3
+
+_NO_MEMORY = re.compile(r"out.?of.?memory|Failed to allocate memory|bfc_arena", re.IGNORECASE)
+_GPU_FAILED = re.compile("CUDA error|CUDA failure|CUBLAS|CUDNN")
+"""What ONNX Runtime says when the GPU fails at a model that is whole."""
 
 
 @cache
@@ -70,7 +75,12 @@ class OnnxPlans(Backend):
 
 
 def inference_session(
-    path: Path, size: Size, threads: int, providers: Sequence[str | tuple[str, dict[str, str]]]
+    path: Path,
+    size: Size,
+    threads: int,
+    providers: Sequence[str | tuple[str, dict[str, str]]],
+    *,
+    gpu: bool = False,
 ) -> Any:
     """ONNX Runtime's session of a file.
 
@@ -79,14 +89,16 @@ def inference_session(
         size: ``(height, width)`` of its input; open axes are fixed to it.
         threads: Threads of the processor.
         providers: What runs it, with options.
+        gpu: They run it on the GPU.
 
     Raises:
         ModelError: It is missing or damaged, does not take that size, or ONNX Runtime refuses it.
+        MachineError: The GPU has no memory left, or it fails.
     """
     graph = checked_graph(path)
     check_size(path, graph, size)
     options = _session_options(graph, size, threads)
-    with errors_of(path):
+    with errors_of(path, gpu=gpu):
         # its fallback would print to standard output and try the same again
         return library().InferenceSession(
             str(path),
@@ -111,20 +123,38 @@ def _session_options(graph: Graph, size: Size, threads: int) -> Any:
 
 
 @contextmanager
-def errors_of(path: Path) -> Iterator[None]:
-    """Turn whatever ONNX Runtime raises inside the block into a ``ModelError`` of one sentence.
+def errors_of(path: Path, *, gpu: bool = False) -> Iterator[None]:
+    """Turn whatever ONNX Runtime raises inside the block into an error of one sentence.
 
     Its own exceptions have neither a common base class nor public names, and files with broken text in them make it
     raise UnicodeDecodeError; so only its calls may stand in the block.
+
+    Args:
+        path: The file that it runs.
+        gpu: It runs it on the GPU.
+
+    Raises:
+        ModelError: It cannot run the file.
+        MachineError: The GPU has no memory left, or it fails.
     """
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:
+        if gpu and _NO_MEMORY.search(str(error)):
+            raise cuda_error("ONNX Runtime", "CUDA_ERROR_OUT_OF_MEMORY") from error
+        if gpu and _GPU_FAILED.search(str(error)):
+            raise cuda_error("ONNX Runtime", _failure(error)) from error
         raise ModelError(
             f"ONNX Runtime cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
         ) from error
+
+
+def _failure(error: Exception) -> str:
+    """The part of an error's text that says how the GPU failed: without what was called, on which host and where."""
+    found = re.search(r"\b(?:CUDA|CUBLAS|CUDNN)\w* (?:error|failure)\b.*?(?= ; |$)", str(error), re.MULTILINE)
+    return (found[0] if found else _reason(error)).rstrip(".")
 
 
 def _reason(error: Exception) -> str:

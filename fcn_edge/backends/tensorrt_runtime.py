@@ -22,6 +22,7 @@ from fcn_edge.backends.cuda_engine import CudaEngine
 from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_session import CudaSession, Preprocess
 from fcn_edge.backends.cuda_work import Network
+from fcn_edge.backends.tensorrt.complaints import out_of_memory
 from fcn_edge.backends.tensorrt_contexts import Contexts, compiled_file
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 from fcn_edge.spec import ModelSpec, Size
@@ -29,6 +30,7 @@ from fcn_edge.spec import ModelSpec, Size
 __all__ = ["opened"]
 
 _REBUILD = "Build it again on this machine with fcn-edge build."
+_FREE_MEMORY = "Close other programs that use the GPU, or build for a smaller --size."
 
 _DTYPES: dict[str, type[np.generic]] = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}
 """NumPy types by the names of TensorRT's; others are no engine of fcn_edge."""
@@ -86,13 +88,19 @@ def opened(
                 engine = runtime.deserialize_cuda_engine(content)
                 compiled = compiled_file(content, library.__version__, device.facts.device.capability)
             if engine is None:
-                raise ModelError(f"TensorRT refuses {plan}: {complaint() or 'it does not say why'}.", _REBUILD)
+                raise _refused(plan, complaint())
             tensors = _Tensors(plan, library, engine, spec, size)
             contexts = Contexts(library, engine, compiled, graphs=graphs)
         undo.pop_all()
     return _Engine(
         backend, spec, size, device, runtime, contexts, tensors, complaint, preprocess=preprocess, graphs=graphs
     )
+
+
+def _refused(plan: Path, said: str) -> ModelError | MachineError:
+    if out_of_memory(said):
+        return MachineError(f"There is too little memory for {plan}: {said}.", _FREE_MEMORY)
+    return ModelError(f"TensorRT refuses {plan}: {said or 'it does not say why'}.", _REBUILD)
 
 
 def _check_validity(plan: Path, library: Any, runtime: Any, content: mmap.mmap) -> None:
@@ -172,7 +180,7 @@ class _Engine(CudaEngine):
         if context is None:
             raise MachineError(
                 f"TensorRT cannot make a session: {self._complaint() or 'the GPU has too little memory for it'}.",
-                "Close other programs that use the GPU, or build for a smaller --size.",
+                _FREE_MEMORY,
             )
         return _Network(self._device, context, self._tensors, self.size, self._complaint)
 

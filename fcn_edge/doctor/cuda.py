@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fcn_edge.backends.cuda_errors import wheels
 from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.probes import Probes, Versions
@@ -11,11 +12,14 @@ from fcn_edge.doctor.probes import Probes, Versions
 __all__ = ["bindings", "onnxruntime_gpu"]
 
 NAME = "CUDA from Python"
+NVRTC = "nvidia-cuda-nvrtc"
+"""NVRTC from CUDA 13 on; the one of CUDA 12 has another name."""
+NEWEST = 13
 HEADERS = ("usr/local/cuda/include/cuda.h", "usr/include/cuda.h")
 
 
 def bindings(root: Path, probes: Probes, driver: Driver) -> Check:
-    """cuda-python, or else pycuda with the compiler that it needs.
+    """What the program takes: pycuda where it has a compiler, or else cuda-python with NVRTC.
 
     Args:
         root: Where ``/usr`` is found.
@@ -23,37 +27,57 @@ def bindings(root: Path, probes: Probes, driver: Driver) -> Check:
         driver: What the driver library says.
     """
     python, pycuda = probes.versions("cuda-bindings"), probes.versions("pycuda")
-    wheels = _wheels(driver)
     missing = _missing_of_toolkit(root, probes)
+    if pycuda is not None and (python is None or "nvcc" not in missing):
+        return _pycuda(pycuda, missing, driver)
     if python is not None:
-        if driver.cuda and int(python.partition(".")[0]) > int(driver.cuda.partition(".")[0]):
-            return Check(NAME, False, f"cuda-python {python} needs a newer driver than one for {driver.cuda}", wheels)
-        return Check(NAME, True, f"cuda-python {python}")
-    if pycuda is not None and missing:
-        toolkit = f"cuda-toolkit-{driver.cuda.replace('.', '-')}" if driver.cuda else "cuda-toolkit"
-        fix = f"{wheels} (needs no compiler), or sudo apt-get install {toolkit}"
-        return Check(NAME, False, f"pycuda {pycuda} without {' and '.join(missing)}: it compiles no kernels", fix)
-    if pycuda is not None:
-        return Check(NAME, True, f"pycuda {pycuda}")
+        return _cuda_python(python, probes, driver)
     if missing:
-        return Check(NAME, False, "neither cuda-python nor pycuda is installed", wheels)
-    fix = f"{wheels} (needs no compiler), or CUDA_ROOT=/usr/local/cuda pip install pycuda (compiles for minutes)"
+        return Check(NAME, False, "neither cuda-python nor pycuda is installed", _wheels(driver))
+    fix = (
+        f"{_wheels(driver)} (needs no compiler), or CUDA_ROOT=/usr/local/cuda pip install pycuda (compiles for minutes)"
+    )
     return Check(NAME, False, "a CUDA toolkit, and neither cuda-python nor pycuda to use it", fix)
 
 
-def onnxruntime_gpu(versions: Versions) -> Check:
+def onnxruntime_gpu(versions: Versions, driver: Driver) -> Check:
     """ONNX Runtime for NVIDIA GPUs, which PyPI has for desktops and servers only."""
     name, version = "onnxruntime-gpu", versions("onnxruntime-gpu")
     if version is not None:
         return Check(name, True, version)
     found = "not installed; it runs .onnx files on the GPU without a build"
-    return Check(name, False, found, "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu]'")
+    install = _wheels(driver).replace("fcn_edge[", "fcn_edge[gpu,")
+    return Check(name, False, found, f"pip uninstall -y onnxruntime && {install}")
+
+
+def _pycuda(version: str, missing: list[str], driver: Driver) -> Check:
+    if not missing:
+        return Check(NAME, True, f"pycuda {version}")
+    toolkit = f"cuda-toolkit-{driver.cuda.replace('.', '-')}" if driver.cuda else "cuda-toolkit"
+    fix = f"{_wheels(driver)} (needs no compiler), or sudo apt-get install {toolkit}"
+    if "nvcc" not in missing:  # with it pycuda would still come first
+        fix = f"sudo apt-get install {toolkit}, or pip uninstall -y pycuda && {_wheels(driver)} (needs no compiler)"
+    return Check(NAME, False, f"pycuda {version} without {' and '.join(missing)}: it compiles no kernels", fix)
+
+
+def _cuda_python(version: str, probes: Probes, driver: Driver) -> Check:
+    """Both parts must be of the driver's CUDA or older: it refuses the code of a newer compiler."""
+    parts = {"cuda-python": version, NVRTC: probes.versions(NVRTC)}
+    newer = [
+        f"{name} {one}"
+        for name, one in parts.items()
+        if one and driver.major and int(one.partition(".")[0]) > driver.major
+    ]
+    if not newer:
+        return Check(NAME, True, f"cuda-python {version}")
+    fix = f"pip uninstall -y {NVRTC} && {_wheels(driver)}" if NVRTC in newer[-1] else _wheels(driver)
+    needs = "needs" if len(newer) == 1 else "need"
+    return Check(NAME, False, f"{' and '.join(newer)} {needs} a newer driver than one for {driver.cuda}", fix)
 
 
 def _wheels(driver: Driver) -> str:
-    """The command that installs cuda-python of the driver's CUDA: the newest may need a newer driver."""
-    pin = f" 'cuda-python=={driver.cuda.partition('.')[0]}.*'" if driver.cuda else ""
-    return f"pip install 'fcn_edge[cuda]'{pin}"
+    """The command that installs cuda-python and NVRTC of the driver's CUDA: the newest may need a newer driver."""
+    return wheels(driver.major or NEWEST)
 
 
 def _missing_of_toolkit(root: Path, probes: Probes) -> list[str]:

@@ -28,6 +28,11 @@ class Driver:
     gpus: tuple[tuple[str, str], ...] = ()
     problem: str = ""
 
+    @property
+    def major(self) -> int | None:
+        """Major version of the newest CUDA that it serves; None when it does not tell."""
+        return int(self.cuda.partition(".")[0]) if self.cuda else None
+
 
 def loaded_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
     """Load the driver library and ask it.

@@ -33,14 +33,18 @@ def nvidia(root: Path, probes: Probes, opencv_build: str) -> list[Check]:
         device = gpu(root, driver)
         if not device.ok:  # nothing else can be used before that is mended
             return [device]
-        packages = [tensorrt(root, probes), cuda.bindings(root, probes, driver), cuda.onnxruntime_gpu(probes.versions)]
-        return [device, *packages]
+        return [
+            device,
+            tensorrt(root, probes, driver),
+            cuda.bindings(root, probes, driver),
+            cuda.onnxruntime_gpu(probes.versions, driver),
+        ]
     board = [gpu(root, driver), jetpack(root)]
     known = known_jetpack(root)
     if known is not None and known.python < OLDEST_PYTHON:
         return board
     rest = [
-        tensorrt(root, probes),
+        tensorrt(root, probes, driver),
         cuda.bindings(root, probes, driver),
         power_mode(root, probes),
         build_memory(root),

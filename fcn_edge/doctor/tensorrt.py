@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.dpkg import package_version
+from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.jetson import JetPack, in_container, is_jetson, known_jetpack
 from fcn_edge.doctor.probes import Probes
 
@@ -21,12 +22,13 @@ PYPI = tuple(f"tensorrt{cuda}{part}" for cuda in ("", "-cu12", "-cu13") for part
 """Distributions of TensorRT on PyPI. Its wheels for Arm are for servers, not for boards with JetPack 6."""
 
 
-def tensorrt(root: Path, probes: Probes) -> Check:
+def tensorrt(root: Path, probes: Probes, driver: Driver) -> Check:
     """TensorRT's Python module on a machine with an NVIDIA GPU.
 
     Args:
         root: Where ``/usr``, ``/var`` and ``/etc`` are found.
         probes: What is asked of the running system.
+        driver: What the driver library says.
     """
     if probes.importable("tensorrt"):
         return _visible(root, probes)
@@ -34,12 +36,17 @@ def tensorrt(root: Path, probes: Probes) -> Check:
     if pythons:
         return _hidden(root, probes, pythons)
     if not is_jetson(root):
-        return Check(NAME, False, "not installed; it makes the fastest engines", "pip install 'fcn_edge[tensorrt]'")
+        return Check(NAME, False, "not installed; it makes the fastest engines", f"pip install {_wheel(driver)}")
     if in_container(root):
         fix = "Start from an image with JetPack's TensorRT, such as deploy/Dockerfile does."
         return Check(NAME, False, "not in this container", fix)
     fix = f"sudo apt-get update && sudo apt-get install nvidia-jetpack && {_venv(probes, clear=False)}"
     return Check(NAME, False, "JetPack's is not installed", fix)
+
+
+def _wheel(driver: Driver) -> str:
+    """PyPI's ``tensorrt`` is the one for the newest CUDA. The extra brings pycuda as well, which needs a toolkit."""
+    return "tensorrt-cu12" if driver.major == 12 else "tensorrt"
 
 
 def _visible(root: Path, probes: Probes) -> Check:

@@ -11,6 +11,9 @@ import numpy as np
 from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
 from fcn_edge.errors import MachineError
 
+NVCC = "/usr/local/cuda/bin/nvcc"
+"""The compiler that there is."""
+
 
 class _Raw:
     """What pycuda calls of the driver; a failure becomes the exception that pycuda raises for it."""
@@ -182,6 +185,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
     ) -> bytes:
         assert no_extern_c, "pycuda would wrap the source in extern C"
         assert arch == gpu.facts.arch
+        assert nvcc == NVCC, "it is looked for on the PATH only"
         return bytes(raw.compile(source, "kernel.cu"))
 
     compiler.__dict__.update(compile=compile, get_nvcc_version=lambda nvcc: f"{nvcc}: release 12.6,\n V12.6.68")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,9 +9,14 @@ import pytest
 
 from fcn_edge.backends import cuda
 from fcn_edge.backends.cuda import open_device
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver, too_old
+from fcn_edge.backends.cuda_errors import cuda_error, no_driver, nvrtc_package, too_old, wheels
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @pytest.fixture
@@ -62,7 +69,8 @@ def test_no_library_is_a_missing_extra(providers: Any) -> None:
     providers(None, None)
     with pytest.raises(MissingExtraError) as caught:
         open_device()
-    assert caught.value.fix == "Install it with: pip install 'fcn_edge[cuda]'"
+    assert caught.value.fix.startswith("Install it with: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 ")
+    assert caught.value.fix.endswith("pip install 'fcn_edge[cuda12]'")
 
 
 def test_facts_are_named_as_manifests_name_them() -> None:
@@ -85,7 +93,11 @@ def test_facts_are_named_as_manifests_name_them() -> None:
             "not here: libcuda.so.1 is missing.",
             "JetPack",
         ),
-        (too_old("cuNew", (11, 4)), MachineError, "for CUDA 11.4, has no cuNew", "cuda-python==11.*"),
+        (cuda_error("cuModuleLoadData", "CUDA_ERROR_INVALID_IMAGE"), MachineError, "does not take", "not be newer"),
+        (cuda_error("cuModuleLoadData", "CUDA_ERROR_INVALID_SOURCE"), MachineError, "does not take", "not be newer"),
+        (too_old("cuNew", (11, 4)), MachineError, "for CUDA 11.4, has no cuNew", "(on Jetson: JetPack)."),
+        (too_old("cuNew", (12, 2)), MachineError, "for CUDA 12.2, has no cuNew", "fcn_edge[cuda12]"),
+        (too_old("cuNew", (13, 0)), MachineError, "for CUDA 13.0, has no cuNew", "fcn_edge[cuda]"),
     ],
 )
 def test_errors_are_a_sentence_and_a_fix(error: MachineError, kind: type, sentence: str, fix: str) -> None:
@@ -96,3 +108,12 @@ def test_errors_are_a_sentence_and_a_fix(error: MachineError, kind: type, senten
     assert error.message.endswith(".")
     assert fix in error.fix
     assert "nvidia-smi" not in str(error)
+
+
+@pytest.mark.parametrize(("major", "extra", "limits"), [(12, "cuda12", ">=12.6,<13"), (13, "cuda", ">=13,<14")])
+def test_a_drivers_extra_brings_a_compiler_of_its_cuda(major: int, extra: str, limits: str) -> None:
+    assert wheels(major) == f"pip install 'fcn_edge[{extra}]'"
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    assert extras[extra] == [f"cuda-python{limits}", f"{nvrtc_package(major)}{limits}"]
+    assert not [one for one in extras["gpu"] if "cuda-" in one], "it goes with either"

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends import cuda_pycuda
+from fcn_edge.backends import cuda, cuda_pycuda, cuda_python
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_pycuda import PyCuda, first_gpu
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import DeviceError, MachineError
 
-from .fake_pycuda import fake_pycuda
+from .fake_pycuda import NVCC, fake_pycuda
 from .gpu import KERNELS, FakeGpuEngine
 
 SIZE = (64, 96)
@@ -36,7 +36,7 @@ def version(monkeypatch: pytest.MonkeyPatch) -> None:
 def provider() -> Callable[..., tuple[PyCuda, FakeGpu]]:
     def make(**how: Any) -> tuple[PyCuda, FakeGpu]:
         gpu = FakeGpu(KERNELS, has_graphs=False, **how)
-        return PyCuda(*fake_pycuda(gpu)), gpu
+        return PyCuda(*fake_pycuda(gpu), NVCC), gpu
 
     return make
 
@@ -114,7 +114,7 @@ def test_graphs_are_not_there(provider: Any) -> None:
 
 
 def test_kernels_are_named_by_nvcc_s_version(provider: Any) -> None:
-    assert provider()[0].compiler == "nvcc: release 12.6, V12.6.68"
+    assert provider()[0].compiler == f"{NVCC}: release 12.6, V12.6.68"
 
 
 def test_errors_are_ours(provider: Any, tmp_path: Path) -> None:
@@ -139,11 +139,11 @@ def test_kernels_that_do_not_compile_are_one_sentence(provider: Any, error: Any)
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    driver._nvcc.compile = fail
+    driver._compiler.compile = fail
     with pytest.raises(MachineError, match=r"cannot be compiled: decode\.cu: (nvcc was|kernel)") as caught:
         driver.compile("", "decode.cu")
     assert "\n" not in str(caught.value)
-    assert "PATH" in caught.value.fix
+    assert caught.value.fix.startswith(f"pycuda compiles with {NVCC}, which must know the GPU")
 
 
 @pytest.fixture
@@ -167,11 +167,46 @@ def import_pycuda(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     return set_found
 
 
-def test_the_installed_package_is_taken(import_pycuda: Any) -> None:
+@pytest.fixture
+def nvcc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], str]:
+    """Puts nvcc on the PATH, where the toolkit's packages put it, or nowhere; gives its path."""
+
+    def put(where: str) -> str:
+        found = tmp_path / where / "nvcc"
+        found.parent.mkdir()
+        if where != "nowhere":
+            found.touch(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path / "path"))
+        monkeypatch.setattr(cuda_pycuda, "_NVCC", tmp_path / "toolkit" / "nvcc")
+        return str(found)
+
+    return put
+
+
+@pytest.mark.parametrize("where", ["path", "toolkit"])
+def test_the_installed_package_is_taken_with_nvcc(import_pycuda: Any, nvcc: Any, where: str) -> None:
     import_pycuda(fake_pycuda(FakeGpu()))
+    found = nvcc(where)
     gpu = first_gpu()
     assert gpu is not None
     assert gpu.facts.name == "Fake GPU"
+    assert gpu.compiler.startswith(f"{found}: release")
+
+
+@pytest.mark.parametrize("also", [True, False], ids=["and cuda-python", "alone"])
+def test_without_nvcc_cuda_python_is_taken(
+    import_pycuda: Any, nvcc: Any, monkeypatch: pytest.MonkeyPatch, also: bool
+) -> None:
+    import_pycuda(fake_pycuda(FakeGpu()))
+    nvcc("nowhere")
+    monkeypatch.setattr(cuda_python, "first_gpu", lambda: FakeGpu(capability=(11, 0)) if also else None)
+    if also:
+        with cuda.open_device() as device:
+            assert device.facts.capability == (11, 0)
+        return
+    with pytest.raises(MachineError, match="there is no nvcc") as caught:
+        cuda.open_device()
+    assert "fcn_edge[cuda12]" in caught.value.fix
 
 
 def test_no_package_is_no_gpu(import_pycuda: Any) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,6 +36,9 @@ def driver_is_here() -> bool:
 
 DRIVER = driver_is_here()
 
+NEW_DRIVER = 99000
+"""Takes the code of every compiler."""
+
 ATTRIBUTES = {
     "CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR": 8,
     "CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR": 7,
@@ -42,7 +48,6 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "cuDeviceGet": (0,),
     "cuDeviceGetName": (b"Orin\0\0\0",),
     "cuDeviceTotalMem": (8 << 30,),
-    "cuDriverGetVersion": (12060,),
     "cuDevicePrimaryCtxRetain": (0xC0,),
     "cuCtxPopCurrent": (0xC0,),
     "cuMemGetInfo": (100, 200),
@@ -66,9 +71,10 @@ class Cu:
         fails: Results of calls that are to fail, by name.
     """
 
-    def __init__(self, **facts: Any) -> None:
+    def __init__(self, driver: int = 12060, **facts: Any) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.fails: dict[str, Any] = {}
+        self._answers = {**ANSWERS, "cuDriverGetVersion": (driver,)}
         self._attributes = {**ATTRIBUTES, **facts}
         self._host = (ctypes.c_uint8 * 64)()
 
@@ -91,7 +97,7 @@ class Cu:
                 return real.CUresult.CUDA_SUCCESS, self._attributes[arguments[0].name]
             if name == "cuMemHostAlloc":
                 return real.CUresult.CUDA_SUCCESS, ctypes.addressof(self._host)
-            return (real.CUresult.CUDA_SUCCESS, *ANSWERS.get(name, ()))
+            return (real.CUresult.CUDA_SUCCESS, *self._answers.get(name, ()))
 
         return call
 
@@ -137,6 +143,26 @@ def test_the_primary_context_is_retained_once_and_released_once(cu: Cu) -> None:
         ("cuCtxPushCurrent", 0xC0),
         ("cuCtxPopCurrent",),
         ("cuDevicePrimaryCtxRelease", 0),
+    ]
+
+
+def test_threads_that_enter_first_retain_the_context_once(cu: Cu) -> None:
+    gpu = CudaPython(cu, nvrtc)
+    answer, both_are_in = cu.cuDevicePrimaryCtxRetain, threading.Barrier(2)
+
+    def retained(device: int) -> Any:
+        with suppress(threading.BrokenBarrierError):  # the second one never comes
+            both_are_in.wait(timeout=0.2)
+        return answer(device)
+
+    cu.cuDevicePrimaryCtxRetain = retained  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(2) as threads:
+        for entered in [threads.submit(gpu.enter) for _ in range(2)]:
+            entered.result()
+    assert [call for call, *_ in cu.calls if "Ctx" in call] == [
+        "cuDevicePrimaryCtxRetain",
+        "cuCtxPushCurrent",
+        "cuCtxPushCurrent",
     ]
 
 
@@ -317,7 +343,11 @@ def test_no_package_is_no_gpu_and_a_broken_one_is_told(monkeypatch: pytest.Monke
 def test_kernels_compile_for_real(kernel: str, capability: tuple[int, int]) -> None:
     major, minor = capability
     gpu = CudaPython(
-        Cu(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR=major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR=minor),
+        Cu(
+            NEW_DRIVER,
+            CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR=major,
+            CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR=minor,
+        ),
         compiler_or_skip,
     )
     image = gpu.compile(kernel_source(kernel), f"{kernel}.cu")
@@ -335,14 +365,14 @@ def compiler_or_skip() -> Any:
 
 
 def test_source_that_does_not_compile_is_one_sentence() -> None:
-    gpu = CudaPython(Cu(), compiler_or_skip)
+    gpu = CudaPython(Cu(NEW_DRIVER), compiler_or_skip)
     with pytest.raises(MachineError, match=r"cannot be compiled: bad\.cu: .*bad\.cu\(1\): error") as caught:
         gpu.compile("not CUDA at all", "bad.cu")
     assert "\n" not in str(caught.value)
 
 
 def test_a_compiler_that_is_too_old_for_the_gpu_is_told() -> None:
-    gpu = CudaPython(Cu(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR=99), compiler_or_skip)
+    gpu = CudaPython(Cu(NEW_DRIVER, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR=99), compiler_or_skip)
     with pytest.raises(MachineError, match=r"decode\.cu: .*architecture") as caught:
         gpu.compile(kernel_source("decode"), "decode.cu")
     assert "--upgrade nvidia-cuda-nvrtc" in caught.value.fix
@@ -352,10 +382,27 @@ def test_no_compiler_is_a_missing_extra() -> None:
     def missing() -> Any:
         raise ImportError("libnvrtc.so.13: cannot open shared object file")
 
-    gpu = CudaPython(Cu(), missing)
-    with pytest.raises(MachineError, match="NVRTC cannot be loaded") as caught:
-        gpu.compile("", "a.cu")
-    assert "fcn_edge[cuda]" in caught.value.fix
+    for driver, extra, package in ((12060, "cuda12", "cuda-nvrtc-12-6"), (13000, "cuda", "cuda-nvrtc-13-0")):
+        gpu = CudaPython(Cu(driver), missing)
+        with pytest.raises(MachineError, match="NVRTC cannot be loaded") as caught:
+            gpu.compile("", "a.cu")
+        assert f"pip install 'fcn_edge[{extra}]' " in caught.value.fix
+        assert f"apt-get install {package})" in caught.value.fix
+
+
+@pytest.mark.parametrize(("driver", "compiler", "taken"), [(12060, 13, False), (12060, 12, True), (13000, 12, True)])
+def test_a_compiler_newer_than_the_driver_is_refused_before_it_compiles(
+    driver: int, compiler: int, taken: bool
+) -> None:
+    module = SimpleNamespace(nvrtcVersion=lambda: (SimpleNamespace(name="NVRTC_SUCCESS"), compiler, 5))
+    gpu = CudaPython(Cu(driver), lambda: module)
+    if taken:
+        assert gpu.compiler == f"NVRTC {compiler}.5"
+        return
+    for use in (lambda: gpu.compiler, lambda: gpu.compile("", "a.cu")):
+        with pytest.raises(MachineError, match=r"NVRTC 13\.5, and the driver takes code up to CUDA 12\.6") as caught:
+            use()
+        assert caught.value.fix == "pip uninstall -y nvidia-cuda-nvrtc && pip install 'fcn_edge[cuda12]'"
 
 
 @pytest.mark.skipif(DRIVER, reason="with a driver the calls would be made")

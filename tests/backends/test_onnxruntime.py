@@ -73,6 +73,11 @@ def test_newer_format_is_one_sentence_without_c_plus_plus(network: Any) -> None:
     assert "::" not in caught.value.message
 
 
+def test_what_a_gpu_would_say_is_a_bad_model_on_the_processor(network: Any) -> None:
+    with pytest.raises(ModelError, match="CUDNN"), onnxruntime_library.errors_of(network.path):
+        raise RuntimeError("CUDNN failure")
+
+
 def test_full_memory_is_not_called_a_bad_model(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def InferenceSession(self, *_: Any, **__: Any) -> None:

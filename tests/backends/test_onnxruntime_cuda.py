@@ -64,11 +64,16 @@ class Library:
         self.gpu = gpu
         self.made: list[Any] = []
         self.entries: dict[str, str] = {}
+        self.preloads: list[int] = []
         self.loads = True
         self.SessionOptions = onnxruntime.SessionOptions
 
     def get_available_providers(self) -> list[str]:
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def preload_dlls(self, cuda: bool = True, cudnn: bool = True, msvc: bool = True, directory: Any = None) -> None:
+        print("Failed to load libcublas.so.12")  # noqa: T201
+        self.preloads.append(len(self.made))
 
     def RunOptions(self) -> Any:
         return SimpleNamespace(add_run_config_entry=self.entries.__setitem__)
@@ -134,6 +139,24 @@ def test_masks_are_those_of_the_processor(library: Library, network: Any, tmp_pa
     assert library.gpu.leftovers == []
 
 
+def test_cuda_s_wheels_are_loaded_once_and_before_the_first_session(
+    library: Library, network: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = network()
+    first = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    with first, first.session():
+        OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    assert library.preloads == [0]
+    assert capsys.readouterr().out == ""
+
+
+def test_older_libraries_load_nothing(library: Library, network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Library, "preload_dlls")
+    made = network()
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, engine.session() as session:
+        session.labels(IMAGE)
+
+
 def test_each_session_runs_on_its_own_stream_and_does_not_wait(library: Library, network: Any) -> None:
     made = network()
     engine = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
@@ -154,6 +177,76 @@ def test_a_provider_that_does_not_load_is_told(library: Library, network: Any) -
     with engine, pytest.raises(MachineError, match="its CUDA provider does not load"):
         engine.session()
     assert library.gpu.leftovers == []
+
+
+RUNNING = (
+    "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node. Name:'c' Status Message: "
+)
+FAILURE = (
+    "CUDA failure {} ; GPU=0 ; hostname=edge ; file=/onnxruntime_src/cuda_allocator.cc ; line=69 ; expr=cudaMalloc"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        (FAILURE.format("2: out of memory"), MachineError, "The GPU has no memory left (ONNX Runtime)."),
+        (
+            "/onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 Failed to allocate memory for a buffer",
+            MachineError,
+            "The GPU has no memory left (ONNX Runtime).",
+        ),
+        (FAILURE.format("700: an illegal memory access"), DeviceError, "CUDA failure 700: an illegal memory access."),
+        ("CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED", DeviceError, "CUBLAS_STATUS_EXECUTION_FAILED."),
+        ("CUDNN failure 5000: CUDNN_STATUS_EXECUTION_FAILED", DeviceError, "CUDNN_STATUS_EXECUTION_FAILED."),
+        ("Got invalid dimensions for input", ModelError, "Got invalid dimensions for input."),
+    ],
+)
+def test_a_gpu_that_fails_is_not_called_a_bad_model(
+    library: Library, network: Any, text: str, kind: type[Exception], message: str
+) -> None:
+    def fail(binding: Any, options: Any) -> None:
+        raise RuntimeError(RUNNING + text)
+
+    made = network()
+    real = library.InferenceSession
+
+    def session(*args: Any, **how: Any) -> Any:
+        runner = real(*args, **how)
+        runner.run_with_iobinding = fail
+        return runner
+
+    library.InferenceSession = session  # type: ignore[method-assign]
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, pytest.raises(kind) as caught:
+        engine.session()
+    assert type(caught.value) is kind
+    assert caught.value.message.endswith(message)  # type: ignore[attr-defined]
+    assert "hostname" not in str(caught.value)
+    assert library.gpu.leftovers == []
+
+
+def test_what_fails_on_the_gpu_is_told_without_its_place(tmp_path: Path) -> None:
+    text = f"/onnxruntime_src/cuda_call.cc:129 std::conditional_t<true> CudaCall(int) {FAILURE.format('100: no GPU')}"
+    with pytest.raises(DeviceError) as caught, onnxruntime_library.errors_of(tmp_path, gpu=True):
+        raise RuntimeError(text)
+    assert caught.value.message == "The GPU failed in ONNX Runtime: CUDA failure 100: no GPU."
+
+
+def test_a_session_that_finds_no_memory_is_not_called_a_bad_model(library: Library, network: Any) -> None:
+    def fail(*args: Any, **how: Any) -> None:
+        raise RuntimeError(FAILURE.format("2: out of memory"))
+
+    made = network()
+    library.InferenceSession = fail  # type: ignore[method-assign]
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, pytest.raises(MachineError) as caught:
+        engine.session()
+    assert "Close other programs" in caught.value.fix
+
+
+def test_float32_is_computed_in_float32(library: Library, network: Any) -> None:
+    made = network()
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, engine.session():
+        assert [settings["use_tf32"] for settings in library.made] == ["0"]
 
 
 def test_full_memory_is_not_called_a_bad_model(library: Library, network: Any) -> None:

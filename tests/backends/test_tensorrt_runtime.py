@@ -259,6 +259,17 @@ def test_refused_plan_says_why_and_leaves_nothing(plan: Callable[..., Plan], ver
     assert made.gpu.closed
 
 
+def test_a_plan_that_finds_no_memory_is_not_called_damaged(plan: Callable[..., Plan]) -> None:
+    made = plan()
+    made.does["Runtime.deserialize_cuda_engine"] = lambda runtime, content: None
+    made.trt = standin(api("10.3.0"), made.does)
+    made.logger = made.trt.ILogger.__new__(made.trt.ILogger)
+    with pytest.raises(MachineError, match=r"too little memory for .*model\.plan: out of memory") as caught:
+        made.open(complaint=lambda: "out of memory: Requested size was 4 bytes")
+    assert "Close other programs" in caught.value.fix
+    assert made.gpu.closed
+
+
 @pytest.mark.parametrize(
     ("bits", "reason"),
     [(2, "not built for this GPU"), (5, "another version of the library and the driver is too old"), (0, "refuses it")],

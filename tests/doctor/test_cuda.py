@@ -8,7 +8,7 @@ import pytest
 from fcn_edge.doctor.cuda import bindings, onnxruntime_gpu
 from fcn_edge.doctor.driver import Driver
 
-from .trees import DESKTOP_GPU, ORIN, probes, written
+from .trees import DESKTOP_GPU, ORIN, THOR, probes, written
 
 TOOLKIT = {"usr/local/cuda/bin/nvcc": "", "usr/local/cuda/include/cuda.h": ""}
 HEADER = {"usr/include/cuda.h": ""}
@@ -18,8 +18,10 @@ HEADER = {"usr/include/cuda.h": ""}
     ("installed", "files", "ok", "found"),
     [
         ({"cuda-bindings": "12.9.4"}, {}, True, "cuda-python 12.9.4"),
+        ({"cuda-bindings": "12.9.4", "nvidia-cuda-nvrtc-cu12": "12.9.86"}, {}, True, "cuda-python 12.9.4"),
         ({"cuda-bindings": "12.9.4", "pycuda": "2026.1"}, {}, True, "cuda-python 12.9.4"),
-        ({"cuda-bindings": "13.4.4"}, TOOLKIT, False, "needs a newer driver than one for 12.6"),
+        ({"cuda-bindings": "12.9.4", "pycuda": "2026.1"}, TOOLKIT, True, "pycuda 2026.1"),
+        ({"cuda-bindings": "13.4.4"}, TOOLKIT, False, "cuda-python 13.4.4 needs a newer driver than one for 12.6"),
         ({"pycuda": "2026.1"}, TOOLKIT, True, "pycuda 2026.1"),
         ({"pycuda": "2026.1"}, {}, False, "pycuda 2026.1 without nvcc and cuda.h"),
         ({"pycuda": "2026.1"}, HEADER, False, "pycuda 2026.1 without nvcc: "),
@@ -31,7 +33,43 @@ def test_bindings(tmp_path: Path, installed: dict[str, str], files: dict[str, st
     check = bindings(written(tmp_path, files), probes(installed=installed), ORIN)
     assert check.ok == ok
     assert found in check.found
-    assert ok or check.fix.startswith("pip install 'fcn_edge[cuda]' 'cuda-python==12.*'")
+    assert ok or check.fix.startswith("pip install 'fcn_edge[cuda12]'")
+
+
+@pytest.mark.parametrize(
+    ("installed", "found"),
+    [
+        ({"cuda-bindings": "12.9.4"}, "nvidia-cuda-nvrtc 13.0.88 needs a newer driver than one for 12.6"),
+        (
+            {"cuda-bindings": "12.9.4", "pycuda": "2026.1"},
+            "nvidia-cuda-nvrtc 13.0.88 needs a newer driver than one for 12.6",
+        ),
+        (
+            {"cuda-bindings": "13.4.4"},
+            "cuda-python 13.4.4 and nvidia-cuda-nvrtc 13.0.88 need a newer driver than one for 12.6",
+        ),
+    ],
+)
+def test_a_compiler_newer_than_the_driver_must_go(tmp_path: Path, installed: dict[str, str], found: str) -> None:
+    check = bindings(tmp_path, probes(installed={**installed, "nvidia-cuda-nvrtc": "13.0.88"}), ORIN)
+    assert (check.ok, check.found) == (False, found)
+    assert check.fix == "pip uninstall -y nvidia-cuda-nvrtc && pip install 'fcn_edge[cuda12]'"
+
+
+def test_newer_drivers_take_the_newer_extra(tmp_path: Path) -> None:
+    assert bindings(tmp_path, probes(), THOR).fix == "pip install 'fcn_edge[cuda]'"
+    assert bindings(tmp_path, probes(installed={"cuda-bindings": "13.0.3", "nvidia-cuda-nvrtc": "13.5.37"}), THOR).ok
+
+
+def test_older_drivers_are_too_old(tmp_path: Path) -> None:
+    assert bindings(tmp_path, probes(), Driver("11.4")).fix.endswith("with a driver for CUDA 12 or newer")
+
+
+def test_pycuda_that_comes_first_and_lacks_a_header_goes_or_gets_it(tmp_path: Path) -> None:
+    installed = {"pycuda": "2026.1", "cuda-bindings": "12.9.4"}
+    check = bindings(written(tmp_path, {"usr/local/cuda/bin/nvcc": ""}), probes(installed=installed), ORIN)
+    assert check.found == "pycuda 2026.1 without cuda.h: it compiles no kernels"
+    assert check.fix.startswith("sudo apt-get install cuda-toolkit-12-6, or pip uninstall -y pycuda && pip install")
 
 
 def test_pycuda_without_a_toolkit_hears_of_both_ways(tmp_path: Path) -> None:
@@ -56,7 +94,9 @@ def test_a_driver_that_does_not_tell_its_cuda_pins_nothing(tmp_path: Path) -> No
 
 
 def test_onnxruntime_gpu() -> None:
-    assert onnxruntime_gpu({"onnxruntime-gpu": "1.23.2"}.get).found == "1.23.2"
-    check = onnxruntime_gpu({}.get)
+    assert onnxruntime_gpu({"onnxruntime-gpu": "1.23.2"}.get, DESKTOP_GPU).found == "1.23.2"
+    check = onnxruntime_gpu({}.get, DESKTOP_GPU)
+    assert check.fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu,cuda12]'"
+    assert onnxruntime_gpu({}.get, THOR).fix.endswith("pip install 'fcn_edge[gpu,cuda]'")
     assert not check.ok
     assert "without a build" in check.found

@@ -29,7 +29,7 @@ def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
     assert checks["GPU"].found.endswith("Kit Super, CUDA up to 12.6, compute capability 8.7")
     assert checks["JetPack"].found == "6.2 (L4T 36.4.3), on the host"
     assert checks["TensorRT"].fix == "/usr/bin/python3 -m venv --system-site-packages /home/user/fcn_edge/.venv"
-    assert checks["CUDA from Python"].fix.startswith("pip install 'fcn_edge[cuda]' 'cuda-python==12.*'")
+    assert checks["CUDA from Python"].fix.startswith("pip install 'fcn_edge[cuda12]'")
     assert checks["power mode"].fix == "sudo nvpmodel -m 2 && sudo jetson_clocks"
     assert "swapon /swapfile" in checks["memory for builds"].fix
     assert "apt-get install python3-opencv" in checks["GStreamer"].fix
@@ -67,8 +67,8 @@ def test_a_desktop(tmp_path: Path) -> None:
     checks = by_name(nvidia(trees.desktop(tmp_path), trees.probes(trees.DESKTOP_GPU), WITHOUT_GSTREAMER))
     assert list(checks) == ["GPU", "TensorRT", "CUDA from Python", "onnxruntime-gpu"]
     assert "driver 570.86.15, CUDA up to 12.8" in checks["GPU"].found
-    assert checks["TensorRT"].fix == "pip install 'fcn_edge[tensorrt]'"
-    assert checks["onnxruntime-gpu"].fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu]'"
+    assert checks["TensorRT"].fix == "pip install tensorrt-cu12"
+    assert checks["onnxruntime-gpu"].fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu,cuda12]'"
 
 
 def test_a_desktop_without_a_driver_hears_of_that_alone(tmp_path: Path) -> None:

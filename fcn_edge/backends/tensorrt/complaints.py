@@ -12,12 +12,15 @@ from fcn_edge.backends.tensorrt.library import full_name
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
 
-__all__ = ["first_complaint", "lacks_memory", "last_complaint", "misread", "unbuildable", "unreadable"]
+__all__ = ["first_complaint", "lacks_memory", "last_complaint", "misread", "out_of_memory", "unbuildable", "unreadable"]
 
 _CONVERT = "Convert it again with: fcn-edge build MODEL --onnx-only"
 _EXPORT = "Export the checkpoint again with fcn-edge export."
 _FLOAT = "Build it with --precision fp16, or keep that layer out of INT8."
 _MEMORY = "Close other programs, add swap, or build for a smaller --size."
+
+
+_OUT_OF_MEMORY = r"out.?of.?memory|insufficient memory|bad_alloc"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ _BUILDING = (
         _MEMORY,
         MachineError,
     ),
-    _Known(r"out.?of.?memory|insufficient memory|bad_alloc", "memory ran out", _MEMORY, MachineError),
+    _Known(_OUT_OF_MEMORY, "memory ran out", _MEMORY, MachineError),
     _Known(
         "Unsupported SM|Target GPU SM",
         "this version does not know the GPU",
@@ -147,9 +150,21 @@ def first_complaint(messages: Sequence[Message]) -> str:
 
 
 def last_complaint(messages: Sequence[Message]) -> str:
-    """The last error of a log, as a phrase for people; empty when there is none."""
+    """The last error of a log, as a phrase for people; empty when there is none.
+
+    A lack of memory is told in its place, because what fails for it complains again, of itself.
+    """
     errors = [message.text for message in messages if message.severity in ("INTERNAL_ERROR", "ERROR")]
+    short = [text for text in errors if out_of_memory(text)]
+    if short:
+        detail = _detail(short[-1])
+        return detail if out_of_memory(detail) else f"out of memory: {detail}"
     return _detail(errors[-1]) if errors else ""
+
+
+def out_of_memory(text: str) -> bool:
+    """Whether a message or a phrase of this module says that memory was short."""
+    return re.search(_OUT_OF_MEMORY, text, re.IGNORECASE) is not None
 
 
 def lacks_memory(messages: Sequence[Message]) -> int:

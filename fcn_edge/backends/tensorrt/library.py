@@ -47,7 +47,12 @@ def library(name: str, root: Path = Path("/")) -> Any:
                 "Install it with: sudo apt install python3-libnvinfer; and make virtual environments with: "
                 "python3 -m venv --system-site-packages",
             ) from error
-        raise MissingExtraError(entry.library, entry.extra, f"Building and running {title} engines") from error
+        missing = MissingExtraError(entry.library, entry.extra, f"Building and running {title} engines")
+        if name == "tensorrt":  # the extra brings pycuda as well, which a machine without a CUDA toolkit cannot compile
+            missing.fix = (
+                "Install it with: pip install tensorrt, or with a driver for CUDA 12: pip install tensorrt-cu12"
+            )
+        raise missing from error
     except (ImportError, OSError) as error:
         raise MachineError(
             f"{title} is installed and cannot be loaded: {str(error).rstrip('.')}.",
@@ -57,7 +62,8 @@ def library(name: str, root: Path = Path("/")) -> Any:
     if hasattr(flags, "EXPLICIT_BATCH") and not hasattr(flags, "STRONGLY_TYPED"):
         raise MachineError(
             f"{title} {trt.__version__} is installed; 10.0 or newer was expected.",
-            "On a Jetson, JetPack 6.1 and newer bring it; elsewhere: pip install -U tensorrt",
+            "On a Jetson, JetPack 6.1 and newer bring it; elsewhere: pip install -U tensorrt, or tensorrt-cu12 with a "
+            "driver for CUDA 12",
         )
     return trt
 

@@ -102,6 +102,8 @@ def _built(trt: Any, log: Log, request: Request, step: _Step, progress: Progress
     config = builder.create_builder_config()
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     config.progress_monitor = monitor_of(trt, progress)
+    if hasattr(trt.BuilderFlag, "TF32"):
+        config.clear_flag(trt.BuilderFlag.TF32)  # on by default, and keeps 10 bits of float32's 23
     for flag in step.precisions:
         config.set_flag(getattr(trt.BuilderFlag, flag))
     portable = compute_capabilities(trt)

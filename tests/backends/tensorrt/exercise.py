@@ -46,6 +46,7 @@ class Scene:
         plan_element: Type of the operands in the plan.
         described: The plan tells of its layers.
         flags: Builder flags that were set.
+        cleared: Builder flags that were cleared.
         pools: Limits of memory pools that were set.
         network_flags: Flags that networks were made with.
         cached: What the timing cache was made of, one try after the other.
@@ -61,6 +62,7 @@ class Scene:
     plan_element: str = "Int8"
     described: bool = True
     flags: list[str] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
     pools: dict[str, int] = field(default_factory=dict)
     network_flags: list[int] = field(default_factory=list)
     cached: list[bytes] = field(default_factory=list)
@@ -120,6 +122,7 @@ class Scene:
             "IConvolutionLayer.get_input": lambda layer, index: tensor("pair.o", (1, 8, 16, 16)),
             "IConvolutionLayer.get_output": lambda layer, index: tensor(f"{layer.name}.o", (1, 8, 16, 16)),
             "IBuilderConfig.set_flag": lambda config, flag: self.flags.append(flag.name),
+            "IBuilderConfig.clear_flag": lambda config, flag: self.cleared.append(flag.name),
             "IBuilderConfig.set_memory_pool_limit": lambda config, pool, size: self.pools.update({pool.name: size}),
             "IBuilderConfig.create_timing_cache": self._timing_cache(module),
             "IBuilderConfig.set_timing_cache": lambda config, cache, ignore: (

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.tensorrt.complaints import lacks_memory, misread, unbuildable, unreadable
+from fcn_edge.backends.tensorrt.complaints import (
+    lacks_memory,
+    last_complaint,
+    misread,
+    out_of_memory,
+    unbuildable,
+    unreadable,
+)
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
 
@@ -157,3 +164,17 @@ def test_a_builder_that_says_nothing() -> None:
 
 def test_kernels_without_memory_are_counted() -> None:
     assert lacks_memory([Message("WARNING", "Device memory is insufficient to use tactic."), Message("INFO", "x")]) == 1
+
+
+def test_a_lack_of_memory_is_the_last_complaint_though_others_follow() -> None:
+    requested = "IRuntime::deserializeCudaEngine: Error Code 2: OutOfMemory (Requested size was 4 bytes.)"
+    failed = "IRuntime::deserializeCudaEngine: Error Code 4: Internal Error (Engine deserialization failed.)"
+    said = last_complaint([Message("ERROR", requested), Message("ERROR", failed)])
+    assert said == "out of memory: Requested size was 4 bytes"
+    assert out_of_memory(said)
+    said = last_complaint([Message("ERROR", "Error Code 1: Cuda Runtime (out of memory)"), Message("ERROR", failed)])
+    assert said == "out of memory"
+    said = last_complaint([Message("ERROR", failed), Message("INFO", requested)])
+    assert said == "Engine deserialization failed"
+    assert not out_of_memory(said)
+    assert last_complaint([]) == ""

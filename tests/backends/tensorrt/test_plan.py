@@ -53,6 +53,13 @@ def test_the_first_step_is_strongly_typed(version: str, directory: Path) -> None
     assert scene.flags == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_float32_never_silently_becomes_tf32(version: str, directory: Path) -> None:
+    scene = Scene()
+    build(scene, version, directory)
+    assert scene.cleared == ["TF32"]
+
+
 @pytest.mark.parametrize("version", WEAK)
 def test_a_quantised_graph_is_tried_weakly_typed_where_that_exists(version: str, directory: Path) -> None:
     scene = Scene(parses=[True, True], builds=[False, True], says=[[("ERROR", NO_TYPES)]])
