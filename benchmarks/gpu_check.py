@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_check.py [-o results.json] [--provider pycuda|cuda-python|all] [--video F] [--quick]
 
-Exit code 0: all agrees; 4: a kernel or an engine disagrees, or a target is missed; 6: there is no GPU.
+Exit code 0: all agrees; 4: a kernel or an engine disagrees or fails, or a target is missed; 6: there is no GPU.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from fcn_edge.build import Request, build_engine
 from fcn_edge.calibrationtable import write_table
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.engine import EngineManifest, open_engine
-from fcn_edge.errors import FcnEdgeError, MachineError
+from fcn_edge.errors import FcnEdgeError
 from fcn_edge.measure.guard import RenderedGuard
 from fcn_edge.measure.latency import speeds_of
 from fcn_edge.models import resolved_model, table_path
@@ -32,7 +32,9 @@ Row = dict[str, Any]
 
 
 def engines(model: str, reference: Session, real: RealScores, settings: Settings) -> list[Row]:
-    """A row for each backend and precision: what was built and how it runs, or why it is absent or failed.
+    """A row for each backend and precision: what was built and how it runs, or why it failed.
+
+    A backend whose probe says that it cannot run here has one row, ``absent``; what goes wrong after it is ``failed``.
 
     Args:
         model: The shipped model.
@@ -52,9 +54,7 @@ def engines(model: str, reference: Session, real: RealScores, settings: Settings
                 row: Row = {"backend": backend, "precision": precision}
                 try:
                     row |= _engine(model, backend, precision, Path(directory), guard, real, settings)
-                except MachineError as error:
-                    row["absent"] = str(error)
-                except FcnEdgeError as error:
+                except FcnEdgeError as error:  # the probe found all that it needs, so nothing of it is absent
                     row |= {"failed": str(error), "agree": False}
                 rows.append(row)
     return rows

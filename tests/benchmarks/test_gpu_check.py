@@ -23,6 +23,7 @@ from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.build import contest
 from fcn_edge.doctor.driver import loaded_driver
+from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
 
 from ..backends.rig import emulated_kernels
 
@@ -187,6 +188,32 @@ def test_engines_are_held_against_the_processor(
     )
     assert row["speed"]["graph"]["end_to_end_ms"] > 0
     assert "of the pixels as fp32 has them" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DeviceError("TensorRT failed to run the network.", "Start the program again."),
+        MachineError("The process that built the plan was ended by SIGSEGV."),
+        GuardError("This library does int8 as fp16."),
+    ],
+)
+def test_an_engine_that_fails_after_its_probe_ends_with_4(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: FcnEdgeError
+) -> None:
+    def build_engine(*_: Any, **__: Any) -> None:
+        raise error
+
+    engines = import_module("gpu.engines")
+    monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
+    monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
+    monkeypatch.setattr(engines, "build_engine", build_engine)
+    done = run("-o", str(tmp_path / "results.json"))
+    assert done.exit_code == 4, done.output
+    result = json.loads((tmp_path / "results.json").read_text())
+    (row,) = result["engines"]
+    assert row == {"backend": "onnxruntime", "precision": "fp32", "failed": str(error), "agree": False}
+    assert result["failures"] == [f"onnxruntime fp32: {error}"]
 
 
 def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
