@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_errors import cuda_error
 from fcn_edge.backends.cuda_session import CudaSession
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
@@ -287,6 +288,27 @@ def test_without_graphs_it_says_so_once_and_goes_on(
             np.testing.assert_array_equal(session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
     (line,) = [record.getMessage() for record in caplog.records if "graphs" in record.getMessage()]
     assert reason in line
+
+
+def test_a_session_tells_whether_its_frames_are_graphs(rig: Callable[..., Rig]) -> None:
+    for how, graphs in (({}, True), ({"graphs": False}, False), ({"capturable": False}, False)):
+        with rig(**how).session as session:
+            assert not session.graphs
+            session.labels(frame())
+            assert (session.graphs, session.capture_failure) == (graphs, "")
+
+
+def test_a_session_tells_why_a_capture_failed(rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
+    def capture_begin(stream: int) -> None:
+        raise cuda_error("cuStreamBeginCapture", "CUDA_ERROR_UNKNOWN")
+
+    made = rig()
+    monkeypatch.setattr(made.gpu, "capture_begin", capture_begin)
+    with made.session as session:
+        for seed in range(2):
+            np.testing.assert_array_equal(session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
+        assert not session.graphs
+        assert session.capture_failure == "The GPU failed in cuStreamBeginCapture: CUDA_ERROR_UNKNOWN"
 
 
 def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:
