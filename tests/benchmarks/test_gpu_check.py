@@ -41,6 +41,8 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(import_module("gpu.scores"), "FRAME_SIZE", (90, 160))
+    for name, value in {"_SCRATCH_BYTES": 64, "_FILLS": 2}.items():  # the fake fills at the host's speed
+        monkeypatch.setattr(import_module("gpu.workbench"), name, value)
     return import_module("gpu_check")
 
 
@@ -290,6 +292,17 @@ def test_a_capture_that_fails_ends_with_4(
         f"onnxruntime fp32: frames are not captured into a graph: {reason}",
     ]
     assert list(result["engines"][0]["speed"]) == ["no graph"]
+
+
+def test_work_is_enqueued_while_the_gpu_is_busy(script: ModuleType) -> None:
+    gpu = FakeGpu()
+    with Device(gpu) as device, import_module("gpu.workbench").Workbench(device) as bench:
+        pointer = bench.room(8)
+        ns = bench.median_ns(lambda: bench.stream.fill(pointer, 7, 8), 3, 0.0)
+    assert ns == 2000  # the fake takes a microsecond a step: the work and the last event
+    timed = gpu.calls[gpu.calls.index(("fill", 0, 64)) :]
+    once = [("fill", 0, 64), ("fill", 0, 64), ("event_record",), ("fill", 7, 8), ("event_record",)]
+    assert timed[: 3 * 7] == [*once, ("event_synchronize",), ("event_elapsed_ms",)] * 3
 
 
 def test_engines_run_through_a_library_that_has_graphs(script: ModuleType) -> None:
