@@ -7,13 +7,13 @@ Handles and pointers are plain integers here. A provider (``cuda_python``, ``cud
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["Dim3", "Driver", "GpuFacts", "HostMemory"]
 
@@ -200,10 +200,8 @@ class Driver(ABC):
         """Give a module back."""
 
     @abstractmethod
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
-        """Run a kernel, each argument a NumPy scalar of its parameter's type, ``numpy.uint64`` for pointers."""
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
+        """Run a kernel; its arguments are read before this returns."""
 
     @abstractmethod
     def capture_begin(self, stream: int) -> None:

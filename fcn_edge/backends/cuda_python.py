@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from importlib import import_module, metadata
 from types import ModuleType
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda_driver import Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda_errors import cuda_error, no_driver, too_old, uncompiled
 from fcn_edge.errors import MachineError
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["CudaPython", "first_gpu"]
 
@@ -230,12 +231,9 @@ class CudaPython(Driver):
         self._call("cuModuleUnload", module)
 
     @override
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
-        values = [np.array(argument) for argument in arguments]
-        addresses = np.array([value.ctypes.data for value in values], np.uint64)
-        self._call("cuLaunchKernel", function, *grid, *block, shared_bytes, stream, addresses.ctypes.data, 0)
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
+        shape = (*launch.grid, *launch.block, launch.shared_bytes)
+        self._call("cuLaunchKernel", function, *shape, stream, launch.packed.pointer, 0)
 
     @override
     def capture_begin(self, stream: int) -> None:

@@ -28,6 +28,7 @@ from fcn_edge.backends.cuda_errors import cuda_error
 from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
 from fcn_edge.backends.fake_cuda_streams import FakeStreams, Work
 from fcn_edge.backends.kernel_signature import parameters_of
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
 
@@ -289,13 +290,12 @@ class FakeGpu(Driver):
             del self._modules[module]
 
     @override
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
         module, entry = self._functions[function]
         with self._called("launch", entry):
             if module not in self._modules:
                 raise CudaMisuseError(f"{entry} is launched after its module was unloaded")
+            grid, block, arguments = launch.grid, launch.block, launch.arguments
             if min(*grid, *block) < 1 or int(np.prod(block)) > 1024:
                 raise CudaMisuseError(f"{entry} is launched with a grid of {grid} and blocks of {block}")
             given = tuple(argument.dtype.name for argument in arguments)

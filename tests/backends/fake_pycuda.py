@@ -10,6 +10,7 @@ import numpy as np
 
 from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
 from fcn_edge.errors import MachineError
+from fcn_edge.ops.kernels import Launch
 
 
 class _Raw:
@@ -150,7 +151,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
             self._handle = raw.module_function(module, name)
 
         def __call__(self, *arguments: Any, grid: Any, block: Any, shared: int, stream: Any) -> None:
-            raw.launch(self._handle, grid, block, arguments, shared, stream.handle)
+            raw.launch(self._handle, Launch("", "", grid, block, shared, arguments), stream.handle)
 
     class Module:
         def __init__(self, image: bytes) -> None:
