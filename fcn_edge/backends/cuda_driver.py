@@ -112,7 +112,12 @@ class Driver(ABC):
 
     @abstractmethod
     def stream_join(self, stream: int, other: int) -> None:
-        """Let later work of ``stream`` wait for what another library's stream, by its real handle, holds now."""
+        """Let later work of ``stream`` wait for what another library's stream, by its real handle, holds now.
+
+        Args:
+            stream: The stream that waits.
+            other: The other stream; 1 is the legacy default stream.
+        """
 
     @abstractmethod
     def stream_destroy(self, stream: int) -> None:

@@ -156,6 +156,8 @@ class FakeGpu(Driver):
     @override
     def stream_join(self, stream: int, other: int) -> None:
         with self._called("stream_join", other):
+            if other == 0:
+                raise CudaMisuseError("0 may be one of two default streams; the legacy one is 1")
             self._streams.add(stream, Work("stream_join", lambda: None))
 
     @override

@@ -204,6 +204,10 @@ def launch(device: Device, given: tuple[Any, ...]) -> None:
     device.stream().launch(device.function(SOURCE, "add.cu", "add"), added(given))
 
 
+def default_stream_joined(device: Device) -> None:
+    device.stream().join(0)
+
+
 def something_left(device: Device) -> None:
     device.device_buffer(8)
     device.close()
@@ -248,6 +252,7 @@ def after_the_end(device: Device) -> None:
         (wrong_type, "int64"),
         (wild_pointer, "not allocated"),
         (too_many_threads, "blocks of"),
+        (default_stream_joined, "legacy one is 1"),
         (something_left, "left at the end: memory"),
         (another_thread, "not current"),
         (after_the_end, "context was given back"),
