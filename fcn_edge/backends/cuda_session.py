@@ -156,6 +156,8 @@ class CudaSession(Session):
     def finish_on_device(self, job: Job) -> DeviceMask:
         """The mask of an inferred frame, in the frame's own pixels, left on the GPU.
 
+        Synchronise the stream that reads or copies the mask before you drop it: the next frame waits for none.
+
         Raises:
             ModelError: The scores hold NaN or infinity.
             UsageError: The model ends in labels, which the host brings to the frame's size.
