@@ -118,11 +118,13 @@ def device_frame(frame: Any, stream: int) -> DeviceFrame:
 def _of_interface(frame: Any, interface: dict[str, Any]) -> DeviceFrame:
     shape, strides = tuple(interface["shape"]), interface.get("strides")
     _check(shape, strides, interface["typestr"] == "|u1", interface["typestr"])
+    return DeviceFrame(interface["data"][0], shape[:2], _pitch(shape, strides), _stream_of(interface), frame)
+
+
+def _stream_of(interface: dict[str, Any]) -> int:
     if interface.get("version", 0) < _INTERFACE_WITH_STREAMS:
-        stream = _LEGACY_STREAM  # it does not say where its work is; most of it is on the default stream
-    else:
-        stream = interface.get("stream") or 0
-    return DeviceFrame(interface["data"][0], shape[:2], _pitch(shape, strides), stream, frame)
+        return _LEGACY_STREAM  # it does not say where its work is; most of it is on the default stream
+    return interface.get("stream") or 0
 
 
 class _Tensor(ctypes.Structure):
