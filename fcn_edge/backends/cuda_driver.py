@@ -28,6 +28,7 @@ class GpuFacts:
     Attributes:
         name: What it calls itself, such as ``Orin``.
         capability: Compute capability, such as ``(8, 7)``.
+        multiprocessors: How many it has; boards of one name differ in them.
         integrated: It shares the processor's memory, as on Jetson boards.
         total_bytes: Of its memory.
         driver: CUDA version that its driver supports, such as ``(12, 6)``.
@@ -36,6 +37,7 @@ class GpuFacts:
 
     name: str
     capability: tuple[int, int]
+    multiprocessors: int
     integrated: bool
     total_bytes: int
     driver: tuple[int, int]
@@ -48,8 +50,12 @@ class GpuFacts:
 
     @property
     def device(self) -> DeviceName:
-        """The GPU as manifests name it."""
-        return DeviceName("cuda", self.name, f"{self.capability[0]}.{self.capability[1]}")
+        """The GPU as manifests name it, such as ``Orin (16 SM)``.
+
+        All boards with an Orin call themselves so, and what is fast on one is not on another.
+        """
+        name = f"{self.name} ({self.multiprocessors} SM)"
+        return DeviceName("cuda", name, f"{self.capability[0]}.{self.capability[1]}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -280,6 +280,7 @@ class PyCuda(Driver):
         return GpuFacts(
             name=str(self._device.name()),
             capability=tuple(self._device.compute_capability()),
+            multiprocessors=int(self._device.get_attribute(kinds.MULTIPROCESSOR_COUNT)),
             integrated=bool(self._device.get_attribute(kinds.INTEGRATED)),
             total_bytes=int(self._device.total_memory()),
             driver=(version // 1000, version % 1000 // 10),

@@ -269,6 +269,7 @@ class CudaPython(Driver):
         return GpuFacts(
             name=self._call("cuDeviceGetName", 256, self._device).decode(errors="replace").strip("\0 "),
             capability=(attribute("COMPUTE_CAPABILITY_MAJOR"), attribute("COMPUTE_CAPABILITY_MINOR")),
+            multiprocessors=attribute("MULTIPROCESSOR_COUNT"),
             integrated=bool(attribute("INTEGRATED")),
             total_bytes=int(self._call("cuDeviceTotalMem", self._device)),
             driver=(version // 1000, version % 1000 // 10),

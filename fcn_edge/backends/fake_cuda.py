@@ -47,6 +47,8 @@ class FakeGpu(Driver):
             given back nevertheless.
         sticky: All calls after it fail, too, as after a kernel's bad access.
         total_bytes: Of its memory; allocations beyond it fail.
+        capability: Compute capability.
+        multiprocessors: How many it has.
 
     Attributes:
         calls: Every call with what identifies it, in order: ``("upload", 18432)``, ``("launch", "decode")``.
@@ -64,8 +66,9 @@ class FakeGpu(Driver):
         sticky: bool = False,
         total_bytes: int = 1 << 33,
         capability: tuple[int, int] = (8, 7),
+        multiprocessors: int = 16,
     ) -> None:
-        self.facts = GpuFacts("Fake GPU", capability, integrated, total_bytes, (13, 0), "fake")
+        self.facts = GpuFacts("Fake GPU", capability, multiprocessors, integrated, total_bytes, (13, 0), "fake")
         self.has_graphs = has_graphs
         self.calls: list[tuple[Any, ...]] = []
         self.memory = FakeMemory()

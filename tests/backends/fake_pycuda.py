@@ -74,7 +74,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
             return gpu.facts.total_bytes
 
         def get_attribute(self, attribute: str) -> int:
-            return {"integrated": int(gpu.facts.integrated)}[attribute]
+            return {"integrated": int(gpu.facts.integrated), "processors": gpu.facts.multiprocessors}[attribute]
 
         def retain_primary_context(self) -> Context:
             Device.retained += 1
@@ -204,7 +204,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
         memcpy_dtod_async=lambda dest, src, size, stream: raw.copy_rows(dest, size, src, size, size, 1, stream.handle),
         memset_d8_async=lambda dest, data, size, stream: raw.fill(dest, data, size, stream.handle),
         module_from_buffer=Module,
-        device_attribute=SimpleNamespace(INTEGRATED="integrated"),
+        device_attribute=SimpleNamespace(INTEGRATED="integrated", MULTIPROCESSOR_COUNT="processors"),
         event_flags=SimpleNamespace(BLOCKING_SYNC=1),
         host_alloc_flags=SimpleNamespace(PORTABLE=1, DEVICEMAP=2),
     )
