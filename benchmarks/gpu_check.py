@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_check.py [-o results.json] [--provider pycuda|cuda-python|all] [--video F] [--quick]
 
-Exit code 0: all agrees; 4: a kernel or an engine disagrees, or a target is missed; 6: there is no GPU.
+Exit code 0: all agrees; 4: a kernel or an engine disagrees or fails, or a target is missed; 6: there is no GPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 from gpu.agreement import agreement
 from gpu.engines import engines
 from gpu.facts import clocks, gpu_facts
-from gpu.providers import OpenDevice, openers
+from gpu.providers import OpenDevice, openers, with_graphs
 from gpu.scores import RealScores, frames_of, real_scores
 from gpu.sessions import sessions
 from gpu.settings import Settings
@@ -110,7 +110,7 @@ def checked(
             except MachineError as error:  # the other library may do better
                 result["providers"][name] = {"failed": str(error)}
         if with_engines:
-            result["engines"] = engines(MODEL, segmenter.session, real, settings)
+            result["engines"] = engines(MODEL, with_graphs(found), segmenter.session, real, settings)
     result["clocks_after"] = clocks()
     result["failures"] = failures(result)
     return result

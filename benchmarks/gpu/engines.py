@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.backends.cuda import open_device
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_session import CudaSession
 from fcn_edge.build import Request, build_engine
 from fcn_edge.calibrationtable import write_table
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.engine import EngineManifest, open_engine
-from fcn_edge.errors import FcnEdgeError, MachineError
+from fcn_edge.errors import FcnEdgeError
 from fcn_edge.measure.guard import RenderedGuard
 from fcn_edge.measure.latency import speeds_of
 from fcn_edge.models import resolved_model, table_path
+from gpu.providers import OpenDevice
 from gpu.scores import RealScores
 from gpu.settings import Settings
 
@@ -31,11 +34,14 @@ CALIBRATION_IMAGES = 24
 Row = dict[str, Any]
 
 
-def engines(model: str, reference: Session, real: RealScores, settings: Settings) -> list[Row]:
-    """A row for each backend and precision: what was built and how it runs, or why it is absent or failed.
+def engines(model: str, open_device: OpenDevice, reference: Session, real: RealScores, settings: Settings) -> list[Row]:
+    """A row for each backend and precision: what was built and how it runs, or why it failed.
+
+    A backend whose probe says that it cannot run here has one row, ``absent``; what goes wrong after it is ``failed``.
 
     Args:
         model: The shipped model.
+        open_device: The GPU through a library that captures graphs, where there is one.
         reference: Runs it in fp32 on the processor, at the same size.
         real: The frames.
         settings: The size.
@@ -51,10 +57,8 @@ def engines(model: str, reference: Session, real: RealScores, settings: Settings
             for precision in PRECISIONS:
                 row: Row = {"backend": backend, "precision": precision}
                 try:
-                    row |= _engine(model, backend, precision, Path(directory), guard, real, settings)
-                except MachineError as error:
-                    row["absent"] = str(error)
-                except FcnEdgeError as error:
+                    row |= _engine(model, open_device, backend, precision, Path(directory), guard, real, settings)
+                except FcnEdgeError as error:  # the probe found all that it needs, so nothing of it is absent
                     row |= {"failed": str(error), "agree": False}
                 rows.append(row)
     return rows
@@ -62,6 +66,7 @@ def engines(model: str, reference: Session, real: RealScores, settings: Settings
 
 def _engine(
     model: str,
+    open_device: OpenDevice,
     backend: str,
     precision: str,
     directory: Path,
@@ -75,10 +80,14 @@ def _engine(
     built = build_engine(model, request, output=directory / f"{backend}.{precision}")
     manifest = built.manifest
     with ExitStack() as stack:
-        opened = {"graph": open_engine(built.engine)}
-        if backend.startswith("tensorrt"):
-            opened["no graph"] = _without_graphs(built.engine, manifest)
-        running = {name: stack.enter_context(stack.enter_context(engine).session()) for name, engine in opened.items()}
+        running: dict[str, Session] = {}
+        failures = []
+        for engine in _opened(built.engine, manifest, open_device):
+            session = stack.enter_context(stack.enter_context(engine).session())
+            session.labels(real.frames[0])  # only a frame shows whether it becomes a graph
+            as_graph, failure = _graph_of(session)
+            running.setdefault("graph" if as_graph else "no graph", session)
+            failures += [failure] if failure else []
         verdicts = {name: guard.judge(session) for name, session in running.items()}
         speeds = speeds_of(
             running,
@@ -87,7 +96,7 @@ def _engine(
             devices=dict.fromkeys(running, manifest.device.name),
             seconds=settings.seconds,
         )
-    return {
+    row = {
         "library": manifest.library,
         "device": manifest.device.name,
         "size": list(manifest.size),
@@ -96,12 +105,29 @@ def _engine(
         "notes": manifest.notes,
         "speed": {name: speed.model_dump(mode="json") for name, speed in speeds.items()},
         "masks": {name: verdict.sentence for name, verdict in verdicts.items()},
-        "agree": all(verdict.holds for verdict in verdicts.values()),
+        "agree": all(verdict.holds for verdict in verdicts.values()) and not failures,
     }
+    return row | ({"capture_failure": failures[0]} if failures else {})
 
 
-def _without_graphs(directory: Path, manifest: EngineManifest) -> Engine:
-    """An engine of TensorRT whose sessions enqueue each step of each frame; it was verified before."""
+def _graph_of(session: Session) -> tuple[bool, str]:
+    """Whether the last frame was a CUDA graph, and why it is none though it should be."""
+    return (session.graphs, session.capture_failure) if isinstance(session, CudaSession) else (False, "")
+
+
+def _opened(directory: Path, manifest: EngineManifest, open_device: OpenDevice) -> Iterator[Engine]:
+    """A new engine as people open it; TensorRT's, which can be captured, with graphs and without."""
+    if not manifest.backend.startswith("tensorrt"):
+        yield open_engine(directory)
+        return
+    # open_engine takes the library that comes first, which may have no graphs
+    open_engine(directory).close()
+    for graphs in (True, False):
+        yield _plan(directory, manifest, open_device(), graphs)
+
+
+def _plan(directory: Path, manifest: EngineManifest, device: Device, graphs: bool) -> Engine:
+    """An engine of TensorRT on a device, which it owns; its files were verified before."""
     from fcn_edge.backends.tensorrt.library import library
     from fcn_edge.backends.tensorrt.log import log_of
     from fcn_edge.backends.tensorrt_runtime import opened
@@ -113,10 +139,10 @@ def _without_graphs(directory: Path, manifest: EngineManifest) -> Engine:
         trt,
         manifest.spec,
         manifest.size,
-        open_device(),
+        device,
         backend=manifest.backend,
         logger=logger,
-        graphs=False,
+        graphs=graphs,
     )
 
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from fcn_edge.backends.cuda import PROVIDERS, Device
 from fcn_edge.errors import MachineError, MissingExtraError
 
-__all__ = ["OpenDevice", "openers"]
+__all__ = ["OpenDevice", "openers", "with_graphs"]
 
 OpenDevice = Callable[[], Device]
 
@@ -30,6 +30,21 @@ def openers(asked: str) -> dict[str, OpenDevice | MachineError]:
     if len(errors) == len(found):
         raise min(errors, key=lambda error: isinstance(error, MissingExtraError))
     return found
+
+
+def with_graphs(found: dict[str, OpenDevice | MachineError]) -> OpenDevice:
+    """The first library that captures graphs, or the first that reaches the GPU where none does.
+
+    Args:
+        found: Of ``openers``.
+    """
+    reached = [one for one in found.values() if not isinstance(one, MachineError)]
+    return next((one for one in reached if _has_graphs(one)), reached[0])
+
+
+def _has_graphs(opened: OpenDevice) -> bool:
+    with opened() as device:
+        return device.has_graphs
 
 
 def _tried(name: str) -> OpenDevice | MachineError:

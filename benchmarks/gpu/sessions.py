@@ -95,7 +95,11 @@ def sessions(open_device: OpenDevice, real: RealScores, settings: Settings) -> l
             devices=dict.fromkeys(opened, "stored scores: all of a frame but the network"),
             seconds=settings.seconds,
         )
-    for name, speed in speeds.items():
-        row = {"graph": name == "graph", "wrong_pixels": wrong[name], "agree": wrong[name] == 0}
-        rows.append(row | {"speed": speed.model_dump(mode="json")})
+    for name, session in opened.items():
+        row: dict[str, Any] = {"graph": name == "graph"}
+        if session.capture_failure:
+            rows.append(row | {"failed": f"It is not captured: {session.capture_failure}.", "agree": False})
+            continue
+        row |= {"wrong_pixels": wrong[name], "agree": wrong[name] == 0}
+        rows.append(row | {"speed": speeds[name].model_dump(mode="json")})
     return rows

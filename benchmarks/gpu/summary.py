@@ -30,10 +30,11 @@ def _failures(result: Row) -> Iterator[str]:
                 )
         for row in provider.get("sessions", ()):
             if row.get("agree") is False:
-                yield f"{name}: a session {_graph(row['graph'])} has {row['wrong_pixels']} wrong pixels."
+                reason = row.get("failed") or f"{row['wrong_pixels']} wrong pixels."
+                yield f"{name}: a session {_graph(row['graph'])}: {reason}"
     for row in result["engines"]:
         if row.get("agree") is False:
-            yield f"{row['backend']} {row['precision']}: {row.get('failed') or '; '.join(row['masks'].values())}"
+            yield f"{row['backend']} {row['precision']}: {_engine_failure(row)}"
 
 
 def lines(result: Row) -> Iterator[str]:
@@ -74,12 +75,18 @@ def _reason(row: Row) -> str:
     return f"absent: {row['absent']}" if "absent" in row else f"failed: {row['failed']}"
 
 
+def _engine_failure(row: Row) -> str:
+    if "capture_failure" in row:
+        return f"frames are not captured into a graph: {row['capture_failure']}."
+    return str(row.get("failed") or "; ".join(row["masks"].values()))
+
+
 def _graph(graph: bool) -> str:
     return "with a graph" if graph else "without a graph"
 
 
 def _session(row: Row) -> str:
-    return _reason(row) if "absent" in row else f"{row['speed']['end_to_end_ms']:.3f} ms a frame"
+    return _reason(row) if "speed" not in row else f"{row['speed']['end_to_end_ms']:.3f} ms a frame"
 
 
 def _difference(row: Row) -> str:

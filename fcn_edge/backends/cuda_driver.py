@@ -7,13 +7,13 @@ Handles and pointers are plain integers here. A provider (``cuda_python``, ``cud
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["Dim3", "Driver", "GpuFacts", "HostMemory"]
 
@@ -28,6 +28,7 @@ class GpuFacts:
     Attributes:
         name: What it calls itself, such as ``Orin``.
         capability: Compute capability, such as ``(8, 7)``.
+        multiprocessors: How many it has; boards of one name differ in them.
         integrated: It shares the processor's memory, as on Jetson boards.
         total_bytes: Of its memory.
         driver: CUDA version that its driver supports, such as ``(12, 6)``.
@@ -36,6 +37,7 @@ class GpuFacts:
 
     name: str
     capability: tuple[int, int]
+    multiprocessors: int
     integrated: bool
     total_bytes: int
     driver: tuple[int, int]
@@ -48,8 +50,12 @@ class GpuFacts:
 
     @property
     def device(self) -> DeviceName:
-        """The GPU as manifests name it."""
-        return DeviceName("cuda", self.name, f"{self.capability[0]}.{self.capability[1]}")
+        """The GPU as manifests name it, such as ``Orin (16 SM)``.
+
+        All boards with an Orin call themselves so, and what is fast on one is not on another.
+        """
+        name = f"{self.name} ({self.multiprocessors} SM)"
+        return DeviceName("cuda", name, f"{self.capability[0]}.{self.capability[1]}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +118,12 @@ class Driver(ABC):
 
     @abstractmethod
     def stream_join(self, stream: int, other: int) -> None:
-        """Let later work of ``stream`` wait for what another library's stream, by its real handle, holds now."""
+        """Let later work of ``stream`` wait for what another library's stream, by its real handle, holds now.
+
+        Args:
+            stream: The stream that waits.
+            other: The other stream; 1 is the legacy default stream.
+        """
 
     @abstractmethod
     def stream_destroy(self, stream: int) -> None:
@@ -200,10 +211,8 @@ class Driver(ABC):
         """Give a module back."""
 
     @abstractmethod
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
-        """Run a kernel, each argument a NumPy scalar of its parameter's type, ``numpy.uint64`` for pointers."""
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
+        """Run a kernel; its arguments are read before this returns."""
 
     @abstractmethod
     def capture_begin(self, stream: int) -> None:

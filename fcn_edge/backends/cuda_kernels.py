@@ -26,7 +26,7 @@ class Kernels:
         Raises:
             MachineError: There is no compiler, or it fails, or the launch does.
         """
-        stream.launch(self._function(launch), launch.grid, launch.block, launch.arguments, launch.shared_bytes)
+        stream.launch(self._function(launch), launch)
 
     def _function(self, launch: Launch) -> int:
         key = launch.kernel, launch.entry

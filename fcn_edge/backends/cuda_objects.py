@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Dim3, Driver
+from fcn_edge.backends.cuda_driver import Driver
 from fcn_edge.closing import Closing
 from fcn_edge.errors import MachineError
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["DeviceBuffer", "Event", "Graph", "HostBuffer", "Stream"]
 
@@ -151,19 +152,14 @@ class Stream(_Owned):
         """Set bytes of the GPU's memory."""
         self._driver.fill(pointer, value, nbytes, self.handle)
 
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int = 0
-    ) -> None:
+    def launch(self, function: int, launch: Launch) -> None:
         """Run a kernel.
 
         Args:
             function: Of ``Device.function``.
-            grid: Blocks along x, y, z.
-            block: Threads of a block along x, y, z.
-            arguments: A NumPy scalar of each parameter's type; ``numpy.uint64`` for pointers.
-            shared_bytes: Dynamic shared memory of a block.
+            launch: How it is run; one that is used again costs less, for its arguments are packed already.
         """
-        self._driver.launch(function, grid, block, arguments, shared_bytes, self.handle)
+        self._driver.launch(function, launch, self.handle)
 
     def launch_graph(self, graph: Graph) -> None:
         """Enqueue a graph's work."""

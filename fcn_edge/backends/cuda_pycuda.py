@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda_driver import Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda_errors import cuda_error, no_driver, uncompiled
 from fcn_edge.errors import MachineError
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["PyCuda", "first_gpu"]
 
@@ -271,12 +272,14 @@ class PyCuda(Driver):
         del self._modules[module]
 
     @override
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
         with self._errors("cuLaunchKernel"):
             self._functions[function](
-                *arguments, grid=grid, block=block, shared=shared_bytes, stream=self._streams[stream]
+                *launch.arguments,
+                grid=launch.grid,
+                block=launch.block,
+                shared=launch.shared_bytes,
+                stream=self._streams[stream],
             )
 
     @override
@@ -301,6 +304,7 @@ class PyCuda(Driver):
         return GpuFacts(
             name=str(self._device.name()),
             capability=tuple(self._device.compute_capability()),
+            multiprocessors=int(self._device.get_attribute(kinds.MULTIPROCESSOR_COUNT)),
             integrated=bool(self._device.get_attribute(kinds.INTEGRATED)),
             total_bytes=int(self._device.total_memory()),
             driver=(version // 1000, version % 1000 // 10),

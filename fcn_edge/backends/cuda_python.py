@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from importlib import import_module, metadata
 from types import ModuleType
@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda_driver import Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda_errors import cuda_error, no_driver, nvrtc_package, too_old, uncompiled, wheels
 from fcn_edge.errors import MachineError
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["CudaPython", "first_gpu"]
 
@@ -234,12 +235,9 @@ class CudaPython(Driver):
         self._call("cuModuleUnload", module)
 
     @override
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
-        values = [np.array(argument) for argument in arguments]
-        addresses = np.array([value.ctypes.data for value in values], np.uint64)
-        self._call("cuLaunchKernel", function, *grid, *block, shared_bytes, stream, addresses.ctypes.data, 0)
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
+        shape = (*launch.grid, *launch.block, launch.shared_bytes)
+        self._call("cuLaunchKernel", function, *shape, stream, launch.packed.pointer, 0)
 
     @override
     def capture_begin(self, stream: int) -> None:
@@ -275,6 +273,7 @@ class CudaPython(Driver):
         return GpuFacts(
             name=self._call("cuDeviceGetName", 256, self._device).decode(errors="replace").strip("\0 "),
             capability=(attribute("COMPUTE_CAPABILITY_MAJOR"), attribute("COMPUTE_CAPABILITY_MINOR")),
+            multiprocessors=attribute("MULTIPROCESSOR_COUNT"),
             integrated=bool(attribute("INTEGRATED")),
             total_bytes=int(self._call("cuDeviceTotalMem", self._device)),
             driver=(version // 1000, version % 1000 // 10),

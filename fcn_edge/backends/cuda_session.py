@@ -66,6 +66,11 @@ class CudaSession(Session):
         preprocess: Where frames of the host are brought to the network's size.
         graphs: Capture each size's work into a CUDA graph.
 
+    Attributes:
+        graphs: The last frame was launched as a CUDA graph; False before the first.
+        capture_failure: Why a capture failed that the driver and the network allow, without its full stop; empty when
+            none did.
+
     Raises:
         MachineError: There is too little memory, or the network does not run.
     """
@@ -84,11 +89,13 @@ class CudaSession(Session):
         self.spec = spec
         self.size = size
         self.closed = False
+        self.graphs = False
+        self.capture_failure = ""
         self._device = device
         self._network = network
         self._stream = stream
         self._source: Source = "frame" if preprocess == "device" else "image"
-        self._graphs = graphs
+        self._to_capture = graphs
         with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
@@ -124,8 +131,9 @@ class CudaSession(Session):
         self._check_open()
         slot: Slot = job.data.slot
         with self._device.current(), _idle_afterwards(self._stream):
-            if slot.graph is None and self._graphs:
+            if slot.graph is None and self._to_capture:
                 slot.graph = self._captured(slot)
+            self.graphs = slot.graph is not None
             self._stream.record(slot.started)
             if slot.graph is not None:
                 self._stream.launch_graph(slot.graph)
@@ -147,6 +155,8 @@ class CudaSession(Session):
 
     def finish_on_device(self, job: Job) -> DeviceMask:
         """The mask of an inferred frame, in the frame's own pixels, left on the GPU.
+
+        Synchronise the stream that reads or copies the mask before you drop it: the next frame waits for none.
 
         Raises:
             ModelError: The scores hold NaN or infinity.
@@ -238,15 +248,22 @@ class CudaSession(Session):
     def _captured(self, slot: Slot) -> Graph | None:
         """The frame's work as a graph; None, said once, where it cannot be one."""
         try:
-            if not self._device.has_graphs:
-                raise MachineError(f"{self._device.facts.library} cannot capture them")
-            if not self._network.capturable(self._stream.handle):
-                raise MachineError("the network's work cannot be captured")
-            return self._stream.capture(lambda: self._work.enqueue(self._stream, slot))
+            reason = self._never_captured()
+            if not reason:
+                return self._stream.capture(lambda: self._work.enqueue(self._stream, slot))
         except MachineError as error:
-            self._graphs = False
-            _log.info("%s runs without CUDA graphs: %s", self.spec.name, error.message)
-            return None
+            reason = self.capture_failure = error.message.rstrip(".")
+        self._to_capture = False
+        _log.info("%s runs without CUDA graphs: %s.", self.spec.name, reason)
+        return None
+
+    def _never_captured(self) -> str:
+        """Why frames are not captured though they could be enqueued; empty where they can be."""
+        if not self._device.has_graphs:
+            return f"{self._device.facts.library} cannot capture them"
+        if not self._network.capturable(self._stream.handle):
+            return "the network's work cannot be captured"
+        return ""
 
     def _finite(self, job: Job) -> Slot:
         self._check_open()

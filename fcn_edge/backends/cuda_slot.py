@@ -19,6 +19,7 @@ from fcn_edge.backends.cuda_memory import TwoSided
 from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, Graph, Stream
 from fcn_edge.closing import Closing
 from fcn_edge.ops.geometry import Placement
+from fcn_edge.ops.kernels import Launch
 from fcn_edge.spec import Size
 
 __all__ = ["Flight", "Slot", "SlotKind", "SlotPool", "Source"]
@@ -64,6 +65,8 @@ class Slot(Closing):
         inferred: Reached after the network.
         done: Reached after the last step.
         graph: The steps captured; None until then, or where they cannot be.
+        preprocess: The first kernel's launch on the slot's memory, kept for all its frames; None until it is needed.
+        decode: The same of the last kernel.
     """
 
     def __init__(self, device: Device, kind: SlotKind, scores_bytes: int, mask_size: Size) -> None:
@@ -72,6 +75,8 @@ class Slot(Closing):
         self.staged: TwoSided | None = None
         self.scores: DeviceBuffer | None = None
         self.graph: Graph | None = None
+        self.preprocess: Launch | None = None
+        self.decode: Launch | None = None
         self._mask_size = mask_size
         size = kind.place.network_size if kind.source == "image" else kind.place.frame_size
         nbytes = size[0] * size[1] * 3

@@ -72,13 +72,15 @@ class FrameWork:
         if slot.kind.source == "image":
             stream.copy(self._network.input_pointer, slot.source_pointer, self._image_bytes)
         else:
-            self._kernels.launch(stream, self._preprocess(slot))
+            slot.preprocess = slot.preprocess or self._preprocess(slot)
+            self._kernels.launch(stream, slot.preprocess)
         self._network.enqueue(stream.handle)
         stream.record(slot.inferred)
         slot.clear_flag(stream)
         if slot.scores is not None:
             stream.copy(slot.scores.pointer, self._network.output_pointer, self.output_bytes)
-            self._kernels.launch(stream, self._decode(slot))
+            slot.decode = slot.decode or self._decode(slot)
+            self._kernels.launch(stream, slot.decode)
         else:
             stream.copy(slot.mask.pointer, self._network.output_pointer, self.output_bytes)
         slot.mask.to_host(stream)

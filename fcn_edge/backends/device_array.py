@@ -1,7 +1,8 @@
 """Frames that lie on the GPU already, and masks that stay there.
 
-Arrays of torch, CuPy, Numba and others are told by what they offer: ``__cuda_array_interface__``, or DLPack's
-``__dlpack__`` with a CUDA device.
+Arrays of torch, CuPy, Numba and others are told by what they offer: DLPack's ``__dlpack__`` with a CUDA device, or
+``__cuda_array_interface__``. DLPack is preferred where both are there, because its owner makes our stream wait for the
+work that makes the frame. torch's interface names no stream to wait for.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ _DLPACK_CUDA = (2, 13)
 
 _DLPACK_UNSIGNED = 1
 
+_INTERFACE_WITH_STREAMS = 3
+"""Version of the interface since which it names a stream, or says that there is nothing to wait for."""
+
+_LEGACY_STREAM = 1
+"""CU_STREAM_LEGACY, the default stream, for which blocking streams wait and which waits for them."""
+
 
 @dataclass(frozen=True)
 class DeviceFrame:
@@ -31,7 +38,8 @@ class DeviceFrame:
         pointer: Its first byte.
         size: ``(height, width)``.
         pitch: Bytes from one row to the next.
-        stream: Handle of the stream whose work must be done before it is read; 0 when there is none.
+        stream: Handle of the stream whose work must be done before it is read, 1 for the legacy default stream; 0 when
+            there is none.
         owner: What keeps the memory; hold it while the frame is read.
     """
 
@@ -47,6 +55,9 @@ class DeviceMask:
 
     It may be used while it lives and until its session is closed: ``torch.as_tensor(mask, device="cuda")``,
     ``cupy.asarray(mask)``; those keep the mask alive. Copy it to keep it longer than the session.
+
+    The next frame may be written into its memory as soon as it is dropped. That waits for nobody's stream: synchronise
+    the stream that reads the mask, or one that has copied it, before the mask and all arrays made of it are dropped.
 
     Args:
         pointer: Its first byte.
@@ -93,17 +104,27 @@ def device_frame(frame: Any, stream: int) -> DeviceFrame:
         stream: Handle of the stream that will read it; DLPack's owners make it wait for them.
 
     Raises:
-        FrameError: It is no ``(H, W, 3)`` uint8 array whose rows are contiguous, or lies on another GPU.
+        FrameError: It is no ``(H, W, 3)`` uint8 array whose rows are contiguous, or says that it lies on another GPU.
     """
-    if hasattr(frame, "__cuda_array_interface__"):
-        return _of_interface(frame, frame.__cuda_array_interface__)
-    return _of_dlpack(frame, stream)
+    kind, number = frame.__dlpack_device__() if hasattr(frame, "__dlpack_device__") else (0, 0)
+    if int(kind) in _DLPACK_CUDA:
+        if int(number) != 0:
+            raise FrameError(f"The frame lies on GPU {number}; the network runs on GPU 0.", "Copy it to GPU 0 first.")
+        if hasattr(frame, "__dlpack__"):
+            return _of_dlpack(frame, stream)
+    return _of_interface(frame, frame.__cuda_array_interface__)
 
 
 def _of_interface(frame: Any, interface: dict[str, Any]) -> DeviceFrame:
     shape, strides = tuple(interface["shape"]), interface.get("strides")
     _check(shape, strides, interface["typestr"] == "|u1", interface["typestr"])
-    return DeviceFrame(interface["data"][0], shape[:2], _pitch(shape, strides), interface.get("stream") or 0, frame)
+    return DeviceFrame(interface["data"][0], shape[:2], _pitch(shape, strides), _stream_of(interface), frame)
+
+
+def _stream_of(interface: dict[str, Any]) -> int:
+    if interface.get("version", 0) < _INTERFACE_WITH_STREAMS:
+        return _LEGACY_STREAM  # it does not say where its work is; most of it is on the default stream
+    return interface.get("stream") or 0
 
 
 class _Tensor(ctypes.Structure):
@@ -124,9 +145,6 @@ class _Tensor(ctypes.Structure):
 
 
 def _of_dlpack(frame: Any, stream: int) -> DeviceFrame:
-    number = int(frame.__dlpack_device__()[1])
-    if number != 0:
-        raise FrameError(f"The frame lies on GPU {number}; the network runs on GPU 0.", "Copy it to GPU 0 first.")
     # the capsule keeps the memory and gives it back when it is collected, because its name is left as it is
     capsule = frame.__dlpack__(stream=stream)
     pointer_of = ctypes.pythonapi.PyCapsule_GetPointer

@@ -28,6 +28,7 @@ from fcn_edge.backends.cuda_errors import cuda_error
 from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
 from fcn_edge.backends.fake_cuda_streams import FakeStreams, Work
 from fcn_edge.backends.kernel_signature import parameters_of
+from fcn_edge.ops.kernels import Launch
 
 __all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
 
@@ -46,6 +47,8 @@ class FakeGpu(Driver):
             given back nevertheless.
         sticky: All calls after it fail, too, as after a kernel's bad access.
         total_bytes: Of its memory; allocations beyond it fail.
+        capability: Compute capability.
+        multiprocessors: How many it has.
 
     Attributes:
         calls: Every call with what identifies it, in order: ``("upload", 18432)``, ``("launch", "decode")``.
@@ -63,8 +66,9 @@ class FakeGpu(Driver):
         sticky: bool = False,
         total_bytes: int = 1 << 33,
         capability: tuple[int, int] = (8, 7),
+        multiprocessors: int = 16,
     ) -> None:
-        self.facts = GpuFacts("Fake GPU", capability, integrated, total_bytes, (13, 0), "fake")
+        self.facts = GpuFacts("Fake GPU", capability, multiprocessors, integrated, total_bytes, (13, 0), "fake")
         self.has_graphs = has_graphs
         self.calls: list[tuple[Any, ...]] = []
         self.memory = FakeMemory()
@@ -155,6 +159,8 @@ class FakeGpu(Driver):
     @override
     def stream_join(self, stream: int, other: int) -> None:
         with self._called("stream_join", other):
+            if other == 0:
+                raise CudaMisuseError("0 may be one of two default streams; the legacy one is 1")
             self._streams.add(stream, Work("stream_join", lambda: None))
 
     @override
@@ -289,13 +295,12 @@ class FakeGpu(Driver):
             del self._modules[module]
 
     @override
-    def launch(
-        self, function: int, grid: Dim3, block: Dim3, arguments: Sequence[np.generic], shared_bytes: int, stream: int
-    ) -> None:
+    def launch(self, function: int, launch: Launch, stream: int) -> None:
         module, entry = self._functions[function]
         with self._called("launch", entry):
             if module not in self._modules:
                 raise CudaMisuseError(f"{entry} is launched after its module was unloaded")
+            grid, block, arguments = launch.grid, launch.block, launch.arguments
             if min(*grid, *block) < 1 or int(np.prod(block)) > 1024:
                 raise CudaMisuseError(f"{entry} is launched with a grid of {grid} and blocks of {block}")
             given = tuple(argument.dtype.name for argument in arguments)

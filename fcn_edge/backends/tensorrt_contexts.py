@@ -8,12 +8,13 @@ TensorRT's plans hold code; it has neither.
 from __future__ import annotations
 
 import hashlib
+import mmap
 from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends.kernel_cache import cache_directory, keep, kept
 
-__all__ = ["Contexts", "compiled_file"]
+__all__ = ["Contexts"]
 
 
 class Contexts:
@@ -22,17 +23,19 @@ class Contexts:
     Args:
         library: ``tensorrt`` or ``tensorrt_rtx``.
         engine: Of the library.
-        compiled: Where compiled kernels are kept; nowhere when left out.
+        plan: File of the engine; read where compiled kernels are kept, for they are found by its content.
+        capability: Compute capability of the GPU.
         graphs: Let TensorRT-RTX capture CUDA graphs.
     """
 
-    def __init__(self, library: Any, engine: Any, compiled: Path | None, *, graphs: bool) -> None:
+    def __init__(self, library: Any, engine: Any, plan: Path, capability: str, *, graphs: bool) -> None:
         self._engine = engine
-        self._path = compiled
+        self._path: Path | None = None
         self._written: bytes | None = None
         self._cache: Any = None
         self._config = _configuration_of(engine)
         if self._config is not None:
+            self._path = _compiled_file(plan, library.__version__, capability)
             self._cache = self._filled_cache()
             self._config.set_runtime_cache(self._cache)
             if graphs:
@@ -70,16 +73,12 @@ def _configuration_of(engine: Any) -> Any:
     return configuration if hasattr(configuration, "create_runtime_cache") else None
 
 
-def compiled_file(plan: Any, version: str, capability: str) -> Path | None:
-    """Where the compiled kernels of a plan are kept; None where the user has no directory.
-
-    Args:
-        plan: Its bytes.
-        version: Of the library.
-        capability: Compute capability of the GPU.
-    """
+def _compiled_file(plan: Path, version: str, capability: str) -> Path | None:
+    """Where the compiled kernels of a plan are kept; None where the user has no directory."""
     try:
         base = cache_directory().parent
     except RuntimeError:
         return None
-    return base / "compiled" / f"{version}-{capability}-{hashlib.sha256(plan).hexdigest()}.bin"
+    with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        digest = hashlib.sha256(content).hexdigest()
+    return base / "compiled" / f"{version}-{capability}-{digest}.bin"

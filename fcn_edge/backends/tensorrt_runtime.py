@@ -23,7 +23,7 @@ from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_session import CudaSession, Preprocess
 from fcn_edge.backends.cuda_work import Network
 from fcn_edge.backends.tensorrt.complaints import out_of_memory
-from fcn_edge.backends.tensorrt_contexts import Contexts, compiled_file
+from fcn_edge.backends.tensorrt_contexts import Contexts
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 from fcn_edge.spec import ModelSpec, Size
 
@@ -86,11 +86,10 @@ def opened(
             with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 _check_validity(plan, library, runtime, content)
                 engine = runtime.deserialize_cuda_engine(content)
-                compiled = compiled_file(content, library.__version__, device.facts.device.capability)
             if engine is None:
                 raise _refused(plan, complaint())
             tensors = _Tensors(plan, library, engine, spec, size)
-            contexts = Contexts(library, engine, compiled, graphs=graphs)
+            contexts = Contexts(library, engine, plan, device.facts.device.capability, graphs=graphs)
         undo.pop_all()
     return _Engine(
         backend, spec, size, device, runtime, contexts, tensors, complaint, preprocess=preprocess, graphs=graphs

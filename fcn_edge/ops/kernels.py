@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 
 import numpy as np
@@ -35,7 +36,15 @@ from fcn_edge.ops.geometry import AxisMapping, FrameMapping, Placement
 from fcn_edge.ops.preprocess import thinned_size
 from fcn_edge.spec import Size
 
-__all__ = ["KERNELS", "Launch", "decode_launch", "kernel_source", "overlay_launch", "preprocess_launch"]
+__all__ = [
+    "KERNELS",
+    "Launch",
+    "PackedArguments",
+    "decode_launch",
+    "kernel_source",
+    "overlay_launch",
+    "preprocess_launch",
+]
 
 KERNELS = ("decode", "overlay", "preprocess")
 """Names of the kernel files beside this module."""
@@ -55,6 +64,9 @@ _IMAGE_PIXELS = 4
 
 _OVERLAY_ROWS = 32
 """Rows that share a block's copy of the palette."""
+
+_WORD = 8
+"""Bytes of the largest argument."""
 
 _ONE_CELL = 1 << 40
 """Grid coordinates are whole numbers of this part of a cell on the device: it is slow with float64."""
@@ -79,6 +91,29 @@ class Launch:
     block: tuple[int, int, int]
     shared_bytes: int
     arguments: tuple[np.generic, ...]
+
+    @cached_property
+    def packed(self) -> PackedArguments:
+        """The arguments as CUDA's launch function takes them; made once, for that takes longer than a launch."""
+        return PackedArguments(self.arguments)
+
+
+class PackedArguments:
+    """Arguments of a kernel in memory of their own.
+
+    Args:
+        arguments: NumPy scalars of up to 8 bytes.
+
+    Attributes:
+        pointer: Host address of as many 8-byte host addresses, one of each argument's bytes; valid while this lives.
+    """
+
+    def __init__(self, arguments: tuple[np.generic, ...]) -> None:
+        self._values = np.zeros((len(arguments), _WORD), np.uint8)
+        for value, argument in zip(self._values, arguments, strict=True):
+            value[: argument.itemsize] = np.frombuffer(argument.tobytes(), np.uint8)
+        self._addresses = self._values.ctypes.data + np.arange(len(arguments), dtype=np.uint64) * _WORD
+        self.pointer = self._addresses.ctypes.data
 
 
 def kernel_source(kernel: str) -> str:

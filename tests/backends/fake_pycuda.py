@@ -10,6 +10,7 @@ import numpy as np
 
 from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
 from fcn_edge.errors import MachineError
+from fcn_edge.ops.kernels import Launch
 
 NVCC = "/usr/local/cuda/bin/nvcc"
 """The compiler that there is."""
@@ -76,7 +77,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
             return gpu.facts.total_bytes
 
         def get_attribute(self, attribute: str) -> int:
-            return {"integrated": int(gpu.facts.integrated)}[attribute]
+            return {"integrated": int(gpu.facts.integrated), "processors": gpu.facts.multiprocessors}[attribute]
 
         def retain_primary_context(self) -> Context:
             Device.retained += 1
@@ -153,7 +154,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
             self._handle = raw.module_function(module, name)
 
         def __call__(self, *arguments: Any, grid: Any, block: Any, shared: int, stream: Any) -> None:
-            raw.launch(self._handle, grid, block, arguments, shared, stream.handle)
+            raw.launch(self._handle, Launch("", "", grid, block, shared, arguments), stream.handle)
 
     class Module:
         def __init__(self, image: bytes) -> None:
@@ -207,7 +208,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
         memcpy_dtod_async=lambda dest, src, size, stream: raw.copy_rows(dest, size, src, size, size, 1, stream.handle),
         memset_d8_async=lambda dest, data, size, stream: raw.fill(dest, data, size, stream.handle),
         module_from_buffer=Module,
-        device_attribute=SimpleNamespace(INTEGRATED="integrated"),
+        device_attribute=SimpleNamespace(INTEGRATED="integrated", MULTIPROCESSOR_COUNT="processors"),
         event_flags=SimpleNamespace(BLOCKING_SYNC=1),
         host_alloc_flags=SimpleNamespace(PORTABLE=1, DEVICEMAP=2),
     )

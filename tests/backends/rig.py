@@ -53,7 +53,9 @@ class Rig:
 class Held:
     """A frame in the fake GPU's memory, as another library would hold it."""
 
-    def __init__(self, gpu: FakeGpu, image: NDArray[np.uint8], stream: int | None = 77, padding: int = 5) -> None:
+    def __init__(
+        self, gpu: FakeGpu, image: NDArray[np.uint8], stream: int | None = 77, padding: int = 5, version: int = 3
+    ) -> None:
         pitch = image.shape[1] * 3 + padding
         rows = np.zeros((image.shape[0], pitch), np.uint8)
         rows[:, : image.shape[1] * 3] = image.reshape(image.shape[0], -1)
@@ -65,7 +67,7 @@ class Held:
             "data": (self._pointer, False),
             "strides": (pitch, 3, 1),
             "stream": stream,
-            "version": 3,
+            "version": version,
         }
 
     def __del__(self) -> None:

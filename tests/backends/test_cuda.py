@@ -76,7 +76,7 @@ def test_no_library_is_a_missing_extra(providers: Any) -> None:
 def test_facts_are_named_as_manifests_name_them() -> None:
     facts = FakeGpu(capability=(11, 0)).facts
     assert facts.arch == "sm_110"
-    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU", "11.0")
+    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU (16 SM)", "11.0")
 
 
 @pytest.mark.parametrize(

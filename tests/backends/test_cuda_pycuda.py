@@ -44,6 +44,7 @@ def provider() -> Callable[..., tuple[PyCuda, FakeGpu]]:
 def test_facts(provider: Any) -> None:
     facts = provider(integrated=True)[0].facts
     assert (facts.name, facts.arch, facts.integrated) == ("Fake GPU", "sm_87", True)
+    assert facts.multiprocessors == 16
     assert (facts.total_bytes, facts.driver, facts.library) == (1 << 33, (12, 6), "pycuda 2026.1")
 
 

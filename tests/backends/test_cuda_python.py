@@ -21,7 +21,7 @@ import pytest
 from fcn_edge.backends import cuda_python
 from fcn_edge.backends.cuda_python import CudaPython, first_gpu
 from fcn_edge.errors import DeviceError, MachineError
-from fcn_edge.ops.kernels import KERNELS, kernel_source
+from fcn_edge.ops.kernels import KERNELS, Launch, kernel_source
 
 real = pytest.importorskip("cuda.bindings.driver", reason="cuda-python is not installed")
 
@@ -43,6 +43,7 @@ ATTRIBUTES = {
     "CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR": 8,
     "CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR": 7,
     "CU_DEVICE_ATTRIBUTE_INTEGRATED": 1,
+    "CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT": 8,
 }
 ANSWERS: dict[str, tuple[Any, ...]] = {
     "cuDeviceGet": (0,),
@@ -122,6 +123,7 @@ def gpu(cu: Cu) -> CudaPython:
 def test_facts_are_read_without_a_context(cu: Cu) -> None:
     facts = CudaPython(cu, nvrtc).facts
     assert (facts.name, facts.capability, facts.integrated) == ("Orin", (8, 7), True)
+    assert (facts.multiprocessors, facts.device.name) == (8, "Orin (8 SM)")
     assert (facts.total_bytes, facts.driver) == (8 << 30, (12, 6))
     assert facts.library.startswith("cuda-python ")
     assert not [call for call in cu.calls if "Ctx" in call[0]]
@@ -262,8 +264,11 @@ def test_arguments_are_passed_by_the_addresses_of_their_bytes(cu: Cu, gpu: CudaP
     take_apart = cu.cuLaunchKernel
     cu.cuLaunchKernel = lambda *arguments: (take_apart(*arguments), launched(*arguments))[1]  # type: ignore[attr-defined]
     values = (np.uint64(0xDEADBEEF00), np.int32(-3), np.float32(0.5), np.int64(-(1 << 40)))
-    gpu.launch(0xF0, (1, 2, 3), (4, 5, 6), values, 99, 0x51)
-    assert seen == [0xDEADBEEF00, -3, 0.5, -(1 << 40)]
+    launch = Launch("decode", "decode", (1, 2, 3), (4, 5, 6), 99, values)
+    for _ in range(2):
+        gpu.launch(0xF0, launch, 0x51)
+    assert seen == 2 * [0xDEADBEEF00, -3, 0.5, -(1 << 40)]
+    assert cu.calls[0] == cu.calls[1]  # they were packed once
 
 
 def test_older_bindings_make_graphs_by_the_function_with_flags(cu: Cu, gpu: CudaPython) -> None:

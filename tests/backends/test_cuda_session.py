@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fcn_edge.backends import cuda_work
 from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_errors import cuda_error
 from fcn_edge.backends.cuda_session import CudaSession
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import ModelError, UsageError
+from fcn_edge.ops.kernels import Launch
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources.base import Picture, Source
 from fcn_edge.spec import Resize
@@ -287,6 +290,44 @@ def test_without_graphs_it_says_so_once_and_goes_on(
             np.testing.assert_array_equal(session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
     (line,) = [record.getMessage() for record in caplog.records if "graphs" in record.getMessage()]
     assert reason in line
+
+
+def test_a_slot_s_launches_are_made_once(rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Launch] = []
+
+    def counted(make: Callable[..., Launch]) -> Callable[..., Launch]:
+        return lambda *arguments: made.append(make(*arguments)) or made[-1]  # type: ignore[func-returns-value]
+
+    for name in ("preprocess_launch", "decode_launch"):
+        monkeypatch.setattr(cuda_work, name, counted(getattr(cuda_work, name)))
+    with rig(graphs=False).session as session:
+        made.clear()
+        for seed in range(3):
+            np.testing.assert_array_equal(session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
+        assert [launch.entry for launch in made] == ["preprocess", "decode_fp32"]
+        np.testing.assert_array_equal(session.labels(frame(90, 70)), on_the_host(frame(90, 70)))
+        assert len(made) == 4  # a frame of another size has a slot of its own
+
+
+def test_a_session_tells_whether_its_frames_are_graphs(rig: Callable[..., Rig]) -> None:
+    for how, graphs in (({}, True), ({"graphs": False}, False), ({"capturable": False}, False)):
+        with rig(**how).session as session:
+            assert not session.graphs
+            session.labels(frame())
+            assert (session.graphs, session.capture_failure) == (graphs, "")
+
+
+def test_a_session_tells_why_a_capture_failed(rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
+    def capture_begin(stream: int) -> None:
+        raise cuda_error("cuStreamBeginCapture", "CUDA_ERROR_UNKNOWN")
+
+    made = rig()
+    monkeypatch.setattr(made.gpu, "capture_begin", capture_begin)
+    with made.session as session:
+        for seed in range(2):
+            np.testing.assert_array_equal(session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
+        assert not session.graphs
+        assert session.capture_failure == "The GPU failed in cuStreamBeginCapture: CUDA_ERROR_UNKNOWN"
 
 
 def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:

@@ -13,18 +13,20 @@ from .rig import Held, Rig, frame, on_the_host
 
 
 @pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
-@pytest.mark.parametrize("stream", [None, 77])
-def test_frames_on_the_gpu_are_taken(rig: Callable[..., Rig], integrated: bool, stream: int | None) -> None:
+@pytest.mark.parametrize(("stream", "version", "joined"), [(None, 3, None), (77, 3, 77), (None, 2, 1)])
+def test_frames_on_the_gpu_are_taken(
+    rig: Callable[..., Rig], integrated: bool, stream: int | None, version: int, joined: int | None
+) -> None:
     made = rig(integrated=integrated)
     with made.session as session:
         for seed in range(2):
-            held = Held(made.gpu, frame(seed=seed), stream)
+            held = Held(made.gpu, frame(seed=seed), stream, version=version)
             made.calls()
             job = session.prepare(held)
             calls = made.calls(
                 "device_alloc", "host_alloc", "event_create", "device_free", "host_free", "event_destroy"
             )
-            join = [("stream_join", 77)] if stream else []
+            join = [("stream_join", joined)] if joined else []
             assert calls == [*join, ("copy_rows", 300, 60), ("stream_synchronize",)]
             del held  # it is the caller's again
             session.infer(job)

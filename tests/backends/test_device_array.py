@@ -21,6 +21,25 @@ class Interface:
         self.__cuda_array_interface__ = {**data, **more}
 
 
+class Both(Interface):
+    """An array of torch, which offers version 2 of the interface and DLPack, as if it lay on a device."""
+
+    def __init__(self, array: np.ndarray[Any, Any], device: tuple[int, int] = (2, 0)) -> None:
+        super().__init__(array.shape, data=(array.ctypes.data, False), version=2)
+        dlpack = OnGpu(array, device)
+        self.streams = dlpack.streams
+        self.__dlpack__ = dlpack.__dlpack__
+        self.__dlpack_device__ = dlpack.__dlpack_device__
+
+
+class InterfaceOnly(Interface):
+    """An array that tells its device, and gives no DLPack."""
+
+    def __init__(self, device: tuple[int, int]) -> None:
+        super().__init__()
+        self.__dlpack_device__ = lambda: device
+
+
 class OnGpu:
     """An array that speaks DLPack, said to lie on a device."""
 
@@ -54,10 +73,11 @@ def test_what_lies_on_a_gpu_is_told() -> None:
         ({}, 18, 0),
         ({"strides": None, "stream": None}, 18, 0),
         ({"strides": (32, 3, 1), "stream": 2}, 32, 2),
+        ({"version": 2}, 18, 1),
         ({"shape": (1, 6, 3), "strides": (7, 3, 1)}, 18, 0),
         ({"shape": (4, 1, 3), "strides": (32, 9, 1)}, 32, 0),
     ],
-    ids=["plain", "none", "pitched", "one row", "one column"],
+    ids=["plain", "none", "pitched", "without a stream", "one row", "one column"],
 )
 def test_frames_of_the_cuda_array_interface(more: dict[str, Any], pitch: int, stream: int) -> None:
     array = Interface(**more)
@@ -73,6 +93,20 @@ def test_frames_of_dlpack_wait_by_themselves() -> None:
     assert array.streams == [OUR_STREAM]
     assert (frame.size, frame.pitch, frame.stream) == ((3, 6), 24, 0)
     assert ctypes.string_at(frame.pointer, 18) == whole[1, 1:7].tobytes()
+
+
+def test_dlpack_is_preferred_because_it_waits() -> None:
+    image = np.zeros((4, 6, 3), np.uint8)
+    array = Both(image)
+    frame = device_frame(array, OUR_STREAM)
+    assert array.streams == [OUR_STREAM]
+    assert (frame.pointer, frame.size, frame.pitch, frame.stream) == (image.ctypes.data, (4, 6), 18, 0)
+
+
+def test_the_interface_is_taken_where_there_is_no_dlpack_of_a_gpu() -> None:
+    for array in (InterfaceOnly((2, 0)), Both(np.zeros((4, 6, 3), np.uint8), (1, 0))):
+        frame = device_frame(array, OUR_STREAM)
+        assert (frame.pointer, frame.owner) == (array.__cuda_array_interface__["data"][0], array)
 
 
 def test_dlpack_s_memory_is_given_back_with_the_frame() -> None:
@@ -100,10 +134,13 @@ def test_dlpack_s_memory_is_given_back_with_the_frame() -> None:
         OnGpu(np.zeros((4, 6, 4), np.uint8)),
         OnGpu(np.zeros((4, 6, 3), np.uint8)[:, ::2]),
         OnGpu(np.zeros((4, 6, 3), np.uint8), (2, 1)),
+        Both(np.zeros((4, 6, 3), np.uint8), (2, 1)),
+        InterfaceOnly((2, 1)),
     ],
     ids=[
         "grey", "alpha", "planes", "empty", "floats", "bytes apart", "columns apart", "upside down",
         "dlpack signed", "dlpack 16-bit", "dlpack alpha", "dlpack columns apart", "another GPU",
+        "both of another GPU", "interface of another GPU",
     ],
 )  # fmt: skip
 def test_what_is_no_frame_is_refused(array: Any) -> None:

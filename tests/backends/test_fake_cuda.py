@@ -14,6 +14,7 @@ from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
 from fcn_edge.backends.fake_cuda_memory import FakeMemory
 from fcn_edge.errors import DeviceError, MachineError
+from fcn_edge.ops.kernels import Launch
 
 SOURCE = 'extern "C" __global__ void add(unsigned char* bytes, int count, float by) { }'
 
@@ -40,11 +41,15 @@ def arguments(pointer: int, count: int = 8, by: float = 3) -> tuple[Any, ...]:
     return np.uint64(pointer), np.int32(count), np.float32(by)
 
 
+def added(given: tuple[Any, ...], block: tuple[int, int, int] = (8, 1, 1)) -> Launch:
+    return Launch("add", "add", (1, 1, 1), block, 0, given)
+
+
 def test_bytes_go_there_and_back(device: Device, gpu: FakeGpu) -> None:
     with device.stream() as stream, device.device_buffer(8) as buffer, device.host_buffer(8) as host:
         host.array[...] = np.arange(8)
         stream.upload(buffer.pointer, host.array)
-        stream.launch(device.function(SOURCE, "add.cu", "add"), (1, 1, 1), (8, 1, 1), arguments(buffer.pointer))
+        stream.launch(device.function(SOURCE, "add.cu", "add"), added(arguments(buffer.pointer)))
         stream.synchronize()
         host.array[...] = 0
         stream.download(host.array, buffer.pointer)
@@ -108,7 +113,7 @@ def test_captured_work_is_done_at_each_launch_and_not_before(device: Device) -> 
     with device.stream() as stream, device.host_buffer(8, True) as buffer:
         function = device.function(SOURCE, "add.cu", "add")
         buffer.array[...] = 0
-        graph = stream.capture(lambda: stream.launch(function, (1, 1, 1), (8, 1, 1), arguments(buffer.pointer)))
+        graph = stream.capture(lambda: stream.launch(function, added(arguments(buffer.pointer))))
         stream.synchronize()
         assert set(buffer.array) == {0}
         with graph:
@@ -192,11 +197,15 @@ def wild_pointer(device: Device) -> None:
 
 def too_many_threads(device: Device) -> None:
     pointer = device.device_buffer(8).pointer
-    device.stream().launch(device.function(SOURCE, "add.cu", "add"), (1, 1, 1), (32, 32, 2), arguments(pointer))
+    device.stream().launch(device.function(SOURCE, "add.cu", "add"), added(arguments(pointer), (32, 32, 2)))
 
 
 def launch(device: Device, given: tuple[Any, ...]) -> None:
-    device.stream().launch(device.function(SOURCE, "add.cu", "add"), (1, 1, 1), (8, 1, 1), given)
+    device.stream().launch(device.function(SOURCE, "add.cu", "add"), added(given))
+
+
+def default_stream_joined(device: Device) -> None:
+    device.stream().join(0)
 
 
 def something_left(device: Device) -> None:
@@ -243,6 +252,7 @@ def after_the_end(device: Device) -> None:
         (wrong_type, "int64"),
         (wild_pointer, "not allocated"),
         (too_many_threads, "blocks of"),
+        (default_stream_joined, "legacy one is 1"),
         (something_left, "left at the end: memory"),
         (another_thread, "not current"),
         (after_the_end, "context was given back"),

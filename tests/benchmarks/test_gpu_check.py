@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -18,11 +19,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fcn_edge.backends import cuda_pycuda, cuda_python
-from fcn_edge.backends.cuda_errors import no_driver
+from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda_errors import cuda_error, no_driver
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.build import contest
 from fcn_edge.doctor.driver import loaded_driver
+from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
 
 from ..backends.rig import emulated_kernels
 
@@ -38,6 +41,8 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(import_module("gpu.scores"), "FRAME_SIZE", (90, 160))
+    for name, value in {"_SCRATCH_BYTES": 64, "_FILLS": 2}.items():  # the fake fills at the host's speed
+        monkeypatch.setattr(import_module("gpu.workbench"), name, value)
     return import_module("gpu_check")
 
 
@@ -185,8 +190,35 @@ def test_engines_are_held_against_the_processor(
         [64, 96],
         likeness < 1,
     )
-    assert row["speed"]["graph"]["end_to_end_ms"] > 0
+    assert row["speed"].keys() == {"no graph"}
+    assert row["speed"]["no graph"]["end_to_end_ms"] > 0
     assert "of the pixels as fp32 has them" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DeviceError("TensorRT failed to run the network.", "Start the program again."),
+        MachineError("The process that built the plan was ended by SIGSEGV."),
+        GuardError("This library does int8 as fp16."),
+    ],
+)
+def test_an_engine_that_fails_after_its_probe_ends_with_4(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: FcnEdgeError
+) -> None:
+    def build_engine(*_: Any, **__: Any) -> None:
+        raise error
+
+    engines = import_module("gpu.engines")
+    monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
+    monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
+    monkeypatch.setattr(engines, "build_engine", build_engine)
+    done = run("-o", str(tmp_path / "results.json"))
+    assert done.exit_code == 4, done.output
+    result = json.loads((tmp_path / "results.json").read_text())
+    (row,) = result["engines"]
+    assert row == {"backend": "onnxruntime", "precision": "fp32", "failed": str(error), "agree": False}
+    assert result["failures"] == [f"onnxruntime fp32: {error}"]
 
 
 def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,11 +231,87 @@ def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pyt
 
     real = runtime.opened
     monkeypatch.setattr(runtime, "opened", opened)
-    monkeypatch.setattr(engines, "open_device", FakeGpu)
+    closed: list[Path] = []
+    monkeypatch.setattr(engines, "open_engine", lambda path: SimpleNamespace(close=lambda: closed.append(path)))
     manifest = SimpleNamespace(backend="tensorrt-rtx", plan="model.plan", spec=fake_spec(), size=(64, 96))
-    engines._without_graphs(Path("engine"), manifest)
-    assert (asked["plan"], asked["library"], asked["graphs"]) == (Path("engine/model.plan"), trt, False)
-    assert (asked["backend"], asked["size"]) == ("tensorrt-rtx", (64, 96))
+    devices = iter(["first", "second"])
+    given = []
+    for _ in engines._opened(Path("engine"), manifest, lambda: next(devices)):
+        given.append((asked["device"], asked["graphs"]))
+        assert (asked["plan"], asked["library"]) == (Path("engine/model.plan"), trt)
+        assert (asked["backend"], asked["size"]) == ("tensorrt-rtx", (64, 96))
+    assert given == [("first", True), ("second", False)]
+    assert closed == [Path("engine")]
+
+
+@pytest.fixture
+def gpu_engines(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines of stored scores on the fake GPU stand in for TensorRT's, with graphs and without."""
+    engines, stored = import_module("gpu.engines"), import_module("gpu.sessions")._StoredEngine
+
+    def opened(directory: Path, manifest: Any, open_device: Callable[[], Any]) -> Any:
+        size = manifest.size
+        scores = np.zeros((len(manifest.spec.classes), size[0] // 8, size[1] // 8), np.float16)
+        for graphs in (True, False):
+            yield stored(open_device(), SimpleNamespace(spec=manifest.spec, size=size), scores, graphs)
+
+    monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
+    monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
+    monkeypatch.setattr(engines, "_opened", opened)
+    monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
+    monkeypatch.setattr(import_module("fcn_edge.measure.guard"), "LEAST_LIKENESS", 0.0)
+
+
+@pytest.mark.parametrize(("has_graphs", "kinds"), [(True, ["graph", "no graph"]), (False, ["no graph"])])
+def test_engines_are_named_by_whether_their_frames_were_graphs(
+    run: Callable[..., Result], gpu_engines: None, tmp_path: Path, has_graphs: bool, kinds: list[str]
+) -> None:
+    done = run("-o", str(tmp_path / "results.json"), gpu={"has_graphs": has_graphs})
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads((tmp_path / "results.json").read_text())["engines"]
+    assert list(row["speed"]) == list(row["masks"]) == kinds
+
+
+def test_a_capture_that_fails_ends_with_4(
+    run: Callable[..., Result], gpu_engines: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    end = FakeGpu.capture_end
+
+    def capture_end(gpu: FakeGpu, stream: int) -> int:
+        gpu.graph_destroy(end(gpu, stream))
+        raise cuda_error("cuStreamEndCapture", "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED")
+
+    monkeypatch.setattr(FakeGpu, "capture_end", capture_end)
+    monkeypatch.setattr(import_module("gpu.workbench").Workbench, "at_once", lambda bench, work: (work, False))
+    done = run("-o", str(tmp_path / "results.json"))
+    assert done.exit_code == 4, done.output
+    result = json.loads((tmp_path / "results.json").read_text())
+    reason = "The GPU failed in cuStreamEndCapture: CUDA_ERROR_STREAM_CAPTURE_INVALIDATED."
+    assert result["failures"] == [
+        f"cuda-python: a session with a graph: It is not captured: {reason}",
+        f"onnxruntime fp32: frames are not captured into a graph: {reason}",
+    ]
+    assert list(result["engines"][0]["speed"]) == ["no graph"]
+
+
+def test_work_is_enqueued_while_the_gpu_is_busy(script: ModuleType) -> None:
+    gpu = FakeGpu()
+    with Device(gpu) as device, import_module("gpu.workbench").Workbench(device) as bench:
+        pointer = bench.room(8)
+        ns = bench.median_ns(lambda: bench.stream.fill(pointer, 7, 8), 3, 0.0)
+    assert ns == 2000  # the fake takes a microsecond a step: the work and the last event
+    timed = gpu.calls[gpu.calls.index(("fill", 0, 64)) :]
+    once = [("fill", 0, 64), ("fill", 0, 64), ("event_record",), ("fill", 7, 8), ("event_record",)]
+    assert timed[: 3 * 7] == [*once, ("event_synchronize",), ("event_elapsed_ms",)] * 3
+
+
+def test_engines_run_through_a_library_that_has_graphs(script: ModuleType) -> None:
+    with_graphs = import_module("gpu.providers").with_graphs
+    without, other = (partial(lambda graphs: Device(FakeGpu(has_graphs=graphs)), graphs) for graphs in (False, True))
+    missing = MachineError("It is not installed.")
+    assert with_graphs({"pycuda": without, "cuda-python": other}) is other
+    assert with_graphs({"pycuda": without, "cuda-python": missing}) is without
+    assert with_graphs({"pycuda": missing, "cuda-python": other}) is other
 
 
 def test_no_gpu_ends_with_6(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

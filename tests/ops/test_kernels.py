@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fcn_edge.ops import kernels
 from fcn_edge.ops.geometry import placement
-from fcn_edge.ops.kernels import KERNELS, decode_launch, kernel_source
+from fcn_edge.ops.kernels import KERNELS, Launch, decode_launch, kernel_source
 from fcn_edge.spec import Resize
 
 from .emulator import entries_of
@@ -44,6 +46,16 @@ def test_the_table_of_arguments_is_that_of_the_sources():
     assert {entry: arguments(text) for entry, text in table.items()} == {
         entry: arguments(text) for entry, text in found.items()
     }
+
+
+def test_arguments_are_packed_once():
+    values = (np.uint64(0xDEADBEEF00), np.int32(-3), np.float32(0.5), np.int64(-(1 << 40)))
+    launch = Launch("decode", "decode_fp32", (1, 1, 1), (1, 1, 1), 0, values)
+    addresses = (ctypes.c_uint64 * 4).from_address(launch.packed.pointer)
+    kinds = (ctypes.c_uint64, ctypes.c_int32, ctypes.c_float, ctypes.c_int64)
+    assert [kind.from_address(at).value for kind, at in zip(kinds, addresses, strict=True)] == list(values)
+    assert all(at % 8 == 0 for at in addresses)
+    assert launch.packed is launch.packed
 
 
 def arguments(text: str) -> list[str]:

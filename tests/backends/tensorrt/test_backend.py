@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.base import Built, Device, Probe, Progress
+from fcn_edge.backends.cuda_driver import GpuFacts
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
 from fcn_edge.backends.tensorrt.library import library
@@ -25,6 +26,7 @@ from .trim_api import TRIMMED, read
 
 SIZE = (64, 96)
 ORIN = Device("cuda", "Orin", "8.7")
+ORIN_16, ORIN_8 = (GpuFacts("Orin", (8, 7), count, True, 8 << 30, (12, 6), "fake").device for count in (16, 8))
 NANO = Device("cuda", "Orin Nano", "8.7")
 RTX4090 = Device("cuda", "NVIDIA GeForce RTX 4090", "8.9")
 RTX4060 = Device("cuda", "NVIDIA GeForce RTX 4060", "8.9")
@@ -132,6 +134,7 @@ def test_a_gpu_that_the_library_has_no_kernels_for(use_library: Any, use_gpu: An
     [
         (TensorRT, ORIN, ORIN, ""),
         (TensorRT, ORIN, NANO, "its kernels were chosen by their speed on Orin Nano, and this is Orin"),
+        (TensorRT, ORIN_8, ORIN_16, "its kernels were chosen by their speed on Orin (16 SM), and this is Orin (8 SM)"),
         (TensorRT, ORIN, RTX4090, "its kernels are for compute capability 8.9, and Orin has 8.7"),
         (TensorRTRTX, RTX4090, RTX4060, ""),
         (TensorRTRTX, RTX4090, PORTABLE, ""),
