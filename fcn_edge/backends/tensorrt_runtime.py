@@ -35,12 +35,13 @@ _FREE_MEMORY = "Close other programs that use the GPU, or build for a smaller --
 _DTYPES: dict[str, type[np.generic]] = {"FLOAT": np.float32, "HALF": np.float16, "UINT8": np.uint8}
 """NumPy types by the names of TensorRT's; others are no engine of fcn_edge."""
 
+_NO_MEMORY = "INSUFFICIENT_GPU_MEMORY"
 _REASONS = {
     "VERSION_MISMATCH": "it was built with another version of the library",
     "UNSUPPORTED_CC": "it was not built for this GPU",
     "OLD_CUDA_DRIVER": "the driver is too old for it",
     "OLD_CUDA_RUNTIME": "the CUDA runtime is too old for it",
-    "INSUFFICIENT_GPU_MEMORY": "the GPU has too little memory for it",
+    _NO_MEMORY: "the GPU has too little memory for it",
     "MALFORMED_ENGINE": "it is damaged",
 }
 """Why TensorRT-RTX says that a plan is not valid, by the names of its bits."""
@@ -109,8 +110,11 @@ def _check_validity(plan: Path, library: Any, runtime: Any, content: mmap.mmap) 
     validity, bits = runtime.get_engine_validity(content)
     if validity == library.EngineValidity.INVALID:
         known = library.EngineInvalidityDiagnostics
-        reasons = [text for name, text in _REASONS.items() if int(bits) & int(getattr(known, name))]
-        raise EngineError(f"{plan} cannot run here: {' and '.join(reasons) or 'TensorRT-RTX refuses it'}.", _REBUILD)
+        names = [name for name in _REASONS if int(bits) & int(getattr(known, name))]
+        message = (
+            f"{plan} cannot run here: {' and '.join(_REASONS[name] for name in names) or 'TensorRT-RTX refuses it'}."
+        )
+        raise MachineError(message, _FREE_MEMORY) if names == [_NO_MEMORY] else EngineError(message, _REBUILD)
 
 
 class _Tensors:

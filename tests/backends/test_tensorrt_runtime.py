@@ -275,13 +275,21 @@ def test_a_plan_that_finds_no_memory_is_not_called_damaged(plan: Callable[..., P
 
 
 @pytest.mark.parametrize(
-    ("bits", "reason"),
-    [(2, "not built for this GPU"), (5, "another version of the library and the driver is too old"), (0, "refuses it")],
+    ("bits", "reason", "error"),
+    [
+        (2, "not built for this GPU", EngineError),
+        (5, "another version of the library and the driver is too old", EngineError),
+        (16, "too little memory for it", MachineError),
+        (18, "not built for this GPU and the GPU has too little memory", EngineError),
+        (0, "refuses it", EngineError),
+    ],
 )
-def test_rtx_says_why_a_plan_is_not_valid_before_it_reads_it(plan: Callable[..., Plan], bits: int, reason: str) -> None:
+def test_rtx_says_why_a_plan_is_not_valid_before_it_reads_it(
+    plan: Callable[..., Plan], bits: int, reason: str, error: type[Exception]
+) -> None:
     made = plan("rtx-1.7.1")
     made.validity = lambda: (made.trt.EngineValidity.INVALID, bits)  # type: ignore[method-assign]
-    with pytest.raises(EngineError, match=reason):
+    with pytest.raises(error, match=reason):
         made.open()
     assert made.events == []
     assert made.gpu.closed
