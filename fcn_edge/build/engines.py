@@ -73,7 +73,7 @@ def build_engine(
         request: How to build; fp32 for the fastest backend when left out.
         output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
         if_stale: Build nothing when the engine is there, whole, and of the same model, size, options, table, labelled
-            images, library and device.
+            images, library, device and version of fcn_edge.
         tell: Called with a line before each step that takes time.
         progress: Told how a backend's build gets on.
 
@@ -211,6 +211,6 @@ def _unchanged(target: Path) -> Build:
     manifest = read_manifest(target)
     ms = manifest.speed.end_to_end_ms if manifest.speed else None
     miou = manifest.accuracy.miou if manifest.accuracy else None
-    reason = "model, size, precision, options, library and device are those it was built for"
+    reason = "model, size, precision, options, library, device and fcn_edge are those it was built for"
     kept = Candidate(manifest.backend, manifest.precision, ms, miou, True, "up to date", manifest.int8_share)
     return Build(target, manifest, (kept,), up_to_date=True, reason=reason)
