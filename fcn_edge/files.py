@@ -45,19 +45,21 @@ def check_writable(path: Path) -> None:
         UsageError: It is a directory, or its directory does not exist or may not be written.
         MachineError: The disk is full.
     """
-    if os.path.isdir(path):
-        raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
-    if not os.path.isdir(path.absolute().parent):
-        raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
-    # root may write where the permissions say no, and nobody may on a read-only disk: only trying tells
-    with _write_errors(path), tempfile.TemporaryFile(dir=path.absolute().parent):
-        pass
+    with _write_errors(path):
+        parent = path.absolute().parent
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
+        if not parent.is_dir():
+            raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
+        # root may write where the permissions say no, and nobody may on a read-only disk: only trying tells
+        with tempfile.TemporaryFile(dir=parent):
+            pass
 
 
 def same_file(one: Path, other: Path) -> bool:
     """Whether two paths lead to one file, be it there or not."""
-    if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)
+    with suppress(OSError):
+        return one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)
 
 

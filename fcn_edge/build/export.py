@@ -69,7 +69,8 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
         raise UsageError(f"{model} is an {found.spec.precision} graph already.", "Give the fp32 ONNX file.")
     if output.exists() and output.samefile(found.path):
         raise UsageError(
-            f"{output} is the model that the typed graph is made from.", "Give another file with -o; it is left as it is."
+            f"{output} is the model that the typed graph is made from.",
+            "Give another file with -o; it is left as it is.",
         )
     # float graphs are the same for all
     name = next(iter(registry.BACKENDS)) if request.backend == "auto" else request.backend
