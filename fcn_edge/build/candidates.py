@@ -151,16 +151,12 @@ def _reason(result: Result, kept: Result, results: Sequence[Result], request: Re
         pace = f"{gain:.0f} % faster" if gain >= 0 else f"{-gain:.0f} % slower"
         cost = f", {100 * result.verdict.drop:.1f} points worse" if result.verdict and result.verdict.drop > 0 else ""
         return f"{result.plan.precision.upper()} is not worth it here: {pace}{cost}"
-    if result.speed is None or kept.speed is None:
-        return "cannot be timed here"
     return f"{result.milliseconds - kept.milliseconds:.1f} ms slower than {_name(kept, results)}"
 
 
 def _why_kept(result: Result, results: Sequence[Result], request: Request) -> str:
     rivals = [one for one in results if one is not result and one.usable]
-    if rivals and result.speed is None:
-        reason = "taken untimed: it cannot run on this machine"
-    elif rivals:
+    if rivals:
         reason = "the fastest"
     elif request.backend == "auto" and request.precision != "auto":
         reason = "the only one that runs here"

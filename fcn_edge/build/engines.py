@@ -78,7 +78,8 @@ def build_engine(
         progress: Told how a backend's build gets on.
 
     Raises:
-        UsageError: An argument makes no sense, or ``output`` holds something else than an engine.
+        UsageError: An argument makes no sense, or ``output`` holds something else than an engine; or ``auto`` cannot
+            time its candidates, because the backend that was named does not run here.
         ModelError: The model is missing or damaged, or no backend can run it.
         TableError: The calibration table is missing, damaged or another model's.
         DatasetError: The labelled images are those of the calibration, or too few to choose and to judge.

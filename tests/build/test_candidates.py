@@ -97,16 +97,6 @@ def test_failure_of_all_is_the_first_one_s_error() -> None:
         kept_result(results, Request(precision="int8"))
 
 
-def test_plans_that_cannot_run_here_are_taken_in_their_order() -> None:
-    results = [result(ms=None), result("fp16", None, holds=True), result("int8", None, holds=True)]
-    assert kept_result(results, AUTO) is results[0]
-    assert reasons(results, AUTO) == {
-        "onnxruntime fp32": "taken untimed: it cannot run on this machine",
-        "onnxruntime fp16": "cannot be timed here",
-        "onnxruntime int8": "cannot be timed here",
-    }
-
-
 def test_candidates_carry_what_was_measured() -> None:
     results = [result(), result("int8", 5.0, holds=True)]
     made = candidates_of(results, results[1], AUTO)

@@ -15,7 +15,7 @@ from fcn_edge.convert.profiles import profile_for
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.engine import TABLE_FILE, open_engine
-from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError
+from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
@@ -185,6 +185,7 @@ def test_auto_measures_both_and_keeps_the_fastest_that_holds(
 def test_auto_without_a_table_builds_no_int8(build: MakeBuild, levels: Any, tmp_path: Path) -> None:
     built = build(levels.path, tmp_path / "e", precision="auto")
     assert [one.precision for one in built.candidates] == ["fp32"]
+    assert built.warnings[0].startswith("INT8 was not tried: the model has no calibration table")
 
 
 def test_auto_passes_over_what_is_broken(build: MakeBuild, loud: Any, table_of: Any, tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_share_that_the_library_reports_is_the_one_that_counts(
     assert built.manifest.notes["steps"] == ["told"]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "auto"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path, add_backend: Any, precision: str
 ) -> None:
@@ -273,7 +274,7 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     gpu.problem, gpu.builds = "There is no GPU here.", True
     request = {"backend": "tensorrt", "precision": precision, "calibration": table_of(levels)}
     built = build(levels.path, tmp_path / "e", evaluation=split_of(levels_val), **request)
-    assert built.manifest.precision == ("fp32" if precision == "auto" else precision)
+    assert built.manifest.precision == precision
     assert built.manifest.device.kind == "cuda"
     assert built.manifest.speed is None
     assert built.manifest.accuracy is not None
@@ -282,6 +283,18 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     with pytest.raises(MachineError, match="no GPU here") as caught:
         load(built.engine)
     assert caught.value.exit_code == 6
+
+
+def test_auto_is_refused_where_its_candidates_cannot_be_timed(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
+) -> None:
+    gpu = add_backend("tensorrt", "cuda")
+    gpu.problem, gpu.builds = "There is no GPU here.", True
+    with pytest.raises(UsageError, match="this machine cannot run tensorrt") as caught:
+        build(levels.path, tmp_path / "e", backend="tensorrt", precision="auto", calibration=table_of(levels))
+    assert caught.value.fix == "Name a precision: --precision fp32, fp16 or int8."
+    assert gpu.built == []
+    assert not (tmp_path / "e").exists()
 
 
 @pytest.fixture
