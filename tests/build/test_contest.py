@@ -86,9 +86,11 @@ def test_half_of_the_images_chooses_and_the_other_judges(
     assert all(f"{choosing} images" in line for line in told[2:6])
     assert built.manifest.accuracy is not None
     assert built.manifest.accuracy.images == judging
+    assert built.manifest.accuracy.split == "val (the other half)"
+    assert built.manifest.guard.startswith(f"levels val (the other half), {judging} images: mIoU ")
     assert built.manifest.accuracy.miou > 0.95
     assert built.candidates[0].miou == built.manifest.accuracy.miou
-    assert built.manifest.notes["chosen_on"] == f"levels val, {choosing} images"
+    assert built.manifest.notes["chosen_on"] == f"levels val (one half), {choosing} images"
 
 
 def test_groups_that_cost_most_go_back_to_float(
@@ -130,7 +132,7 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     choosing, judging = halves(levels_val)
     assert built.manifest.notes["method"] == "percentile"
     assert built.manifest.notes["float_groups"] == ["encoder.features.1"]
-    assert built.manifest.notes["chosen_on"] == f"levels val, {choosing} images"
+    assert built.manifest.notes["chosen_on"] == f"levels val (one half), {choosing} images"
     assert built.manifest.accuracy is not None
     assert built.manifest.accuracy.images == judging
 
@@ -157,7 +159,7 @@ def test_too_few_images_to_halve(
 ) -> None:
     one = Part(split_of(levels_val), (0,))
     request = {"precision": "int8", "evaluation": one}
-    with pytest.raises(DatasetError, match="too few"):
+    with pytest.raises(DatasetError, match="two or more were expected"):
         build(loud.path, tmp_path / "e", calibration=table_of(loud), **request)
     with pytest.raises(GuardError, match="less accurate"):  # the table's choice needs no halves to be refused
         build(loud.path, tmp_path / "e", calibration=chosen_table(Choice(method="mse")), **request)
