@@ -102,7 +102,8 @@ def build_engine(
         hashes = calibration_images(found) if table is None else table.image_hashes
         refuse_calibration_images(hashes, request.evaluation)
     with (
-        engine_workspace(next(iter(targets.values())).absolute().parent) as workspace,
+        # beside what a link leads to: no rename goes from one file system to another
+        engine_workspace(next(iter(targets.values())).resolve().parent) as workspace,
         opened_reference(found, request, plans) as reference,
     ):
         contest = Contest(found, request, plans, table, workspace, reference, tell, progress)
