@@ -61,8 +61,8 @@ def halves_of(split: LabelledSplit) -> tuple[Part, Part]:
     count = len(split)
     if count < 2:
         raise DatasetError(
-            f"{split.info.name} {split.name} has {'one image' if count else 'no images'}; two or more were expected, to "
-            "choose on one half and judge on the other.",
+            f"{split.info.name} {split.name} has {'one image' if count else 'no images'}; two or more were expected, "
+            "to choose on one half and judge on the other.",
             "Give more labelled images.",
         )
     hashes = [hashlib.sha256(sample.name.encode()).digest() for sample in split]

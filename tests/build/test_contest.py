@@ -144,7 +144,9 @@ def test_choice_that_fails_and_cannot_be_mended_is_refused_with_its_score(
 
     monkeypatch.setattr(choices, "INT8_SHARE", 0.9)
     request = {"calibration": chosen_table(Choice(method="percentile")), "evaluation": split_of(levels_val)}
-    with pytest.raises(GuardError, match=r"levels val, 8 images: mIoU .* cannot be mended: INT8 does not hold the guard, and"):
+    with pytest.raises(
+        GuardError, match=r"levels val, 8 images: mIoU .* cannot be mended: INT8 does not hold the guard, and"
+    ):
         build(loud.path, tmp_path / "e", precision="int8", **request)
     auto = build(loud.path, tmp_path / "e", precision="auto", **request)
     assert auto.manifest.precision == "fp32"
