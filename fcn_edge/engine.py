@@ -23,7 +23,7 @@ from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.files import sha256_of
 from fcn_edge.measured import AccuracyRecord, Speed
 from fcn_edge.sealed import sealed_text, unsealed
-from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Size, first_problem
+from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
 
 __all__ = [
     "MANIFEST_FILE",
@@ -41,7 +41,6 @@ __all__ = [
 MANIFEST_FILE = "engine.json"
 TABLE_FILE = "calibration.json"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
