@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 from fcn_edge.errors import TableError
 from fcn_edge.files import replacing
 from fcn_edge.sealed import content_digest, sealed_text, unsealed
-from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Size, first_problem
+from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Sha256, Size, first_problem
 
 __all__ = [
     "METHODS",
@@ -35,7 +35,6 @@ TABLE_KEY = "fcn_edge.calibration"
 
 FIX = "Make it again: fcn-edge calibrate MODEL --images DIR -o TABLE.json"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=500)]
 Low = Annotated[float, Field(le=0)]
 High = Annotated[float, Field(ge=0)]

@@ -23,7 +23,7 @@ from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.files import sha256_of
 from fcn_edge.measured import AccuracyRecord, Speed
 from fcn_edge.sealed import sealed_text, unsealed
-from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Size, first_problem
+from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
 
 __all__ = [
     "MANIFEST_FILE",
@@ -33,7 +33,7 @@ __all__ = [
     "file_of",
     "open_engine",
     "read_manifest",
-    "rebuild_command",
+    "rebuild_fix",
     "verify_engine",
     "write_manifest",
 ]
@@ -41,7 +41,6 @@ __all__ = [
 MANIFEST_FILE = "engine.json"
 TABLE_FILE = "calibration.json"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
@@ -130,8 +129,11 @@ def read_manifest(directory: Path) -> EngineManifest:
         EngineError: There is none, or it is damaged.
     """
     path, fix = directory / MANIFEST_FILE, f"Build it again: fcn-edge build MODEL -o {shlex.quote(str(directory))}"
-    if not path.exists():
-        raise EngineError(f"{directory} is not an engine: it has no {MANIFEST_FILE}.", fix)
+    if not path.exists():  # a build leaves such a directory alone, so that it cannot be built again in its place
+        raise EngineError(
+            f"{directory} is not an engine: it has no {MANIFEST_FILE}.",
+            "Give a shipped name, an .onnx file or an engine directory; fcn-edge build MODEL -o DIR makes one.",
+        )
     content = unsealed(path, EngineError, fix)
     try:
         return EngineManifest.model_validate(content)
@@ -149,8 +151,11 @@ def file_of(path: Path) -> File:
     return File(bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
-def rebuild_command(manifest: EngineManifest, directory: Path, size: Size | None = None) -> str:
-    """The command that builds an engine again, for this machine.
+def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = None) -> str:
+    """What to do about an engine: the command that builds it again for this machine, behind what it leaves open.
+
+    ``TABLE`` stands for a calibration table that no longer lies whole in the engine, and ``DIR`` for the labelled
+    images, whose place the manifest does not tell.
 
     Args:
         manifest: Of the engine.
@@ -158,14 +163,25 @@ def rebuild_command(manifest: EngineManifest, directory: Path, size: Size | None
         size: Another ``(height, width)`` to build it for.
     """
     height, width = size or manifest.size
-    options = ""
+    options, given, where = "", manifest.options, []
     if TABLE_FILE in manifest.files and Path(manifest.model).is_absolute():  # a shipped model brings its own
-        options += f" --calibration {shlex.quote(str(directory / TABLE_FILE))}"
-    if manifest.options.get("guard") is False:
+        table = shlex.quote(str(directory / TABLE_FILE))
+        if not _is_whole(directory / TABLE_FILE, manifest.files[TABLE_FILE]):
+            table = "TABLE"
+            where.append("TABLE is a copy of its calibration table")
+        options += f" --calibration {table}"
+    if given.get("evaluated_on"):
+        options += " --eval DIR"
+        where.append(f"DIR holds {given['evaluated_on']}")
+    for option, name in (("--max-drop", "max_drop"), ("--max-class-drop", "max_class_drop")):
+        if given.get(name) is not None:
+            options += f" {option} {shlex.quote(str(given[name]))}"
+    if given.get("guard") is False:
         options += " --no-guard"
+    said = f", where {' and '.join(where)}" if where else ""
     return (
-        f"fcn-edge build {shlex.quote(manifest.model)} --backend {manifest.backend} --precision {manifest.precision} "
-        f"--size {height}x{width}{options} -o {shlex.quote(str(directory))}"
+        f"Build it again{said}: fcn-edge build {shlex.quote(manifest.model)} --backend {manifest.backend} "
+        f"--precision {manifest.precision} --size {height}x{width}{options} -o {shlex.quote(str(directory))}"
     )
 
 
@@ -193,28 +209,44 @@ def verify_engine(directory: Path, manifest: EngineManifest) -> None:
     Raises:
         EngineError: A file is missing, extra, changed, or not a regular file.
     """
-    fix = f"Build it again: {rebuild_command(manifest, directory)}"
     try:
-        found = {path.name: path for path in directory.iterdir()}
-        for name in manifest.files:
-            if name not in found:
-                raise EngineError(f"{directory} is not whole: {name} is missing.", fix)
-        for name, path in sorted(found.items()):
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise EngineError(f"{path} is not a regular file; an engine holds no links and no directories.", fix)
-            if name == MANIFEST_FILE:
-                continue
-            if name not in manifest.files:
-                raise EngineError(f"{path} does not belong to the engine.", f"Remove it, if it is not yours. {fix}")
-            if path.stat().st_size != manifest.files[name].bytes or sha256_of(path) != manifest.files[name].sha256:
-                raise EngineError(f"{path} was changed or damaged: its SHA-256 is not that of {MANIFEST_FILE}.", fix)
+        flaw, first = _flaw(directory, manifest)
+        if flaw:
+            raise EngineError(flaw, f"{first} {rebuild_fix(manifest, directory)}".lstrip())
     except OSError as error:
         raise EngineError(f"{directory} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
+def _flaw(directory: Path, manifest: EngineManifest) -> tuple[str, str]:
+    """Why a directory is not the engine of its manifest, and what to do before it is built again; empty when it is."""
+    found = {path.name: path for path in directory.iterdir()}
+    for name in manifest.files:
+        if name not in found:
+            return f"{directory} is not whole: {name} is missing.", ""
+    for name, path in sorted(found.items()):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return f"{path} is not a regular file; an engine holds no links and no directories.", ""
+        if name == MANIFEST_FILE:
+            continue
+        if name not in manifest.files:
+            return f"{path} does not belong to the engine.", "Remove it, if it is not yours."
+        if not _is_whole(path, manifest.files[name]):
+            return f"{path} was changed or damaged: its SHA-256 is not that of {MANIFEST_FILE}.", ""
+    return "", ""
+
+
+def _is_whole(path: Path, file: File) -> bool:
+    """Whether a regular file with that content lies there."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == file.bytes and sha256_of(path) == file.sha256
+
+
 def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
     """The backend of an engine, when it is the one that it was built with and its device is here."""
-    name, fix = manifest.backend, f"Build it again: {rebuild_command(manifest, directory)}"
+    name = manifest.backend
     if name not in registry.BACKENDS:
         raise EngineError(
             f"{directory} is for the backend {name!r}, which this version of fcn_edge does not have.",
@@ -226,7 +258,10 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
         raise MachineError(probe.problem, probe.fix)
     if manifest.library != probe.version:
         library = f"{registry.BACKENDS[name].library} {manifest.library}"
-        raise EngineError(f"{directory} was built with {library}, and {probe.version} is installed.", fix)
+        raise EngineError(
+            f"{directory} was built with {library}, and {probe.version} is installed.",
+            rebuild_fix(manifest, directory),
+        )
     if not probe.available:
         # a library that can build here and not run says why itself
         raise DeviceError(f"{directory} cannot run here: {_begun(probe.problem)}", probe.fix)
@@ -239,7 +274,9 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
         )
     misfit = chosen.misfit(manifest.device, manifest.precision)
     if misfit:
-        raise EngineError(f"{directory} was built for {manifest.device.name}: {misfit}.", fix)
+        raise EngineError(
+            f"{directory} was built for {manifest.device.name}: {misfit}.", rebuild_fix(manifest, directory)
+        )
     return chosen
 
 

@@ -6,13 +6,14 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 
-__all__ = ["replacing", "sha256_of"]
+__all__ = ["check_writable", "replacing", "same_file", "sha256_of"]
 
 NOT_WRITABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR})
 ALMOST_NOTHING = 1 << 20
@@ -29,8 +30,44 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _write_errors(path):
+            yield temporary
+            os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def check_writable(path: Path) -> None:
+    """Find out whether ``replacing`` could write a file, before the work that would be lost if it could not.
+
+    Raises:
+        UsageError: It is a directory, or its directory does not exist or may not be written.
+        MachineError: The disk is full.
+    """
+    with _write_errors(path):
+        parent = path.absolute().parent
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
+        if not parent.is_dir():
+            raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
+        # root may write where the permissions say no, and nobody may on a read-only disk: only trying tells
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, be it there or not."""
+    with suppress(OSError):
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+@contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    """What goes wrong when ``path`` is written, in a sentence."""
+    try:
+        yield
     except Exception as error:
         if _disk_is_full(error, path.parent):
             raise MachineError(f"The disk is full: {path} could not be written.", "Free some space.") from error
@@ -40,9 +77,6 @@ def replacing(path: Path) -> Iterator[Path]:
                 "Give a path in a directory that exists and is yours.",
             ) from error
         raise
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _disk_is_full(error: Exception, directory: Path) -> bool:

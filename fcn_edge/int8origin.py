@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fcn_edge.calibrationtable import TABLE_KEY, Method
 from fcn_edge.errors import ModelError
 from fcn_edge.modelfile import metadata_of_onnx
-from fcn_edge.spec import Fraction, first_problem
+from fcn_edge.spec import Fraction, Sha256, first_problem
 
 __all__ = ["Int8Origin", "origin_of_onnx"]
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Int8Origin(BaseModel):

@@ -19,6 +19,7 @@ __all__ = [
     "Normalisation",
     "Provenance",
     "Resize",
+    "Sha256",
     "Size",
     "checked_size",
     "size_from_text",
@@ -34,6 +35,8 @@ Size = tuple[int, int]
 Byte = Annotated[int, Field(ge=0, le=255)]
 Colour = tuple[Byte, Byte, Byte]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in hexadecimal, lower case."""
 Triple = tuple[float, float, float]
 
 

@@ -10,6 +10,7 @@ from fcn_edge.backends.base import Device, Note
 from fcn_edge.engine import EngineManifest, read_manifest, verify_engine
 from fcn_edge.errors import EngineError
 from fcn_edge.spec import ModelSpec, Size
+from fcn_edge.version import __version__
 
 __all__ = ["Identity", "identity_of", "staleness"]
 
@@ -86,7 +87,9 @@ def staleness(directory: Path, wanted: Identity) -> str:
     ):
         if old != new:
             return f"the {what} changed from {old} to {new}"
-    return ""
+    made_by = manifest.tools.get("fcn_edge", "of an unknown version")
+    # another version may quantise the same model otherwise
+    return "" if made_by == __version__ else f"it was built by fcn_edge {made_by}"
 
 
 def _options(there: dict[str, Note], wanted: dict[str, Note]) -> Iterator[tuple[str, str, str]]:

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.main import main
-from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, open_engine, read_manifest, rebuild_command, verify_engine
+from fcn_edge.datasets import split_of
+from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, open_engine, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.sealed import MOST_BYTES, sealed_text
@@ -188,6 +189,7 @@ def test_damage_is_an_engine_error_of_one_sentence(
             use(engine)
         assert caught.value.exit_code == 3
         assert caught.value.fix
+        assert "\n" not in caught.value.fix
         assert "\n" not in caught.value.message
         assert caught.value.message.endswith(".")
 
@@ -313,20 +315,61 @@ def test_command_of_the_fix_mends_it(engine: Path, tiny: Any, name: str) -> None
     open_engine(engine).close()
 
 
+def test_directory_that_is_no_engine_is_not_to_be_built_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    with pytest.raises(EngineError, match=r"is not an engine: it has no engine\.json") as caught:
+        load(tmp_path)
+    assert str(tmp_path) not in caught.value.fix
+    assert "Give a shipped name, an .onnx file or an engine directory" in caught.value.fix
+
+
 def test_command_quotes_what_a_shell_would_split(engine: Path) -> None:
     manifest = read_manifest(engine).model_copy(update={"model": "my model.onnx"})
-    command = rebuild_command(manifest, Path("the engine"), (32, 64))
-    assert command == (
+    assert rebuild_fix(manifest, Path("the engine"), (32, 64)) == (
+        "Build it again: "
         "fcn-edge build 'my model.onnx' --backend onnxruntime --precision fp32 --size 32x64 -o 'the engine'"
     )
 
 
 def test_command_keeps_to_no_guard_and_names_no_table_of_shipped_models(int8_engine: Path) -> None:
     manifest = read_manifest(int8_engine)
-    assert "--no-guard" not in rebuild_command(manifest, int8_engine)
+    assert "--no-guard" not in rebuild_fix(manifest, int8_engine)
     unguarded = manifest.model_copy(update={"options": {"guard": False}, "model": "camvid-mobilenet_v2-fcn8s"})
-    assert "--no-guard" in rebuild_command(unguarded, int8_engine)
-    assert "--calibration" not in rebuild_command(unguarded, int8_engine)
+    assert "--no-guard" in rebuild_fix(unguarded, int8_engine)
+    assert "--calibration" not in rebuild_fix(unguarded, int8_engine)
+
+
+def test_command_keeps_to_the_limits_and_says_which_images_judged(
+    levels: Any, levels_val: Path, tmp_path: Path, quick_builds: dict[str, float], onnxruntime_alone: None
+) -> None:
+    request = Request(evaluation=split_of(levels_val), max_drop=0.002, max_class_drop=0.5)
+    built = build_engine(levels.path, request, output=tmp_path / "e")
+    fix = rebuild_fix(built.manifest, tmp_path / "e")
+    said, _, command = fix.partition(": ")
+    assert said == f"Build it again, where DIR holds {built.manifest.options['evaluated_on']}"
+    assert "levels val (8 images, " in said
+    assert " --eval DIR --max-drop 0.002 --max-class-drop 0.5 -o " in command
+    words = command.removeprefix("fcn-edge ").replace("DIR", str(levels_val)).split()
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert read_manifest(tmp_path / "e").options["evaluated_on"] == built.manifest.options["evaluated_on"]
+
+
+@pytest.mark.parametrize(
+    "name", ["table missing", "table empty", "one digit of the table", "table of another, sealed", "table is a link"]
+)
+@pytest.mark.parametrize("more", [lambda _: None, cut_plan], ids=["alone", "and the plan"])
+def test_table_that_is_damaged_is_not_named_to_build_with(
+    int8_engine: Path, levels: Any, name: str, more: Damage
+) -> None:
+    TABLE_DAMAGES[name](int8_engine)
+    more(int8_engine)
+    with pytest.raises(EngineError) as caught:
+        open_engine(int8_engine)
+    said, _, command = caught.value.fix.partition(": ")
+    assert said == "Build it again, where TABLE is a copy of its calibration table"
+    assert command.startswith(f"fcn-edge build {levels.path} ")
+    assert " --calibration TABLE " in command
 
 
 def test_another_version_of_the_library_is_refused(engine: Path) -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from fcn_edge.errors import DatasetError, MachineError, UsageError
-from fcn_edge.files import replacing, sha256_of
+from fcn_edge.files import check_writable, replacing, same_file, sha256_of
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -70,6 +71,43 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
         replacing(tmp_path / "absent/out.txt") as temporary,
     ):
         temporary.write_text("new")
+
+
+def test_a_file_that_can_be_written_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text("old")
+    check_writable(tmp_path / "old.txt")
+    check_writable(tmp_path / "new.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]
+    assert (tmp_path / "old.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize(("name", "said"), [(".", "is a directory"), ("absent/out.txt", "there is no directory")])
+def test_a_place_for_no_file_is_found_out_beforehand(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_writable(tmp_path / name)
+
+
+def test_a_directory_that_may_not_be_written_is_found_out_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    with pytest.raises(UsageError, match=r"out\.txt could not be written: Read-only file system"):
+        check_writable(tmp_path / "out.txt")
+
+
+def test_two_paths_of_one_file(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("")
+    (tmp_path / "link").symlink_to("there")
+    (tmp_path / "hard").hardlink_to(tmp_path / "there")
+    (tmp_path / "directory").symlink_to(tmp_path)
+    for name in ("there", "link", "hard", "directory/there", "directory/../" + tmp_path.name + "/there"):
+        assert same_file(tmp_path / "there", tmp_path / name)
+    assert same_file(tmp_path / "absent", tmp_path / "directory/absent")
+    assert not same_file(tmp_path / "absent", tmp_path / "there")
+    assert not same_file(tmp_path / "absent", tmp_path / "other")
 
 
 def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:

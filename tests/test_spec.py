@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from fcn_edge.errors import SpecError, UsageError
-from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation, Resize, checked_size, size_from_text
+from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation, Resize, Sha256, checked_size, size_from_text
 
 
 def fields(**changes: Any) -> dict[str, Any]:
@@ -166,3 +167,11 @@ def test_the_nearest_size_is_named(text: str, nearest: str) -> None:
     with pytest.raises(UsageError, match="not a multiple of 32") as caught:
         size_from_text(text)
     assert f"nearest is {nearest} " in caught.value.fix
+
+
+@pytest.mark.parametrize("wrong", ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64, 7, None])
+def test_hash_is_64_hexadecimal_digits(wrong: object) -> None:
+    field: TypeAdapter[str] = TypeAdapter(Sha256)
+    assert field.validate_python("0" * 64) == "0" * 64
+    with pytest.raises(ValidationError):
+        field.validate_python(wrong)

@@ -11,7 +11,7 @@ from fcn_edge.build import Build, Request, build_engine
 from fcn_edge.build.contest import Contest
 from fcn_edge.calibrationtable import read_table, write_table
 from fcn_edge.datasets import split_of
-from fcn_edge.engine import TABLE_FILE, read_manifest
+from fcn_edge.engine import TABLE_FILE, read_manifest, write_manifest
 from fcn_edge.staleness import identity_of, staleness
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
@@ -127,3 +127,12 @@ def test_engine_of_auto_is_none_of_a_named_precision(build: Callable[..., Build]
 def test_engine_is_fresh_for_its_own_identity(build: Callable[..., Build]) -> None:
     engine = build().engine
     assert staleness(engine, identity_of(read_manifest(engine))) == ""
+
+
+@pytest.mark.parametrize(("tools", "said"), [({"fcn_edge": "0.0.9"}, "0.0.9"), ({}, "of an unknown version")])
+def test_engine_of_another_fcn_edge_is_stale(build: Callable[..., Build], tools: dict[str, str], said: str) -> None:
+    first = build()
+    write_manifest(first.engine, first.manifest.model_copy(update={"tools": tools}))
+    again = build()
+    assert again.reason == f"it was built by fcn_edge {said}"
+    assert again.manifest.tools == first.manifest.tools

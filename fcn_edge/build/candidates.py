@@ -84,24 +84,45 @@ def kept_result(results: Sequence[Result], request: Request) -> Result:
     """The result that becomes the engine: the fastest that holds the guard and, for ``auto``, is worth its precision.
 
     Raises:
-        GuardError: Every plan that could be built loses too much accuracy.
+        GuardError: Every plan that could be built loses too much accuracy; each is named, with what was found.
         FcnEdgeError: No plan could be built; the error is the first one's.
     """
     usable = [result for result in results if result.usable]
     if not usable:
-        sentences = {one.plan.name: one.verdict.sentence for one in results if one.verdict is not None and one.refused}
-        errors = [result.error for result in results if result.error is not None]
-        if sentences:
-            name, sentence = next(iter(sentences.items()))
-            raise GuardError(
-                f"{name} is less accurate than is allowed: {sentence}.",
-                "Calibrate on more images like those to come, allow a larger --max-drop or --max-class-drop, build "
-                "another --precision, or take it as it is with --no-guard.",
-            )
-        raise errors[0]
+        raise _refusal(results, request)
     if request.precision == "auto":
         usable = [result for result in usable if _worth(result, usable)]
     return min(usable, key=lambda result: result.milliseconds)
+
+
+def _refusal(results: Sequence[Result], request: Request) -> FcnEdgeError:
+    """Why nothing is kept."""
+    refused = [one for one in results if one.refused or isinstance(one.error, GuardError)]
+    if len(refused) < 2 and not any(one.refused for one in refused):
+        return next(one.error for one in results if one.error is not None)
+    said = []
+    for one in refused:
+        found = []
+        if one.verdict is not None:
+            found.append(f"is less accurate than is allowed: {one.verdict.sentence}")
+        if one.error is not None:
+            found.append(f"cannot be mended: {one.error.message.rstrip('.')}")
+        said.append(f"{one.plan.name} {', and '.join(found)}")
+    return GuardError(f"{'; '.join(said)}.", _mending(refused, request))
+
+
+def _mending(refused: Sequence[Result], request: Request) -> str:
+    ways = []
+    if any(one.plan.precision == "int8" for one in refused):
+        ways.append("calibrate on more images like those to come")
+    if request.evaluation is not None:
+        ways += ["allow a larger --max-drop or --max-class-drop", "build another --precision"]
+        ways.append("take it as it is with --no-guard instead of --eval")
+    else:  # the limits count on labelled images alone
+        ways += ["judge it on labelled images with --eval DIR", "build another --precision"]
+        ways.append("take it as it is with --no-guard")
+    text = f"{', '.join(ways[:-1])}, or {ways[-1]}."
+    return text[:1].upper() + text[1:]
 
 
 def candidates_of(results: Sequence[Result], kept: Result, request: Request) -> tuple[Candidate, ...]:
@@ -151,16 +172,12 @@ def _reason(result: Result, kept: Result, results: Sequence[Result], request: Re
         pace = f"{gain:.0f} % faster" if gain >= 0 else f"{-gain:.0f} % slower"
         cost = f", {100 * result.verdict.drop:.1f} points worse" if result.verdict and result.verdict.drop > 0 else ""
         return f"{result.plan.precision.upper()} is not worth it here: {pace}{cost}"
-    if result.speed is None or kept.speed is None:
-        return "cannot be timed here"
     return f"{result.milliseconds - kept.milliseconds:.1f} ms slower than {_name(kept, results)}"
 
 
 def _why_kept(result: Result, results: Sequence[Result], request: Request) -> str:
     rivals = [one for one in results if one is not result and one.usable]
-    if rivals and result.speed is None:
-        reason = "taken untimed: it cannot run on this machine"
-    elif rivals:
+    if rivals:
         reason = "the fastest"
     elif request.backend == "auto" and request.precision != "auto":
         reason = "the only one that runs here"

@@ -73,12 +73,13 @@ def build_engine(
         request: How to build; fp32 for the fastest backend when left out.
         output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
         if_stale: Build nothing when the engine is there, whole, and of the same model, size, options, table, labelled
-            images, library and device.
+            images, library, device and version of fcn_edge.
         tell: Called with a line before each step that takes time.
         progress: Told how a backend's build gets on.
 
     Raises:
-        UsageError: An argument makes no sense, or ``output`` holds something else than an engine.
+        UsageError: An argument makes no sense, or ``output`` holds something else than an engine; or ``auto`` cannot
+            time its candidates, because the backend that was named does not run here.
         ModelError: The model is missing or damaged, or no backend can run it.
         TableError: The calibration table is missing, damaged or another model's.
         DatasetError: The labelled images are those of the calibration, or too few to choose and to judge.
@@ -101,7 +102,8 @@ def build_engine(
         hashes = calibration_images(found) if table is None else table.image_hashes
         refuse_calibration_images(hashes, request.evaluation)
     with (
-        engine_workspace(next(iter(targets.values())).absolute().parent) as workspace,
+        # beside what a link leads to: no rename goes from one file system to another
+        engine_workspace(next(iter(targets.values())).resolve().parent) as workspace,
         opened_reference(found, request, plans) as reference,
     ):
         contest = Contest(found, request, plans, table, workspace, reference, tell, progress)
@@ -211,6 +213,6 @@ def _unchanged(target: Path) -> Build:
     manifest = read_manifest(target)
     ms = manifest.speed.end_to_end_ms if manifest.speed else None
     miou = manifest.accuracy.miou if manifest.accuracy else None
-    reason = "model, size, precision, options, library and device are those it was built for"
+    reason = "model, size, precision, options, library, device and fcn_edge are those it was built for"
     kept = Candidate(manifest.backend, manifest.precision, ms, miou, True, "up to date", manifest.int8_share)
     return Build(target, manifest, (kept,), up_to_date=True, reason=reason)

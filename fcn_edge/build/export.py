@@ -51,7 +51,7 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
 
     Raises:
         UsageError: The precision is not named, or the backend of an INT8 graph; the model is typed already; or the file
-            may not be written.
+            may not be written, or is the model itself.
         ModelError: The model is missing or damaged.
         TableError: INT8 was asked for and the table is missing, damaged or another model's.
         GuardError: Too little of the graph would be INT8 for it to be called so.
@@ -67,6 +67,11 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
     found = buildable_model(model, request)
     if found.spec.precision != "fp32":
         raise UsageError(f"{model} is an {found.spec.precision} graph already.", "Give the fp32 ONNX file.")
+    if output.exists() and output.samefile(found.path):
+        raise UsageError(
+            f"{output} is the model that the typed graph is made from.",
+            "Give another file with -o; it is left as it is.",
+        )
     # float graphs are the same for all
     name = next(iter(registry.BACKENDS)) if request.backend == "auto" else request.backend
     made = registry.backend(name)

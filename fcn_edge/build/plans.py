@@ -85,6 +85,7 @@ def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> 
         table: Its calibration table; None where there is none, and INT8 is then no candidate of ``auto``.
 
     Raises:
+        UsageError: The fastest precision is to be found of a backend that cannot run here.
         MachineError: A backend that was named cannot build here, or none can.
         ModelError: The model is an INT8 graph that was made for other backends.
     """
@@ -92,6 +93,13 @@ def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> 
     if model.spec.precision == "int8":
         chosen = _made_for(model, chosen)
     probes = {made.name: made.probe() for made in chosen}
+    if request.precision == "auto" and model.spec.precision == "fp32":
+        for name, probe in probes.items():
+            if not probe.available:
+                raise UsageError(
+                    f"The precision auto has to time its candidates, and this machine cannot run {name}.",
+                    "Name a precision: --precision fp32, fp16 or int8.",
+                )
     size = checked_size(request.size or model.spec.size)
     digest = model_digest(model.path)
     options: dict[str, Note] = {

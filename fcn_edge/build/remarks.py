@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from fcn_edge.backends import registry
@@ -26,7 +27,7 @@ def guard_sentence(result: Result, request: Request, model: Model) -> str:
 def warnings_of(kept: Result, results: Sequence[Result], request: Request, model: Model) -> tuple[str, ...]:
     """What the user should know of the engine, a sentence each."""
     plan, base = kept.plan, fastest_float(results)
-    warnings = []
+    warnings = _warnings_of_the_table(results, request, model)
     slow = base is not None and kept.speed is not None and kept.milliseconds >= base.milliseconds
     if base is not None and slow and plan.precision != "fp32":
         warnings.append(
@@ -45,3 +46,17 @@ def warnings_of(kept: Result, results: Sequence[Result], request: Request, model
         kind = registry.BACKENDS[plan.backend.name].device
         warnings.append(f"This machine cannot run it: it was {judged}not timed. It is for a {kind} device.")
     return tuple(warnings)
+
+
+def _warnings_of_the_table(results: Sequence[Result], request: Request, model: Model) -> list[str]:
+    if model.spec.precision != "fp32":
+        return []
+    if request.precision == "fp32" and request.calibration is not None:
+        return [f"{request.calibration} changes nothing in fp32: --precision int8 or auto uses a calibration table."]
+    if request.precision == "auto" and all(result.plan.precision != "int8" for result in results):
+        name = shlex.quote(str(model.shipped or model.path))
+        return [
+            "INT8 was not tried: the model has no calibration table; make one with "
+            f"fcn-edge calibrate {name} --images DIR -o table.json, and give it with --calibration table.json."
+        ]
+    return []

@@ -36,7 +36,11 @@ __all__ = ["command"]
     "--save-manifest", type=click.Path(path_type=Path), metavar="FILE", help="Write down which images were chosen."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice among images that are as good.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads; one a core when left out.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads; 2 when left out, on every machine: the same number gives the same table, to the byte.",
+)
 @verb
 def command(
     model: str,
@@ -69,11 +73,7 @@ def command(
         raise ModelError(
             f"{model} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file."
         )
-    for path in (output, save_manifest):
-        if path is not None and path.suffix != ".json":
-            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
-        if path is not None and not path.absolute().parent.is_dir():  # said before minutes of work
-            raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
+    _check_outputs(source, output, save_manifest)  # said before minutes of work
     with owned_thread_pools():
         with progress_bar("choosing") as progress:
             images = calibration_set(source, found.spec.classes, count, seed, progress, root=root)
@@ -95,6 +95,24 @@ def command(
         "chosen": table.chosen,
         "rendered": table.rendered,
     }
+
+
+def _check_outputs(source: str, output: Path, save_manifest: Path | None) -> None:
+    """Refuse files that could not be written, or that one of the others would be lost to."""
+    from fcn_edge.errors import UsageError
+    from fcn_edge.files import check_writable, same_file
+
+    taken = {"--images": Path(source)}
+    for option, path in (("-o", output), ("--save-manifest", save_manifest)):
+        if path is None:
+            continue
+        if path.suffix != ".json":
+            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
+        check_writable(path)
+        for other, there in taken.items():
+            if same_file(path, there):
+                raise UsageError(f"{other} and {option} are one file, {path}.", "Give each a file of its own.")
+        taken[option] = path
 
 
 def _print(model: str, output: Path, table: CalibrationTable) -> None:

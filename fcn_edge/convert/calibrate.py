@@ -10,7 +10,6 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from fcn_edge.backends.cpu import available_cores
 from fcn_edge.backends.onnxruntime_library import errors_of
 from fcn_edge.calibrationtable import CalibratedImage, CalibrationTable, TensorRange
 from fcn_edge.convert.graphview import GraphView
@@ -29,6 +28,9 @@ __all__ = ["calibration_table", "ranges_of_images"]
 
 Image = NDArray[np.uint8]
 
+THREADS = 2
+"""Of ONNX Runtime, whatever the machine has: how many add up a sum decides how it is rounded."""
+
 
 def calibration_table(
     path: Path,
@@ -40,14 +42,15 @@ def calibration_table(
 ) -> CalibrationTable:
     """Calibrate a model: run every image through its float graph and record what its activations are.
 
-    Only statistics are kept, so that the memory does not depend on the number of images. The same model, images and
-    tools give the same table; the order of the images changes only the order in which the table lists them.
+    Only statistics are kept, so that the memory does not depend on the number of images. The same model, images, tools
+    and number of threads give the same table, to the byte; the order of the images changes only the order in which the
+    table lists them.
 
     Args:
         path: The ONNX file, fp32, of either head.
         images: What to run.
         size: ``(height, width)`` of the network's input; the model's default when left out.
-        threads: Of ONNX Runtime; one a core when left out.
+        threads: Of ONNX Runtime; ``THREADS`` when left out.
         progress: Called with images done and images in all.
 
     Raises:
@@ -90,14 +93,14 @@ def ranges_of_images(
         path: The ONNX file.
         images: ``(H, W, 3)`` uint8 BGR, at least one.
         size: ``(height, width)`` of the network's input; the model's default when left out.
-        threads: Of ONNX Runtime; one a core when left out.
+        threads: Of ONNX Runtime; ``THREADS`` when left out.
 
     Raises:
         ModelError: The file is damaged, not fp32, or gives NaN or infinity.
         DatasetError: There are no images.
     """
     spec = spec_of_onnx(path)
-    runner = _Runner(path, spec, size or spec.size, threads or available_cores())
+    runner = _Runner(path, spec, size or spec.size, threads or THREADS)
     statistics = {name: _Statistics() for name in runner.names}
     seen = False
     for image in images:

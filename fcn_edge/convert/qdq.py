@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,29 +13,15 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from fcn_edge.convert.biases import corrected_bias
 from fcn_edge.convert.graphview import Conv, GraphView
 from fcn_edge.convert.profiles import Profile, takes
+from fcn_edge.convert.thresholds import Range
 
-__all__ = ["Range", "quantise"]
+__all__ = ["quantise"]
 
 LEAST_SCALE = 1e-6
 """Scales below this lose their digits in FP16 (its subnormals are 6e-8 apart), and parsers refuse a scale of zero."""
 
 LARGEST_BIAS = 2.0**30
 """Steps of an INT32 bias; as many again are left for the products that are added to it."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """What the 8 bits of a tensor span; what lies beyond is clipped.
-
-    Attributes:
-        low: Lower end, <= 0.
-        high: Upper end, >= 0.
-        amax: Largest absolute value where the levels are symmetric about zero.
-    """
-
-    low: float
-    high: float
-    amax: float
 
 
 def quantise(

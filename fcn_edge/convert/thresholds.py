@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fcn_edge.calibrationtable import METHODS, Method
 from fcn_edge.convert.histogram import BINS, Histogram
 
-__all__ = ["Clipping", "clipping_of"]
+__all__ = ["Range", "clipping_of"]
 
 TAIL = 1e-4
 """Share of the values that percentile clips at each end."""
@@ -31,8 +31,8 @@ _SHRINKINGS = np.linspace(0.2, 1.0, 81)
 
 
 @dataclass(frozen=True)
-class Clipping:
-    """Where to clip a tensor.
+class Range:
+    """What the 8 bits of a tensor span; what lies beyond is clipped.
 
     Attributes:
         low: Lower end for 256 levels that may lie anywhere, <= 0.
@@ -45,7 +45,7 @@ class Clipping:
     amax: float
 
 
-def clipping_of(histogram: Histogram, method: Method) -> Clipping:
+def clipping_of(histogram: Histogram, method: Method) -> Range:
     """The clipping of a tensor.
 
     Args:
@@ -58,15 +58,15 @@ def clipping_of(histogram: Histogram, method: Method) -> Clipping:
     low, high = min(histogram.low, 0.0), max(histogram.high, 0.0)
     amax = max(-low, high)
     if amax == 0.0 or method == "minmax" or histogram.counts.sum() == 0:
-        return Clipping(low, high, amax)
+        return Range(low, high, amax)
     if method == "percentile":
         low, high = _percentile(histogram, low, high)
-        return Clipping(low, high, max(-low, high))
+        return Range(low, high, max(-low, high))
     if method == "entropy":
         amax = min(amax, _entropy(histogram))
-        return Clipping(max(low, -amax), min(high, amax), amax)
+        return Range(max(low, -amax), min(high, amax), amax)
     low, high = _least_error(histogram, low, high, symmetric=False)
-    return Clipping(low, high, _least_error(histogram, -amax, amax, symmetric=True)[1])
+    return Range(low, high, _least_error(histogram, -amax, amax, symmetric=True)[1])
 
 
 def _percentile(histogram: Histogram, low: float, high: float) -> tuple[float, float]:

@@ -13,8 +13,9 @@ from fcn_edge.calibrationtable import TABLE_KEY, CalibrationTable, Method, Tenso
 from fcn_edge.convert.fp16 import float_islands, halve
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.profiles import Profile
-from fcn_edge.convert.qdq import Range, quantise
+from fcn_edge.convert.qdq import quantise
 from fcn_edge.convert.rewrite import fix_size
+from fcn_edge.convert.thresholds import Range
 from fcn_edge.errors import ModelError
 from fcn_edge.int8origin import Int8Origin
 from fcn_edge.modelfile import SPEC_KEY, damaged_onnx, spec_of_onnx

@@ -19,15 +19,16 @@ class Part:
     Args:
         whole: The split.
         numbers: Positions of the samples.
+        which: What to add to the split's name, such as ``one half``; nothing when empty.
     """
 
-    def __init__(self, whole: LabelledSplit, numbers: tuple[int, ...]) -> None:
-        self._whole, self._numbers = whole, numbers
+    def __init__(self, whole: LabelledSplit, numbers: tuple[int, ...], which: str = "") -> None:
+        self._whole, self._numbers, self._which = whole, numbers, which
 
     @property
     def name(self) -> str:
-        """What the whole split is called."""
-        return self._whole.name
+        """What the whole split is called, and which part of it this is."""
+        return f"{self._whole.name} ({self._which})" if self._which else self._whole.name
 
     @property
     def info(self) -> DatasetInfo:
@@ -50,18 +51,21 @@ class Part:
 
 
 def halves_of(split: LabelledSplit) -> tuple[Part, Part]:
-    """Two parts of about one size: by a hash of each sample's name, so that every run and machine agrees.
+    """Two parts of one size: by a hash of each sample's name, so that every run and machine agrees.
+
+    Of an odd number the second part, which judges, has one more.
 
     Raises:
-        DatasetError: There are too few samples for two parts.
+        DatasetError: There are fewer than two samples.
     """
-    sides: tuple[list[int], list[int]] = ([], [])
-    for number, sample in enumerate(split):
-        sides[hashlib.sha256(sample.name.encode()).digest()[0] % 2].append(number)
-    if not (sides[0] and sides[1]):
+    count = len(split)
+    if count < 2:
         raise DatasetError(
-            f"{split.info.name} {split.name} has {len(split)} images, too few to choose on one half and judge on the "
-            "other.",
+            f"{split.info.name} {split.name} has {'one image' if count else 'no images'}; two or more were expected, "
+            "to choose on one half and judge on the other.",
             "Give more labelled images.",
         )
-    return Part(split, tuple(sides[0])), Part(split, tuple(sides[1]))
+    hashes = [hashlib.sha256(sample.name.encode()).digest() for sample in split]
+    drawn = sorted(range(count), key=hashes.__getitem__)
+    one, other = sorted(drawn[: count // 2]), sorted(drawn[count // 2 :])
+    return Part(split, tuple(one), "one half"), Part(split, tuple(other), "the other half")

@@ -90,7 +90,7 @@ class LabelledGuard:
         of_classes = f"worst class {worst} {_points(-worst_drop)}" if worst_drop else "no class loses any"
         sentence = (
             f"{_score(accuracy)} beside {self.reference.scores.mean_iou:.2%} of fp32 ({_points(-drop)}; "
-            f"{_points(-self.max_drop)} allowed), {of_classes} ({_points(-self.max_class_drop)} allowed)"
+            f"{_limit(self.max_drop)} allowed), {of_classes} ({_limit(self.max_class_drop)} allowed)"
         )
         excess = max(drop / max(self.max_drop, _LEAST), worst_drop / max(self.max_class_drop, _LEAST))
         return Verdict(holds, drop, worst if worst_drop else "", worst_drop, sentence, accuracy, excess)
@@ -149,3 +149,10 @@ def _score(accuracy: Accuracy) -> str:
 def _points(share: float) -> str:
     points = round(100 * share, 1) + 0.0  # no negative zero
     return f"{points:+.1f} points"
+
+
+def _limit(share: float) -> str:
+    """A limit with as many decimals as it was given with, one at least."""
+    points = 100 * share
+    decimals = next((count for count in range(1, 6) if abs(points - round(points, count)) < 1e-9), 6)
+    return f"{points:.{decimals}f} points"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
 from fcn_edge.closing import Closing
-from fcn_edge.engine import open_engine, read_manifest, rebuild_command
+from fcn_edge.engine import open_engine, read_manifest, rebuild_fix
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.models import Model, resolved_model
 from fcn_edge.runtime.segmentation import Segmentation
@@ -160,9 +160,10 @@ def _built(model: Model, size: Size | None, backend: str, threads: int | None) -
             f"Leave the backend out, or build: fcn-edge build {shlex.quote(manifest.model)} --backend {backend}",
         )
     if size not in (None, manifest.size):
+        fix = rebuild_fix(manifest, model.path, size)
         raise UsageError(
             f"{model.path} was built for {manifest.size[0]}x{manifest.size[1]} (height x width) and no other size.",
-            f"Leave the size out, or build again: {rebuild_command(manifest, model.path, size)}",
+            f"Leave the size out, or {fix[:1].lower()}{fix[1:]}",
         )
     return open_engine(model.path, threads)
 

@@ -15,7 +15,7 @@ from fcn_edge.convert.profiles import profile_for
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.engine import TABLE_FILE, open_engine
-from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError
+from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
@@ -86,9 +86,11 @@ def test_half_of_the_images_chooses_and_the_other_judges(
     assert all(f"{choosing} images" in line for line in told[2:6])
     assert built.manifest.accuracy is not None
     assert built.manifest.accuracy.images == judging
+    assert built.manifest.accuracy.split == "val (the other half)"
+    assert built.manifest.guard.startswith(f"levels val (the other half), {judging} images: mIoU ")
     assert built.manifest.accuracy.miou > 0.95
     assert built.candidates[0].miou == built.manifest.accuracy.miou
-    assert built.manifest.notes["chosen_on"] == f"levels val, {choosing} images"
+    assert built.manifest.notes["chosen_on"] == f"levels val (one half), {choosing} images"
 
 
 def test_groups_that_cost_most_go_back_to_float(
@@ -130,7 +132,7 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     choosing, judging = halves(levels_val)
     assert built.manifest.notes["method"] == "percentile"
     assert built.manifest.notes["float_groups"] == ["encoder.features.1"]
-    assert built.manifest.notes["chosen_on"] == f"levels val, {choosing} images"
+    assert built.manifest.notes["chosen_on"] == f"levels val (one half), {choosing} images"
     assert built.manifest.accuracy is not None
     assert built.manifest.accuracy.images == judging
 
@@ -154,7 +156,9 @@ def test_choice_that_fails_and_cannot_be_mended_is_refused_with_its_score(
 
     monkeypatch.setattr(choices, "INT8_SHARE", 0.9)
     request = {"calibration": chosen_table(Choice(method="percentile")), "evaluation": split_of(levels_val)}
-    with pytest.raises(GuardError, match="levels val, 8 images: mIoU"):
+    with pytest.raises(
+        GuardError, match=r"levels val, 8 images: mIoU .* cannot be mended: INT8 does not hold the guard, and"
+    ):
         build(loud.path, tmp_path / "e", precision="int8", **request)
     auto = build(loud.path, tmp_path / "e", precision="auto", **request)
     assert auto.manifest.precision == "fp32"
@@ -169,7 +173,7 @@ def test_too_few_images_to_halve(
 ) -> None:
     one = Part(split_of(levels_val), (0,))
     request = {"precision": "int8", "evaluation": one}
-    with pytest.raises(DatasetError, match="too few"):
+    with pytest.raises(DatasetError, match="two or more were expected"):
         build(loud.path, tmp_path / "e", calibration=table_of(loud), **request)
     with pytest.raises(GuardError, match="less accurate"):  # the table's choice needs no halves to be refused
         build(loud.path, tmp_path / "e", calibration=chosen_table(Choice(method="mse")), **request)
@@ -197,6 +201,7 @@ def test_auto_measures_both_and_keeps_the_fastest_that_holds(
 def test_auto_without_a_table_builds_no_int8(build: MakeBuild, levels: Any, tmp_path: Path) -> None:
     built = build(levels.path, tmp_path / "e", precision="auto")
     assert [one.precision for one in built.candidates] == ["fp32"]
+    assert built.warnings[0].startswith("INT8 was not tried: the model has no calibration table")
 
 
 def test_auto_passes_over_what_is_broken(build: MakeBuild, loud: Any, table_of: Any, tmp_path: Path) -> None:
@@ -277,7 +282,7 @@ def test_share_that_the_library_reports_is_the_one_that_counts(
     assert built.manifest.notes["steps"] == ["told"]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "auto"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path, add_backend: Any, precision: str
 ) -> None:
@@ -285,7 +290,7 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     gpu.problem, gpu.builds = "There is no GPU here.", True
     request = {"backend": "tensorrt", "precision": precision, "calibration": table_of(levels)}
     built = build(levels.path, tmp_path / "e", evaluation=split_of(levels_val), **request)
-    assert built.manifest.precision == ("fp32" if precision == "auto" else precision)
+    assert built.manifest.precision == precision
     assert built.manifest.device.kind == "cuda"
     assert built.manifest.speed is None
     assert built.manifest.accuracy is not None
@@ -294,6 +299,18 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     with pytest.raises(MachineError, match="no GPU here") as caught:
         load(built.engine)
     assert caught.value.exit_code == 6
+
+
+def test_auto_is_refused_where_its_candidates_cannot_be_timed(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
+) -> None:
+    gpu = add_backend("tensorrt", "cuda")
+    gpu.problem, gpu.builds = "There is no GPU here.", True
+    with pytest.raises(UsageError, match="this machine cannot run tensorrt") as caught:
+        build(levels.path, tmp_path / "e", backend="tensorrt", precision="auto", calibration=table_of(levels))
+    assert caught.value.fix == "Name a precision: --precision fp32, fp16 or int8."
+    assert gpu.built == []
+    assert not (tmp_path / "e").exists()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,30 @@ def test_engine_there_is_replaced(tmp_path: Path, tiny: Any, tiny_network: Write
     build_engine(second.path, output=tmp_path / "e")
     assert read_manifest(tmp_path / "e").spec == second.spec
     assert (tmp_path / "e" / "model.onnx").read_bytes() == second.path.read_bytes()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_engine_behind_a_link_to_another_file_system_is_replaced(
+    tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if there:
+        build_engine(tiny.path, output=disk / "e")
+    (tmp_path / "current").symlink_to(disk / "e")
+    real = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if (disk in Path(source).parents) is not (disk in Path(target).parents):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    built = build_engine(tiny.path, output=tmp_path / "current")
+    assert built.engine == tmp_path / "current"
+    assert (tmp_path / "current").is_symlink()
+    assert read_manifest(disk / "e") == built.manifest
+    assert [path.name for path in disk.iterdir()] == ["e"]
 
 
 def test_engine_there_stays_when_the_build_fails(tmp_path: Path, tiny: Any, tiny_network: Write) -> None:

@@ -144,3 +144,14 @@ def test_typed_graph_is_not_typed_again(levels: Any, tmp_path: Path) -> None:
     write_typed_onnx(levels.path, Request(precision="fp16"), tmp_path / "m.onnx")
     with pytest.raises(UsageError, match="is an fp16 graph already"):
         write_typed_onnx(tmp_path / "m.onnx", Request(precision="fp16", size=(96, 96)), tmp_path / "n.onnx")
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "link.onnx", "./sub/../m.onnx"])
+def test_model_is_not_replaced_by_its_own_typed_graph(levels: Any, tmp_path: Path, name: str) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(levels.path.read_bytes())
+    (tmp_path / "link.onnx").symlink_to(model)
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UsageError, match="is the model that the typed graph is made from"):
+        write_typed_onnx(model, Request(precision="fp16"), tmp_path / name)
+    assert model.read_bytes() == levels.path.read_bytes()

@@ -48,3 +48,22 @@ def test_engine_for_another_machine_is_warned_of() -> None:
     assert "This machine cannot run it" in warning
     assert "judged through its ONNX graph" in warning
     assert guard_sentence(kept, Request(precision="int8"), FLOAT_MODEL) == "loses 0.0"
+
+
+def test_int8_that_auto_could_not_try_is_warned_of() -> None:
+    results = [result()]
+    (warning,) = warnings_of(results[0], results, Request(precision="auto"), FLOAT_MODEL)
+    assert warning == (
+        "INT8 was not tried: the model has no calibration table; make one with "
+        "fcn-edge calibrate m.onnx --images DIR -o table.json, and give it with --calibration table.json."
+    )
+    assert warnings_of(results[0], [*results, result("int8")], Request(precision="auto"), FLOAT_MODEL) == ()
+    typed = Model("onnx", Path("m.fp16.onnx"), fake_spec(precision="fp16"))
+    assert not any("INT8" in line for line in warnings_of(results[0], results, Request(precision="auto"), typed))
+
+
+def test_table_that_changes_nothing_is_warned_of() -> None:
+    results = [result()]
+    (warning,) = warnings_of(results[0], results, Request(calibration=Path("t.json")), FLOAT_MODEL)
+    assert warning == "t.json changes nothing in fp32: --precision int8 or auto uses a calibration table."
+    assert warnings_of(results[0], results, Request(), FLOAT_MODEL) == ()

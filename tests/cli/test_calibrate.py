@@ -155,6 +155,12 @@ def test_table_that_is_there_stays_when_it_fails(calibrate: Run, folder: Path, t
         (["-o", "table.txt"], 2, "does not end in .json"),
         (["-o", "nowhere/table.json"], 2, "no directory nowhere"),
         (["--save-manifest", "nowhere/m.json"], 2, "no directory nowhere"),
+        (["-o", "folder.json"], 2, "folder.json is a directory"),
+        (["--save-manifest", "folder.json"], 2, "folder.json is a directory"),
+        (["--save-manifest", "table.json"], 2, "-o and --save-manifest are one file"),
+        (["--images", "m.json", "-o", "m.json"], 2, "--images and -o are one file"),
+        (["--images", "m.json", "-o", "link.json"], 2, "--images and -o are one file"),
+        (["--images", "m.json", "--save-manifest", "m.json"], 2, "--images and --save-manifest are one file"),
         (["--images", "nowhere"], 3, "no directory nowhere"),
         (["--images", "nowhere.json"], 3, "nowhere.json"),
         (["-n", "0"], 2, "0"),
@@ -171,10 +177,32 @@ def test_what_makes_no_sense_is_said_before_any_work(
     said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.json").write_text("a manifest")
+    (tmp_path / "link.json").symlink_to("m.json")
+    (tmp_path / "folder.json").mkdir()
+    before = sorted(tmp_path.iterdir())
     done = calibrate(folder, *options)
     assert done.code == code
     assert said in done.err
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "m.json").read_text() == "a manifest"
+
+
+def test_directory_that_may_not_be_written_is_found_out_before_images_are_chosen(
+    calibrate: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tempfile
+
+    from fcn_edge.datasets import calibration
+
+    def refused(**_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+    monkeypatch.setattr(calibration, "calibration_set", lambda *_, **__: pytest.fail("images were chosen"))
+    done = calibrate(folder)
+    assert done.code == 2
+    assert "table.json could not be written: Permission denied" in done.err
 
 
 def test_only_float_models_are_calibrated(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,25 @@ def test_order_of_the_images_changes_only_their_list(
     other = calibration_table(small.path, shuffled, threads=1)
     assert other.tensors == made.tensors
     assert other.images == made.images[::-1]
+
+
+def test_number_of_threads_depends_on_no_machine(
+    small: Exported, chosen: CalibrationSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    session = onnxruntime.InferenceSession
+
+    def opened(model: bytes, options: onnxruntime.SessionOptions, **more: object) -> onnxruntime.InferenceSession:
+        given.append(options.intra_op_num_threads)
+        return session(model, options, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", opened)
+    for cores in ({0}, set(range(64))):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: len(cores))
+        calibration_table(small.path, chosen)
+    assert given == [2, 2]
+    assert "2 when left out" in CliRunner().invoke(main, ["calibrate", "--help"]).output
 
 
 def test_number_of_threads_changes_at_most_the_last_digits(

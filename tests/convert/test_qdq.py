@@ -13,8 +13,9 @@ from fcn_edge.calibrationtable import CalibrationTable, TensorRange
 from fcn_edge.convert.biases import corrected_bias
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.profiles import PROFILES, Profile
-from fcn_edge.convert.qdq import LEAST_SCALE, Range, quantise
+from fcn_edge.convert.qdq import LEAST_SCALE, quantise
 from fcn_edge.convert.rewrite import store_weights_as_fp16
+from fcn_edge.convert.thresholds import Range
 from fcn_edge.convert.typed import Typed, clipped_ranges, int8_model
 
 from .graphs import SmallGraph, Wires, attribute, run, span

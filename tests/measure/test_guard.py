@@ -97,10 +97,28 @@ def test_sentence_says_what_was_measured_on_what_and_allowed() -> None:
     for part in (
         "tiny val, 2 images",
         f"mIoU {verdict.accuracy.scores.mean_iou:.2%} beside ",
-        f"({-100 * verdict.drop:+.1f} points; -1.0 points allowed)",
-        f"worst class a {-100 * verdict.worst_drop:+.1f} points (-3.0 points allowed)",
+        f"({-100 * verdict.drop:+.1f} points; 1.0 points allowed)",
+        f"worst class a {-100 * verdict.worst_drop:+.1f} points (3.0 points allowed)",
     ):
         assert part in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (0.0, "0.0"),
+        (0.01, "1.0"),
+        (0.07, "7.0"),
+        (0.0025, "0.25"),
+        (0.0001, "0.01"),
+        (0.00001, "0.001"),
+        (1.0, "100.0"),
+    ],
+)
+def test_limits_are_said_as_they_were_given(limit: float, said: str) -> None:
+    sentence = LabelledGuard(split_of_three(), session_of(ABC), limit, limit).judge(session_of(ABC)).sentence
+    assert f"; {said} points allowed)" in sentence
+    assert f" ({said} points allowed)" in sentence
 
 
 def test_score_without_a_reference_holds_and_says_so() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fcn_edge.datasets.calibration.hashes import ImageHashes, Sha256, overlap
+from fcn_edge.datasets.calibration.hashes import overlap
 from fcn_edge.datasets.calibration.manifest import read_manifest, write_manifest
 from fcn_edge.datasets.calibration.selection import calibration_set
 from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
@@ -10,8 +10,6 @@ from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
 __all__ = [
     "CalibrationImage",
     "CalibrationSet",
-    "ImageHashes",
-    "Sha256",
     "calibration_set",
     "overlap",
     "read_manifest",

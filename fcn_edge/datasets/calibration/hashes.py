@@ -5,24 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from fcn_edge.datasets.base import LabelledSample, LabelledSplit
 from fcn_edge.datasets.folder import Sample
 from fcn_edge.errors import DatasetError
 from fcn_edge.files import sha256_of
 
-__all__ = ["ImageHashes", "Sha256", "file_sha256", "overlap", "pixel_sha256"]
-
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-"""A SHA-256 in hexadecimal, lower case, as a field of a pydantic model."""
-
-ImageHashes = tuple[Sha256, ...]
-"""The images that something was made with, as a field of a pydantic model."""
+__all__ = ["file_sha256", "overlap", "pixel_sha256"]
 
 
 def file_sha256(path: Path) -> str:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter, ValidationError
 
 from fcn_edge.datasets import Split, split_of
-from fcn_edge.datasets.calibration import ImageHashes, calibration_set, overlap
+from fcn_edge.datasets.calibration import calibration_set, overlap
 from fcn_edge.datasets.calibration.hashes import file_sha256, pixel_sha256
 from fcn_edge.errors import DatasetError
 from fcn_edge.street import Street
@@ -61,11 +60,3 @@ def test_overlap_of_rendered_scenes() -> None:
     same = split_of(chosen.images[0].name.partition("#")[0])
     number = int(chosen.images[0].name.partition("#")[2])
     assert same[number].name in overlap(chosen.hashes, same)
-
-
-@pytest.mark.parametrize("wrong", ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64, 7, None])
-def test_a_list_of_hashes_is_checked(wrong: object) -> None:
-    hashes: TypeAdapter[ImageHashes] = TypeAdapter(ImageHashes)
-    assert hashes.validate_python(["0" * 64]) == ("0" * 64,)
-    with pytest.raises(ValidationError):
-        hashes.validate_python([wrong])
