@@ -225,7 +225,7 @@ def _flaw(directory: Path, manifest: EngineManifest) -> tuple[str, str]:
             return f"{directory} is not whole: {name} is missing.", ""
     for name, path in sorted(found.items()):
         if not stat.S_ISREG(path.lstat().st_mode):
-            return f"{path} is not a regular file; an engine holds no links and no directories.", ""
+            return f"{path} is not a regular file; an engine holds no links and no directories.", "Remove it."
         if name == MANIFEST_FILE:
             continue
         if name not in manifest.files:

@@ -296,6 +296,15 @@ def test_engine_may_be_moved_and_linked(engine: Path, tmp_path: Path) -> None:
         open_engine(path).close()
 
 
+def test_what_a_build_would_not_replace_is_to_be_removed_first(engine: Path, tmp_path: Path) -> None:
+    plan = engine / "model.onnx"
+    plan.rename(tmp_path / "elsewhere.onnx")
+    plan.symlink_to(tmp_path / "elsewhere.onnx")
+    with pytest.raises(EngineError, match="not a regular file") as caught:
+        open_engine(engine)
+    assert caught.value.fix.startswith("Remove it. Build it again: fcn-edge build ")
+
+
 def test_fix_of_a_changed_plan_is_the_command_that_built_it(engine: Path, tiny: Any) -> None:
     cut_plan(engine)
     with pytest.raises(EngineError, match=r"model\.onnx was changed or damaged") as caught:
@@ -367,7 +376,7 @@ def test_table_that_is_damaged_is_not_named_to_build_with(
     with pytest.raises(EngineError) as caught:
         open_engine(int8_engine)
     said, _, command = caught.value.fix.partition(": ")
-    assert said == "Build it again, where TABLE is a copy of its calibration table"
+    assert said.removeprefix("Remove it. ") == "Build it again, where TABLE is a copy of its calibration table"
     assert command.startswith(f"fcn-edge build {levels.path} ")
     assert " --calibration TABLE " in command
 
