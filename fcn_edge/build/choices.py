@@ -113,18 +113,23 @@ def mixed(
     """
     best, _ = attempt(choice)
     back: list[Sensitivity] = []
-    for sensitivity in ranking:
-        if best.holds:
-            break
-        verdict, share = attempt(_with(choice, [*back, sensitivity]))
-        if share < INT8_SHARE:
-            tell(f"{sensitivity.group} cannot be in floating point: only {share:.0%} would be INT8")
-        elif verdict.excess >= best.excess:
-            tell(f"{sensitivity.group} in floating point does not help: {verdict.sentence}")
-        else:
-            best = verdict
-            back.append(sensitivity)
-            tell(f"{_names(back)} in floating point: {verdict.sentence}; {share:.0%} in INT8")
+    waiting, found = list(ranking), True
+    while found and not best.holds:  # what did not help at first may, once another class is the worst
+        found, idle = False, []
+        for sensitivity in waiting:
+            verdict, share = attempt(_with(choice, [*back, sensitivity]))
+            if share < INT8_SHARE:
+                tell(f"{sensitivity.group} cannot be in floating point: only {share:.0%} would be INT8")
+            elif verdict.excess >= best.excess:
+                tell(f"{sensitivity.group} in floating point does not help: {verdict.sentence}")
+                idle.append(sensitivity)
+            else:
+                best, found = verdict, True
+                back.append(sensitivity)
+                tell(f"{_names(back)} in floating point: {verdict.sentence}; {share:.0%} in INT8")
+            if best.holds:
+                break
+        waiting = idle
     if not best.holds:
         tried = f"with {_names(back)} in floating point" if back else "and no group of layers that may go back helps"
         raise GuardError(

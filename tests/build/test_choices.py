@@ -218,3 +218,18 @@ def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
         "encoder.features.0, decoder in floating point: 0.4 times; 90% in INT8",
         "encoder.features.0 need not be in floating point: 0.5 times",
     ]
+
+
+def test_a_group_that_helps_only_after_another_is_tried_again() -> None:
+    """The second class is the worst only once the first one's group went back."""
+
+    def attempt(choice: Choice) -> tuple[Verdict, float]:
+        floats = set(groups_of(choice.floats))
+        losses = (0.5 if "decoder" in floats else 5.0, 0.5 if "encoder.features.0" in floats else 3.0)
+        return Verdict(max(losses) <= 1, 0.0, "", 0.0, f"{max(losses)} times", None, max(losses)), 0.9
+
+    order = ("encoder.features.0", "encoder.features.1", "decoder")
+    ranking = [Sensitivity(group, groups_of(LAYERS)[group], 0.01, 1.0) for group in order]
+    choice, verdict = mixed(Choice(method="mse"), ranking, attempt, silent)
+    assert choice.floats == ("decoder.score32", "encoder.features.0.0")
+    assert verdict.holds
