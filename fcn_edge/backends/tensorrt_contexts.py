@@ -7,12 +7,11 @@ TensorRT's plans hold code; it has neither.
 
 from __future__ import annotations
 
-import hashlib
-import mmap
 from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends.kernel_cache import cache_directory, keep, kept
+from fcn_edge.files import sha256_of
 
 __all__ = ["Contexts"]
 
@@ -79,6 +78,4 @@ def _compiled_file(plan: Path, version: str, capability: str) -> Path | None:
         base = cache_directory().parent
     except RuntimeError:
         return None
-    with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        digest = hashlib.sha256(content).hexdigest()
-    return base / "compiled" / f"{version}-{capability}-{digest}.bin"
+    return base / "compiled" / f"{version}-{capability}-{sha256_of(plan)}.bin"

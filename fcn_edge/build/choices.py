@@ -99,8 +99,9 @@ def mixed(
 ) -> tuple[Choice, Verdict]:
     """The choice with those groups in floating point that the guard needs, the costliest first.
 
-    A group that is too large to go back, because too little would be INT8 then, is passed over, and so is one that
-    brings the plan no nearer to what is allowed. At the end, groups that turn out not to be needed become INT8 again.
+    A group that is too large to go back, because too little would be INT8 then, is passed over. One that brings the
+    plan no nearer to what is allowed waits until another has gone back. At the end, groups that turn out not to be
+    needed become INT8 again.
 
     Args:
         choice: Where to start.
