@@ -28,10 +28,10 @@ from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.halves import halves_of
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
+from fcn_edge.io.opencv import cv2
 from fcn_edge.measure.accuracy import evaluate
 from fcn_edge.models import resolved_model
-from fcn_edge.opencv import cv2
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.rendered import RenderedScore
 from fcn_edge.runtime.result import Result

@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend, Device, Engine, Note
 from fcn_edge.errors import DeviceError, EngineError, MachineError
-from fcn_edge.files import sha256_of
+from fcn_edge.io.documents import sealed_text, unsealed
+from fcn_edge.io.files import sha256_of
 from fcn_edge.measured import AccuracyRecord, Speed
-from fcn_edge.sealed import sealed_text, unsealed
 from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
 
 __all__ = [

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from fcn_edge.checkpointfile import checkpoint_header
 from fcn_edge.engine import EngineManifest, read_manifest, verify_engine
-from fcn_edge.files import sha256_of
 from fcn_edge.graphfile import graph_of_onnx
+from fcn_edge.io.files import sha256_of
 from fcn_edge.modelfile import model_digest
 from fcn_edge.models import Manifest, manifest_of, resolved_model
 from fcn_edge.spec import ModelSpec, Size

@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fcn_edge.errors import ModelError
-from fcn_edge.files import replacing, sha256_of
+from fcn_edge.io.documents import sealed_text, unsealed
+from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.measured import AccuracyRecord
 from fcn_edge.modelfile import model_digest, spec_of_onnx
-from fcn_edge.sealed import sealed_text, unsealed
 from fcn_edge.spec import ModelSpec, Size, first_problem
 
 __all__ = [

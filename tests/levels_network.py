@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 from fcn_edge.modelfile import SPEC_KEY
 from fcn_edge.spec import ModelSpec
 

@@ -17,8 +17,8 @@ from fcn_edge.cli.main import main
 from fcn_edge.datasets import split_of
 from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, open_engine, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
+from fcn_edge.io.documents import MOST_BYTES, sealed_text
 from fcn_edge.runtime.segmenter import load
-from fcn_edge.sealed import MOST_BYTES, sealed_text
 
 Damage = Callable[[Path], None]
 

@@ -21,14 +21,14 @@ ROOT = Path(fcn_edge.__file__).parent
 
 FLOORS = [
     "calibrationtable closing errors files int8origin labels measured metrics opencv sealed spec version wire"
-    " checkpointfile graphfile imagefile modelfile ops",
+    " checkpointfile graphfile imagefile modelfile ops io artifacts",
     "backends",
-    "datasets engine enginewriter inspection models staleness street",
+    "datasets engine enginewriter inspection models staleness street testing",
     "runtime fcn_edge",
-    "nets",
-    "convert",
-    "measure",
-    "build",
+    "nets training",
+    "convert export quantization",
+    "measure evaluation",
+    "build builder",
     "bench doctor",
     "cli demo __main__",
 ]
@@ -36,7 +36,7 @@ FLOORS = [
 
 FLOOR_OF = {unit: number for number, units in enumerate(FLOORS) for unit in units.split()}
 TRAINING_LIBRARIES = {"torch", "onnx", "onnxscript", "safetensors"}
-TRAINING_UNITS = {"nets", "convert", "cli"}
+TRAINING_UNITS = {"nets", "training", "convert", "export", "quantization", "cli"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def test_imports_are_found() -> None:
     assert pairs["fcn_edge.convert.export", "torch"] is True
     assert pairs["fcn_edge.convert.export", "fcn_edge.nets.fcn"] is True
     assert pairs["fcn_edge.convert.export", "onnxscript"] is False
-    assert pairs["fcn_edge.opencv", "cv2"] is False
+    assert pairs["fcn_edge.io.opencv", "cv2"] is False
     assert len(OWN) > 100
 
 
@@ -183,6 +183,6 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
 
 
 def test_opencv_is_imported_in_one_place() -> None:
-    """``fcn_edge.opencv`` says what to do where it cannot be loaded; the renderer, which draws with it, is exempt."""
+    """``fcn_edge.io.opencv`` says what to do where it cannot be loaded; the renderer draws with it and is exempt."""
     importers = {found.importer for found in IMPORTS if found.target.split(".")[0] == "cv2"}
-    assert {importer for importer in importers if unit_of(importer) != "street"} == {"fcn_edge.opencv"}
+    assert {importer for importer in importers if unit_of(importer) != "street"} == {"fcn_edge.io.opencv"}

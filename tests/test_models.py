@@ -10,9 +10,9 @@ import pytest
 
 from fcn_edge import models
 from fcn_edge.errors import EngineError, ModelError
+from fcn_edge.io.documents import sealed_text
 from fcn_edge.measured import AccuracyRecord
 from fcn_edge.models import Manifest, manifest_for, manifest_of, resolved_model, shipped_models, write_manifest
-from fcn_edge.sealed import sealed_text
 
 ACCURACY = AccuracyRecord(
     dataset="camvid",

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_kernels import Kernels
-from fcn_edge.closing import Closing
+from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.kernels import Launch
 
 __all__ = ["Workbench"]

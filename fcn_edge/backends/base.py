@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.closing import Closing
+from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import ModelSpec, Size
 

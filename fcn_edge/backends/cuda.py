@@ -23,8 +23,8 @@ from typing_extensions import override
 from fcn_edge.backends import kernel_cache
 from fcn_edge.backends.cuda_driver import Driver, GpuFacts
 from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, HostBuffer, Stream
-from fcn_edge.closing import Closing
 from fcn_edge.errors import MachineError, MissingExtraError
+from fcn_edge.io.closeable import Closing
 
 __all__ = ["PROVIDERS", "Device", "open_device"]
 

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_objects import Stream
-from fcn_edge.closing import Closing
+from fcn_edge.io.closeable import Closing
 
 __all__ = ["TwoSided"]
 

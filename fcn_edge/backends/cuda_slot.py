@@ -17,7 +17,7 @@ from typing_extensions import override
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_memory import TwoSided
 from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, Graph, Stream
-from fcn_edge.closing import Closing
+from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.spec import Size

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fcn_edge.backends.cuda_driver import Driver
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
 
 __all__ = ["cache_directory", "image_of", "keep", "kept"]
 

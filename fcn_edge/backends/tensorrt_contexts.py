@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends.kernel_cache import cache_directory, keep, kept
-from fcn_edge.files import sha256_of
+from fcn_edge.io.files import sha256_of
 
 __all__ = ["Contexts"]
 

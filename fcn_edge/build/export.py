@@ -16,7 +16,7 @@ from fcn_edge.build.request import Request
 from fcn_edge.build.tables import table_for
 from fcn_edge.build.typed import require_share, typed_file
 from fcn_edge.errors import UsageError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
 from fcn_edge.modelfile import model_digest
 from fcn_edge.spec import ModelSpec, checked_size
 from fcn_edge.staleness import Identity

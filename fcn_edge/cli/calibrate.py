@@ -100,7 +100,7 @@ def command(
 def _check_outputs(source: str, output: Path, save_manifest: Path | None) -> None:
     """Refuse files that could not be written, or that one of the others would be lost to."""
     from fcn_edge.errors import UsageError
-    from fcn_edge.files import check_writable, same_file
+    from fcn_edge.io.files import check_writable, same_file
 
     taken = {"--images": Path(source)}
     for option, path in (("-o", output), ("--save-manifest", save_manifest)):

@@ -152,8 +152,8 @@ def command(
     import torch
 
     from fcn_edge.backends.cpu import available_cores
+    from fcn_edge.io.opencv import cv2
     from fcn_edge.nets.train import train
-    from fcn_edge.opencv import cv2
 
     recipe = recipe_of_options(**options, start=_start(init))
     cores = available_cores()

@@ -28,7 +28,7 @@ from fcn_edge.convert.rewrite import (
 )
 from fcn_edge.convert.scenes import rendered_images
 from fcn_edge.errors import UsageError
-from fcn_edge.files import replacing, sha256_of
+from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.labels import LabelSet
 from fcn_edge.modelfile import model_digest
 from fcn_edge.nets.checkpoints import load_checkpoint

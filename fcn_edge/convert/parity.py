@@ -16,7 +16,7 @@ from onnx import ModelProto, TensorProto, helper
 from torch.nn import functional
 
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
-from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image
+from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
 from fcn_edge.modelfile import spec_of_onnx
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise

@@ -19,8 +19,8 @@ from fcn_edge.datasets.info import DATASET_FILE, DatasetInfo, read_info, toml_of
 from fcn_edge.datasets.mapping import LabelMapping
 from fcn_edge.datasets.pairing import Pair
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.files import replacing
-from fcn_edge.imagefile import read_ids, read_image, write_png
+from fcn_edge.io.files import replacing
+from fcn_edge.io.images import read_ids, read_image, write_png
 
 __all__ = ["ImportResult", "LabelConverter", "import_dataset"]
 

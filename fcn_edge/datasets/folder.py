@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.datasets.info import DATASET_FILE, read_info
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image, read_labels
+from fcn_edge.io.images import IMAGE_SUFFIXES, read_image, read_labels
 
 __all__ = ["Sample", "Split", "files_in", "folder_splits", "split_directories", "strange_values"]
 

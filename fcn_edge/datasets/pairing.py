@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import IMAGE_SUFFIXES
+from fcn_edge.io.images import IMAGE_SUFFIXES
 
 __all__ = ["Pair", "paired_files"]
 

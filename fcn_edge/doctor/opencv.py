@@ -10,7 +10,7 @@ from types import ModuleType
 from fcn_edge.doctor.check import Check, text_of
 from fcn_edge.doctor.probes import Versions
 from fcn_edge.errors import MachineError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["gstreamer", "opencv", "opencv_build", "video"]
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fcn_edge.errors import CheckpointError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
 from fcn_edge.nets.encoders import ENCODERS, Encoder
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.spec import ModelSpec

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
 from fcn_edge.nets.augment import Augmentation
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise

@@ -14,7 +14,7 @@ import torch
 
 from fcn_edge.datasets import LabelledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
 from fcn_edge.labels import LABEL_SETS
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN

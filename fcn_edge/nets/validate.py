@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fcn_edge.datasets import LabelledSample
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.ops.decode import decode

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import FrameError, UsageError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["coloured", "legend", "overlay", "palette_bgr"]
 

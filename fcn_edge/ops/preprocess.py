@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import FrameError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.spec import Size
 

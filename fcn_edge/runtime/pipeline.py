@@ -23,13 +23,14 @@ from types import TracebackType
 from typing_extensions import Self
 
 from fcn_edge.backends.base import Job, Session
+from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sources import Source, open_source
-from fcn_edge.runtime.statistics import NS_PER_S, StreamStatistics
+from fcn_edge.runtime.statistics import StreamStatistics
 
 __all__ = ["Pipeline", "stream"]
 

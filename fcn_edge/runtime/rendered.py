@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.runtime.result import Result
 
 __all__ = ["RenderedScore"]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.closing import Closing
 from fcn_edge.engine import open_engine, read_manifest, rebuild_fix
 from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.io.closeable import Closing
 from fcn_edge.models import Model, resolved_model
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.spec import ModelSpec, Size, checked_size

@@ -25,7 +25,7 @@ def owned_thread_pools() -> Iterator[None]:
     """
     from threadpoolctl import ThreadpoolController
 
-    from fcn_edge.opencv import cv2
+    from fcn_edge.io.opencv import cv2
 
     before = cv2().getNumThreads()
     with ThreadpoolController().limit(limits=1, user_api="blas"):

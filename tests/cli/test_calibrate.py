@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.calibrationtable import read_table
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 from fcn_edge.modelfile import model_digest
 
 from ..levels_network import levels_image

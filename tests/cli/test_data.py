@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.datasets import Split
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 
 Run = Callable[..., Any]
 

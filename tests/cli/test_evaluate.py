@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fcn_edge.datasets import split_of
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 from fcn_edge.labels import LABEL_SETS
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.runtime.segmenter import load
 
 Run = Callable[..., Any]

@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.imagefile import read_labels
+from fcn_edge.io.images import read_labels
 from fcn_edge.labels import LABEL_SETS
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.modelfile import SPEC_KEY
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sources import open_source

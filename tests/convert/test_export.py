@@ -10,7 +10,7 @@ from fcn_edge.convert import export as export_module
 from fcn_edge.convert.export import onnx_from_checkpoint, onnx_from_net
 from fcn_edge.convert.rewrite import add_labels_head, set_spec
 from fcn_edge.errors import CheckpointError, GuardError, UsageError
-from fcn_edge.files import sha256_of
+from fcn_edge.io.files import sha256_of
 from fcn_edge.labels import LabelSet, generated_palette
 from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.nets.checkpoints import save_checkpoint

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 
 MakeSplit = Callable[..., Path]
 

@@ -9,7 +9,7 @@ import pytest
 
 from fcn_edge.datasets.check import DatasetReport, check_dataset
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 
 MakeSplit = Callable[..., Path]
 

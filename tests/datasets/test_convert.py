@@ -16,7 +16,7 @@ from fcn_edge.datasets.convert import ImportResult, LabelConverter, import_datas
 from fcn_edge.datasets.mapping import mapping_of_colours, mapping_of_file
 from fcn_edge.datasets.pairing import paired_files
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 
 ROAD, SKY, CAR = (128, 64, 128), (70, 130, 180), (0, 0, 142)
 MAP = "road = [7, 8]\nsky = 23\nvoid = 0\n"

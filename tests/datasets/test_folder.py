@@ -10,7 +10,7 @@ import pytest
 
 from fcn_edge.datasets import Split, split_of, splits_of
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 
 MakeSplit = Callable[..., Path]
 

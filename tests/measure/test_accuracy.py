@@ -10,7 +10,7 @@ from fcn_edge.datasets import DatasetInfo, split_of
 from fcn_edge.errors import DatasetError
 from fcn_edge.labels import LABEL_SETS
 from fcn_edge.measure.accuracy import ClassMapping, evaluate
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 
 from .splits import Mask, Split, blocks, session_of
 

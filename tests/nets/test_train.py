@@ -14,9 +14,9 @@ import torch
 from fcn_edge.datasets import splits_of
 from fcn_edge.datasets.info import toml_of_info
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 from fcn_edge.labels import LABEL_SETS
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets import stage as stage_module
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.nets.encoders import encoder

@@ -14,7 +14,7 @@ import pytest
 
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.errors import MachineError, UsageError
-from fcn_edge.imagefile import read_image, read_labels
+from fcn_edge.io.images import read_image, read_labels
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sources import open_source

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.base import Timing
-from fcn_edge.runtime.statistics import Durations, StreamStatistics
+from fcn_edge.metrics.durations import Durations
+from fcn_edge.runtime.statistics import StreamStatistics
 
 MS = 1_000_000
 WITHIN = 0.0051

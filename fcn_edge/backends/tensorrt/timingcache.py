@@ -14,7 +14,7 @@ from typing import Any
 from fcn_edge.backends.base import Device
 from fcn_edge.backends.kernel_cache import cache_directory
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.files import replacing
+from fcn_edge.io.files import replacing
 
 __all__ = ["keep_timings", "timing_file", "use_timings"]
 

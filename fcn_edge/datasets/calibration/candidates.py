@@ -16,7 +16,7 @@ from fcn_edge.datasets.calibration.spread import content
 from fcn_edge.datasets.folder import Split, files_in, split_directories
 from fcn_edge.datasets.rendered import RenderedSplit, is_rendered, rendered_splits
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image
+from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
 
 __all__ = ["Candidate", "Candidates", "candidates_of"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import DatasetError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["refuse_useless"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fcn_edge.datasets.base import LabelledSample, LabelledSplit
 from fcn_edge.datasets.folder import Sample
 from fcn_edge.errors import DatasetError
-from fcn_edge.files import sha256_of
+from fcn_edge.io.files import sha256_of
 
 __all__ = ["file_sha256", "overlap", "pixel_sha256"]
 

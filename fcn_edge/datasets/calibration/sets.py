@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fcn_edge.datasets.calibration.hashes import file_sha256, pixel_sha256
 from fcn_edge.datasets.rendered import sample_of_address
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import read_image
+from fcn_edge.io.images import read_image
 
 __all__ = ["CalibrationImage", "CalibrationSet"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["content", "spread"]
 

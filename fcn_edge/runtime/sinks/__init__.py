@@ -19,7 +19,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from fcn_edge.errors import UsageError
-from fcn_edge.imagefile import IMAGE_SUFFIXES
+from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Overlays, Sink, SinkContext
 from fcn_edge.runtime.uri import Uri

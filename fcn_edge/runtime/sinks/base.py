@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.closing import Closing
+from fcn_edge.io.closeable import Closing
 from fcn_edge.runtime.result import Result
 
 __all__ = ["Overlays", "Sink", "SinkContext"]

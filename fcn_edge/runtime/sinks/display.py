@@ -8,7 +8,7 @@ import sys
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.errors import UsageError
-from fcn_edge.files import replacing
-from fcn_edge.opencv import cv2
+from fcn_edge.io.files import replacing
+from fcn_edge.io.opencv import cv2
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 

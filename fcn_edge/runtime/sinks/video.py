@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
-from fcn_edge.files import replacing
-from fcn_edge.opencv import cv2
+from fcn_edge.io.files import replacing
+from fcn_edge.io.opencv import cv2
+from fcn_edge.io.video import ffmpeg_or_any, quiet
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
-from fcn_edge.runtime.videoio import ffmpeg_or_any, quiet
 
 __all__ = ["VIDEO_CODECS", "VideoSink"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fcn_edge.errors import SourceError, UsageError
-from fcn_edge.imagefile import IMAGE_SUFFIXES
+from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.runtime.sources.base import Picture, Source
 from fcn_edge.runtime.uri import Uri, frame_size_from_text
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self, override
 
-from fcn_edge.closing import Closing
 from fcn_edge.errors import SourceError
+from fcn_edge.io.closeable import Closing
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.spec import Size
 

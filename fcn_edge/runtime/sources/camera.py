@@ -10,9 +10,9 @@ from typing import Any
 from typing_extensions import override
 
 from fcn_edge.errors import SourceError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
+from fcn_edge.io.video import quiet
 from fcn_edge.runtime.sources.base import Picture, Source
-from fcn_edge.runtime.videoio import quiet
 from fcn_edge.spec import Size
 
 __all__ = ["CameraSource"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from fcn_edge.errors import DatasetError, SourceError
-from fcn_edge.imagefile import IMAGE_SUFFIXES, read_image
+from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
 from fcn_edge.runtime.sources.base import FileSource, Picture
 
 __all__ = ["ImageSource", "images_of_folder"]

@@ -8,9 +8,9 @@ from typing import Any
 from typing_extensions import override
 
 from fcn_edge.errors import SourceError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
+from fcn_edge.io.video import ffmpeg_or_any, quiet
 from fcn_edge.runtime.sources.base import FileSource, Picture
-from fcn_edge.runtime.videoio import ffmpeg_or_any, quiet
 
 __all__ = ["VideoSource"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.imagefile import write_png
+from fcn_edge.io.images import write_png
 
 from .scenes import CLASSES, VOID, scene
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.datasets.calibration.checks import refuse_useless
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import read_image
+from fcn_edge.io.images import read_image
 from fcn_edge.street import Street
 
 from .scenes import noise, scene

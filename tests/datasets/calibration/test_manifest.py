@@ -10,8 +10,8 @@ import pytest
 
 from fcn_edge.datasets.calibration import CalibrationSet, calibration_set, read_manifest, write_manifest
 from fcn_edge.errors import ArtefactError, DatasetError, UsageError
-from fcn_edge.imagefile import write_png
-from fcn_edge.sealed import MOST_BYTES, sealed_text
+from fcn_edge.io.documents import MOST_BYTES, sealed_text
+from fcn_edge.io.images import write_png
 from fcn_edge.street import Street
 
 from .scenes import CLASSES, scene

@@ -11,7 +11,7 @@ import pytest
 from fcn_edge.datasets.calibration import CalibrationSet, calibration_set, write_manifest
 from fcn_edge.datasets.rendered import rendered_splits
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.imagefile import read_image, write_png
+from fcn_edge.io.images import read_image, write_png
 from fcn_edge.street import Street
 
 from .scenes import CLASSES, noise, scene

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.errors import DatasetError
-from fcn_edge.imagefile import read_ids, read_image, read_labels, write_png
+from fcn_edge.io.images import read_ids, read_image, read_labels, write_png
 
 GREY, PALETTE = 0, 3
 

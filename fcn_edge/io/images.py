@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import DatasetError
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["IMAGE_SUFFIXES", "read_ids", "read_image", "read_labels", "write_png"]
 

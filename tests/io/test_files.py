@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.errors import DatasetError, MachineError, UsageError
-from fcn_edge.files import check_writable, replacing, same_file, sha256_of
+from fcn_edge.io.files import check_writable, replacing, same_file, sha256_of
 
 Usage = namedtuple("Usage", "total used free")
 

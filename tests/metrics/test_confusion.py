@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from fcn_edge.metrics import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix
 
 Mask = NDArray[np.uint8]
 

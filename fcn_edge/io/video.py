@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fcn_edge.opencv import cv2
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["ffmpeg_or_any", "quiet"]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcn_edge.errors import EngineError, ModelError
-from fcn_edge.sealed import MOST_BYTES, content_digest, sealed_text, unsealed
+from fcn_edge.io.documents import MOST_BYTES, content_digest, sealed_text, unsealed
 
 CONTENT = {"name": "a", "size": [64, 96], "share": 0.1 + 0.2, "nested": {"é": None, "flag": True}}
 

@@ -1,0 +1,1 @@
+"""Files, images, videos and documents, read and written whole."""

@@ -1,0 +1,1 @@
+"""Measures of masks and of times. Imports nothing of fcn_edge."""
