@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Job, Session
 from fcn_edge.ops.geometry import Placement, placement
 from fcn_edge.ops.preprocess import network_input
@@ -19,7 +20,6 @@ from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sinks import Overlays
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.runtime.threads import owned_thread_pools
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["Bare", "Contender", "Run", "TorchEager", "UsualWay", "usual_graph"]
 

@@ -26,11 +26,11 @@ from gpu.speed import speed
 from gpu.summary import failures, lines
 from machine import machine
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.cuda import PROVIDERS
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.errors import FcnEdgeError, GuardError, MachineError
 from fcn_edge.runtime.segmenter import load
-from fcn_edge.spec import Size
 
 MODEL = "camvid-mobilenet_v2-fcn8s"
 FULL = Settings()

@@ -26,11 +26,11 @@ import numpy as np
 from contenders import Bare, Contender, OneByOne, Run, TorchEager, UsualWay, usual_graph
 from machine import machine
 
+from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.cli.verb import SIZE
-from fcn_edge.models import resolved_model
 from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.runtime.sources import open_source
-from fcn_edge.spec import Size
 from fcn_edge.street import Street
 
 VIDEO_SIZE = (720, 1280)

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fcn_edge.artifacts.calibration_table import write_table
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.cpu import cpu_name
 from fcn_edge.build import Request, build_engine
-from fcn_edge.calibrationtable import write_table
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.convert.calibrate import calibration_table
 from fcn_edge.datasets import split_of
@@ -31,7 +32,6 @@ from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import replacing
 from fcn_edge.io.opencv import cv2
 from fcn_edge.measure.accuracy import evaluate
-from fcn_edge.models import resolved_model
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.rendered import RenderedScore
 from fcn_edge.runtime.result import Result

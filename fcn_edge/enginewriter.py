@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest
 from fcn_edge.backends import registry
-from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, read_manifest
 from fcn_edge.errors import EngineError, MachineError, UsageError
 
 __all__ = ["check_replaceable", "engine_workspace", "place_engine"]

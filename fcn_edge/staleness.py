@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.backends.base import Device, Note
-from fcn_edge.engine import EngineManifest, read_manifest, verify_engine
+from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, verify_engine
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import EngineError
-from fcn_edge.spec import ModelSpec, Size
 from fcn_edge.version import __version__
 
 __all__ = ["Identity", "identity_of", "staleness"]

@@ -89,7 +89,7 @@ def table_of(levels_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
     made: dict[Path, Path] = {}
 
     def table(network: LevelsNetwork) -> Path:
-        from fcn_edge.calibrationtable import write_table
+        from fcn_edge.artifacts.calibration_table import write_table
         from fcn_edge.convert.calibrate import calibration_table
         from fcn_edge.datasets.calibration import calibration_set
 
@@ -125,8 +125,8 @@ def quick_builds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 
 def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    from fcn_edge.artifacts.records import Speed
     from fcn_edge.build import contest, engines
-    from fcn_edge.measured import Speed
 
     frames = [np.full((48, 64, 3), 100, np.uint8)]
     times: dict[str, float] = {}

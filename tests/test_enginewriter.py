@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE
 from fcn_edge.backends.registry import BACKENDS, backend
 from fcn_edge.build import Request, build_engine
-from fcn_edge.engine import MANIFEST_FILE
 from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
 

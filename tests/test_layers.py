@@ -82,7 +82,7 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports relatively; absolute imports are the rule here"
             source = node.module or ""
-            # `from fcn_edge import spec` names a module, `from fcn_edge.spec import ModelSpec` does not
+            # `from fcn_edge import spec` names a module, `from fcn_edge.artifacts.spec import ModelSpec` does not
             targets = [
                 f"{source}.{alias.name}" if f"{source}.{alias.name}" in MODULES else source for alias in node.names
             ]

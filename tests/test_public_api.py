@@ -54,7 +54,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_load_needs_neither_torch_nor_onnx() -> None:
     code = (
-        "import sys, fcn_edge.runtime.segmenter, fcn_edge.engine, fcn_edge.runtime.pipeline; "
+        "import sys, fcn_edge.runtime.segmenter, fcn_edge.artifacts.engine_manifest, fcn_edge.runtime.pipeline; "
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'cv2') if m in sys.modules])"
     )
     assert in_fresh_interpreter(code) == "[]"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.calibration_table import read_table, write_table
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, write_manifest
 from fcn_edge.build import Build, Request, build_engine
 from fcn_edge.build.contest import Contest
-from fcn_edge.calibrationtable import read_table, write_table
 from fcn_edge.datasets import split_of
-from fcn_edge.engine import TABLE_FILE, read_manifest, write_manifest
 from fcn_edge.staleness import identity_of, staleness
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.modelfile import SPEC_KEY
-from fcn_edge.spec import ModelSpec
 
 MEAN, STD = 110.0, 60.0
 

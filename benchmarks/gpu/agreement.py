@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.backends.cuda import Device
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import FrameMapping, placement
 from fcn_edge.ops.kernels import decode_launch, overlay_launch, preprocess_launch
 from fcn_edge.ops.overlay import overlay, palette_bgr
 from fcn_edge.ops.preprocess import network_input
-from fcn_edge.spec import Resize, Size
 from gpu.reference import wrong_pixels
 from gpu.scores import RealScores, noise, smooth
 from gpu.settings import Settings

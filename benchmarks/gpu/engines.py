@@ -8,18 +8,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.artifacts.calibration_table import write_table
+from fcn_edge.artifacts.engine_manifest import EngineManifest
+from fcn_edge.artifacts.models import resolved_model, table_path
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_session import CudaSession
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Request, build_engine
-from fcn_edge.calibrationtable import write_table
 from fcn_edge.datasets.calibration import calibration_set
-from fcn_edge.engine import EngineManifest, open_engine
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.measure.guard import RenderedGuard
 from fcn_edge.measure.latency import speeds_of
-from fcn_edge.models import resolved_model, table_path
 from gpu.providers import OpenDevice
 from gpu.scores import RealScores
 from gpu.settings import Settings

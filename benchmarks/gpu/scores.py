@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Session
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import network_input
 from fcn_edge.runtime.sources import open_source
-from fcn_edge.spec import ModelSpec, Size
 from fcn_edge.street import Street
 
 __all__ = ["Image", "RealScores", "border_share", "frames_of", "noise", "real_scores", "smooth", "widened"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fcn_edge.spec import Size
+from fcn_edge.artifacts.spec import Size
 
 __all__ = ["Settings"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.backends.cuda import Device
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.kernels import decode_launch, overlay_launch, preprocess_launch
 from fcn_edge.ops.overlay import palette_bgr
-from fcn_edge.spec import Resize, Size
 from gpu.scores import RealScores, border_share, noise, widened
 from gpu.settings import Settings
 from gpu.workbench import Workbench

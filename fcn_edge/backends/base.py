@@ -13,38 +13,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.geometry import Placement
-from fcn_edge.spec import ModelSpec, Size
 
-__all__ = ["Backend", "Built", "Device", "Engine", "Job", "Note", "Probe", "Progress", "Session", "Timing"]
+__all__ = ["Backend", "Built", "Engine", "Job", "Probe", "Progress", "Session", "Timing"]
 
-Note = str | int | float | bool | None | list[str]
-"""A value that a manifest can hold."""
 
 Progress = Callable[[str, int, int], None]
 """Told how a build goes: what it does, steps done, steps in all."""
-
-
-@dataclass(frozen=True)
-class Device:
-    """What a network runs on.
-
-    Attributes:
-        kind: ``cpu`` or ``cuda``.
-        name: What it calls itself, such as ``AMD EPYC``.
-        capability: Instruction-set class of a processor (``avx2``, ``avx512_vnni``, ``dotprod``), compute capability
-            of a GPU (``8.7``).
-    """
-
-    kind: Literal["cpu", "cuda"]
-    name: str
-    capability: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.artifacts.device import Device as DeviceName
 from fcn_edge.ops.kernels import Launch
 
 __all__ = ["Dim3", "Driver", "GpuFacts", "HostMemory"]

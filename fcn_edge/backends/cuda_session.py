@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Job, Session
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_objects import Graph, Stream
@@ -38,7 +39,6 @@ from fcn_edge.ops.decode import not_finite
 from fcn_edge.ops.geometry import Placement, placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import checked_frame, network_input
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["CudaSession", "Preprocess"]
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_memory import TwoSided
 from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, Graph, Stream
 from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.ops.kernels import Launch
-from fcn_edge.spec import Size
 
 __all__ = ["Flight", "Slot", "SlotKind", "SlotPool", "Source"]
 

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_kernels import Kernels
 from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_slot import Slot
 from fcn_edge.ops.kernels import Launch, decode_launch, preprocess_launch
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["FrameWork", "Network"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Job, Session, Timing
 from fcn_edge.errors import FrameError, ModelError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence
@@ -18,7 +19,6 @@ from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import checked_frame, network_input
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["HostSession", "no_scores", "wrong_size"]
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.base import Device, Engine, Probe, Session
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.backends.base import Engine, Probe, Session
 from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host import HostSession
 from fcn_edge.backends.onnxruntime_library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, UsageError
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OnnxRuntime"]
 

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from fcn_edge.backends.base import Device as DeviceName
+from fcn_edge.artifacts.device import Device as DeviceName
+from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Probe
 from fcn_edge.backends.cpu import thread_count
 from fcn_edge.backends.cuda import Device, open_device
@@ -22,8 +24,6 @@ from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_work import Network
 from fcn_edge.backends.onnxruntime_library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, ModelError
-from fcn_edge.graphfile import check_size, checked_graph
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OnnxRuntimeCuda"]
 

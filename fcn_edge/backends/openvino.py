@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress, Session
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
+from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress, Session
 from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host import HostSession
 from fcn_edge.backends.openvino_library import core, library
 from fcn_edge.errors import MachineError, ModelError, UsageError
-from fcn_edge.graphfile import check_size, checked_graph
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["OpenVino"]
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_engine import CudaEngine
@@ -25,7 +26,6 @@ from fcn_edge.backends.cuda_work import Network
 from fcn_edge.backends.tensorrt.complaints import out_of_memory
 from fcn_edge.backends.tensorrt_contexts import Contexts
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["opened"]
 

@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fcn_edge.artifacts.records import Speed
 from fcn_edge.backends import registry
 from fcn_edge.build.plans import Plan
 from fcn_edge.build.request import Request
 from fcn_edge.build.trials import Trial
 from fcn_edge.errors import FcnEdgeError, GuardError
 from fcn_edge.measure.guard import Verdict
-from fcn_edge.measured import Speed
 from fcn_edge.runtime.segmenter import has_nvidia_gpu
 
 __all__ = ["Candidate", "Result", "candidates_of", "fastest_float", "kept_result"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from fcn_edge.artifacts.calibration_table import METHODS, Choice
 from fcn_edge.build.typed import INT8_SHARE
-from fcn_edge.calibrationtable import METHODS, Choice
 from fcn_edge.errors import GuardError
 from fcn_edge.measure.guard import Verdict
 

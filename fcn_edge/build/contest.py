@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice
+from fcn_edge.artifacts.models import Model
 from fcn_edge.backends.base import Progress, Session
 from fcn_edge.build.candidates import Result
 from fcn_edge.build.choices import Try, best_method, mixed, sensitivities
@@ -18,13 +20,11 @@ from fcn_edge.build.plans import Plan
 from fcn_edge.build.reference import Reference
 from fcn_edge.build.request import Request
 from fcn_edge.build.trials import Trial, built_trial
-from fcn_edge.calibrationtable import CalibrationTable, Choice
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError, ModelError
 from fcn_edge.measure.guard import Guard, LabelledGuard, LabelledScore, RenderedGuard, Verdict
 from fcn_edge.measure.latency import speeds_of
-from fcn_edge.models import Model
 from fcn_edge.street import Street
 
 __all__ = ["DEFAULT_CHOICE", "Contest", "frames_to_time"]

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fcn_edge.backends.base import Note, Progress
+from fcn_edge.artifacts.device import Note
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE, EngineManifest, file_of, read_manifest, write_manifest
+from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.quantization_record import origin_of_onnx
+from fcn_edge.artifacts.records import AccuracyRecord
+from fcn_edge.backends.base import Progress
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.build.candidates import Candidate, Result, candidates_of, kept_result
 from fcn_edge.build.choices import groups_of
 from fcn_edge.build.contest import Contest, frames_to_time
@@ -18,13 +24,9 @@ from fcn_edge.build.remarks import guard_sentence, warnings_of
 from fcn_edge.build.request import Request
 from fcn_edge.build.tables import table_for
 from fcn_edge.build.trials import Trial
-from fcn_edge.engine import TABLE_FILE, EngineManifest, file_of, open_engine, read_manifest, write_manifest
 from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import EngineError
-from fcn_edge.int8origin import origin_of_onnx
 from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
-from fcn_edge.measured import AccuracyRecord
-from fcn_edge.models import Model
 from fcn_edge.staleness import staleness
 from fcn_edge.version import __version__
 

@@ -7,8 +7,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import ModelSpec, checked_size
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Device
 from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.build.contest import DEFAULT_CHOICE
 from fcn_edge.build.plans import Plan, buildable_model
@@ -17,8 +19,6 @@ from fcn_edge.build.tables import table_for
 from fcn_edge.build.typed import require_share, typed_file
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing
-from fcn_edge.modelfile import model_digest
-from fcn_edge.spec import ModelSpec, checked_size
 from fcn_edge.staleness import Identity
 
 __all__ = ["TypedExport", "write_typed_onnx"]

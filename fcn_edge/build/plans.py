@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fcn_edge.artifacts.calibration_table import CalibrationTable
+from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.engine_manifest import read_manifest
+from fcn_edge.artifacts.models import Model, resolved_model
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import checked_size
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Backend, Device, Note
+from fcn_edge.backends.base import Backend
 from fcn_edge.build.request import Request
-from fcn_edge.calibrationtable import CalibrationTable
-from fcn_edge.engine import read_manifest
 from fcn_edge.errors import MachineError, ModelError, UsageError
-from fcn_edge.modelfile import model_digest
-from fcn_edge.models import Model, resolved_model
-from fcn_edge.spec import checked_size
 from fcn_edge.staleness import Identity
 
 __all__ = ["ENGINES", "Plan", "buildable_model", "default_path", "plans_of"]

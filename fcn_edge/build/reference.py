@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
 from fcn_edge.build.plans import Plan
 from fcn_edge.build.request import Request
 from fcn_edge.errors import MissingExtraError, UsageError
-from fcn_edge.models import Model
-from fcn_edge.spec import Size
 
 __all__ = ["Reference", "opened_reference"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
 from fcn_edge.build.candidates import Result, fastest_float
 from fcn_edge.build.request import Request
-from fcn_edge.models import Model
 
 __all__ = ["guard_sentence", "warnings_of"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.backends.base import Note
+from fcn_edge.artifacts.device import Note
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import UsageError
-from fcn_edge.spec import Size
 
 __all__ = ["PRECISIONS", "Request"]
 

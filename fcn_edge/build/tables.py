@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from fcn_edge.artifacts.calibration_table import CalibrationTable, read_table
+from fcn_edge.artifacts.models import Model, table_path
+from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.build.request import Request
-from fcn_edge.calibrationtable import CalibrationTable, read_table
 from fcn_edge.errors import TableError, UsageError
-from fcn_edge.modelfile import model_digest
-from fcn_edge.models import Model, table_path
 
 __all__ = ["table_for"]
 

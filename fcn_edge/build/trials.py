@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice, write_table
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE
+from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Progress
 from fcn_edge.build.plans import Plan
 from fcn_edge.build.typed import TypedFile, require_share, typed_file
-from fcn_edge.calibrationtable import CalibrationTable, Choice, write_table
-from fcn_edge.engine import TABLE_FILE
-from fcn_edge.models import Model
 
 __all__ = ["Trial", "built_trial"]
 

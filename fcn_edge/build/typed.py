@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice, TensorRange
+from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.quantization_record import origin_of_onnx
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.build.plans import Plan
-from fcn_edge.calibrationtable import CalibrationTable, Choice, TensorRange
 from fcn_edge.errors import GuardError
-from fcn_edge.int8origin import origin_of_onnx
-from fcn_edge.models import Model
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["INT8_SHARE", "TypedFile", "require_share", "typed_file"]
 

@@ -12,7 +12,7 @@ from fcn_edge.cli.progress import progress_bar
 from fcn_edge.cli.verb import SIZE, note, say, verb
 
 if TYPE_CHECKING:
-    from fcn_edge.calibrationtable import CalibrationTable
+    from fcn_edge.artifacts.calibration_table import CalibrationTable
 
 __all__ = ["command"]
 
@@ -59,11 +59,11 @@ def command(
     others, such as differ in content. Images must be like those to come: random or even ones are refused. The table is
     bound to the model and its preprocessing, and engines built with it refuse to be scored on the same images.
     """
-    from fcn_edge.calibrationtable import write_table
+    from fcn_edge.artifacts.calibration_table import write_table
+    from fcn_edge.artifacts.models import resolved_model
     from fcn_edge.convert.calibrate import calibration_table
     from fcn_edge.datasets.calibration import calibration_set, write_manifest
     from fcn_edge.errors import ModelError, UsageError
-    from fcn_edge.models import resolved_model
     from fcn_edge.runtime.threads import owned_thread_pools
 
     found = resolved_model(model)

@@ -36,10 +36,10 @@ def command(model: str, data: str, size: tuple[int, int] | None, backend: str, t
     2015). Classes are matched by name; void pixels do not count. An INT8 model is not scored on images that it was
     calibrated on.
     """
+    from fcn_edge.artifacts.models import resolved_model
     from fcn_edge.datasets import split_of
     from fcn_edge.measure.accuracy import evaluate
     from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
-    from fcn_edge.models import resolved_model
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.threads import owned_thread_pools
 

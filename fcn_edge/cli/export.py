@@ -11,8 +11,8 @@ from fcn_edge.cli.verb import SIZE, note, say, verb
 from fcn_edge.errors import UsageError
 
 if TYPE_CHECKING:
+    from fcn_edge.artifacts.spec import Resize
     from fcn_edge.convert.export import Export
-    from fcn_edge.spec import Resize
 
 __all__ = ["command"]
 
@@ -122,7 +122,7 @@ def _resize(text: str) -> Resize:
     """The resize policy of ``--resize``."""
     from pydantic import ValidationError
 
-    from fcn_edge.spec import Resize, first_problem
+    from fcn_edge.artifacts.spec import Resize, first_problem
 
     policy, equals, numbers = text.partition("=")
     try:

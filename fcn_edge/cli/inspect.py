@@ -10,7 +10,7 @@ import click
 from fcn_edge.cli.verb import say, verb
 
 if TYPE_CHECKING:
-    from fcn_edge.inspection import Inspection
+    from fcn_edge.artifacts.inspection import Inspection
 
 __all__ = ["command"]
 
@@ -23,7 +23,7 @@ def command(model: str) -> dict[str, Any]:
 
     Nothing is loaded or run: headers are read and hashes are checked. A damaged artefact ends with exit code 3.
     """
-    from fcn_edge.inspection import inspection_of
+    from fcn_edge.artifacts.inspection import inspection_of
 
     inspection = inspection_of(model)
     rows = list(_rows(inspection))
@@ -76,7 +76,7 @@ def _origin(inspection: Inspection) -> Iterator[tuple[str, str]]:
 
 
 def _measurements(inspection: Inspection) -> Iterator[tuple[str, str]]:
-    from fcn_edge.models import Manifest
+    from fcn_edge.artifacts.models import Manifest
 
     manifest = inspection.manifest
     if manifest is None:

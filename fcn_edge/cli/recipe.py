@@ -51,8 +51,8 @@ def recipe_of_options(
     """
     from pydantic import ValidationError
 
+    from fcn_edge.artifacts.spec import first_problem
     from fcn_edge.nets.recipe import Recipe
-    from fcn_edge.spec import first_problem
 
     if micro_batch is None:
         micro_batch = next((n for n in range(LARGEST_MICRO_BATCH, 1, -1) if batch % n == 0), 1)

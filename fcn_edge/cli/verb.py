@@ -51,7 +51,7 @@ class _Size(_SizeType):
     ) -> tuple[int, int]:
         if isinstance(value, tuple):
             return value
-        from fcn_edge.spec import size_from_text
+        from fcn_edge.artifacts.spec import size_from_text
 
         try:
             return size_from_text(value)

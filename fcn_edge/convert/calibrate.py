@@ -10,18 +10,18 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
+from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
+from fcn_edge.artifacts.spec import ModelSpec, Size, checked_size
 from fcn_edge.backends.onnxruntime_library import errors_of
-from fcn_edge.calibrationtable import CalibratedImage, CalibrationTable, TensorRange
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.histogram import Histogram
 from fcn_edge.convert.thresholds import clipping_of
 from fcn_edge.convert.typed import source_model
 from fcn_edge.datasets.calibration import CalibrationSet
 from fcn_edge.errors import DatasetError, ModelError
-from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import network_input
-from fcn_edge.spec import ModelSpec, Size, checked_size
 from fcn_edge.version import __version__
 
 __all__ = ["calibration_table", "ranges_of_images"]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet
+from fcn_edge.artifacts.spec import first_problem
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.labels import LABEL_SETS, LabelSet
-from fcn_edge.spec import first_problem
 
 __all__ = ["labels_from_text"]
 

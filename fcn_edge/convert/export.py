@@ -16,6 +16,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 
+from fcn_edge.artifacts.label_sets import LabelSet
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import ModelSpec, Resize, Size, checked_size
 from fcn_edge.convert.folding import DeployedFCN
 from fcn_edge.convert.parity import Parity, parity_of_onnx
 from fcn_edge.convert.rewrite import (
@@ -29,11 +32,8 @@ from fcn_edge.convert.rewrite import (
 from fcn_edge.convert.scenes import rendered_images
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing, sha256_of
-from fcn_edge.labels import LabelSet
-from fcn_edge.modelfile import model_digest
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import ModelSpec, Resize, Size, checked_size
 from fcn_edge.version import __version__
 
 __all__ = ["OPSET", "Export", "onnx_from_checkpoint", "onnx_from_net"]

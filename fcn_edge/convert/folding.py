@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from fcn_edge.artifacts.spec import Normalisation
 from fcn_edge.nets.encoders import Encoder
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import Normalisation
 
 __all__ = ["DeployedFCN"]
 

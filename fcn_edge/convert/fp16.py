@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from fcn_edge.calibrationtable import TensorRange
+from fcn_edge.artifacts.calibration_table import TensorRange
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.errors import ModelError
 

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 from torch.nn import functional
 
+from fcn_edge.artifacts.onnx_header import spec_of_onnx
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
 from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
-from fcn_edge.modelfile import spec_of_onnx
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, Placement, placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import network_input
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["LEAST_AGREEMENT", "Parity", "image_files", "images_of", "parity_of_onnx"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ModelError
-from fcn_edge.modelfile import SPEC_KEY
-from fcn_edge.spec import ModelSpec
 
 __all__ = ["add_labels_head", "fix_size", "open_size", "require_operators", "set_spec", "store_weights_as_fp16", "tidy"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.spec import Size
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.street import Street
 
 __all__ = ["rendered_images"]

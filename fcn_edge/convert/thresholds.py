@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.calibrationtable import METHODS, Method
+from fcn_edge.artifacts.calibration_table import METHODS, Method
 from fcn_edge.convert.histogram import BINS, Histogram
 
 __all__ = ["Range", "clipping_of"]

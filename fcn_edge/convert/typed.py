@@ -9,7 +9,10 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
-from fcn_edge.calibrationtable import TABLE_KEY, CalibrationTable, Method, TensorRange
+from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable, Method, TensorRange
+from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx, spec_of_onnx
+from fcn_edge.artifacts.quantization_record import Int8Origin
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.convert.fp16 import float_islands, halve
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.profiles import Profile
@@ -17,9 +20,6 @@ from fcn_edge.convert.qdq import quantise
 from fcn_edge.convert.rewrite import fix_size
 from fcn_edge.convert.thresholds import Range
 from fcn_edge.errors import ModelError
-from fcn_edge.int8origin import Int8Origin
-from fcn_edge.modelfile import SPEC_KEY, damaged_onnx, spec_of_onnx
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["Typed", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.datasets.folder import files_in, split_directories, strange_values
 from fcn_edge.datasets.info import DatasetInfo, read_info
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import IMAGE_SUFFIXES, read_image, read_labels
-from fcn_edge.spec import Size
 
 __all__ = ["DatasetReport", "SplitReport", "check_dataset"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fcn_edge.labels import LABEL_SETS, Colour
+from fcn_edge.artifacts.label_sets import LABEL_SETS, Colour
 
 __all__ = ["COLOUR_CODES", "ID_CODES", "VOID_NAME"]
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fcn_edge.artifacts.label_sets import generated_palette
+from fcn_edge.artifacts.spec import Byte, Colour, first_problem
 from fcn_edge.errors import DatasetError
-from fcn_edge.labels import generated_palette
-from fcn_edge.spec import Byte, Colour, first_problem
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -22,11 +22,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS, Colour, generated_palette
+from fcn_edge.artifacts.spec import first_problem
 from fcn_edge.datasets.colours import COLOUR_CODES, ID_CODES, VOID_NAME
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.labels import LABEL_SETS, Colour, generated_palette
-from fcn_edge.spec import first_problem
 
 __all__ = ["LabelMapping", "mapping_of_colours", "mapping_of_file", "packed"]
 

@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets.info import DatasetInfo
 from fcn_edge.errors import UsageError
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.street import Street
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fcn_edge import models
+from fcn_edge.artifacts import models
 from fcn_edge.doctor.check import Check
 from fcn_edge.errors import ArtefactError
 

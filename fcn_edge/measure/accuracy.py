@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Session
 from fcn_edge.datasets import DatasetInfo, LabelledSample, LabelledSplit
 from fcn_edge.errors import DatasetError
 from fcn_edge.metrics.confusion import ConfusionMatrix, Scores
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["Accuracy", "ClassMapping", "evaluate"]
 

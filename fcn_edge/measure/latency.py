@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.records import Speed
 from fcn_edge.backends.base import Session
-from fcn_edge.measured import Speed
 
 __all__ = ["speeds_of"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from fcn_edge.calibrationtable import read_table
+from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest
+from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.quantization_record import origin_of_onnx
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.datasets.calibration import overlap
-from fcn_edge.engine import TABLE_FILE, read_manifest
 from fcn_edge.errors import DatasetError
-from fcn_edge.int8origin import origin_of_onnx
-from fcn_edge.models import Model
 
 __all__ = ["calibration_images", "refuse_calibration_images"]
 

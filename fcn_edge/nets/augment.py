@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.io.opencv import cv2
-from fcn_edge.spec import Size
 
 __all__ = ["Augmentation"]
 

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import CheckpointError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.encoders import ENCODERS, Encoder
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import ModelSpec
 
 __all__ = ["encoder_weights", "load_checkpoint", "load_encoder", "save_checkpoint"]
 
-SPEC_KEY = "fcn_edge.spec"
+SPEC_KEY = "fcn_edge.artifacts.spec"
 
 
 def save_checkpoint(path: Path, net: FCN, spec: ModelSpec) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fcn_edge.artifacts.spec import DECODER_STRIDES
 from fcn_edge.errors import UsageError
-from fcn_edge.spec import DECODER_STRIDES
 
 __all__ = ["Decoder", "decoder"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fcn_edge.spec import Normalisation
+from fcn_edge.artifacts.spec import Normalisation
 
 __all__ = ["Normalise"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fcn_edge.spec import DECODER_STRIDES, Size, checked_size
+from fcn_edge.artifacts.spec import DECODER_STRIDES, Size, checked_size
 
 __all__ = ["Recipe", "Stage"]
 

@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
 from fcn_edge.io.files import replacing
@@ -30,7 +31,6 @@ from fcn_edge.nets.prior import correct_prior
 from fcn_edge.nets.recipe import Recipe, Stage
 from fcn_edge.nets.trainset import TrainSet, WithErrors, class_shares, warm_streets
 from fcn_edge.nets.validate import confusion_of
-from fcn_edge.spec import ModelSpec
 
 __all__ = ["EpochLog", "StageTrainer", "load_state", "save_state"]
 

@@ -12,15 +12,15 @@ from typing import Any, Protocol
 
 import torch
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabelledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import replacing
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.recipe import Recipe, Stage
 from fcn_edge.nets.stage import EpochLog, StageTrainer, load_state, save_state
-from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Provenance
 
 __all__ = ["Display", "TrainResult", "train"]
 

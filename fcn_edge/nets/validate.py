@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import LabelledSample
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets.fcn import FCN
@@ -14,7 +15,6 @@ from fcn_edge.nets.normalise import Normalise
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import network_input
-from fcn_edge.spec import ModelSpec
 
 __all__ = ["confusion_of"]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.errors import FrameError
-from fcn_edge.spec import Resize, Size
 
 __all__ = ["AxisMapping", "FrameMapping", "Placement", "placement"]
 

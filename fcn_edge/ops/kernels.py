@@ -32,9 +32,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import DTypeLike
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.ops.geometry import AxisMapping, FrameMapping, Placement
 from fcn_edge.ops.preprocess import thinned_size
-from fcn_edge.spec import Size
 
 __all__ = [
     "KERNELS",

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import FrameError
 from fcn_edge.io.opencv import cv2
 from fcn_edge.ops.geometry import Placement
-from fcn_edge.spec import Size
 
 __all__ = ["checked_frame", "network_input", "thinned_size"]
 

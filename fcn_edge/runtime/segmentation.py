@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.base import Timing
 from fcn_edge.ops.overlay import coloured, legend, overlay, palette_bgr
-from fcn_edge.spec import ModelSpec
 
 __all__ = ["Segmentation"]
 

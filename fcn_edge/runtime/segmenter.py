@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.engine_manifest import read_manifest, rebuild_fix
+from fcn_edge.artifacts.models import Model, resolved_model
+from fcn_edge.artifacts.spec import ModelSpec, Size, checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.engine import open_engine, read_manifest, rebuild_fix
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.closeable import Closing
-from fcn_edge.models import Model, resolved_model
 from fcn_edge.runtime.segmentation import Segmentation
-from fcn_edge.spec import ModelSpec, Size, checked_size
 
 __all__ = ["Segmenter", "load"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_engine import CudaEngine
 from fcn_edge.backends.cuda_objects import Stream
@@ -20,7 +21,6 @@ from fcn_edge.errors import ModelError
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, FrameMapping, Placement
 from fcn_edge.ops.preprocess import network_input
-from fcn_edge.spec import ModelSpec
 
 _ONE_CELL = 1 << 40
 

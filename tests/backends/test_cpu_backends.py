@@ -14,8 +14,9 @@ import numpy as np
 import onnx
 import pytest
 
+from fcn_edge.artifacts.device import Device
 from fcn_edge.backends import onnxruntime_library, openvino_library
-from fcn_edge.backends.base import Backend, Device
+from fcn_edge.backends.base import Backend
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.backends.openvino import OpenVino
 from fcn_edge.errors import MissingExtraError, ModelError, UsageError

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.backends import cuda_work
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_errors import cuda_error
@@ -23,7 +24,6 @@ from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources.base import Picture, Source
-from fcn_edge.spec import Resize
 
 from .gpu import FakeGpuEngine
 from .rig import IMAGE_BYTES, SCORES_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.device import Device as DeviceName
 from fcn_edge.backends import onnxruntime_cuda as module
 from fcn_edge.backends import onnxruntime_library
-from fcn_edge.backends.base import Device as DeviceName
 from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.onnxruntime import OnnxRuntime

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Built, Device, Engine, Probe, Progress
+from fcn_edge.backends.base import Built, Engine, Probe, Progress
 from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import Build, Request, build_engine
-from fcn_edge.spec import ModelSpec, Size
 
 AddBackend = Callable[..., "type[Told]"]
 

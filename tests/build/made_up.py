@@ -6,7 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.base import Built, Device
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.records import Speed
+from fcn_edge.backends.base import Built
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build.candidates import Result
@@ -14,7 +16,6 @@ from fcn_edge.build.plans import Plan
 from fcn_edge.build.trials import Trial
 from fcn_edge.build.typed import TypedFile
 from fcn_edge.measure.guard import Verdict
-from fcn_edge.measured import Speed
 from fcn_edge.staleness import Identity
 
 CPU = Device("cpu", "Fake", "avx2")

@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import pytest
 
+from fcn_edge.artifacts.calibration_table import METHODS, Choice
 from fcn_edge.build.choices import Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
-from fcn_edge.calibrationtable import METHODS, Choice
 from fcn_edge.errors import GuardError
 from fcn_edge.measure.guard import Verdict
 

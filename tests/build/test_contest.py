@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.calibration_table import Choice, read_table, write_table
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.backends.cpu import instruction_set
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Build, contest, engines
 from fcn_edge.build.contest import Contest
-from fcn_edge.calibrationtable import Choice, read_table, write_table
 from fcn_edge.convert.profiles import profile_for
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
-from fcn_edge.engine import TABLE_FILE, open_engine
 from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load
 

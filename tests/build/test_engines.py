@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, read_manifest, write_manifest
+from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Build, Request, contest, engines
-from fcn_edge.engine import MANIFEST_FILE, open_engine, read_manifest, write_manifest
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
-from fcn_edge.modelfile import model_digest
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 
@@ -86,7 +87,7 @@ def test_name_of_a_model_cannot_leave_the_default_place(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     network = tiny_network(tmp_path / "m.onnx")
-    from fcn_edge.modelfile import SPEC_KEY
+    from fcn_edge.artifacts.onnx_header import SPEC_KEY
 
     spec = network.spec.replace(name="../../my net/ü")
     tiny_network(network.path, metadata={SPEC_KEY: spec.to_json()})
@@ -187,7 +188,7 @@ def test_wrong_arguments_are_usage_errors(tmp_path: Path, tiny: Any, arguments: 
 
 
 def test_graph_of_another_precision_is_refused(tmp_path: Path, tiny_network: Write) -> None:
-    from fcn_edge.modelfile import SPEC_KEY
+    from fcn_edge.artifacts.onnx_header import SPEC_KEY
 
     network = tiny_network(tmp_path / "m.onnx")
     spec = network.spec.replace(precision="fp16")

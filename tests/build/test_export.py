@@ -9,12 +9,12 @@ from typing import Any
 import onnx
 import pytest
 
+from fcn_edge.artifacts.calibration_table import Choice, read_table, write_table
+from fcn_edge.artifacts.onnx_header import spec_of_onnx
+from fcn_edge.artifacts.quantization_record import origin_of_onnx
 from fcn_edge.build import Request, write_typed_onnx
 from fcn_edge.build.typed import INT8_SHARE
-from fcn_edge.calibrationtable import Choice, read_table, write_table
 from fcn_edge.errors import GuardError, TableError, UsageError
-from fcn_edge.int8origin import origin_of_onnx
-from fcn_edge.modelfile import spec_of_onnx
 
 
 def inputs_of(path: Path) -> list[str | int]:

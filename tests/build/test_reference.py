@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
 from fcn_edge.build import Build, Request
@@ -13,7 +14,6 @@ from fcn_edge.build.plans import plans_of
 from fcn_edge.build.reference import opened_reference
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import MissingExtraError, UsageError
-from fcn_edge.models import resolved_model
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from fcn_edge import models
+from fcn_edge.artifacts import models
+from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.build import Request
 from fcn_edge.build.tables import table_for
-from fcn_edge.calibrationtable import read_table
 from fcn_edge.errors import TableError, UsageError
-from fcn_edge.models import Model, resolved_model
 
 
 @pytest.fixture

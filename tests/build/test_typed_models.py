@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.build import Build, Request, write_typed_onnx
-from fcn_edge.calibrationtable import read_table
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DatasetError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load

@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import pytest
 
-from fcn_edge.engine import TABLE_FILE, open_engine, read_manifest
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.runtime.segmenter import load
 
 Run = Callable[..., Any]

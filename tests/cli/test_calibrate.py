@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.calibrationtable import read_table
+from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.io.images import write_png
-from fcn_edge.modelfile import model_digest
 
 from ..levels_network import levels_image
 

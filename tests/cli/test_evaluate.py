@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets import split_of
 from fcn_edge.io.images import write_png
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.runtime.segmenter import load
 

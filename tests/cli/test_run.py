@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.io.images import read_labels
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.metrics.confusion import ConfusionMatrix
-from fcn_edge.modelfile import SPEC_KEY
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.street import Street

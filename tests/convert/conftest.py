@@ -16,15 +16,15 @@ pytest.importorskip("onnxscript")
 
 import onnx
 
-from fcn_edge.calibrationtable import CalibratedImage, CalibrationTable, TensorRange
+from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Size
 from fcn_edge.convert.calibrate import ranges_of_images
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.profiles import PROFILES
 from fcn_edge.convert.typed import Typed, int8_model
-from fcn_edge.modelfile import model_digest
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Size
 from fcn_edge.street import Street
 
 from .networks import ALL_NETS, SMALL, Exported, exported_net, random_net

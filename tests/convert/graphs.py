@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from fcn_edge.calibrationtable import TensorRange
+from fcn_edge.artifacts.calibration_table import TensorRange
 from fcn_edge.convert.rewrite import add_labels_head, set_spec
 
 from .networks import spec_of

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Normalisation
 from fcn_edge.convert.export import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
-from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation
 
 SMALL = "mobilenet_v2-fcn8s"
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]

@@ -15,13 +15,13 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from fcn_edge.calibrationtable import METHODS, CalibrationTable, read_table, write_table
+from fcn_edge.artifacts.calibration_table import METHODS, CalibrationTable, read_table, write_table
+from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.cli.main import main
 from fcn_edge.convert.calibrate import calibration_table, ranges_of_images
 from fcn_edge.convert.profiles import PROFILES
 from fcn_edge.datasets.calibration import CalibrationImage, CalibrationSet
 from fcn_edge.errors import DatasetError, ModelError
-from fcn_edge.modelfile import model_digest
 
 from .graphs import SmallGraph, Wires, saved
 from .networks import Exported, an_encoder_each

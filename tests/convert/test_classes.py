@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS, generated_palette
 from fcn_edge.convert.classes import labels_from_text
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.labels import LABEL_SETS, generated_palette
 
 
 @pytest.mark.parametrize("name", LABEL_SETS)

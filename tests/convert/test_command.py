@@ -10,8 +10,8 @@ import cv2
 import pytest
 from click.testing import CliRunner, Result
 
+from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
 from fcn_edge.cli.main import main
-from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.fcn import FCN
 

@@ -6,17 +6,17 @@ import onnx
 import pytest
 import torch
 
+from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
+from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Resize
 from fcn_edge.convert import export as export_module
 from fcn_edge.convert.export import onnx_from_checkpoint, onnx_from_net
 from fcn_edge.convert.rewrite import add_labels_head, set_spec
 from fcn_edge.errors import CheckpointError, GuardError, UsageError
 from fcn_edge.io.files import sha256_of
-from fcn_edge.labels import LabelSet, generated_palette
-from fcn_edge.modelfile import model_digest, spec_of_onnx
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Resize
 
 from .networks import CLASSES, Exported, spec_of
 
@@ -62,7 +62,7 @@ def test_nothing_of_this_machine_is_in_the_file(small: Exported) -> None:
         assert trace.encode() not in content
     model = onnx.load_model(small.path)
     assert (model.producer_name, model.ir_version) == ("fcn_edge", 9)
-    assert [entry.key for entry in model.metadata_props] == ["fcn_edge.spec"]
+    assert [entry.key for entry in model.metadata_props] == ["fcn_edge.artifacts.spec"]
 
 
 def test_file_says_what_it_is(small_checkpoint: Path, small: Exported, traced: None, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from fcn_edge.artifacts.spec import Normalisation
 from fcn_edge.convert.folding import DeployedFCN
 from fcn_edge.errors import UsageError
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
-from fcn_edge.spec import Normalisation
 
 from .networks import random_net
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
-from fcn_edge.calibrationtable import CalibrationTable, TensorRange
+from fcn_edge.artifacts.calibration_table import CalibrationTable, TensorRange
 from fcn_edge.convert.calibrate import ranges_of_images
 from fcn_edge.convert.fp16 import HEADROOM, float_islands, halve
 from fcn_edge.convert.rewrite import add_labels_head, store_weights_as_fp16

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from fcn_edge.calibrationtable import CalibrationTable, TensorRange
+from fcn_edge.artifacts.calibration_table import CalibrationTable, TensorRange
 from fcn_edge.convert.biases import corrected_bias
 from fcn_edge.convert.graphview import GraphView
 from fcn_edge.convert.profiles import PROFILES, Profile

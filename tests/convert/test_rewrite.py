@@ -8,6 +8,7 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.convert.rewrite import (
     add_labels_head,
     open_size,
@@ -17,7 +18,6 @@ from fcn_edge.convert.rewrite import (
     tidy,
 )
 from fcn_edge.errors import ModelError
-from fcn_edge.modelfile import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 
 from .networks import CLASSES, Exported
 

@@ -12,11 +12,11 @@ import onnx
 import pytest
 from onnx import ModelProto
 
-from fcn_edge.calibrationtable import CalibrationTable
+from fcn_edge.artifacts.calibration_table import CalibrationTable
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.convert.profiles import PROFILES
 from fcn_edge.convert.rewrite import add_labels_head, set_spec
 from fcn_edge.convert.typed import Typed, fp16_model, fp32_model, int8_model
-from fcn_edge.spec import Size
 
 from .graphs import saved
 from .networks import Exported, an_encoder_each

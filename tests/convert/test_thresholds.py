@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fcn_edge.calibrationtable import METHODS
+from fcn_edge.artifacts.calibration_table import METHODS
 from fcn_edge.convert.histogram import Histogram
 from fcn_edge.convert.thresholds import TAIL, clipping_of
 

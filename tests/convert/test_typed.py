@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
+from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable
+from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.onnxruntime import OnnxRuntime
-from fcn_edge.calibrationtable import TABLE_KEY, CalibrationTable
 from fcn_edge.convert.profiles import PROFILES, profile_for
 from fcn_edge.convert.rewrite import add_labels_head, set_spec, store_weights_as_fp16
 from fcn_edge.convert.typed import Typed, clipped_ranges, fp16_model, fp32_model, int8_model, source_model
 from fcn_edge.errors import ModelError, SpecError
-from fcn_edge.modelfile import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
 

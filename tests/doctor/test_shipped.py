@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fcn_edge import models
+from fcn_edge.artifacts import models
+from fcn_edge.artifacts.models import manifest_for, write_manifest
 from fcn_edge.doctor.shipped import shipped
-from fcn_edge.models import manifest_for, write_manifest
 
 
 @pytest.fixture

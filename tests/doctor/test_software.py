@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fcn_edge.backends.base import Device, Probe
+from fcn_edge.artifacts.device import Device
+from fcn_edge.backends.base import Probe
 from fcn_edge.backends.registry import BACKENDS, BackendEntry
 from fcn_edge.doctor import software
 from fcn_edge.doctor.probes import installed_version

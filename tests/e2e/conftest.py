@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.calibrationtable import write_table
-from fcn_edge.spec import Size
+from fcn_edge.artifacts.calibration_table import write_table
+from fcn_edge.artifacts.spec import Size
 
 Calibrate = Callable[[Path, Size, int], Path]
 
@@ -17,9 +17,9 @@ Calibrate = Callable[[Path, Size, int], Path]
 def calibrate(tmp_path_factory: pytest.TempPathFactory) -> Calibrate:
     """Writes the table of a model calibrated on a few rendered scenes: ``calibrate(model, size, images)``."""
     pytest.importorskip("onnx")
+    from fcn_edge.artifacts.onnx_header import spec_of_onnx
     from fcn_edge.convert.calibrate import calibration_table
     from fcn_edge.datasets.calibration import calibration_set
-    from fcn_edge.modelfile import spec_of_onnx
 
     def calibrate(model: Path, size: Size, images: int) -> Path:
         address = f"synthetic://street?seed=300&size={size[0]}x{size[1]}"

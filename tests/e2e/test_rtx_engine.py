@@ -16,13 +16,14 @@ pytest.importorskip("onnx")
 
 import tensorrt_rtx
 
-from fcn_edge.backends.base import Device, Probe
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
+from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.backends.base import Probe
 from fcn_edge.backends.tensorrt import TensorRTRTX
 from fcn_edge.build import contest
 from fcn_edge.cli.main import main
 from fcn_edge.doctor.driver import loaded_driver
-from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
-from fcn_edge.models import resolved_model
 
 MODEL = "camvid-mobilenet_v2-fcn8s"
 STREET = "synthetic://street?seed=7&size=96x128&frames=1"

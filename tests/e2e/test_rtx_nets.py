@@ -14,10 +14,10 @@ pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
+from fcn_edge.artifacts.spec import DECODER_STRIDES
 from fcn_edge.build import PRECISIONS, Request, build_engine, contest
-from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
 from fcn_edge.nets.encoders import ENCODERS
-from fcn_edge.spec import DECODER_STRIDES
 from fcn_edge.street import Street
 
 from ..convert.networks import CLASSES, Exported, exported_net, random_net

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fcn_edge import demo
-from fcn_edge.models import Model, manifest_of, resolved_model, shipped_models
+from fcn_edge.artifacts.models import Model, manifest_of, resolved_model, shipped_models
 
 STREET = "synthetic://street?seed=7&size=240x320&frames=6"
 LARGEST = 6 * 1000 * 1000

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.build import Request, build_engine, write_typed_onnx
-from fcn_edge.calibrationtable import read_table
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import hashes
 from fcn_edge.errors import DatasetError, ModelError
 from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
-from fcn_edge.models import resolved_model
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 

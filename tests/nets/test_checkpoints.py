@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ArtefactError, CheckpointError
 from fcn_edge.nets.checkpoints import encoder_weights, load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.spec import ModelSpec
 
 from .torchvision_layout import CLASSIFIERS, LAYOUTS
 
@@ -113,7 +113,7 @@ def test_tensors_that_do_not_fit_the_spec(checkpoint: Path, spec: ModelSpec, tmp
     tensors = load_file(checkpoint)
     change(tensors)
     path = tmp_path / "other.safetensors"
-    save_file(tensors, path, metadata={"fcn_edge.spec": spec.to_json()})
+    save_file(tensors, path, metadata={"fcn_edge.artifacts.spec": spec.to_json()})
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(path)
 
@@ -121,9 +121,9 @@ def test_tensors_that_do_not_fit_the_spec(checkpoint: Path, spec: ModelSpec, tmp
 def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_path: Path) -> None:
     plain, strange, unknown = (tmp_path / f"{name}.safetensors" for name in ("plain", "strange", "unknown"))
     save_file({"a": torch.zeros(1)}, plain)
-    save_file({"a": torch.zeros(1)}, strange, metadata={"fcn_edge.spec": '{"name": "yard"}'})
+    save_file({"a": torch.zeros(1)}, strange, metadata={"fcn_edge.artifacts.spec": '{"name": "yard"}'})
     other = spec.replace(encoder="resnet9000")
-    save_file({"a": torch.zeros(1)}, unknown, metadata={"fcn_edge.spec": other.to_json()})
+    save_file({"a": torch.zeros(1)}, unknown, metadata={"fcn_edge.artifacts.spec": other.to_json()})
     pytorch = tmp_path / "net.pth"
     torch.save(load_file(checkpoint), pytorch)
     for path, message in [

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fcn_edge.artifacts.spec import DECODER_STRIDES
 from fcn_edge.errors import UsageError
 from fcn_edge.nets.decoders import Decoder, decoder
-from fcn_edge.spec import DECODER_STRIDES
 
 CHANNELS = (5, 7, 11)
 

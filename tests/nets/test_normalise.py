@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from fcn_edge.artifacts.spec import Normalisation
 from fcn_edge.nets.normalise import Normalise
-from fcn_edge.spec import Normalisation
 
 
 @pytest.mark.parametrize("order", ["rgb", "bgr"])

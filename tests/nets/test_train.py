@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import splits_of
 from fcn_edge.datasets.info import toml_of_info
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.images import write_png
-from fcn_edge.labels import LABEL_SETS
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets import stage as stage_module
 from fcn_edge.nets.checkpoints import load_checkpoint
@@ -24,7 +25,6 @@ from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.recipe import Recipe, Stage
 from fcn_edge.nets.stage import EpochLog, StageTrainer
 from fcn_edge.nets.train import TrainResult, train
-from fcn_edge.spec import ModelSpec
 from fcn_edge.street import Street
 
 SIZE = (64, 96)

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.ops import confidence as confidence_module
 from fcn_edge.ops.confidence import decode_with_confidence
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
-from fcn_edge.spec import Resize
 
 from .dense_reference import full_size_scores, seen_part
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.errors import ModelError
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, FrameMapping, placement
-from fcn_edge.spec import Resize
 
 from .dense_reference import full_size_scores, reference_mask, seen_part, wrong_pixels
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, FrameMapping, placement
 from fcn_edge.ops.kernels import decode_launch, kernel_source
-from fcn_edge.spec import Resize
 
 from .dense_reference import full_size_scores, reference_mask, seen_part, wrong_pixels
 from .emulator import Emulator

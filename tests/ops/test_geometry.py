@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.errors import FrameError
 from fcn_edge.ops.geometry import AxisMapping, placement
-from fcn_edge.spec import Resize
 
 PAD, STRETCH = Resize(), Resize(policy="stretch")
 

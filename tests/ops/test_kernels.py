@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.ops import kernels
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.kernels import KERNELS, Launch, decode_launch, kernel_source
-from fcn_edge.spec import Resize
 
 from .emulator import entries_of
 

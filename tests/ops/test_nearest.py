@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.nearest import nearest
-from fcn_edge.spec import Resize
 
 
 def test_a_mask_of_the_frame_size_is_itself():

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.label_sets import CAMVID, VOC
 from fcn_edge.errors import FrameError, UsageError
-from fcn_edge.labels import CAMVID, VOC
 from fcn_edge.ops.overlay import coloured, legend, overlay, palette_bgr
 
 PALETTE = palette_bgr(CAMVID.palette)

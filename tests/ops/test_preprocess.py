@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.errors import FrameError
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import checked_frame, network_input
-from fcn_edge.spec import Resize
 
 FILL = (10, 20, 30)
 POLICIES = [Resize(), Resize(policy="stretch"), Resize(policy="roi", roi=(0.25, 0.2, 0.85, 0.9))]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.spec import Resize
 from fcn_edge.ops.geometry import Placement, placement
 from fcn_edge.ops.kernels import preprocess_launch
 from fcn_edge.ops.preprocess import network_input
-from fcn_edge.spec import Resize
 
 from .emulator import Emulator
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info
 
 import fcn_edge
-from fcn_edge import models
+from fcn_edge.artifacts import models
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.fake import FakeEngine, fake_spec

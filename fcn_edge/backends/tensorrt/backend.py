@@ -6,7 +6,10 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from fcn_edge.backends.base import Backend, Built, Device, Engine, Probe, Progress
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
+from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
 from fcn_edge.backends.cuda import open_device
 from fcn_edge.backends.tensorrt.child import build_in_child
 from fcn_edge.backends.tensorrt.complaints import last_complaint
@@ -15,8 +18,6 @@ from fcn_edge.backends.tensorrt.log import log_of
 from fcn_edge.backends.tensorrt.report import REPORT_FILE
 from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import MachineError, UsageError
-from fcn_edge.graphfile import check_size, checked_graph
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["TensorRT", "TensorRTRTX"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.tensorrt.complaints import misread, unreadable
 from fcn_edge.backends.tensorrt.log import Log
-from fcn_edge.spec import Size
 
 __all__ = ["Network", "network_of_onnx"]
 

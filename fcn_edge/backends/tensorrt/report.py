@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.base import Note
+from fcn_edge.artifacts.device import Note
 from fcn_edge.backends.tensorrt.complaints import lacks_memory
 from fcn_edge.backends.tensorrt.convolutions import Convolution
 from fcn_edge.backends.tensorrt.layers import PlanLayer, layers_of_json, layers_of_text

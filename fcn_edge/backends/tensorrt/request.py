@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.base import Device
-from fcn_edge.spec import Size
+from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.spec import Size
 
 __all__ = ["Request"]
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.base import Device
+from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.kernel_cache import cache_directory
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import replacing

@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fcn_edge.artifacts.spec import Sha256, first_problem
 from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
 from fcn_edge.datasets.rendered import sample_of_address
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.documents import sealed_text, unsealed
 from fcn_edge.io.files import replacing
-from fcn_edge.spec import Sha256, first_problem
 
 __all__ = ["read_manifest", "write_manifest"]
 

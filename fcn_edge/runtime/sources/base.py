@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self, override
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
 from fcn_edge.io.closeable import Closing
 from fcn_edge.runtime.frame import Frame
-from fcn_edge.spec import Size
 
 __all__ = ["FileSource", "Picture", "Source"]
 

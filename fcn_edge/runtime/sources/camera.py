@@ -9,11 +9,11 @@ from typing import Any
 
 from typing_extensions import override
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import quiet
 from fcn_edge.runtime.sources.base import Picture, Source
-from fcn_edge.spec import Size
 
 __all__ = ["CameraSource"]
 

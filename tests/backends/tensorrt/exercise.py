@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.backends.base import Built, Device
+from fcn_edge.artifacts.device import Device
+from fcn_edge.backends.base import Built
 from fcn_edge.backends.cuda import Device as CudaDevice
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu

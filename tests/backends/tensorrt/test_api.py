@@ -22,7 +22,7 @@ from .trim_api import TRIMMED, VERSIONS, read, touched_in, trimmed
 RTX_ONLY = ("ComputeCapability", "EngineInvalidityDiagnostics", "EngineValidity")
 """Classes that are asked for before they are used."""
 
-SOURCES = [*sorted(Path(package.__file__).parent.glob("*.py")), Path(tensorrt_runtime.__file__)]
+SOURCES = [*sorted(Path(package.__file__).parent.rglob("*.py")), Path(tensorrt_runtime.__file__)]
 
 
 @pytest.fixture(params=VERSIONS)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends.base import Built, Device, Probe, Progress
+from fcn_edge.artifacts.device import Device
+from fcn_edge.backends.base import Built, Probe, Progress
 from fcn_edge.backends.cuda_driver import GpuFacts
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.backends.base import Built, Device
+from fcn_edge.artifacts.device import Device
+from fcn_edge.backends.base import Built
 from fcn_edge.backends.tensorrt.child import build_in_child
 from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError

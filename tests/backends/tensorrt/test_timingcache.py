@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.base import Device
+from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.tensorrt.timingcache import keep_timings, timing_file, use_timings
 
 ORIN = Device("cuda", "Orin (nvgpu)", "8.7")

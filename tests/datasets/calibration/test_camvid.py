@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set, overlap, read_manifest
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.documents import unsealed
-from fcn_edge.labels import LABEL_SETS
 
 MANIFEST = Path(__file__).resolve().parents[3] / "calibration" / "camvid-train-128.json"
 CLASSES = LABEL_SETS["camvid"].classes

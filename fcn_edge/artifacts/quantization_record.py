@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fcn_edge.calibrationtable import TABLE_KEY, Method
+from fcn_edge.artifacts.calibration_table import TABLE_KEY, Method
+from fcn_edge.artifacts.onnx_header import metadata_of_onnx
+from fcn_edge.artifacts.spec import Fraction, Sha256, first_problem
 from fcn_edge.errors import ModelError
-from fcn_edge.modelfile import metadata_of_onnx
-from fcn_edge.spec import Fraction, Sha256, first_problem
 
 __all__ = ["Int8Origin", "origin_of_onnx"]
 

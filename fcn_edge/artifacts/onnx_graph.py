@@ -11,10 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.onnx_header import damaged_onnx, opened_onnx
+from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import ModelError, UsageError
-from fcn_edge.modelfile import damaged_onnx, opened_onnx
-from fcn_edge.spec import Size
-from fcn_edge.wire import Buffer, WireError, fields, numbers
 
 __all__ = ["UINT8", "Graph", "Value", "check_size", "checked_graph", "graph_of_onnx"]
 

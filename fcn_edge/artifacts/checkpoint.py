@@ -15,9 +15,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import CheckpointError
-from fcn_edge.modelfile import SPEC_KEY
-from fcn_edge.spec import ModelSpec
 
 __all__ = ["CheckpointHeader", "checkpoint_header"]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.labels import LABEL_SETS, generated_palette
+from fcn_edge.artifacts.label_sets import LABEL_SETS, generated_palette
 from fcn_edge.street import Street
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.checkpoint import checkpoint_header
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.checkpointfile import checkpoint_header
 from fcn_edge.errors import CheckpointError, SpecError
-from fcn_edge.modelfile import SPEC_KEY
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
@@ -57,7 +57,7 @@ def test_a_checkpoint_of_the_trainer_is_one(tmp_path: Path) -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys, fcn_edge.checkpointfile; print([m for m in ('torch', 'safetensors') if m in sys.modules])"
+    code = "import sys, fcn_edge.artifacts.checkpoint; print([m for m in ('torch', 'safetensors') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 

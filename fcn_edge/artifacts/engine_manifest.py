@@ -17,13 +17,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fcn_edge.backends import registry
-from fcn_edge.backends.base import Backend, Device, Engine, Note
-from fcn_edge.errors import DeviceError, EngineError, MachineError
+from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.records import AccuracyRecord, Speed
+from fcn_edge.artifacts.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
+from fcn_edge.errors import EngineError
 from fcn_edge.io.documents import sealed_text, unsealed
 from fcn_edge.io.files import sha256_of
-from fcn_edge.measured import AccuracyRecord, Speed
-from fcn_edge.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
 
 __all__ = [
     "MANIFEST_FILE",
@@ -31,7 +30,6 @@ __all__ = [
     "EngineManifest",
     "File",
     "file_of",
-    "open_engine",
     "read_manifest",
     "rebuild_fix",
     "verify_engine",
@@ -185,24 +183,6 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
     )
 
 
-def open_engine(directory: Path, threads: int | None = None) -> Engine:
-    """A built engine, ready to run; everything is checked before its plan is read.
-
-    Args:
-        directory: The engine.
-        threads: Threads of a CPU backend; the physical cores that the process may use when left out.
-
-    Raises:
-        EngineError: It is damaged, was built with another version of the library or for another device.
-        MachineError: The library, or the kind of device, is not here.
-        ModelError: The library refuses the plan.
-    """
-    manifest = read_manifest(directory)
-    verify_engine(directory, manifest)
-    chosen = _fitting_backend(directory, manifest)
-    return chosen.open(directory, manifest.spec, manifest.size, threads)
-
-
 def verify_engine(directory: Path, manifest: EngineManifest) -> None:
     """Check that the directory holds the files that its manifest lists, unchanged, and no others.
 
@@ -242,45 +222,3 @@ def _is_whole(path: Path, file: File) -> bool:
     except FileNotFoundError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size == file.bytes and sha256_of(path) == file.sha256
-
-
-def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
-    """The backend of an engine, when it is the one that it was built with and its device is here."""
-    name = manifest.backend
-    if name not in registry.BACKENDS:
-        raise EngineError(
-            f"{directory} is for the backend {name!r}, which this version of fcn_edge does not have.",
-            f"It has: {', '.join(registry.BACKENDS)}.",
-        )
-    chosen = registry.backend(name)
-    probe = chosen.probe()
-    if not probe.version:
-        raise MachineError(probe.problem, probe.fix)
-    if manifest.library != probe.version:
-        library = f"{registry.BACKENDS[name].library} {manifest.library}"
-        raise EngineError(
-            f"{directory} was built with {library}, and {probe.version} is installed.",
-            rebuild_fix(manifest, directory),
-        )
-    if not probe.available:
-        # a library that can build here and not run says why itself
-        raise DeviceError(f"{directory} cannot run here: {_begun(probe.problem)}", probe.fix)
-    kind = manifest.device.kind
-    if all(device.kind != kind for device in probe.devices):
-        raise DeviceError(
-            f"{directory} was built for a {kind} device ({manifest.device.name}), and {name} finds none here.",
-            "Run it where it was built, or build for this machine: "
-            f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
-        )
-    misfit = chosen.misfit(manifest.device, manifest.precision)
-    if misfit:
-        raise EngineError(
-            f"{directory} was built for {manifest.device.name}: {misfit}.", rebuild_fix(manifest, directory)
-        )
-    return chosen
-
-
-def _begun(sentence: str) -> str:
-    """A sentence as the second half of one: its first letter small, unless it begins with a name."""
-    first, _, _ = sentence.partition(" ")
-    return sentence if not first[1:].islower() else sentence[:1].lower() + sentence[1:]

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
+from fcn_edge.artifacts.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Sha256, Size, first_problem
 from fcn_edge.errors import TableError
 from fcn_edge.io.documents import content_digest, sealed_text, unsealed
 from fcn_edge.io.files import replacing
-from fcn_edge.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Sha256, Size, first_problem
 
 __all__ = [
     "METHODS",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.onnx_graph import UINT8, check_size, checked_graph, graph_of_onnx
 from fcn_edge.errors import ModelError, UsageError
-from fcn_edge.graphfile import UINT8, check_size, checked_graph, graph_of_onnx
 
 onnx = pytest.importorskip("onnx")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.calibrationtable import TABLE_KEY
+from fcn_edge.artifacts.calibration_table import TABLE_KEY
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.artifacts.quantization_record import Int8Origin, origin_of_onnx
 from fcn_edge.errors import ModelError
-from fcn_edge.int8origin import Int8Origin, origin_of_onnx
-from fcn_edge.modelfile import SPEC_KEY
 
 ORIGIN = Int8Origin(
     table="a" * 64, model="b" * 64, method="mse", floats=("decoder.score8",), images=("c" * 64,), int8_share=0.9

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fcn_edge.checkpointfile import checkpoint_header
-from fcn_edge.engine import EngineManifest, read_manifest, verify_engine
-from fcn_edge.graphfile import graph_of_onnx
+from fcn_edge.artifacts.checkpoint import checkpoint_header
+from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, verify_engine
+from fcn_edge.artifacts.models import Manifest, manifest_of, resolved_model
+from fcn_edge.artifacts.onnx_graph import graph_of_onnx
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.io.files import sha256_of
-from fcn_edge.modelfile import model_digest
-from fcn_edge.models import Manifest, manifest_of, resolved_model
-from fcn_edge.spec import ModelSpec, Size
 
 __all__ = ["Inspection", "inspection_of"]
 

@@ -8,11 +8,18 @@ from typing import Any
 
 import pytest
 
-from fcn_edge import models
+from fcn_edge.artifacts import models
+from fcn_edge.artifacts.models import (
+    Manifest,
+    manifest_for,
+    manifest_of,
+    resolved_model,
+    shipped_models,
+    write_manifest,
+)
+from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.errors import EngineError, ModelError
 from fcn_edge.io.documents import sealed_text
-from fcn_edge.measured import AccuracyRecord
-from fcn_edge.models import Manifest, manifest_for, manifest_of, resolved_model, shipped_models, write_manifest
 
 ACCURACY = AccuracyRecord(
     dataset="camvid",

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fcn_edge.artifacts.protobuf import Buffer, WireError, fields
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ModelError
-from fcn_edge.spec import ModelSpec
-from fcn_edge.wire import Buffer, WireError, fields
 
 __all__ = ["SPEC_KEY", "damaged_onnx", "metadata_of_onnx", "model_digest", "opened_onnx", "spec_of_onnx"]
 
-SPEC_KEY = "fcn_edge.spec"
+SPEC_KEY = "fcn_edge.artifacts.spec"
 """Metadata key of the spec."""
 
 IR_VERSION, GRAPH, OPSET_IMPORT, METADATA_PROPS, FUNCTIONS = 1, 7, 8, 14, 25

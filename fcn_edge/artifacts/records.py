@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fcn_edge.spec import Fraction, Size
+from fcn_edge.artifacts.spec import Fraction, Size
 
 __all__ = ["AccuracyRecord", "Speed"]
 

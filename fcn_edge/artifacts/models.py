@@ -12,12 +12,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
+from fcn_edge.artifacts.records import AccuracyRecord
+from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
 from fcn_edge.errors import ModelError
 from fcn_edge.io.documents import sealed_text, unsealed
 from fcn_edge.io.files import replacing, sha256_of
-from fcn_edge.measured import AccuracyRecord
-from fcn_edge.modelfile import model_digest, spec_of_onnx
-from fcn_edge.spec import ModelSpec, Size, first_problem
 
 __all__ = [
     "Manifest",
@@ -30,7 +30,7 @@ __all__ = [
     "write_manifest",
 ]
 
-ZOO = Path(__file__).parent / "zoo"
+ZOO = Path(__file__).parents[1] / "zoo"
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
 TABLE_FILE = "calibration.json"
@@ -101,7 +101,7 @@ def resolved_model(text: str | Path) -> Model:
         return Model("onnx", path, spec_of_onnx(path), shipped=str(text))
     path = Path(text)
     if path.is_dir():
-        from fcn_edge.engine import read_manifest
+        from fcn_edge.artifacts.engine_manifest import read_manifest
 
         return Model("engine", path, read_manifest(path).spec)
     if path.is_file():

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.datasets import split_of
-from fcn_edge.engine import MANIFEST_FILE, TABLE_FILE, open_engine, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.io.documents import MOST_BYTES, sealed_text
 from fcn_edge.runtime.segmenter import load

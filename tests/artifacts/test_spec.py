@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from fcn_edge.artifacts.spec import (
+    DECODER_STRIDES,
+    ModelSpec,
+    Normalisation,
+    Resize,
+    Sha256,
+    checked_size,
+    size_from_text,
+)
 from fcn_edge.errors import SpecError, UsageError
-from fcn_edge.spec import DECODER_STRIDES, ModelSpec, Normalisation, Resize, Sha256, checked_size, size_from_text
 
 
 def fields(**changes: Any) -> dict[str, Any]:

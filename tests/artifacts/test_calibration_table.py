@@ -11,13 +11,20 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fcn_edge.artifacts.calibration_table import (
+    CalibratedImage,
+    CalibrationTable,
+    Choice,
+    TensorRange,
+    read_table,
+    write_table,
+)
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.calibrationtable import CalibratedImage, CalibrationTable, Choice, TensorRange, read_table, write_table
 from fcn_edge.cli.main import main
 from fcn_edge.errors import TableError, UsageError
 from fcn_edge.io.documents import MOST_BYTES, sealed_text
-from fcn_edge.modelfile import model_digest
-from fcn_edge.spec import ModelSpec
 
 SPEC = fake_spec()
 DIGEST = "0123456789abcdef" * 4

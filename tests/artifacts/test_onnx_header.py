@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.errors import ModelError, SpecError
-from fcn_edge.modelfile import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 
 onnx = pytest.importorskip("onnx")
 

@@ -1,0 +1,73 @@
+"""An engine directory made ready to run: everything is checked before its plan is read."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, rebuild_fix, verify_engine
+from fcn_edge.backends import registry
+from fcn_edge.backends.base import Backend, Engine
+from fcn_edge.errors import DeviceError, EngineError, MachineError
+
+__all__ = ["open_engine"]
+
+
+def open_engine(directory: Path, threads: int | None = None) -> Engine:
+    """A built engine, ready to run; everything is checked before its plan is read.
+
+    Args:
+        directory: The engine.
+        threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+
+    Raises:
+        EngineError: It is damaged, was built with another version of the library or for another device.
+        MachineError: The library, or the kind of device, is not here.
+        ModelError: The library refuses the plan.
+    """
+    manifest = read_manifest(directory)
+    verify_engine(directory, manifest)
+    chosen = _fitting_backend(directory, manifest)
+    return chosen.open(directory, manifest.spec, manifest.size, threads)
+
+
+def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
+    """The backend of an engine, when it is the one that it was built with and its device is here."""
+    name = manifest.backend
+    if name not in registry.BACKENDS:
+        raise EngineError(
+            f"{directory} is for the backend {name!r}, which this version of fcn_edge does not have.",
+            f"It has: {', '.join(registry.BACKENDS)}.",
+        )
+    chosen = registry.backend(name)
+    probe = chosen.probe()
+    if not probe.version:
+        raise MachineError(probe.problem, probe.fix)
+    if manifest.library != probe.version:
+        library = f"{registry.BACKENDS[name].library} {manifest.library}"
+        raise EngineError(
+            f"{directory} was built with {library}, and {probe.version} is installed.",
+            rebuild_fix(manifest, directory),
+        )
+    if not probe.available:
+        # a library that can build here and not run says why itself
+        raise DeviceError(f"{directory} cannot run here: {_begun(probe.problem)}", probe.fix)
+    kind = manifest.device.kind
+    if all(device.kind != kind for device in probe.devices):
+        raise DeviceError(
+            f"{directory} was built for a {kind} device ({manifest.device.name}), and {name} finds none here.",
+            "Run it where it was built, or build for this machine: "
+            f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
+        )
+    misfit = chosen.misfit(manifest.device, manifest.precision)
+    if misfit:
+        raise EngineError(
+            f"{directory} was built for {manifest.device.name}: {misfit}.", rebuild_fix(manifest, directory)
+        )
+    return chosen
+
+
+def _begun(sentence: str) -> str:
+    """A sentence as the second half of one: its first letter small, unless it begins with a name."""
+    first, _, _ = sentence.partition(" ")
+    return sentence if not first[1:].islower() else sentence[:1].lower() + sentence[1:]
