@@ -106,6 +106,6 @@ def _ranges(model: Model, table: CalibrationTable | None) -> dict[str, TensorRan
     if table is not None:
         return dict(table.tensors)
     from fcn_edge.convert.calibrate import ranges_of_images
-    from fcn_edge.convert.scenes import rendered_images
+    from fcn_edge.datasets.scenes import rendered_images
 
     return ranges_of_images(model.path, rendered_images(model.spec.size, RENDERED_FOR_RANGES))

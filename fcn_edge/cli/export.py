@@ -69,9 +69,9 @@ def command(
     """
     policy = None if resize is None else _resize(resize)
 
-    from fcn_edge.convert.classes import labels_from_text
     from fcn_edge.convert.export import onnx_from_checkpoint
-    from fcn_edge.convert.parity import image_files, images_of
+    from fcn_edge.datasets.class_names import labels_from_text
+    from fcn_edge.datasets.plain_images import image_files, images_of
 
     export = onnx_from_checkpoint(
         checkpoint,

@@ -29,7 +29,7 @@ from fcn_edge.convert.rewrite import (
     store_weights_as_fp16,
     tidy,
 )
-from fcn_edge.convert.scenes import rendered_images
+from fcn_edge.datasets.scenes import rendered_images
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.nets.checkpoints import load_checkpoint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from torch.nn import functional
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
-from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalise import Normalise
 from fcn_edge.ops.decode import decode
@@ -26,7 +25,7 @@ from fcn_edge.ops.geometry import AxisMapping, Placement, placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import network_input
 
-__all__ = ["LEAST_AGREEMENT", "Parity", "image_files", "images_of", "parity_of_onnx"]
+__all__ = ["LEAST_AGREEMENT", "Parity", "parity_of_onnx"]
 
 LEAST_AGREEMENT = 0.999
 """Share of pixels on which an exported model and its network must give the same label."""
@@ -104,32 +103,6 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size 
     if not count:
         raise DatasetError("There are no images to compare the ONNX file and the checkpoint on.", "Give some.")
     return Parity(worst, same / pixels, count, tuple(sorted(classes)))
-
-
-def image_files(directory: Path, most: int = 32) -> list[Path]:
-    """Image files of a folder, or of ``images/`` in it, spread evenly where there are more than ``most``.
-
-    Raises:
-        DatasetError: There is no such folder, or it holds no images.
-    """
-    if not directory.is_dir():
-        raise DatasetError(f"There is no directory of images {directory}.", "Check the path.")
-    inner = directory / "images"
-    folder = inner if inner.is_dir() else directory
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-    if not files:
-        raise DatasetError(f"{folder} holds no images.", f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    count = min(most, len(files))
-    return [files[index * len(files) // count] for index in range(count)]
-
-
-def images_of(files: Iterable[Path]) -> Iterator[Image]:
-    """The images of files, read one at a time, ``(H, W, 3)`` uint8 BGR.
-
-    Raises:
-        DatasetError: A file is no readable image.
-    """
-    return (read_image(path) for path in files)
 
 
 class _Runner:

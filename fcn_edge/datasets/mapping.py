@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, Colour, generated_palette
 from fcn_edge.artifacts.spec import first_problem
-from fcn_edge.datasets.colours import COLOUR_CODES, ID_CODES, VOID_NAME
+from fcn_edge.datasets.colors import COLOUR_CODES, ID_CODES, VOID_NAME
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.spec import Resize
-from fcn_edge.convert.parity import LEAST_AGREEMENT, Parity, image_files, images_of, parity_of_onnx
+from fcn_edge.convert.parity import LEAST_AGREEMENT, Parity, parity_of_onnx
 from fcn_edge.convert.rewrite import set_spec
-from fcn_edge.convert.scenes import rendered_images
+from fcn_edge.datasets.plain_images import image_files, images_of
+from fcn_edge.datasets.scenes import rendered_images
 from fcn_edge.errors import DatasetError, GuardError
 
 from .networks import Exported

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
-from fcn_edge.datasets.colours import COLOUR_CODES, ID_CODES, VOID_NAME
+from fcn_edge.datasets.colors import COLOUR_CODES, ID_CODES, VOID_NAME
 from fcn_edge.datasets.mapping import LabelMapping, mapping_of_colours, mapping_of_file, packed
 from fcn_edge.errors import DatasetError, UsageError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, generated_palette
-from fcn_edge.convert.classes import labels_from_text
+from fcn_edge.datasets.class_names import labels_from_text
 from fcn_edge.errors import DatasetError, UsageError
 
 

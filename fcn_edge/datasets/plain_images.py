@@ -1,0 +1,43 @@
+"""Plain folders of images, without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.errors import DatasetError
+from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
+
+__all__ = ["image_files", "images_of"]
+
+
+Image = NDArray[np.uint8]
+
+
+def image_files(directory: Path, most: int = 32) -> list[Path]:
+    """Image files of a folder, or of ``images/`` in it, spread evenly where there are more than ``most``.
+
+    Raises:
+        DatasetError: There is no such folder, or it holds no images.
+    """
+    if not directory.is_dir():
+        raise DatasetError(f"There is no directory of images {directory}.", "Check the path.")
+    inner = directory / "images"
+    folder = inner if inner.is_dir() else directory
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise DatasetError(f"{folder} holds no images.", f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    count = min(most, len(files))
+    return [files[index * len(files) // count] for index in range(count)]
+
+
+def images_of(files: Iterable[Path]) -> Iterator[Image]:
+    """The images of files, read one at a time, ``(H, W, 3)`` uint8 BGR.
+
+    Raises:
+        DatasetError: A file is no readable image.
+    """
+    return (read_image(path) for path in files)
