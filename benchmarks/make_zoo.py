@@ -24,7 +24,7 @@ from fcn_edge.datasets import Split
 from fcn_edge.datasets.calibration import read_manifest
 from fcn_edge.datasets.halves import Part
 from fcn_edge.datasets.rendered import RenderedSplit
-from fcn_edge.measure.accuracy import Accuracy, evaluate
+from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.threads import owned_thread_pools
 

@@ -22,7 +22,7 @@ from fcn_edge.artifacts.models import shipped_models
 from fcn_edge.build import Request, build_engine, write_typed_onnx
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.datasets import LabelledSplit, split_of
-from fcn_edge.measure.accuracy import Accuracy, evaluate
+from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.threads import owned_thread_pools
 

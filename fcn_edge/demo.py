@@ -29,11 +29,11 @@ from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.halves import halves_of
 from fcn_edge.errors import FcnEdgeError
+from fcn_edge.evaluation.accuracy import evaluate
+from fcn_edge.evaluation.rendered_score import RenderedScore
 from fcn_edge.io.files import replacing
 from fcn_edge.io.opencv import cv2
-from fcn_edge.measure.accuracy import evaluate
 from fcn_edge.runtime.pipeline import Pipeline
-from fcn_edge.runtime.rendered import RenderedScore
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink

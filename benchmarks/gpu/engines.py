@@ -19,8 +19,8 @@ from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Request, build_engine
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.measure.guard import RenderedGuard
-from fcn_edge.measure.latency import speeds_of
+from fcn_edge.evaluation.guard import RenderedGuard
+from fcn_edge.evaluation.latency import speeds_of
 from gpu.providers import OpenDevice
 from gpu.scores import RealScores
 from gpu.settings import Settings

@@ -13,7 +13,7 @@ from fcn_edge.backends.cuda import Device
 from fcn_edge.backends.cuda_engine import CudaEngine
 from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_work import Network
-from fcn_edge.measure.latency import speeds_of
+from fcn_edge.evaluation.latency import speeds_of
 from fcn_edge.ops.geometry import placement
 from gpu.providers import OpenDevice
 from gpu.reference import wrong_pixels

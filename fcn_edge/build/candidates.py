@@ -12,7 +12,7 @@ from fcn_edge.build.plans import Plan
 from fcn_edge.build.request import Request
 from fcn_edge.build.trials import Trial
 from fcn_edge.errors import FcnEdgeError, GuardError
-from fcn_edge.measure.guard import Verdict
+from fcn_edge.evaluation.guard import Verdict
 from fcn_edge.runtime.segmenter import has_nvidia_gpu
 
 __all__ = ["Candidate", "Result", "candidates_of", "fastest_float", "kept_result"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fcn_edge.artifacts.calibration_table import METHODS, Choice
 from fcn_edge.build.typed import INT8_SHARE
 from fcn_edge.errors import GuardError
-from fcn_edge.measure.guard import Verdict
+from fcn_edge.evaluation.guard import Verdict
 
 __all__ = ["Sensitivity", "best_method", "group_of", "groups_of", "mixed", "sensitivities"]
 

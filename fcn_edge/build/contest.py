@@ -23,8 +23,8 @@ from fcn_edge.build.trials import Trial, built_trial
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError, ModelError
-from fcn_edge.measure.guard import Guard, LabelledGuard, LabelledScore, RenderedGuard, Verdict
-from fcn_edge.measure.latency import speeds_of
+from fcn_edge.evaluation.guard import Guard, LabelledGuard, LabelledScore, RenderedGuard, Verdict
+from fcn_edge.evaluation.latency import speeds_of
 from fcn_edge.street import Street
 
 __all__ = ["DEFAULT_CHOICE", "Contest", "frames_to_time"]

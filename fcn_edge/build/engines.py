@@ -26,7 +26,7 @@ from fcn_edge.build.tables import table_for
 from fcn_edge.build.trials import Trial
 from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import EngineError
-from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
+from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
 from fcn_edge.staleness import staleness
 from fcn_edge.version import __version__
 

@@ -16,7 +16,7 @@ from fcn_edge.build.choices import best_method, mixed, sensitivities
 from fcn_edge.convert.profiles import PROFILES
 from fcn_edge.convert.typed import int8_model
 from fcn_edge.datasets import LabelledSplit
-from fcn_edge.measure.guard import LabelledGuard, Verdict
+from fcn_edge.evaluation.guard import LabelledGuard, Verdict
 
 __all__ = ["chosen_for_profiles"]
 

@@ -11,7 +11,7 @@ from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, say, verb
 
 if TYPE_CHECKING:
-    from fcn_edge.measure.accuracy import Accuracy
+    from fcn_edge.evaluation.accuracy import Accuracy
 
 __all__ = ["command"]
 
@@ -38,8 +38,8 @@ def command(model: str, data: str, size: tuple[int, int] | None, backend: str, t
     """
     from fcn_edge.artifacts.models import resolved_model
     from fcn_edge.datasets import split_of
-    from fcn_edge.measure.accuracy import evaluate
-    from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
+    from fcn_edge.evaluation.accuracy import evaluate
+    from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.threads import owned_thread_pools
 

@@ -15,8 +15,8 @@ from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import FcnEdgeError, UsageError
 
 if TYPE_CHECKING:
+    from fcn_edge.evaluation.rendered_score import RenderedScore
     from fcn_edge.runtime.pipeline import Pipeline
-    from fcn_edge.runtime.rendered import RenderedScore
     from fcn_edge.runtime.sinks import Sink
 
 __all__ = ["command"]
@@ -61,8 +61,8 @@ def command(
     folder for masks, out.png where SOURCE is one image, - for a JSON object a frame, display, or null:. Without one
     the run only measures.
     """
+    from fcn_edge.evaluation.rendered_score import RenderedScore
     from fcn_edge.runtime.pipeline import Pipeline
-    from fcn_edge.runtime.rendered import RenderedScore
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
     from fcn_edge.runtime.sources import open_source

@@ -180,7 +180,7 @@ def test_engines_are_held_against_the_processor(
     monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
     monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
     monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
-    monkeypatch.setattr(import_module("fcn_edge.measure.guard"), "LEAST_LIKENESS", likeness)
+    monkeypatch.setattr(import_module("fcn_edge.evaluation.guard"), "LEAST_LIKENESS", likeness)
     done = run("-o", str(tmp_path / "results.json"))
     assert done.exit_code == (0 if likeness < 1 else 4), done.output
     (row,) = json.loads((tmp_path / "results.json").read_text())["engines"]
@@ -259,7 +259,7 @@ def gpu_engines(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
     monkeypatch.setattr(engines, "_opened", opened)
     monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
-    monkeypatch.setattr(import_module("fcn_edge.measure.guard"), "LEAST_LIKENESS", 0.0)
+    monkeypatch.setattr(import_module("fcn_edge.evaluation.guard"), "LEAST_LIKENESS", 0.0)
 
 
 @pytest.mark.parametrize(("has_graphs", "kinds"), [(True, ["graph", "no graph"]), (False, ["no graph"])])

@@ -15,7 +15,7 @@ from fcn_edge.build.candidates import Result
 from fcn_edge.build.plans import Plan
 from fcn_edge.build.trials import Trial
 from fcn_edge.build.typed import TypedFile
-from fcn_edge.measure.guard import Verdict
+from fcn_edge.evaluation.guard import Verdict
 from fcn_edge.staleness import Identity
 
 CPU = Device("cpu", "Fake", "avx2")

@@ -8,7 +8,7 @@ import pytest
 from fcn_edge.artifacts.calibration_table import METHODS, Choice
 from fcn_edge.build.choices import Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
 from fcn_edge.errors import GuardError
-from fcn_edge.measure.guard import Verdict
+from fcn_edge.evaluation.guard import Verdict
 
 LAYERS = ("encoder.features.0.0", "encoder.features.1.conv.0", "encoder.features.1.conv.3", "decoder.score32")
 GROUPS = ("encoder.features.0", "encoder.features.1", "decoder")

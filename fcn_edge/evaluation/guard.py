@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Session
 from fcn_edge.datasets import LabelledSplit
-from fcn_edge.measure.accuracy import Accuracy, evaluate
+from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.metrics.confusion import ConfusionMatrix
 
 __all__ = ["Guard", "LabelledGuard", "LabelledScore", "RenderedGuard", "Verdict"]

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.errors import ModelError
-from fcn_edge.measure.guard import LEAST_LIKENESS, LabelledGuard, LabelledScore, RenderedGuard
+from fcn_edge.evaluation.guard import LEAST_LIKENESS, LabelledGuard, LabelledScore, RenderedGuard
 
 from .splits import Mask, Split, blocks, session_of
 

@@ -9,7 +9,7 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.datasets import DatasetInfo, split_of
 from fcn_edge.errors import DatasetError
-from fcn_edge.measure.accuracy import ClassMapping, evaluate
+from fcn_edge.evaluation.accuracy import ClassMapping, evaluate
 from fcn_edge.metrics.confusion import ConfusionMatrix
 
 from .splits import Mask, Split, blocks, session_of

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.runtime.rendered import RenderedScore
+from fcn_edge.evaluation.rendered_score import RenderedScore
 from fcn_edge.runtime.result import Result
 
 MakeResult = Callable[..., Result]

@@ -12,7 +12,7 @@ from fcn_edge.build import Request, build_engine, write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import hashes
 from fcn_edge.errors import DatasetError, ModelError
-from fcn_edge.measure.unseen import calibration_images, refuse_calibration_images
+from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 
