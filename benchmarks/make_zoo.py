@@ -18,13 +18,13 @@ from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import MANIFEST_FILE, MODEL_FILE, TABLE_FILE, ZOO, manifest_for, write_manifest
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.build.selection import chosen_for_profiles
-from fcn_edge.convert.calibrate import calibration_table
-from fcn_edge.convert.export import onnx_from_checkpoint
 from fcn_edge.datasets import Split
 from fcn_edge.datasets.calibration import read_manifest
 from fcn_edge.datasets.halves import Part
 from fcn_edge.datasets.rendered import RenderedSplit
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
+from fcn_edge.export.onnx import onnx_from_checkpoint
+from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.threads import owned_thread_pools
 

@@ -24,7 +24,6 @@ from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.cpu import cpu_name
 from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.progress import progress_bar
-from fcn_edge.convert.calibrate import calibration_table
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.halves import halves_of
@@ -33,6 +32,7 @@ from fcn_edge.evaluation.accuracy import evaluate
 from fcn_edge.evaluation.rendered_score import RenderedScore
 from fcn_edge.io.files import replacing
 from fcn_edge.io.opencv import cv2
+from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import load

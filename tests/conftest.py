@@ -90,8 +90,8 @@ def table_of(levels_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
     def table(network: LevelsNetwork) -> Path:
         from fcn_edge.artifacts.calibration_table import write_table
-        from fcn_edge.convert.calibrate import calibration_table
         from fcn_edge.datasets.calibration import calibration_set
+        from fcn_edge.quantization.calibrate import calibration_table
 
         if network.path not in made:
             path = tmp_path_factory.mktemp("table") / "table.json"

@@ -111,9 +111,9 @@ OWN = [found for found in IMPORTS if found.target.split(".")[0] == PACKAGE]
 def test_imports_are_found() -> None:
     """Without this, a mistake in the search would let every other test pass."""
     pairs = {(found.importer, found.target): found.eager for found in IMPORTS}
-    assert pairs["fcn_edge.convert.export", "torch"] is True
-    assert pairs["fcn_edge.convert.export", "fcn_edge.nets.fcn"] is True
-    assert pairs["fcn_edge.convert.export", "onnxscript"] is False
+    assert pairs["fcn_edge.export.onnx", "torch"] is True
+    assert pairs["fcn_edge.export.onnx", "fcn_edge.nets.fcn"] is True
+    assert pairs["fcn_edge.export.onnx", "onnxscript"] is False
     assert pairs["fcn_edge.io.opencv", "cv2"] is False
     assert len(OWN) > 100
 

@@ -155,7 +155,7 @@ def _table(model: str, directory: Path) -> Path:
         return own
     made = directory / "calibration.json"
     if not made.exists():
-        from fcn_edge.convert.calibrate import calibration_table
+        from fcn_edge.quantization.calibrate import calibration_table
 
         images = calibration_set(CALIBRATION, found.spec.classes, CALIBRATION_IMAGES)
         write_table(made, calibration_table(found.path, images))

@@ -40,7 +40,7 @@ Low = Annotated[float, Field(le=0)]
 High = Annotated[float, Field(ge=0)]
 Ends = tuple[Low, High]
 Method = Literal["minmax", "percentile", "entropy", "mse"]
-"""How activations are clipped (``convert/thresholds.py``)."""
+"""How activations are clipped (``quantization/thresholds.py``)."""
 METHODS: tuple[Method, ...] = get_args(Method)
 
 

@@ -80,7 +80,7 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
     kind = registry.BACKENDS[name].device
     device = Device(kind, "", instruction_set() if kind == "cpu" else "")
     if request.precision == "int8":
-        from fcn_edge.convert.profiles import profile_for
+        from fcn_edge.quantization.profiles import profile_for
 
         profile = profile_for(name, device.capability).name
     size = checked_size(request.size or found.spec.size)

@@ -162,7 +162,7 @@ def _precisions(model: Model, request: Request, table: CalibrationTable | None, 
 
 
 def _profile_name(backend: str, device: Device) -> str:
-    from fcn_edge.convert.profiles import profile_for
+    from fcn_edge.quantization.profiles import profile_for
 
     return profile_for(backend, device.capability).name
 

@@ -13,10 +13,10 @@ from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.backends import registry
 from fcn_edge.build.choices import best_method, mixed, sensitivities
-from fcn_edge.convert.profiles import PROFILES
-from fcn_edge.convert.typed import int8_model
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.evaluation.guard import LabelledGuard, Verdict
+from fcn_edge.quantization.profiles import PROFILES
+from fcn_edge.quantization.typed_graph import int8_model
 
 __all__ = ["chosen_for_profiles"]
 

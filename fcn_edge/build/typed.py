@@ -66,8 +66,8 @@ def typed_file(
     if model.spec.precision == plan.precision and size is None:
         origin = origin_of_onnx(model.path)
         return TypedFile(model.path, model.spec, origin.int8_share if origin is not None else None)
-    from fcn_edge.convert.profiles import PROFILES
-    from fcn_edge.convert.typed import fp16_model, fp32_model, int8_model
+    from fcn_edge.quantization.profiles import PROFILES
+    from fcn_edge.quantization.typed_graph import fp16_model, fp32_model, int8_model
 
     if plan.precision == "int8":
         assert table is not None
@@ -105,7 +105,7 @@ def _ranges(model: Model, table: CalibrationTable | None) -> dict[str, TensorRan
     """The ranges that decide what FP16 cannot hold: the table's, else those of a few rendered scenes."""
     if table is not None:
         return dict(table.tensors)
-    from fcn_edge.convert.calibrate import ranges_of_images
     from fcn_edge.datasets.scenes import rendered_images
+    from fcn_edge.quantization.calibrate import ranges_of_images
 
     return ranges_of_images(model.path, rendered_images(model.spec.size, RENDERED_FOR_RANGES))

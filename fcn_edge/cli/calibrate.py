@@ -61,9 +61,9 @@ def command(
     """
     from fcn_edge.artifacts.calibration_table import write_table
     from fcn_edge.artifacts.models import resolved_model
-    from fcn_edge.convert.calibrate import calibration_table
     from fcn_edge.datasets.calibration import calibration_set, write_manifest
     from fcn_edge.errors import ModelError, UsageError
+    from fcn_edge.quantization.calibrate import calibration_table
     from fcn_edge.runtime.threads import owned_thread_pools
 
     found = resolved_model(model)

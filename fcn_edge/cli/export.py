@@ -12,7 +12,7 @@ from fcn_edge.errors import UsageError
 
 if TYPE_CHECKING:
     from fcn_edge.artifacts.spec import Resize
-    from fcn_edge.convert.export import Export
+    from fcn_edge.export.onnx import Export
 
 __all__ = ["command"]
 
@@ -69,9 +69,9 @@ def command(
     """
     policy = None if resize is None else _resize(resize)
 
-    from fcn_edge.convert.export import onnx_from_checkpoint
     from fcn_edge.datasets.class_names import labels_from_text
     from fcn_edge.datasets.plain_images import image_files, images_of
+    from fcn_edge.export.onnx import onnx_from_checkpoint
 
     export = onnx_from_checkpoint(
         checkpoint,

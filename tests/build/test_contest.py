@@ -13,10 +13,10 @@ from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Build, contest, engines
 from fcn_edge.build.contest import Contest
-from fcn_edge.convert.profiles import profile_for
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
+from fcn_edge.quantization.profiles import profile_for
 from fcn_edge.runtime.segmenter import load
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")

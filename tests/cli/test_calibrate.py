@@ -219,7 +219,7 @@ def test_only_float_models_are_calibrated(
 
 
 def test_ctrl_c_leaves_no_table(calibrate: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fcn_edge.convert import calibrate as module
+    from fcn_edge.quantization import calibrate as module
 
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt

@@ -18,8 +18,8 @@ def calibrate(tmp_path_factory: pytest.TempPathFactory) -> Calibrate:
     """Writes the table of a model calibrated on a few rendered scenes: ``calibrate(model, size, images)``."""
     pytest.importorskip("onnx")
     from fcn_edge.artifacts.onnx_header import spec_of_onnx
-    from fcn_edge.convert.calibrate import calibration_table
     from fcn_edge.datasets.calibration import calibration_set
+    from fcn_edge.quantization.calibrate import calibration_table
 
     def calibrate(model: Path, size: Size, images: int) -> Path:
         address = f"synthetic://street?seed=300&size={size[0]}x{size[1]}"

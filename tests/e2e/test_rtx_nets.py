@@ -20,7 +20,7 @@ from fcn_edge.build import PRECISIONS, Request, build_engine, contest
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.street import Street
 
-from ..convert.networks import CLASSES, Exported, exported_net, random_net
+from ..exported_networks import CLASSES, Exported, exported_net, random_net
 
 SIZE = (96, 160)
 NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]

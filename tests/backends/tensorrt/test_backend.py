@@ -308,7 +308,7 @@ class TestRealBuilds:
     def test_a_labels_head_ends_in_uint8(self, rtx: TensorRTRTX, directory: Path, tmp_path: Path) -> None:
         import onnx
 
-        from fcn_edge.convert.rewrite import add_labels_head
+        from fcn_edge.export.rewrite import add_labels_head
 
         model = onnx.load(ZOO)
         add_labels_head(model, 8)

@@ -1,0 +1,1 @@
+"""A trained checkpoint to a self-describing ONNX file, checked against torch. Needs the ``[export]`` extra."""

@@ -1,0 +1,219 @@
+"""What is wired to what in an exported graph: producers, consumers, convolutions with their weights and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from fcn_edge.errors import ModelError
+
+__all__ = ["Conv", "GraphView", "Residual", "fix_size"]
+
+ACTIVATIONS = frozenset({"Clip", "Relu"})
+"""Operators that backends fuse into the convolution or sum before them."""
+
+LARGE = 1024
+"""Values of a constant, above which it is a weight and no shape."""
+
+EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution of a graph.
+
+    Attributes:
+        node: Its node; the name is that of the layer.
+        input: The tensor that it convolves.
+        weight: ``(out, in / groups, kh, kw)`` float32.
+        bias: ``(out,)`` float32; None when it has none.
+        groups: Groups of channels.
+        activation: The Clip or Relu that alone consumes its output; None when there is none.
+    """
+
+    node: NodeProto
+    input: str
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32] | None
+    groups: int
+    activation: NodeProto | None
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return str(self.node.name)
+
+    @property
+    def output(self) -> str:
+        """What it gives, after the activation where it has one."""
+        return str((self.activation or self.node).output[0])
+
+    @property
+    def depthwise(self) -> bool:
+        """Every channel is convolved on its own."""
+        return self.groups > 1 and self.weight.shape[1] == 1
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """Input and output channels."""
+        return self.weight.shape[1] * self.groups, self.weight.shape[0]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """The sum of a residual block.
+
+    Attributes:
+        node: The Add.
+        output: What it gives, after the Clip or Relu that alone consumes it where there is one.
+        inputs: The two tensors that it adds.
+        shortcut: The one of them that did not come through the block's own convolutions.
+    """
+
+    node: NodeProto
+    output: str
+    inputs: tuple[str, str]
+    shortcut: str
+
+
+class GraphView:
+    """Looks at a graph without changing it.
+
+    Args:
+        model: An exported model; its weights may be stored as FP16 behind a Cast.
+
+    Raises:
+        ModelError: The graph holds no convolution, or not the weights of one.
+    """
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        graph = model.graph
+        self.initializers: dict[str, TensorProto] = {each.name: each for each in graph.initializer}
+        self.producers: dict[str, NodeProto] = {name: node for node in graph.node for name in node.output}
+        self.consumers: dict[str, list[NodeProto]] = {}
+        for node in graph.node:
+            for name in node.input:
+                self.consumers.setdefault(name, []).append(node)
+        self.outputs = {value.name for value in graph.output}
+        self.convs: tuple[Conv, ...] = tuple(self._conv(node) for node in graph.node if node.op_type == "Conv")
+        if not self.convs:
+            raise ModelError("The model's graph holds no convolution.", EXPORT_AGAIN)
+        self.residuals: tuple[Residual, ...] = tuple(self._residuals())
+
+    @cached_property
+    def conv_of(self) -> dict[str, Conv]:
+        """Convolutions by the name of what they give, after their activation."""
+        return {conv.output: conv for conv in self.convs}
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """Layers whose results reach the graph's end through no other convolution: the decoder's scores."""
+        read: set[str] = set()  # what convolutions read in the end
+        for node in reversed(self.model.graph.node):
+            if node.op_type == "Conv" or read.intersection(node.output):
+                read.update(node.input)
+        return frozenset(conv.name for conv in self.convs if conv.node.output[0] not in read)
+
+    def activations(self) -> tuple[str, ...]:
+        """The float tensors that depend on the image, in the graph's order, the first convolution's input first."""
+        first = self.convs[0].input
+        known, found = {first}, [first]
+        for node in self.model.graph.node:
+            if known.intersection(node.input):
+                known.update(node.output)
+                if node.op_type not in ("Squeeze", "Unsqueeze", "ArgMax", "Cast"):
+                    found.extend(name for name in node.output if name not in found)
+        return tuple(found)
+
+    def macs(self, size: tuple[int, int]) -> dict[str, int]:
+        """Multiply-accumulates of each convolution for an image of ``size``, by layer name."""
+        fixed = self._without_weights()
+        fix_size(fixed, size)
+        inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True)
+        shapes = {
+            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            for value in (*inferred.graph.value_info, *inferred.graph.output)
+        }
+        return {conv.name: conv.weight.size * int(np.prod(shapes[conv.node.output[0]][2:])) for conv in self.convs}
+
+    def _without_weights(self) -> ModelProto:
+        """The graph with its large constants as inputs: their shapes are enough, and copying them takes seconds."""
+        graph = self.model.graph
+        large = [each for each in graph.initializer if np.prod(each.dims) > LARGE]
+        inputs = [helper.make_tensor_value_info(each.name, each.data_type, each.dims) for each in large]
+        names = {each.name for each in large}
+        small = [each for each in graph.initializer if each.name not in names]
+        light = helper.make_graph(graph.node, graph.name, [*graph.input, *inputs], graph.output, small)
+        return helper.make_model(light, opset_imports=self.model.opset_import, ir_version=self.model.ir_version)
+
+    def array(self, name: str) -> NDArray[np.float32] | None:
+        """A constant of the graph as float32, also behind a Cast; None where the name is no constant."""
+        producer = self.producers.get(name)
+        if producer is not None and producer.op_type == "Cast":
+            name = producer.input[0]
+        if name not in self.initializers:
+            return None
+        return np.asarray(numpy_helper.to_array(self.initializers[name]), np.float32)
+
+    def _residuals(self) -> Iterator[Residual]:
+        """The Adds of residual blocks: they sum encoder features, and the decoder's come through a Resize."""
+        for node in self.model.graph.node:
+            if node.op_type != "Add":
+                continue
+            kinds = [self.producers[name].op_type if name in self.producers else "" for name in node.input]
+            if "Conv" in kinds and "Resize" not in kinds:
+                first, second = (str(name) for name in node.input)
+                output = (self._activation(node) or node).output[0]
+                yield Residual(node, str(output), (first, second), self._shortcut(first, second))
+
+    def _shortcut(self, first: str, second: str) -> str:
+        """The input of a residual Add that did not come through the block's own convolutions."""
+        shared = [len(self.consumers[name]) > 1 for name in (first, second)]
+        if shared[0] == shared[1]:
+            # where a block changes the width, both are convolutions that nothing else reads; the shortcut's reads the
+            # block's input, which the block's first convolution shares
+            shared = [self._reads_shared(name) for name in (first, second)]
+        return second if shared[1] and not shared[0] else first
+
+    def _reads_shared(self, name: str) -> bool:
+        producer = self.producers.get(name)
+        return producer is not None and len(self.consumers[producer.input[0]]) > 1
+
+    def _activation(self, node: NodeProto) -> NodeProto | None:
+        after = self.consumers.get(node.output[0], [])
+        alone = len(after) == 1 and node.output[0] not in self.outputs
+        return after[0] if alone and after[0].op_type in ACTIVATIONS else None
+
+    def _conv(self, node: NodeProto) -> Conv:
+        weight = self.array(node.input[1])
+        if weight is None:
+            raise ModelError(
+                f"The weights of {node.name} are not in the model's file as constants.",
+                EXPORT_AGAIN,
+            )
+        bias = self.array(node.input[2]) if len(node.input) > 2 else None
+        groups = next((helper.get_attribute_value(each) for each in node.attribute if each.name == "group"), 1)
+        return Conv(node, str(node.input[0]), weight, bias, int(groups), self._activation(node))
+
+
+def fix_size(model: ModelProto, size: tuple[int, int]) -> None:
+    """Give a graph with open sizes one: height and width of its input, and what follows for its output.
+
+    Args:
+        model: A graph from ``image``.
+        size: ``(height, width)``, multiples of 32.
+    """
+    units = {"h": size[0] // 32, "w": size[1] // 32}
+    for value in (*model.graph.input, *model.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param:
+                factor, _, name = dim.dim_param.rpartition("*")
+                dim.dim_value = int(factor or 1) * units[name]
+    del model.graph.value_info[:]

@@ -1,0 +1,138 @@
+"""Exported networks, each made once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+import onnx
+
+from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
+from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Size
+from fcn_edge.nets.checkpoints import save_checkpoint
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.quantization.calibrate import ranges_of_images
+from fcn_edge.quantization.graph import GraphView
+from fcn_edge.quantization.profiles import PROFILES
+from fcn_edge.quantization.typed_graph import Typed, int8_model
+from fcn_edge.street import Street
+
+from .exported_networks import ALL_NETS, SMALL, Exported, exported_net, random_net
+
+Images = list[NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="session")
+def images_of_size() -> Callable[[Size], Images]:
+    """Three rendered frames of a size, always the same."""
+    kept: dict[Size, Images] = {}
+
+    def images(size: Size) -> Images:
+        if size not in kept:
+            kept[size] = [Street(seed=seed, size=size, frames=1).frame(0)[0] for seed in range(3)]
+        return kept[size]
+
+    return images
+
+
+@pytest.fixture(scope="session")
+def three_decoders(images_of_size: Callable[[Size], Images]) -> FCN:
+    """MobileNetV2 with all three decoders on it."""
+    return random_net("mobilenet_v2", tuple(DECODER_STRIDES), images_of_size((96, 160)))
+
+
+@pytest.fixture(scope="session")
+def small(three_decoders: FCN, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """MobileNetV2 FCN-8s, exported."""
+    return exported_net(three_decoders.single("fcn8s"), SMALL, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(small: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint of ``small``."""
+    path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
+    save_checkpoint(path, small.net, small.spec)
+    return path
+
+
+@pytest.fixture(scope="session", params=ALL_NETS)
+def exported(
+    request: pytest.FixtureRequest, small: Exported, images_of_size: Callable[[Size], Images]
+) -> Iterator[Exported]:
+    """Each of the nine networks, exported; one at a time, because together they take a gigabyte."""
+    if request.param == SMALL:
+        yield small
+        return
+    encoder, decoder = request.param.split("-")
+    net = random_net(encoder, (decoder,), images_of_size((96, 160)))
+    with tempfile.TemporaryDirectory() as directory:
+        yield exported_net(net, request.param, Path(directory))
+
+
+@pytest.fixture(scope="session")
+def table_of(images_of_size: Callable[[Size], Images]) -> Callable[[Path, ModelSpec], CalibrationTable]:
+    """A calibration table of a model on three rendered frames."""
+
+    def table(path: Path, spec: ModelSpec) -> CalibrationTable:
+        return _table(path, spec, ranges_of_images(path, images_of_size((96, 160)), threads=1))
+
+    return table
+
+
+@pytest.fixture(scope="session")
+def small_table(small: Exported, table_of: Callable[[Path, ModelSpec], CalibrationTable]) -> CalibrationTable:
+    """The calibration table of ``small``."""
+    return table_of(small.path, small.spec)
+
+
+@pytest.fixture(scope="session")
+def table(
+    exported: Exported, small: Exported, small_table: CalibrationTable, table_of: Callable[..., CalibrationTable]
+) -> CalibrationTable:
+    """The calibration table of ``exported``."""
+    return small_table if exported is small else table_of(exported.path, exported.spec)
+
+
+@pytest.fixture(scope="session")
+def view(exported: Exported) -> GraphView:
+    """The float graph of ``exported``; not to be changed."""
+    return GraphView(onnx.load_model(exported.path))
+
+
+@pytest.fixture(scope="session")
+def int8(exported: Exported, table: CalibrationTable) -> Callable[[str], Typed]:
+    """``exported`` in INT8 by the profile of a name, each made once; not to be changed."""
+    return cache(lambda profile: int8_model(exported.path, PROFILES[profile], table, method="mse"))
+
+
+@pytest.fixture(scope="session")
+def int8_file(small: Exported, small_table: CalibrationTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``small`` in INT8, for ONNX Runtime."""
+    path = tmp_path_factory.mktemp("int8") / "int8.onnx"
+    onnx.save_model(int8_model(small.path, PROFILES["onnxruntime"], small_table, method="mse").model, path)
+    return path
+
+
+def _table(path: Path, spec: ModelSpec, ranges: dict[str, TensorRange]) -> CalibrationTable:
+    return CalibrationTable(
+        model=spec.name,
+        model_digest=model_digest(path),
+        resize=spec.resize,
+        normalisation=spec.normalisation,
+        size=spec.size,
+        dataset="rendered",
+        rendered=True,
+        chosen="Three frames.",
+        images=tuple(CalibratedImage(name=f"{index}", sha256=f"{index:064x}") for index in range(3)),
+        tensors=ranges,
+    )

@@ -1,0 +1,31 @@
+"""Networks to be quantized, small and at full width."""
+
+from __future__ import annotations
+
+from ..exported_fixtures import (
+    exported,
+    images_of_size,
+    int8,
+    int8_file,
+    small,
+    small_checkpoint,
+    small_table,
+    table,
+    table_of,
+    three_decoders,
+    view,
+)
+
+__all__ = [
+    "exported",
+    "images_of_size",
+    "int8",
+    "int8_file",
+    "small",
+    "small_checkpoint",
+    "small_table",
+    "table",
+    "table_of",
+    "three_decoders",
+    "view",
+]
