@@ -167,7 +167,7 @@ class TorchEager(OneByOne):
 
     def __init__(self, checkpoint: Path, size: Size, video: Path) -> None:
         from fcn_edge.nets.checkpoints import load_checkpoint
-        from fcn_edge.nets.normalise import Normalise
+        from fcn_edge.nets.normalize import Normalise
 
         net, spec = load_checkpoint(checkpoint)
         super().__init__(spec, size, video)

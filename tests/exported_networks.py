@@ -18,7 +18,7 @@ from fcn_edge.export.onnx import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.normalize import Normalise
 
 SMALL = "mobilenet_v2-fcn8s"
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.cli.recipe import DECODERS, ENCODERS, recipe_of_options
 from fcn_edge.cli.verb import SIZE, note, say, verb
 from fcn_edge.errors import CheckpointError, MissingExtraError, UsageError
+from fcn_edge.training.options import DECODERS, ENCODERS, recipe_of_options
 
 if TYPE_CHECKING:
-    from fcn_edge.nets.stage import EpochLog
+    from fcn_edge.training.stage import EpochLog
 
 __all__ = ["command"]
 
@@ -153,7 +153,7 @@ def command(
 
     from fcn_edge.backends.cpu import available_cores
     from fcn_edge.io.opencv import cv2
-    from fcn_edge.nets.train import train
+    from fcn_edge.training.train import train
 
     recipe = recipe_of_options(**options, start=_start(init))
     cores = available_cores()

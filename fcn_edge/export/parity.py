@@ -19,7 +19,7 @@ from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.normalize import Normalise
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, Placement, placement
 from fcn_edge.ops.nearest import nearest

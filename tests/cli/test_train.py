@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.spec import DECODER_STRIDES
-from fcn_edge.cli.recipe import DECODERS, ENCODERS, recipe_of_options, stages_of
 from fcn_edge.errors import UsageError
-from fcn_edge.nets import encoders, train
+from fcn_edge.nets import encoders
 from fcn_edge.nets.checkpoints import load_checkpoint
+from fcn_edge.training import train
+from fcn_edge.training.options import DECODERS, ENCODERS, recipe_of_options, stages_of
 
 Run = Callable[..., Any]
 STREET = "synthetic://street?frames=4&size=64x96"

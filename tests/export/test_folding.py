@@ -9,7 +9,7 @@ from fcn_edge.errors import UsageError
 from fcn_edge.export.folding import DeployedFCN
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.normalize import Normalise
 
 from ..exported_networks import random_net
 

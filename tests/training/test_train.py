@@ -18,14 +18,14 @@ from fcn_edge.datasets.info import toml_of_info
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.images import write_png
 from fcn_edge.metrics.confusion import ConfusionMatrix
-from fcn_edge.nets import stage as stage_module
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.recipe import Recipe, Stage
-from fcn_edge.nets.stage import EpochLog, StageTrainer
-from fcn_edge.nets.train import TrainResult, train
 from fcn_edge.street import Street
+from fcn_edge.training import stage as stage_module
+from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.stage import EpochLog, StageTrainer
+from fcn_edge.training.train import TrainResult, train
 
 SIZE = (64, 96)
 

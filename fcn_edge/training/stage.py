@@ -24,13 +24,13 @@ from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
 from fcn_edge.io.files import replacing
-from fcn_edge.nets.augment import Augmentation
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalise import Normalise
-from fcn_edge.nets.prior import correct_prior
-from fcn_edge.nets.recipe import Recipe, Stage
-from fcn_edge.nets.trainset import TrainSet, WithErrors, class_shares, warm_streets
-from fcn_edge.nets.validate import confusion_of
+from fcn_edge.nets.normalize import Normalise
+from fcn_edge.training.augment import Augmentation
+from fcn_edge.training.prior import correct_prior
+from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.trainset import TrainSet, WithErrors, class_shares, warm_streets
+from fcn_edge.training.validate import confusion_of
 
 __all__ = ["EpochLog", "StageTrainer", "load_state", "save_state"]
 

@@ -19,8 +19,8 @@ from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.recipe import Recipe, Stage
-from fcn_edge.nets.stage import EpochLog, StageTrainer, load_state, save_state
+from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.stage import EpochLog, StageTrainer, load_state, save_state
 
 __all__ = ["Display", "TrainResult", "train"]
 

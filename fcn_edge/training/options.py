@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fcn_edge.errors import UsageError
 
 if TYPE_CHECKING:
-    from fcn_edge.nets.recipe import Recipe, Stage
+    from fcn_edge.training.recipe import Recipe, Stage
 
 __all__ = ["DECODERS", "ENCODERS", "recipe_of_options", "stages_of"]
 
@@ -52,7 +52,7 @@ def recipe_of_options(
     from pydantic import ValidationError
 
     from fcn_edge.artifacts.spec import first_problem
-    from fcn_edge.nets.recipe import Recipe
+    from fcn_edge.training.recipe import Recipe
 
     if micro_batch is None:
         micro_batch = next((n for n in range(LARGEST_MICRO_BATCH, 1, -1) if batch % n == 0), 1)
@@ -83,7 +83,7 @@ def stages_of(decoder: str, how: str, epochs: tuple[int, ...], lr: float, start:
     Raises:
         UsageError: There are neither as many numbers of epochs as stages, nor one.
     """
-    from fcn_edge.nets.recipe import Stage
+    from fcn_edge.training.recipe import Stage
 
     wanted = DECODERS[: DECODERS.index(decoder) + 1]
     if epochs == (0,):

@@ -6,9 +6,9 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.prior import correct_prior
-from fcn_edge.nets.recipe import Recipe, Stage
-from fcn_edge.nets.stage import StageTrainer
+from fcn_edge.training.prior import correct_prior
+from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.stage import StageTrainer
 
 DECODERS = ("fcn32s", "fcn16s", "fcn8s")
 WEIGHTS = torch.tensor([0.25, 1.0, 4.0])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.spec import Normalisation
-from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.normalize import Normalise
 
 
 @pytest.mark.parametrize("order", ["rgb", "bgr"])

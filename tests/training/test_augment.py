@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.nets.augment import Augmentation
+from fcn_edge.training.augment import Augmentation
 
 Mask = NDArray[np.uint8]
 FILL, VOID = (10, 20, 30), 9

@@ -55,7 +55,7 @@ class Recipe(BaseModel):
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
         prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
-            (``nets/prior.py``).
+            (``training/prior.py``).
         ema_decay: Decay per step of the averaged weights that are validated and kept.
         rendered: Rendered street scenes per epoch, over the number of real images.
         validate_every: Epochs between validations; the last epoch of a stage is always validated.

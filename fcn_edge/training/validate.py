@@ -11,7 +11,7 @@ from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import LabelledSample
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalise import Normalise
+from fcn_edge.nets.normalize import Normalise
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import network_input

@@ -13,8 +13,8 @@ from torch.utils.data import Dataset, default_collate
 
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.nets.augment import Augmentation
 from fcn_edge.street import Street
+from fcn_edge.training.augment import Augmentation
 
 __all__ = ["TrainSet", "WithErrors", "class_shares", "warm_streets"]
 
