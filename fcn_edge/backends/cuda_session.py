@@ -32,7 +32,7 @@ from fcn_edge.backends.cuda_objects import Graph, Stream
 from fcn_edge.backends.cuda_slot import Flight, Slot, SlotKind, SlotPool, Source
 from fcn_edge.backends.cuda_work import FrameWork, Network
 from fcn_edge.backends.device_array import DeviceFrame, DeviceMask, device_frame, on_device
-from fcn_edge.backends.host import no_scores, wrong_size
+from fcn_edge.backends.host_session import no_scores, wrong_size
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence
 from fcn_edge.ops.decode import not_finite

@@ -21,7 +21,7 @@ from typing_extensions import override
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Job, Session
-from fcn_edge.backends.host import HostSession
+from fcn_edge.backends.host_session import HostSession
 from fcn_edge.errors import DeviceError, UsageError
 
 __all__ = ["FakeEngine", "FakeSession", "Network", "brightness_scores", "fake_spec"]

@@ -40,7 +40,7 @@ class BackendEntry:
 BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
     {
         "onnxruntime": BackendEntry(
-            "fcn_edge.backends.onnxruntime",
+            "fcn_edge.backends.onnxruntime.cpu",
             "OnnxRuntime",
             "onnxruntime",
             "cpu",
@@ -48,7 +48,7 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "any CPU; runs .onnx files as is",
         ),
         "openvino": BackendEntry(
-            "fcn_edge.backends.openvino",
+            "fcn_edge.backends.openvino.backend",
             "OpenVino",
             "openvino",
             "openvino",
@@ -72,7 +72,7 @@ BACKENDS: Mapping[str, BackendEntry] = MappingProxyType(
             "GeForce and RTX GPUs from Ampere on; builds on any machine",
         ),
         "onnxruntime-cuda": BackendEntry(
-            "fcn_edge.backends.onnxruntime_cuda",
+            "fcn_edge.backends.onnxruntime.cuda",
             "OnnxRuntimeCuda",
             "onnxruntime-gpu",
             "gpu",

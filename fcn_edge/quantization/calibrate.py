@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
 from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Size, checked_size
-from fcn_edge.backends.onnxruntime_library import errors_of
+from fcn_edge.backends.onnxruntime.library import errors_of
 from fcn_edge.datasets.calibration import CalibrationSet
 from fcn_edge.errors import DatasetError, ModelError
 from fcn_edge.ops.geometry import placement

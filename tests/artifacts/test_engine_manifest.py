@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, rebuild_fix, verify_engine
-from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Request, build_engine
 from fcn_edge.cli.main import main

@@ -15,10 +15,11 @@ import onnx
 import pytest
 
 from fcn_edge.artifacts.device import Device
-from fcn_edge.backends import onnxruntime_library, openvino_library
 from fcn_edge.backends.base import Backend
-from fcn_edge.backends.onnxruntime import OnnxRuntime
-from fcn_edge.backends.openvino import OpenVino
+from fcn_edge.backends.onnxruntime import library as onnxruntime_library
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
+from fcn_edge.backends.openvino import library as openvino_library
+from fcn_edge.backends.openvino.backend import OpenVino
 from fcn_edge.errors import MissingExtraError, ModelError, UsageError
 
 BLACK = np.zeros((64, 96, 3), np.uint8)

@@ -34,7 +34,9 @@ def test_unknown_backend_is_a_usage_error_that_lists_the_others() -> None:
 
 def test_no_backend_at_all_is_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "BACKENDS", {"onnxruntime": BACKENDS["onnxruntime"]})
-    monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone."))
+    monkeypatch.setattr(
+        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone.")
+    )
     for ask in (available_backends, preferred_backend):
         with pytest.raises(MissingExtraError) as caught:
             ask()
@@ -55,7 +57,9 @@ def test_preferred_backend_is_the_first_that_runs_and_no_other_library_is_import
 def test_preferred_backend_is_the_next_where_the_first_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     if not backend("openvino").probe().available:
         pytest.skip("openvino is not installed")
-    monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone."))
+    monkeypatch.setattr(
+        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone.")
+    )
     assert preferred_backend().name == "openvino"
     assert [made.name for made in available_backends()] == ["openvino"]
 

@@ -10,7 +10,7 @@ from fcn_edge.artifacts.device import Device
 from fcn_edge.artifacts.records import Speed
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.fake import fake_spec
-from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.build.candidates import Result
 from fcn_edge.build.plans import Plan
 from fcn_edge.build.trials import Trial

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, read_manifest, write_manifest
 from fcn_edge.artifacts.onnx_header import model_digest
-from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Build, Request, contest, engines
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError

@@ -8,7 +8,7 @@ import pytest
 
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.fake import FakeEngine
-from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.build import Build, Request
 from fcn_edge.build.plans import plans_of
 from fcn_edge.build.reference import opened_reference

@@ -104,7 +104,7 @@ def test_auto_takes_only_the_backends_that_a_graph_is_made_for(
 def test_graph_of_seven_bits_is_right_on_processors_that_take_eight(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fcn_edge.backends import onnxruntime
+    from fcn_edge.backends.onnxruntime import cpu as onnxruntime
     from fcn_edge.build import export
 
     monkeypatch.setattr(export, "instruction_set", lambda: "avx2")

@@ -45,7 +45,7 @@ def test_agreement_counts_pixels_of_the_frame(small: Exported, other_bias, image
     same = parity_of_onnx(small.path, small.net, frames)
     assert same.label_agreement == 1.0
     all_zero = parity_of_onnx(small.path, other_bias(100.0), frames)
-    from fcn_edge.backends.onnxruntime import OnnxRuntime
+    from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 
     with OnnxRuntime().open_onnx(small.path, small.spec, small.spec.size) as engine, engine.session() as session:
         masks = np.stack([session.labels(frame) for frame in frames])

@@ -11,7 +11,7 @@ import pytest
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.backends.cpu import instruction_set
-from fcn_edge.backends.onnxruntime import OnnxRuntime
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.errors import ModelError, SpecError
 from fcn_edge.export.rewrite import add_labels_head, set_spec, store_weights_as_fp16
 from fcn_edge.ops.decode import decode

@@ -91,14 +91,14 @@ def test_load_refuses_unknown_backends(tiny: Any) -> None:
 
 def test_load_says_which_library_a_backend_lacks(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = Probe("", problem="The library is not installed.", fix="Install it.")
-    monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: probe)
+    monkeypatch.setattr("fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: probe)
     with pytest.raises(MachineError, match="not installed"):
         load(tiny.path, backend="onnxruntime")
 
 
 @pytest.mark.usefixtures("onnxruntime_alone")
 def test_load_says_what_is_lacking_when_no_backend_is_here(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fcn_edge.backends.onnxruntime.OnnxRuntime.probe", lambda self: Probe("", problem="Gone."))
+    monkeypatch.setattr("fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: Probe("", problem="Gone."))
     with pytest.raises(MachineError, match="onnxruntime, which is not installed"):
         load(tiny.path)
 

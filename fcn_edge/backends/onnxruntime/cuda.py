@@ -22,7 +22,7 @@ from fcn_edge.backends.cuda import Device, open_device
 from fcn_edge.backends.cuda_engine import CudaEngine
 from fcn_edge.backends.cuda_objects import Stream
 from fcn_edge.backends.cuda_work import Network
-from fcn_edge.backends.onnxruntime_library import OnnxPlans, errors_of, inference_session, library
+from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, ModelError
 
 __all__ = ["OnnxRuntimeCuda"]

@@ -1,0 +1,1 @@
+"""ONNX Runtime, on processors and on NVIDIA GPUs."""

@@ -1,0 +1,1 @@
+"""OpenVINO, on x86-64 and Arm processors."""
