@@ -27,7 +27,7 @@ from gpu.summary import failures, lines
 from machine import machine
 
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.backends.cuda import PROVIDERS
+from fcn_edge.backends.cuda.device import PROVIDERS
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.errors import FcnEdgeError, GuardError, MachineError
 from fcn_edge.runtime.segmenter import load

@@ -13,8 +13,8 @@ from fcn_edge.artifacts.engine_manifest import EngineManifest
 from fcn_edge.artifacts.models import resolved_model, table_path
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_session import CudaSession
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.build import Request, build_engine
 from fcn_edge.datasets.calibration import calibration_set

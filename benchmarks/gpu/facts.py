@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.cuda_driver import GpuFacts
+from fcn_edge.backends.cuda.driver import GpuFacts
 from fcn_edge.doctor.check import text_of
 from fcn_edge.doctor.jetson import board, is_jetson, known_jetpack, l4t
 from fcn_edge.doctor.power import power_mode

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 
-from fcn_edge.backends.cuda import PROVIDERS, Device
+from fcn_edge.backends.cuda.device import PROVIDERS, Device
 from fcn_edge.errors import MachineError, MissingExtraError
 
 __all__ = ["OpenDevice", "openers", "with_graphs"]

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_engine import CudaEngine
-from fcn_edge.backends.cuda_objects import Stream
-from fcn_edge.backends.cuda_work import Network
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.engine import CudaEngine
+from fcn_edge.backends.cuda.frame_work import Network
+from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.evaluation.latency import speeds_of
 from fcn_edge.ops.geometry import placement
 from gpu.providers import OpenDevice

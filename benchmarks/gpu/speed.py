@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import Resize, Size
-from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda.device import Device
 from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.kernels import decode_launch, overlay_launch, preprocess_launch
 from fcn_edge.ops.overlay import palette_bgr

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_kernels import Kernels
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.kernels import Kernels
 from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.kernels import Launch
 

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Dim3, Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda_errors import cuda_error
+from fcn_edge.backends.cuda.driver import Dim3, Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
 from fcn_edge.backends.fake_cuda_streams import FakeStreams, Work
 from fcn_edge.backends.kernel_signature import parameters_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.kernel_cache import cache_directory, keep, kept
+from fcn_edge.backends.cuda.kernel_cache import cache_directory, keep, kept
 from fcn_edge.io.files import sha256_of
 
 __all__ = ["Contexts"]

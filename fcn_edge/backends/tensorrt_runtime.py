@@ -18,11 +18,11 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_engine import CudaEngine
-from fcn_edge.backends.cuda_objects import Stream
-from fcn_edge.backends.cuda_session import CudaSession, Preprocess
-from fcn_edge.backends.cuda_work import Network
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.engine import CudaEngine
+from fcn_edge.backends.cuda.frame_work import Network
+from fcn_edge.backends.cuda.objects import Stream
+from fcn_edge.backends.cuda.session import CudaSession, Preprocess
 from fcn_edge.backends.tensorrt.complaints import out_of_memory
 from fcn_edge.backends.tensorrt_contexts import Contexts
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fcn_edge.backends.cuda_errors import wheels
+from fcn_edge.backends.cuda.errors import wheels
 from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.probes import Probes, Versions

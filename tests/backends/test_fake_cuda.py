@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
 from fcn_edge.backends.fake_cuda_memory import FakeMemory
 from fcn_edge.errors import DeviceError, MachineError

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends import tensorrt_contexts
 from fcn_edge.backends.base import Engine
-from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.fake import FakeSession, brightness_scores, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.tensorrt_runtime import opened
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 
-from .gpu import KERNELS
+from .cuda.gpu import KERNELS
 from .tensorrt.standin import standin
 
 SIZE = (64, 96)

@@ -18,16 +18,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from fcn_edge.backends import cuda_pycuda, cuda_python
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver
+from fcn_edge.backends.cuda.providers import cuda_python
+from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.build import contest
 from fcn_edge.doctor.driver import loaded_driver
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
 
-from ..backends.rig import emulated_kernels
+from ..backends.cuda.rig import emulated_kernels
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SMALL = ("--size", "64x96", "--batch", "2", "--quick")

@@ -12,12 +12,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Engine
-from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.fake import FakeEngine
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.registry import BACKENDS, backend
 
-from ..backends.gpu import KERNELS, FakeGpuEngine
+from ..backends.cuda.gpu import KERNELS, FakeGpuEngine
 
 
 @dataclass(frozen=True)

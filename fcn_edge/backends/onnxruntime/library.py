@@ -15,7 +15,7 @@ from typing_extensions import override
 from fcn_edge.artifacts.onnx_graph import Graph, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Progress
-from fcn_edge.backends.cuda_errors import cuda_error
+from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError
 
 __all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]

@@ -10,7 +10,7 @@ from fcn_edge.artifacts.device import Device
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
-from fcn_edge.backends.cuda import open_device
+from fcn_edge.backends.cuda.device import open_device
 from fcn_edge.backends.tensorrt.child import build_in_child
 from fcn_edge.backends.tensorrt.complaints import last_complaint
 from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, full_name, library

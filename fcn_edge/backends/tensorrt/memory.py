@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.cuda import open_device
+from fcn_edge.backends.cuda.device import open_device
 
 __all__ = ["free_bytes", "limit_memory"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.artifacts.device import Device
-from fcn_edge.backends.kernel_cache import cache_directory
+from fcn_edge.backends.cuda.kernel_cache import cache_directory
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import replacing
 

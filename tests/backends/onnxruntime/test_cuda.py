@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.artifacts.device import Device as DeviceName
-from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.onnxruntime import cuda as module
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
@@ -19,7 +19,7 @@ from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.onnxruntime.cuda import OnnxRuntimeCuda
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, ModelError, UsageError
 
-from ..gpu import KERNELS
+from ..cuda.gpu import KERNELS
 
 onnxruntime = pytest.importorskip("onnxruntime")
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.base import Built
-from fcn_edge.backends.cuda import Device as CudaDevice
+from fcn_edge.backends.cuda.device import Device as CudaDevice
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
@@ -27,7 +27,7 @@ from fcn_edge.backends.tensorrt.plan import build_plan
 from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import EngineError, ModelError
 
-from ..gpu import KERNELS
+from ..cuda.gpu import KERNELS
 from .standin import Api, Touched, standin
 
 RTX = Device("cuda", "NVIDIA RTX GPU", "8.6/8.9")

@@ -13,7 +13,7 @@ import pytest
 
 from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.base import Built, Probe, Progress
-from fcn_edge.backends.cuda_driver import GpuFacts
+from fcn_edge.backends.cuda.driver import GpuFacts
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
 from fcn_edge.backends.tensorrt.library import library

@@ -14,10 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.artifacts.spec import Resize
-from fcn_edge.backends import cuda_work
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_errors import cuda_error
-from fcn_edge.backends.cuda_session import CudaSession
+from fcn_edge.backends.cuda import frame_work as cuda_work
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.errors import cuda_error
+from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import ModelError, UsageError

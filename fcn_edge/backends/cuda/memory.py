@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 from typing_extensions import override
 
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.io.closeable import Closing
 
 __all__ = ["TwoSided"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.backends import kernel_cache
+from fcn_edge.backends.cuda import kernel_cache
 from fcn_edge.backends.fake_cuda import FakeGpu
 
 

@@ -27,11 +27,11 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Job, Session
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_objects import Graph, Stream
-from fcn_edge.backends.cuda_slot import Flight, Slot, SlotKind, SlotPool, Source
-from fcn_edge.backends.cuda_work import FrameWork, Network
-from fcn_edge.backends.device_array import DeviceFrame, DeviceMask, device_frame, on_device
+from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame, on_device
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.frame_work import FrameWork, Network
+from fcn_edge.backends.cuda.objects import Graph, Stream
+from fcn_edge.backends.cuda.slots import Flight, Slot, SlotKind, SlotPool, Source
 from fcn_edge.backends.host_session import no_scores, wrong_size
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends import cuda, cuda_pycuda, cuda_python
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_pycuda import PyCuda, first_gpu
+from fcn_edge.backends.cuda import device as cuda
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.providers import cuda_python
+from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
+from fcn_edge.backends.cuda.providers.pycuda import PyCuda, first_gpu
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import DeviceError, MachineError
 
+from ..gpu import KERNELS, FakeGpuEngine
 from .fake_pycuda import NVCC, fake_pycuda
-from .gpu import KERNELS, FakeGpuEngine
 
 SIZE = (64, 96)
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8).repeat(12, axis=0).repeat(12, axis=1)

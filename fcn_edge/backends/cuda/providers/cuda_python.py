@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver, nvrtc_package, too_old, uncompiled, wheels
+from fcn_edge.backends.cuda.driver import Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, nvrtc_package, too_old, uncompiled, wheels
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
 

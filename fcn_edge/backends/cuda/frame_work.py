@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_kernels import Kernels
-from fcn_edge.backends.cuda_objects import Stream
-from fcn_edge.backends.cuda_slot import Slot
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.kernels import Kernels
+from fcn_edge.backends.cuda.objects import Stream
+from fcn_edge.backends.cuda.slots import Slot
 from fcn_edge.ops.kernels import Launch, decode_launch, preprocess_launch
 
 __all__ = ["FrameWork", "Network"]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends import cuda
-from fcn_edge.backends.cuda import open_device
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver, nvrtc_package, too_old, wheels
+from fcn_edge.backends.cuda import device as cuda
+from fcn_edge.backends.cuda.device import open_device
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, nvrtc_package, too_old, wheels
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
 
@@ -113,7 +113,7 @@ def test_errors_are_a_sentence_and_a_fix(error: MachineError, kind: type, senten
 @pytest.mark.parametrize(("major", "extra", "limits"), [(12, "cuda12", ">=12.6,<13"), (13, "cuda", ">=13,<14")])
 def test_a_drivers_extra_brings_a_compiler_of_its_cuda(major: int, extra: str, limits: str) -> None:
     assert wheels(major) == f"pip install 'fcn_edge[{extra}]'"
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     assert extras[extra] == [f"cuda-python{limits}", f"{nvrtc_package(major)}{limits}"]
     assert not [one for one in extras["gpu"] if "cuda-" in one], "it goes with either"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Driver
+from fcn_edge.backends.cuda.driver import Driver
 from fcn_edge.errors import MachineError
 from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.kernels import Launch

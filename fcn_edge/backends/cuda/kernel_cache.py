@@ -7,7 +7,7 @@ import logging
 import os
 from pathlib import Path
 
-from fcn_edge.backends.cuda_driver import Driver
+from fcn_edge.backends.cuda.driver import Driver
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import replacing
 

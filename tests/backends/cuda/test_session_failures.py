@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.cuda import Device
+from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import MachineError

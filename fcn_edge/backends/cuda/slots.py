@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_memory import TwoSided
-from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, Graph, Stream
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.memory import TwoSided
+from fcn_edge.backends.cuda.objects import DeviceBuffer, Event, Graph, Stream
 from fcn_edge.io.closeable import Closing
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.ops.kernels import Launch

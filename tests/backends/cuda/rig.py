@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_session import CudaSession
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.backends.fake_cuda_memory import FakeMemory
@@ -17,7 +17,7 @@ from fcn_edge.backends.kernel_signature import parameters_of
 from fcn_edge.ops.kernels import KERNELS as KERNEL_FILES
 from fcn_edge.ops.kernels import Launch, kernel_source
 
-from ..ops.emulator import Emulator
+from ...ops.emulator import Emulator
 from .gpu import KERNELS, FakeGpuEngine
 
 SIZE = (64, 96)

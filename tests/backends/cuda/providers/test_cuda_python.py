@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends import cuda_python
-from fcn_edge.backends.cuda_python import CudaPython, first_gpu
+from fcn_edge.backends.cuda.providers import cuda_python
+from fcn_edge.backends.cuda.providers.cuda_python import CudaPython, first_gpu
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.ops.kernels import KERNELS, Launch, kernel_source
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends.device_array import device_frame, on_device
+from fcn_edge.backends.cuda.arrays import device_frame, on_device
 from fcn_edge.errors import FrameError
 
 OUR_STREAM = 0x55

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_objects import Stream
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.ops.kernels import Launch, kernel_source
 
 __all__ = ["Kernels"]

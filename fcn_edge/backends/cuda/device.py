@@ -20,9 +20,9 @@ from types import MappingProxyType
 
 from typing_extensions import override
 
-from fcn_edge.backends import kernel_cache
-from fcn_edge.backends.cuda_driver import Driver, GpuFacts
-from fcn_edge.backends.cuda_objects import DeviceBuffer, Event, HostBuffer, Stream
+from fcn_edge.backends.cuda import kernel_cache
+from fcn_edge.backends.cuda.driver import Driver, GpuFacts
+from fcn_edge.backends.cuda.objects import DeviceBuffer, Event, HostBuffer, Stream
 from fcn_edge.errors import MachineError, MissingExtraError
 from fcn_edge.io.closeable import Closing
 
@@ -30,8 +30,8 @@ __all__ = ["PROVIDERS", "Device", "open_device"]
 
 PROVIDERS = MappingProxyType(
     {
-        "pycuda": "fcn_edge.backends.cuda_pycuda",
-        "cuda-python": "fcn_edge.backends.cuda_python",
+        "pycuda": "fcn_edge.backends.cuda.providers.pycuda",
+        "cuda-python": "fcn_edge.backends.cuda.providers.cuda_python",
     }
 )
 """Libraries that reach the GPU and the modules that use them, the first one that is installed and can compile is taken.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.backends.cuda import Device
-from fcn_edge.backends.cuda_engine import CudaEngine
-from fcn_edge.backends.cuda_objects import Stream
-from fcn_edge.backends.cuda_work import Network
+from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.engine import CudaEngine
+from fcn_edge.backends.cuda.frame_work import Network
+from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.backends.fake import brightness_scores
 from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.backends.fake_cuda_memory import FakeMemory

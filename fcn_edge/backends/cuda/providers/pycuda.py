@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda_driver import Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda_errors import cuda_error, no_driver, uncompiled
+from fcn_edge.backends.cuda.driver import Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, uncompiled
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
 
