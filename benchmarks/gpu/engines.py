@@ -131,7 +131,7 @@ def _plan(directory: Path, manifest: EngineManifest, device: Device, graphs: boo
     """An engine of TensorRT on a device, which it owns; its files were verified before."""
     from fcn_edge.backends.tensorrt.library import library
     from fcn_edge.backends.tensorrt.log import log_of
-    from fcn_edge.backends.tensorrt_runtime import opened
+    from fcn_edge.backends.tensorrt.runtime.engine import opened
 
     trt = library(manifest.backend)
     plan, logger = directory / manifest.plan, log_of(trt).logger

@@ -224,7 +224,7 @@ def test_an_engine_that_fails_after_its_probe_ends_with_4(
 
 def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
-    engines, runtime = import_module("gpu.engines"), import_module("fcn_edge.backends.tensorrt_runtime")
+    engines, runtime = import_module("gpu.engines"), import_module("fcn_edge.backends.tensorrt.runtime.engine")
     asked: dict[str, Any] = {}
 
     def opened(*arguments: Any, **how: Any) -> None:

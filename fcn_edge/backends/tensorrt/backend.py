@@ -11,12 +11,12 @@ from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
 from fcn_edge.backends.cuda.device import open_device
-from fcn_edge.backends.tensorrt.child import build_in_child
-from fcn_edge.backends.tensorrt.complaints import last_complaint
+from fcn_edge.backends.tensorrt.compile.process import build_in_child
+from fcn_edge.backends.tensorrt.compile.report import REPORT_FILE
+from fcn_edge.backends.tensorrt.compile.request import Request
+from fcn_edge.backends.tensorrt.diagnostics import last_complaint
 from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, full_name, library
 from fcn_edge.backends.tensorrt.log import log_of
-from fcn_edge.backends.tensorrt.report import REPORT_FILE
-from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import MachineError, UsageError
 
 __all__ = ["TensorRT", "TensorRTRTX"]
@@ -70,7 +70,7 @@ class TensorRT(Backend):
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        from fcn_edge.backends.tensorrt_runtime import opened  # a build needs none of it
+        from fcn_edge.backends.tensorrt.runtime.engine import opened  # a build needs none of it
 
         trt = library(self.name)
         log = log_of(trt)

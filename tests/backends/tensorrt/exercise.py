@@ -22,9 +22,9 @@ from fcn_edge.backends.cuda.device import Device as CudaDevice
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
+from fcn_edge.backends.tensorrt.compile.compiler import build_plan
+from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import compute_capabilities, weak_flags
-from fcn_edge.backends.tensorrt.plan import build_plan
-from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import EngineError, ModelError
 
 from ..cuda.gpu import KERNELS
@@ -212,7 +212,7 @@ class Scene:
         )
         told: list[Any] = []
         with (
-            patch("fcn_edge.backends.tensorrt.plan.free_bytes", return_value=4 << 30),
+            patch("fcn_edge.backends.tensorrt.compile.compiler.free_bytes", return_value=4 << 30),
             patch.dict(os.environ, FCN_EDGE_CACHE=str(directory.parent / "cache")),
         ):
             return build_plan(trt, request, lambda *step: told.append(step)), told

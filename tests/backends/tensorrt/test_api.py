@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import fcn_edge.backends.tensorrt as package
-from fcn_edge.backends import tensorrt_runtime
+from fcn_edge.backends.tensorrt.runtime import engine as tensorrt_runtime
 
 from .exercise import exercise
 from .standin import Touched, standin

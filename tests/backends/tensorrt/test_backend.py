@@ -16,9 +16,9 @@ from fcn_edge.backends.base import Built, Probe, Progress
 from fcn_edge.backends.cuda.driver import GpuFacts
 from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
+from fcn_edge.backends.tensorrt.compile.compiler import build_plan
+from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import library
-from fcn_edge.backends.tensorrt.plan import build_plan
-from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError, UsageError
 
 from ...typed_network import TypedNetwork
@@ -163,7 +163,7 @@ def test_models_must_be_built_first() -> None:
 
 @pytest.mark.usefixtures("no_gpu")
 def test_plans_cannot_be_opened_without_a_gpu(use_library: Any, directory: Path) -> None:
-    pytest.importorskip("fcn_edge.backends.tensorrt_runtime")
+    pytest.importorskip("fcn_edge.backends.tensorrt.runtime.engine")
     use_library("rtx-1.7.1")
     with pytest.raises(DeviceError, match="There is none"):
         TensorRTRTX().open(directory, fake_spec(), SIZE)

@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.backends import tensorrt_contexts
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.fake import FakeSession, brightness_scores, fake_spec
 from fcn_edge.backends.fake_cuda import FakeGpu
-from fcn_edge.backends.tensorrt_runtime import opened
+from fcn_edge.backends.tensorrt.runtime import contexts as tensorrt_contexts
+from fcn_edge.backends.tensorrt.runtime.engine import opened
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 
-from .cuda.gpu import KERNELS
-from .tensorrt.standin import standin
+from ...cuda.gpu import KERNELS
+from ..standin import standin
 
 SIZE = (64, 96)
 VERSIONS = ("10.3.0", "10.16.1.11", "11.4.0.106", "rtx-1.7.1")
 
 
 def api(version: str) -> Any:
-    return json.loads((Path(__file__).parent / "tensorrt_api" / f"{version}.json").read_text(encoding="utf-8"))
+    return json.loads((Path(__file__).parents[2] / "tensorrt_api" / f"{version}.json").read_text(encoding="utf-8"))
 
 
 class Plan:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fcn_edge.backends.tensorrt.layers import PlanLayer
+from fcn_edge.backends.tensorrt.compile.layers import PlanLayer
 
 __all__ = ["Convolution", "convolutions_of", "in_plan", "int8_share"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.backends.tensorrt.complaints import misread, unreadable
+from fcn_edge.backends.tensorrt.diagnostics import misread, unreadable
 from fcn_edge.backends.tensorrt.log import Log
 
 __all__ = ["Network", "network_of_onnx"]

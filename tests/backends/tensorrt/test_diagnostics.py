@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.tensorrt.complaints import (
+from fcn_edge.backends.tensorrt.diagnostics import (
     lacks_memory,
     last_complaint,
     misread,

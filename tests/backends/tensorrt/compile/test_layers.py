@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.tensorrt.layers import PlanLayer, layers_of_json, layers_of_text
+from fcn_edge.backends.tensorrt.compile.layers import PlanLayer, layers_of_json, layers_of_text
 
 LOGGED = """Layers:
 Name: __myl_CastTran_myl0_0, LayerType: kgen, Inputs: [ { Name: image, Dimensions: [64,96,3], Strides: [288,3,1], \

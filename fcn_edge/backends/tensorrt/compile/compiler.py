@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fcn_edge.backends.base import Built, Progress
-from fcn_edge.backends.tensorrt.complaints import first_complaint, unbuildable
-from fcn_edge.backends.tensorrt.convolutions import Convolution, convolutions_of, in_plan, int8_share
+from fcn_edge.backends.tensorrt.compile.convolutions import Convolution, convolutions_of, in_plan, int8_share
+from fcn_edge.backends.tensorrt.compile.memory import free_bytes, limit_memory
+from fcn_edge.backends.tensorrt.compile.network import network_of_onnx
+from fcn_edge.backends.tensorrt.compile.progress import monitor_of
+from fcn_edge.backends.tensorrt.compile.report import REPORT_FILE, figures_of, layers_of_plan, write_report
+from fcn_edge.backends.tensorrt.compile.request import Request
+from fcn_edge.backends.tensorrt.compile.timing_cache import keep_timings, timing_file, use_timings
+from fcn_edge.backends.tensorrt.diagnostics import first_complaint, unbuildable
 from fcn_edge.backends.tensorrt.library import compute_capabilities, full_name, typed_flags, weak_flags
 from fcn_edge.backends.tensorrt.log import Log, Message, log_of
-from fcn_edge.backends.tensorrt.memory import free_bytes, limit_memory
-from fcn_edge.backends.tensorrt.monitor import monitor_of
-from fcn_edge.backends.tensorrt.network import network_of_onnx
-from fcn_edge.backends.tensorrt.report import REPORT_FILE, figures_of, layers_of_plan, write_report
-from fcn_edge.backends.tensorrt.request import Request
-from fcn_edge.backends.tensorrt.timingcache import keep_timings, timing_file, use_timings
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
 
 __all__ = ["build_plan"]

@@ -23,8 +23,8 @@ from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.backends.cuda.session import CudaSession, Preprocess
-from fcn_edge.backends.tensorrt.complaints import out_of_memory
-from fcn_edge.backends.tensorrt_contexts import Contexts
+from fcn_edge.backends.tensorrt.diagnostics import out_of_memory
+from fcn_edge.backends.tensorrt.runtime.contexts import Contexts
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
 
 __all__ = ["opened"]

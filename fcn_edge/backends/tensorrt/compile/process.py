@@ -15,13 +15,13 @@ from types import MappingProxyType
 from typing import IO, Any, cast
 
 from fcn_edge.backends.base import Built, Progress
+from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import TITLES
-from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError
 
 __all__ = ["build_in_child"]
 
-_WORKER = "fcn_edge.backends.tensorrt.worker"
+_WORKER = "fcn_edge.backends.tensorrt.compile.worker"
 _KINDS: Mapping[str, type[FcnEdgeError]] = MappingProxyType(
     {kind.__name__: kind for kind in (ModelError, GuardError, MachineError, DeviceError, FcnEdgeError)}
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.tensorrt import memory
-from fcn_edge.backends.tensorrt.memory import free_bytes, limit_memory
+from fcn_edge.backends.tensorrt.compile import memory
+from fcn_edge.backends.tensorrt.compile.memory import free_bytes, limit_memory
 
 
 def use_device(monkeypatch: pytest.MonkeyPatch, *, integrated: bool) -> None:

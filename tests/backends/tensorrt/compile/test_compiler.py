@@ -10,8 +10,8 @@ import pytest
 
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
 
-from .exercise import Scene
-from .trim_api import TRIMMED, VERSIONS, read
+from ..exercise import Scene
+from ..trim_api import TRIMMED, VERSIONS, read
 
 NO_TYPES = "IBuilder::buildSerializedNetwork: Error Code 9: Internal Error ([type.cpp:186: infer_type] \
 Could not infer output types for operation: dequantize, f32 output)"

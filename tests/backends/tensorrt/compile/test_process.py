@@ -10,13 +10,13 @@ import pytest
 
 from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.base import Built
-from fcn_edge.backends.tensorrt.child import build_in_child
-from fcn_edge.backends.tensorrt.request import Request
+from fcn_edge.backends.tensorrt.compile.process import build_in_child
+from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError
 
 START = """
 import json, os, signal, sys, time
-from fcn_edge.backends.tensorrt.request import Request
+from fcn_edge.backends.tensorrt.compile.request import Request
 pipe = os.fdopen(int(sys.argv[1]), "w")
 def tell(**what):
     print(json.dumps(what), file=pipe, flush=True)

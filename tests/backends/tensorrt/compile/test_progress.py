@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.backends.tensorrt import monitor
-from fcn_edge.backends.tensorrt.monitor import monitor_of
+from fcn_edge.backends.tensorrt.compile import progress as monitor
+from fcn_edge.backends.tensorrt.compile.progress import monitor_of
 
-from .standin import standin
-from .trim_api import TRIMMED, read
+from ..standin import standin
+from ..trim_api import TRIMMED, read
 
 
 def run(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts.device import Device
-from fcn_edge.backends.tensorrt.timingcache import keep_timings, timing_file, use_timings
+from fcn_edge.backends.tensorrt.compile.timing_cache import keep_timings, timing_file, use_timings
 
 ORIN = Device("cuda", "Orin (nvgpu)", "8.7")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.artifacts.device import Note
-from fcn_edge.backends.tensorrt.complaints import lacks_memory
-from fcn_edge.backends.tensorrt.convolutions import Convolution
-from fcn_edge.backends.tensorrt.layers import PlanLayer, layers_of_json, layers_of_text
+from fcn_edge.backends.tensorrt.compile.convolutions import Convolution
+from fcn_edge.backends.tensorrt.compile.layers import PlanLayer, layers_of_json, layers_of_text
+from fcn_edge.backends.tensorrt.diagnostics import lacks_memory
 from fcn_edge.backends.tensorrt.log import LAYERS, Log, Message
 
 __all__ = ["REPORT_FILE", "figures_of", "layers_of_plan", "write_report"]

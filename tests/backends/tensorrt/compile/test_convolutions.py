@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.backends.tensorrt.convolutions import Convolution, in_plan, int8_share
-from fcn_edge.backends.tensorrt.layers import PlanLayer, PlanTensor
+from fcn_edge.backends.tensorrt.compile.convolutions import Convolution, in_plan, int8_share
+from fcn_edge.backends.tensorrt.compile.layers import PlanLayer, PlanTensor
 
 STEM = Convolution("stem", 600, depthwise=False, quantised=True)
 WIDE = Convolution("wide", 50, depthwise=True, quantised=True)

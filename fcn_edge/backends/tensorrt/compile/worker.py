@@ -1,6 +1,6 @@
 """The process that builds: takes a request from standard input, tells of its progress and its end through a pipe.
 
-    python -m fcn_edge.backends.tensorrt.worker FD
+    python -m fcn_edge.backends.tensorrt.compile.worker FD
 
 A build may need more memory than the machine has, and a library's crash cannot be caught; here it ends this process
 only. Each line on the pipe is a JSON object with one key: ``progress``, ``built``, ``error``, or ``failed``, which is
@@ -15,9 +15,9 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from fcn_edge.backends.tensorrt.compile.compiler import build_plan
+from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import library
-from fcn_edge.backends.tensorrt.plan import build_plan
-from fcn_edge.backends.tensorrt.request import Request
 from fcn_edge.errors import FcnEdgeError
 
 
