@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.io.images import write_png
+from fcn_edge.testing.engine import fake_spec
 
 WIDE = 32
 MEAN, STD = 0.0, 255.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.backends.fake import fake_spec
+from fcn_edge.testing.engine import fake_spec
 
 MEAN, STD = 110.0, 60.0
 

@@ -21,10 +21,10 @@ from fcn_edge.artifacts.calibration_table import (
 )
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.cli.main import main
 from fcn_edge.errors import TableError, UsageError
 from fcn_edge.io.documents import MOST_BYTES, sealed_text
+from fcn_edge.testing.engine import fake_spec
 
 SPEC = fake_spec()
 DIGEST = "0123456789abcdef" * 4

@@ -12,8 +12,8 @@ import pytest
 
 from fcn_edge.artifacts.checkpoint import checkpoint_header
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.errors import CheckpointError, SpecError
+from fcn_edge.testing.engine import fake_spec
 
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 

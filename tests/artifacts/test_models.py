@@ -90,9 +90,9 @@ def test_accuracy_takes_what_evaluate_prints() -> None:
     pytest.importorskip("cv2")
     import numpy as np
 
-    from fcn_edge.backends.fake import FakeSession
     from fcn_edge.datasets import split_of
     from fcn_edge.evaluation.accuracy import evaluate
+    from fcn_edge.testing.engine import FakeSession
 
     split = split_of("synthetic://street?frames=1&size=64x96")
     with FakeSession(scores=np.zeros((11, 8, 12), np.float32)) as session:

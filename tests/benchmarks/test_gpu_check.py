@@ -22,11 +22,11 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver
 from fcn_edge.backends.cuda.providers import cuda_python
 from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
-from fcn_edge.backends.fake import fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
 from fcn_edge.build import contest
 from fcn_edge.doctor.driver import loaded_driver
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
+from fcn_edge.testing.engine import fake_spec
+from fcn_edge.testing.gpu import FakeGpu, FakeKernel
 
 from ..backends.cuda.rig import emulated_kernels
 

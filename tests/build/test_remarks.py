@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.artifacts.models import Model
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.build import Request
 from fcn_edge.build.remarks import guard_sentence, warnings_of
+from fcn_edge.testing.engine import fake_spec
 
 from .made_up import result
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.io.images import read_labels
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.street import Street
+from fcn_edge.testing.engine import fake_spec
 
 Run = Callable[..., Any]
 STREET = "synthetic://street?seed=2&size=64x96&frames=4"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.fake import FakeEngine
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.testing.engine import FakeEngine
+from fcn_edge.testing.gpu import FakeGpu
 
 from ..backends.cuda.gpu import KERNELS, FakeGpuEngine
 

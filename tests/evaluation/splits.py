@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.artifacts.label_sets import generated_palette
-from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.datasets import DatasetInfo
+from fcn_edge.testing.engine import FakeSession, fake_spec
 
 Mask = NDArray[np.uint8]
 

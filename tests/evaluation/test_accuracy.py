@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
-from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.datasets import DatasetInfo, split_of
 from fcn_edge.errors import DatasetError
 from fcn_edge.evaluation.accuracy import ClassMapping, evaluate
 from fcn_edge.metrics.confusion import ConfusionMatrix
+from fcn_edge.testing.engine import FakeSession, fake_spec
 
 from .splits import Mask, Split, blocks, session_of
 

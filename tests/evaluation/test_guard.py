@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fcn_edge.backends.fake import FakeSession, fake_spec
 from fcn_edge.errors import ModelError
 from fcn_edge.evaluation.guard import LEAST_LIKENESS, LabelledGuard, LabelledScore, RenderedGuard
+from fcn_edge.testing.engine import FakeSession, fake_spec
 
 from .splits import Mask, Split, blocks, session_of
 

@@ -8,8 +8,8 @@ import pytest
 
 from fcn_edge.artifacts.records import Speed
 from fcn_edge.backends.base import Job, Session
-from fcn_edge.backends.fake import FakeSession
 from fcn_edge.evaluation import latency
+from fcn_edge.testing.engine import FakeSession
 
 FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
 

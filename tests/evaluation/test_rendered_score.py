@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.evaluation.rendered_score import RenderedScore
 from fcn_edge.runtime.result import Result
+from fcn_edge.testing.engine import fake_spec
 
 MakeResult = Callable[..., Result]
 CLASSES = fake_spec().classes

@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Timing
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.runtime.sources import Picture, Source
+from fcn_edge.testing.engine import fake_spec
 
 Image = NDArray[np.uint8]
 VIDEO_FRAMES = 20

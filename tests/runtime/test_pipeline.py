@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 import fcn_edge.runtime.pipeline as module
 from fcn_edge.backends.base import Job
-from fcn_edge.backends.fake import FakeEngine, FakeSession, brightness_scores, fake_spec
 from fcn_edge.errors import DeviceError, FrameError, SourceError, UsageError
 from fcn_edge.runtime.pipeline import WAITING, Pipeline, stream
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.runtime.segmenter import Segmenter
+from fcn_edge.testing.engine import FakeEngine, FakeSession, brightness_scores, fake_spec
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 

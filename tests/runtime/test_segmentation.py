@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.base import Timing
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.errors import UsageError
 from fcn_edge.runtime.segmentation import Segmentation
+from fcn_edge.testing.engine import fake_spec
 
 SPEC = fake_spec()
 ROAD, CAR = SPEC.classes.index("road"), SPEC.classes.index("car")

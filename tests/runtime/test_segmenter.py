@@ -17,11 +17,11 @@ import fcn_edge
 from fcn_edge.artifacts import models
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Probe
-from fcn_edge.backends.fake import FakeEngine, fake_spec
 from fcn_edge.build import Request, build_engine
 from fcn_edge.errors import DeviceError, FrameError, MachineError, ModelError, UsageError
 from fcn_edge.runtime import segmenter as module
 from fcn_edge.runtime.segmenter import Segmenter, has_nvidia_gpu, load
+from fcn_edge.testing.engine import FakeEngine, fake_spec
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.images import read_image, read_labels
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sources import open_source
+from fcn_edge.testing.engine import fake_spec
 
 MakeResult = Callable[..., Result]
 CONTEXT = SinkContext(Overlays(), fps=12.5)

@@ -14,13 +14,13 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
-from fcn_edge.backends.fake import brightness_scores
-from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
-from fcn_edge.backends.fake_cuda_memory import FakeMemory
 from fcn_edge.errors import ModelError
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, FrameMapping, Placement
 from fcn_edge.ops.preprocess import network_input
+from fcn_edge.testing.engine import brightness_scores
+from fcn_edge.testing.gpu import FakeGpu, FakeKernel
+from fcn_edge.testing.gpu_memory import FakeMemory
 
 _ONE_CELL = 1 << 40
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.session import CudaSession
-from fcn_edge.backends.fake import FakeSession, fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu, FakeKernel
-from fcn_edge.backends.fake_cuda_memory import FakeMemory
-from fcn_edge.backends.kernel_signature import parameters_of
 from fcn_edge.ops.kernels import KERNELS as KERNEL_FILES
 from fcn_edge.ops.kernels import Launch, kernel_source
+from fcn_edge.testing.engine import FakeSession, fake_spec
+from fcn_edge.testing.gpu import FakeGpu, FakeKernel
+from fcn_edge.testing.gpu_memory import FakeMemory
+from fcn_edge.testing.kernel_signature import parameters_of
 
 from ...ops.emulator import Emulator
 from .gpu import KERNELS, FakeGpuEngine

@@ -10,8 +10,8 @@ import pytest
 from fcn_edge.backends.cuda import device as cuda
 from fcn_edge.backends.cuda.device import open_device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver, nvrtc_package, too_old, wheels
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
+from fcn_edge.testing.gpu import FakeGpu
 
 if sys.version_info >= (3, 11):
     import tomllib

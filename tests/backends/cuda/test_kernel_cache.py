@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.backends.cuda import kernel_cache
-from fcn_edge.backends.fake_cuda import FakeGpu
+from fcn_edge.testing.gpu import FakeGpu
 
 
 class Compiling(FakeGpu):

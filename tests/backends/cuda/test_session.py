@@ -18,12 +18,12 @@ from fcn_edge.backends.cuda import frame_work as cuda_work
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.backends.cuda.session import CudaSession
-from fcn_edge.backends.fake import FakeSession, fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources.base import Picture, Source
+from fcn_edge.testing.engine import FakeSession, fake_spec
+from fcn_edge.testing.gpu import FakeGpu
 
 from .gpu import FakeGpuEngine
 from .rig import IMAGE_BYTES, SCORES_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host

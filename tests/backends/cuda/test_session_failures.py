@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.fake import fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import MachineError
+from fcn_edge.testing.engine import fake_spec
+from fcn_edge.testing.gpu import FakeGpu
 
 from .gpu import KERNELS, FakeGpuEngine
 from .rig import SIZE, Held, Rig, frame

@@ -12,12 +12,12 @@ import pytest
 
 from fcn_edge.artifacts.device import Device as DeviceName
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.onnxruntime import cuda as module
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.onnxruntime.cuda import OnnxRuntimeCuda
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, ModelError, UsageError
+from fcn_edge.testing.gpu import FakeGpu
 
 from ..cuda.gpu import KERNELS
 

@@ -18,11 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.cpu import available_cores, instruction_set
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.openvino import backend as module
 from fcn_edge.backends.openvino import library as openvino_library
 from fcn_edge.backends.openvino.backend import OpenVino
 from fcn_edge.errors import MachineError, ModelError, UsageError
+from fcn_edge.testing.engine import fake_spec
 
 if not OpenVino().probe().available:  # which imports it without its telemetry
     pytest.skip(OpenVino().probe().problem, allow_module_level=True)
@@ -71,7 +71,7 @@ def test_library_calls_nobody_and_leaves_nothing_at_home(network: Any, tmp_path:
         "        print(event, arguments)\n"
         "sys.addaudithook(hook)\n"
         "from pathlib import Path\n"
-        "from fcn_edge.backends.fake import fake_spec\n"
+        "from fcn_edge.testing.engine import fake_spec\n"
         "from fcn_edge.backends.openvino.backend import OpenVino\n"
         f"OpenVino().open_onnx(Path({str(network.path)!r}), fake_spec(), (64, 96)).session()\n"
     )
@@ -312,7 +312,7 @@ def test_signals_are_handled_after_the_last_model_went_in_another_thread(network
     code = (
         "import gc, signal, threading\n"
         "from pathlib import Path\n"
-        "from fcn_edge.backends.fake import fake_spec\n"
+        "from fcn_edge.testing.engine import fake_spec\n"
         "from fcn_edge.backends.openvino.backend import OpenVino\n"
         f"engines = [OpenVino().open_onnx(Path({str(network.path)!r}), fake_spec(), (64, 96))]\n"
         "thread = threading.Thread(target=lambda: (engines.pop().close(), gc.collect()))\n"

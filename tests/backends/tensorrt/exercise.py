@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.cuda.device import Device as CudaDevice
-from fcn_edge.backends.fake import fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
 from fcn_edge.backends.tensorrt.compile.compiler import build_plan
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import compute_capabilities, weak_flags
 from fcn_edge.errors import EngineError, ModelError
+from fcn_edge.testing.engine import fake_spec
+from fcn_edge.testing.gpu import FakeGpu
 
 from ..cuda.gpu import KERNELS
 from .standin import Api, Touched, standin

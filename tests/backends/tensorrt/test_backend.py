@@ -14,12 +14,12 @@ import pytest
 from fcn_edge.artifacts.device import Device
 from fcn_edge.backends.base import Built, Probe, Progress
 from fcn_edge.backends.cuda.driver import GpuFacts
-from fcn_edge.backends.fake import fake_spec
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
 from fcn_edge.backends.tensorrt.compile.compiler import build_plan
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import library
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError, UsageError
+from fcn_edge.testing.engine import fake_spec
 
 from ...typed_network import TypedNetwork
 from .standin import standin

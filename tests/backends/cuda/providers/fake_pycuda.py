@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
+from fcn_edge.testing.gpu import CudaMisuseError, FakeGpu
 
 NVCC = "/usr/local/cuda/bin/nvcc"
 """The compiler that there is."""

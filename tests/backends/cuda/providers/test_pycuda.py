@@ -18,9 +18,9 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.providers import cuda_python
 from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
 from fcn_edge.backends.cuda.providers.pycuda import PyCuda, first_gpu
-from fcn_edge.backends.fake import FakeSession, fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.errors import DeviceError, MachineError
+from fcn_edge.testing.engine import FakeSession, fake_spec
+from fcn_edge.testing.gpu import FakeGpu
 
 from ..gpu import KERNELS, FakeGpuEngine
 from .fake_pycuda import NVCC, fake_pycuda

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.fake import FakeSession, brightness_scores, fake_spec
-from fcn_edge.backends.fake_cuda import FakeGpu
 from fcn_edge.backends.tensorrt.runtime import contexts as tensorrt_contexts
 from fcn_edge.backends.tensorrt.runtime.engine import opened
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
+from fcn_edge.testing.engine import FakeSession, brightness_scores, fake_spec
+from fcn_edge.testing.gpu import FakeGpu
 
 from ...cuda.gpu import KERNELS
 from ..standin import standin

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.fake_cuda import CudaMisuseError, FakeGpu
-from fcn_edge.backends.fake_cuda_memory import FakeMemory
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.ops.kernels import Launch
+from fcn_edge.testing.gpu import CudaMisuseError, FakeGpu
+from fcn_edge.testing.gpu_memory import FakeMemory
 
 SOURCE = 'extern "C" __global__ void add(unsigned char* bytes, int count, float by) { }'
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.backends.kernel_signature import parameters_of
 from fcn_edge.ops.kernels import KERNELS, kernel_source
+from fcn_edge.testing.kernel_signature import parameters_of
 
 
 @pytest.mark.parametrize(

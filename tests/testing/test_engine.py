@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fcn_edge.backends.fake import FakeEngine, FakeSession, fake_spec
 from fcn_edge.errors import DeviceError, SourceError, UsageError
+from fcn_edge.testing.engine import FakeEngine, FakeSession, fake_spec
 
 BLACK = np.zeros((64, 96, 3), np.uint8)
 WHITE = np.full((64, 96, 3), 255, np.uint8)

@@ -25,10 +25,10 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda.driver import Dim3, Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda.errors import cuda_error
-from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
-from fcn_edge.backends.fake_cuda_streams import FakeStreams, Work
-from fcn_edge.backends.kernel_signature import parameters_of
 from fcn_edge.ops.kernels import Launch
+from fcn_edge.testing.gpu_memory import CudaMisuseError, FakeMemory, Range
+from fcn_edge.testing.gpu_streams import FakeStreams, Work
+from fcn_edge.testing.kernel_signature import parameters_of
 
 __all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
 

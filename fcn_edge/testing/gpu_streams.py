@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.backends.fake_cuda_memory import CudaMisuseError, FakeMemory, Range
+from fcn_edge.testing.gpu_memory import CudaMisuseError, FakeMemory, Range
 
 __all__ = ["FakeStreams", "Work"]
 

@@ -1,7 +1,7 @@
 """An engine and a session without a network, for tests of programs that use fcn_edge.
 
     from fcn_edge import Segmenter
-    from fcn_edge.backends.fake import FakeEngine
+    from fcn_edge.testing.engine import FakeEngine
 
     segment = Segmenter(FakeEngine(scores=my_scores))       # an array, or a function of the image
     segment = Segmenter(FakeEngine(fail_at=3))              # the third frame fails, as a lost device would
