@@ -17,7 +17,7 @@ from pathlib import Path
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import MANIFEST_FILE, MODEL_FILE, TABLE_FILE, ZOO, manifest_for, write_manifest
 from fcn_edge.artifacts.records import AccuracyRecord
-from fcn_edge.build.selection import chosen_for_profiles
+from fcn_edge.builder.profile_tuning import chosen_for_profiles
 from fcn_edge.datasets import Split
 from fcn_edge.datasets.calibration import read_manifest
 from fcn_edge.datasets.halves import Part

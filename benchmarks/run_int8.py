@@ -19,7 +19,7 @@ import click
 from machine import machine
 
 from fcn_edge.artifacts.models import shipped_models
-from fcn_edge.build import Request, build_engine, write_typed_onnx
+from fcn_edge.builder import Request, build_engine, write_typed_onnx
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.datasets import LabelledSplit, split_of
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.cpu import cpu_name
-from fcn_edge.build import Request, build_engine
+from fcn_edge.builder import Request, build_engine
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set

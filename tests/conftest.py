@@ -108,7 +108,7 @@ def levels_int8(
     levels: LevelsNetwork, table_of: Callable[[LevelsNetwork], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The INT8 engine of the levels model in ONNX Runtime; copy it before you damage it."""
-    from fcn_edge.build import Request, build_engine
+    from fcn_edge.builder import Request, build_engine
 
     engine = tmp_path_factory.mktemp("levels-int8") / "engine"
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -126,7 +126,8 @@ def quick_builds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     from fcn_edge.artifacts.records import Speed
-    from fcn_edge.build import contest, engines
+    from fcn_edge.builder import build as engines
+    from fcn_edge.builder import tuner as contest
 
     frames = [np.full((48, 64, 3), 100, np.uint8)]
     times: dict[str, float] = {}

@@ -16,7 +16,7 @@ from fcn_edge.backends.base import Engine, Session
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.build import Request, build_engine
+from fcn_edge.builder import Request, build_engine
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.evaluation.guard import RenderedGuard

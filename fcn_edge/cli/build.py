@@ -18,8 +18,8 @@ from fcn_edge.cli.verb import SIZE, note, say, verb
 
 if TYPE_CHECKING:
     from fcn_edge.backends.base import Progress
-    from fcn_edge.build import Build
-    from fcn_edge.build.export import TypedExport
+    from fcn_edge.builder import Build
+    from fcn_edge.builder.typed_export import TypedExport
 
 __all__ = ["command"]
 
@@ -87,7 +87,7 @@ def command(
     1280x720; the fastest that loses little enough is kept. An engine that is there already is replaced; any other
     directory is left alone.
     """
-    from fcn_edge.build import Request, build_engine, write_typed_onnx
+    from fcn_edge.builder import Request, build_engine, write_typed_onnx
     from fcn_edge.datasets import split_of
     from fcn_edge.runtime.threads import owned_thread_pools
 

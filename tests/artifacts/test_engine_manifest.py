@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.build import Request, build_engine
+from fcn_edge.builder import Request, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DeviceError, EngineError, MachineError

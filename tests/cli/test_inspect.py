@@ -14,7 +14,7 @@ from fcn_edge.artifacts.models import manifest_for, write_manifest
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, model_digest
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import Provenance
-from fcn_edge.build import Request, build_engine
+from fcn_edge.builder import Request, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.testing.engine import fake_spec
 

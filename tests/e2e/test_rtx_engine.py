@@ -21,7 +21,7 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_m
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.tensorrt import TensorRTRTX
-from fcn_edge.build import contest
+from fcn_edge.builder import tuner as contest
 from fcn_edge.cli.main import main
 from fcn_edge.doctor.driver import loaded_driver
 

@@ -16,7 +16,8 @@ pytest.importorskip("onnxscript")
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
 from fcn_edge.artifacts.spec import DECODER_STRIDES
-from fcn_edge.build import PRECISIONS, Request, build_engine, contest
+from fcn_edge.builder import PRECISIONS, Request, build_engine
+from fcn_edge.builder import tuner as contest
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.street import Street
 

@@ -8,7 +8,7 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.build import Request, build_engine, write_typed_onnx
+from fcn_edge.builder import Request, build_engine, write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import hashes
 from fcn_edge.errors import DatasetError, ModelError

@@ -17,7 +17,7 @@ import fcn_edge
 from fcn_edge.artifacts import models
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Probe
-from fcn_edge.build import Request, build_engine
+from fcn_edge.builder import Request, build_engine
 from fcn_edge.errors import DeviceError, FrameError, MachineError, ModelError, UsageError
 from fcn_edge.runtime import segmenter as module
 from fcn_edge.runtime.segmenter import Segmenter, has_nvidia_gpu, load

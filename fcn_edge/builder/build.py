@@ -15,19 +15,19 @@ from fcn_edge.artifacts.quantization_record import origin_of_onnx
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.backends.base import Progress
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.build.candidates import Candidate, Result, candidates_of, kept_result
-from fcn_edge.build.choices import groups_of
-from fcn_edge.build.contest import Contest, frames_to_time
-from fcn_edge.build.plans import Plan, buildable_model, default_path, plans_of
-from fcn_edge.build.reference import opened_reference
-from fcn_edge.build.remarks import guard_sentence, warnings_of
-from fcn_edge.build.request import Request
-from fcn_edge.build.tables import table_for
-from fcn_edge.build.trials import Trial
-from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
+from fcn_edge.builder.calibration import table_for
+from fcn_edge.builder.candidates import Plan, buildable_model, default_path, plans_of
+from fcn_edge.builder.compiled import Trial
+from fcn_edge.builder.identity import staleness
+from fcn_edge.builder.mixed_precision import groups_of
+from fcn_edge.builder.options import Request
+from fcn_edge.builder.outcome import Result, kept_result
+from fcn_edge.builder.reference import opened_reference
+from fcn_edge.builder.report import Candidate, candidates_of, guard_sentence, warnings_of
+from fcn_edge.builder.tuner import Contest, frames_to_time
+from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import EngineError
 from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
-from fcn_edge.staleness import staleness
 from fcn_edge.version import __version__
 
 __all__ = ["Build", "build_engine"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.build import Request
+from fcn_edge.builder import Request
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import UsageError
 

@@ -10,12 +10,12 @@ from fcn_edge.artifacts.device import Device
 from fcn_edge.artifacts.records import Speed
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
-from fcn_edge.build.candidates import Result
-from fcn_edge.build.plans import Plan
-from fcn_edge.build.trials import Trial
-from fcn_edge.build.typed import TypedFile
+from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.compiled import Trial
+from fcn_edge.builder.identity import Identity
+from fcn_edge.builder.outcome import Result
+from fcn_edge.builder.typed_onnx import TypedFile
 from fcn_edge.evaluation.guard import Verdict
-from fcn_edge.staleness import Identity
 from fcn_edge.testing.engine import fake_spec
 
 CPU = Device("cpu", "Fake", "avx2")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.build import Request
-from fcn_edge.build.candidates import Result, candidates_of, fastest_float, kept_result
+from fcn_edge.builder import Request
+from fcn_edge.builder.outcome import Result, fastest_float, kept_result
+from fcn_edge.builder.report import candidates_of
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import GuardError, ModelError
 

@@ -9,7 +9,7 @@ from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice, Tenso
 from fcn_edge.artifacts.models import Model
 from fcn_edge.artifacts.quantization_record import origin_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.build.plans import Plan
+from fcn_edge.builder.candidates import Plan
 from fcn_edge.errors import GuardError
 
 __all__ = ["INT8_SHARE", "TypedFile", "require_share", "typed_file"]

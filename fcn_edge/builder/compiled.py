@@ -12,8 +12,8 @@ from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Progress
-from fcn_edge.build.plans import Plan
-from fcn_edge.build.typed import TypedFile, require_share, typed_file
+from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.typed_onnx import TypedFile, require_share, typed_file
 
 __all__ = ["Trial", "built_trial"]
 

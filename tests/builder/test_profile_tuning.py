@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
-from fcn_edge.build.choices import groups_of
-from fcn_edge.build.selection import chosen_for_profiles
+from fcn_edge.builder.mixed_precision import groups_of
+from fcn_edge.builder.profile_tuning import chosen_for_profiles
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import GuardError
 

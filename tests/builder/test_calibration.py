@@ -8,8 +8,8 @@ import pytest
 from fcn_edge.artifacts import models
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.models import Model, resolved_model
-from fcn_edge.build import Request
-from fcn_edge.build.tables import table_for
+from fcn_edge.builder import Request
+from fcn_edge.builder.calibration import table_for
 from fcn_edge.errors import TableError, UsageError
 from fcn_edge.testing.engine import fake_spec
 

@@ -15,9 +15,9 @@ from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend
-from fcn_edge.build.request import Request
+from fcn_edge.builder.identity import Identity
+from fcn_edge.builder.options import Request
 from fcn_edge.errors import MachineError, ModelError, UsageError
-from fcn_edge.staleness import Identity
 
 __all__ = ["ENGINES", "Plan", "buildable_model", "default_path", "plans_of"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from fcn_edge.artifacts.calibration_table import METHODS, Choice
-from fcn_edge.build.typed import INT8_SHARE
+from fcn_edge.builder.typed_onnx import INT8_SHARE
 from fcn_edge.errors import GuardError
 from fcn_edge.evaluation.guard import Verdict
 

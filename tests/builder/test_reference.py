@@ -8,9 +8,9 @@ import pytest
 
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
-from fcn_edge.build import Build, Request
-from fcn_edge.build.plans import plans_of
-from fcn_edge.build.reference import opened_reference
+from fcn_edge.builder import Build, Request
+from fcn_edge.builder.candidates import plans_of
+from fcn_edge.builder.reference import opened_reference
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import MissingExtraError, UsageError
 from fcn_edge.testing.engine import FakeEngine

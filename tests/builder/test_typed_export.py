@@ -12,8 +12,8 @@ import pytest
 from fcn_edge.artifacts.calibration_table import Choice, read_table, write_table
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.artifacts.quantization_record import origin_of_onnx
-from fcn_edge.build import Request, write_typed_onnx
-from fcn_edge.build.typed import INT8_SHARE
+from fcn_edge.builder import Request, write_typed_onnx
+from fcn_edge.builder.typed_onnx import INT8_SHARE
 from fcn_edge.errors import GuardError, TableError, UsageError
 
 
@@ -59,7 +59,7 @@ def test_no_backend_library_is_imported(levels: Any, table_of: Any, tmp_path: Pa
         for name in ("onnxruntime", "openvino", "tensorrt", "torch"):
             sys.modules[name] = None
         from pathlib import Path
-        from fcn_edge.build import Request, write_typed_onnx
+        from fcn_edge.builder import Request, write_typed_onnx
         for backend, precision in (("openvino", "int8"), ("onnxruntime", "int8"), ("auto", "fp16"), ("auto", "fp32")):
             request = Request(backend=backend, precision=precision, calibration=Path({str(table_of(levels))!r}))
             write_typed_onnx({str(levels.path)!r}, request, Path({str(tmp_path)!r}) / f"{{backend}}.{{precision}}.onnx")

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.backends import registry
-from fcn_edge.build.choices import best_method, mixed, sensitivities
+from fcn_edge.builder.mixed_precision import best_method, mixed, sensitivities
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.evaluation.guard import LabelledGuard, Verdict
 from fcn_edge.quantization.profiles import PROFILES

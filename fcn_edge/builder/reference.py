@@ -10,8 +10,8 @@ from fcn_edge.artifacts.models import Model
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.build.plans import Plan
-from fcn_edge.build.request import Request
+from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.options import Request
 from fcn_edge.errors import MissingExtraError, UsageError
 
 __all__ = ["Reference", "opened_reference"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fcn_edge.artifacts.calibration_table import CalibrationTable, read_table
 from fcn_edge.artifacts.models import Model, table_path
 from fcn_edge.artifacts.onnx_header import model_digest
-from fcn_edge.build.request import Request
+from fcn_edge.builder.options import Request
 from fcn_edge.errors import TableError, UsageError
 
 __all__ = ["table_for"]

@@ -11,8 +11,10 @@ from fcn_edge.artifacts.calibration_table import Choice, read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.build import Build, contest, engines
-from fcn_edge.build.contest import Contest
+from fcn_edge.builder import Build
+from fcn_edge.builder import build as engines
+from fcn_edge.builder import tuner as contest
+from fcn_edge.builder.tuner import Contest
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
@@ -153,7 +155,7 @@ def test_once_a_plan_was_searched_all_are_judged_on_the_same_images(
 def test_choice_that_fails_and_cannot_be_mended_is_refused_with_its_score(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fcn_edge.build import choices
+    from fcn_edge.builder import mixed_precision as choices
 
     monkeypatch.setattr(choices, "INT8_SHARE", 0.9)
     request = {"calibration": chosen_table(Choice(method="percentile")), "evaluation": split_of(levels_val)}

@@ -15,7 +15,9 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, read_manifest, wri
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.build import Build, Request, contest, engines
+from fcn_edge.builder import Build, Request
+from fcn_edge.builder import build as engines
+from fcn_edge.builder import tuner as contest
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")

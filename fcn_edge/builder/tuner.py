@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice
 from fcn_edge.artifacts.models import Model
 from fcn_edge.backends.base import Progress, Session
-from fcn_edge.build.candidates import Result
-from fcn_edge.build.choices import Try, best_method, mixed, sensitivities
-from fcn_edge.build.plans import Plan
-from fcn_edge.build.reference import Reference
-from fcn_edge.build.request import Request
-from fcn_edge.build.trials import Trial, built_trial
+from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.compiled import Trial, built_trial
+from fcn_edge.builder.mixed_precision import Try, best_method, mixed, sensitivities
+from fcn_edge.builder.options import Request
+from fcn_edge.builder.outcome import Result
+from fcn_edge.builder.reference import Reference
 from fcn_edge.datasets import LabelledSplit
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError, ModelError

@@ -10,8 +10,8 @@ import pytest
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE
 from fcn_edge.backends.registry import BACKENDS, backend
-from fcn_edge.build import Request, build_engine
-from fcn_edge.enginewriter import check_replaceable, engine_workspace, place_engine
+from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
 
 

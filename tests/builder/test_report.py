@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.artifacts.models import Model
-from fcn_edge.build import Request
-from fcn_edge.build.remarks import guard_sentence, warnings_of
+from fcn_edge.builder import Request
+from fcn_edge.builder.report import guard_sentence, warnings_of
 from fcn_edge.testing.engine import fake_spec
 
 from .made_up import result

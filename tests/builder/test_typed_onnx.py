@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
-from fcn_edge.build import Build, Request, write_typed_onnx
+from fcn_edge.builder import Build, Request, write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DatasetError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load
@@ -105,7 +105,7 @@ def test_graph_of_seven_bits_is_right_on_processors_that_take_eight(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fcn_edge.backends.onnxruntime import cpu as onnxruntime
-    from fcn_edge.build import export
+    from fcn_edge.builder import typed_export as export
 
     monkeypatch.setattr(export, "instruction_set", lambda: "avx2")
     request = Request(backend="onnxruntime", precision="int8", calibration=table_of(levels))
@@ -126,7 +126,7 @@ def test_no_onnx_package_is_needed(typed: Any, tmp_path: Path, precision: str) -
         import sys
         for name in ("onnx", "onnxscript", "torch"):
             sys.modules[name] = None
-        from fcn_edge.build import contest
+        from fcn_edge.builder import contest
         contest.speeds_of = lambda *_, **__: {}
         from fcn_edge.cli.main import main
         main(sys.argv[1:])

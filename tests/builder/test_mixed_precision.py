@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pytest
 
 from fcn_edge.artifacts.calibration_table import METHODS, Choice
-from fcn_edge.build.choices import Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
+from fcn_edge.builder.mixed_precision import Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
 from fcn_edge.errors import GuardError
 from fcn_edge.evaluation.guard import Verdict
 

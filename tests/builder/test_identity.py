@@ -9,10 +9,10 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, write_manifest
-from fcn_edge.build import Build, Request, build_engine
-from fcn_edge.build.contest import Contest
+from fcn_edge.builder import Build, Request, build_engine
+from fcn_edge.builder.identity import identity_of, staleness
+from fcn_edge.builder.tuner import Contest
 from fcn_edge.datasets import split_of
-from fcn_edge.staleness import identity_of, staleness
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 
