@@ -11,7 +11,7 @@ DEMO_PINS := requirements/demo$(shell $(PYTHON) -c 'import sys; print("-py310" i
 .PHONY: demo test test-slow lint format lock clean
 
 demo: $(VENV)/.demo
-	$(BIN)/python -m fcn_edge.demo
+	$(BIN)/python -m fcn_edge.cli.demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest

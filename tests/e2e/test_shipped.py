@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from fcn_edge import demo
 from fcn_edge.artifacts.models import Model, manifest_of, resolved_model, shipped_models
+from fcn_edge.cli import demo
 
 STREET = "synthetic://street?seed=7&size=240x320&frames=6"
 LARGEST = 6 * 1000 * 1000

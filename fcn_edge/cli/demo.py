@@ -55,7 +55,7 @@ MAX_DROP, MAX_CLASS_DROP = 0.02, 0.1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and print where its results lie; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="fcn_edge.demo", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="fcn_edge.cli.demo", description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), help="directory for the results")
     parser.add_argument("--frames", type=int, default=FRAMES, help="frames to render")
     options = parser.parse_args(arguments)

@@ -1,0 +1,118 @@
+"""SINK on the command line: where masks go.
+
+    out.mp4, out.avi, out.mkv   a video of overlays
+    masks/                      a folder of masks: a PNG of class ids a frame
+    out.png, out.jpg            the overlay, where the source is one image
+    -                           a JSON object a frame on standard output
+    display                     a window
+    null:                       nothing; the run only measures
+
+A new kind is a ``Sink`` and a line in ``OPENERS``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from typing_extensions import override
+
+from fcn_edge.errors import UsageError
+from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.base import Sink, SinkContext
+from fcn_edge.runtime.uri import Uri
+
+__all__ = ["OPENERS", "open_sink"]
+
+FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
+WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
+
+
+def open_sink(text: str, context: SinkContext) -> Sink:
+    """Open what a text names.
+
+    Args:
+        text: A file, a folder, ``-``, ``display`` or ``null:``.
+        context: Of the stream.
+
+    Returns:
+        The sink; close it, or use it in a ``with`` block.
+
+    Raises:
+        UsageError: The text makes no sense, names a kind of sink that this version does not write, or a place where
+            nothing may be written.
+        MachineError: The machine lacks what the sink needs, such as a screen.
+    """
+    uri = Uri.parse(text)
+    scheme = WORDS.get(text, uri.scheme)
+    if scheme not in OPENERS:
+        raise UsageError(f"{text} is of a kind that this version does not write ({scheme}://).", FIX)
+    return OPENERS[scheme](uri, context)
+
+
+class _NullSink(Sink):
+    @override
+    def write(self, result: Result) -> None:
+        pass
+
+
+def _open_null(_uri: Uri, _context: SinkContext) -> Sink:
+    return _NullSink()
+
+
+def _open_stdout(_uri: Uri, _context: SinkContext) -> Sink:
+    from fcn_edge.runtime.sinks.jsonlines import JsonLinesSink
+
+    return JsonLinesSink()
+
+
+def _open_display(_uri: Uri, context: SinkContext) -> Sink:
+    from fcn_edge.runtime.sinks.display import DisplaySink
+
+    return DisplaySink(context)
+
+
+def _open_file(uri: Uri, context: SinkContext) -> Sink:
+    from fcn_edge.runtime.sinks.images import ImageSink, MaskFolderSink
+    from fcn_edge.runtime.sinks.video import VIDEO_CODECS, VideoSink
+
+    if not uri.place:
+        raise UsageError("A SINK is empty.", FIX)
+    path = Path(uri.place)
+    suffix = path.suffix.lower()
+    if path.is_dir() or uri.place.endswith(("/", os.sep)) or not suffix:
+        if any(file.parent == path.resolve() for file in context.reads):
+            raise UsageError(
+                f"{path} is where the source's images are: masks would mix with them or replace them.",
+                "Give another folder.",
+            )
+        return MaskFolderSink(path)
+    if suffix not in IMAGE_SUFFIXES | VIDEO_CODECS.keys():
+        raise UsageError(f"{path} has the suffix {suffix}, which is neither a video's nor an image's here.", FIX)
+    _check_file(path, context)
+    if suffix in VIDEO_CODECS:
+        return VideoSink(path, context)
+    if not context.single:
+        raise UsageError(f"{path} is one image, and the source has many frames.", "Give a video or a folder.")
+    return ImageSink(path, context)
+
+
+def _check_file(path: Path, context: SinkContext) -> None:
+    if path.resolve() in context.reads:
+        raise UsageError(f"{path} is the source itself and would be replaced.", "Give another name.")
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent} to write {path.name} into.", f"mkdir -p {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"The folder {path.parent} may not be written.", "Give a folder that is yours.")
+
+
+OPENERS: Mapping[str, Callable[[Uri, SinkContext], Sink]] = {
+    "": _open_file,
+    "file": _open_file,
+    "stdout": _open_stdout,
+    "display": _open_display,
+    "null": _open_null,
+}
+"""What opens each scheme; the empty one is a plain path."""
