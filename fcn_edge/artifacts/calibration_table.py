@@ -116,7 +116,7 @@ class CalibrationTable(_Part):
 
     Attributes:
         model: Name of the model.
-        model_digest: ``modelfile.model_digest`` of it.
+        model_digest: ``onnx_header.model_digest`` of it.
         resize: Its resize policy.
         normalisation: Its normalisation.
         size: ``(height, width)`` that it was calibrated at; the table serves other sizes too.

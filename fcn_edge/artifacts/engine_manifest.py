@@ -58,7 +58,7 @@ class EngineManifest(_Part):
 
     Attributes:
         model: What it was built from: a shipped name or the absolute path of an ONNX file.
-        model_digest: ``modelfile.model_digest`` of that.
+        model_digest: ``onnx_header.model_digest`` of that.
         spec: What the model is.
         size: ``(height, width)`` that it was built for.
         backend: Name of the backend that runs it.

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import fcn_edge.backends.tensorrt as package
-from fcn_edge.backends.tensorrt.runtime import engine as tensorrt_runtime
 
 from .exercise import exercise
 from .standin import Touched, standin
@@ -22,7 +21,7 @@ from .trim_api import TRIMMED, VERSIONS, read, touched_in, trimmed
 RTX_ONLY = ("ComputeCapability", "EngineInvalidityDiagnostics", "EngineValidity")
 """Classes that are asked for before they are used."""
 
-SOURCES = [*sorted(Path(package.__file__).parent.rglob("*.py")), Path(tensorrt_runtime.__file__)]
+SOURCES = sorted(Path(package.__file__).parent.rglob("*.py"))
 
 
 @pytest.fixture(params=VERSIONS)
