@@ -18,7 +18,7 @@ from .exercise import exercise
 from .standin import Touched, standin
 from .trim_api import TRIMMED, VERSIONS, read, touched_in, trimmed
 
-RTX_ONLY = ("ComputeCapability", "EngineInvalidityDiagnostics", "EngineValidity")
+RTX_ONLY = ("ComputeCapability", "CudaGraphStrategy", "EngineInvalidityDiagnostics", "EngineValidity")
 """Classes that are asked for before they are used."""
 
 SOURCES = sorted(Path(package.__file__).parent.rglob("*.py"))
