@@ -47,7 +47,7 @@ class Bare(Contender):
         self._session = session
         with open_source(video) as source:
             frames = [frame.image for frame, _ in zip(source, range(PREPARED), strict=False)]
-        self._jobs = [session.prepare(frame) for frame in frames]
+        self._jobs = [session.preprocess(frame) for frame in frames]
 
     @override
     def seconds(self, frames: int) -> float:
@@ -158,7 +158,7 @@ class TorchEager(OneByOne):
     """The checkpoint in PyTorch as it is, upsampled there, argmax there.
 
     Args:
-        checkpoint: Of the same model.
+        checkpoint: Checkpoint of the same model.
         size: ``(height, width)`` of the network's input.
         video: The frames.
     """
@@ -167,12 +167,12 @@ class TorchEager(OneByOne):
 
     def __init__(self, checkpoint: Path, size: Size, video: Path) -> None:
         from fcn_edge.nets.checkpoints import load_checkpoint
-        from fcn_edge.nets.normalize import Normalise
+        from fcn_edge.nets.normalize import Normalize
 
         net, spec = load_checkpoint(checkpoint)
         super().__init__(spec, size, video)
         self._net = net
-        self._normalise = Normalise(spec.normalisation)
+        self._normalize = Normalize(spec.normalisation)
 
     @override
     def full_labels(self, image: Image) -> Image:
@@ -180,7 +180,7 @@ class TorchEager(OneByOne):
         from torch.nn.functional import interpolate
 
         with torch.inference_mode():
-            scores = self._net(self._normalise(torch.from_numpy(image)[None]))[self._spec.decoder]
+            scores = self._net(self._normalize(torch.from_numpy(image)[None]))[self._spec.decoder]
             logits = interpolate(scores, scale_factor=self._spec.stride, mode="bilinear", align_corners=False)
             labels: Image = logits[0].argmax(0).to(torch.uint8).numpy()
         return labels

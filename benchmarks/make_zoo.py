@@ -67,7 +67,7 @@ def main() -> None:
             )
         write_table(directory / TABLE_FILE, table)
         for key, record in records.items():
-            print(f"{exported.spec.name}  {key}: mIoU {100 * record.miou:.2f} %")
+            print(f"{exported.spec.name}  {key}: mIoU {100 * record.miou:.2f}%")
     shutil.copyfile(checkpoint.with_suffix(".csv"), ZOO / "training.csv")
 
 

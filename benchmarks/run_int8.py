@@ -3,7 +3,7 @@
     python benchmarks/run_int8.py --data camvid/val [--wide net.onnx=table.json ...] [-o results.json]
 
 Each shipped model is built with ``--precision int8 --backend auto``: every backend's plan and fp32 are timed in turns,
-in one process, and judged on the labelled images. Models given with ``--wide`` are timed only, with ``--no-guard``;
+in one process, and judged on the labeled images. Models given with ``--wide`` are timed only, with ``--no-guard``;
 their weights need not be trained. The ``tensorrt`` profile's graphs run in ONNX Runtime, for their accuracy.
 """
 
@@ -21,7 +21,7 @@ from machine import machine
 from fcn_edge.artifacts.models import shipped_models
 from fcn_edge.builder import Request, build_engine, write_typed_onnx
 from fcn_edge.cli.verb import SIZE
-from fcn_edge.datasets import LabelledSplit, split_of
+from fcn_edge.datasets import LabeledSplit, split_of
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.threads import owned_thread_pools
@@ -74,7 +74,7 @@ def int8_row(model: str, request: Request, directory: Path) -> dict[str, Any]:
     }
 
 
-def own_size(name: str, split: LabelledSplit, directory: Path) -> dict[str, Any]:
+def own_size(name: str, split: LabeledSplit, directory: Path) -> dict[str, Any]:
     """Accuracy at the model's own size: fp32, the kept INT8 plan, and the ``tensorrt`` profile in ONNX Runtime."""
     typed = directory / f"{name}.onnx"
     write_typed_onnx(name, Request(backend="tensorrt", precision="int8"), typed)
@@ -105,7 +105,7 @@ def losses(reference: Accuracy, accuracy: Accuracy) -> dict[str, Any]:
     }
 
 
-def accuracy_of(model: str, split: LabelledSplit) -> Accuracy:
+def accuracy_of(model: str, split: LabeledSplit) -> Accuracy:
     """The accuracy of a model on a split, at its own size."""
     with load(model) as segmenter:
         return evaluate(segmenter.session, split)
@@ -115,7 +115,7 @@ def summary(row: dict[str, Any]) -> str:
     """A row in a line."""
     text = f"{row['kept']}, {row['times_fp32']} times as fast as fp32, INT8 share {row['int8_share']:.1%}"
     for key, value in row.get("own_size", {}).items():
-        text += f"; {key} {100 * value['miou']:.2f} % ({value['points']:+.2f}, worst {value['worst_points']:+.2f})"
+        text += f"; {key} {100 * value['miou']:.2f}% ({value['points']:+.2f}, worst {value['worst_points']:+.2f})"
     return text
 
 

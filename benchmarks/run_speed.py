@@ -48,12 +48,14 @@ WARM_UP = 3
 
 @click.command()
 @click.option("--model", default="camvid-mobilenet_v2-fcn8s", show_default=True, help="A shipped name or .onnx file.")
-@click.option("--checkpoint", type=click.Path(exists=True, path_type=Path), help="Of the model, for torch eager.")
+@click.option(
+    "--checkpoint", type=click.Path(exists=True, path_type=Path), help="Checkpoint of the model, for torch eager."
+)
 @click.option("--size", "sizes", type=SIZE, multiple=True, help="Network size; more than one may be given.")
 @click.option("--video", type=click.Path(exists=True, path_type=Path), help="A video in place of the rendered one.")
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1))
 @click.option("--frames", default=60, show_default=True, type=click.IntRange(min=2), help="Frames a round.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of the network; the cores when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of the network; the cores when left out.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the results as JSON.")
 def main(
     model: str,
@@ -154,7 +156,7 @@ def alternating(contenders: Sequence[Contender], rounds: int, frames: int) -> di
 def mask_agreement(segmenter: Segmenter, other: OneByOne, video: Path) -> dict[str, float]:
     """Share of the pixels with the same label: on frames of the network's own size, and on those of the video.
 
-    On the video's frames the usual ways enlarge a mask by nearest neighbour, where ours samples the scores at each
+    On the video's frames the usual ways enlarge a mask by nearest neighbor, where ours samples the scores at each
     pixel: a few pixels on class borders differ. At the network's size both define the same mask.
     """
     with open_source(video) as source:

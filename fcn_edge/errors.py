@@ -1,8 +1,8 @@
-"""Errors of fcn_edge: one tree, one sentence each, and how to mend what went wrong.
+"""Errors of fcn_edge: one tree, one sentence each, and how to fix what went wrong.
 
     FcnEdgeError                    exit code 1 (internal when raised bare)
     ├── UsageError              2   an argument makes no sense
-    ├── ArtefactError           3   model, checkpoint, table, engine or data missing, damaged or mismatched
+    ├── ArtifactError           3   model, checkpoint, table, engine or data missing, damaged or mismatched
     │   ├── SpecError               a model without a valid ModelSpec
     │   ├── ModelError              an ONNX file that is missing, damaged or not an fcn_edge model
     │   ├── CheckpointError         a checkpoint that is missing, damaged or for another net
@@ -23,7 +23,7 @@ both and exits with ``exit_code``.
 from __future__ import annotations
 
 __all__ = [
-    "ArtefactError",
+    "ArtifactError",
     "CheckpointError",
     "DatasetError",
     "DeviceError",
@@ -46,7 +46,7 @@ class FcnEdgeError(Exception):
 
     Args:
         message: One sentence: what happened and what was expected.
-        fix: One sentence or command that mends it; empty when there is none.
+        fix: One sentence or command that fixes it; empty when there is none.
     """
 
     exit_code: int = 1
@@ -66,33 +66,33 @@ class UsageError(FcnEdgeError):
     exit_code = 2
 
 
-class ArtefactError(FcnEdgeError):
+class ArtifactError(FcnEdgeError):
     """A model, checkpoint, table, engine or data set is missing, damaged or does not match."""
 
     exit_code = 3
 
 
-class SpecError(ArtefactError):
+class SpecError(ArtifactError):
     """A ModelSpec is missing or invalid."""
 
 
-class ModelError(ArtefactError):
+class ModelError(ArtifactError):
     """An ONNX file is missing, damaged or not an fcn_edge model."""
 
 
-class CheckpointError(ArtefactError):
+class CheckpointError(ArtifactError):
     """A checkpoint is missing, damaged or for another net."""
 
 
-class EngineError(ArtefactError):
+class EngineError(ArtifactError):
     """An engine directory is missing, damaged or was made for something else."""
 
 
-class TableError(ArtefactError):
+class TableError(ArtifactError):
     """A calibration table is missing, damaged or was made for another model."""
 
 
-class DatasetError(ArtefactError):
+class DatasetError(ArtifactError):
     """Images and labels are missing, damaged or do not fit together."""
 
 

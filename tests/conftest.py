@@ -59,14 +59,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_network: Callable[..., T
 
 @pytest.fixture(scope="session")
 def levels(tmp_path_factory: pytest.TempPathFactory) -> LevelsNetwork:
-    """A model with layers to quantise, whose masks are the same in 8 bits."""
+    """A model with layers to quantize, whose masks are the same in 8 bits."""
     pytest.importorskip("onnx")
     return write_levels_network(tmp_path_factory.mktemp("levels") / "levels.onnx")
 
 
 @pytest.fixture(scope="session")
 def loud(tmp_path_factory: pytest.TempPathFactory) -> LevelsNetwork:
-    """A model whose INT8 plan in ONNX Runtime holds only with ``encoder.features.1`` in floating point."""
+    """A model whose INT8 engine in ONNX Runtime holds only with ``encoder.features.1`` in floating point."""
     pytest.importorskip("onnx")
     return write_levels_network(tmp_path_factory.mktemp("loud") / "loud.onnx", loud=1000.0, name="loud")
 

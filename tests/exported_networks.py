@@ -18,7 +18,7 @@ from fcn_edge.export.onnx import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalise
+from fcn_edge.nets.normalize import Normalize
 
 SMALL = "mobilenet_v2-fcn8s"
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
@@ -89,17 +89,17 @@ def random_net(
             nn.init.normal_(module.bias, std=0.2)
             nn.init.normal_(module.running_mean, std=0.3)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
-    batch = Normalise(normalisation)(torch.from_numpy(np.stack(images)))
+    batch = Normalize(normalisation)(torch.from_numpy(np.stack(images)))
     stride8, stride16, stride32 = net.encoder(batch)
     for head in net.decoders.values():
         assert isinstance(head, Decoder)
         for layer, features in ((head.score32, stride32), (head.score16, stride16), (head.score8, stride8)):
             if layer is not None:
-                _standardise(layer, features)
+                _standardize(layer, features)
     return net
 
 
-def _standardise(score: nn.Conv2d, features: Tensor) -> None:
+def _standardize(score: nn.Conv2d, features: Tensor) -> None:
     nn.init.normal_(score.weight)
     score.bias.zero_()
     scores = score(features)

@@ -1,4 +1,4 @@
-"""A network with layers, whose masks survive 8 bits or do not, by construction; and labelled images for it."""
+"""A network with layers, whose masks survive 8 bits or do not, by construction; and labeled images for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LevelsNetwork:
 
     ``encoder.features.0.0`` gives the brightness of each cell of 8x8 pixels in every channel, ``encoder.features.1.0``
     passes it on, and ``decoder.score8`` scores class ``k`` of ``n`` best where the brightness is nearest to
-    ``k / (n - 1)``. The first two are 95 % of the multiplications and wide enough to be quantised; the last is not.
+    ``k / (n - 1)``. The first two are 95% of the multiplications and wide enough to be quantized; the last is not.
     """
 
     path: Path
@@ -100,12 +100,12 @@ def write_levels_network(path: Path, *, loud: float = 1.0, name: str = "levels")
 
 
 def levels_image(seed: int, size: tuple[int, int] = (64, 96)) -> Image:
-    """``(H, W, 3)`` uint8: cells of 8x8 pixels, of all brightnesses and each near to its neighbours'."""
+    """``(H, W, 3)`` uint8: cells of 8x8 pixels, of all brightnesses and each near to its neighbors'."""
     rows, columns = np.indices((size[0] // 8, size[1] // 8))
     phase = np.random.default_rng(seed).uniform(0, 2)
     wave = np.abs((0.11 * rows + 0.13 * columns + phase) % 2 - 1)
-    grey = np.kron(np.rint(255 * wave), np.ones((8, 8))).astype(np.uint8)
-    return np.dstack([grey] * 3)
+    gray = np.kron(np.rint(255 * wave), np.ones((8, 8))).astype(np.uint8)
+    return np.dstack([gray] * 3)
 
 
 def write_levels_split(directory: Path, network: LevelsNetwork, images: int = 8, *, first: int = 0) -> Path:
@@ -128,7 +128,7 @@ def write_levels_split(directory: Path, network: LevelsNetwork, images: int = 8,
         steps = np.rint(places)
         labels = np.full(image.shape[:2], 255, np.uint8)
         for row, column in np.argwhere(np.abs(places - steps) < 0.25):
-            # the middle of a cell, where its neighbours hardly mix in
+            # the middle of a cell, where its neighbors hardly mix in
             labels[row * 8 + 3 : row * 8 + 5, column * 8 + 3 : column * 8 + 5] = steps[row, column]
         write_png(directory / f"images/{number:02d}.png", image)
         write_png(directory / f"labels/{number:02d}.png", labels)

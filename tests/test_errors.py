@@ -10,7 +10,7 @@ from fcn_edge import errors
 EXIT_CODES = {
     "FcnEdgeError": 1,
     "UsageError": 2,
-    "ArtefactError": 3,
+    "ArtifactError": 3,
     "SpecError": 3,
     "TableError": 3,
     "ModelError": 3,
@@ -52,8 +52,8 @@ def test_the_tree_that_the_docstring_draws_is_the_tree() -> None:
 
 
 def test_a_message_and_its_fix() -> None:
-    error = errors.DatasetError("A thing is broken.", "Mend it.")
-    assert (error.message, error.fix, str(error)) == ("A thing is broken.", "Mend it.", "A thing is broken. Mend it.")
+    error = errors.DatasetError("A thing is broken.", "Fix it.")
+    assert (error.message, error.fix, str(error)) == ("A thing is broken.", "Fix it.", "A thing is broken. Fix it.")
     assert str(errors.DatasetError("A thing is broken.")) == "A thing is broken."
 
 
@@ -65,9 +65,9 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
 
 @pytest.mark.parametrize("kind", [errors.DatasetError, errors.SourceError, errors.FcnEdgeError])
 def test_errors_cross_process_borders(kind: type[errors.FcnEdgeError]) -> None:
-    error = pickle.loads(pickle.dumps(kind("A thing is broken.", "Mend it.")))
+    error = pickle.loads(pickle.dumps(kind("A thing is broken.", "Fix it.")))
     assert type(error) is kind
-    assert (error.message, error.fix) == ("A thing is broken.", "Mend it.")
+    assert (error.message, error.fix) == ("A thing is broken.", "Fix it.")
 
 
 def test_a_missing_extra_survives_pickling() -> None:

@@ -17,7 +17,7 @@ MEAN, STD = 110.0, 60.0
 
 @dataclass(frozen=True)
 class TinyNetwork:
-    """One convolution of 8x8 with stride 8 on the normalised image, on disk.
+    """One convolution of 8x8 with stride 8 on the normalized image, on disk.
 
     ``scores`` and ``labels`` compute what it gives, with NumPy in float64.
     """
@@ -54,12 +54,12 @@ def write_tiny_network(
 
     Args:
         path: The file.
-        seed: Of its weights.
+        seed: Seed of its weights.
         head: ``scores`` or ``labels``.
         size: The spec's.
         fixed: The graph takes that size only.
         batched: The output has a leading axis of length 1.
-        bias: Of all classes; a random one each when left out.
+        bias: Bias of all classes; a random one each when left out.
         operator: Name of the convolution's operator; one that does not exist makes a model that nothing runs.
         outputs: Number of outputs.
         metadata: Instead of the spec.

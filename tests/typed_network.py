@@ -29,7 +29,7 @@ class TypedNetwork:
         "body": 32 * 9 * 64 * (64 // 8) * (96 // 8),
         "head": 64 * 11 * (64 // 8) * (96 // 8),
     }
-    """Of the convolutions at 64x96."""
+    """MACs of the convolutions at 64x96."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class TypedNetwork:
         changes: dict[str, Any] | None = None,
         operators: dict[str, str] | None = None,
     ) -> None:
-        self._quantised = {"stem", "body", *(("depthwise",) if depthwise else ())} if precision == "int8" else set()
+        self._quantized = {"stem", "body", *(("depthwise",) if depthwise else ())} if precision == "int8" else set()
         self._float: Any = np.float32 if precision == "fp32" else np.float16
         self._float_weights = float_weights
         self._weights_in_fp16 = weights_in_fp16
@@ -84,13 +84,13 @@ class TypedNetwork:
         self, x: str, name: str, maps: int, channels: int, side: int, stride: int = 1, group: int = 1
     ) -> str:
         weight = self._rng.normal(0, 0.1, (maps, channels // group, side, side)).astype(np.float32)
-        if name in self._quantised:
+        if name in self._quantized:
             self._tensor(f"{name}.range", np.asarray(0.03, self._float))
             self._tensor(f"{name}.zero", np.asarray(0, np.int8))
             pair = [f"{name}.range", f"{name}.zero"]
             x = self._node("QuantizeLinear", [x, *pair], f"{name}.q")
             x = self._node("DequantizeLinear", [x, *pair], f"{name}.dq")
-        if name in self._quantised and not self._float_weights:
+        if name in self._quantized and not self._float_weights:
             scales = (np.abs(weight).max(axis=(1, 2, 3)) / 127).astype(self._float)
             steps = np.round(weight / scales.astype(np.float32)[:, None, None, None])
             self._tensor(f"{name}.steps", np.clip(steps, -127, 127).astype(np.int8))

@@ -26,7 +26,7 @@ __all__ = ["agreement"]
 
 VOID = 255
 MEAN = (104, 117, 123)
-GREY_LEVELS = 1
+GRAY_LEVELS = 1
 """What the image kernels may differ by: they round otherwise than OpenCV."""
 
 ROI = Resize(policy="roi", roi=(0.25, 0.1, 0.9, 0.8))
@@ -136,8 +136,8 @@ def _overlaid(device: Device, settings: Settings) -> Iterator[Row]:
         for alpha in (0.0, 0.35, 1.0):
             with Workbench(device) as bench:
                 out = bench.room(frame.nbytes)
-                at, mask, colours = bench.put(frame), bench.put(labels), bench.put(palette)
-                bench.launch(overlay_launch(at, mask, colours, out, frame_size, alpha, VOID))
+                at, mask, colors = bench.put(frame), bench.put(labels), bench.put(palette)
+                bench.launch(overlay_launch(at, mask, colors, out, frame_size, alpha, VOID))
                 made = bench.get(out, frame.shape, np.uint8)
             yield _image_row(
                 "overlay", f"noise, alpha {alpha}", frame_size, made, overlay(frame, labels, palette, alpha)
@@ -164,7 +164,7 @@ def _image_row(kernel: str, text: str, size: Size, made: NDArray[np.uint8], want
         "input": text,
         "frame": list(size),
         "pixels": size[0] * size[1],
-        "grey_levels_apart": int(apart.max()),
+        "gray_levels_apart": int(apart.max()),
         "unlike_host_share": round(float((apart > 0).mean()), 6),
-        "agree": int(apart.max()) <= GREY_LEVELS,
+        "agree": int(apart.max()) <= GRAY_LEVELS,
     }

@@ -24,7 +24,7 @@ Scores = NDArray[np.float32]
 
 FRAME_SIZE = (720, 1280)
 _DRIVE = 30
-"""Frames of a video between two that are taken: neighbours look alike."""
+"""Frames of a video between two that are taken: neighbors look alike."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RealScores:
     """What a network gives for frames.
 
     Attributes:
-        spec: Of the model.
+        spec: Spec of the model.
         size: ``(height, width)`` of the network's input.
         frames: ``(H, W, 3)`` uint8 BGR, all of one size.
         scores: ``(N, C, h, w)`` float32, of each frame.
@@ -76,7 +76,7 @@ def widened(scores: Scores, classes: int) -> Scores:
 
 
 def noise(shape: tuple[int, int, int, int], seed: int = 0) -> Scores:
-    """``(N, C, h, w)`` without any likeness between neighbours: nearly every cell is on a class border."""
+    """``(N, C, h, w)`` without any likeness between neighbors: nearly every cell is on a class border."""
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 

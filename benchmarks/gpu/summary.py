@@ -92,6 +92,6 @@ def _session(row: Row) -> str:
 def _difference(row: Row) -> str:
     if "wrong_pixels" in row:
         return f"{row['wrong_pixels']} of {row['pixels']} pixels"
-    if "grey_levels_apart" in row:
-        return f"{row['grey_levels_apart']} grey levels"
+    if "gray_levels_apart" in row:
+        return f"{row['gray_levels_apart']} gray levels"
     return "it was not found"

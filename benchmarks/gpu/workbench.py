@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.kernels import Kernels
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.kernels import Launch
 
 __all__ = ["Workbench"]
@@ -29,7 +29,7 @@ _FILLS = 32
 """Fills of the scratch that take about a millisecond at 4 TB/s, and longer on every slower GPU."""
 
 
-class Workbench(Closing):
+class Workbench(Closeable):
     """A GPU at work; everything that lies on it is given back together. For one thread.
 
     Args:

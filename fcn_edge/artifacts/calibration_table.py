@@ -1,6 +1,6 @@
 """The calibration table: what a network's activations were on a set of images, and where each method clips them.
 
-    table.json    this module's ``CalibrationTable``, sealed with a digest of its own content
+    table.json    this module's ``CalibrationTable``, with a digest of its own content
 
 A table is bound to the model's digest and to its preprocessing, not to a size, and carries the hashes of the images
 that it was made from: an engine built with it refuses to be scored on those.
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serial
 
 from fcn_edge.artifacts.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Sha256, Size, first_problem
 from fcn_edge.errors import TableError
-from fcn_edge.io.documents import content_digest, sealed_text, unsealed
+from fcn_edge.io.documents import content_digest, document_text, read_document
 from fcn_edge.io.files import replacing
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "TABLE_KEY",
     "CalibratedImage",
     "CalibrationTable",
-    "Choice",
     "Method",
+    "QuantizationChoice",
     "TensorRange",
     "read_table",
     "write_table",
@@ -97,8 +97,8 @@ class TensorRange(_Part):
         return tuple(float(value) for value in values.split()) if isinstance(values, str) else values
 
 
-class Choice(_Part):
-    """What was measured to be best for a quantisation profile.
+class QuantizationChoice(_Part):
+    """What was measured to be best for a quantization profile.
 
     Attributes:
         method: How activations are clipped.
@@ -123,10 +123,10 @@ class CalibrationTable(_Part):
         dataset: Name of the data set or folder, and of the split.
         rendered: The images were rendered.
         chosen: How the images were chosen, in a sentence.
-        missing_classes: Classes of the model that no image shows; of unlabelled images nothing is known.
+        missing_classes: Classes of the model that no image shows; of unlabeled images nothing is known.
         images: What it was calibrated on.
         tensors: By name of the tensor in the graph.
-        choices: By name of the quantisation profile.
+        choices: By name of the quantization profile.
         tools: Library versions by name.
     """
 
@@ -142,7 +142,7 @@ class CalibrationTable(_Part):
     missing_classes: tuple[str, ...] = ()
     images: Annotated[tuple[CalibratedImage, ...], Field(min_length=1)]
     tensors: Annotated[dict[Name, TensorRange], Field(min_length=1)]
-    choices: dict[str, Choice] = Field(default_factory=dict)
+    choices: dict[str, QuantizationChoice] = Field(default_factory=dict)
     tools: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -160,7 +160,7 @@ class CalibrationTable(_Part):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, the one that seals the file."""
+        """SHA-256 of the content, the one that stands in the file."""
         return content_digest(self.model_dump(mode="json"))
 
     @property
@@ -172,7 +172,7 @@ class CalibrationTable(_Part):
         """Check that the table is for a model.
 
         Args:
-            path: Of the table, for the message.
+            path: Path of the table, for the message.
             digest: ``model_digest`` of the model.
             spec: The model's.
 
@@ -200,7 +200,7 @@ def read_table(path: Path) -> CalibrationTable:
         TableError: The file is missing, damaged or no calibration table.
     """
     try:
-        return CalibrationTable.model_validate(unsealed(path, TableError, FIX))
+        return CalibrationTable.model_validate(read_document(path, TableError, FIX))
     except ValidationError as error:
         raise TableError(f"{path} is not a valid calibration table: {first_problem(error)}.", FIX) from error
 
@@ -213,4 +213,4 @@ def write_table(path: Path, table: CalibrationTable) -> None:
         MachineError: The disk is full.
     """
     with replacing(path) as temporary:
-        temporary.write_text(sealed_text(table.model_dump(mode="json")), encoding="utf-8")
+        temporary.write_text(document_text(table.model_dump(mode="json")), encoding="utf-8")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Device", "Note"]
+__all__ = ["DeviceInfo", "ManifestValue"]
 
-Note = str | int | float | bool | None | list[str]
+ManifestValue = str | int | float | bool | None | list[str]
 """A value that a manifest can hold."""
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceInfo:
     """What a network runs on.
 
     Attributes:

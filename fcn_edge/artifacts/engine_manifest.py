@@ -1,9 +1,9 @@
 """The engine directory: a network built for one device, with a manifest that says for which.
 
-    engine.json    this module's ``EngineManifest``, sealed with a digest of its own content
+    engine.json    this module's ``EngineManifest``, with a digest of its own content
     model.onnx     (or whatever the backend's plan is called) the plan, unmodified: other tools read it too
 
-An engine is checked whole before a byte of it reaches a deserialiser. The hashes prove it whole, not trustworthy: load
+An engine is checked whole before a byte of it reaches a deserializer. The hashes prove it whole, not trustworthy: load
 only engines that you built.
 """
 
@@ -17,11 +17,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.records import AccuracyRecord, Speed
 from fcn_edge.artifacts.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
 from fcn_edge.errors import EngineError
-from fcn_edge.io.documents import sealed_text, unsealed
+from fcn_edge.io.documents import document_text, read_document
 from fcn_edge.io.files import sha256_of
 
 __all__ = [
@@ -62,7 +62,7 @@ class EngineManifest(_Part):
         spec: What the model is.
         size: ``(height, width)`` that it was built for.
         backend: Name of the backend that runs it.
-        precision: Of the plan.
+        precision: Precision of the engine.
         plan: Name of the file that the backend's library opens.
         files: Every other file of the directory by name.
         library: Version of the backend's library; another one is refused at load.
@@ -71,10 +71,10 @@ class EngineManifest(_Part):
         build_seconds: How long that took.
         options: What it was built with; ``build --if-stale`` builds again when they differ.
         notes: What the backend says of the build: the steps that it took, what its library reports.
-        int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float plan.
+        int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float engine.
         calibration_digest: Digest of the calibration table that the INT8 ranges come from.
         calibration_images: SHA-256 of the images of that table, where it does not lie beside as ``calibration.json``.
-        guard: What the plan's accuracy was held against before it was kept, in a sentence; empty where nothing was.
+        guard: What the engine's accuracy was compared with before it was kept, in a sentence; empty for none.
         speed: How fast it was on that device.
         accuracy: Measured with it.
     """
@@ -90,10 +90,10 @@ class EngineManifest(_Part):
     files: dict[str, File]
     library: str
     tools: dict[str, str] = Field(default_factory=dict)
-    device: Device
+    device: DeviceInfo
     build_seconds: Annotated[float, Field(ge=0)]
-    options: dict[str, Note] = Field(default_factory=dict)
-    notes: dict[str, Note] = Field(default_factory=dict)
+    options: dict[str, ManifestValue] = Field(default_factory=dict)
+    notes: dict[str, ManifestValue] = Field(default_factory=dict)
     int8_share: Fraction | None = None
     calibration_digest: Sha256 | None = None
     calibration_images: tuple[Sha256, ...] = ()
@@ -132,7 +132,7 @@ def read_manifest(directory: Path) -> EngineManifest:
             f"{directory} is not an engine: it has no {MANIFEST_FILE}.",
             "Give a shipped name, an .onnx file or an engine directory; fcn-edge build MODEL -o DIR makes one.",
         )
-    content = unsealed(path, EngineError, fix)
+    content = read_document(path, EngineError, fix)
     try:
         return EngineManifest.model_validate(content)
     except ValidationError as error:
@@ -141,7 +141,7 @@ def read_manifest(directory: Path) -> EngineManifest:
 
 def write_manifest(directory: Path, manifest: EngineManifest) -> None:
     """Write ``engine.json`` into a directory whose other files are there."""
-    (directory / MANIFEST_FILE).write_text(sealed_text(manifest.model_dump(mode="json")), encoding="utf-8")
+    (directory / MANIFEST_FILE).write_text(document_text(manifest.model_dump(mode="json")), encoding="utf-8")
 
 
 def file_of(path: Path) -> File:
@@ -152,11 +152,11 @@ def file_of(path: Path) -> File:
 def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = None) -> str:
     """What to do about an engine: the command that builds it again for this machine, behind what it leaves open.
 
-    ``TABLE`` stands for a calibration table that no longer lies whole in the engine, and ``DIR`` for the labelled
+    ``TABLE`` stands for a calibration table that no longer lies whole in the engine, and ``DIR`` for the labeled
     images, whose place the manifest does not tell.
 
     Args:
-        manifest: Of the engine.
+        manifest: Manifest of the engine.
         directory: Where it lies, and will.
         size: Another ``(height, width)`` to build it for.
     """

@@ -21,18 +21,18 @@ CHECKPOINT_SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in an artefact.
+    """What is in an artifact.
 
     Attributes:
         path: The file that a backend, or torch, opens.
         kind: What it is.
         spec: What the model says of itself.
         size: ``(height, width)`` that it runs at: the one of an engine, the default of others.
-        digest: Of graph and weights; of a checkpoint, the file's SHA-256.
+        digest: Digest of graph and weights; of a checkpoint, the file's SHA-256.
         parameters: Number of weights; None where the file is the backend's own.
         file_bytes: Length of the file.
         details: What only this kind has, by name.
-        manifest: Of an engine or a shipped model.
+        manifest: Manifest of an engine or a shipped model.
     """
 
     path: Path
@@ -63,13 +63,13 @@ class Inspection:
 
 
 def inspection_of(text: str) -> Inspection:
-    """What is in the artefact that a text names.
+    """What is in the artifact that a text names.
 
     Args:
         text: A shipped name, or the path of an ``.onnx`` file, an engine directory or a ``.safetensors`` checkpoint.
 
     Raises:
-        ArtefactError: It is missing or damaged.
+        ArtifactError: It is missing or damaged.
     """
     if Path(text).suffix == CHECKPOINT_SUFFIX:
         return _of_checkpoint(Path(text))

@@ -12,23 +12,23 @@ from types import MappingProxyType
 
 __all__ = ["LABEL_SETS", "LabelSet", "generated_palette"]
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """Names and colours of a set of classes.
+    """Names and colors of a set of classes.
 
     Attributes:
         name: What the set is called on the command line.
         classes: Class names; a class id is the position in this tuple.
-        palette: One RGB colour (0 to 255) a class.
+        palette: One RGB color (0 to 255) a class.
         void: Label value that is ignored in training and scoring.
     """
 
     name: str
     classes: tuple[str, ...]
-    palette: tuple[Colour, ...]
+    palette: tuple[Color, ...]
     void: int
 
 
@@ -111,8 +111,8 @@ CITYSCAPES = LabelSet(
 )
 
 
-def _voc_colour(index: int) -> Colour:
-    """Colour ``index`` of PASCAL VOC's colour map: the id's bits dealt out to R, G and B, highest first."""
+def _voc_color(index: int) -> Color:
+    """Color ``index`` of PASCAL VOC's color map: the id's bits dealt out to R, G and B, highest first."""
     red = green = blue = 0
     rest = index
     for shift in range(7, -1, -1):
@@ -123,9 +123,9 @@ def _voc_colour(index: int) -> Colour:
     return red, green, blue
 
 
-def generated_palette(classes: int) -> tuple[Colour, ...]:
-    """Distinct RGB colours for ``classes`` classes that bring none of their own (PASCAL VOC's colour map)."""
-    return tuple(_voc_colour(index) for index in range(classes))
+def generated_palette(classes: int) -> tuple[Color, ...]:
+    """Distinct RGB colors for ``classes`` classes that bring none of their own (PASCAL VOC's color map)."""
+    return tuple(_voc_color(index) for index in range(classes))
 
 
 VOC = LabelSet(

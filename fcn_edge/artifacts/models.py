@@ -16,7 +16,7 @@ from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
 from fcn_edge.errors import ModelError
-from fcn_edge.io.documents import sealed_text, unsealed
+from fcn_edge.io.documents import document_text, read_document
 from fcn_edge.io.files import replacing, sha256_of
 
 __all__ = [
@@ -62,7 +62,7 @@ class Manifest(BaseModel):
         model_digest: Digest of its graph and weights.
         size: ``(height, width)`` that it is meant to run at.
         accuracy: Measured by ``evaluate``, by name of the data set and split.
-        recipe: How it was trained, one line a stage.
+        recipe: How it was trained, one line per stage.
         trained_on: Names of the data sets.
         licence: What the weights may be used for.
     """
@@ -129,7 +129,7 @@ def manifest_of(model: Model) -> Manifest | None:
     fix = "Install fcn_edge again."
     path = model.path.with_name(MANIFEST_FILE)
     try:
-        manifest = Manifest.model_validate(unsealed(path, ModelError, fix))
+        manifest = Manifest.model_validate(read_document(path, ModelError, fix))
     except ValidationError as error:
         raise ModelError(f"{path} is not valid: {first_problem(error)}.", fix) from error
     if manifest.model_sha256 != sha256_of(model.path):
@@ -169,4 +169,4 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         UsageError: The directory does not exist or may not be written.
     """
     with replacing(path) as temporary:
-        temporary.write_text(sealed_text(manifest.model_dump(mode="json")), encoding="utf-8")
+        temporary.write_text(document_text(manifest.model_dump(mode="json")), encoding="utf-8")

@@ -11,10 +11,10 @@ from fcn_edge.artifacts.onnx_header import metadata_of_onnx
 from fcn_edge.artifacts.spec import Fraction, Sha256, first_problem
 from fcn_edge.errors import ModelError
 
-__all__ = ["Int8Origin", "origin_of_onnx"]
+__all__ = ["QuantizationRecord", "quantization_record_of_onnx"]
 
 
-class Int8Origin(BaseModel):
+class QuantizationRecord(BaseModel):
     """Where the ranges of an INT8 graph come from.
 
     Attributes:
@@ -36,7 +36,7 @@ class Int8Origin(BaseModel):
     int8_share: Fraction
 
 
-def origin_of_onnx(path: Path) -> Int8Origin | None:
+def quantization_record_of_onnx(path: Path) -> QuantizationRecord | None:
     """The origin in an ONNX file; None where it has none, as every float graph.
 
     Raises:
@@ -46,7 +46,7 @@ def origin_of_onnx(path: Path) -> Int8Origin | None:
     if text is None:
         return None
     try:
-        return Int8Origin.model_validate_json(text)
+        return QuantizationRecord.model_validate_json(text)
     except ValidationError as error:
         raise ModelError(
             f"{path} does not say properly what it was calibrated on: {first_problem(error)}.",

@@ -19,7 +19,7 @@ class _Measurement(BaseModel):
 
 
 class AccuracyRecord(_Measurement):
-    """Measures of segmentation on labelled images (Long, Shelhamer and Darrell 2015), as fractions of 1.
+    """Measures of segmentation on labeled images (Long, Shelhamer and Darrell 2015), as fractions of 1.
 
     The keys are those that ``evaluate`` prints: ``AccuracyRecord.model_validate(accuracy.to_json())`` makes one.
 
@@ -30,7 +30,7 @@ class AccuracyRecord(_Measurement):
         images: How many there were.
         size: ``(height, width)`` of the network's input.
         miou: Mean IU over the classes that occur.
-        pixel_accuracy: Share of the labelled pixels that are right.
+        pixel_accuracy: Share of the labeled pixels that are right.
         mean_accuracy: Mean over the classes of their share of right pixels.
         fw_iou: Frequency-weighted IU.
         per_class: IU by class name; None for classes that do not occur.

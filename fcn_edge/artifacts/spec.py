@@ -33,7 +33,7 @@ DECODER_STRIDES = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
 
 Size = tuple[int, int]
 Byte = Annotated[int, Field(ge=0, le=255)]
-Colour = tuple[Byte, Byte, Byte]
+Color = tuple[Byte, Byte, Byte]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in hexadecimal, lower case."""
@@ -48,7 +48,7 @@ class Resize(_Part):
     """How a frame becomes the network's input.
 
     Attributes:
-        policy: ``pad`` scales to fit, keeps the aspect and fills right and bottom with the mean colour; ``stretch``
+        policy: ``pad`` scales to fit, keeps the aspect and fills right and bottom with the mean color; ``stretch``
             scales each axis on its own; ``roi`` takes a region of the frame first and then pads.
         roi: top, left, bottom, right of the region as fractions of the frame; only with ``roi``.
     """
@@ -88,7 +88,7 @@ class Normalisation(_Part):
 
     @property
     def mean_bgr(self) -> tuple[int, int, int]:
-        """The mean colour as a BGR pixel, what ``pad`` fills with."""
+        """The mean color as a BGR pixel, what ``pad`` fills with."""
         mean = self.mean if self.colour_order == "bgr" else self.mean[::-1]
         return round(mean[0]), round(mean[1]), round(mean[2])
 
@@ -99,7 +99,7 @@ class Provenance(_Part):
     Attributes:
         checkpoint_sha256: Hash of the checkpoint file it was exported from.
         trained_on: Names of the data sets.
-        recipe: The training recipe, one line a stage.
+        recipe: The training recipe, one line per stage.
         tools: Library versions by name.
     """
 
@@ -118,14 +118,14 @@ class ModelSpec(_Part):
         decoder: ``fcn32s``, ``fcn16s`` or ``fcn8s``.
         stride: Input pixels per score cell.
         classes: Class names by id.
-        palette: One RGB colour a class.
+        palette: One RGB color per class.
         void: Label value that scoring ignores and that ``unknown`` pixels get; outside the class ids.
         size: Default network size ``(height, width)``, multiples of 32.
         resize: How frames are brought to that size.
         normalisation: What the graph does with the image.
         head: ``scores``: the graph ends at class scores at ``stride``; ``labels``: at a full-size mask.
-        precision: Of the graph: ``fp32``, ``fp16`` or ``int8``.
-        profile: Quantisation profile of an ``int8`` graph.
+        precision: Precision of the graph: ``fp32``, ``fp16`` or ``int8``.
+        profile: Quantization profile of an ``int8`` graph.
         provenance: Where it comes from.
     """
 
@@ -135,7 +135,7 @@ class ModelSpec(_Part):
     decoder: Literal["fcn32s", "fcn16s", "fcn8s"]
     stride: Literal[8, 16, 32]
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
-    palette: tuple[Colour, ...]
+    palette: tuple[Color, ...]
     void: Byte = 255
     size: Size
     resize: Resize = Resize()
@@ -148,7 +148,7 @@ class ModelSpec(_Part):
     @model_validator(mode="after")
     def _parts_fit_together(self) -> ModelSpec:
         if len(self.palette) != len(self.classes):
-            raise ValueError(f"{len(self.classes)} classes need {len(self.classes)} colours, not {len(self.palette)}")
+            raise ValueError(f"{len(self.classes)} classes need {len(self.classes)} colors, not {len(self.palette)}")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("class names must differ")
         if self.void < len(self.classes):
@@ -158,7 +158,7 @@ class ModelSpec(_Part):
         if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in self.size):
             raise ValueError(f"size {self.size} must be multiples of {SIZE_MULTIPLE}")
         if (self.precision == "int8") != (self.profile is not None):
-            raise ValueError("a quantisation profile belongs to an int8 graph, and only to it")
+            raise ValueError("a quantization profile belongs to an int8 graph, and only to it")
         return self
 
     @property

@@ -2,9 +2,9 @@
 
 A ``Backend`` is such a library: it says what this machine can do, builds and opens. An ``Engine`` is a network made
 ready on a device; a ``Session`` is one stream's view of it. A frame passes a session in three steps, so that a
-pipeline can run them in different threads: ``prepare`` (host work before the network), ``infer`` (the network) and
-``finish`` (scores to a mask). Several frames may be between the steps at once, each in its own ``Job``; each step is
-called from one thread at a time.
+pipeline can run them in different threads: ``preprocess`` (host work before the network), ``infer`` (the network) and
+``postprocess`` (scores to a mask). Several frames may be between the steps at once, each in its own ``Job``; each step
+is called from one thread at a time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.geometry import Placement
 
 __all__ = ["Backend", "Built", "Engine", "Job", "Probe", "Progress", "Session", "Timing"]
@@ -35,17 +35,17 @@ class Probe:
     """What a backend can do on this machine.
 
     Attributes:
-        version: Of its library; empty when that is not installed.
+        version: Version of its library; empty when that is not installed.
         devices: What it can run on here, best first; empty when it cannot run.
         targets: What it can build for here although it cannot run it, best first.
         providers: The library's own names of what it runs on.
         problem: One sentence when it cannot run; empty when it can.
-        fix: What mends that.
+        fix: What fixes that.
     """
 
     version: str
-    devices: tuple[Device, ...] = ()
-    targets: tuple[Device, ...] = ()
+    devices: tuple[DeviceInfo, ...] = ()
+    targets: tuple[DeviceInfo, ...] = ()
     providers: tuple[str, ...] = ()
     problem: str = ""
     fix: str = ""
@@ -56,7 +56,7 @@ class Probe:
         return not self.problem
 
     @property
-    def buildable(self) -> tuple[Device, ...]:
+    def buildable(self) -> tuple[DeviceInfo, ...]:
         """What the backend can build for here, best first."""
         return self.devices + self.targets
 
@@ -73,7 +73,7 @@ class Built:
     """
 
     files: tuple[str, ...]
-    notes: dict[str, Note] = field(default_factory=dict)
+    notes: dict[str, ManifestValue] = field(default_factory=dict)
     int8_share: float | None = None
 
 
@@ -114,7 +114,7 @@ class Job:
     timing: Timing = field(default_factory=Timing)
 
 
-class Session(Closing):
+class Session(Closeable):
     """One stream's view of an engine. Close it when done; a ``with`` block does.
 
     Attributes:
@@ -126,7 +126,7 @@ class Session(Closing):
     size: Size
 
     @abstractmethod
-    def prepare(self, frame: NDArray[np.uint8]) -> Job:
+    def preprocess(self, frame: NDArray[np.uint8]) -> Job:
         """Bring a ``(H, W, 3)`` uint8 BGR frame to the network's input.
 
         Raises:
@@ -135,10 +135,10 @@ class Session(Closing):
 
     @abstractmethod
     def infer(self, job: Job) -> Job:
-        """Run the network on a prepared frame; returns the same job."""
+        """Run the network on a preprocessed frame; returns the same job."""
 
     @abstractmethod
-    def finish(self, job: Job) -> NDArray[np.uint8]:
+    def postprocess(self, job: Job) -> NDArray[np.uint8]:
         """The ``(H, W)`` uint8 mask of an inferred frame, in the frame's own pixels.
 
         Raises:
@@ -146,7 +146,7 @@ class Session(Closing):
         """
 
     @abstractmethod
-    def finish_with_confidence(
+    def postprocess_with_confidence(
         self, job: Job, unknown_below: float | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """The mask of an inferred frame, and how sure the network is of each pixel.
@@ -177,14 +177,14 @@ class Session(Closing):
             FrameError: It is no such frame.
             ModelError: The scores hold NaN or infinity.
         """
-        return self.finish(self.infer(self.prepare(frame)))
+        return self.postprocess(self.infer(self.preprocess(frame)))
 
     @abstractmethod
     def close(self) -> None:
         """Give back what the session holds; it cannot be used afterwards."""
 
 
-class Engine(Closing):
+class Engine(Closeable):
     """A network made ready on a device. Several sessions may use it; close it after them.
 
     Attributes:
@@ -211,13 +211,13 @@ class Backend(ABC):
 
     Attributes:
         name: Its key in the table ``BACKENDS``.
-        plan: Name of the file in an engine directory that the library opens.
-        beside: Names of the other files that its build leaves there.
+        plan_file: Name of the file in an engine directory that the library opens.
+        extra_files: Names of the other files that its build leaves there.
     """
 
     name: str
-    plan: str
-    beside: tuple[str, ...] = ()
+    plan_file: str
+    extra_files: tuple[str, ...] = ()
 
     @abstractmethod
     def probe(self) -> Probe:
@@ -243,7 +243,7 @@ class Backend(ABC):
         """The engine of a directory that ``build`` filled. What it holds must have been verified before.
 
         Args:
-            directory: Holds ``plan`` and the other files.
+            directory: Holds ``plan_file`` and the other files.
             spec: What the model is.
             size: ``(height, width)`` that it was built for.
             threads: Threads of a CPU backend; the physical cores that the process may use when left out.
@@ -264,7 +264,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def misfit(self, built_for: Device, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
         """Why a plan built for a device must not run here, as a phrase; empty when it may.
 
         Args:

@@ -66,7 +66,7 @@ def cpu_name(root: Path = Path("/")) -> str:
 def instruction_set(root: Path = Path("/")) -> str:
     """Class of the processor's vector instructions, such as ``avx2``, ``avx512_vnni`` or ``dotprod``.
 
-    A graph quantised for one class may be slow, or saturate, on another. Where the flags cannot be read it is the
+    A graph quantized for one class may be slow, or saturate, on another. Where the flags cannot be read it is the
     architecture.
     """
     for line in _text(root / "proc/cpuinfo").splitlines():

@@ -1,4 +1,4 @@
-"""Sessions whose frames the processor prepares and decodes: what every backend but a GPU's own builds on."""
+"""Sessions whose frames the processor preprocesses and decodes: what every backend but a GPU's own builds on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["HostSession", "no_scores", "wrong_size"]
 
 
 class HostSession(Session):
-    """A session whose frames are prepared and decoded by the processor, with ``ops``.
+    """A session whose frames are preprocessed and decoded by the processor, with ``ops``.
 
     A subclass gives ``run_network``; the rest is here.
 
@@ -73,7 +73,7 @@ class HostSession(Session):
         return output
 
     @override
-    def prepare(self, frame: NDArray[np.uint8]) -> Job:
+    def preprocess(self, frame: NDArray[np.uint8]) -> Job:
         self._check_open()
         started = time.perf_counter_ns()
         frame = checked_frame(frame)
@@ -90,7 +90,7 @@ class HostSession(Session):
         return job
 
     @override
-    def finish(self, job: Job) -> NDArray[np.uint8]:
+    def postprocess(self, job: Job) -> NDArray[np.uint8]:
         started = time.perf_counter_ns()
         mapping = job.place.mapping(self.spec.stride if self.spec.head == "scores" else 1)
         if self.spec.head == "scores":
@@ -101,7 +101,7 @@ class HostSession(Session):
         return labels
 
     @override
-    def finish_with_confidence(
+    def postprocess_with_confidence(
         self, job: Job, unknown_below: float | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":

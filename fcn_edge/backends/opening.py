@@ -59,10 +59,10 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
             "Run it where it was built, or build for this machine: "
             f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
         )
-    misfit = chosen.misfit(manifest.device, manifest.precision)
-    if misfit:
+    incompatibility = chosen.incompatibility(manifest.device, manifest.precision)
+    if incompatibility:
         raise EngineError(
-            f"{directory} was built for {manifest.device.name}: {misfit}.", rebuild_fix(manifest, directory)
+            f"{directory} was built for {manifest.device.name}: {incompatibility}.", rebuild_fix(manifest, directory)
         )
     return chosen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fcn_edge.builder.build import Build, build_engine
 from fcn_edge.builder.candidates import ENGINES
 from fcn_edge.builder.options import PRECISIONS, Request
-from fcn_edge.builder.report import Candidate
+from fcn_edge.builder.report import CandidateReport
 from fcn_edge.builder.typed_export import write_typed_onnx
 
-__all__ = ["ENGINES", "PRECISIONS", "Build", "Candidate", "Request", "build_engine", "write_typed_onnx"]
+__all__ = ["ENGINES", "PRECISIONS", "Build", "CandidateReport", "Request", "build_engine", "write_typed_onnx"]

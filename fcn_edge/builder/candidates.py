@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable
-from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.engine_manifest import read_manifest
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend
-from fcn_edge.builder.identity import Identity
+from fcn_edge.builder.identity import EngineIdentity
 from fcn_edge.builder.options import Request
 from fcn_edge.errors import MachineError, ModelError, UsageError
 
-__all__ = ["ENGINES", "Plan", "buildable_model", "default_path", "plans_of"]
+__all__ = ["ENGINES", "Candidate", "buildable_model", "candidates_of", "default_path"]
 
 ENGINES = Path("engines")
 """Where engines go when no path is given, below the current directory."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class Candidate:
     """One way to run a model that a build considers.
 
     Attributes:
@@ -36,12 +36,12 @@ class Plan:
     """
 
     backend: Backend
-    identity: Identity
+    identity: EngineIdentity
     runs: bool
 
     @property
     def precision(self) -> str:
-        """Of the plan."""
+        """Precision of the candidate's engine."""
         return self.identity.precision
 
     @property
@@ -49,7 +49,7 @@ class Plan:
         """Backend and precision in one word."""
         return f"{self.backend.name}.{self.precision}"
 
-    def in_fp16(self) -> Plan:
+    def in_fp16(self) -> Candidate:
         """The same in FP16."""
         spec = self.identity.spec.replace(precision="fp16", profile=None)
         return replace(self, identity=replace(self.identity, spec=spec, precision="fp16"))
@@ -77,7 +77,7 @@ def buildable_model(model: str | Path, request: Request) -> Model:
     return found
 
 
-def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> tuple[Plan, ...]:
+def candidates_of(model: Model, request: Request, table: CalibrationTable | None) -> tuple[Candidate, ...]:
     """The ways to run a model that a build has to consider, the preferred backend first.
 
     Args:
@@ -103,13 +103,13 @@ def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> 
                 )
     size = checked_size(request.size or model.spec.size)
     digest = model_digest(model.path)
-    options: dict[str, Note] = {
+    options: dict[str, ManifestValue] = {
         "backend": request.backend,
         "precision": request.precision,
         "considered": [f"{name} {probe.version}" for name, probe in probes.items()],
         **request.options(),
     }
-    plans = []
+    candidates = []
     for made in chosen:
         probe = probes[made.name]
         device = probe.buildable[0]
@@ -121,15 +121,15 @@ def plans_of(model: Model, request: Request, table: CalibrationTable | None) -> 
             if precision != spec.precision:
                 profile = _profile_name(made.name, device) if precision == "int8" else None
                 spec = spec.replace(precision=precision, profile=profile)
-            identity = Identity(digest, spec, size, precision, made.name, probe.version, device, bound)
-            plans.append(Plan(made, identity, probe.available))
-    return tuple(plans)
+            identity = EngineIdentity(digest, spec, size, precision, made.name, probe.version, device, bound)
+            candidates.append(Candidate(made, identity, probe.available))
+    return tuple(candidates)
 
 
-def default_path(model: Model, plan: Plan) -> Path:
+def default_path(model: Model, candidate: Candidate) -> Path:
     """Where an engine goes when no path is given: ``engines/<model>.<backend>.<precision>``."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", model.shipped or model.spec.name).strip("._") or "model"
-    return ENGINES / f"{name}.{plan.name}"
+    return ENGINES / f"{name}.{candidate.name}"
 
 
 def _made_for(model: Model, backends: Sequence[Backend]) -> tuple[Backend, ...]:
@@ -145,13 +145,13 @@ def _made_for(model: Model, backends: Sequence[Backend]) -> tuple[Backend, ...]:
     if not fitting:
         here = ", ".join(f"{name} wants {text}" for name, text in wanted.items())
         raise ModelError(
-            f"{model.path} is an int8 graph with the quantisation profile {profile}; here {here}.",
+            f"{model.path} is an int8 graph with the quantization profile {profile}; here {here}.",
             "Build it from the fp32 model, or name the backend that it was made for.",
         )
     return fitting
 
 
-def _precisions(model: Model, request: Request, table: CalibrationTable | None, device: Device) -> Sequence[str]:
+def _precisions(model: Model, request: Request, table: CalibrationTable | None, device: DeviceInfo) -> Sequence[str]:
     if model.spec.precision != "fp32":
         return (model.spec.precision,)
     if request.precision != "auto":
@@ -161,7 +161,7 @@ def _precisions(model: Model, request: Request, table: CalibrationTable | None, 
     return floats if table is None else (*floats, "int8")
 
 
-def _profile_name(backend: str, device: Device) -> str:
+def _profile_name(backend: str, device: DeviceInfo) -> str:
     from fcn_edge.quantization.profiles import profile_for
 
     return profile_for(backend, device.capability).name

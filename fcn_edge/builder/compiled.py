@@ -1,4 +1,4 @@
-"""A plan that was built: typed, compiled, opened."""
+"""A candidate that was built: typed, compiled, opened."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice, write_table
+from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Progress
-from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.typed_onnx import TypedFile, require_share, typed_file
 
-__all__ = ["Trial", "built_trial"]
+__all__ = ["CompiledCandidate", "compiled_candidate"]
 
 STAND_IN = "onnxruntime"
-"""Runs the typed ONNX of plans that cannot run on this machine, so that their accuracy is known."""
+"""Runs the typed ONNX of candidates that cannot run on this machine, so that their accuracy is known."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A plan that was built.
+class CompiledCandidate:
+    """A candidate that was built.
 
     Attributes:
-        plan: What was to be built.
+        candidate: What was to be built.
         typed: What the backend compiled.
-        choice: How INT8 clips, and what it leaves alone; None in a float plan.
+        choice: How INT8 clips, and what it leaves alone; None in a float candidate.
         directory: Where the files lie.
         files: Names of them.
         built: What the backend says.
         seconds: How long it took.
     """
 
-    plan: Plan
+    candidate: Candidate
     typed: TypedFile
-    choice: Choice | None
+    choice: QuantizationChoice | None
     directory: Path
     files: tuple[str, ...]
     built: Built
@@ -49,34 +49,34 @@ class Trial:
         return self.typed.int8_share if self.built.int8_share is None else self.built.int8_share
 
     def opened(self) -> Engine:
-        """The plan's engine; of a plan that cannot run here, its typed ONNX in ONNX Runtime.
+        """The candidate's engine; of a candidate that cannot run here, its typed ONNX in ONNX Runtime.
 
         Raises:
             ModelError: The library refuses the files.
-            MachineError: Neither the plan nor its ONNX can run here.
+            MachineError: Neither the candidate nor its ONNX can run here.
         """
-        size = self.plan.identity.size
-        if self.plan.runs:
-            return self.plan.backend.open(self.directory, self.typed.spec, size)
+        size = self.candidate.identity.size
+        if self.candidate.runs:
+            return self.candidate.backend.open(self.directory, self.typed.spec, size)
         return registry.backend(STAND_IN).open_onnx(self.typed.path, self.typed.spec, size)
 
 
-def built_trial(
+def compiled_candidate(
     model: Model,
-    plan: Plan,
+    candidate: Candidate,
     workspace: Path,
     *,
     table: CalibrationTable | None,
-    choice: Choice | None,
+    choice: QuantizationChoice | None,
     progress: Progress | None = None,
     any_share: bool = False,
-) -> Trial:
-    """Build a plan; what an earlier trial of the same plan left is replaced.
+) -> CompiledCandidate:
+    """Build a candidate; what an earlier build of the same candidate left is replaced.
 
     Args:
         model: What to build.
-        plan: For which backend and precision.
-        workspace: A directory; the plan gets one in it.
+        candidate: For which backend and precision.
+        workspace: A directory; the candidate gets one in it.
         table: The calibration table of the model.
         choice: How INT8 clips, and what it leaves alone.
         progress: Told how the backend gets on.
@@ -87,20 +87,20 @@ def built_trial(
         GuardError: Too little of the graph would be INT8 for it to be called so.
         MachineError: The library or the device is not here.
     """
-    directory = workspace / plan.name
+    directory = workspace / candidate.name
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir()
     started = time.perf_counter()
-    typed = typed_file(model, plan, workspace, table=table, choice=choice)
+    typed = typed_file(model, candidate, workspace, table=table, choice=choice)
     if not any_share:  # before a build that may take minutes
         require_share(typed.int8_share)
-    built = plan.backend.build(typed.path, directory, plan.identity.size, progress)
+    built = candidate.backend.build(typed.path, directory, candidate.identity.size, progress)
     seconds = time.perf_counter() - started
     files = built.files
-    if plan.precision == "int8" and table is not None:
+    if candidate.precision == "int8" and table is not None:
         write_table(directory / TABLE_FILE, table)
         files = (*files, TABLE_FILE)
-    trial = Trial(plan, typed, choice, directory, files, built, seconds)
+    compiled = CompiledCandidate(candidate, typed, choice, directory, files, built, seconds)
     if not any_share:
-        require_share(trial.int8_share)
-    return trial
+        require_share(compiled.int8_share)
+    return compiled

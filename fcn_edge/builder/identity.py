@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.device import Device, Note
+from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, verify_engine
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import EngineError
 from fcn_edge.version import __version__
 
-__all__ = ["Identity", "identity_of", "staleness"]
+__all__ = ["EngineIdentity", "identity_of", "staleness"]
 
 
 @dataclass(frozen=True)
-class Identity:
+class EngineIdentity:
     """What an engine is bound to; two builds of one identity are interchangeable.
 
     Attributes:
-        model_digest: Of the graph and the weights.
+        model_digest: Digest of the graph and the weights.
         spec: What the model says of itself.
         size: ``(height, width)`` of the network's input.
-        precision: Of the plan.
+        precision: Precision of the engine.
         backend: Name of the backend.
         library: Version of its library.
         device: What it is built for.
@@ -36,13 +36,13 @@ class Identity:
     precision: str
     backend: str
     library: str
-    device: Device
-    options: dict[str, Note]
+    device: DeviceInfo
+    options: dict[str, ManifestValue]
 
 
-def identity_of(manifest: EngineManifest) -> Identity:
+def identity_of(manifest: EngineManifest) -> EngineIdentity:
     """What an existing engine is bound to."""
-    return Identity(
+    return EngineIdentity(
         model_digest=manifest.model_digest,
         spec=manifest.spec,
         size=manifest.size,
@@ -54,7 +54,7 @@ def identity_of(manifest: EngineManifest) -> Identity:
     )
 
 
-def staleness(directory: Path, wanted: Identity) -> str:
+def staleness(directory: Path, wanted: EngineIdentity) -> str:
     """Why an engine would have to be built, as a phrase; empty when the one that is there will do.
 
     Args:
@@ -88,20 +88,20 @@ def staleness(directory: Path, wanted: Identity) -> str:
         if old != new:
             return f"the {what} changed from {old} to {new}"
     made_by = manifest.tools.get("fcn_edge", "of an unknown version")
-    # another version may quantise the same model otherwise
+    # another version may quantize the same model otherwise
     return "" if made_by == __version__ else f"it was built by fcn_edge {made_by}"
 
 
-def _options(there: dict[str, Note], wanted: dict[str, Note]) -> Iterator[tuple[str, str, str]]:
+def _options(there: dict[str, ManifestValue], wanted: dict[str, ManifestValue]) -> Iterator[tuple[str, str, str]]:
     for name in {**there, **wanted}:
         yield f"option {name}", _option_text(there.get(name)), _option_text(wanted.get(name))
 
 
-def _option_text(value: Note) -> str:
+def _option_text(value: ManifestValue) -> str:
     return ", ".join(value) if isinstance(value, list) else "nothing" if value is None else str(value)
 
 
-def _device_text(device: Device) -> str:
+def _device_text(device: DeviceInfo) -> str:
     return f"{device.name} ({device.capability})"
 
 

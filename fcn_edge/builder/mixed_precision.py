@@ -1,8 +1,8 @@
-"""How an INT8 plan clips its activations and which layers it leaves in floating point, decided by measuring.
+"""How an INT8 candidate clips its activations and which layers it leaves in floating point, decided by measuring.
 
 Of the methods that hold the guard on the images to choose on, or of all where none does, the one with the best mIoU is
-taken. Where it loses too much, the groups of layers whose quantisation costs most go back to floating point, one after
-the other, as far as each brings the plan nearer to what the guard allows, until it holds.
+taken. Where it loses too much, the groups of layers whose quantization costs most go back to floating point, one after
+the other, as far as each brings the candidate nearer to what the guard allows, until it holds.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from fcn_edge.artifacts.calibration_table import METHODS, Choice
+from fcn_edge.artifacts.calibration_table import METHODS, QuantizationChoice
 from fcn_edge.builder.typed_onnx import INT8_SHARE
 from fcn_edge.errors import GuardError
 from fcn_edge.evaluation.guard import Verdict
 
-__all__ = ["Sensitivity", "best_method", "group_of", "groups_of", "mixed", "sensitivities"]
+__all__ = ["Sensitivity", "best_method", "group_of", "groups_of", "mixed_precision", "sensitivities"]
 
-Try = Callable[[Choice], tuple[Verdict, float]]
-"""Builds a plan by a choice; gives what the guard says of it, and its INT8 share."""
+Try = Callable[[QuantizationChoice], tuple[Verdict, float]]
+"""Builds a candidate by a choice; gives what the guard says of it, and its INT8 share."""
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What quantising one group of layers alone costs.
+    """What quantizing one group of layers alone costs.
 
     Attributes:
         group: Name of the group.
@@ -56,16 +56,16 @@ def groups_of(layers: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return groups
 
 
-def best_method(attempt: Try, tell: Callable[[str], None]) -> tuple[Choice, Verdict]:
-    """The method whose plan loses least mIoU, of those that hold the guard where any does.
+def best_method(attempt: Try, tell: Callable[[str], None]) -> tuple[QuantizationChoice, Verdict]:
+    """The method whose candidate loses least mIoU, of those that hold the guard where any does.
 
     Args:
         attempt: Builds and judges.
-        tell: Called with a line a method.
+        tell: Called with one line per method.
     """
-    found: list[tuple[Verdict, Choice]] = []
+    found: list[tuple[Verdict, QuantizationChoice]] = []
     for method in METHODS:
-        choice = Choice(method=method)
+        choice = QuantizationChoice(method=method)
         verdict, _ = attempt(choice)
         tell(f"{method}: {verdict.sentence}")
         found.append((verdict, choice))
@@ -74,40 +74,40 @@ def best_method(attempt: Try, tell: Callable[[str], None]) -> tuple[Choice, Verd
 
 
 def sensitivities(
-    layers: Sequence[str], choice: Choice, attempt: Try, tell: Callable[[str], None]
+    layers: Sequence[str], choice: QuantizationChoice, attempt: Try, tell: Callable[[str], None]
 ) -> tuple[Sensitivity, ...]:
-    """What each group of layers costs when it alone is quantised, the costliest first.
+    """What each group of layers costs when it alone is quantized, the costliest first.
 
     Args:
-        layers: All that may be quantised.
+        layers: All that may be quantized.
         choice: How to clip.
         attempt: Builds and judges.
-        tell: Called with a line a group.
+        tell: Called with one line per group.
     """
     found = []
     for group, members in groups_of(layers).items():
         others = tuple(layer for layer in layers if layer not in members)
-        verdict, _ = attempt(Choice(method=choice.method, floats=others))
+        verdict, _ = attempt(QuantizationChoice(method=choice.method, floats=others))
         found.append(Sensitivity(group, members, verdict.drop, verdict.excess))
         worst = f", {verdict.worst_class} {100 * -verdict.worst_drop:+.2f}" if verdict.worst_class else ""
         tell(f"{group} alone: {100 * -verdict.drop:+.2f} points{worst}")
     return tuple(sorted(found, key=lambda one: -one.excess))
 
 
-def mixed(
-    choice: Choice, ranking: Sequence[Sensitivity], attempt: Try, tell: Callable[[str], None]
-) -> tuple[Choice, Verdict]:
+def mixed_precision(
+    choice: QuantizationChoice, ranking: Sequence[Sensitivity], attempt: Try, tell: Callable[[str], None]
+) -> tuple[QuantizationChoice, Verdict]:
     """The choice with those groups in floating point that the guard needs, the costliest first.
 
     A group that is too large to go back, because too little would be INT8 then, is passed over. One that brings the
-    plan no nearer to what is allowed waits until another has gone back. At the end, groups that turn out not to be
+    candidate no nearer to what is allowed waits until another has gone back. At the end, groups that turn out not to be
     needed become INT8 again.
 
     Args:
         choice: Where to start.
         ranking: The groups, the costliest first.
         attempt: Builds and judges.
-        tell: Called with a line a step.
+        tell: Called with one line per step.
 
     Raises:
         GuardError: It does not hold with all those groups in floating point that may be and help.
@@ -141,8 +141,8 @@ def mixed(
 
 
 def _without_idle(
-    choice: Choice, back: Sequence[Sensitivity], best: Verdict, attempt: Try, tell: Callable[[str], None]
-) -> tuple[Choice, Verdict]:
+    choice: QuantizationChoice, back: Sequence[Sensitivity], best: Verdict, attempt: Try, tell: Callable[[str], None]
+) -> tuple[QuantizationChoice, Verdict]:
     """The choice without those groups in floating point that the guard does not need beside the others."""
     kept = list(back)
     for sensitivity in back[:-1]:  # without the last one it did not hold
@@ -154,9 +154,9 @@ def _without_idle(
     return _with(choice, kept), best
 
 
-def _with(choice: Choice, groups: Sequence[Sensitivity]) -> Choice:
+def _with(choice: QuantizationChoice, groups: Sequence[Sensitivity]) -> QuantizationChoice:
     layers = [layer for group in groups for layer in group.layers if layer not in choice.floats]
-    return Choice(method=choice.method, floats=(*choice.floats, *layers))
+    return QuantizationChoice(method=choice.method, floats=(*choice.floats, *layers))
 
 
 def _names(groups: Sequence[Sensitivity]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.device import Note
+from fcn_edge.artifacts.device import ManifestValue
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.datasets import LabelledSplit
+from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import UsageError
 
@@ -26,8 +26,8 @@ class Request:
         precision: One of ``PRECISIONS``; ``auto`` takes the fastest that holds the guard.
         size: ``(height, width)`` of the network's input, multiples of 32; the model's default when left out.
         calibration: The calibration table; a shipped model's own when left out.
-        evaluation: Labelled images that accuracy is measured on; rendered scenes stand in when left out.
-        max_drop: How much mIoU, as a fraction of 1, an engine may lose against FP32 on the labelled images.
+        evaluation: Labeled images that accuracy is measured on; rendered scenes stand in when left out.
+        max_drop: How much mIoU, as a fraction of 1, an engine may lose against FP32 on the labeled images.
         max_class_drop: How much IoU any one class may lose there.
         guard: Whether an engine that loses more is refused.
 
@@ -40,7 +40,7 @@ class Request:
     precision: str = "fp32"
     size: Size | None = None
     calibration: Path | None = None
-    evaluation: LabelledSplit | None = None
+    evaluation: LabeledSplit | None = None
     max_drop: float = 0.01
     max_class_drop: float = 0.03
     guard: bool = True
@@ -54,12 +54,12 @@ class Request:
                 raise UsageError(f"{name} is {value}; a fraction of 1 was expected.", "One point of mIoU is 0.01.")
         if not self.guard and self.evaluation is not None:
             raise UsageError(
-                "Labelled images to guard with were given, and no guard was asked for.", "Give one or the other."
+                "Labeled images to guard with were given, and no guard was asked for.", "Give one or the other."
             )
 
-    def options(self) -> dict[str, Note]:
+    def options(self) -> dict[str, ManifestValue]:
         """What of it an engine is bound to, besides backend, precision and size."""
-        options: dict[str, Note] = {}
+        options: dict[str, ManifestValue] = {}
         if self.precision != "fp32":
             options["guard"] = self.guard
         split = self.evaluation

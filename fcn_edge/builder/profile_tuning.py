@@ -1,4 +1,4 @@
-"""How a model is best quantised for each profile, measured on labelled images that are for choosing only.
+"""How a model is best quantized for each profile, measured on labeled images that are for choosing only.
 
 What ships models uses this once and stores the answers in their calibration tables; a build then has nothing to choose.
 """
@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice
+from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.backends import registry
-from fcn_edge.builder.mixed_precision import best_method, mixed, sensitivities
-from fcn_edge.datasets import LabelledSplit
-from fcn_edge.evaluation.guard import LabelledGuard, Verdict
+from fcn_edge.builder.mixed_precision import best_method, mixed_precision, sensitivities
+from fcn_edge.datasets import LabeledSplit
+from fcn_edge.evaluation.guard import LabeledGuard, Verdict
 from fcn_edge.quantization.profiles import PROFILES
 from fcn_edge.quantization.typed_graph import int8_model
 
@@ -27,7 +27,7 @@ EXACT = "onnxruntime"
 def chosen_for_profiles(
     path: Path,
     table: CalibrationTable,
-    split: LabelledSplit,
+    split: LabeledSplit,
     *,
     profiles: Sequence[str] = tuple(PROFILES),
     max_drop: float,
@@ -41,11 +41,11 @@ def chosen_for_profiles(
     Args:
         path: The fp32 ONNX file.
         table: Its calibration table.
-        split: Labelled images; neither those of the table nor those that will judge.
+        split: Labeled images; neither those of the table nor those that will judge.
         profiles: Names in ``PROFILES``.
         max_drop: mIoU that may be lost, as a fraction of 1.
         max_class_drop: IU that any class may lose.
-        tell: Called with a line a step.
+        tell: Called with one line per step.
 
     Raises:
         GuardError: A profile cannot hold the limits.
@@ -54,16 +54,16 @@ def chosen_for_profiles(
     runtime = registry.backend(EXACT)
     choices = dict(table.choices)
     with runtime.open_onnx(path, spec, spec.size) as engine, engine.session() as session:
-        guard = LabelledGuard(split, session, max_drop, max_class_drop)
+        guard = LabeledGuard(split, session, max_drop, max_class_drop)
     with TemporaryDirectory() as directory:
         typed_path = Path(directory) / "typed.onnx"
         for name in profiles:
             layers: tuple[str, ...] = ()
 
-            def attempt(choice: Choice, name: str = name) -> tuple[Verdict, float]:
+            def attempt(choice: QuantizationChoice, name: str = name) -> tuple[Verdict, float]:
                 nonlocal layers
                 typed = int8_model(path, PROFILES[name], table, method=choice.method, floats=choice.floats)
-                layers = layers or typed.quantised
+                layers = layers or typed.quantized
                 typed_path.write_bytes(typed.model.SerializeToString())
                 with runtime.open_onnx(typed_path, typed.spec, spec.size) as engine, engine.session() as session:
                     return guard.judge(session), typed.int8_share
@@ -72,7 +72,7 @@ def chosen_for_profiles(
             choice, verdict = best_method(attempt, tell)
             if not verdict.holds:
                 ranking = sensitivities(layers, choice, attempt, tell)
-                choice, _ = mixed(choice, ranking, attempt, tell)
+                choice, _ = mixed_precision(choice, ranking, attempt, tell)
             where = f"{split.info.name} {split.name}, {len(split)} images"
             choices[name] = choice.model_copy(update={"selected_on": where})
     return table.model_copy(update={"choices": choices})

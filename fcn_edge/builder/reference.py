@@ -1,4 +1,4 @@
-"""The float network that plans are judged against."""
+"""The float network that candidates are judged against."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fcn_edge.artifacts.models import Model
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
-from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.options import Request
 from fcn_edge.errors import MissingExtraError, UsageError
 
@@ -23,7 +23,7 @@ class Reference:
 
     Attributes:
         backend: Name of the backend that runs it.
-        session: Of the size of the build.
+        session: Runs it at the size of the build.
     """
 
     backend: str
@@ -31,28 +31,28 @@ class Reference:
 
 
 @contextmanager
-def opened_reference(model: Model, request: Request, plans: Sequence[Plan]) -> Iterator[Reference | None]:
-    """The float network of a model at the size of its plans.
+def opened_reference(model: Model, request: Request, candidates: Sequence[Candidate]) -> Iterator[Reference | None]:
+    """The float network of a model at the size of its candidates.
 
     None where nothing is judged: without a guard, for a model that is typed already, and, without images to score on,
-    for float plans that are the reference themselves or do not run here.
+    for float candidates that are the reference themselves or do not run here.
 
     Raises:
         ModelError: The model does not run.
         MachineError: Nothing here runs ONNX files as they are.
     """
-    if not request.guard or model.spec.precision != "fp32" or (request.evaluation is None and not _judged(plans)):
+    if not request.guard or model.spec.precision != "fp32" or (request.evaluation is None and not _judged(candidates)):
         yield None
         return
-    with _float_engine(model, plans[0].identity.size) as engine, engine.session() as session:
+    with _float_engine(model, candidates[0].identity.size) as engine, engine.session() as session:
         yield Reference(engine.backend, session)
 
 
-def _judged(plans: Sequence[Plan]) -> bool:
-    """Whether any plan can differ from the float network in the backend that runs that here."""
-    if any(plan.precision != "fp32" for plan in plans):
+def _judged(candidates: Sequence[Candidate]) -> bool:
+    """Whether any candidate can differ from the float network in the backend that runs that here."""
+    if any(candidate.precision != "fp32" for candidate in candidates):
         return True
-    running = {plan.backend.name for plan in plans if plan.runs}
+    running = {candidate.backend.name for candidate in candidates if candidate.runs}
     return bool(running) and running != {registry.available_backends()[0].name}
 
 
@@ -60,4 +60,4 @@ def _float_engine(model: Model, size: Size) -> Engine:
     for made in registry.available_backends():
         with suppress(UsageError):  # it runs built engines only
             return made.open_onnx(model.path, model.spec, size)
-    raise MissingExtraError("onnxruntime", "cpu", "Judging a plan against fp32")
+    raise MissingExtraError("onnxruntime", "cpu", "Judging a candidate against fp32")

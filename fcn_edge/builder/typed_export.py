@@ -7,14 +7,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import ModelSpec, checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.builder.calibration import table_for
-from fcn_edge.builder.candidates import Plan, buildable_model
-from fcn_edge.builder.identity import Identity
+from fcn_edge.builder.candidates import Candidate, buildable_model
+from fcn_edge.builder.identity import EngineIdentity
 from fcn_edge.builder.options import Request
 from fcn_edge.builder.tuner import DEFAULT_CHOICE
 from fcn_edge.builder.typed_onnx import require_share, typed_file
@@ -78,19 +78,19 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
     table = table_for(found, request)
     profile = None
     kind = registry.BACKENDS[name].device
-    device = Device(kind, "", instruction_set() if kind == "cpu" else "")
+    device = DeviceInfo(kind, "", instruction_set() if kind == "cpu" else "")
     if request.precision == "int8":
         from fcn_edge.quantization.profiles import profile_for
 
         profile = profile_for(name, device.capability).name
     size = checked_size(request.size or found.spec.size)
     spec = found.spec.replace(precision=request.precision, profile=profile)
-    identity = Identity(model_digest(found.path), spec, size, request.precision, name, "", device, {})
+    identity = EngineIdentity(model_digest(found.path), spec, size, request.precision, name, "", device, {})
     choice = table.choices.get(profile) if table is not None and profile is not None else None
     with tempfile.TemporaryDirectory() as directory:
         typed = typed_file(
             found,
-            Plan(made, identity, runs=False),
+            Candidate(made, identity, runs=False),
             Path(directory),
             table=table,
             choice=choice or DEFAULT_CHOICE,

@@ -1,21 +1,21 @@
-"""The typed ONNX file of a plan: what its backend compiles."""
+"""The typed ONNX file of a candidate: what its backend compiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.calibration_table import CalibrationTable, Choice, TensorRange
+from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice, TensorRange
 from fcn_edge.artifacts.models import Model
-from fcn_edge.artifacts.quantization_record import origin_of_onnx
+from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.builder.candidates import Plan
+from fcn_edge.builder.candidates import Candidate
 from fcn_edge.errors import GuardError
 
 __all__ = ["INT8_SHARE", "TypedFile", "require_share", "typed_file"]
 
 INT8_SHARE = 0.8
-"""Share of the convolution MACs outside depthwise ones that must be INT8 for a plan to be called int8."""
+"""Share of the convolution MACs outside depthwise ones that must be INT8 for a candidate to be called int8."""
 
 RENDERED_FOR_RANGES = 8
 """Scenes whose ranges tell what FP16 cannot hold, where there is no table."""
@@ -29,31 +29,31 @@ class TypedFile:
         path: The file.
         spec: What it says of itself.
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float graph.
-        quantised: Convolutions with INT8 operands, by layer name.
+        quantized: Convolutions with INT8 operands, by layer name.
         islands: Nodes that keep float32 in a graph that otherwise computes in FP16.
     """
 
     path: Path
     spec: ModelSpec
     int8_share: float | None = None
-    quantised: tuple[str, ...] = ()
+    quantized: tuple[str, ...] = ()
     islands: tuple[str, ...] = ()
 
 
 def typed_file(
     model: Model,
-    plan: Plan,
+    candidate: Candidate,
     directory: Path,
     *,
     table: CalibrationTable | None,
-    choice: Choice | None,
+    choice: QuantizationChoice | None,
     size: Size | None = None,
 ) -> TypedFile:
-    """Write the typed ONNX of a plan, or give the model's own file where that is typed as wanted.
+    """Write the typed ONNX of a candidate, or give the model's own file where that is typed as wanted.
 
     Args:
         model: What to build.
-        plan: For which backend and precision.
+        candidate: For which backend and precision.
         directory: Where to write it.
         table: The calibration table; INT8 needs one, and FP16 does better with one.
         choice: How INT8 clips, and what it leaves alone.
@@ -63,33 +63,33 @@ def typed_file(
         ModelError: The model is damaged, or does not fit into FP16.
         MissingExtraError: The onnx package is not installed.
     """
-    if model.spec.precision == plan.precision and size is None:
-        origin = origin_of_onnx(model.path)
+    if model.spec.precision == candidate.precision and size is None:
+        origin = quantization_record_of_onnx(model.path)
         return TypedFile(model.path, model.spec, origin.int8_share if origin is not None else None)
     from fcn_edge.quantization.profiles import PROFILES
     from fcn_edge.quantization.typed_graph import fp16_model, fp32_model, int8_model
 
-    if plan.precision == "int8":
+    if candidate.precision == "int8":
         assert table is not None
         assert choice is not None
-        assert plan.identity.spec.profile is not None
-        profile = PROFILES[plan.identity.spec.profile]
+        assert candidate.identity.spec.profile is not None
+        profile = PROFILES[candidate.identity.spec.profile]
         typed = int8_model(model.path, profile, table, method=choice.method, floats=choice.floats, size=size)
-    elif plan.precision == "fp16":
+    elif candidate.precision == "fp16":
         typed = fp16_model(model.path, _ranges(model, table), size=size)
     else:
         typed = fp32_model(model.path, size=size)
-    path = directory / f"{plan.name}.onnx"
+    path = directory / f"{candidate.name}.onnx"
     path.write_bytes(typed.model.SerializeToString(deterministic=True))
-    share = typed.int8_share if plan.precision == "int8" else None
-    return TypedFile(path, typed.spec, share, typed.quantised, typed.islands)
+    share = typed.int8_share if candidate.precision == "int8" else None
+    return TypedFile(path, typed.spec, share, typed.quantized, typed.islands)
 
 
 def require_share(share: float | None) -> None:
-    """Check that a plan with Q/DQ may be called int8.
+    """Check that a candidate with Q/DQ may be called int8.
 
     Args:
-        share: Of the convolution MACs outside depthwise ones with INT8 operands; None in a float plan.
+        share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float candidate.
 
     Raises:
         GuardError: Too few of its multiplications are.

@@ -105,5 +105,5 @@ def _engine_files(target: Path) -> set[str]:
         listed = set(read_manifest(target).files)
     except EngineError:
         backends = [registry.backend(name) for name in registry.BACKENDS]
-        listed = {TABLE_FILE, *(name for made in backends for name in (made.plan, *made.beside))}
+        listed = {TABLE_FILE, *(name for made in backends for name in (made.plan_file, *made.extra_files))}
     return {MANIFEST_FILE, *listed}

@@ -1,1 +1,1 @@
-"""The command line: one small file a verb, each importing its heavy modules inside the command."""
+"""The command line: one small file per verb, each importing its heavy modules inside the command."""

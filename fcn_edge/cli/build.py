@@ -33,7 +33,7 @@ __all__ = ["command"]
     default="fp32",
     show_default=True,
     type=click.Choice(["fp32", "fp16", "int8", "auto"]),
-    help="Of the engine; auto: the fastest that holds the guard.",
+    help="Precision of the engine; auto: the fastest that holds the guard.",
 )
 @click.option(
     "--calibration",
@@ -130,7 +130,7 @@ def command(
 
 
 def _note_idle_limits(data: str | None) -> None:
-    """Say that limits were given and there is nothing to hold them against."""
+    """Say that limits were given and there is nothing to compare with."""
     context = click.get_current_context()
     given = [
         option
@@ -138,7 +138,7 @@ def _note_idle_limits(data: str | None) -> None:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     ]
     if given and data is None:
-        note(f"Note: {' and '.join(given)} count only on the labelled images of --eval.")
+        note(f"Note: {' and '.join(given)} count only on the labeled images of --eval.")
 
 
 def _refuse_combination() -> NoReturn:

@@ -35,7 +35,9 @@ __all__ = ["command"]
 @click.option(
     "--save-manifest", type=click.Path(path_type=Path), metavar="FILE", help="Write down which images were chosen."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice among images that are as good.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of the choice among images that are as good."
+)
 @click.option(
     "--threads",
     type=click.IntRange(min=1),

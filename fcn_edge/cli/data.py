@@ -20,7 +20,7 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """Check a data set, or import one from colour masks and other ids."""
+    """Check a data set, or import one from color masks and other ids."""
 
 
 @command.command("check", epilog="Example: fcn-edge data check data/camvid")
@@ -62,7 +62,7 @@ def _print(report: DatasetReport) -> None:
         [name, *(_percent(float(split.shares[number])) for split in alike)] for number, name in enumerate(info.classes)
     ]
     rows.append(["void (of all pixels)", *(_percent(split.void_share) for split in alike)])
-    say(table(["share of labelled pixels", *(split.name for split in alike)], rows))
+    say(table(["share of labeled pixels", *(split.name for split in alike)], rows))
     if report.problems or report.warnings:
         say()
     for warning in report.warnings:
@@ -80,27 +80,27 @@ def _percent(share: float) -> str:
 
 @command.command(
     "import",
-    epilog="Example: fcn-edge data import raw/images raw/masks -o data/mine --colours camvid --label-ending _L",
+    epilog="Example: fcn-edge data import raw/images raw/masks -o data/mine --colors camvid --label-ending _L",
 )
 @click.argument("images", type=click.Path(path_type=Path))
 @click.argument("labels", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Root of the data set.")
-@click.option("--colours", metavar="FILE|NAME", help="Colours of the classes: a file, or camvid, cityscapes, voc.")
-@click.option("--map", "map_", metavar="FILE|NAME", help="Ids or colours of the classes: a file, or cityscapes.")
+@click.option("--colors", metavar="FILE|NAME", help="Colors of the classes: a file, or camvid, cityscapes, voc.")
+@click.option("--map", "map_", metavar="FILE|NAME", help="Ids or colors of the classes: a file, or cityscapes.")
 @click.option("--split", default="train", show_default=True, help="Name of the new split.")
 @click.option(
     "--tolerance",
     type=click.IntRange(0, 255),
     default=0,
     show_default=True,
-    help="Colours that no class has take the nearest one when no channel differs by more than this.",
+    help="Colors that no class has take the nearest one when no channel differs by more than this.",
 )
 @click.option(
     "--unmapped",
     type=click.Choice(["error", "void"]),
     default="error",
     show_default=True,
-    help="What to do with colours and ids that the mapping does not name.",
+    help="What to do with colors and ids that the mapping does not name.",
 )
 @click.option("--image-ending", default="", help="What image stems end in besides the common part.")
 @click.option("--label-ending", default="", help="What label stems end in besides the common part, such as _L.")
@@ -111,7 +111,7 @@ def import_(
     images: Path,
     labels: Path,
     output: Path,
-    colours: str | None,
+    colors: str | None,
     map_: str | None,
     split: str,
     tolerance: int,
@@ -123,11 +123,11 @@ def import_(
 ) -> dict[str, Any]:
     """Make a split of images and foreign label files.
 
-    IMAGES and LABELS are directories whose files have the same stems (sub-directories are followed). Colour masks and
-    files of other ids become class ids by --colours or --map; both can merge classes. Images are copied, or
+    IMAGES and LABELS are directories whose files have the same stems (sub-directories are followed). Color masks and
+    files of other ids become class ids by --colors or --map; both can merge classes. Images are copied, or
     hard-linked with --link; label files and dataset.toml are written anew. The split is there as a whole or not at all.
 
-    Mapping files are TOML or JSON; a class takes one source or several, ids or colours, and "void" takes what is to be
+    Mapping files are TOML or JSON; a class takes one source or several, ids or colors, and "void" takes what is to be
     ignored:
 
     \b
@@ -137,18 +137,18 @@ def import_(
         person = [24, 25]
         void = [0, 255]
 
-    Files of colours may also be a dataset.toml with a palette, or have lines such as "128 64 128 road" (as CamVid's
+    Files of colors may also be a dataset.toml with a palette, or have lines such as "128 64 128 road" (as CamVid's
     label_colors.txt) or "road:128,64,128::" (as CVAT's labelmap.txt).
     """  # noqa: D301 (click's mark for lines to leave as they are)
     from fcn_edge.datasets.convert import LabelConverter, import_dataset
-    from fcn_edge.datasets.mapping import mapping_of_colours, mapping_of_file
+    from fcn_edge.datasets.mapping import mapping_of_colors, mapping_of_file
     from fcn_edge.datasets.pairing import paired_files
 
-    if (colours is None) == (map_ is None):
+    if (colors is None) == (map_ is None):
         raise UsageError(
-            "How the labels are coded was not said, or said twice.", "Give either --colours or --map; see --help."
+            "How the labels are coded was not said, or said twice.", "Give either --colors or --map; see --help."
         )
-    mapping = mapping_of_colours(colours) if colours is not None else mapping_of_file(str(map_))
+    mapping = mapping_of_colors(colors) if colors is not None else mapping_of_file(str(map_))
     if tolerance and mapping.kind == "ids":
         raise UsageError("A tolerance has no meaning for ids.", "Leave out --tolerance.")
     converter = LabelConverter(mapping, tolerance=tolerance, unmapped=unmapped)
@@ -157,7 +157,7 @@ def import_(
         result = import_dataset(pairs, converter, output, split=split, link=link, progress=progress)
     for source, pixels in list(result.voided.items())[:8]:
         note(f"Warning: {source} is in no class: {pixels} pixels became void.")
-    say(table(["share of labelled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
+    say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
     say()
     say(f"{result.images} images in {result.split}. Check all splits with: fcn-edge data check {output}")
     return {

@@ -1,4 +1,4 @@
-"""``fcn-edge doctor``: what this machine has, and the command that mends what is missing."""
+"""``fcn-edge doctor``: what this machine has, and the command that fixes what is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["command"]
 @click.command(epilog="Example: fcn-edge doctor")
 @verb
 def command() -> dict[str, Any]:
-    """What this machine has and, line by line, the command that mends what is missing.
+    """What this machine has and, line by line, the command that fixes what is missing.
 
     "no" marks what only some commands need, "FAIL" what every model needs. The exit code is 0 either way: a report
     was asked for, and it was given; scripts look at "checks" of --json.

@@ -1,4 +1,4 @@
-"""``fcn-edge evaluate``: mIoU and the paper's other measures on labelled images."""
+"""``fcn-edge evaluate``: mIoU and the paper's other measures on labeled images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["command"]
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one a core when left out.")
 @verb
 def command(model: str, data: str, size: tuple[int, int] | None, backend: str, threads: int | None) -> dict[str, Any]:
-    """Score MODEL on labelled images, at their full size.
+    """Score MODEL on labeled images, at their full size.
 
     MODEL is a shipped name, an .onnx file or an engine directory. Printed are the intersection over union of each
     class, their mean (mIoU), pixel accuracy, mean accuracy and frequency-weighted IoU (Long, Shelhamer and Darrell

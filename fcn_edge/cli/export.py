@@ -65,7 +65,7 @@ def command(
 
     The file takes uint8 BGR images of any size in multiples of 32 and holds all that other commands need to know.
     Before it is kept, it runs in ONNX Runtime and the checkpoint in torch, on the same images (rendered street scenes
-    unless --images names a folder): they must agree on 99.9 % of the pixels.
+    unless --images names a folder): they must agree on 99.9% of the pixels.
     """
     policy = None if resize is None else _resize(resize)
 

@@ -21,7 +21,7 @@ __all__ = ["command"]
 def command(model: str) -> dict[str, Any]:
     """Say what is in MODEL: a shipped name, an .onnx file, an engine directory or a .safetensors checkpoint.
 
-    Nothing is loaded or run: headers are read and hashes are checked. A damaged artefact ends with exit code 3.
+    Nothing is loaded or run: headers are read and hashes are checked. A damaged artifact ends with exit code 3.
     """
     from fcn_edge.artifacts.inspection import inspection_of
 

@@ -16,14 +16,14 @@ __all__ = ["VERBS", "main"]
 
 VERBS = {
     "run": "Masks for a video, folder, camera or rendered street.",
-    "evaluate": "mIoU and the paper's other measures on labelled images.",
+    "evaluate": "mIoU and the paper's other measures on labeled images.",
     "train": "Train an FCN: the paper's stages or all decoders at once.",
     "export": "A checkpoint to a self-describing ONNX file, checked against torch.",
     "calibrate": "Images through the float network, to the table that INT8 is built with.",
     "build": "An engine directory for this machine.",
-    "data": "Check a data set, or import one from colour masks and other ids.",
+    "data": "Check a data set, or import one from color masks and other ids.",
     "inspect": "What is in a model, checkpoint or engine.",
-    "doctor": "What this machine has, and the command that mends what is missing.",
+    "doctor": "What this machine has, and the command that fixes what is missing.",
 }
 
 

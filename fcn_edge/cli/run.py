@@ -58,7 +58,7 @@ def command(
 
     MODEL is a shipped name, an .onnx file or an engine directory. SOURCE is a video, an image, a folder of images, a
     camera (0, /dev/video0) or synthetic://street?seed=3&size=480x640&frames=200&fps=25. SINK is a video (out.mp4), a
-    folder for masks, out.png where SOURCE is one image, - for a JSON object a frame, display, or null:. Without one
+    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, or null:. Without one
     the run only measures.
     """
     from fcn_edge.evaluation.rendered_score import RenderedScore
@@ -142,7 +142,7 @@ def _tell(result: dict[str, Any], sinks: Sequence[str], tell: Callable[[str], No
         stages = ", ".join(f"{name} {value:.1f}" for name, value in result["stages_ms"].items())
         tell(f"Stages, ms (p50): {stages}")
     if "rendered_miou" in result:
-        tell(f"mIoU against the rendered labels: {100 * result['rendered_miou']:.1f} %")
+        tell(f"mIoU against the rendered labels: {100 * result['rendered_miou']:.1f}%")
     files = [text for text in sinks if text not in (STDOUT, "display", "null:", "null")]
     if files and count:
         tell(f"Wrote {', '.join(files)}")

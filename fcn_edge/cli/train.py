@@ -64,7 +64,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     default="30",
     show_default=True,
     metavar="N|N,N,N",
-    help="Epochs of every stage, or of each; 0 writes the initialised net.",
+    help="Epochs of every stage, or of each; 0 writes the initialized net.",
 )
 @click.option(
     "--stages",
@@ -77,7 +77,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 @click.option(
     "--lr", type=float, default=8e-4, show_default=True, help="Peak learning rate; later stages have half of it."
 )
-@click.option("--batch", type=int, default=8, show_default=True, help="Images per optimiser step.")
+@click.option("--batch", type=int, default=8, show_default=True, help="Images per optimizer step.")
 @click.option("--micro-batch", type=int, help="Images per forward pass; a divisor of --batch up to 4 when left out.")
 @click.option("--crop", type=SIZE, default="384x480", show_default=True, help="Size of the training crops.")
 @click.option(
@@ -88,7 +88,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     metavar="A,B",
     help="Smallest and largest random scale.",
 )
-@click.option("--colour", type=float, default=0.4, show_default=True, help="Strength of the colour changes, 0 to 1.")
+@click.option("--color", type=float, default=0.4, show_default=True, help="Strength of the color changes, 0 to 1.")
 @click.option("--weight-decay", type=float, default=0.02, show_default=True)
 @click.option(
     "--class-weight-offset",

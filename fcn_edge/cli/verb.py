@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.errors import ArtefactError, FcnEdgeError, MachineError, MissingExtraError
+from fcn_edge.errors import ArtifactError, FcnEdgeError, MachineError, MissingExtraError
 
 __all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
 
@@ -140,7 +140,7 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
         path = error.filename2 or error.filename or "the output"
         return MachineError(f"The disk is full: {path} could not be written.", "Free some space.")
     if isinstance(error, OSError) and error.filename is not None:
-        return ArtefactError(
+        return ArtifactError(
             f"{str(error.filename)[:200]} cannot be used: {error.strerror}.", "Check the path and its permissions."
         )
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:

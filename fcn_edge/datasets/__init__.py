@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fcn_edge.datasets.base import LabelledSample, LabelledSplit
+from fcn_edge.datasets.base import LabeledSample, LabeledSplit
 from fcn_edge.datasets.folder import Sample, Split
 from fcn_edge.datasets.info import DATASET_FILE, DatasetInfo
 from fcn_edge.datasets.opening import split_of, splits_of
@@ -11,8 +11,8 @@ from fcn_edge.datasets.rendered import RenderedSplit
 __all__ = [
     "DATASET_FILE",
     "DatasetInfo",
-    "LabelledSample",
-    "LabelledSplit",
+    "LabeledSample",
+    "LabeledSplit",
     "RenderedSplit",
     "Sample",
     "Split",

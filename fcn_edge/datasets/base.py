@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from fcn_edge.datasets.info import DatasetInfo
 
-__all__ = ["LabelledSample", "LabelledSplit"]
+__all__ = ["LabeledSample", "LabeledSplit"]
 
 
-class LabelledSample(Protocol):
+class LabeledSample(Protocol):
     """One image with its labels, read or drawn when it is asked for."""
 
     @property
@@ -30,7 +30,7 @@ class LabelledSample(Protocol):
         """Image and labels, of one size."""
 
 
-class LabelledSplit(Protocol):
+class LabeledSplit(Protocol):
     """Samples in a fixed order, with what they share."""
 
     @property

@@ -21,10 +21,10 @@ from fcn_edge.io.images import IMAGE_SUFFIXES, read_image, read_labels
 __all__ = ["DatasetReport", "SplitReport", "check_dataset"]
 
 RARE = 0.001
-"""Share of the labelled pixels under which a class is called very rare."""
+"""Share of the labeled pixels under which a class is called very rare."""
 
 MUCH_VOID = 0.5
-"""Share of void pixels over which a split is said to be hardly labelled."""
+"""Share of void pixels over which a split is said to be hardly labeled."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class SplitReport:
         sizes: How many images there are of each ``(height, width)``.
         pixels: ``(classes,)`` int64 pixels of each class.
         occurrences: ``(classes,)`` int64 images in which each class occurs.
-        void: Pixels labelled void.
+        void: Pixels labeled void.
         digests: SHA-256 of each image file's bytes by its path.
     """
 
@@ -53,7 +53,7 @@ class SplitReport:
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Share of each class among the labelled pixels, ``(classes,)``; 0 where nothing is labelled."""
+        """Share of each class among the labeled pixels, ``(classes,)``; 0 where nothing is labeled."""
         return np.asarray(self.pixels / max(1, int(self.pixels.sum())), np.float64)
 
     @property
@@ -79,7 +79,7 @@ class DatasetReport:
     Attributes:
         path: Root or split.
         splits: In the order of their names.
-        problems: What must be mended, a sentence each.
+        problems: What must be fixed, a sentence each.
         warnings: What may be meant so, a sentence each.
     """
 
@@ -205,7 +205,7 @@ class _Scan:
         split.occurrences += counts[:classes] > 0
         split.void += int(counts[info.void])
         if not counts[:classes].any():
-            self.report.warnings.append(f"{label_path} has no labelled pixel.")
+            self.report.warnings.append(f"{label_path} has no labeled pixel.")
 
     def warn(self) -> None:
         """Add what is unbalanced in the split."""
@@ -216,7 +216,7 @@ class _Scan:
         for name, share, images in zip(split.info.classes, split.shares, split.occurrences, strict=True):
             if 0 < share < RARE:
                 warnings.append(
-                    f"{split.name}: {name} is very rare, {share:.3%} of the labelled pixels in {images} of "
+                    f"{split.name}: {name} is very rare, {share:.3%} of the labeled pixels in {images} of "
                     f"{split.images} images."
                 )
         if split.void_share > MUCH_VOID:

@@ -35,7 +35,7 @@ def labels_from_text(text: str) -> LabelSet:
         info = DatasetInfo.model_validate(_content(path))
     except ValidationError as error:
         raise DatasetError(f"{path} is not valid: {first_problem(error)}.", "Correct the file.") from error
-    return LabelSet(info.name, info.classes, info.colours, info.void)
+    return LabelSet(info.name, info.classes, info.colors, info.void)
 
 
 def _content(path: Path) -> object:

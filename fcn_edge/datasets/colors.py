@@ -1,6 +1,6 @@
-"""Colours and ids that published data sets use in their own label files.
+"""Colors and ids that published data sets use in their own label files.
 
-``COLOUR_CODES`` and ``ID_CODES`` give for each class of a label set the sources that it is made of; ``void`` lists
+``COLOR_CODES`` and ``ID_CODES`` give for each class of a label set the sources that it is made of; ``void`` lists
 what is ignored. Sources: CamVid's ``label_colors.txt`` with SegNet's grouping of its 32 classes into 11,
 Cityscapes' ``labels.py``, PASCAL VOC's development kit.
 """
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from fcn_edge.artifacts.label_sets import LABEL_SETS, Colour
+from fcn_edge.artifacts.label_sets import LABEL_SETS, Color
 
-__all__ = ["COLOUR_CODES", "ID_CODES", "VOID_NAME"]
+__all__ = ["COLOR_CODES", "ID_CODES", "VOID_NAME"]
 
 VOID_NAME = "void"
 """Stands for the ignored pixels among class names, in these tables and in mapping files."""
 
-_CAMVID_EXTRA: dict[str, tuple[Colour, ...]] = {
+_CAMVID_EXTRA: dict[str, tuple[Color, ...]] = {
     # wall, bridge, tunnel, archway
     "building": ((64, 192, 0), (0, 128, 64), (64, 0, 64), (192, 0, 128)),
     "pole": ((0, 0, 64),),  # traffic cone
@@ -32,8 +32,8 @@ _CAMVID_EXTRA: dict[str, tuple[Colour, ...]] = {
     VOID_NAME: ((0, 0, 0),),
 }
 
-_CITYSCAPES_EXTRA: dict[str, tuple[Colour, ...]] = {
-    # unlabelled, dynamic, ground, parking, rail track, guard rail, bridge, tunnel, caravan, trailer
+_CITYSCAPES_EXTRA: dict[str, tuple[Color, ...]] = {
+    # unlabeled, dynamic, ground, parking, rail track, guard rail, bridge, tunnel, caravan, trailer
     VOID_NAME: (
         (0, 0, 0),
         (111, 74, 0),
@@ -48,25 +48,23 @@ _CITYSCAPES_EXTRA: dict[str, tuple[Colour, ...]] = {
     ),
 }
 
-_VOC_EXTRA: dict[str, tuple[Colour, ...]] = {VOID_NAME: ((224, 224, 192),)}
+_VOC_EXTRA: dict[str, tuple[Color, ...]] = {VOID_NAME: ((224, 224, 192),)}
 
 
-def _codes(name: str, extra: dict[str, tuple[Colour, ...]]) -> Mapping[str, tuple[Colour, ...]]:
+def _codes(name: str, extra: dict[str, tuple[Color, ...]]) -> Mapping[str, tuple[Color, ...]]:
     labels = LABEL_SETS[name]
-    codes = {
-        label: (colour, *extra.get(label, ())) for label, colour in zip(labels.classes, labels.palette, strict=True)
-    }
+    codes = {label: (color, *extra.get(label, ())) for label, color in zip(labels.classes, labels.palette, strict=True)}
     return MappingProxyType({**codes, VOID_NAME: extra[VOID_NAME]})
 
 
-COLOUR_CODES: Mapping[str, Mapping[str, tuple[Colour, ...]]] = MappingProxyType(
+COLOR_CODES: Mapping[str, Mapping[str, tuple[Color, ...]]] = MappingProxyType(
     {
         "camvid": _codes("camvid", _CAMVID_EXTRA),
         "cityscapes": _codes("cityscapes", _CITYSCAPES_EXTRA),
         "voc": _codes("voc", _VOC_EXTRA),
     }
 )
-"""RGB colours by label set and class: both CamVid's 11 and its 32 original colours, Cityscapes, PASCAL VOC."""
+"""RGB colors by label set and class: both CamVid's 11 and its 32 original colors, Cityscapes, PASCAL VOC."""
 
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 

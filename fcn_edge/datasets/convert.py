@@ -1,4 +1,4 @@
-"""Foreign label files to a folder data set: colour masks, other ids, merged classes."""
+"""Foreign label files to a folder data set: color masks, other ids, merged classes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LabelConverter:
 
     Args:
         mapping: What each source becomes.
-        tolerance: A colour that is no source takes the nearest source when no channel differs by more than this.
+        tolerance: A color that is no source takes the nearest source when no channel differs by more than this.
         unmapped: What becomes of the sources that are left: an error, or void.
 
     Attributes:
@@ -45,7 +45,7 @@ class LabelConverter:
     ) -> None:
         self.mapping, self.tolerance, self.unmapped = mapping, tolerance, unmapped
         self.voided: Counter[str] = Counter()
-        self._table = np.full(1 << (24 if mapping.kind == "colours" else 16), UNMAPPED, np.int16)
+        self._table = np.full(1 << (24 if mapping.kind == "colors" else 16), UNMAPPED, np.int16)
         for source, target in mapping.targets.items():
             self._table[source] = target
 
@@ -55,7 +55,7 @@ class LabelConverter:
         Raises:
             DatasetError: It is unreadable, or holds a source that nothing is said of.
         """
-        sources = _packed_pixels(read_image(path)) if self.mapping.kind == "colours" else read_ids(path)
+        sources = _packed_pixels(read_image(path)) if self.mapping.kind == "colors" else read_ids(path)
         labels = self._table[sources]
         if (labels == UNMAPPED).any():
             values, counts = np.unique(sources[labels == UNMAPPED], return_counts=True)
@@ -65,8 +65,8 @@ class LabelConverter:
         return labels.astype(np.uint8)
 
     def _settle(self, path: Path, values: NDArray[np.int64], counts: NDArray[np.intp]) -> None:
-        """Give new sources their nearest neighbour's class; then complain of the rest, or count it as void."""
-        if self.mapping.kind == "colours" and self.tolerance:
+        """Give new sources their nearest neighbor's class; then complain of the rest, or count it as void."""
+        if self.mapping.kind == "colors" and self.tolerance:
             known = np.array(sorted(self.mapping.targets), np.int64)
             for value in values:
                 difference = _channels(known) - _channels(np.array([value]))
@@ -81,7 +81,7 @@ class LabelConverter:
         if self.unmapped == "error":
             listed = ", ".join(f"{source} ({pixels} pixels)" for source, pixels in found.most_common(SHOWN))
             more = f" and {len(found) - SHOWN} others" if len(found) > SHOWN else ""
-            near_miss = "--tolerance takes the nearest colour, " if self.mapping.kind == "colours" else ""
+            near_miss = "--tolerance takes the nearest color, " if self.mapping.kind == "colors" else ""
             raise DatasetError(
                 f"{path} holds {listed}{more}, of which the mapping says nothing.",
                 f"Add them to the mapping; {near_miss}--unmapped void ignores them.",
@@ -102,7 +102,7 @@ class ImportResult:
         split: The new split's directory.
         info: Its data set.
         images: How many images it has.
-        shares: Share of each class among the labelled pixels.
+        shares: Share of each class among the labeled pixels.
         voided: Pixels that became void because the mapping says nothing of their source, by source.
     """
 
@@ -199,7 +199,7 @@ def _write_pair(pair: Pair, converter: LabelConverter, directory: Path, *, link:
         raise DatasetError(
             f"{pair.image} is {image.shape[0]}x{image.shape[1]} and {pair.labels} is "
             f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must be of one size.",
-            "Resize the labels to the image with nearest-neighbour sampling.",
+            "Resize the labels to the image with nearest-neighbor sampling.",
         )
     copy = directory / "images" / f"{pair.name}{pair.image.suffix.lower()}"
     if link:
@@ -227,6 +227,6 @@ def _packed_pixels(image: NDArray[np.uint8]) -> NDArray[np.int32]:
     return red << 16 | green << 8 | blue
 
 
-def _channels(colours: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``(N, 3)`` red, green and blue of ``(N,)`` packed colours."""
-    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
+def _channels(colors: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``(N, 3)`` red, green and blue of ``(N,)`` packed colors."""
+    return np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=1)

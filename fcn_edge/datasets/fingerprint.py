@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
-from fcn_edge.datasets.base import LabelledSplit
+from fcn_edge.datasets.base import LabeledSplit
 from fcn_edge.datasets.folder import Sample
 from fcn_edge.errors import DatasetError
 
 __all__ = ["fingerprint_of"]
 
 
-def fingerprint_of(split: LabelledSplit) -> str:
+def fingerprint_of(split: LabeledSplit) -> str:
     """A hash, in 12 hexadecimal digits, of a split's classes and of the names and sizes of its files.
 
     Of rendered scenes the addresses count. A file that is changed and keeps its length goes unseen.

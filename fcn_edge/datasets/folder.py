@@ -74,7 +74,7 @@ class Sample:
             raise DatasetError(
                 f"{self.image_path} is {image.shape[0]}x{image.shape[1]} and its labels are "
                 f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must be of one size.",
-                "Resize the labels to the image with nearest-neighbour sampling.",
+                "Resize the labels to the image with nearest-neighbor sampling.",
             )
         return image, labels
 

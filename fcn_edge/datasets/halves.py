@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from fcn_edge.datasets.base import LabelledSplit
+from fcn_edge.datasets.base import LabeledSplit
 from fcn_edge.datasets.info import DatasetInfo
 from fcn_edge.errors import DatasetError
 
@@ -22,7 +22,7 @@ class Part:
         which: What to add to the split's name, such as ``one half``; nothing when empty.
     """
 
-    def __init__(self, whole: LabelledSplit, numbers: tuple[int, ...], which: str = "") -> None:
+    def __init__(self, whole: LabeledSplit, numbers: tuple[int, ...], which: str = "") -> None:
         self._whole, self._numbers, self._which = whole, numbers, which
 
     @property
@@ -50,7 +50,7 @@ class Part:
         return (self._whole[number] for number in self._numbers)
 
 
-def halves_of(split: LabelledSplit) -> tuple[Part, Part]:
+def halves_of(split: LabeledSplit) -> tuple[Part, Part]:
     """Two parts of one size: by a hash of each sample's name, so that every run and machine agrees.
 
     Of an odd number the second part, which judges, has one more.
@@ -63,7 +63,7 @@ def halves_of(split: LabelledSplit) -> tuple[Part, Part]:
         raise DatasetError(
             f"{split.info.name} {split.name} has {'one image' if count else 'no images'}; two or more were expected, "
             "to choose on one half and judge on the other.",
-            "Give more labelled images.",
+            "Give more labeled images.",
         )
     hashes = [hashlib.sha256(sample.name.encode()).digest() for sample in split]
     drawn = sorted(range(count), key=hashes.__getitem__)

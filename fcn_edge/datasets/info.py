@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fcn_edge.artifacts.label_sets import generated_palette
-from fcn_edge.artifacts.spec import Byte, Colour, first_problem
+from fcn_edge.artifacts.spec import Byte, Color, first_problem
 from fcn_edge.errors import DatasetError
 
 if sys.version_info >= (3, 11):
@@ -30,7 +30,7 @@ class DatasetInfo(BaseModel):
         name: What the data set is called.
         classes: Class names by id.
         void: Label value to ignore.
-        palette: One RGB colour a class; generated when left out.
+        palette: One RGB color per class; generated when left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,21 +38,21 @@ class DatasetInfo(BaseModel):
     name: Annotated[str, Field(min_length=1)]
     classes: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2, max_length=255)]
     void: Byte = 255
-    palette: tuple[Colour, ...] = ()
+    palette: tuple[Color, ...] = ()
 
     @model_validator(mode="after")
     def _parts_fit(self) -> DatasetInfo:
-        twins = sorted({name for name in self.classes if self.classes.count(name) > 1})
-        if twins:
-            raise ValueError(f"class names must differ, and {twins[0]!r} stands there twice")
+        duplicates = sorted({name for name in self.classes if self.classes.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"class names must differ, and {duplicates[0]!r} stands there twice")
         if self.void < len(self.classes):
             raise ValueError(f"void ({self.void}) must lie outside the class ids 0..{len(self.classes) - 1}")
         if self.palette and len(self.palette) != len(self.classes):
-            raise ValueError(f"{len(self.classes)} classes need {len(self.classes)} colours, not {len(self.palette)}")
+            raise ValueError(f"{len(self.classes)} classes need {len(self.classes)} colors, not {len(self.palette)}")
         return self
 
     @property
-    def colours(self) -> tuple[Colour, ...]:
+    def colors(self) -> tuple[Color, ...]:
         """The palette, generated where the file brings none."""
         return self.palette or generated_palette(len(self.classes))
 
@@ -99,7 +99,7 @@ def toml_of_info(info: DatasetInfo) -> str:
         "name": info.name,
         "classes": list(info.classes),
         "void": info.void,
-        "palette": [list(colour) for colour in info.colours],
+        "palette": [list(color) for color in info.colors],
     }
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in lines.items()).replace(
         "\x7f", "\\u007f"

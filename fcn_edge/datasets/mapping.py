@@ -1,7 +1,7 @@
-"""Which class each colour or id of foreign label files becomes.
+"""Which class each color or id of foreign label files becomes.
 
 A mapping file is TOML or JSON: a table ``classes`` (or the whole file) from class name to its sources, in the order of
-the class ids. A source is an id (``7``) or a colour (``"#804080"`` or ``[128, 64, 128]`` in RGB); a class with several
+the class ids. A source is an id (``7``) or a color (``"#804080"`` or ``[128, 64, 128]`` in RGB); a class with several
 sources merges them; the name ``void`` takes what is to be ignored::
 
     name = "street"
@@ -22,16 +22,16 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from fcn_edge.artifacts.label_sets import LABEL_SETS, Colour, generated_palette
+from fcn_edge.artifacts.label_sets import LABEL_SETS, Color, generated_palette
 from fcn_edge.artifacts.spec import first_problem
-from fcn_edge.datasets.colors import COLOUR_CODES, ID_CODES, VOID_NAME
+from fcn_edge.datasets.colors import COLOR_CODES, ID_CODES, VOID_NAME
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
 
-__all__ = ["LabelMapping", "mapping_of_colours", "mapping_of_file", "packed"]
+__all__ = ["LabelMapping", "mapping_of_colors", "mapping_of_file", "packed"]
 
 LARGEST_ID = 65535
-COLOUR_FIRST = re.compile(r"\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\S.*)")
+COLOR_FIRST = re.compile(r"\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\S.*)")
 NAME_FIRST = re.compile(r"\s*([^\d\s,:][^,:]*?)\s*[:,\s]\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\b.*")
 
 
@@ -41,48 +41,48 @@ class LabelMapping:
 
     Attributes:
         info: The data set that results.
-        kind: Whether the sources are colours or ids.
-        targets: Class id or void by source: by the id itself, or by the colour as ``packed``.
+        kind: Whether the sources are colors or ids.
+        targets: Class id or void by source: by the id itself, or by the color as ``packed``.
     """
 
     info: DatasetInfo
-    kind: Literal["colours", "ids"]
+    kind: Literal["colors", "ids"]
     targets: Mapping[int, int]
 
 
-def packed(colour: Sequence[int]) -> int:
-    """An RGB colour as one number, ``0xRRGGBB``."""
-    red, green, blue = colour
+def packed(color: Sequence[int]) -> int:
+    """An RGB color as one number, ``0xRRGGBB``."""
+    red, green, blue = color
     return red << 16 | green << 8 | blue
 
 
-def mapping_of_colours(text: str) -> LabelMapping:
-    """The mapping of ``--colours``: the name of a label set, or a file.
+def mapping_of_colors(text: str) -> LabelMapping:
+    """The mapping of ``--colors``: the name of a label set, or a file.
 
-    The file is a ``dataset.toml`` with a palette, a mapping file whose sources are colours, or text with a line a
+    The file is a ``dataset.toml`` with a palette, a mapping file whose sources are colors, or text with a line a
     class: ``R G B name`` (CamVid's ``label_colors.txt``) or ``name:R,G,B`` (CVAT's ``labelmap.txt``).
 
     Raises:
         UsageError: It is neither a known name nor a file.
         DatasetError: The file is damaged or makes no sense.
     """
-    if text in COLOUR_CODES:
-        return _built_in(text, COLOUR_CODES[text], "colours")
-    path = _file(text, COLOUR_CODES)
+    if text in COLOR_CODES:
+        return _built_in(text, COLOR_CODES[text], "colors")
+    path = _file(text, COLOR_CODES)
     if path.suffix.lower() not in (".toml", ".json"):
-        return _mapping(path, {"classes": _colour_lines(path)}, flat_is_colour=True)
+        return _mapping(path, {"classes": _color_lines(path)}, flat_is_color=True)
     content = _content(path)
     names, palette = content.get("classes"), content.get("palette")
     if isinstance(names, list) and isinstance(palette, list):
         if len(names) != len(palette):
             raise DatasetError(
-                f"{path} has {len(names)} classes and {len(palette)} colours; one colour a class was expected.",
+                f"{path} has {len(names)} classes and {len(palette)} colors; one color per class was expected.",
                 "Correct the file.",
             )
         content = {**content, "classes": dict(zip(map(str, names), palette, strict=True)), "palette": {}}
-    mapping = _mapping(path, content, flat_is_colour=True)
-    if mapping.kind != "colours":
-        raise DatasetError(f"{path} holds ids; colours were expected.", "Give files of ids with --map.")
+    mapping = _mapping(path, content, flat_is_color=True)
+    if mapping.kind != "colors":
+        raise DatasetError(f"{path} holds ids; colors were expected.", "Give files of ids with --map.")
     return mapping
 
 
@@ -96,7 +96,7 @@ def mapping_of_file(text: str) -> LabelMapping:
     if text in ID_CODES:
         return _built_in(text, ID_CODES[text], "ids")
     path = _file(text, ID_CODES)
-    return _mapping(path, _content(path), flat_is_colour=False)
+    return _mapping(path, _content(path), flat_is_color=False)
 
 
 def _file(text: str, names: Mapping[str, Any]) -> Path:
@@ -118,16 +118,16 @@ def _content(path: Path) -> dict[str, Any]:
     return content
 
 
-def _colour_lines(path: Path) -> dict[str, list[Colour]]:
+def _color_lines(path: Path) -> dict[str, list[Color]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} cannot be read as text: {error}.", "Check the file.") from error
-    classes: dict[str, list[Colour]] = {}
+    classes: dict[str, list[Color]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        if found := COLOUR_FIRST.fullmatch(line):
+        if found := COLOR_FIRST.fullmatch(line):
             red, green, blue, name = found.groups()
         elif found := NAME_FIRST.fullmatch(line):
             name, red, green, blue = found.groups()
@@ -142,16 +142,16 @@ def _colour_lines(path: Path) -> dict[str, list[Colour]]:
     return classes
 
 
-def _built_in(name: str, codes: Mapping[str, Any], kind: Literal["colours", "ids"]) -> LabelMapping:
+def _built_in(name: str, codes: Mapping[str, Any], kind: Literal["colors", "ids"]) -> LabelMapping:
     labels = LABEL_SETS[name]
     info = DatasetInfo(name=name, classes=labels.classes, void=labels.void, palette=labels.palette)
     number = {**{label: index for index, label in enumerate(labels.classes)}, VOID_NAME: labels.void}
-    pack = packed if kind == "colours" else int
+    pack = packed if kind == "colors" else int
     targets = {pack(source): number[label] for label, sources in codes.items() for source in sources}
     return LabelMapping(info, kind, targets)
 
 
-def _mapping(path: Path, content: Mapping[str, Any], *, flat_is_colour: bool) -> LabelMapping:
+def _mapping(path: Path, content: Mapping[str, Any], *, flat_is_color: bool) -> LabelMapping:
     table = content.get("classes", content)
     if not isinstance(table, dict):
         raise DatasetError(f"{path}: classes is not a table from names to sources.", "Correct the file.")
@@ -162,16 +162,16 @@ def _mapping(path: Path, content: Mapping[str, Any], *, flat_is_colour: bool) ->
             f"{path} has the key {sorted(unknown)[0]!r}; name, void, palette and classes were expected.",
             "Correct the file.",
         )
-    sources: dict[str, list[Colour | int]] = {}
+    sources: dict[str, list[Color | int]] = {}
     for name, value in table.items():
         key = VOID_NAME if name.lower() == VOID_NAME else name
-        sources.setdefault(key, []).extend(_sources(path, name, value, flat_is_colour))
+        sources.setdefault(key, []).extend(_sources(path, name, value, flat_is_color))
     names = [name for name in sources if name != VOID_NAME]
     everything = [source for values in sources.values() for source in values]
-    of_colours = [source for source in everything if isinstance(source, tuple)]
-    if of_colours and len(of_colours) < len(everything):
-        raise DatasetError(f"{path} mixes ids and colours.", "Use one kind; label files hold one or the other.")
-    info = _info(path, settings, names, sources if of_colours else {})
+    of_colors = [source for source in everything if isinstance(source, tuple)]
+    if of_colors and len(of_colors) < len(everything):
+        raise DatasetError(f"{path} mixes ids and colors.", "Use one kind; label files hold one or the other.")
+    info = _info(path, settings, names, sources if of_colors else {})
     targets: dict[int, int] = {}
     for name, values in sources.items():
         target = info.void if name == VOID_NAME else names.index(name)
@@ -179,15 +179,15 @@ def _mapping(path: Path, content: Mapping[str, Any], *, flat_is_colour: bool) ->
             number = packed(source) if isinstance(source, tuple) else source
             if targets.setdefault(number, target) != target:
                 raise DatasetError(f"{path} gives the source {_shown(source)} to two classes.", "Correct the file.")
-    return LabelMapping(info, "colours" if of_colours else "ids", targets)
+    return LabelMapping(info, "colors" if of_colors else "ids", targets)
 
 
 def _info(
-    path: Path, settings: Mapping[str, Any], names: list[str], sources: Mapping[str, list[Colour | int]]
+    path: Path, settings: Mapping[str, Any], names: list[str], sources: Mapping[str, list[Color | int]]
 ) -> DatasetInfo:
     chosen = settings.get("palette") or {}
     if not isinstance(chosen, dict) or set(chosen) - set(names):
-        raise DatasetError(f"{path}: palette is not a table from class names to colours.", "Correct the file.")
+        raise DatasetError(f"{path}: palette is not a table from class names to colors.", "Correct the file.")
     palette = [
         chosen.get(name, sources[name][0] if name in sources else generated)
         for name, generated in zip(names, generated_palette(len(names)), strict=True)
@@ -198,31 +198,31 @@ def _info(
                 "name": settings.get("name", path.stem),
                 "classes": names,
                 "void": settings.get("void", 255),
-                "palette": [_colour(path, value) for value in palette],
+                "palette": [_color(path, value) for value in palette],
             }
         )
     except ValidationError as error:
         raise DatasetError(f"{path} is not valid: {first_problem(error)}.", "Correct the file.") from error
 
 
-def _sources(path: Path, name: str, value: Any, flat_is_colour: bool) -> list[Colour | int]:
-    """The sources of one class: a list of ids or of colours."""
+def _sources(path: Path, name: str, value: Any, flat_is_color: bool) -> list[Color | int]:
+    """The sources of one class: a list of ids or of colors."""
     flat = isinstance(value, list | tuple) and len(value) == 3 and all(type(part) is int for part in value)
-    parts = value if isinstance(value, list) and not (flat and flat_is_colour) else [value]
+    parts = value if isinstance(value, list) and not (flat and flat_is_color) else [value]
     if not parts:
         raise DatasetError(f"{path}: the class {name!r} has no sources.", "Correct the file.")
     return [_source(path, part) for part in parts]
 
 
-def _source(path: Path, value: Any) -> Colour | int:
+def _source(path: Path, value: Any) -> Color | int:
     if type(value) is not int:
-        return _colour(path, value)
+        return _color(path, value)
     if not 0 <= value <= LARGEST_ID:
         raise DatasetError(f"{path}: {value} is no id of 0 to {LARGEST_ID}.", "Correct the file.")
     return value
 
 
-def _colour(path: Path, value: Any) -> Colour:
+def _color(path: Path, value: Any) -> Color:
     if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value):
         return int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16)
     if isinstance(value, list | tuple) and len(value) == 3:
@@ -234,5 +234,5 @@ def _colour(path: Path, value: Any) -> Colour:
     )
 
 
-def _shown(source: Colour | int) -> str:
+def _shown(source: Color | int) -> str:
     return f"RGB {source}" if isinstance(source, tuple) else str(source)

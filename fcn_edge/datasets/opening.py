@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fcn_edge.datasets.base import LabelledSplit
+from fcn_edge.datasets.base import LabeledSplit
 from fcn_edge.datasets.folder import Split, folder_splits
 from fcn_edge.datasets.rendered import RenderedSplit, is_rendered, rendered_splits
 
 __all__ = ["split_of", "splits_of"]
 
 
-def split_of(data: str | Path) -> LabelledSplit:
+def split_of(data: str | Path) -> LabeledSplit:
     """One split: a directory with ``images/`` and ``labels/``, or an address of rendered scenes.
 
     Raises:
@@ -23,7 +23,7 @@ def split_of(data: str | Path) -> LabelledSplit:
     return Split(data)
 
 
-def splits_of(root: str | Path) -> dict[str, LabelledSplit]:
+def splits_of(root: str | Path) -> dict[str, LabeledSplit]:
     """The splits of a root directory, or the one split itself, by name; ``train`` and ``val`` of rendered scenes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What this machine has, line by line, and what mends that which is missing."""
+"""What this machine has, line by line, and what fixes that which is missing."""
 
 from __future__ import annotations
 

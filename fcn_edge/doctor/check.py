@@ -17,7 +17,7 @@ class Check:
         name: What was looked for.
         ok: It is there and fit for use.
         found: What is there, for people.
-        fix: Command or sentence that mends it; empty when there is nothing to mend.
+        fix: Command or sentence that fixes it; empty when there is nothing to fix.
         required: Without it fcn_edge cannot run a model at all; the rest serves single commands.
     """
 

@@ -62,7 +62,7 @@ JETPACKS: Mapping[str, JetPack] = MappingProxyType(
         "39.2.1": JetPack("7.2.1", "", (3, 12)),
     }
 )
-"""JetPack by its L4T. Whole versions only: the neighbour of a known one may belong to another JetPack."""
+"""JetPack by its L4T. Whole versions only: the neighbor of a known one may belong to another JetPack."""
 
 
 def is_jetson(root: Path) -> bool:

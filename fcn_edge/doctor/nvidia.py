@@ -19,7 +19,7 @@ __all__ = ["nvidia"]
 
 
 def nvidia(root: Path, probes: Probes, opencv_build: str) -> list[Check]:
-    """Every check of the GPU and of what runs models on it, in the order in which they are mended.
+    """Every check of the GPU and of what runs models on it, in the order in which they are fixed.
 
     Args:
         root: Where the system's files are found.
@@ -31,7 +31,7 @@ def nvidia(root: Path, probes: Probes, opencv_build: str) -> list[Check]:
     driver = probes.driver()
     if not is_jetson(root):
         device = gpu(root, driver)
-        if not device.ok:  # nothing else can be used before that is mended
+        if not device.ok:  # nothing else can be used before that is fixed
             return [device]
         return [
             device,

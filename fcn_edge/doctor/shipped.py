@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fcn_edge.artifacts import models
 from fcn_edge.doctor.check import Check
-from fcn_edge.errors import ArtefactError
+from fcn_edge.errors import ArtifactError
 
 __all__ = ["shipped"]
 
@@ -25,6 +25,6 @@ def _model(name: str) -> Check:
     try:
         model = models.resolved_model(name)
         models.manifest_of(model)
-    except ArtefactError as error:
+    except ArtifactError as error:
         return Check(f"model {name}", False, error.message, REINSTALL)
     return Check(f"model {name}", True, f"whole, {model.path.stat().st_size / 1e6:.1f} MB")

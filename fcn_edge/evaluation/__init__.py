@@ -1,1 +1,1 @@
-"""What is measured on models: accuracy on labelled images."""
+"""What is measured on models: accuracy on labeled images."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Session
-from fcn_edge.datasets import DatasetInfo, LabelledSample, LabelledSplit
+from fcn_edge.datasets import DatasetInfo, LabeledSample, LabeledSplit
 from fcn_edge.errors import DatasetError
 from fcn_edge.metrics.confusion import ConfusionMatrix, Scores
 
@@ -98,7 +98,7 @@ class ClassMapping:
         return mask if self._identical else self._table[mask]
 
 
-def evaluate(session: Session, split: LabelledSplit, progress: Callable[[int, int], None] | None = None) -> Accuracy:
+def evaluate(session: Session, split: LabeledSplit, progress: Callable[[int, int], None] | None = None) -> Accuracy:
     """Score a model on a split, on full frames.
 
     The next image is read, or rendered, in a thread while the network works on the one before.
@@ -109,7 +109,7 @@ def evaluate(session: Session, split: LabelledSplit, progress: Callable[[int, in
         progress: Called with images done and images in all.
 
     Raises:
-        DatasetError: The data set has a class that the model does not know, a damaged file, or no labelled pixel.
+        DatasetError: The data set has a class that the model does not know, a damaged file, or no labeled pixel.
     """
     started = time.perf_counter()
     spec, info = session.spec, split.info
@@ -141,8 +141,8 @@ def evaluate(session: Session, split: LabelledSplit, progress: Callable[[int, in
     )
 
 
-def _read_ahead(split: LabelledSplit) -> Iterator[Pair]:
-    samples: Iterator[LabelledSample] = iter(split)
+def _read_ahead(split: LabeledSplit) -> Iterator[Pair]:
+    samples: Iterator[LabeledSample] = iter(split)
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
         coming: Future[Pair] | None = None
         for sample in samples:

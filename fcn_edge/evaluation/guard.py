@@ -1,4 +1,4 @@
-"""Whether a plan is as right as the float network that it was made from: on labelled images, or on rendered scenes."""
+"""Whether an engine is as right as the float network it was made from: on labeled images, or on rendered scenes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Session
-from fcn_edge.datasets import LabelledSplit
+from fcn_edge.datasets import LabeledSplit
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.metrics.confusion import ConfusionMatrix
 
-__all__ = ["Guard", "LabelledGuard", "LabelledScore", "RenderedGuard", "Verdict"]
+__all__ = ["Guard", "LabeledGuard", "LabeledScore", "RenderedGuard", "Verdict"]
 
 LEAST_LIKENESS = 0.9
-"""Mean IU of a plan's masks against the float network's own on rendered scenes.
+"""Mean IU of an engine's masks against the float network's own on rendered scenes.
 
 Sound INT8 plans of MobileNetV2 FCN-8s had 0.94 to 0.98; ones whose arithmetic saturated, 0.76 to 0.89.
 """
@@ -31,12 +31,12 @@ class Verdict:
     """What a guard found.
 
     Attributes:
-        holds: The plan may be kept.
+        holds: The engine may be kept.
         drop: How much mIoU it loses against the float network, as a fraction of 1; negative when it gains.
         worst_class: The class that loses most; empty where none does, or classes were not compared.
         worst_drop: How much IoU that class loses; 0 where none does.
         sentence: All of it for people.
-        accuracy: Of the plan, on labelled images; None on rendered scenes.
+        accuracy: Accuracy on labeled images; None on rendered scenes.
         excess: What it loses in shares of what is allowed, by mIoU or by the worst class, whichever is more: above 1 it
             does not hold. To compare plans with; 0 on rendered scenes.
     """
@@ -54,15 +54,15 @@ class Guard(Protocol):
     """Judges plans of one network."""
 
     def judge(self, session: Session) -> Verdict:
-        """What a plan's session is worth beside the float network.
+        """What an engine's session is worth beside the float network.
 
         Raises:
-            ModelError: The plan gives NaN or infinity.
+            ModelError: The engine gives NaN or infinity.
         """
 
 
-class LabelledGuard:
-    """Judges by mIoU and by every class's IU on labelled images.
+class LabeledGuard:
+    """Judges by mIoU and by every class's IU on labeled images.
 
     Args:
         split: The images.
@@ -71,12 +71,12 @@ class LabelledGuard:
         max_class_drop: IU that any class may lose.
     """
 
-    def __init__(self, split: LabelledSplit, reference: Session, max_drop: float, max_class_drop: float) -> None:
+    def __init__(self, split: LabeledSplit, reference: Session, max_drop: float, max_class_drop: float) -> None:
         self.split, self.max_drop, self.max_class_drop = split, max_drop, max_class_drop
         self.reference = evaluate(reference, split)
 
     def judge(self, session: Session) -> Verdict:
-        """The verdict on a plan."""
+        """The verdict on an engine."""
         accuracy = evaluate(session, self.split)
         drop = self.reference.scores.mean_iou - accuracy.scores.mean_iou
         losses = {
@@ -96,24 +96,24 @@ class LabelledGuard:
         return Verdict(holds, drop, worst if worst_drop else "", worst_drop, sentence, accuracy, excess)
 
 
-class LabelledScore:
-    """Scores a plan on labelled images where the float network is not at hand; everything holds.
+class LabeledScore:
+    """Scores an engine on labeled images where the float network is not at hand; everything holds.
 
     Args:
         split: The images.
     """
 
-    def __init__(self, split: LabelledSplit) -> None:
+    def __init__(self, split: LabeledSplit) -> None:
         self.split = split
 
     def judge(self, session: Session) -> Verdict:
-        """The score of a plan."""
+        """The score of an engine."""
         accuracy = evaluate(session, self.split)
         return Verdict(True, 0.0, "", 0.0, f"{_score(accuracy)}; the fp32 to compare it with is not at hand", accuracy)
 
 
 class RenderedGuard:
-    """Judges by how like the float network's masks a plan's are, on rendered scenes; needs no labels.
+    """Judges by how like the float network's masks an engine's are, on rendered scenes; needs no labels.
 
     It finds plans that are broken, such as ones that saturate, and not a loss of a point.
 
@@ -127,7 +127,7 @@ class RenderedGuard:
         self.masks = [reference.labels(frame) for frame in frames]
 
     def judge(self, session: Session) -> Verdict:
-        """The verdict on a plan."""
+        """The verdict on an engine."""
         matrix = ConfusionMatrix(len(session.spec.classes))
         same = 0.0
         for frame, mask in zip(self.frames, self.masks, strict=True):

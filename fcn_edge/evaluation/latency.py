@@ -49,8 +49,8 @@ def speeds_of(
         frame = frames[rounds % len(frames)]
         for name, session in sessions.items():
             started = time.perf_counter_ns()
-            job = session.infer(session.prepare(frame))
-            session.finish(job)
+            job = session.infer(session.preprocess(frame))
+            session.postprocess(job)
             whole[name].append(time.perf_counter_ns() - started)
             network[name].append(job.timing.infer)
         rounds += 1

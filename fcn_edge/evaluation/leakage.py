@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest
 from fcn_edge.artifacts.models import Model
-from fcn_edge.artifacts.quantization_record import origin_of_onnx
-from fcn_edge.datasets import LabelledSplit
+from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
+from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.calibration import overlap
 from fcn_edge.errors import DatasetError
 
@@ -25,7 +25,7 @@ def calibration_images(model: Model) -> frozenset[str]:
         model: An ONNX file, or an engine directory that was verified.
 
     Raises:
-        ArtefactError: It is damaged.
+        ArtifactError: It is damaged.
     """
     if model.spec.precision != "int8":
         return frozenset()
@@ -34,17 +34,17 @@ def calibration_images(model: Model) -> frozenset[str]:
         if TABLE_FILE in manifest.files:
             return read_table(model.path / TABLE_FILE).image_hashes
         return frozenset(manifest.calibration_images)
-    origin = origin_of_onnx(model.path)
+    origin = quantization_record_of_onnx(model.path)
     return frozenset() if origin is None else frozenset(origin.images)
 
 
 def refuse_calibration_images(
-    hashes: Collection[str], split: LabelledSplit, progress: Callable[[int, int], None] | None = None
+    hashes: Collection[str], split: LabeledSplit, progress: Callable[[int, int], None] | None = None
 ) -> None:
     """Check that a network is not scored on images that it was calibrated on.
 
     Args:
-        hashes: Of the calibration images; without any, nothing of the split is read.
+        hashes: Hashes of the calibration images; without any, nothing of the split is read.
         split: What it is to be scored on.
         progress: Called with images compared and images in all.
 
@@ -57,5 +57,5 @@ def refuse_calibration_images(
         raise DatasetError(
             f"{len(shared)} of the {len(split)} images of {split.info.name} {split.name} were used to calibrate, and a "
             f"score on them would flatter: {', '.join(shared[:NAMED])}{more}.",
-            "Give other labelled images.",
+            "Give other labeled images.",
         )

@@ -19,9 +19,9 @@ __all__ = ["DeployedFCN"]
 class DeployedFCN(nn.Module):
     """One encoder and one decoder that take a ``(H, W, 3)`` uint8 BGR image and give ``(C, h, w)`` float32 scores.
 
-    BatchNorm is folded into the convolutions, and the standard deviation and the swap of BGR to the encoder's colour
+    BatchNorm is folded into the convolutions, and the standard deviation and the swap of BGR to the encoder's color
     order into the first one. The mean is subtracted as a step of its own: a convolution pads with zeros, which stand
-    for the mean colour only after the subtraction. Folding is done in float64, so that each weight is rounded once.
+    for the mean color only after the subtraction. Folding is done in float64, so that each weight is rounded once.
 
     Args:
         net: The trained network; left as it is.
@@ -73,5 +73,5 @@ def _fold_normalisation(encoder: Encoder, normalisation: Normalisation) -> None:
 
 
 def _bgr(channels: Tensor, normalisation: Normalisation) -> Tensor:
-    """Three channels, along the first axis, from the encoder's colour order to BGR."""
+    """Three channels, along the first axis, from the encoder's color order to BGR."""
     return channels if normalisation.colour_order == "bgr" else channels.flip(0)

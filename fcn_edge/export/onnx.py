@@ -57,7 +57,7 @@ class Export:
     Attributes:
         path: The file.
         spec: What it says of itself.
-        digest: Of its graph and weights.
+        digest: Digest of its graph and weights.
         parity: How well it agrees with the checkpoint.
     """
 
@@ -92,7 +92,7 @@ def onnx_from_checkpoint(
         size: Default network size ``(height, width)``; the checkpoint's when left out.
         head: ``scores`` ends at class scores at the decoder's stride, ``labels`` at a full-size mask.
         name: What the model is called; as the checkpoint says when left out.
-        labels: Other names, colours and void for the same number of classes.
+        labels: Other names, colors and void for the same number of classes.
         resize: Another resize policy.
         weights: ``fp16`` halves the file; the graph computes in float32 all the same.
         images: ``(H, W, 3)`` uint8 BGR images to compare both on; rendered street scenes when left out.

@@ -19,7 +19,7 @@ from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalise
+from fcn_edge.nets.normalize import Normalize
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, Placement, placement
 from fcn_edge.ops.nearest import nearest
@@ -79,14 +79,14 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size 
         DatasetError: There are no images.
     """
     spec = spec_of_onnx(path)
-    normalise = Normalise(spec.normalisation)
+    normalize = Normalize(spec.normalisation)
     run = _Runner(path, spec)
     worst, same, pixels, count = 0.0, 0, 0, 0
     classes: set[int] = set()
     for image in images:
         place = placement((image.shape[0], image.shape[1]), size or spec.size, spec.resize)
         tensor = torch.from_numpy(network_input(image, place, spec.normalisation.mean_bgr))[None]
-        expected = net(normalise(tensor))[spec.decoder]
+        expected = net(normalize(tensor))[spec.decoder]
         if not bool(expected.isfinite().all()):
             raise CheckpointError(
                 "The network of the checkpoint gives NaN or infinity.", "Train it again, with a lower learning rate."

@@ -33,7 +33,7 @@ def tidy(model: ModelProto, parameters: Collection[str]) -> None:
 
     Args:
         model: A graph from ``image`` to ``scores``.
-        parameters: Names of the initialisers that are weights of the network; these keep their names.
+        parameters: Names of the initializers that are weights of the network; these keep their names.
     """
     graph = model.graph
     names = {name: name for name in (IMAGE, SCORES, *parameters)}
@@ -126,7 +126,7 @@ def store_weights_as_fp16(model: ModelProto) -> None:
 
     Backends fold the casts when they load the model, so that it computes in float32 as before. The small weights stay
     as they are: those of depthwise and early layers are where rounding hurts most, and they hardly add to the file. (A
-    trained MobileNetV2 FCN-16s: largest difference of scores 0.009 instead of 0.2, for 6 % more bytes.)
+    trained MobileNetV2 FCN-16s: largest difference of scores 0.009 instead of 0.2, for 6% more bytes.)
 
     Raises:
         ModelError: A weight is too large for FP16.

@@ -7,10 +7,10 @@ from types import TracebackType
 
 from typing_extensions import Self
 
-__all__ = ["Closing"]
+__all__ = ["Closeable"]
 
 
-class Closing(ABC):
+class Closeable(ABC):
     """A base for what holds a library's objects, files or threads: ``with`` closes it, come what may."""
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """JSON documents that carry a digest of their own content, so that one changed digit is seen.
 
 The digest is SHA-256 over the canonical form (sorted keys, no spaces, ASCII) of everything but the digest itself.
-It proves a document whole, not trustworthy: whoever can write the file can seal it again.
+It proves a document whole, not trustworthy: whoever can write the file can write a new digest into it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fcn_edge.errors import ArtefactError, UsageError
+from fcn_edge.errors import ArtifactError, UsageError
 
-__all__ = ["MOST_BYTES", "content_digest", "sealed_text", "unsealed"]
+__all__ = ["MOST_BYTES", "content_digest", "document_text", "read_document"]
 
 DIGEST = "digest"
 
@@ -28,14 +28,14 @@ def content_digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
-def sealed_text(content: dict[str, Any]) -> str:
+def document_text(content: dict[str, Any]) -> str:
     """The document as indented JSON, with its digest as the first key.
 
     Raises:
-        UsageError: It is longer than ``unsealed`` reads.
+        UsageError: It is longer than ``read_document`` reads.
     """
-    sealed = {DIGEST: content_digest(content), **{key: value for key, value in content.items() if key != DIGEST}}
-    text = json.dumps(sealed, indent=2, allow_nan=False) + "\n"
+    document = {DIGEST: content_digest(content), **{key: value for key, value in content.items() if key != DIGEST}}
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
     if len(text) > MOST_BYTES:
         raise UsageError(
             f"The document has more than {MOST_BYTES >> 20} MB, and none so long is read.", "Choose fewer images."
@@ -43,8 +43,8 @@ def sealed_text(content: dict[str, Any]) -> str:
     return text
 
 
-def unsealed(path: Path, error: type[ArtefactError], fix: str) -> dict[str, Any]:
-    """The content of a sealed document, without its digest.
+def read_document(path: Path, error: type[ArtifactError], fix: str) -> dict[str, Any]:
+    """The content of a checksummed document, without its digest.
 
     Args:
         path: The file.

@@ -20,8 +20,8 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 """Endings of the files that are taken for images, in lower case."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, PALETTE = 0, 3
-"""PNG colour types whose pixels are one number each."""
+GRAY, PALETTE = 0, 3
+"""PNG color types whose pixels are one number each."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -38,7 +38,7 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
     """A label file as ``(H, W)`` uint8 class ids.
 
     A PNG file with a palette (as PASCAL VOC's) gives the numbers of its palette entries, and one of fewer than 8 bits
-    a pixel the numbers as stored: OpenCV alone would give colours and scaled values.
+    a pixel the numbers as stored: OpenCV alone would give colors and scaled values.
 
     Raises:
         DatasetError: The file is missing, cut off, unreadable, or not single-channel 8-bit.
@@ -48,7 +48,7 @@ def read_labels(path: Path) -> NDArray[np.uint8]:
         shape = "x".join(str(side) for side in labels.shape)
         raise DatasetError(
             f"{path} is {shape} {labels.dtype}; labels are single-channel 8-bit PNG files of class ids.",
-            "Convert colour masks with fcn-edge data import.",
+            "Convert color masks with fcn-edge data import.",
         )
     return cast("NDArray[np.uint8]", labels)
 
@@ -69,7 +69,7 @@ def read_ids(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         shape = "x".join(str(side) for side in ids.shape)
         raise DatasetError(
             f"{path} is {shape} {ids.dtype}; a file with one id a pixel was expected.",
-            "Give --colours for masks that are coded by colour.",
+            "Give --colors for masks that are coded by color.",
         )
     return cast("NDArray[np.uint8] | NDArray[np.uint16]", ids)
 
@@ -89,7 +89,7 @@ def _stored(path: Path) -> NDArray[Any]:
     content = _content(path)
     depth = 8
     if content.startswith(PNG_SIGNATURE):
-        content, depth = _plain_grey(content)
+        content, depth = _plain_gray(content)
     labels = _decoded(path, content, cv2().IMREAD_UNCHANGED)
     if depth < 8:
         labels //= np.uint8(255 // (2**depth - 1))
@@ -119,7 +119,7 @@ def _decoded(path: Path, content: bytes, flags: int) -> NDArray[Any]:
 
 
 def _cut_off(content: bytes) -> bool:
-    """Whether a JPEG or PNG file lacks its end; some OpenCV versions fill the rest with grey and say nothing."""
+    """Whether a JPEG or PNG file lacks its end; some OpenCV versions fill the rest with gray and say nothing."""
     if content.startswith(b"\xff\xd8"):
         scan = _jpeg_scan(content)
         # what follows the end of the image, such as a phone's short film, is none of it
@@ -161,22 +161,22 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = end
 
 
-def _plain_grey(content: bytes) -> tuple[bytes, int]:
-    """A PNG file of one number a pixel as a grey one without palette, and its bits a pixel; others as they are.
+def _plain_gray(content: bytes) -> tuple[bytes, int]:
+    """A PNG file of one number per pixel as a gray one without palette, and its bits a pixel; others as they are.
 
-    The pixels of both colour types are stored alike (PNG specification, section 11.2.2), so only the header changes.
+    The pixels of both color types are stored alike (PNG specification, section 11.2.2), so only the header changes.
     """
     chunks = list(_png_chunks(content))
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         return content, 8
     header = chunks[0][1]
-    depth, colour_type = header[8], header[9]
-    if colour_type == PALETTE:
-        header = header[:9] + bytes([GREY]) + header[10:]
+    depth, color_type = header[8], header[9]
+    if color_type == PALETTE:
+        header = header[:9] + bytes([GRAY]) + header[10:]
         parts = [(b"IHDR", header), *((kind, data) for kind, data in chunks[1:] if kind in (b"IDAT", b"IEND"))]
         content = PNG_SIGNATURE + b"".join(
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
             for kind, data in parts
         )
         return content, depth
-    return content, depth if colour_type == GREY and depth in (1, 2, 4) else 8
+    return content, depth if color_type == GRAY and depth in (1, 2, 4) else 8

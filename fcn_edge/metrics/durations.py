@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-__all__ = ["Durations", "NS_PER_MS", "NS_PER_S"]
+__all__ = ["NS_PER_MS", "NS_PER_S", "Durations"]
 
 NS_PER_MS = 1_000_000
 
@@ -15,7 +15,7 @@ NS_PER_S = 1_000_000_000
 
 
 class Durations:
-    """Percentiles of any number of durations, each within 0.5 %.
+    """Percentiles of any number of durations, each within 0.5%.
 
     A histogram with bins of equal ratio (1.01) from 100 ns to 100 000 s, so that an hour-long stream costs as much
     memory as a short one; what lies outside counts into the outermost bins.

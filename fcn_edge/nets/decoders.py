@@ -21,7 +21,7 @@ class Decoder(nn.Module):
 
     ``score32``, ``score16`` and ``score8`` are the class scores of the stride-32, 16 and 8 feature maps; a decoder
     has those down to its own stride. Skip scores start at zero, as in the paper, so that a finer decoder begins with
-    the predictions of the coarser one that it was initialised from.
+    the predictions of the coarser one that it was initialized from.
 
     Args:
         channels: Channels of the encoder's feature maps at strides 8, 16 and 32.
@@ -56,12 +56,12 @@ def _skip_score(channels: int, classes: int) -> nn.Conv2d:
 
 
 def _doubled(scores: Tensor) -> Tensor:
-    """Bilinear x2 upsampling on pixel centres (``align_corners=False``, ONNX ``half_pixel``)."""
+    """Bilinear x2 upsampling on pixel centers (``align_corners=False``, ONNX ``half_pixel``)."""
     return functional.interpolate(scores, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def decoder(name: str, channels: tuple[int, int, int], classes: int) -> Decoder:
-    """A freshly initialised decoder.
+    """A freshly initialized decoder.
 
     Args:
         name: ``fcn32s``, ``fcn16s`` or ``fcn8s``.

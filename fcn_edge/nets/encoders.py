@@ -1,7 +1,7 @@
 """Encoders: VGG-16, ResNet-50 and MobileNetV2 as feature pyramids of stride 8, 16 and 32.
 
 Layer and parameter names are torchvision's, so that its ImageNet ``state_dict`` loads as it is; torchvision itself
-is not needed. Every encoder maps ``(N, 3, H, W)`` float32, RGB, normalised with the ImageNet mean and standard
+is not needed. Every encoder maps ``(N, 3, H, W)`` float32, RGB, normalized with the ImageNet mean and standard
 deviation, H and W multiples of 32, to three feature maps ``(N, channels[i], H / stride, W / stride)`` for the
 strides 8, 16 and 32.
 """
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fcn_edge.errors import UsageError
 
-__all__ = ["ENCODERS", "Encoder", "MobileNetV2", "ResNet50", "VGG16", "encoder"]
+__all__ = ["ENCODERS", "VGG16", "Encoder", "MobileNetV2", "ResNet50", "encoder"]
 
 Pyramid = tuple[Tensor, Tensor, Tensor]
 
@@ -32,7 +32,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, image: Tensor) -> Pyramid:
-        """Feature maps of stride 8, 16 and 32 of a normalised ``(N, 3, H, W)`` image."""
+        """Feature maps of stride 8, 16 and 32 of a normalized ``(N, 3, H, W)`` image."""
 
 
 class VGG16(Encoder):
@@ -211,7 +211,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 
 
 def encoder(name: str) -> Encoder:
-    """A freshly initialised encoder.
+    """A freshly initialized encoder.
 
     Args:
         name: A key of ``ENCODERS``.

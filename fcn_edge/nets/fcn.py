@@ -47,7 +47,7 @@ class FCN(nn.Module):
         """Class scores by decoder name.
 
         Args:
-            image: ``(N, 3, H, W)`` float32, RGB, normalised; H and W multiples of 32.
+            image: ``(N, 3, H, W)`` float32, RGB, normalized; H and W multiples of 32.
 
         Returns:
             ``(N, classes, H / stride, W / stride)`` float32 scores for every decoder.

@@ -1,4 +1,4 @@
-"""The first step of every graph: a uint8 BGR image to the encoder's normalised input."""
+"""The first step of every graph: a uint8 BGR image to the encoder's normalized input."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from fcn_edge.artifacts.spec import Normalisation
 
-__all__ = ["Normalise"]
+__all__ = ["Normalize"]
 
 
-class Normalise(nn.Module):
-    """``(image - mean) / std`` in the encoder's colour order.
+class Normalize(nn.Module):
+    """``(image - mean) / std`` in the encoder's color order.
 
     Args:
-        normalisation: Colour order, mean and standard deviation on the 0 to 255 scale.
+        normalisation: Color order, mean and standard deviation on the 0 to 255 scale.
     """
 
     mean: Tensor
@@ -27,7 +27,7 @@ class Normalise(nn.Module):
         self.register_buffer("scale", 1 / torch.tensor(normalisation.std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised ``(N, 3, H, W)`` float32 of ``(N, H, W, 3)`` uint8 BGR images."""
+        """Normalized ``(N, 3, H, W)`` float32 of ``(N, H, W, 3)`` uint8 BGR images."""
         pixels = images.permute(0, 3, 1, 2)
         if self.flips:
             pixels = pixels.flip(1)

@@ -61,7 +61,7 @@ __device__ inline float minus_infinity() { return __uint_as_float(0xff800000); }
 __device__ inline bool finite(float score) { return (__float_as_uint(score) & 0x7f800000) != 0x7f800000; }
 __device__ inline bool finite(unsigned short half) { return (half & 0x7c00) != 0x7c00; }
 
-// Scores and best classes of the tile's grid points; neighbouring threads read neighbouring scores.
+// Scores and best classes of the tile's grid points; neighboring threads read neighboring scores.
 template <typename Score>
 __device__ void fetch_scores(const Tile& tile, const Score* image, int classes, const Axis& rows, const Axis& columns,
                              const Span& down, const Span& across, int* not_finite) {

@@ -1,6 +1,6 @@
 """Where a frame lies in the network's input, and where each frame pixel lies on the score grid.
 
-Coordinates are pixel centres: along one axis, frame pixel ``p`` lies at network position ``(p + 0.5) * r - 0.5`` when
+Coordinates are pixel centers: along one axis, frame pixel ``p`` lies at network position ``(p + 0.5) * r - 0.5`` when
 the frame is scaled by ``r``, and network position ``q`` lies at grid position ``(q + 0.5) / stride - 0.5``.
 """
 

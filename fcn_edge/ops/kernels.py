@@ -60,7 +60,7 @@ _DECODE_SHARED = 32 << 10
 _DECODE_THREADS = 128
 _IMAGE_THREADS = (32, 8, 1)
 _IMAGE_PIXELS = 4
-"""Neighbouring pixels that a thread of the other kernels makes: as many as fill whole words."""
+"""Neighboring pixels that a thread of the other kernels makes: as many as fill whole words."""
 
 _OVERLAY_ROWS = 32
 """Rows that share a block's copy of the palette."""
@@ -141,7 +141,7 @@ def decode_launch(
 
     Args:
         scores: Address of ``(N, C, h, w)`` scores, C-contiguous.
-        dtype: Of the scores: float32 or float16.
+        dtype: Dtype of the scores: float32 or float16.
         shape: ``(N, C, h, w)``, 1 to 255 classes, up to 65535 images.
         mapping: Frame pixels to grid coordinates, the same for all images.
         void: Label of the pixels that the network did not see.
@@ -195,7 +195,7 @@ def overlay_launch(
     label_pitch: int | None = None,
     out_pitch: int | None = None,
 ) -> Launch:
-    """``ops.overlay.overlay`` on the device, to within one grey level.
+    """``ops.overlay.overlay`` on the device, to within one gray level.
 
     Args:
         frame: Address of the ``(H, W, 3)`` uint8 BGR frame.
@@ -203,8 +203,8 @@ def overlay_launch(
         palette: Address of ``(256, 3)`` uint8 BGR, of ``palette_bgr``.
         out: Address to write ``(H, W, 3)`` uint8 BGR to; it may be ``frame``.
         size: ``(H, W)``.
-        alpha: Share of the class colour, 0 to 1.
-        void: Label of the pixels that keep the frame's colour.
+        alpha: Share of the class color, 0 to 1.
+        void: Label of the pixels that keep the frame's color.
         frame_pitch: Bytes from one row of the frame to the next, ``3 * W`` when left out.
         label_pitch: The same of the mask, ``W`` when left out.
         out_pitch: The same of the output, ``3 * W`` when left out. Fastest where all addresses and pitches are
@@ -235,12 +235,12 @@ def overlay_launch(
 def preprocess_launch(
     frame: int, place: Placement, fill: tuple[int, int, int], out: int, pitch: int | None = None
 ) -> Launch:
-    """``ops.preprocess.network_input`` on the device, to within one grey level.
+    """``ops.preprocess.network_input`` on the device, to within one gray level.
 
     Args:
         frame: Address of the ``(H, W, 3)`` uint8 BGR frame, of ``place.frame_size``.
         place: Where the frame goes.
-        fill: BGR colour of the rest, the model's mean colour.
+        fill: BGR color of the rest, the model's mean color.
         out: Address to write ``(*place.network_size, 3)`` uint8 BGR to, a multiple of 4.
         pitch: Bytes from one row of the frame to the next, ``3 * W`` when left out.
     """

@@ -11,7 +11,7 @@ __all__ = ["nearest"]
 
 
 def nearest(labels: NDArray[np.uint8], mapping: FrameMapping, void: int) -> NDArray[np.uint8]:
-    """Nearest-neighbour sampling of a mask at each frame pixel.
+    """Nearest-neighbor sampling of a mask at each frame pixel.
 
     Args:
         labels: ``(h, w)`` uint8 mask on the grid that ``mapping`` speaks of.

@@ -1,4 +1,4 @@
-"""Masks made visible: class colours, a blend over the frame, a legend. All images are BGR."""
+"""Masks made visible: class colors, a blend over the frame, a legend. All images are BGR."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fcn_edge.errors import FrameError, UsageError
 from fcn_edge.io.opencv import cv2
 
-__all__ = ["coloured", "legend", "overlay", "palette_bgr"]
+__all__ = ["colored", "legend", "overlay", "palette_bgr"]
 
 _ROWS_A_FRAME = 26
 _ROW_HEIGHTS = (12, 48)
@@ -18,10 +18,10 @@ _ROW_HEIGHTS = (12, 48)
 
 
 def palette_bgr(palette: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """A colour for every value that a mask can hold.
+    """A color for every value that a mask can hold.
 
     Args:
-        palette: One RGB colour a class, as in ``ModelSpec.palette``.
+        palette: One RGB color per class, as in ``ModelSpec.palette``.
 
     Returns:
         ``(256, 3)`` uint8 BGR; black for values that are no class, such as void.
@@ -31,8 +31,8 @@ def palette_bgr(palette: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
     return table
 
 
-def coloured(labels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A mask in the colours of its classes.
+def colored(labels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask in the colors of its classes.
 
     Args:
         labels: ``(H, W)`` uint8.
@@ -54,14 +54,14 @@ def overlay(
     alpha: float = 0.5,
     void: int = 255,
 ) -> NDArray[np.uint8]:
-    """The class colours blended over a frame.
+    """The class colors blended over a frame.
 
     Args:
         frame: ``(H, W, 3)`` uint8 BGR, left as it is.
         labels: ``(H, W)`` uint8, the frame's mask.
         palette: ``(256, 3)`` uint8 BGR, of ``palette_bgr``.
-        alpha: Share of the class colour, 0 to 1.
-        void: Label of the pixels that keep the frame's colour.
+        alpha: Share of the class color, 0 to 1.
+        void: Label of the pixels that keep the frame's color.
 
     Returns:
         ``(H, W, 3)`` uint8 BGR, a new image.
@@ -77,11 +77,11 @@ def overlay(
         )
     if not 0 <= alpha <= 1:
         raise UsageError(f"The overlay's alpha is {alpha}; 0 (frame only) to 1 (classes only) was expected.")
-    colours = coloured(labels, palette)
-    image: NDArray[np.uint8] = cv2().addWeighted(frame, 1 - alpha, colours, alpha, 0, dst=colours)
-    unlabelled = labels == void
-    if unlabelled.any():
-        image = cv2().copyTo(frame, unlabelled.view(np.uint8), image)
+    colors = colored(labels, palette)
+    image: NDArray[np.uint8] = cv2().addWeighted(frame, 1 - alpha, colors, alpha, 0, dst=colors)
+    unlabeled = labels == void
+    if unlabeled.any():
+        image = cv2().copyTo(frame, unlabeled.view(np.uint8), image)
     return image
 
 
@@ -131,7 +131,7 @@ def _percent(share: float) -> str:
 
 
 def _columns(row: int, names: list[str], percents: list[str]) -> tuple[int, int, int, int]:
-    """Widths in pixels of the colours, the names, the shares and the margin."""
+    """Widths in pixels of the colors, the names, the shares and the margin."""
     return (
         row + row // 3,
         max(_wide(name, row) for name in names) + row // 2,

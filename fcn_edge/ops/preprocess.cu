@@ -10,15 +10,15 @@ struct Image {
     int pitch, rows, columns;
 };
 
-struct Colour {
+struct Color {
     float channel[CHANNELS];
 };
 
 // The mean of factor x factor pixels, rounded as OpenCV rounds it between its two steps.
-__device__ inline Colour block_mean(const Image& image, int row, int column, int factor) {
+__device__ inline Color block_mean(const Image& image, int row, int column, int factor) {
     const unsigned char* from = image.pixels + (size_t)row * factor * image.pitch + CHANNELS * column * factor;
     if (factor == 1) return {(float)from[0], (float)from[1], (float)from[2]};
-    Colour mean;
+    Color mean;
     for (int channel = 0; channel < CHANNELS; ++channel) {
         int sum = 0;
         for (int down = 0; down < factor; ++down) {
@@ -32,26 +32,26 @@ __device__ inline Colour block_mean(const Image& image, int row, int column, int
 }
 
 // Bilinear sampling of the image thinned by a whole factor.
-__device__ inline Colour sampled(const Image& image, float row, float column, int factor) {
+__device__ inline Color sampled(const Image& image, float row, float column, int factor) {
     const int rows = image.rows / factor, columns = image.columns / factor;
     row = min(max(row, 0.0f), (float)(rows - 1));
     column = min(max(column, 0.0f), (float)(columns - 1));
     const int top = (int)row, left = (int)column;
     const float down = row - top, across = column - left;
-    Colour sum = {};
+    Color sum = {};
     for (int corner = 0; corner < 4; ++corner) {
         const bool lower = corner & 2, right = corner & 1;
         const float weight = (lower ? down : 1 - down) * (right ? across : 1 - across);
-        const Colour colour = block_mean(image, min(top + lower, rows - 1), min(left + right, columns - 1), factor);
-        for (int channel = 0; channel < CHANNELS; ++channel) sum.channel[channel] += weight * colour.channel[channel];
+        const Color color = block_mean(image, min(top + lower, rows - 1), min(left + right, columns - 1), factor);
+        for (int channel = 0; channel < CHANNELS; ++channel) sum.channel[channel] += weight * color.channel[channel];
     }
     return sum;
 }
 
 // The mean over a rectangle that may cut through pixels.
-__device__ inline Colour area_mean(const Image& image, float top, float left, float height, float width) {
+__device__ inline Color area_mean(const Image& image, float top, float left, float height, float width) {
     const float bottom = min(top + height, (float)image.rows), right = min(left + width, (float)image.columns);
-    Colour sum = {};
+    Color sum = {};
     for (int row = (int)top; row < bottom; ++row) {
         const float tall = min(row + 1.0f, bottom) - max((float)row, top);
         for (int column = (int)left; column < right; ++column) {
@@ -78,15 +78,15 @@ preprocess(const unsigned char* frame, int pitch, int region_top, int region_lef
 #pragma unroll
     for (int pixel = 0; pixel < PIXELS; ++pixel) {
         const int column = left + pixel;
-        Colour colour = {(float)fill_blue, (float)fill_green, (float)fill_red};
+        Color color = {(float)fill_blue, (float)fill_green, (float)fill_red};
         if (row < content_rows && column < content_columns) {
-            colour = factor == 0 ? area_mean(region, row * row_scale, column * column_scale, row_scale, column_scale)
+            color = factor == 0 ? area_mean(region, row * row_scale, column * column_scale, row_scale, column_scale)
                                  : sampled(region, (row + 0.5f) * row_scale - 0.5f,
                                            (column + 0.5f) * column_scale - 0.5f, factor);
         }
         for (int channel = 0; channel < CHANNELS; ++channel) {
             const int at = CHANNELS * pixel + channel;
-            words[at / 4] |= (unsigned int)rintf(colour.channel[channel]) << 8 * (at % 4);
+            words[at / 4] |= (unsigned int)rintf(color.channel[channel]) << 8 * (at % 4);
         }
     }
     unsigned int* to = (unsigned int*)(input + (size_t)CHANNELS * ((size_t)row * columns + left));

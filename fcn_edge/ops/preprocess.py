@@ -29,7 +29,7 @@ def checked_frame(frame: Any) -> NDArray[np.uint8]:
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.size == 0:
         raise FrameError(
             f"A frame is a (H, W, 3) uint8 BGR array, not {frame.shape} {frame.dtype}.",
-            "Grey images: cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR); floats of 0 to 1: multiply by 255 first.",
+            "Gray images: cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR); floats of 0 to 1: multiply by 255 first.",
         )
     return frame
 
@@ -45,7 +45,7 @@ def network_input(
     Args:
         frame: ``(H, W, 3)`` uint8 BGR, of ``place.frame_size``.
         place: Where the frame goes.
-        fill: BGR colour of the rest, the model's mean colour.
+        fill: BGR color of the rest, the model's mean color.
         out: Array to write into, ``(*place.network_size, 3)`` uint8, contiguous; a new one when left out.
 
     Returns:

@@ -1,6 +1,6 @@
 """Where frame pixels lie between score cells, along one axis.
 
-Between two neighbouring grid points lies a *cell*; all pixels in it are interpolated from the same two scores. What
+Between two neighboring grid points lies a *cell*; all pixels in it are interpolated from the same two scores. What
 depends on the mapping alone is worked out once and kept: a stream has one mapping for all its frames.
 """
 

@@ -25,7 +25,7 @@ def corrected_bias(
 
     Args:
         conv: The convolution.
-        rounded: ``(out, in / groups, kh, kw)`` float32, its weights after quantisation and back.
+        rounded: ``(out, in / groups, kh, kw)`` float32, its weights after quantization and back.
         channel_means: Mean of each channel, by name of the tensor; a tensor that is not in it is left alone.
 
     Returns:

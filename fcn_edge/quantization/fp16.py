@@ -38,7 +38,7 @@ def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> froze
 
     Args:
         model: The float graph.
-        ranges: Of its activations.
+        ranges: Ranges of its activations.
     """
     limit = LARGEST / HEADROOM
     spans = dict(ranges)

@@ -1,6 +1,6 @@
 """A histogram of values that come in pieces, of any range, in bounded memory.
 
-Bins cover ``[-reach, reach)`` with ``reach`` a power of two. Values beyond it double the reach, and neighbouring bins
+Bins cover ``[-reach, reach)`` with ``reach`` a power of two. Values beyond it double the reach, and neighboring bins
 are merged, which is exact: so the result depends neither on the order of the pieces nor on how they were cut. (Float32
 must hold a value divided by the reach: values 2**160 times smaller than the largest may count as zeros of either sign.)
 """
@@ -27,7 +27,7 @@ class Histogram:
 
     Attributes:
         counts: ``(BINS,)`` int64; exact zeros are not in it.
-        zeros: Number of values that are exactly zero, which every quantisation holds exactly.
+        zeros: Number of values that are exactly zero, which every quantization holds exactly.
         total: Number of values, zeros included.
         low: Smallest value; infinity before the first.
         high: Largest value; minus infinity before the first.
@@ -58,14 +58,14 @@ class Histogram:
             self.counts[BINS // 2] -= zeros
         self.total += flat.size
 
-    def centres(self) -> NDArray[np.float64]:
+    def centers(self) -> NDArray[np.float64]:
         """``(BINS,)`` middle of each bin."""
         width = 2 * self.reach / BINS
         return np.asarray((np.arange(BINS) - BINS // 2 + 0.5) * width, np.float64)
 
     def rms(self) -> float:
         """Root of the mean square, to the width of a bin; no sum of floats, so that no number of threads changes it."""
-        return float(np.sqrt(np.sum(self.counts * self.centres() ** 2) / max(1, self.total)))
+        return float(np.sqrt(np.sum(self.counts * self.centers() ** 2) / max(1, self.total)))
 
     def magnitudes(self) -> NDArray[np.int64]:
         """``(BINS // 2,)`` counts of absolute values, from zero to the reach."""

@@ -1,4 +1,4 @@
-"""Quantisation profiles: which tensors a backend wants as INT8, and in which form, on which processor.
+"""Quantization profiles: which tensors a backend wants as INT8, and in which form, on which processor.
 
 A profile turns a float graph and its calibration table into the Q/DQ graph that runs best on one backend:
 
@@ -40,11 +40,11 @@ class Profile:
     Attributes:
         name: Key in ``PROFILES``.
         activations: ``int8``: symmetric, zero point 0; ``uint8``: with a zero point.
-        weight_limit: Largest quantised weight: 127, or 63 for 7 bits.
+        weight_limit: Largest quantized weight: 127, or 63 for 7 bits.
         rest: Type that everything else computes in.
-        outputs: Quantise what a convolution gives as well, and its bias.
-        depthwise: Quantise depthwise convolutions.
-        sums: Which inputs of a residual sum are quantised: only its shortcut, or both.
+        outputs: Quantize what a convolution gives as well, and its bias.
+        depthwise: Quantize depthwise convolutions.
+        sums: Which inputs of a residual sum are quantized: only its shortcut, or both.
     """
 
     name: str
@@ -88,7 +88,7 @@ def profile_for(backend: str, instructions: str) -> Profile:
 
 
 def takes(profile: Profile, conv: Conv, *, head: bool = False) -> bool:
-    """Whether a profile quantises a convolution.
+    """Whether a profile quantizes a convolution.
 
     Args:
         profile: The profile.

@@ -1,4 +1,4 @@
-"""A float graph to one with explicit quantisation: QuantizeLinear and DequantizeLinear at the places of a profile."""
+"""A float graph to one with explicit quantization: QuantizeLinear and DequantizeLinear at the places of a profile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fcn_edge.quantization.graph import Conv, GraphView
 from fcn_edge.quantization.profiles import Profile, takes
 from fcn_edge.quantization.thresholds import Range
 
-__all__ = ["quantise"]
+__all__ = ["quantize"]
 
 LEAST_SCALE = 1e-6
 """Scales below this lose their digits in FP16 (its subnormals are 6e-8 apart), and parsers refuse a scale of zero."""
@@ -24,7 +24,7 @@ LARGEST_BIAS = 2.0**30
 """Steps of an INT32 bias; as many again are left for the products that are added to it."""
 
 
-def quantise(
+def quantize(
     model: ModelProto,
     profile: Profile,
     ranges: Mapping[str, Range],
@@ -37,7 +37,7 @@ def quantise(
     Args:
         model: The graph; its weights may be stored as FP16.
         profile: Where and how.
-        ranges: Of every activation that may be quantised, by name of the tensor.
+        ranges: Ranges of every activation that may be quantized, by name of the tensor.
         floats: Names of layers, and of sums, to leave as they are.
         channel_means: Mean of each channel of what convolutions take, by name of the tensor; biases are corrected with
             them.
@@ -104,18 +104,18 @@ class _Writer:
             # a bias that INT32 holds only with larger steps: of channels whose input or weights are almost nothing
             steps = np.maximum(steps, np.abs(conv.bias) / (LARGEST_BIAS * self._parameters(conv.input)[0]))
         scale = self._stored(steps)
-        quantised = np.clip(np.rint(conv.weight / scale[:, None, None, None]), -limit, limit).astype(np.int8)
+        quantized = np.clip(np.rint(conv.weight / scale[:, None, None, None]), -limit, limit).astype(np.int8)
         name = f"{conv.name}.weight"
-        self._dequantised(name, quantised, scale)
+        self._dequantized(name, quantized, scale)
         conv.node.input[1] = f"{name}.dq"
-        bias = corrected_bias(conv, quantised * scale[:, None, None, None], self.channel_means)
+        bias = corrected_bias(conv, quantized * scale[:, None, None, None], self.channel_means)
         if bias is None:
             return
         bias_name = f"{conv.name}.bias"
         if self.profile.outputs:
             total = np.float64(self._parameters(conv.input)[0]) * scale.astype(np.float64)
             counts = np.clip(np.rint(bias / total), -(2**31), 2**31 - 1).astype(np.int32)
-            self._dequantised(bias_name, counts, total.astype(np.float32))
+            self._dequantized(bias_name, counts, total.astype(np.float32))
             given = f"{bias_name}.dq"
         else:
             self._constant(f"{bias_name}.float", bias)
@@ -159,7 +159,7 @@ class _Writer:
         scale = self._stored(np.asarray(max((span.high - span.low) / 255, LEAST_SCALE)))
         return scale, np.array(np.clip(np.rint(-span.low / scale), 0, 255), np.uint8)
 
-    def _dequantised(self, name: str, values: NDArray[np.integer[Any]], scale: NDArray[np.float32]) -> None:
+    def _dequantized(self, name: str, values: NDArray[np.integer[Any]], scale: NDArray[np.float32]) -> None:
         self._constant(f"{name}.q", values)
         self._constant(f"{name}.scale", scale)
         self._constant(f"{name}.zero", np.zeros(scale.shape, values.dtype))

@@ -1,10 +1,10 @@
-"""Where to clip a tensor before it is quantised to 8 bits: min-max, percentile, entropy and mean squared error.
+"""Where to clip a tensor before it is quantized to 8 bits: min-max, percentile, entropy and mean squared error.
 
 - min-max: nothing is clipped.
 - percentile: a hundredth of a percent is clipped at each end (McKinstry et al. 2018).
-- entropy: the threshold whose quantised distribution is nearest to the original one by Kullback-Leibler divergence
+- entropy: the threshold whose quantized distribution is nearest to the original one by Kullback-Leibler divergence
   (Migacz 2017, "8-bit inference with TensorRT").
-- mse: the range with the least squared error of quantisation, rounding and clipping together (Sung et al. 2015), of
+- mse: the range with the least squared error of quantization, rounding and clipping together (Sung et al. 2015), of
   those that clip both ends by the same share.
 
 All work on the histogram, so that their cost does not depend on the number of images.
@@ -49,7 +49,7 @@ def clipping_of(histogram: Histogram, method: Method) -> Range:
     """The clipping of a tensor.
 
     Args:
-        histogram: Of the tensor, with at least one value.
+        histogram: Histogram of the tensor, with at least one value.
         method: How to find it.
     """
     if method not in METHODS:
@@ -95,40 +95,40 @@ def _entropy(histogram: Histogram) -> float:
         occupied = inside > 0
         sums = np.bincount(level, inside, _LEVELS)
         members = np.bincount(level, occupied, _LEVELS)
-        quantised = np.where(occupied, (sums / np.maximum(members, 1))[level], 0.0)
-        divergence = _divergence(reference, quantised)
+        quantized = np.where(occupied, (sums / np.maximum(members, 1))[level], 0.0)
+        divergence = _divergence(reference, quantized)
         if divergence < best:
             best, threshold = divergence, bins
     return threshold * width
 
 
-def _divergence(reference: NDArray[np.float64], quantised: NDArray[np.float64]) -> float:
+def _divergence(reference: NDArray[np.float64], quantized: NDArray[np.float64]) -> float:
     """Kullback-Leibler divergence of two histograms; infinite where the second misses all that the first has."""
-    total = quantised.sum()
+    total = quantized.sum()
     if total == 0:
         return float(np.inf)
     p = reference / reference.sum()
     # a little everywhere, so that a bin that only the reference fills costs much and not infinitely much
-    q = np.maximum(quantised / total, 1e-12)
+    q = np.maximum(quantized / total, 1e-12)
     there = p > 0
     return float(np.sum(p[there] * np.log(p[there] / q[there])))
 
 
 def _least_error(histogram: Histogram, low: float, high: float, *, symmetric: bool) -> tuple[float, float]:
-    """The range whose quantisation to 8 bits errs least in the square, of those that shrink both ends alike."""
+    """The range whose quantization to 8 bits errs least in the square, of those that shrink both ends alike."""
     used = histogram.counts > 0
-    counts, centres = histogram.counts[used], histogram.centres()[used]
+    counts, centers = histogram.counts[used], histogram.centers()[used]
     best, found = np.inf, (low, high)
     for shrinking in _SHRINKINGS:
         left, right = low * shrinking, high * shrinking
         if symmetric:
             scale = right / 127
-            rounded = np.clip(np.rint(centres / scale), -127, 127) * scale
+            rounded = np.clip(np.rint(centers / scale), -127, 127) * scale
         else:
             scale = (right - left) / 255
             zero = np.rint(-left / scale)
-            rounded = (np.clip(np.rint(centres / scale) + zero, 0, 255) - zero) * scale
-        error = float(np.sum(counts * (centres - rounded) ** 2))
+            rounded = (np.clip(np.rint(centers / scale) + zero, 0, 255) - zero) * scale
+        error = float(np.sum(counts * (centers - rounded) ** 2))
         if error <= best:
             best, found = error, (left, right)
     return found

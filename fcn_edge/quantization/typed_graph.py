@@ -11,13 +11,13 @@ from onnx import ModelProto
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable, Method, TensorRange
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx, spec_of_onnx
-from fcn_edge.artifacts.quantization_record import Int8Origin
+from fcn_edge.artifacts.quantization_record import QuantizationRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.fp16 import float_islands, halve
 from fcn_edge.quantization.graph import GraphView, fix_size
 from fcn_edge.quantization.profiles import Profile
-from fcn_edge.quantization.qdq import quantise
+from fcn_edge.quantization.qdq import quantize
 from fcn_edge.quantization.thresholds import Range
 
 __all__ = ["Typed", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
@@ -30,14 +30,14 @@ class Typed:
     Attributes:
         model: The graph, the spec in its metadata.
         spec: What it says of itself.
-        quantised: Convolutions with INT8 operands, by layer name.
+        quantized: Convolutions with INT8 operands, by layer name.
         islands: Nodes that keep float32 in an FP16 graph.
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands, 0 to 1.
     """
 
     model: ModelProto
     spec: ModelSpec
-    quantised: tuple[str, ...]
+    quantized: tuple[str, ...]
     islands: tuple[str, ...]
     int8_share: float
 
@@ -85,7 +85,7 @@ def fp16_model(path: Path, ranges: Mapping[str, TensorRange], *, size: Size | No
 
     Args:
         path: The fp32 ONNX file.
-        ranges: Of its activations; they decide what keeps float32.
+        ranges: Ranges of its activations; they decide what keeps float32.
         size: ``(height, width)`` to freeze the graph at; open when left out.
 
     Raises:
@@ -112,7 +112,7 @@ def int8_model(
 
     Args:
         path: The fp32 ONNX file that the table was made for.
-        profile: Of the backend that is to run it.
+        profile: Quantization profile of the backend that is to run it.
         table: Its calibration table.
         method: How activations are clipped.
         floats: Layers that stay in floating point.
@@ -136,12 +136,12 @@ def int8_model(
     means = {name: span.channel_means for name, span in table.tensors.items()}
     # what FP16 cannot hold stays in float32 altogether: Q/DQ must not be parted from its convolution by a cast
     floats = islands.union(floats)
-    quantised = quantise(model, profile, clipped_ranges(table, method), floats=floats, channel_means=means)
+    quantized = quantize(model, profile, clipped_ranges(table, method), floats=floats, channel_means=means)
     if profile.rest == "fp16":
         halve(model, islands)
     whole = sum(count for name, count in macs.items() if name not in depthwise)
-    share = sum(macs[name] for name in quantised if name not in depthwise) / max(1, whole)
-    origin = Int8Origin(
+    share = sum(macs[name] for name in quantized if name not in depthwise) / max(1, whole)
+    origin = QuantizationRecord(
         table=table.digest,
         model=table.model_digest,
         method=method,
@@ -150,7 +150,7 @@ def int8_model(
         int8_share=share,
     )
     _finish(model, size, {SPEC_KEY: spec.to_json(), TABLE_KEY: origin.model_dump_json()})
-    return Typed(model, spec, quantised, tuple(sorted(islands)), share)
+    return Typed(model, spec, quantized, tuple(sorted(islands)), share)
 
 
 def clipped_ranges(table: CalibrationTable, method: Method) -> dict[str, Range]:

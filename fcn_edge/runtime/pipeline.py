@@ -52,7 +52,7 @@ class Pipeline:
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
 
     Attributes:
-        statistics: Of the results so far.
+        statistics: Statistics of the results so far.
     """
 
     def __init__(
@@ -111,14 +111,14 @@ class Pipeline:
 
     def _finished(self, frame: Frame, job: Job) -> Segmentation:
         if self._unknown_below is None:
-            return Segmentation(frame.image, self._session.finish(job), self._session.spec, job.timing)
-        labels, confidence = self._session.finish_with_confidence(job, self._unknown_below)
+            return Segmentation(frame.image, self._session.postprocess(job), self._session.spec, job.timing)
+        labels, confidence = self._session.postprocess_with_confidence(job, self._unknown_below)
         return Segmentation(frame.image, labels, self._session.spec, job.timing, confidence)
 
     def _capture(self) -> None:
         try:
             for frame, capture_ns in self._timed_frames():
-                job = None if self._source.live else self._session.prepare(frame.image)
+                job = None if self._source.live else self._session.preprocess(frame.image)
                 if not self._captured.put((frame, capture_ns, job)):
                     break
             self._captured.end()
@@ -141,8 +141,8 @@ class Pipeline:
 
     def _infer(self) -> None:
         try:
-            for frame, capture_ns, prepared in self._captured:
-                job = self._session.prepare(frame.image) if prepared is None else prepared
+            for frame, capture_ns, preprocessed in self._captured:
+                job = self._session.preprocess(frame.image) if preprocessed is None else preprocessed
                 job.timing.capture = capture_ns
                 if not self._inferred.put((frame, self._session.infer(job))):
                     break
@@ -163,7 +163,7 @@ def stream(segmenter: Segmenter, source: str | int | Path | Source) -> Iterator[
         source: What ``open_source`` takes, or a source that is open.
 
     Yields:
-        A segmentation a frame, in order. A live source skips frames where the loop is slower than it is.
+        One segmentation per frame, in order. A live source skips frames where the loop is slower than it is.
 
     Raises:
         UsageError: The source makes no sense.

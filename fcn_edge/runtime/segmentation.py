@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.base import Timing
-from fcn_edge.ops.overlay import coloured, legend, overlay, palette_bgr
+from fcn_edge.ops.overlay import colored, legend, overlay, palette_bgr
 
 __all__ = ["Segmentation"]
 
@@ -35,14 +35,14 @@ class Segmentation:
     confidence: NDArray[np.float32] | None = None
 
     def overlay(self, alpha: float = 0.5, legend: bool = False) -> NDArray[np.uint8]:
-        """The class colours blended over the frame.
+        """The class colors blended over the frame.
 
         Args:
-            alpha: Share of the class colour, 0 (the frame) to 1 (the colours).
-            legend: Draw the names, colours and shares of the classes that are there.
+            alpha: Share of the class color, 0 (the frame) to 1 (the colors).
+            legend: Draw the names, colors and shares of the classes that are there.
 
         Returns:
-            ``(H, W, 3)`` uint8 BGR, a new image; void pixels keep the frame's colour.
+            ``(H, W, 3)`` uint8 BGR, a new image; void pixels keep the frame's color.
 
         Raises:
             UsageError: ``alpha`` is not in 0 to 1.
@@ -50,13 +50,13 @@ class Segmentation:
         image = overlay(self.frame, self.labels, palette_bgr(self.spec.palette), alpha, self.spec.void)
         return self._with_legend(image) if legend else image
 
-    def coloured(self, legend: bool = False) -> NDArray[np.uint8]:
-        """The mask in the colours of its classes, ``(H, W, 3)`` uint8 BGR; void is black.
+    def colored(self, legend: bool = False) -> NDArray[np.uint8]:
+        """The mask in the colors of its classes, ``(H, W, 3)`` uint8 BGR; void is black.
 
         Args:
-            legend: Draw the names, colours and shares of the classes that are there.
+            legend: Draw the names, colors and shares of the classes that are there.
         """
-        image = coloured(self.labels, palette_bgr(self.spec.palette))
+        image = colored(self.labels, palette_bgr(self.spec.palette))
         return self._with_legend(image) if legend else image
 
     def shares(self) -> dict[str, float]:

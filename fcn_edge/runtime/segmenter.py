@@ -16,7 +16,7 @@ from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.errors import MachineError, UsageError
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.segmentation import Segmentation
 
 __all__ = ["Segmenter", "load"]
@@ -27,7 +27,7 @@ _GPU_NODES = ("dev/nvidia0", "dev/nvhost-gpu", "dev/nvhost-ctrl-gpu", "dev/nvgpu
 """Device files of NVIDIA's drivers: on cards, and on Jetson boards of different releases."""
 
 
-class Segmenter(Closing):
+class Segmenter(Closeable):
     """A model that takes frames: ``result = segment(frame)``. Close it when done; a ``with`` block does.
 
     One thread at a time may call it. For several streams, or a pipeline, take a session for each with
@@ -76,11 +76,11 @@ class Segmenter(Closing):
             UsageError: ``unknown_below`` is not in 0 to 1, or the segmenter is closed.
             ModelError: The network gives NaN or infinity, or confidence was asked of a model that ends in labels.
         """
-        job = self.session.infer(self.session.prepare(frame))
+        job = self.session.infer(self.session.preprocess(frame))
         if confidence or unknown_below is not None:
-            labels, probabilities = self.session.finish_with_confidence(job, unknown_below)
+            labels, probabilities = self.session.postprocess_with_confidence(job, unknown_below)
             return Segmentation(frame, labels, self.spec, job.timing, probabilities)
-        return Segmentation(frame, self.session.finish(job), self.spec, job.timing)
+        return Segmentation(frame, self.session.postprocess(job), self.spec, job.timing)
 
     def warm_up(self, frame_size: Size | None = None) -> None:
         """Run once on an even frame, so that the first real one takes no longer than the others.
@@ -134,7 +134,7 @@ def load(
 
     Raises:
         UsageError: An argument makes no sense, or does not fit the engine.
-        ArtefactError: The model is missing, damaged, or an engine made for something else.
+        ArtifactError: The model is missing, damaged, or an engine made for something else.
         MachineError: The backend's library or device is not here.
     """
     found = resolved_model(model)

@@ -47,7 +47,7 @@ class StreamStatistics:
         """Count one frame whose output has just ended.
 
         Args:
-            timing: Of the stages up to the mask.
+            timing: Times of the stages up to the mask.
             latency_ns: Capture to mask.
             output_ns: What was done with the mask.
             now_ns: The end of the output, on the clock of ``start``.

@@ -45,14 +45,14 @@ class MeshBatch:
         missed |= np.maximum.reduceat(corners[:, 2], starts) < camera.near
         self._pixels = fixed(pixels)
         owners = poses.repeat(face_counts, axis=0)
-        centres = _placed(np.concatenate([m.centres for m in meshes]), owners)
-        centres[:, 1] -= camera.eye
+        centers = _placed(np.concatenate([m.centers for m in meshes]), owners)
+        centers[:, 1] -= camera.eye
         turn = owners.copy()
         turn[:, :2] = 0.0
         normals = _placed(np.concatenate([m.normals for m in meshes]), turn)
-        depth = centres[:, 2]
+        depth = centers[:, 2]
         # Zero normals give zero here, so faces without a front always pass.
-        seen = (normals * centres).sum(axis=1) <= 0
+        seen = (normals * centers).sum(axis=1) <= 0
         radii = np.concatenate([m.radii for m in meshes])
         seen &= radii * camera.focal > _FINEST * depth
         seen &= ~missed.repeat(face_counts)
@@ -60,8 +60,8 @@ class MeshBatch:
         glow = np.concatenate([m.glow for m in meshes])[:, None]
         gain = light.gain(normals)
         gain = gain * (1 - glow) + glow * np.maximum(light.lamps * 1.6, gain)
-        colours = np.concatenate([m.colours for m in meshes])
-        self._colours = light.seen(colours, gain, depth).tolist()
+        colors = np.concatenate([m.colors for m in meshes])
+        self._colors = light.seen(colors, gain, depth).tolist()
 
     def draw(self, index: int) -> None:
         """Draw the faces of one mesh that look at the camera."""
@@ -73,12 +73,12 @@ class MeshBatch:
                 continue
             start, end = corner + mesh.starts[i], corner + mesh.starts[i + 1]
             if not cut:
-                canvas.polygon(self._pixels[start:end], self._colours[face + i], label)
+                canvas.polygon(self._pixels[start:end], self._colors[face + i], label)
                 continue
             polygon = camera.clip(self._corners[start:end])
             if len(polygon) > 2:
                 pixels = fixed(camera.project(polygon))
-                canvas.polygon(pixels, self._colours[face + i], label)
+                canvas.polygon(pixels, self._colors[face + i], label)
 
 
 class RodsBatch:
@@ -123,8 +123,8 @@ class RodsBatch:
         self._outlines = fixed(outlines)
         middle = depth.mean(axis=1)
         gain = np.broadcast_to(light.ambient + _ROUND * light.direct, (len(middle), 3))
-        colours = np.concatenate([g.colours for g in groups])
-        self._colours = light.seen(colours, gain, middle).tolist()
+        colors = np.concatenate([g.colors for g in groups])
+        self._colors = light.seen(colors, gain, middle).tolist()
         # Where a group asks for it, its farthest bars come first.
         groups_of = np.arange(len(groups)).repeat(counts)
         sorts = np.array([g.sort for g in groups]).repeat(counts)
@@ -142,7 +142,7 @@ class RodsBatch:
         for i in range(self._first[index], self._first[index + 1]):
             if not self._fine[i]:
                 at = self._order[i]
-                self._canvas.polygon(self._outlines[at], self._colours[at], self._labels[at])
+                self._canvas.polygon(self._outlines[at], self._colors[at], self._labels[at])
 
 
 class PanelBatch:

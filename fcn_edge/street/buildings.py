@@ -3,10 +3,10 @@
 import numpy as np
 
 from fcn_edge.street.facades import Facade
-from fcn_edge.street.kinds import BUILDING, Colour
+from fcn_edge.street.kinds import BUILDING, Color
 from fcn_edge.street.shapes import Mesh, MeshBuilder, Panel, Part, Thing
 
-_ROOFS: tuple[Colour, ...] = ((78, 74, 72), (64, 62, 66), (58, 72, 104), (70, 82, 120))
+_ROOFS: tuple[Color, ...] = ((78, 74, 72), (64, 62, 66), (58, 72, 104), (70, 82, 120))
 
 
 def house(
@@ -23,13 +23,13 @@ def house(
     """A house whose front faces the street.
 
     Args:
-        rng: Source of the roof's shape and colour.
+        rng: Source of the roof's shape and color.
         front: Its front.
-        along: Metres along the street of its near end.
-        width: Metres of its front.
+        along: Meters along the street of its near end.
+        width: Meters of its front.
         side: -1 for the left of the street, 1 for the right.
-        line: Metres from the centre line to its front.
-        depth: Metres from front to back.
+        line: Meters from the center line to its front.
+        depth: Meters from front to back.
         scale: Factor on the height of the front.
         gable: Whether its near end is open to view and gets a picture of its own.
     """
@@ -62,7 +62,7 @@ def house(
     )
 
 
-def _body(rng: np.random.Generator, high: float, width: float, depth: float, away: float, wall: Colour) -> Mesh:
+def _body(rng: np.random.Generator, high: float, width: float, depth: float, away: float, wall: Color) -> Mesh:
     mesh = MeshBuilder(BUILDING)
     roof = _ROOFS[int(rng.integers(len(_ROOFS)))]
     back = away * depth
@@ -72,9 +72,9 @@ def _body(rng: np.random.Generator, high: float, width: float, depth: float, awa
     if not flat:
         for _ in range(int(rng.integers(0, 3))):
             z = rng.uniform(0.1, 0.9) * width
-            colour = (60.0, 80.0, 120.0)
+            color = (60.0, 80.0, 120.0)
             x = ridge
-            mesh.box((min(x, x + 0.7), top - 0.6, z), (max(x, x + 0.7), top + 1.1, z + 0.9), colour)
+            mesh.box((min(x, x + 0.7), top - 0.6, z), (max(x, x + 0.7), top + 1.1, z + 0.9), color)
     for z, outward in ((0.0, -1.0), (width, 1.0)):
         outline = [(0.0, 0.0, z), (back, 0.0, z), (back, high, z), (ridge * 2, high, z)]
         mesh.face([*outline, (0.0, high, z)], wall, (0, 0, outward))

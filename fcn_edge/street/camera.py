@@ -1,4 +1,4 @@
-"""A pinhole camera above flat ground: x right, y up, z ahead, all in metres."""
+"""A pinhole camera above flat ground: x right, y up, z ahead, all in meters."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,8 @@ class Camera:
         height: Image rows.
         focal: Focal length in pixels.
         horizon: Image row of the horizon.
-        eye: Metres above the road.
-        near: Metres ahead at which shapes are cut off.
+        eye: Meters above the road.
+        near: Meters ahead at which shapes are cut off.
     """
 
     width: int

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fcn_edge.street.kinds import ByteArray, Colour
+from fcn_edge.street.kinds import ByteArray, Color
 from fcn_edge.street.texture import Texture
 from fcn_edge.street.textures import grain
 
-_PER_METRE = 28
-_STOREY = 3.0
+_PER_METER = 28
+_STORY = 3.0
 
 # Brick, yellow Cambridge brick, render, stone and concrete, as (blue, green, red).
-_WALLS: tuple[Colour, ...] = (
+_WALLS: tuple[Color, ...] = (
     (68, 82, 122),
     (76, 92, 124),
     (86, 98, 116),
@@ -27,7 +27,7 @@ _WALLS: tuple[Colour, ...] = (
     (178, 186, 178),
     (104, 112, 124),
 )
-_SHOPS: tuple[Colour, ...] = (
+_SHOPS: tuple[Color, ...] = (
     (60, 40, 30),
     (40, 30, 120),
     (110, 50, 20),
@@ -46,68 +46,68 @@ class Facade:
     Attributes:
         texture: Its picture.
         gable: Picture of its side wall.
-        width: Metres.
-        height: Metres to the eaves.
-        wall: Colour of the wall, for the sides.
+        width: Meters.
+        height: Meters to the eaves.
+        wall: Color of the wall, for the sides.
     """
 
     texture: Texture
     gable: Texture
     width: float
     height: float
-    wall: Colour
+    wall: Color
 
 
-def facade(rng: np.random.Generator, width: float, storeys: int, shop: bool) -> Facade:
-    """A random house front of a width in metres and a number of storeys."""
-    wall_colour = _WALLS[int(rng.integers(len(_WALLS)))]
+def facade(rng: np.random.Generator, width: float, stories: int, shop: bool) -> Facade:
+    """A random house front of a width in meters and a number of stories."""
+    wall_color = _WALLS[int(rng.integers(len(_WALLS)))]
     faded = rng.uniform(0.85, 1.08) * rng.normal(1.0, 0.025, 3)
-    wall = tuple(float(c) for c in np.clip(np.multiply(wall_colour, faded), 0, 255))
-    ground = 3.6 if shop else _STOREY
-    height = ground + _STOREY * (storeys - 1) + 0.5
-    rows, columns = int(height * _PER_METRE), int(width * _PER_METRE)
+    wall = tuple(float(c) for c in np.clip(np.multiply(wall_color, faded), 0, 255))
+    ground = 3.6 if shop else _STORY
+    height = ground + _STORY * (stories - 1) + 0.5
+    rows, columns = int(height * _PER_METER), int(width * _PER_METER)
     picture = np.empty((rows, columns, 3), np.uint8)
     picture[:] = np.array(wall, np.uint8)
     bricks = bool(rng.random() < 0.6)
     if bricks:
         _bricks(rng, picture)
     trim = tuple(float(c) for c in np.clip(np.multiply(wall, rng.uniform(0.7, 1.35)), 0, 255))
-    picture[: int(0.3 * _PER_METRE)] = np.array(trim, np.uint8)
+    picture[: int(0.3 * _PER_METER)] = np.array(trim, np.uint8)
     bays = max(2, round(width / rng.uniform(2.2, 3.4)))
     pane = (rng.uniform(0.9, 1.5), rng.uniform(1.2, 1.9))
-    frame: Colour = (225.0, 228.0, 230.0) if rng.random() < 0.75 else (60.0, 60.0, 60.0)
-    for storey in range(storeys):
-        sill = rows - (ground + _STOREY * (storey - 1) + 0.9) * _PER_METRE
-        if storey == 0:
+    frame: Color = (225.0, 228.0, 230.0) if rng.random() < 0.75 else (60.0, 60.0, 60.0)
+    for story in range(stories):
+        sill = rows - (ground + _STORY * (story - 1) + 0.9) * _PER_METER
+        if story == 0:
             if shop:
                 _shop(rng, picture, ground)
                 continue
-            sill = rows - 0.9 * _PER_METRE
-        door = int(rng.integers(bays)) if storey == 0 else -1
+            sill = rows - 0.9 * _PER_METER
+        door = int(rng.integers(bays)) if story == 0 else -1
         for bay in range(bays):
             middle = (bay + 0.5) * columns / bays
             if bay == door:
                 _door(rng, picture, middle)
             else:
                 _window(rng, picture, middle, sill, pane, frame)
-    if storeys > 1 and rng.random() < 0.4:
-        row = rows - int(ground * _PER_METRE)
+    if stories > 1 and rng.random() < 0.4:
+        row = rows - int(ground * _PER_METER)
         cv2.line(picture, (0, row), (columns, row), trim, 4)
     gable = _gable(rng, rows, wall, bricks, frame)
     plain = (wall[0], wall[1], wall[2])
     return Facade(Texture(grain(rng, picture, 0.05)), gable, width, height, plain)
 
 
-def _gable(rng: np.random.Generator, rows: int, wall: tuple[float, ...], bricks: bool, frame: Colour) -> Texture:
+def _gable(rng: np.random.Generator, rows: int, wall: tuple[float, ...], bricks: bool, frame: Color) -> Texture:
     """A side wall of 9 m with few windows, at half the resolution of a front."""
-    columns = 9 * _PER_METRE
+    columns = 9 * _PER_METER
     picture = np.empty((rows, columns, 3), np.uint8)
     picture[:] = np.array(wall, np.uint8)
     if bricks:
         _bricks(rng, picture)
-    for storey in range(int(rows / _PER_METRE / _STOREY)):
+    for story in range(int(rows / _PER_METER / _STORY)):
         if rng.random() < 0.6:
-            sill = rows - (storey * _STOREY + 1.0) * _PER_METRE
+            sill = rows - (story * _STORY + 1.0) * _PER_METER
             middle = columns * rng.uniform(0.2, 0.8)
             _window(rng, picture, middle, sill, (0.9, 1.3), frame)
     half = cv2.resize(picture, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
@@ -122,11 +122,11 @@ def _bricks(rng: np.random.Generator, picture: ByteArray) -> None:
     cv2.multiply(picture, cv2.merge([wall, wall, wall]), dst=picture, scale=1 / 128)
 
 
-def _box(picture: ByteArray, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
-    cv2.rectangle(picture, (int(left), int(top)), (int(right), int(bottom)), colour, -1)
+def _box(picture: ByteArray, left: float, top: float, right: float, bottom: float, color: Color) -> None:
+    cv2.rectangle(picture, (int(left), int(top)), (int(right), int(bottom)), color, -1)
 
 
-def _glass(rng: np.random.Generator) -> Colour:
+def _glass(rng: np.random.Generator) -> Color:
     tone = rng.choice([28.0, 45.0, 70.0, 110.0], p=[0.4, 0.3, 0.2, 0.1])
     return (float(tone * 1.15), float(tone * 1.05), float(tone))
 
@@ -137,9 +137,9 @@ def _window(
     middle: float,
     sill: float,
     pane: tuple[float, float],
-    frame: Colour,
+    frame: Color,
 ) -> None:
-    half, tall = pane[0] / 2 * _PER_METRE, pane[1] * _PER_METRE
+    half, tall = pane[0] / 2 * _PER_METER, pane[1] * _PER_METER
     top = sill - tall
     _box(picture, middle - half - 3, top - 3, middle + half + 3, sill + 3, frame)
     glass = _glass(rng)
@@ -157,31 +157,31 @@ def _window(
 
 def _door(rng: np.random.Generator, picture: ByteArray, middle: float) -> None:
     rows = picture.shape[0]
-    colour = _SHOPS[int(rng.integers(len(_SHOPS)))]
-    half, top = 0.5 * _PER_METRE, rows - 2.2 * _PER_METRE
+    color = _SHOPS[int(rng.integers(len(_SHOPS)))]
+    half, top = 0.5 * _PER_METER, rows - 2.2 * _PER_METER
     _box(picture, middle - half - 4, top - 14, middle + half + 4, rows, (220, 222, 224))
-    _box(picture, middle - half, top, middle + half, rows, colour)
+    _box(picture, middle - half, top, middle + half, rows, color)
     _box(picture, middle - half, top - 11, middle + half, top - 3, (60, 56, 50))
 
 
 def _shop(rng: np.random.Generator, picture: ByteArray, ground: float) -> None:
     rows, columns = picture.shape[:2]
-    colour = _SHOPS[int(rng.integers(len(_SHOPS)))]
-    ink = (230.0, 234.0, 236.0) if sum(colour) < 330 else (40.0, 40.0, 44.0)
-    top = rows - int(ground * _PER_METRE)
-    _box(picture, 0, top, columns, rows, colour)
-    board = int(0.75 * _PER_METRE)
+    color = _SHOPS[int(rng.integers(len(_SHOPS)))]
+    ink = (230.0, 234.0, 236.0) if sum(color) < 330 else (40.0, 40.0, 44.0)
+    top = rows - int(ground * _PER_METER)
+    _box(picture, 0, top, columns, rows, color)
+    board = int(0.75 * _PER_METER)
     # Lettering is a row of little blocks; nobody reads it at this size.
     column = columns * rng.uniform(0.1, 0.3)
     while column < columns * 0.75:
         letter = rng.uniform(4, 11)
         _box(picture, column, top + board * 0.3, column + letter, top + board * 0.72, ink)
         column += letter + (12 if rng.random() < 0.15 else 3)
-    panes = max(2, round(columns / _PER_METRE / 2.2))
+    panes = max(2, round(columns / _PER_METER / 2.2))
     door = int(rng.integers(panes))
     for i in range(panes):
         left, right = (i + 0.06) * columns / panes, (i + 0.94) * columns / panes
-        bottom = rows - (2 if i == door else 0.5 * _PER_METRE)
+        bottom = rows - (2 if i == door else 0.5 * _PER_METER)
         glass = _glass(rng)
         _box(picture, left, top + board + 5, right, bottom, glass)
         for _ in range(4):

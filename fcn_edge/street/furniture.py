@@ -5,13 +5,13 @@ from functools import cache
 
 import numpy as np
 
-from fcn_edge.street.kinds import FENCE, POLE, SIGN, Colour
+from fcn_edge.street.kinds import FENCE, POLE, SIGN, Color
 from fcn_edge.street.shapes import Mesh, MeshBuilder, Panel, Part, RodsBuilder, Thing
 from fcn_edge.street.texture import Texture
 
-_GREY: Colour = (120.0, 124.0, 122.0)
-_DARK: Colour = (52.0, 52.0, 50.0)
-_POSTERS: tuple[Colour, ...] = (
+_GRAY: Color = (120.0, 124.0, 122.0)
+_DARK: Color = (52.0, 52.0, 50.0)
+_POSTERS: tuple[Color, ...] = (
     (230.0, 232.0, 232.0),
     (40.0, 40.0, 170.0),
     (150.0, 80.0, 30.0),
@@ -39,12 +39,12 @@ def _at(along: float, lateral: float, parts: Sequence[Part], reach: float, tall:
 def lamp_post(along: float, lateral: float, high: float) -> Thing:
     """A lamp post whose arm reaches over the road."""
     rods = RodsBuilder(POLE)
-    colour = _GREY if high > 6 else _DARK
-    rods.rod((0, 0, 0), (0, 1.2, 0), 0.12, colour)
-    rods.rod((0, 1.2, 0), (0, high, 0), 0.075, colour, 0.05)
+    color = _GRAY if high > 6 else _DARK
+    rods.rod((0, 0, 0), (0, 1.2, 0), 0.12, color)
+    rods.rod((0, 1.2, 0), (0, high, 0), 0.075, color, 0.05)
     inward = -np.sign(lateral)
     if high > 6:
-        rods.rod((0, high, 0), (inward * 1.4, high + 0.25, 0), 0.045, colour)
+        rods.rod((0, high, 0), (inward * 1.4, high + 0.25, 0), 0.045, color)
         rods.rod((inward * 1.2, high + 0.2, 0), (inward * 1.9, high + 0.25, 0), 0.1, (170, 176, 176))
     else:
         rods.rod((0, high, 0), (0, high + 0.55, 0), 0.1, (150, 160, 160), 0.2)
@@ -65,7 +65,7 @@ def _ring(radius: float, middle: float, corners: int, turn: float = 0.0) -> list
 
 @cache
 def _plate(kind: int, high: float) -> Mesh:
-    """A traffic sign's plate, seen from the front in colour and from behind in grey."""
+    """A traffic sign's plate, seen from the front in color and from behind in gray."""
     mesh = MeshBuilder(SIGN)
     red, white, blue = (40.0, 34.0, 190.0), (232.0, 234.0, 234.0), (170.0, 84.0, 24.0)
     black, yellow, green = (24.0, 24.0, 24.0), (40.0, 190.0, 235.0), (70.0, 110.0, 20.0)
@@ -133,7 +133,7 @@ def sign(rng: np.random.Generator, along: float, lateral: float) -> Thing:
     high = float(np.round(rng.uniform(2.2, 2.9), 1))
     kind = int(rng.integers(7))
     rods = RodsBuilder(POLE)
-    rods.rod((0, 0, 0), (0, high + 0.3, 0), 0.045, _GREY)
+    rods.rod((0, 0, 0), (0, high + 0.3, 0), 0.045, _GRAY)
     parts: list[Part] = [rods.build(), _plate(kind, high)]
     if kind < 4 and rng.random() < 0.35:
         parts.append(_plate(4, high - 0.8))
@@ -145,12 +145,12 @@ def _signal(lit: int) -> Mesh:
     mesh = MeshBuilder(SIGN)
     mesh.box((-0.2, 2.3, -0.2), (0.2, 3.4, 0.08), (30.0, 30.0, 30.0))
     mesh.face(_rectangle(0.62, 1.32, 2.85), (22.0, 22.0, 22.0), (0, 0, -1))
-    colours: list[Colour] = [(60, 230, 90), (30, 170, 255), (50, 50, 255)]
-    for i, colour in enumerate(colours):
+    colors: list[Color] = [(60, 230, 90), (30, 170, 255), (50, 50, 255)]
+    for i, color in enumerate(colors):
         ring = [(x, y, -0.21) for x, y, _ in _ring(0.13, 2.5 + 0.35 * i, 10)]
         on = i == lit
-        dim = tuple(c * 0.22 for c in colour)
-        mesh.face(ring, colour if on else (dim[0], dim[1], dim[2]), (0, 0, -1), glow=0.9 if on else 0.0)
+        dim = tuple(c * 0.22 for c in color)
+        mesh.face(ring, color if on else (dim[0], dim[1], dim[2]), (0, 0, -1), glow=0.9 if on else 0.0)
     return mesh.build()
 
 
@@ -180,17 +180,17 @@ def advert(rng: np.random.Generator, along: float, lateral: float) -> Thing:
 
 
 def shop_sign(rng: np.random.Generator, along: float, line: float) -> Thing:
-    """A sign that hangs from a front at `line` metres right of the centre line."""
+    """A sign that hangs from a front at `line` meters right of the center line."""
     mesh = MeshBuilder(SIGN)
     inward = -float(np.sign(line))
-    colour, ink = _choose(rng, _POSTERS), _choose(rng, _POSTERS)
+    color, ink = _choose(rng, _POSTERS), _choose(rng, _POSTERS)
     low, wide, tall = (
         float(rng.uniform(2.7, 3.4)),
         float(rng.uniform(0.5, 0.9)),
         float(rng.uniform(0.5, 1.1)),
     )
     x0, x1 = sorted((inward * 0.12, inward * (0.12 + wide)))
-    mesh.box((x0, low, -0.05), (x1, low + tall, 0.05), colour)
+    mesh.box((x0, low, -0.05), (x1, low + tall, 0.05), color)
     x0, x1 = x0 + 0.15 * wide, x1 - 0.15 * wide
     band = [
         (x0, low + 0.4 * tall),
@@ -202,8 +202,8 @@ def shop_sign(rng: np.random.Generator, along: float, line: float) -> Thing:
     return _at(along, line, [mesh.build()], 65.0)
 
 
-def _choose(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
-    return colours[int(rng.integers(len(colours)))]
+def _choose(rng: np.random.Generator, colors: tuple[Color, ...]) -> Color:
+    return colors[int(rng.integers(len(colors)))]
 
 
 def fence(texture: Texture, along: float, lateral: float, length: float, high: float, label: int = FENCE) -> Thing:
@@ -215,11 +215,11 @@ def fence(texture: Texture, along: float, lateral: float, length: float, high: f
     return Thing(along, lateral, 0.0, span, (lateral - 0.1, lateral + 0.1), (panel,), reach=120.0)
 
 
-def wall(along: float, lateral: float, length: float, high: float, colour: Colour, label: int) -> Thing:
+def wall(along: float, lateral: float, length: float, high: float, color: Color, label: int) -> Thing:
     """A low wall with a coping."""
     mesh = MeshBuilder(label)
-    mesh.box((-0.12, 0, 0), (0.12, high, length), colour)
-    pale = tuple(min(c * 1.3, 255.0) for c in colour)
+    mesh.box((-0.12, 0, 0), (0.12, high, length), color)
+    pale = tuple(min(c * 1.3, 255.0) for c in color)
     mesh.box((-0.16, high, 0), (0.16, high + 0.08, length), (pale[0], pale[1], pale[2]))
     span = (along, along + length)
     return Thing(along, lateral, 0.0, span, (lateral - 0.16, lateral + 0.16), (mesh.build(),), reach=120.0)

@@ -1,11 +1,11 @@
-"""The road, its marks, kerbs, pavements, what lies beyond, and the shadows on them."""
+"""The road, its marks, curbs, pavements, what lies beyond, and the shadows on them."""
 
 from collections.abc import Iterable
 
 import cv2
 import numpy as np
 
-from fcn_edge.street.kinds import PAVEMENT, ROAD, TREE, ByteArray, Colour, FloatArray
+from fcn_edge.street.kinds import PAVEMENT, ROAD, TREE, ByteArray, Color, FloatArray
 from fcn_edge.street.layout import Layout
 from fcn_edge.street.path import Stretch
 from fcn_edge.street.plots import PAVED
@@ -14,10 +14,10 @@ from fcn_edge.street.scene import Scene
 from fcn_edge.street.shadows import cast_shadows
 from fcn_edge.street.site import BLOCK
 from fcn_edge.street.sky import SKYLINE
-from fcn_edge.street.surface import LENGTH, PER_METRE, REACH, surface
+from fcn_edge.street.surface import LENGTH, PER_METER, REACH, surface
 from fcn_edge.street.town import Town
 
-_KERB = 0.14
+_CURB = 0.14
 _BEYOND = 60.0
 _MARKS_END = 75.0
 
@@ -26,21 +26,21 @@ class Ground:
     """The ground of one street.
 
     It is level, so that all light and haze on it depend only on the image row and on shadows:
-    bands of plain colour are drawn first and `shade` then treats all of them at once.
+    bands of plain color are drawn first and `shade` then treats all of them at once.
     """
 
     def __init__(self, town: Town, layout: Layout, rng: np.random.Generator) -> None:
         self._town = town
         self._layout = layout
         tone = rng.uniform(78, 122)
-        self._road: Colour = (tone * 1.02, tone, tone * rng.uniform(0.94, 1.02))
+        self._road: Color = (tone * 1.02, tone, tone * rng.uniform(0.94, 1.02))
         pale = tone * rng.uniform(0.85, 1.25)
         warm = rng.uniform(1.0, 1.08)
-        self._paving: Colour = (pale, pale * warm, pale * warm**1.5)
-        self._kerb: Colour = (pale * 1.25, pale * warm * 1.25, pale * warm * 1.25)
-        self._grass: Colour = (40.0, float(rng.uniform(78, 104)), float(rng.uniform(62, 92)))
+        self._paving: Color = (pale, pale * warm, pale * warm**1.5)
+        self._curb: Color = (pale * 1.25, pale * warm * 1.25, pale * warm * 1.25)
+        self._grass: Color = (40.0, float(rng.uniform(78, 104)), float(rng.uniform(62, 92)))
         white = float(rng.uniform(190, 250))
-        self._white: Colour = (white, white, white)
+        self._white: Color = (white, white, white)
         self._dash = (float(rng.choice([2.0, 4.0])), float(rng.choice([6.0, 9.0])))
         self._yellow = bool(rng.random() < 0.5)
         self._cycle_lane = bool(rng.random() < 0.3) and not town.parking[0]
@@ -48,7 +48,7 @@ class Ground:
         self._surface = surface(rng, town)
 
     def draw(self, canvas: Canvas, stretch: Stretch, camera: float, end: float) -> None:
-        """Draw the bands and marks from the camera's place to `end` metres ahead."""
+        """Draw the bands and marks from the camera's place to `end` meters ahead."""
         town = self._town
         start = camera + canvas.camera.near + 0.1
         end = camera + end
@@ -61,13 +61,13 @@ class Ground:
             blocks = range(int(start // BLOCK), int(end // BLOCK) + 1)
             for block in blocks:
                 paved = self._layout.theme(block, side) in PAVED
-                colour, label = (self._paving, PAVEMENT) if paved else (self._grass, TREE)
+                color, label = (self._paving, PAVEMENT) if paved else (self._grass, TREE)
                 first, last = max(block * BLOCK, start), min((block + 1) * BLOCK, end)
-                self._ribbon(canvas, stretch, (first, last), (side * outer, side * _BEYOND), colour, label)
+                self._ribbon(canvas, stretch, (first, last), (side * outer, side * _BEYOND), color, label)
             run = (start, end)
             self._ribbon(canvas, stretch, run, (side * half, side * outer), self._paving, PAVEMENT)
-            kerb = (side * half, side * (half + _KERB))
-            self._ribbon(canvas, stretch, run, kerb, self._kerb, PAVEMENT)
+            curb = (side * half, side * (half + _CURB))
+            self._ribbon(canvas, stretch, run, curb, self._curb, PAVEMENT)
         self._ribbon(canvas, stretch, (start, end), (-half, half), self._road, ROAD)
         self._marks(canvas, stretch, start, min(end, camera + _MARKS_END))
         self._side_streets(canvas, stretch, start, end)
@@ -78,10 +78,10 @@ class Ground:
         stretch: Stretch,
         run: tuple[float, float],
         edges: tuple[float, float],
-        colour: Colour,
+        color: Color,
         label: int,
     ) -> None:
-        """Draw a band along the street, from `run[0]` to `run[1]` metres, between two edges."""
+        """Draw a band along the street, from `run[0]` to `run[1]` meters, between two edges."""
         first, last = run
         if last <= first:
             return
@@ -91,14 +91,14 @@ class Ground:
         along = np.concatenate([stations, stations[::-1]])
         aside = np.repeat(np.array(edges), len(stations))
         outline = [fixed(_pixels(canvas, stretch, along, aside))]
-        cv2.fillPoly(canvas.image, outline, colour, cv2.LINE_AA, 4)
+        cv2.fillPoly(canvas.image, outline, color, cv2.LINE_AA, 4)
         cv2.fillPoly(canvas.labels, outline, label, cv2.LINE_8, 4)
 
-    def _quads(self, canvas: Canvas, stretch: Stretch, strips: FloatArray, colour: Colour) -> None:
-        """Draw marks (N, 4) on the road as (start, end, left, right) in metres."""
+    def _quads(self, canvas: Canvas, stretch: Stretch, strips: FloatArray, color: Color) -> None:
+        """Draw marks (N, 4) on the road as (start, end, left, right) in meters."""
         along, aside = strips[:, [0, 0, 1, 1]].ravel(), strips[:, [2, 3, 3, 2]].ravel()
         for quad in fixed(_pixels(canvas, stretch, along, aside)).reshape(-1, 4, 2):
-            canvas.polygon(quad, colour, ROAD)
+            canvas.polygon(quad, color, ROAD)
 
     def _side_streets(self, canvas: Canvas, stretch: Stretch, start: float, end: float) -> None:
         """Lay the mouths of side streets over the pavements."""
@@ -110,7 +110,7 @@ class Ground:
                 first, last = max(place[0], start), place[1]
                 inner = side * (self._town.half_road - 0.6)
                 self._ribbon(canvas, stretch, (first, last), (inner, side * _BEYOND), self._road, ROAD)
-                # Rounded kerbs: the mouth is wider where it meets the street.
+                # Rounded curbs: the mouth is wider where it meets the street.
                 along = np.array([max(first - 1.5, start), first, last, last + 1.5])
                 aside = np.array([inner, inner + side * 2.0, inner + side * 2.0, inner])
                 corner = fixed(_pixels(canvas, stretch, along, aside))
@@ -177,7 +177,7 @@ class Ground:
         ahead = np.array([2.4, 2.4, 26.0, 26.0])
         aside = np.array([-1.0, 1.0, 1.0, -1.0]) * REACH
         target = _pixels(canvas, stretch, camera + ahead, aside) - (0, top)
-        source = np.stack([(aside + REACH), ahead + camera % LENGTH], axis=1) * PER_METRE
+        source = np.stack([(aside + REACH), ahead + camera % LENGTH], axis=1) * PER_METER
         matrix = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
         size = (canvas.camera.width, len(depth))
         flags, border = cv2.INTER_LINEAR, cv2.BORDER_WRAP

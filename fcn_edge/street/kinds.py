@@ -10,8 +10,8 @@ ByteArray: TypeAlias = npt.NDArray[np.uint8]
 NoiseArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int32]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
-Colour: TypeAlias = tuple[float, float, float]
-"""A colour as (blue, green, red), each 0..255."""
+Color: TypeAlias = tuple[float, float, float]
+"""A color as (blue, green, red), each 0..255."""
 
 CLASSES: tuple[str, ...] = (
     "sky",

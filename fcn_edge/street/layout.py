@@ -24,7 +24,7 @@ class Layout:
         self._junctions: dict[tuple[int, int], tuple[float, float] | None] = {}
 
     def between(self, start: float, end: float) -> list[Thing]:
-        """Things of all blocks that touch the stretch from `start` to `end` metres."""
+        """Things of all blocks that touch the stretch from `start` to `end` meters."""
         things: list[Thing] = []
         for block in range(int(start // BLOCK), int(end // BLOCK) + 1):
             things.extend(self._block(block))
@@ -39,7 +39,7 @@ class Layout:
         return self._themes[group, side]
 
     def junction(self, block: int, side: int) -> tuple[float, float] | None:
-        """The stretch, in metres along the street, where a side street joins a block."""
+        """The stretch, in meters along the street, where a side street joins a block."""
         if (block, side) not in self._junctions:
             rng = self._rng(14, block, side)
             chance, start, width = rng.random(), rng.uniform(6, 20), rng.uniform(5.5, 8.0)

@@ -1,4 +1,4 @@
-"""What the camera adds: exposure, colour balance, softness, vignette and noise."""
+"""What the camera adds: exposure, color balance, softness, vignette and noise."""
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ class Lens:
         self._soft = float(rng.uniform(0.3, 0.75)) * max(min(height, width) / 360.0, 0.4) ** 0.5
         sigma = rng.uniform(0.5, 2.6) * (1.6 if dusk else 1.0)
         # One tile of noise larger than the image; every frame looks at another part of it.
-        # Noise of the brightness and of the colour, the latter repeated from few numbers.
+        # Noise of the brightness and of the color, the latter repeated from few numbers.
         shape = (height + _SPARE, width + _SPARE)
         gray = white_noise(rng, *shape) * np.float32(sigma)
         tint = [np.roll(gray, shift, (0, 1)) for shift in ((11, 37), (29, 5), (3, 23))]

@@ -1,4 +1,4 @@
-"""Sun, sky light and haze: from the colour of a surface to the colour that is seen."""
+"""Sun, sky light and haze: from the color of a surface to the color that is seen."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ class Light:
 
     Attributes:
         sun: Unit vector (3,) towards the sun as (right, up, ahead).
-        direct: Colour gain (3,) BGR of a surface that faces the sun.
-        ambient: Colour gain (3,) BGR of any surface.
-        haze: Colour (3,) BGR 0..255 that things fade to with distance.
-        visibility: Metres after which 63 % of a thing's own colour is gone.
+        direct: Color gain (3,) BGR of a surface that faces the sun.
+        ambient: Color gain (3,) BGR of any surface.
+        haze: Color (3,) BGR 0..255 that things fade to with distance.
+        visibility: Meters after which 63% of a thing's own color is gone.
         lamps: How strongly lamps glow, 0 by day to 1 at dusk.
     """
 
@@ -29,21 +29,21 @@ class Light:
 
     @property
     def sight(self) -> float:
-        """Metres beyond which next to nothing is left of a thing's own colour."""
+        """Meters beyond which next to nothing is left of a thing's own color."""
         return 2.3 * self.visibility
 
     def clear(self, depth: FloatArray) -> FloatArray:
-        """Share of a thing's own colour that is left at depths in metres."""
+        """Share of a thing's own color that is left at depths in meters."""
         return np.asarray(np.exp(-np.maximum(depth, 0.0) / self.visibility))
 
     def gain(self, normals: FloatArray) -> FloatArray:
-        """Colour gains (N, 3) of surfaces with unit normals (N, 3) in camera coordinates."""
+        """Color gains (N, 3) of surfaces with unit normals (N, 3) in camera coordinates."""
         # Walls that look up see more of the sky than those that look down.
         sky = 0.85 + 0.15 * normals[:, 1:2]
         facing = np.maximum(normals @ self.sun, 0.0)[:, None]
         return self.ambient * sky + self.direct * facing
 
-    def seen(self, colours: FloatArray, gain: FloatArray, depth: FloatArray) -> FloatArray:
-        """Seen colours (N, 3) of surface colours (N, 3) under gains (N, 3) at depths (N,)."""
+    def seen(self, colors: FloatArray, gain: FloatArray, depth: FloatArray) -> FloatArray:
+        """Seen colors (N, 3) of surface colors (N, 3) under gains (N, 3) at depths (N,)."""
         clear = self.clear(depth)[:, None]
-        return np.minimum(colours * gain, 255.0) * clear + self.haze * (1 - clear)
+        return np.minimum(colors * gain, 255.0) * clear + self.haze * (1 - clear)

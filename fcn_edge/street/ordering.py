@@ -13,9 +13,9 @@ def far_to_near(spans: FloatArray, breadths: FloatArray, camera_lateral: float) 
     get a long wall behind a small object wrong.
 
     Args:
-        spans: (N, 2) near and far end along the street, in metres.
-        breadths: (N, 2) left and right end across the street, in metres.
-        camera_lateral: Metres right of the centre line of the camera.
+        spans: (N, 2) near and far end along the street, in meters.
+        breadths: (N, 2) left and right end across the street, in meters.
+        camera_lateral: Meters right of the center line of the camera.
 
     Returns:
         Indices, the first to be drawn first.

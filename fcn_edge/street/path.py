@@ -1,4 +1,4 @@
-"""The centre line of the street: a plane curve that bends gently and never ends."""
+"""The center line of the street: a plane curve that bends gently and never ends."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Path:
         self._phase = rng.uniform(0.0, 2 * np.pi, 3)
 
     def heading(self, distance: FloatArray) -> FloatArray:
-        """Heading in radians (0 is north, positive turns right) at distances in metres."""
+        """Heading in radians (0 is north, positive turns right) at distances in meters."""
         angle = 2 * np.pi * distance[..., None] / self._length + self._phase
         return np.asarray((self._amplitude * np.sin(angle)).sum(axis=-1), dtype=np.float64)
 
@@ -33,8 +33,8 @@ class Poses:
     """Where things stand on the ground, seen from the camera.
 
     Attributes:
-        right: Metres to the right of the camera.
-        ahead: Metres ahead of the camera.
+        right: Meters to the right of the camera.
+        ahead: Meters ahead of the camera.
         cos: Cosine of the thing's heading minus the camera's.
         sin: Sine of the same.
     """
@@ -60,13 +60,13 @@ class Stretch:
         middle = (self._angle[1:] + self._angle[:-1]) / 2
         right = np.concatenate([[0.0], np.cumsum(np.sin(middle) * self.STEP)])
         ahead_of = np.concatenate([[0.0], np.cumsum(np.cos(middle) * self.STEP)])
-        # The camera stands `lateral` metres to the right of the centre line.
+        # The camera stands `lateral` meters to the right of the center line.
         here = self._angle[first]
         self._right = right - right[first] - lateral * np.cos(here)
         self._ahead = ahead_of - ahead_of[first] + lateral * np.sin(here)
 
     def poses(self, along: FloatArray, lateral: FloatArray, yaw: FloatArray | float = 0.0) -> Poses:
-        """Place street coordinates (metres along, metres right of the centre line)."""
+        """Place street coordinates (meters along, meters right of the center line)."""
         angle = np.interp(along, self._along, self._angle)
         cos, sin = np.cos(angle), np.sin(angle)
         right = np.interp(along, self._along, self._right) + lateral * cos

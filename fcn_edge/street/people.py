@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from fcn_edge.street.kinds import BICYCLIST, PEDESTRIAN, Colour
+from fcn_edge.street.kinds import BICYCLIST, PEDESTRIAN, Color
 from fcn_edge.street.shapes import Rods, RodsBuilder, Thing
 
-_CLOTHES: tuple[Colour, ...] = (
+_CLOTHES: tuple[Color, ...] = (
     (40, 36, 34),
     (64, 46, 36),
     (34, 32, 36),
@@ -21,12 +21,12 @@ _CLOTHES: tuple[Colour, ...] = (
     (80, 100, 120),
     (40, 140, 190),
 )
-_SKINS: tuple[Colour, ...] = ((140, 168, 214), (110, 140, 190), (70, 92, 130))
-_HAIR: tuple[Colour, ...] = ((26, 30, 38), (40, 60, 90), (90, 130, 160), (120, 122, 124))
+_SKINS: tuple[Color, ...] = ((140, 168, 214), (110, 140, 190), (70, 92, 130))
+_HAIR: tuple[Color, ...] = ((26, 30, 38), (40, 60, 90), (90, 130, 160), (120, 122, 124))
 
 
-def _choose(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
-    return colours[int(rng.integers(len(colours)))]
+def _choose(rng: np.random.Generator, colors: tuple[Color, ...]) -> Color:
+    return colors[int(rng.integers(len(colors)))]
 
 
 def walker(rng: np.random.Generator, stride: float) -> Rods:
@@ -65,7 +65,7 @@ def cyclist(rng: np.random.Generator, pedal: float) -> Rods:
     coat, legs = _choose(rng, _CLOTHES), _choose(rng, _CLOTHES[:5])
     skin, frame = _choose(rng, _SKINS), _choose(rng, _CLOTHES)
     helmet = _choose(rng, (*_HAIR, (230, 230, 230), (40, 40, 200)))
-    black: Colour = (26.0, 26.0, 26.0)
+    black: Color = (26.0, 26.0, 26.0)
     turn = np.arange(11) * 2 * np.pi / 10
     for z in (-0.52, 0.52):
         ring = [(0.0, float(0.34 + 0.32 * np.sin(a)), float(z + 0.32 * np.cos(a))) for a in turn]

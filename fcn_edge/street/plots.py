@@ -2,7 +2,7 @@
 
 from fcn_edge.street import furniture
 from fcn_edge.street.buildings import house
-from fcn_edge.street.kinds import BUILDING, TREE, Colour
+from fcn_edge.street.kinds import BUILDING, TREE, Color
 from fcn_edge.street.shapes import Thing
 from fcn_edge.street.site import BLOCK, Site
 
@@ -10,7 +10,7 @@ THEMES = ("shops", "terrace", "houses", "park", "campus")
 PAVED = ("shops", "terrace")
 """Themes whose ground is paved up to the houses."""
 
-_BRICK: Colour = (70.0, 92.0, 140.0)
+_BRICK: Color = (70.0, 92.0, 140.0)
 _FENCES = 6
 """Pieces of fence along a block."""
 

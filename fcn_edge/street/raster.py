@@ -42,9 +42,9 @@ class Canvas:
         self.image: ByteArray = np.zeros((camera.height, camera.width, 3), np.uint8)
         self.labels: ByteArray = np.full((camera.height, camera.width), void, np.uint8)
 
-    def polygon(self, points: IntArray, colour: tuple[float, ...], label: int) -> None:
+    def polygon(self, points: IntArray, color: tuple[float, ...], label: int) -> None:
         """Fill one convex polygon given in fixed-point pixels."""
-        cv2.fillConvexPoly(self.image, points, colour, cv2.LINE_AA, _SHIFT)
+        cv2.fillConvexPoly(self.image, points, color, cv2.LINE_AA, _SHIFT)
         cv2.fillConvexPoly(self.labels, points, label, cv2.LINE_8, _SHIFT)
 
     def picture(
@@ -62,9 +62,9 @@ class Canvas:
             texture: The texture.
             quad: (4, 2) pixels of its corners, clockwise from the upper left.
             part: Shares of the texture's width between which it is shown.
-            shade: (3, 4) matrix from a texture's BGR colour to the seen one.
+            shade: (3, 4) matrix from a texture's BGR color to the seen one.
             label: Class id.
-            solid: Whether the see-through parts of a BGRA texture are labelled too.
+            solid: Whether the see-through parts of a BGRA texture are labeled too.
         """
         camera = self.camera
         (left_f, top_f), (right_f, bottom_f) = quad.min(axis=0).tolist(), quad.max(axis=0).tolist()
@@ -89,7 +89,7 @@ class Canvas:
         outline = fixed(local)
         if see_through:
             alpha = cv2.extractChannel(patch, 3)
-            # The colours are weighted by the cover already, so haze has to be as well.
+            # The colors are weighted by the cover already, so haze has to be as well.
             weighted = np.concatenate([shade[:, :3], shade[:, 3:] / 255], axis=1)
             rest = cv2.cvtColor(cv2.bitwise_not(alpha), cv2.COLOR_GRAY2BGR)
             under = cv2.multiply(image, rest, scale=1 / 255)

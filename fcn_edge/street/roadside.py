@@ -1,4 +1,4 @@
-"""What stands along the kerb: lamp posts, signs, lights, street trees, parked cars."""
+"""What stands along the curb: lamp posts, signs, lights, street trees, parked cars."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ from fcn_edge.street.shapes import Thing
 from fcn_edge.street.site import Site
 
 _PLACE = 6.2
-"""Metres of kerb that a parked car takes."""
+"""Meters of curb that a parked car takes."""
 
 
 def roadside_things(site: Site) -> list[Thing]:
-    """Everything on the pavement and along the kerb of a site."""
+    """Everything on the pavement and along the curb of a site."""
     return [*_lamps(site), *_signs(site), *_signals(site), *_street_trees(site), *_parked(site)]
 
 
 def _lamps(site: Site) -> list[Thing]:
-    town, lateral = site.town, site.side * site.kerb
+    town, lateral = site.town, site.side * site.curb
     first, last = np.ceil(site.start / town.lamp_gap), np.ceil(site.end / town.lamp_gap)
     # Tall lamps stand on either side by turns, low ones on both.
     return [
@@ -30,13 +30,13 @@ def _signs(site: Site) -> list[Thing]:
     rng, town, side = site.rng, site.town, site.side
     things = []
     for _ in range(int(rng.poisson(1.5 * town.clutter))):
-        lateral = side * (site.kerb + float(rng.uniform(-0.1, 0.3)))
+        lateral = side * (site.curb + float(rng.uniform(-0.1, 0.3)))
         things.append(furniture.sign(rng, site.spot(), lateral))
     if rng.random() < 0.45 * town.clutter:
         things.append(furniture.advert(rng, site.spot(), side * (site.edge - 0.6)))
     if rng.random() < 0.4 * town.clutter:
         high = float(rng.choice([1.0, 7.5]))
-        things.append(furniture.post(site.spot(), side * (site.kerb + 0.2), high))
+        things.append(furniture.post(site.spot(), side * (site.curb + 0.2), high))
     return things
 
 
@@ -45,9 +45,9 @@ def _signals(site: Site) -> list[Thing]:
     if rng.random() >= town.signals:
         return []
     at = float(rng.uniform(site.start + 4, site.end))
-    things = [furniture.traffic_light(rng, at, site.side * site.kerb)]
+    things = [furniture.traffic_light(rng, at, site.side * site.curb)]
     if rng.random() < 0.6:
-        lateral = site.side * (site.kerb - 0.15)
+        lateral = site.side * (site.curb - 0.15)
         rails = [at + 1, at + 5, at + 9]
         things += [furniture.fence(town.rails, place, lateral, 4.0, 1.05) for place in rails]
     return things
@@ -56,7 +56,7 @@ def _signals(site: Site) -> list[Thing]:
 def _street_trees(site: Site) -> list[Thing]:
     if site.town.pavement < 2.3:
         return []
-    return site.trees(1.1, (site.kerb + 0.3, site.kerb + 0.6), (5.5, 9))
+    return site.trees(1.1, (site.curb + 0.3, site.curb + 0.6), (5.5, 9))
 
 
 def _parked(site: Site) -> list[Thing]:

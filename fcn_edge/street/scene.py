@@ -17,16 +17,16 @@ class Scene:
     Args:
         things: What stands near the camera.
         stretch: The street around the camera.
-        here: Metres along the street of the camera.
-        lateral: Metres right of the centre line of the camera.
-        sight: Metres beyond which haze hides everything.
+        here: Meters along the street of the camera.
+        lateral: Meters right of the center line of the camera.
+        sight: Meters beyond which haze hides everything.
 
     Attributes:
         things: Those that are near enough to matter.
         poses: Where they stand.
-        spans: (N, 2) metres (near, far) along the street that they cover.
-        breadths: (N, 2) metres (left, right) of the centre line that they cover.
-        tall: (N,) heights in metres for their shadows.
+        spans: (N, 2) meters (near, far) along the street that they cover.
+        breadths: (N, 2) meters (left, right) of the center line that they cover.
+        tall: (N,) heights in meters for their shadows.
     """
 
     def __init__(self, things: list[Thing], stretch: Stretch, here: float, lateral: float, sight: float) -> None:

@@ -8,7 +8,7 @@ from fcn_edge.street.scene import Scene
 _TURN = np.arange(8) * np.pi / 4
 _OCTAGON = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 _REACH = 60.0
-# Half the thickness of the shadow of a stem, in metres.
+# Half the thickness of the shadow of a stem, in meters.
 _STEMS = {"pole": 0.05, "person": 0.18, "round": 0.16}
 
 
@@ -17,12 +17,12 @@ def cast_shadows(scene: Scene, cast: FloatArray) -> tuple[FloatArray, FloatArray
 
     Args:
         scene: What throws shadows.
-        cast: (2,) metres to the right and ahead by which the shadow of a point that is one
-            metre high is displaced.
+        cast: (2,) meters to the right and ahead by which the shadow of a point that is one
+            meter high is displaced.
 
     Returns:
         Outlines of thrown shadows, (N, 8, 2), and of the dark places right below things,
-        (M, 8, 2), as metres to the right and ahead.
+        (M, 8, 2), as meters to the right and ahead.
     """
     near = scene.poses.ahead < _REACH
     kinds = np.array([t.shadow for t in scene.things])

@@ -1,6 +1,6 @@
 """The three kinds of shapes everything is made of: meshes, rods and textured panels.
 
-An object's own coordinates are x to its right, y up from the ground, z ahead, in metres.
+An object's own coordinates are x to its right, y up from the ground, z ahead, in meters.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fcn_edge.street.kinds import Colour, FloatArray
+from fcn_edge.street.kinds import Color, FloatArray
 from fcn_edge.street.texture import Texture
 
 
@@ -21,19 +21,19 @@ class Mesh:
         vertices: (V, 3); the vertices of a face follow one another.
         starts: Index of each face's first vertex, and V at the end.
         normals: (F, 3) unit vectors; zero for faces seen from both sides.
-        centres: (F, 3).
-        radii: (F,) greatest distance of a vertex from the centre.
-        colours: (F, 3) BGR.
-        glow: (F,) share of the colour that shines by itself when lamps are lit.
+        centers: (F, 3).
+        radii: (F,) greatest distance of a vertex from the center.
+        colors: (F, 3) BGR.
+        glow: (F,) share of the color that shines by itself when lamps are lit.
         labels: Class id of each face.
     """
 
     vertices: FloatArray
     starts: tuple[int, ...]
     normals: FloatArray
-    centres: FloatArray
+    centers: FloatArray
     radii: FloatArray
-    colours: FloatArray
+    colors: FloatArray
     glow: FloatArray
     labels: tuple[int, ...]
 
@@ -45,14 +45,14 @@ class MeshBuilder:
         self._label = label
         self._faces: list[FloatArray] = []
         self._normals: list[tuple[float, float, float]] = []
-        self._colours: list[Colour] = []
+        self._colors: list[Color] = []
         self._glow: list[float] = []
         self._labels: list[int] = []
 
     def face(
         self,
         points: Sequence[Sequence[float]],
-        colour: Colour,
+        color: Color,
         outward: Sequence[float] | None = None,
         glow: float = 0.0,
         label: int | None = None,
@@ -64,7 +64,7 @@ class MeshBuilder:
             normal = _normal(points, outward)
         self._faces.append(corners)
         self._normals.append(normal)
-        self._colours.append(colour)
+        self._colors.append(color)
         self._glow.append(glow)
         self._labels.append(self._label if label is None else label)
 
@@ -72,7 +72,7 @@ class MeshBuilder:
         self,
         low: Sequence[float],
         high: Sequence[float],
-        colour: Colour,
+        color: Color,
         label: int | None = None,
         taper: float = 0.0,
     ) -> None:
@@ -88,24 +88,24 @@ class MeshBuilder:
         ]
         for i, outward in enumerate([(0, 0, -1), (1, 0, 0), (0, 0, 1), (-1, 0, 0)]):
             j = (i + 1) % 4
-            self.face([base[i], base[j], top[j], top[i]], colour, outward, label=label)
-        self.face(top, colour, (0, 1, 0), label=label)
+            self.face([base[i], base[j], top[j], top[i]], color, outward, label=label)
+        self.face(top, color, (0, 1, 0), label=label)
 
     def build(self) -> Mesh:
         """The mesh of all faces added so far."""
         counts = [len(f) for f in self._faces]
         starts = np.concatenate([[0], np.cumsum(counts)])
         vertices = np.concatenate(self._faces)
-        centres = np.add.reduceat(vertices, starts[:-1]) / np.array(counts)[:, None]
-        reach = np.sqrt(((vertices - centres.repeat(counts, axis=0)) ** 2).sum(axis=1))
+        centers = np.add.reduceat(vertices, starts[:-1]) / np.array(counts)[:, None]
+        reach = np.sqrt(((vertices - centers.repeat(counts, axis=0)) ** 2).sum(axis=1))
         radii = np.maximum.reduceat(reach, starts[:-1])
         return Mesh(
             vertices=vertices,
             starts=tuple(starts.tolist()),
             normals=np.array(self._normals),
-            centres=centres,
+            centers=centers,
             radii=radii,
-            colours=np.array(self._colours, dtype=np.float64),
+            colors=np.array(self._colors, dtype=np.float64),
             glow=np.array(self._glow),
             labels=tuple(self._labels),
         )
@@ -129,15 +129,15 @@ class Rods:
 
     Attributes:
         ends: (N, 2, 3) both ends of each bar.
-        radii: (N, 2) metres at both ends.
-        colours: (N, 3) BGR.
+        radii: (N, 2) meters at both ends.
+        colors: (N, 3) BGR.
         labels: Class id of each bar.
         sort: Whether to draw the farthest bar first (else in their order).
     """
 
     ends: FloatArray
     radii: FloatArray
-    colours: FloatArray
+    colors: FloatArray
     labels: tuple[int, ...]
     sort: bool = False
 
@@ -150,27 +150,27 @@ class RodsBuilder:
         self._sort = sort
         self._ends: list[tuple[Sequence[float], Sequence[float]]] = []
         self._radii: list[tuple[float, float]] = []
-        self._colours: list[Colour] = []
+        self._colors: list[Color] = []
 
     def rod(
         self,
         start: Sequence[float],
         end: Sequence[float],
         radius: float,
-        colour: Colour,
+        color: Color,
         end_radius: float | None = None,
     ) -> None:
         """Add a bar from `start` to `end`."""
         self._ends.append((start, end))
         self._radii.append((radius, radius if end_radius is None else end_radius))
-        self._colours.append(colour)
+        self._colors.append(color)
 
     def build(self) -> Rods:
         """All bars added so far."""
         return Rods(
             ends=np.array(self._ends, dtype=np.float64),
             radii=np.array(self._radii, dtype=np.float64),
-            colours=np.array(self._colours, dtype=np.float64),
+            colors=np.array(self._colors, dtype=np.float64),
             labels=(self._label,) * len(self._ends),
             sort=self._sort,
         )
@@ -184,9 +184,9 @@ class Panel:
         texture: Its picture.
         start: (3,) lower left corner as seen from its front.
         end: (3,) lower right corner.
-        height: Metres.
+        height: Meters.
         label: Class id.
-        tint: Colour gain (3,) BGR.
+        tint: Color gain (3,) BGR.
         solid: Whether see-through parts still count as the object in the labels.
         billboard: Whether it turns to the camera, so that its normal is not its own.
     """
@@ -209,14 +209,14 @@ class Thing:
     """An object on the street.
 
     Attributes:
-        along: Metres along the street of its origin.
-        lateral: Metres right of the centre line of its origin.
+        along: Meters along the street of its origin.
+        lateral: Meters right of the center line of its origin.
         yaw: Radians its own z axis is turned from the street's direction.
-        span: Metres (near, far) along the street that it covers.
-        breadth: Metres (left, right) that it covers.
+        span: Meters (near, far) along the street that it covers.
+        breadth: Meters (left, right) that it covers.
         parts: Its shapes, in drawing order.
-        reach: Metres ahead beyond which it is left out.
-        tall: Height in metres for its shadow; 0 throws none.
+        reach: Meters ahead beyond which it is left out.
+        tall: Height in meters for its shadow; 0 throws none.
         shadow: Kind of ground shadow: "box", "round" or "none".
         faces_camera: Whether its yaw is replaced so that it faces the camera.
     """

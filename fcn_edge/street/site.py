@@ -9,7 +9,7 @@ from fcn_edge.street.town import Town
 from fcn_edge.street.vegetation import tree
 
 BLOCK = 36.0
-"""Length of a block in metres."""
+"""Length of a block in meters."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Site:
     Attributes:
         town: The street it belongs to.
         rng: Its own random numbers.
-        start: Metres along the street at which it begins.
+        start: Meters along the street at which it begins.
         side: -1 on the left of the street, 1 on the right.
-        gap: Metres along the street between which a side street joins, if one does.
+        gap: Meters along the street between which a side street joins, if one does.
     """
 
     town: Town
@@ -32,17 +32,17 @@ class Site:
 
     @property
     def end(self) -> float:
-        """Metres along the street at which it ends."""
+        """Meters along the street at which it ends."""
         return self.start + BLOCK
 
     @property
     def edge(self) -> float:
-        """Metres from the centre line to the far side of the pavement."""
+        """Meters from the center line to the far side of the pavement."""
         return self.town.half_road + self.town.pavement
 
     @property
-    def kerb(self) -> float:
-        """Metres from the centre line to where posts stand along the kerb."""
+    def curb(self) -> float:
+        """Meters from the center line to where posts stand along the curb."""
         return self.town.half_road + 0.45
 
     def spot(self) -> float:
@@ -50,7 +50,7 @@ class Site:
         return float(self.rng.uniform(self.start, self.end))
 
     def trees(self, mean: float, band: tuple[float, float], high: tuple[float, float]) -> list[Thing]:
-        """About `mean` trees at distances from the centre line and of heights in metres."""
+        """About `mean` trees at distances from the center line and of heights in meters."""
         rng, things = self.rng, []
         for _ in range(int(rng.poisson(mean * self.town.green))):
             crown, along = self.town.crown(rng), self.spot()

@@ -3,20 +3,20 @@
 import cv2
 import numpy as np
 
-from fcn_edge.street.kinds import BUILDING, SKY, TREE, ByteArray, Colour, FloatArray, NoiseArray
+from fcn_edge.street.kinds import BUILDING, SKY, TREE, ByteArray, Color, FloatArray, NoiseArray
 from fcn_edge.street.raster import Canvas, fixed
 from fcn_edge.street.textures import cloud_noise
 
 _AROUND = 1080
 _TALL = 120
 SKYLINE = 200.0
-"""Metres to the skyline."""
+"""Meters to the skyline."""
 
 
 class Sky:
     """The sky of one street."""
 
-    def __init__(self, rng: np.random.Generator, zenith: Colour, horizon: Colour, cover: float) -> None:
+    def __init__(self, rng: np.random.Generator, zenith: Color, horizon: Color, cover: float) -> None:
         ramp = (np.linspace(0, 1, _TALL, dtype=np.float32) ** 0.8)[:, None, None]
         base = np.array(zenith, np.float32) * (1 - ramp) + np.array(horizon, np.float32) * ramp
         clouds = np.clip((_closed(rng, _TALL, 36, 5) + 2.4 * cover - 1.2) * 0.5, 0, 1)[:, :, None]
@@ -27,8 +27,8 @@ class Sky:
         self._trees = np.clip(7 + 4.5 * _closed(rng, 1, 90, 4)[0], 1, 18)
         roofs = np.repeat(rng.uniform(3, 12, _AROUND // 12) * (rng.random(_AROUND // 12) < 0.7), 12)
         self._roofs: FloatArray = roofs
-        self._tree_colour: Colour = (60.0, 84.0, 76.0)
-        self._roof_colour: Colour = (110.0, 122.0, 136.0)
+        self._tree_color: Color = (60.0, 84.0, 76.0)
+        self._roof_color: Color = (110.0, 122.0, 136.0)
 
     def draw(self, canvas: Canvas, heading: float, brightness: FloatArray) -> None:
         """Fill the sky and the skyline for a heading in radians."""
@@ -49,18 +49,18 @@ class Sky:
             return
         share = float(canvas.light.clear(np.array([SKYLINE]))[0])
         skyline = (
-            (self._roofs, self._roof_colour, BUILDING),
-            (self._trees, self._tree_colour, TREE),
+            (self._roofs, self._roof_color, BUILDING),
+            (self._trees, self._tree_color, TREE),
         )
         ahead = np.linspace(0, view.width - 1, 160)
         spots = np.mod(np.interp(ahead, columns, np.unwrap(angle)) / (2 * np.pi) * _AROUND, _AROUND - 1)
-        for profile, colour, label in skyline:
+        for profile, color, label in skyline:
             high = profile[spots.astype(int)] if label == BUILDING else np.interp(spots, np.arange(_AROUND), profile)
             top = view.horizon - (high - view.eye) * view.focal / SKYLINE
             base = view.horizon + 3
             outline = np.concatenate([np.column_stack([ahead, top]), [[view.width, base], [-1.0, base]]])
             gain = canvas.light.ambient + 0.4 * canvas.light.direct
-            seen = np.multiply(colour, gain) * share + canvas.light.haze * (1 - share)
+            seen = np.multiply(color, gain) * share + canvas.light.haze * (1 - share)
             ink = (float(seen[0]), float(seen[1]), float(seen[2]))
             points = [fixed(outline)]
             cv2.fillPoly(canvas.image, points, ink, cv2.LINE_AA, 4)

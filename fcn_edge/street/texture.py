@@ -18,7 +18,7 @@ class Texture:
 
     def __init__(self, picture: ByteArray) -> None:
         if picture.shape[2] == 4:
-            # Colours are weighted by their cover, so that hidden ones do not bleed in when the
+            # Colors are weighted by their cover, so that hidden ones do not bleed in when the
             # picture is shrunk or turned.
             cover = cv2.cvtColor(picture[:, :, 3], cv2.COLOR_GRAY2BGR)
             weighted = cv2.multiply(picture[:, :, :3], cover, scale=1 / 255)
@@ -28,7 +28,7 @@ class Texture:
     def fitting(self, height: float, width: float) -> ByteArray:
         """The picture at up to twice as many rows and columns as it covers pixels.
 
-        Colours of a BGRA picture come multiplied by their cover.
+        Colors of a BGRA picture come multiplied by their cover.
         """
         rows, columns = self._sizes[0, 0].shape[:2]
         return self._shrunk(_halvings(rows, height), _halvings(columns, width))

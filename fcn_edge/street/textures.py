@@ -5,7 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from fcn_edge.street.kinds import ByteArray, Colour, FloatArray, NoiseArray
+from fcn_edge.street.kinds import ByteArray, Color, FloatArray, NoiseArray
 from fcn_edge.street.texture import Texture
 
 
@@ -43,16 +43,16 @@ def grain(rng: np.random.Generator, picture: ByteArray, strength: float) -> Byte
     return np.asarray(cv2.multiply(picture, cv2.merge([gain, gain, gain]), scale=1 / 128))
 
 
-def foliage(rng: np.random.Generator, colour: Colour, bare: float, size: int = 224) -> Texture:
+def foliage(rng: np.random.Generator, color: Color, bare: float, size: int = 224) -> Texture:
     """The crown of a tree, BGRA; `bare` is 0 for full leaf and 1 for winter twigs."""
     picture = np.zeros((size, size, 4), np.uint8)
-    shade = np.multiply(colour, 0.55) * (1 - bare) + np.array([70.0, 74.0, 78.0]) * bare
+    shade = np.multiply(color, 0.55) * (1 - bare) + np.array([70.0, 74.0, 78.0]) * bare
     picture[:, :, :3] = shade.astype(np.uint8)
     if bare > 0.3:
         _twigs(rng, picture, (50.0, 52.0, 56.0))
         _veil(rng, picture)
     if bare < 0.9:
-        _leaves(rng, picture, _lobes(rng, size), colour, int(1300 * (1 - bare)))
+        _leaves(rng, picture, _lobes(rng, size), color, int(1300 * (1 - bare)))
     picture[:, :, :3] = grain(rng, np.ascontiguousarray(picture[:, :, :3]), 0.3)
     return Texture(picture)
 
@@ -69,7 +69,7 @@ def _lobes(rng: np.random.Generator, size: int) -> FloatArray:
     return np.asarray(lobes * size, dtype=np.float64)
 
 
-def _leaves(rng: np.random.Generator, picture: ByteArray, lobes: FloatArray, colour: Colour, count: int) -> None:
+def _leaves(rng: np.random.Generator, picture: ByteArray, lobes: FloatArray, color: Color, count: int) -> None:
     """Clumps of leaves in the lobes, the lit upper ones over the shaded lower ones."""
     size = picture.shape[0]
     lobe = lobes[rng.integers(0, len(lobes), count)]
@@ -79,7 +79,7 @@ def _leaves(rng: np.random.Generator, picture: ByteArray, lobes: FloatArray, col
     # Light comes from above: by the height in the lobe and in the crown.
     up = 0.6 * (1 - rows / size) - 0.25 * out * np.sin(angle)
     light = np.clip(0.55 + 0.75 * up + rng.normal(0, 0.1, count), 0.3, 1.3)
-    inks = np.minimum(np.multiply.outer(light, (*colour, 0.0)), 255.0)
+    inks = np.minimum(np.multiply.outer(light, (*color, 0.0)), 255.0)
     inks[:, 3] = 255.0
     extents = np.maximum(2, rng.uniform(0.008, 0.028, count) * size).astype(int).tolist()
     turns = rng.uniform(0, 180, count).tolist()
@@ -90,7 +90,7 @@ def _leaves(rng: np.random.Generator, picture: ByteArray, lobes: FloatArray, col
 
 
 def _veil(rng: np.random.Generator, picture: ByteArray) -> None:
-    """The grey veil of a winter crown's finest twigs, see-through for the most part."""
+    """The gray veil of a winter crown's finest twigs, see-through for the most part."""
     alpha = picture[:, :, 3]
     near = cv2.GaussianBlur(alpha, (0, 0), picture.shape[0] / 36).astype(np.float32) / 255
     grit = rng.random(alpha.shape, dtype=np.float32)
@@ -98,7 +98,7 @@ def _veil(rng: np.random.Generator, picture: ByteArray) -> None:
     np.maximum(alpha, np.where(near > 0.1, twig, 0).astype(np.uint8), out=alpha)
 
 
-def _twigs(rng: np.random.Generator, picture: ByteArray, colour: Colour) -> None:
+def _twigs(rng: np.random.Generator, picture: ByteArray, color: Color) -> None:
     """Draw a bare crown: branches that fork upwards and outwards, twice at each tip."""
     size = picture.shape[0]
     tips = np.array([[size / 2, size - 1.0]])
@@ -107,7 +107,7 @@ def _twigs(rng: np.random.Generator, picture: ByteArray, colour: Colour) -> None
     for _ in range(8):
         ends = tips + np.stack([np.cos(angle), np.sin(angle)], axis=1) * length[:, None]
         lines = np.stack([tips, ends], axis=1).astype(np.int32)
-        cv2.polylines(picture, list(lines), False, (*colour, 255), max(1, round(width)))
+        cv2.polylines(picture, list(lines), False, (*color, 255), max(1, round(width)))
         forks = 3 if width > 4 else 2
         chosen = rng.permutation(np.arange(len(ends)).repeat(forks))[:180]
         tips = ends[chosen]
@@ -116,10 +116,10 @@ def _twigs(rng: np.random.Generator, picture: ByteArray, colour: Colour) -> None
         width *= 0.62
 
 
-def railing(colour: Colour, spacing: int = 8) -> Texture:
+def railing(color: Color, spacing: int = 8) -> Texture:
     """Upright bars between two rails, BGRA, for 4 m of fence."""
     picture = np.zeros((48, 192, 4), np.uint8)
-    picture[:, :, :3] = np.array(colour, np.uint8)
+    picture[:, :, :3] = np.array(color, np.uint8)
     for column in range(1, 192, spacing):
         picture[2:, column : column + 2, 3] = 255
     for row in (4, 42):
@@ -128,20 +128,20 @@ def railing(colour: Colour, spacing: int = 8) -> Texture:
     return Texture(picture)
 
 
-def boards(rng: np.random.Generator, colour: Colour) -> Texture:
+def boards(rng: np.random.Generator, color: Color) -> Texture:
     """Wooden boards, BGR, for 4 m of fence."""
     picture = np.empty((64, 192, 3), np.uint8)
-    picture[:] = np.array(colour, np.uint8)
+    picture[:] = np.array(color, np.uint8)
     for column in range(0, 192, 8):
-        picture[:, column : column + 8] = np.clip(np.multiply(colour, rng.uniform(0.8, 1.1)), 0, 255)
-        picture[:, column] = np.multiply(colour, 0.45)
+        picture[:, column : column + 8] = np.clip(np.multiply(color, rng.uniform(0.8, 1.1)), 0, 255)
+        picture[:, column] = np.multiply(color, 0.45)
     return Texture(grain(rng, picture, 0.08))
 
 
-def hedge(rng: np.random.Generator, colour: Colour) -> Texture:
+def hedge(rng: np.random.Generator, color: Color) -> Texture:
     """Clipped leaves with a ragged top, BGRA, for 4 m of hedge."""
     picture = np.empty((64, 192, 4), np.uint8)
-    picture[:, :, :3] = np.array(colour, np.uint8)
+    picture[:, :, :3] = np.array(color, np.uint8)
     ramp = np.linspace(1.15, 0.6, 64)[:, None, None]
     leaf = 1 + 0.25 * white_noise(rng, 64, 192, 1) + 0.15 * cloud_noise(rng, 64, 192, 24)[:, :, None]
     picture[:, :, :3] = np.clip(picture[:, :, :3] * ramp * leaf, 0, 255)

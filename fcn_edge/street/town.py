@@ -9,7 +9,7 @@ from fcn_edge.street.texture import Texture
 from fcn_edge.street.textures import boards, foliage, hedge, railing
 
 _PARKED = 1.95
-"""Metres of the road that a row of parked cars takes."""
+"""Meters of the road that a row of parked cars takes."""
 
 
 class Town:
@@ -17,12 +17,12 @@ class Town:
 
     Attributes:
         seed: The street's seed, from which its parts take their random numbers.
-        half_road: Metres from the centre line to either kerb.
-        pavement: Metres from the kerb to the end of the pavement.
-        parking: Share of the places along the left and the right kerb where a car is parked.
+        half_road: Meters from the center line to either curb.
+        pavement: Meters from the curb to the end of the pavement.
+        parking: Share of the places along the left and the right curb where a car is parked.
         themes: Chance of each kind of surroundings.
-        lamp_high: Height of lamp posts in metres.
-        lamp_gap: Metres from one lamp post to the next.
+        lamp_high: Height of lamp posts in meters.
+        lamp_gap: Meters from one lamp post to the next.
         green: How many trees there are, about 0.3 to 1.
         clutter: How many signs and boards there are, about 0.4 to 1.2.
         signals: Chance of a traffic light on a side of a block.
@@ -49,11 +49,11 @@ class Town:
         self._crowns: dict[int, Texture] = {}
 
     def lane(self, side: int) -> float:
-        """Metres right of the centre line of the middle of the left (-1) or right (1) lane."""
+        """Meters right of the center line of the middle of the left (-1) or right (1) lane."""
         return side * self.free(side) / 2
 
     def free(self, side: int) -> float:
-        """Metres from the centre line to the kerb, or to the cars that are parked there."""
+        """Meters from the center line to the curb, or to the cars that are parked there."""
         return self.half_road - (_PARKED if self.parking[0 if side < 0 else 1] else 0.0)
 
     def front(self, rng: np.random.Generator) -> Facade:
@@ -61,9 +61,9 @@ class Town:
         choice = int(rng.integers(8))
         if choice not in self._fronts:
             own = np.random.default_rng([self.seed, 21, choice])
-            storeys = int(own.choice([2, 3, 4], p=[0.35, 0.45, 0.2]))
+            stories = int(own.choice([2, 3, 4], p=[0.35, 0.45, 0.2]))
             shop = bool(own.random() < 0.4)
-            self._fronts[choice] = facade(own, float(own.uniform(6, 13)), storeys, shop)
+            self._fronts[choice] = facade(own, float(own.uniform(6, 13)), stories, shop)
         return self._fronts[choice]
 
     def crown(self, rng: np.random.Generator) -> Texture:

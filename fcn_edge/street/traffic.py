@@ -6,14 +6,14 @@ from functools import lru_cache
 import numpy as np
 
 from fcn_edge.street import people, vehicles
-from fcn_edge.street.kinds import Colour
+from fcn_edge.street.kinds import Color
 from fcn_edge.street.shapes import Rods, Thing
 from fcn_edge.street.town import Town
 
 # Steps of a walker's or a cyclist's cycle that are drawn; shapes are kept from one to the next.
 _PHASES = 32
 _SIGHT = 72.0
-"""Metres ahead up to which people are drawn."""
+"""Meters ahead up to which people are drawn."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class _Stream:
 
     Attributes:
         key: Tells this stream's random numbers from those of others.
-        lateral: Metres right of the centre line.
-        wander: Spread of the lateral position in metres.
-        speed: Metres per second along the street; negative comes towards the camera.
-        gap: Metres between two places in the row.
+        lateral: Meters right of the center line.
+        wander: Spread of the lateral position in meters.
+        speed: Meters per second along the street; negative comes towards the camera.
+        gap: Meters between two places in the row.
         chance: Share of places that are taken.
     """
 
@@ -42,13 +42,13 @@ class _Member:
     """One place of a stream that is taken.
 
     Attributes:
-        offset: Metres along the street at time 0.
-        lateral: Metres right of the centre line.
+        offset: Meters along the street at time 0.
+        lateral: Meters right of the center line.
         seed: Chooses its looks.
         phase: Radians by which its cycle is ahead.
         turn: Radians by which it looks aside.
         kind: Kind of vehicle.
-        paint: Colour of the vehicle.
+        paint: Color of the vehicle.
     """
 
     offset: float
@@ -57,7 +57,7 @@ class _Member:
     phase: float
     turn: float
     kind: str
-    paint: Colour
+    paint: Color
 
 
 @lru_cache(maxsize=1024)
@@ -96,7 +96,7 @@ class Traffic:
             )
             for i, (side, way) in enumerate(((-1, 1), (-1, -1), (1, 1), (1, -1)))
         )
-        # Cyclists keep to the kerb, or to the doors of parked cars.
+        # Cyclists keep to the curb, or to the doors of parked cars.
         left, right = 0.5 - town.free(-1), town.free(1) - 0.5
         self._cyclists = (
             _Stream(20, left, 0.08, float(rng.uniform(3.5, 5)), 26.0, 0.2 + 0.12 * busy),
@@ -104,7 +104,7 @@ class Traffic:
         )
 
     def around(self, time: float, camera: float, behind: float, ahead: float) -> list[Thing]:
-        """Movers between `behind` and `ahead` metres of the camera at a time in seconds."""
+        """Movers between `behind` and `ahead` meters of the camera at a time in seconds."""
         things: list[Thing] = []
         for at, who in self._present(self._cars, time, camera - behind, camera + ahead):
             things.append(vehicles.vehicle(who.kind, who.paint, at, who.lateral, True))

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from fcn_edge.street.kinds import TREE, Colour
+from fcn_edge.street.kinds import TREE, Color
 from fcn_edge.street.shapes import Panel, RodsBuilder, Thing
 from fcn_edge.street.texture import Texture
 
-_BARK: Colour = (52.0, 60.0, 68.0)
+_BARK: Color = (52.0, 60.0, 68.0)
 
 
 def tree(rng: np.random.Generator, crown: Texture, along: float, lateral: float, high: float) -> Thing:
-    """A tree that is `high` metres tall, its crown drawn on a plane that faces the camera."""
+    """A tree that is `high` meters tall, its crown drawn on a plane that faces the camera."""
     spread = high * rng.uniform(0.34, 0.48)
     foot = high * rng.uniform(0.12, 0.28)
     rods = RodsBuilder(TREE)

@@ -6,12 +6,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from fcn_edge.street.kinds import CAR, Colour
+from fcn_edge.street.kinds import CAR, Color
 from fcn_edge.street.shapes import Mesh, MeshBuilder, Thing
 
 _Point: TypeAlias = tuple[float, float, float]
 
-_PAINTS: tuple[Colour, ...] = (
+_PAINTS: tuple[Color, ...] = (
     (190, 194, 196),
     (160, 164, 166),
     (124, 126, 126),
@@ -27,9 +27,9 @@ _PAINTS: tuple[Colour, ...] = (
     (90, 100, 108),
     (120, 146, 154),
 )
-_GLASS: Colour = (54.0, 48.0, 44.0)
-_MIRRORED: Colour = (132.0, 124.0, 116.0)
-_BLACK: Colour = (22.0, 22.0, 22.0)
+_GLASS: Color = (54.0, 48.0, 44.0)
+_MIRRORED: Color = (132.0, 124.0, 116.0)
+_BLACK: Color = (22.0, 22.0, 22.0)
 _CLEARANCE = 0.22
 _CORNER = 0.14
 """How much of the corners of the body is cut off, seen from above."""
@@ -37,7 +37,7 @@ _CORNER = 0.14
 
 @dataclass(frozen=True)
 class _Shape:
-    """Proportions of a kind of vehicle, in metres.
+    """Proportions of a kind of vehicle, in meters.
 
     Attributes:
         length: Bumper to bumper.
@@ -67,13 +67,13 @@ _SHAPES: dict[str, _Shape] = {
 _SHARES = (0.4, 0.24, 0.2, 0.13, 0.03)
 
 
-def pick(rng: np.random.Generator) -> tuple[str, Colour]:
+def pick(rng: np.random.Generator) -> tuple[str, Color]:
     """A random kind of vehicle and its paint."""
     kind = list(_SHAPES)[int(rng.choice(len(_SHAPES), p=_SHARES))]
     return kind, _PAINTS[int(rng.integers(len(_PAINTS)))]
 
 
-def vehicle(kind: str, paint: Colour, along: float, lateral: float, oncoming: bool) -> Thing:
+def vehicle(kind: str, paint: Color, along: float, lateral: float, oncoming: bool) -> Thing:
     """A vehicle whose middle is at `along`."""
     shape = _SHAPES[kind]
     half = shape.length / 2
@@ -91,7 +91,7 @@ def vehicle(kind: str, paint: Colour, along: float, lateral: float, oncoming: bo
 
 
 @cache
-def _vehicle_mesh(kind: str, paint: Colour) -> Mesh:
+def _vehicle_mesh(kind: str, paint: Color) -> Mesh:
     """A vehicle; its origin is on the ground in the middle of its rear."""
     shape = _SHAPES[kind]
     mesh = MeshBuilder(CAR)
@@ -126,7 +126,7 @@ def _vehicle_mesh(kind: str, paint: Colour) -> Mesh:
     return mesh.build()
 
 
-def _flank(mesh: MeshBuilder, shape: _Shape, bonnet: float, way: float, paint: Colour) -> None:
+def _flank(mesh: MeshBuilder, shape: _Shape, bonnet: float, way: float, paint: Color) -> None:
     """One side of the body, with its sill, shoulder line and doors."""
     x, length, belt = way * shape.width / 2, shape.length, shape.belt
     front_low = shape.cabin[3]
@@ -140,9 +140,9 @@ def _flank(mesh: MeshBuilder, shape: _Shape, bonnet: float, way: float, paint: C
     ]
     mesh.face([(x, y, z) for z, y in profile], paint, outward)
 
-    def strip(z0: float, z1: float, y0: float, y1: float, colour: Colour) -> None:
+    def strip(z0: float, z1: float, y0: float, y1: float, color: Color) -> None:
         near = x * 1.003
-        mesh.face([(near, y0, z0), (near, y0, z1), (near, y1, z1), (near, y1, z0)], colour, outward)
+        mesh.face([(near, y0, z0), (near, y0, z1), (near, y1, z1), (near, y1, z0)], color, outward)
 
     strip(_CORNER, length - _CORNER, _CLEARANCE, _CLEARANCE + 0.16, _scaled(paint, 0.45))
     strip(_CORNER, length - 0.3, belt - 0.2, belt - 0.15, _scaled(paint, 1.25))
@@ -152,7 +152,7 @@ def _flank(mesh: MeshBuilder, shape: _Shape, bonnet: float, way: float, paint: C
     strip(middle + 0.08, middle + 0.24, belt - 0.13, belt - 0.09, _scaled(paint, 0.5))
 
 
-def _cabin(mesh: MeshBuilder, shape: _Shape, kind: str, paint: Colour) -> None:
+def _cabin(mesh: MeshBuilder, shape: _Shape, kind: str, paint: Color) -> None:
     """Pillars and roof in paint, with the glass between them."""
     half, belt, roof = shape.width / 2, shape.belt, shape.roof
     rear_low, rear_high, front_high, front_low = shape.cabin
@@ -205,30 +205,30 @@ def _pane(mesh: MeshBuilder, frame: list[_Point], outward: tuple[float, float, f
     mesh.face([left.tolist(), right.tolist(), inner[2].tolist(), inner[3].tolist()], _MIRRORED, outward)
 
 
-def _end(mesh: MeshBuilder, half: float, high: float, z: float, way: float, paint: Colour) -> None:
-    """The rear (way -1) or front (way 1) of the body with its lights, plate and tyres."""
+def _end(mesh: MeshBuilder, half: float, high: float, z: float, way: float, paint: Color) -> None:
+    """The rear (way -1) or front (way 1) of the body with its lights, plate and tires."""
     low, inner = _CLEARANCE, half - _CORNER
 
-    def patch(x0: float, y0: float, x1: float, y1: float, colour: Colour, glow: float = 0.0) -> None:
-        mesh.face(_upright(x0, y0, x1, y1, z + 0.01 * way), colour, (0, 0, way), glow=glow)
+    def patch(x0: float, y0: float, x1: float, y1: float, color: Color, glow: float = 0.0) -> None:
+        mesh.face(_upright(x0, y0, x1, y1, z + 0.01 * way), color, (0, 0, way), glow=glow)
 
-    def belt(y0: float, y1: float, colour: Colour) -> None:
+    def belt(y0: float, y1: float, color: Color) -> None:
         """A band that runs round both corners."""
         for side in (-1.0, 1.0):
-            corner(side, y0, y1, colour)
-        patch(-inner, y0, inner, y1, colour)
+            corner(side, y0, y1, color)
+        patch(-inner, y0, inner, y1, color)
 
-    def corner(side: float, y0: float, y1: float, colour: Colour, glow: float = 0.0) -> None:
+    def corner(side: float, y0: float, y1: float, color: Color, glow: float = 0.0) -> None:
         near, far = (side * inner, z + 0.01 * way), (side * (half + 0.005), z - _CORNER * way)
         points = [(near[0], y0, near[1]), (far[0], y0, far[1]), (far[0], y1, far[1]), (near[0], y1, near[1])]
-        mesh.face(points, colour, (side, 0, way), glow=glow)
+        mesh.face(points, color, (side, 0, way), glow=glow)
 
     for x in (-half + 0.03, half - 0.25):
         mesh.face(_upright(x, 0.0, x + 0.22, low + 0.05, z - 0.2 * way), _BLACK, (0, 0, way))
     belt(low, high, paint)
     belt(low, low + 0.24, _scaled(paint, 0.5))
     belt(low + 0.24, low + 0.29, _scaled(paint, 1.2))
-    lamp: Colour = (36, 28, 170) if way < 0 else (210, 222, 226)
+    lamp: Color = (36, 28, 170) if way < 0 else (210, 222, 226)
     top = high - 0.07
     wide = 0.12 if way < 0 else 0.22
     for side in (-1.0, 1.0):
@@ -251,6 +251,6 @@ def _disc(x: float, z: float, high: float, radius: float) -> list[_Point]:
     return [(x, float(high + radius * np.sin(a)), float(z + radius * np.cos(a))) for a in angle]
 
 
-def _scaled(paint: Colour, share: float) -> Colour:
+def _scaled(paint: Color, share: float) -> Color:
     blue, green, red = (min(c * share, 255.0) for c in paint)
     return (blue, green, red)

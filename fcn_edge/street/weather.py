@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from fcn_edge.street.kinds import Colour, FloatArray
+from fcn_edge.street.kinds import Color, FloatArray
 from fcn_edge.street.light import Light
 
 _KINDS = ("clear", "cloudy", "overcast", "mist", "dusk")
 
 
 class Weather:
-    """Sun, sky colours and haze of one street."""
+    """Sun, sky colors and haze of one street."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         kind = _KINDS[int(rng.choice(5, p=[0.36, 0.26, 0.22, 0.06, 0.10]))]
@@ -37,7 +37,7 @@ class Weather:
                 "dusk": rng.uniform(200, 500),
             }[kind]
         )
-        skies: dict[str, tuple[Colour, Colour, float]] = {
+        skies: dict[str, tuple[Color, Color, float]] = {
             "clear": ((214.0, 150.0, 96.0), (244.0, 232.0, 216.0), 0.3),
             "cloudy": ((220.0, 180.0, 140.0), (240.0, 234.0, 226.0), 0.6),
             "overcast": ((214.0, 210.0, 206.0), (240.0, 238.0, 236.0), 0.8),
@@ -73,10 +73,10 @@ class Weather:
         )
 
     def brightness(self, time: float) -> FloatArray:
-        """Colour gain (3,) BGR of the sky at a time in seconds."""
+        """Color gain (3,) BGR of the sky at a time in seconds."""
         return np.full(3, self._glare + 0.03 * np.sin(time * self._pace[1] + self._drift[1]))
 
 
-def _toward_white(colour: Colour, share: float) -> Colour:
-    mixed = np.multiply(colour, 1 - share) + 250.0 * share
+def _toward_white(color: Color, share: float) -> Color:
+    mixed = np.multiply(color, 1 - share) + 250.0 * share
     return (float(mixed[0]), float(mixed[1]), float(mixed[2]))

@@ -31,7 +31,7 @@ Network = Callable[[NDArray[np.uint8]], NDArray[Any]]
 
 
 def fake_spec(**changes: Any) -> ModelSpec:
-    """A valid spec: FCN-8s for the CamVid classes at 64x96, labelled as a fake, with some fields changed.
+    """A valid spec: FCN-8s for the CamVid classes at 64x96, labeled as a fake, with some fields changed.
 
     Raises:
         SpecError: The changed spec is not valid.
@@ -75,7 +75,7 @@ class FakeSession(HostSession):
         error: What it fails with; a DeviceError when left out.
 
     Attributes:
-        calls: What was called, in order: ``prepare``, ``infer``, ``finish``, ``scores``, ``close``.
+        calls: What was called, in order: ``preprocess``, ``infer``, ``postprocess``, ``scores``, ``close``.
         closed: ``close`` was called.
     """
 
@@ -103,9 +103,9 @@ class FakeSession(HostSession):
         return self._scores(image) if callable(self._scores) else self._scores
 
     @override
-    def prepare(self, frame: NDArray[np.uint8]) -> Job:
-        self.calls.append("prepare")
-        return super().prepare(frame)
+    def preprocess(self, frame: NDArray[np.uint8]) -> Job:
+        self.calls.append("preprocess")
+        return super().preprocess(frame)
 
     @override
     def infer(self, job: Job) -> Job:
@@ -116,16 +116,16 @@ class FakeSession(HostSession):
         return super().infer(job)
 
     @override
-    def finish(self, job: Job) -> NDArray[np.uint8]:
-        self.calls.append("finish")
-        return super().finish(job)
+    def postprocess(self, job: Job) -> NDArray[np.uint8]:
+        self.calls.append("postprocess")
+        return super().postprocess(job)
 
     @override
-    def finish_with_confidence(
+    def postprocess_with_confidence(
         self, job: Job, unknown_below: float | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        self.calls.append("finish")
-        return super().finish_with_confidence(job, unknown_below)
+        self.calls.append("postprocess")
+        return super().postprocess_with_confidence(job, unknown_below)
 
     @override
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -46,7 +46,7 @@ class FakeGpu(Driver):
         fail_at: Number of the call, from 1, that fails (or the next one that can); handles that it gives back are
             given back nevertheless.
         sticky: All calls after it fail, too, as after a kernel's bad access.
-        total_bytes: Of its memory; allocations beyond it fail.
+        total_bytes: Size of its memory; allocations beyond it fail.
         capability: Compute capability.
         multiprocessors: How many it has.
 

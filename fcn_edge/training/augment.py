@@ -1,4 +1,4 @@
-"""Random scale, crop, flip and colour for training pairs."""
+"""Random scale, crop, flip and color for training pairs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Augmentation:
     Attributes:
         crop: ``(height, width)`` of the result.
         scales: Smallest and largest scale of the source, drawn log-uniformly.
-        colour: Strength of the colour changes; 0 leaves colours alone, 1 is strong.
+        color: Strength of the color changes; 0 leaves colors alone, 1 is strong.
         flip: Whether to mirror every other pair.
     """
 
     crop: Size
     scales: tuple[float, float] = (0.75, 2.0)
-    colour: float = 0.4
+    color: float = 0.4
     flip: bool = True
 
     def __call__(
@@ -46,7 +46,7 @@ class Augmentation:
             image: ``(H, W, 3)`` uint8 BGR.
             labels: ``(H, W)`` uint8.
             random: Where the draws come from.
-            fill: BGR colour beyond the edges of the image.
+            fill: BGR color beyond the edges of the image.
             void: Label beyond the edges of the image.
 
         Returns:
@@ -55,7 +55,7 @@ class Augmentation:
         image, labels = self._view(image, labels, random, fill, void)
         if self.flip and random.random() < 0.5:
             image, labels = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(labels[:, ::-1])
-        return _recoloured(image, random, self.colour), labels
+        return _recolored(image, random, self.color), labels
 
     def _view(
         self,
@@ -73,7 +73,7 @@ class Augmentation:
         height, width = self.crop
         spare_y, spare_x = image.shape[0] * scale_y - height, image.shape[1] * scale_x - width
         top, left = spare_y * random.random(), spare_x * random.random()
-        # pixel centres: crop pixel (x + 0.5) lies at source pixel (x + 0.5 + left) / scale
+        # pixel centers: crop pixel (x + 0.5) lies at source pixel (x + 0.5 + left) / scale
         matrix = np.array(
             [
                 [1 / scale_x, 0, (left + 0.5) / scale_x - 0.5],
@@ -94,7 +94,7 @@ class Augmentation:
         return view, view_labels
 
 
-def _recoloured(image: NDArray[np.uint8], random: np.random.Generator, strength: float) -> NDArray[np.uint8]:
+def _recolored(image: NDArray[np.uint8], random: np.random.Generator, strength: float) -> NDArray[np.uint8]:
     """Random gamma, contrast, brightness and white balance by one table a channel; then saturation and blur."""
     if strength <= 0:
         return image
@@ -108,8 +108,8 @@ def _recoloured(image: NDArray[np.uint8], random: np.random.Generator, strength:
     image = cv2().LUT(image, table[None])
     if random.random() < 0.5:
         saturation = float(np.exp(random.uniform(-0.8, 0.8) * strength))
-        grey = cv2().cvtColor(cv2().cvtColor(image, cv2().COLOR_BGR2GRAY), cv2().COLOR_GRAY2BGR)
-        image = cv2().addWeighted(image, saturation, grey, 1 - saturation, 0)
+        gray = cv2().cvtColor(cv2().cvtColor(image, cv2().COLOR_BGR2GRAY), cv2().COLOR_GRAY2BGR)
+        image = cv2().addWeighted(image, saturation, gray, 1 - saturation, 0)
     if random.random() < 0.15:
         image = cv2().GaussianBlur(image, (0, 0), float(random.uniform(0.4, 1.2)))
     return np.asarray(image, np.uint8)

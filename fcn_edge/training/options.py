@@ -38,10 +38,10 @@ def recipe_of_options(
     Args:
         encoder: Name of the encoder.
         decoder: The finest decoder.
-        epochs: Of every stage, or of each.
+        epochs: Epochs of every stage, or of each.
         stages: ``staged`` or ``at-once``.
         lr: Peak learning rate of the first stage.
-        batch: Images per optimiser step.
+        batch: Images per optimizer step.
         micro_batch: Images per forward pass.
         start: Decoder of the checkpoint to go on from; None when there is none.
         settings: Other fields of the recipe.
@@ -76,7 +76,7 @@ def stages_of(decoder: str, how: str, epochs: tuple[int, ...], lr: float, start:
     Args:
         decoder: The finest decoder.
         how: ``staged`` or ``at-once``.
-        epochs: Of every stage, or of each; a single 0 only initialises the decoder.
+        epochs: Epochs of every stage, or of each; a single 0 only initializes the decoder.
         lr: Peak learning rate of the first stage of the whole staged training.
         start: Decoder of the checkpoint to go on from; None when there is none.
 

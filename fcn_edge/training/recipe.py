@@ -43,15 +43,15 @@ class Recipe(BaseModel):
     Attributes:
         encoder: Name of the encoder.
         stages: In order; each starts from the result of the one before (Long et al. 2015, section 4.3).
-        batch: Images per optimiser step.
+        batch: Images per optimizer step.
         micro_batch: Images per forward pass; gradients of ``batch / micro_batch`` passes are added up. Small ones fit
             the processor's cache.
         crop: ``(height, width)`` of the training crops.
         scales: Smallest and largest random scale.
-        colour: Strength of the colour augmentation, 0 to 1.
+        color: Strength of the color augmentation, 0 to 1.
         schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
         head_lr_factor: Learning rate of the score layers over that of the encoder.
-        weight_decay: Of AdamW, on weights with more than one dimension.
+        weight_decay: Weight decay of AdamW, on weights with more than one dimension.
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
         prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
@@ -63,7 +63,7 @@ class Recipe(BaseModel):
             one by one, while val still rises; 0 ends a stage with its schedule.
         patience: Validations without a rise of val that end a settling stage.
         size: Network size for validation and default size of the model.
-        seed: Of initialisation, order and augmentation.
+        seed: Seed of initialization, order and augmentation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,7 +74,7 @@ class Recipe(BaseModel):
     micro_batch: Positive = 4
     crop: Size = (384, 480)
     scales: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 2.0)
-    colour: Annotated[float, Field(ge=0, le=1)] = 0.4
+    color: Annotated[float, Field(ge=0, le=1)] = 0.4
     schedule: Literal["one-cycle", "poly"] = "one-cycle"
     head_lr_factor: Annotated[float, Field(gt=0)] = 5.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.02

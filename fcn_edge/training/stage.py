@@ -1,4 +1,4 @@
-"""One stage of training: the epochs, the optimiser, the averaged weights, and what is saved to go on after a kill."""
+"""One stage of training: the epochs, the optimizer, the averaged weights, and what is saved to go on after a kill."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.datasets import LabelledSplit
+from fcn_edge.datasets import LabeledSplit
 from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalise
+from fcn_edge.nets.normalize import Normalize
 from fcn_edge.training.augment import Augmentation
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
@@ -68,7 +68,7 @@ class StageTrainer:
     """Trains one network through one stage.
 
     Args:
-        net: The network, already initialised; trained in place.
+        net: The network, already initialized; trained in place.
         stage: The decoders and epochs.
         recipe: Everything else.
         spec: Classes, void, size and preprocessing.
@@ -83,15 +83,15 @@ class StageTrainer:
         stage: Stage,
         recipe: Recipe,
         spec: ModelSpec,
-        train: LabelledSplit,
-        val: LabelledSplit,
+        train: LabeledSplit,
+        val: LabeledSplit,
         *,
         workers: int,
     ) -> None:
         keep_freed_memory()
         self.stage, self.recipe, self.spec = stage, recipe, spec
         self.train, self.val, self.workers = train, val, workers
-        self.normalise = Normalise(spec.normalisation)
+        self.normalize = Normalize(spec.normalisation)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
@@ -101,8 +101,8 @@ class StageTrainer:
             warm_streets()
         pairs = len(train) + self.rendered
         self.steps = max(1, pairs // recipe.batch)
-        self.optimiser = torch.optim.AdamW(_groups(net, recipe, stage))
-        self.schedule = _schedule(self.optimiser, recipe, stage, self.steps)
+        self.optimizer = torch.optim.AdamW(_groups(net, recipe, stage))
+        self.schedule = _schedule(self.optimizer, recipe, stage, self.steps)
         weights = 1 / torch.log(recipe.class_weight_offset + torch.from_numpy(class_shares(train)))
         self.class_weights = (weights / weights.mean()).float()
         self.epoch = 0
@@ -129,13 +129,13 @@ class StageTrainer:
         self.epoch += 1
         due = self.epoch % self.recipe.validate_every == 0 or self.epoch >= self.stage.epochs
         scores = self._validate() if due else {}
-        lr = float(self.optimiser.param_groups[0]["lr"])
+        lr = float(self.optimizer.param_groups[0]["lr"])
         return EpochLog(self.stage.name, self.epoch, loss, lr, scores, time.monotonic() - started)
 
     def _validate(self) -> dict[str, float]:
         averaged = copy.deepcopy(self.averaged())
         correct_prior(averaged, self.class_weights, self.recipe.prior_correction)
-        matrices = confusion_of(averaged, self.normalise, self.spec, self.val)
+        matrices = confusion_of(averaged, self.normalize, self.spec, self.val)
         try:
             scores = {name: matrix.compute().mean_iou for name, matrix in matrices.items()}
         except ValueError as error:
@@ -184,8 +184,8 @@ class StageTrainer:
                     "Train again with a lower --lr and another -o; the last epoch's state is kept.",
                 )
             nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-            self.optimiser.step()
-            self.optimiser.zero_grad()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
             if self.epoch < self.stage.epochs:
                 self.schedule.step()
             self.average.update_parameters(self.net)
@@ -194,10 +194,10 @@ class StageTrainer:
 
     def _loss_sum(self, images: Tensor, labels: Tensor) -> Tensor:
         """Weighted cross-entropy summed over pixels at full resolution, averaged over the decoders."""
-        scores = self.net(self.normalise(images).contiguous(memory_format=torch.channels_last))
+        scores = self.net(self.normalize(images).contiguous(memory_format=torch.channels_last))
         losses = [
             functional.cross_entropy(
-                # NCHW before upsampling: the class axis of the large tensor is then vectorised over pixels
+                # NCHW before upsampling: the class axis of the large tensor is then vectorized over pixels
                 functional.interpolate(
                     score.contiguous(), scale_factor=float(self.net.stride(name)), mode="bilinear", align_corners=False
                 ),
@@ -215,7 +215,7 @@ class StageTrainer:
         pairs = TrainSet(
             self.train,
             rendered=self.rendered,
-            augmentation=Augmentation(recipe.crop, recipe.scales, recipe.colour),
+            augmentation=Augmentation(recipe.crop, recipe.scales, recipe.color),
             fill=self.spec.normalisation.mean_bgr,
             seed=recipe.seed,
             epoch=self.epoch,
@@ -248,7 +248,7 @@ class StageTrainer:
             "stale": self.stale,
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "best_weights": self.best_weights,
         }
@@ -258,7 +258,7 @@ class StageTrainer:
         self.epoch, self.best, self.stale = state["epoch"], state["best"], state["stale"]
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.best_weights = state["best_weights"]
 
@@ -315,15 +315,15 @@ def _groups(net: FCN, recipe: Recipe, stage: Stage) -> list[dict[str, Any]]:
     return groups
 
 
-def _schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, stage: Stage, steps: int) -> LRScheduler:
+def _schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, stage: Stage, steps: int) -> LRScheduler:
     total = max(2, steps * max(1, stage.epochs))
     if recipe.schedule == "poly":
-        return PolynomialLR(optimiser, total_iters=total, power=0.9)
-    peaks = [float(group["lr"]) for group in optimiser.param_groups]
+        return PolynomialLR(optimizer, total_iters=total, power=0.9)
+    peaks = [float(group["lr"]) for group in optimizer.param_groups]
     # OneCycleLR divides by the length of the warm-up, share * total_steps - 1, which a short stage could make 0
     warm_up = max(min(0.25, math.ceil(total * 0.1) / total), 1.5 / (total + 1))
     return OneCycleLR(
-        optimiser,
+        optimizer,
         max_lr=peaks,
         total_steps=total + 1,
         pct_start=warm_up,

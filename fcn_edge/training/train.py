@@ -14,7 +14,7 @@ import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
-from fcn_edge.datasets import LabelledSplit, splits_of
+from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
@@ -86,8 +86,8 @@ class _Run:
         self,
         recipe: Recipe,
         output: Path,
-        train_split: LabelledSplit,
-        val_split: LabelledSplit,
+        train_split: LabeledSplit,
+        val_split: LabeledSplit,
         workers: int,
         display: Display,
     ) -> None:
@@ -114,7 +114,7 @@ class _Run:
             if weights is not None:
                 net.start_from(weights)
             elif init is not None:
-                self._initialise(net, init)
+                self._initialize(net, init)
             start = {key: value.clone() for key, value in net.state_dict().items()}
             spec = self._spec(stage.decoders[0], ran)
             trainer = StageTrainer(
@@ -171,7 +171,7 @@ class _Run:
         self.display.note(f"going on after epoch {epoch} of stage {self.recipe.stages[number].name}")
         return number, state
 
-    def _initialise(self, net: FCN, init: Path) -> None:
+    def _initialize(self, net: FCN, init: Path) -> None:
         try:
             coarser, spec = load_checkpoint(init)
         except CheckpointError:
@@ -205,7 +205,7 @@ class _Run:
                 "decoder": decoder,
                 "stride": DECODER_STRIDES[decoder],
                 "classes": info.classes,
-                "palette": info.colours,
+                "palette": info.colors,
                 "void": info.void,
                 "size": recipe.size,
                 "provenance": Provenance(
@@ -248,7 +248,7 @@ class _Run:
             writer.writerows(rows)
 
 
-def _splits(data: str | Path, recipe: Recipe) -> tuple[LabelledSplit, LabelledSplit]:
+def _splits(data: str | Path, recipe: Recipe) -> tuple[LabeledSplit, LabeledSplit]:
     splits = splits_of(data)
     missing = [name for name in ("train", "val") if name not in splits]
     if missing:

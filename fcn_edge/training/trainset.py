@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
-from fcn_edge.datasets import LabelledSplit
+from fcn_edge.datasets import LabeledSplit
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.street import Street
 from fcn_edge.training.augment import Augmentation
@@ -33,14 +33,14 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
         split: Real images with labels.
         rendered: How many rendered street scenes to add; they need CamVid's classes.
         augmentation: What is done to each pair.
-        fill: BGR colour beyond the edges of an image.
-        seed: Of everything random.
+        fill: BGR color beyond the edges of an image.
+        seed: Seed of everything random.
         epoch: Which epoch this is.
     """
 
     def __init__(
         self,
-        split: LabelledSplit,
+        split: LabeledSplit,
         *,
         rendered: int,
         augmentation: Augmentation,
@@ -117,8 +117,8 @@ def warm_streets() -> None:
         _street(seed).frame(0)
 
 
-def class_shares(split: LabelledSplit) -> NDArray[np.float64]:
-    """Share of each class among the labelled pixels of a split, ``(classes,)`` float64."""
+def class_shares(split: LabeledSplit) -> NDArray[np.float64]:
+    """Share of each class among the labeled pixels of a split, ``(classes,)`` float64."""
     counts = np.zeros(256, np.int64)
     for sample in split:
         counts += np.bincount(sample.labels().ravel(), minlength=256)

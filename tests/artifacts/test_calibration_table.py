@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fcn_edge.artifacts.calibration_table import (
     CalibratedImage,
     CalibrationTable,
-    Choice,
+    QuantizationChoice,
     TensorRange,
     read_table,
     write_table,
@@ -23,7 +23,7 @@ from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.cli.main import main
 from fcn_edge.errors import TableError, UsageError
-from fcn_edge.io.documents import MOST_BYTES, sealed_text
+from fcn_edge.io.documents import MOST_BYTES, document_text
 from fcn_edge.testing.engine import fake_spec
 
 SPEC = fake_spec()
@@ -61,7 +61,7 @@ def table_for(digest: str = DIGEST, spec: ModelSpec = SPEC, **changes: Any) -> C
             CalibratedImage(name="images/ü b.png", sha256="b" * 64),
         ),
         "tensors": {"input": tensor(channel_means=(0.1, -2.0, 1234567.0, 1e-05)), "conv": tensor()},
-        "choices": {"openvino": Choice(method="mse", floats=("conv",), selected_on="camvid val")},
+        "choices": {"openvino": QuantizationChoice(method="mse", floats=("conv",), selected_on="camvid val")},
         "tools": {"numpy": "2.0.0"},
     }
     return CalibrationTable.model_validate({**fields, **changes})
@@ -192,7 +192,7 @@ def resealed(key: str, change: Any) -> Damage:
             del part[last]
         else:
             part[last] = change(part[last]) if callable(change) else change
-        path.write_text(sealed_text(content), encoding="utf-8")
+        path.write_text(document_text(content), encoding="utf-8")
 
     return damage
 

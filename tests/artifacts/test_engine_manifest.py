@@ -18,7 +18,7 @@ from fcn_edge.builder import Request, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DeviceError, EngineError, MachineError
-from fcn_edge.io.documents import MOST_BYTES, sealed_text
+from fcn_edge.io.documents import MOST_BYTES, document_text
 from fcn_edge.runtime.segmenter import load
 
 Damage = Callable[[Path], None]
@@ -61,7 +61,7 @@ def resealed(**changes: Any) -> Damage:
                 del content[key]
             else:
                 content[key] = value(content[key]) if callable(value) else value
-        (engine / MANIFEST_FILE).write_text(sealed_text(content), encoding="utf-8")
+        (engine / MANIFEST_FILE).write_text(document_text(content), encoding="utf-8")
 
     return damage
 
@@ -146,7 +146,7 @@ DAMAGES: dict[str, Damage] = {
     "one digit": digit_changed,
     "key twice": lambda engine: written(text_of(engine).replace("{", '{"size": [1, 1],', 1).encode())(engine),
     "unknown key": lambda engine: (
-        resealed()(engine) or written(sealed_text({**json.loads(text_of(engine)), "more": 1}).encode())(engine)
+        resealed()(engine) or written(document_text({**json.loads(text_of(engine)), "more": 1}).encode())(engine)
     ),
     "schema of the future": resealed(schema_version=2),
     "size missing": resealed(size=None),
@@ -182,7 +182,7 @@ def test_damage_is_an_engine_error_of_one_sentence(
     damage(engine)
 
     def opened(*_: Any, **__: Any) -> None:
-        pytest.fail("a damaged engine reached the deserialiser")
+        pytest.fail("a damaged engine reached the deserializer")
 
     monkeypatch.setattr(OnnxRuntime, "open", opened)
     for use in (load, open_engine):
@@ -207,7 +207,7 @@ def digit_of_table_changed(engine: Path) -> None:
 
 def table_of_another(engine: Path) -> None:
     content = json.loads(table(engine).read_text(encoding="utf-8"))
-    table(engine).write_text(sealed_text({**content, "chosen": "otherwise"}), encoding="utf-8")
+    table(engine).write_text(document_text({**content, "chosen": "otherwise"}), encoding="utf-8")
 
 
 def table_as_link(engine: Path) -> None:

@@ -11,8 +11,8 @@ def test_a_label_set_is_consistent(name: str) -> None:
     labels = LABEL_SETS[name]
     assert labels.name == name
     assert len(labels.palette) == len(labels.classes) == len(set(labels.classes))
-    assert len(set(labels.palette)) == len(labels.palette), "colours must tell classes apart"
-    assert all(len(colour) == 3 and all(0 <= part <= 255 for part in colour) for colour in labels.palette)
+    assert len(set(labels.palette)) == len(labels.palette), "colors must tell classes apart"
+    assert all(len(color) == 3 and all(0 <= part <= 255 for part in color) for color in labels.palette)
     assert len(labels.classes) <= labels.void <= 255
 
 
@@ -24,20 +24,20 @@ def test_the_sets_have_their_published_sizes() -> None:
     }
 
 
-def test_some_published_colours() -> None:
-    def colour(name: str, label: str) -> tuple[int, int, int]:
+def test_some_published_colors() -> None:
+    def color(name: str, label: str) -> tuple[int, int, int]:
         labels = LABEL_SETS[name]
         return labels.palette[labels.classes.index(label)]
 
-    assert colour("camvid", "road") == (128, 64, 128)
-    assert colour("cityscapes", "person") == (220, 20, 60)
-    assert colour("voc", "background") == (0, 0, 0)
-    assert colour("voc", "aeroplane") == (128, 0, 0)
-    assert colour("voc", "person") == (192, 128, 128)
-    assert colour("voc", "tvmonitor") == (0, 64, 128)
+    assert color("camvid", "road") == (128, 64, 128)
+    assert color("cityscapes", "person") == (220, 20, 60)
+    assert color("voc", "background") == (0, 0, 0)
+    assert color("voc", "aeroplane") == (128, 0, 0)
+    assert color("voc", "person") == (192, 128, 128)
+    assert color("voc", "tvmonitor") == (0, 64, 128)
 
 
-def test_generated_colours_differ_for_any_number_of_classes() -> None:
+def test_generated_colors_differ_for_any_number_of_classes() -> None:
     palette = generated_palette(255)
     assert len(set(palette)) == 255
     assert palette[:21] == LABEL_SETS["voc"].palette

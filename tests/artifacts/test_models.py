@@ -19,7 +19,7 @@ from fcn_edge.artifacts.models import (
 )
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.errors import EngineError, ModelError
-from fcn_edge.io.documents import sealed_text
+from fcn_edge.io.documents import document_text
 
 ACCURACY = AccuracyRecord(
     dataset="camvid",
@@ -106,7 +106,7 @@ def test_accuracy_takes_what_evaluate_prints() -> None:
 def test_manifest_with_keys_of_a_later_version_is_read(zoo: Path) -> None:
     path = zoo / "manifest.json"
     content = json.loads(path.read_text())
-    path.write_text(sealed_text({**content, "energy_joules": 3, "accuracy": {}}))
+    path.write_text(document_text({**content, "energy_joules": 3, "accuracy": {}}))
     manifest = manifest_of(resolved_model("shipped"))
     assert manifest is not None
     assert manifest.accuracy == {}
@@ -130,7 +130,7 @@ def test_manifest_of_another_file_is_refused(zoo: Path, tiny_network: Callable[.
 
 
 def test_manifest_must_be_there_and_valid(zoo: Path) -> None:
-    (zoo / "manifest.json").write_text(sealed_text({"name": "x"}))
+    (zoo / "manifest.json").write_text(document_text({"name": "x"}))
     with pytest.raises(ModelError, match="not valid: model_sha256"):
         manifest_of(resolved_model("shipped"))
     (zoo / "manifest.json").unlink()

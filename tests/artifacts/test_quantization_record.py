@@ -8,10 +8,10 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
-from fcn_edge.artifacts.quantization_record import Int8Origin, origin_of_onnx
+from fcn_edge.artifacts.quantization_record import QuantizationRecord, quantization_record_of_onnx
 from fcn_edge.errors import ModelError
 
-ORIGIN = Int8Origin(
+ORIGIN = QuantizationRecord(
     table="a" * 64, model="b" * 64, method="mse", floats=("decoder.score8",), images=("c" * 64,), int8_share=0.9
 )
 
@@ -29,15 +29,17 @@ def written(tiny_network: Any, tiny: Any, tmp_path: Path) -> Any:
 
 
 def test_origin_is_read_back(written: Any) -> None:
-    assert origin_of_onnx(written(ORIGIN.model_dump_json())) == ORIGIN
+    assert quantization_record_of_onnx(written(ORIGIN.model_dump_json())) == ORIGIN
 
 
 def test_float_graph_has_none(tiny: Any) -> None:
-    assert origin_of_onnx(tiny.path) is None
+    assert quantization_record_of_onnx(tiny.path) is None
 
 
 def test_keys_of_later_versions_are_left_alone(written: Any) -> None:
-    assert origin_of_onnx(written(json.dumps({**json.loads(ORIGIN.model_dump_json()), "more": 1}))) == ORIGIN
+    assert (
+        quantization_record_of_onnx(written(json.dumps({**json.loads(ORIGIN.model_dump_json()), "more": 1}))) == ORIGIN
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,9 +50,9 @@ def test_keys_of_later_versions_are_left_alone(written: Any) -> None:
 def test_what_makes_no_sense_is_a_model_error(written: Any, change: dict[str, Any]) -> None:
     text = json.dumps({**json.loads(ORIGIN.model_dump_json()), **change})
     with pytest.raises(ModelError, match=f"does not say properly what it was calibrated on: .*{next(iter(change))}"):
-        origin_of_onnx(written(text))
+        quantization_record_of_onnx(written(text))
 
 
 def test_no_json_is_a_model_error(written: Any) -> None:
     with pytest.raises(ModelError, match="does not say properly"):
-        origin_of_onnx(written("{"))
+        quantization_record_of_onnx(written("{"))

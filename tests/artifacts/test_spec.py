@@ -99,7 +99,7 @@ def test_specs_are_frozen_values() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"palette": [[1, 2, 3]]}, "3 classes need 3 colours, not 1"),
+        ({"palette": [[1, 2, 3]]}, "3 classes need 3 colors, not 1"),
         ({"palette": [[1, 2, 3], [4, 5, 6], [7, 8, 256]]}, "palette.2.2: "),
         ({"classes": ["a", "b", "a"]}, "class names must differ"),
         ({"classes": ["a"], "palette": [[1, 2, 3]]}, "classes: "),

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Backend
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
@@ -169,5 +169,5 @@ def test_damaged_files_are_always_a_model_error(
 
 
 def test_int8_plans_stay_on_their_instruction_set(backend: Backend) -> None:
-    assert "for processors with z80" in backend.misfit(Device("cpu", "X", "z80"), "int8")
-    assert backend.misfit(Device("cpu", "X", "z80"), "fp32") == ""
+    assert "for processors with z80" in backend.incompatibility(DeviceInfo("cpu", "X", "z80"), "int8")
+    assert backend.incompatibility(DeviceInfo("cpu", "X", "z80"), "fp32") == ""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Probe, Progress
@@ -27,18 +27,18 @@ class Told(OnnxRuntime):
     """A backend that is ONNX Runtime under another name, but for what it is told.
 
     Attributes:
-        kind: Of its device.
+        kind: Kind of its device.
         problem: Why it cannot run here.
         builds: It can build here even so.
         error: What its build fails with.
         refuses: Precision of the graphs that it does so with; every one's when empty.
         scores: What its networks give instead of the model's scores.
-        int8_share: What it says of its plans.
+        int8_share: What it says of its candidates.
         built: Files that it was given to build.
     """
 
     name = "other"
-    plan = "other.bin"
+    plan_file = "other.bin"
     kind: Any = "cpu"
     problem = ""
     builds = False
@@ -49,10 +49,10 @@ class Told(OnnxRuntime):
     built: list[Path]
 
     def probe(self) -> Probe:
-        device = Device(self.kind, "Other", instruction_set() if self.kind == "cpu" else "8.7")
+        device = DeviceInfo(self.kind, "Other", instruction_set() if self.kind == "cpu" else "8.7")
         if self.problem:
             targets = (device,) if self.builds else ()
-            return Probe("5.0" if self.builds else "", targets=targets, problem=self.problem, fix="Mend it.")
+            return Probe("5.0" if self.builds else "", targets=targets, problem=self.problem, fix="Fix it.")
         return Probe("5.0", (device,))
 
     def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
@@ -64,7 +64,7 @@ class Told(OnnxRuntime):
 
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         if self.problem:
-            pytest.fail("a plan was opened that cannot run here")
+            pytest.fail("a candidate was opened that cannot run here")
         if self.scores is None:
             return super().open(directory, spec, size, threads)
         return FakeEngine(spec, size, self.scores)

@@ -248,7 +248,7 @@ def test_second_build_of_the_same_is_not_needed(tmp_path: Path, tiny: Any, monke
     first = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
     assert first.reason == "there was none"
     before = files(tmp_path / "e")
-    monkeypatch.setattr(contest.Contest, "results", never)
+    monkeypatch.setattr(contest.Tuner, "outcomes", never)
     second = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
     assert second.up_to_date
     assert second.manifest == first.manifest

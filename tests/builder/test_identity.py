@@ -11,7 +11,7 @@ from fcn_edge.artifacts.calibration_table import read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, write_manifest
 from fcn_edge.builder import Build, Request, build_engine
 from fcn_edge.builder.identity import identity_of, staleness
-from fcn_edge.builder.tuner import Contest
+from fcn_edge.builder.tuner import Tuner
 from fcn_edge.datasets import split_of
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
@@ -32,7 +32,7 @@ def build(levels: Any, table_of: Any, levels_val: Path, tmp_path: Path) -> Calla
 def test_same_request_finds_its_engine(build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch) -> None:
     first = build()
     assert first.reason == "there was none"
-    monkeypatch.setattr(Contest, "results", lambda _: pytest.fail("it was built again"))
+    monkeypatch.setattr(Tuner, "outcomes", lambda _: pytest.fail("it was built again"))
     second = build()
     assert second.up_to_date
     assert second.manifest == first.manifest
@@ -85,7 +85,7 @@ def test_what_would_build_another_engine_is_said(
     assert "\n" not in again.reason
 
 
-def test_labelled_images_make_a_float_engine_stale(levels: Any, levels_val: Path, tmp_path: Path) -> None:
+def test_labeled_images_make_a_float_engine_stale(levels: Any, levels_val: Path, tmp_path: Path) -> None:
     build_engine(levels.path, Request(), output=tmp_path / "e")
     asked = Request(evaluation=split_of(levels_val))
     again = build_engine(levels.path, asked, output=tmp_path / "e", if_stale=True)

@@ -5,8 +5,15 @@ from types import MappingProxyType
 
 import pytest
 
-from fcn_edge.artifacts.calibration_table import METHODS, Choice
-from fcn_edge.builder.mixed_precision import Sensitivity, best_method, group_of, groups_of, mixed, sensitivities
+from fcn_edge.artifacts.calibration_table import METHODS, QuantizationChoice
+from fcn_edge.builder.mixed_precision import (
+    Sensitivity,
+    best_method,
+    group_of,
+    groups_of,
+    mixed_precision,
+    sensitivities,
+)
 from fcn_edge.errors import GuardError
 from fcn_edge.evaluation.guard import Verdict
 
@@ -19,19 +26,19 @@ def silent(_: str) -> None:
 
 
 class Network:
-    """A network of three groups, each of which costs something when any of its layers is quantised."""
+    """A network of three groups, each of which costs something when any of its layers is quantized."""
 
     def __init__(self, costs: dict[str, float], shares: dict[str, float], allowed: float = 0.01) -> None:
         self.costs, self.shares, self.allowed = costs, shares, allowed
-        self.tried: list[Choice] = []
+        self.tried: list[QuantizationChoice] = []
 
-    def __call__(self, choice: Choice) -> tuple[Verdict, float]:
+    def __call__(self, choice: QuantizationChoice) -> tuple[Verdict, float]:
         self.tried.append(choice)
-        quantised = groups_of(layer for layer in LAYERS if layer not in choice.floats)
-        drop = sum(self.costs[group] for group in quantised)
+        quantized = groups_of(layer for layer in LAYERS if layer not in choice.floats)
+        drop = sum(self.costs[group] for group in quantized)
         excess = drop / self.allowed
         verdict = Verdict(drop <= self.allowed, drop, "car", 2 * drop, f"{100 * drop:.1f} points lost", None, excess)
-        return verdict, sum(self.shares[group] for group in quantised)
+        return verdict, sum(self.shares[group] for group in quantized)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +65,8 @@ def test_groups_keep_the_order_of_their_layers() -> None:
     }
 
 
-def method_costing(costs: dict[str, tuple[float, float]]) -> Callable[[Choice], tuple[Verdict, float]]:
-    def attempt(choice: Choice) -> tuple[Verdict, float]:
+def method_costing(costs: dict[str, tuple[float, float]]) -> Callable[[QuantizationChoice], tuple[Verdict, float]]:
+    def attempt(choice: QuantizationChoice) -> tuple[Verdict, float]:
         drop, of_class = costs[choice.method]
         return Verdict(drop < 0.01, drop, "car", of_class, f"loses {drop}"), 1.0
 
@@ -84,10 +91,10 @@ def test_method_that_gains_is_better_than_none_lost() -> None:
     assert best_method(method_costing(costs), silent)[0].method == "mse"
 
 
-def test_each_group_is_quantised_alone_and_the_costliest_comes_first() -> None:
+def test_each_group_is_quantized_alone_and_the_costliest_comes_first() -> None:
     network = Network(dict(zip(GROUPS, (0.001, 0.03, 0.002), strict=True)), dict.fromkeys(GROUPS, 0.3))
     told: list[str] = []
-    found = sensitivities(LAYERS, Choice(method="entropy"), network, told.append)
+    found = sensitivities(LAYERS, QuantizationChoice(method="entropy"), network, told.append)
     assert [one.group for one in found] == ["encoder.features.1", "decoder", "encoder.features.0"]
     assert [one.drop for one in found] == [0.03, 0.002, 0.001]
     assert found[0].layers == LAYERS[1:3]
@@ -114,8 +121,8 @@ COSTS = {one.group: one.drop for one in RANKING}
 def test_costliest_groups_go_back_until_the_guard_holds() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9})
     told: list[str] = []
-    choice, verdict = mixed(Choice(method="mse"), RANKING, network, told.append)
-    assert choice == Choice(method="mse", floats=("encoder.features.0.0", "decoder.score32"))
+    choice, verdict = mixed_precision(QuantizationChoice(method="mse"), RANKING, network, told.append)
+    assert choice == QuantizationChoice(method="mse", floats=("encoder.features.0.0", "decoder.score32"))
     assert verdict.holds
     assert told == [
         "encoder.features.0 in floating point: 2.1 points lost; 95% in INT8",
@@ -125,22 +132,22 @@ def test_costliest_groups_go_back_until_the_guard_holds() -> None:
 
 def test_one_group_is_enough_where_it_is_enough() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
-    choice, _ = mixed(Choice(method="mse"), RANKING, network, silent)
+    choice, _ = mixed_precision(QuantizationChoice(method="mse"), RANKING, network, silent)
     assert choice.floats == ("encoder.features.0.0",)
     assert len(network.tried) == 2
 
 
 def test_layers_that_were_float_stay_so() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
-    start = Choice(method="mse", floats=("encoder.features.1.conv.0", "encoder.features.0.0"))
-    choice, _ = mixed(start, RANKING, network, silent)
+    start = QuantizationChoice(method="mse", floats=("encoder.features.1.conv.0", "encoder.features.0.0"))
+    choice, _ = mixed_precision(start, RANKING, network, silent)
     assert choice.floats == start.floats
 
 
 def test_group_that_is_too_large_is_passed_over() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.5, "decoder": 0.1, "encoder.features.1": 0.4}, allowed=0.031)
     told: list[str] = []
-    choice, _ = mixed(Choice(method="mse"), RANKING, network, told.append)
+    choice, _ = mixed_precision(QuantizationChoice(method="mse"), RANKING, network, told.append)
     assert choice.floats == ("decoder.score32",)
     assert told[0] == "encoder.features.0 cannot be in floating point: only 50% would be INT8"
 
@@ -158,13 +165,13 @@ def test_group_that_is_too_large_is_passed_over() -> None:
 def test_what_cannot_hold_and_be_called_int8_is_a_guard_error(shares: dict[str, float], said: str) -> None:
     network = Network(COSTS, shares, allowed=0.0005)
     with pytest.raises(GuardError, match=said) as caught:
-        mixed(Choice(method="mse"), RANKING, network, silent)
+        mixed_precision(QuantizationChoice(method="mse"), RANKING, network, silent)
     assert "80% of the multiplications have to be INT8" in caught.value.message
     assert "--max-drop" in caught.value.fix
 
 
 def test_a_method_that_holds_is_better_than_one_that_loses_less_and_does_not() -> None:
-    def attempt(choice: Choice) -> tuple[Verdict, float]:
+    def attempt(choice: QuantizationChoice) -> tuple[Verdict, float]:
         holds = choice.method == "entropy"
         return Verdict(holds, 0.004 if holds else 0.001, "car", 0.02 if holds else 0.05, choice.method), 1.0
 
@@ -179,20 +186,20 @@ class ClassLoss:
         {"encoder.features.0": (0.003, 0.001), "encoder.features.1": (0.001, 0.04), "decoder": (0.0005, 0.01)}
     )
 
-    def __call__(self, choice: Choice) -> tuple[Verdict, float]:
-        quantised = groups_of(layer for layer in LAYERS if layer not in choice.floats)
-        drop, of_class = (sum(self.costs[group][index] for group in quantised) for index in (0, 1))
+    def __call__(self, choice: QuantizationChoice) -> tuple[Verdict, float]:
+        quantized = groups_of(layer for layer in LAYERS if layer not in choice.floats)
+        drop, of_class = (sum(self.costs[group][index] for group in quantized) for index in (0, 1))
         excess = max(drop / self.limits[0], of_class / self.limits[1])
         return Verdict(excess <= 1, drop, "sign", of_class, f"sign {of_class}", None, excess), 0.8 + 0.05 * len(
-            quantised
+            quantized
         )
 
 
 def test_the_group_that_costs_the_failing_class_goes_back_first_and_alone() -> None:
     network = ClassLoss()
-    ranking = sensitivities(LAYERS, Choice(method="mse"), network, silent)
+    ranking = sensitivities(LAYERS, QuantizationChoice(method="mse"), network, silent)
     assert [one.group for one in ranking] == ["encoder.features.1", "encoder.features.0", "decoder"]
-    choice, verdict = mixed(Choice(method="mse"), ranking, network, silent)
+    choice, verdict = mixed_precision(QuantizationChoice(method="mse"), ranking, network, silent)
     assert choice.floats == LAYERS[1:3]
     assert verdict.holds
 
@@ -200,7 +207,7 @@ def test_the_group_that_costs_the_failing_class_goes_back_first_and_alone() -> N
 def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
     """One that is ranked first and helps too little becomes INT8 again; one that makes it worse never goes back."""
 
-    def attempt(choice: Choice) -> tuple[Verdict, float]:
+    def attempt(choice: QuantizationChoice) -> tuple[Verdict, float]:
         floats = set(groups_of(choice.floats))
         excess = 3.0 - 0.1 * ("encoder.features.0" in floats) + 1.0 * ("encoder.features.1" in floats)
         excess -= 2.5 * ("decoder" in floats)
@@ -209,7 +216,7 @@ def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
     told: list[str] = []
     order = ("encoder.features.0", "encoder.features.1", "decoder")
     ranking = [Sensitivity(group, groups_of(LAYERS)[group], 0.01, 1.0) for group in order]
-    choice, verdict = mixed(Choice(method="mse"), ranking, attempt, told.append)
+    choice, verdict = mixed_precision(QuantizationChoice(method="mse"), ranking, attempt, told.append)
     assert choice.floats == ("decoder.score32",)
     assert verdict.excess == pytest.approx(0.5)
     assert told == [
@@ -223,13 +230,13 @@ def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
 def test_a_group_that_helps_only_after_another_is_tried_again() -> None:
     """The second class is the worst only once the first one's group went back."""
 
-    def attempt(choice: Choice) -> tuple[Verdict, float]:
+    def attempt(choice: QuantizationChoice) -> tuple[Verdict, float]:
         floats = set(groups_of(choice.floats))
         losses = (0.5 if "decoder" in floats else 5.0, 0.5 if "encoder.features.0" in floats else 3.0)
         return Verdict(max(losses) <= 1, 0.0, "", 0.0, f"{max(losses)} times", None, max(losses)), 0.9
 
     order = ("encoder.features.0", "encoder.features.1", "decoder")
     ranking = [Sensitivity(group, groups_of(LAYERS)[group], 0.01, 1.0) for group in order]
-    choice, verdict = mixed(Choice(method="mse"), ranking, attempt, silent)
+    choice, verdict = mixed_precision(QuantizationChoice(method="mse"), ranking, attempt, silent)
     assert choice.floats == ("decoder.score32", "encoder.features.0.0")
     assert verdict.holds

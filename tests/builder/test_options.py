@@ -36,5 +36,5 @@ def test_limits_bind_an_engine_only_where_they_are_held_against_images(levels_va
     assert str(options["evaluated_on"]).startswith("levels val (8 images, ")
 
 
-def test_labelled_images_bind_a_float_engine_too(levels_val: Path) -> None:
+def test_labeled_images_bind_a_float_engine_too(levels_val: Path) -> None:
     assert set(Request(evaluation=split_of(levels_val)).options()) == {"evaluated_on", "max_drop", "max_class_drop"}

@@ -12,7 +12,7 @@ from fcn_edge.datasets import split_of
 from fcn_edge.errors import GuardError
 
 
-def test_a_model_that_loses_nothing_is_quantised_whole(levels: Any, table_of: Any, levels_val: Path) -> None:
+def test_a_model_that_loses_nothing_is_quantized_whole(levels: Any, table_of: Any, levels_val: Path) -> None:
     table = read_table(table_of(levels))
     chosen = chosen_for_profiles(
         levels.path,

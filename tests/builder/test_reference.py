@@ -9,7 +9,7 @@ import pytest
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.builder import Build, Request
-from fcn_edge.builder.candidates import plans_of
+from fcn_edge.builder.candidates import candidates_of
 from fcn_edge.builder.reference import opened_reference
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import MissingExtraError, UsageError
@@ -25,7 +25,7 @@ def runs_only_engines(self: Any, *_: Any, **__: Any) -> Any:
 def backend_of(model: Path, **request: Any) -> str | None:
     """Name of the backend that runs the reference; None where there is none."""
     found, asked = resolved_model(model), Request(**request)
-    with opened_reference(found, asked, plans_of(found, asked, None)) as reference:
+    with opened_reference(found, asked, candidates_of(found, asked, None)) as reference:
         if reference is not None:
             assert reference.session.size == (asked.size or found.spec.size)
         return None if reference is None else reference.backend
@@ -45,7 +45,7 @@ def test_one_is_opened_for_smaller_precisions_other_backends_and_scores(
     assert backend_of(levels.path, backend="other") == "onnxruntime"
     assert backend_of(levels.path, backend="onnxruntime") is None
     other.problem, other.builds = "There is no GPU here.", True
-    assert backend_of(levels.path, backend="other") is None, "the float plan that does not run here says nothing"
+    assert backend_of(levels.path, backend="other") is None, "the float candidate that does not run here says nothing"
 
 
 def test_backend_that_runs_built_engines_only_is_passed_over(
@@ -56,7 +56,7 @@ def test_backend_that_runs_built_engines_only_is_passed_over(
     other.open_onnx = lambda self, path, spec, size: FakeEngine(spec, size)
     assert backend_of(levels.path, backend="onnxruntime", precision="fp16") == "fake"
     other.open_onnx = runs_only_engines
-    with pytest.raises(MissingExtraError, match="Judging a plan against fp32 needs") as caught:
+    with pytest.raises(MissingExtraError, match="Judging a candidate against fp32 needs") as caught:
         backend_of(levels.path, backend="onnxruntime", precision="fp16")
     assert "fcn_edge[cpu]" in caught.value.fix
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.artifacts.calibration_table import Choice, read_table, write_table
+from fcn_edge.artifacts.calibration_table import QuantizationChoice, read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.builder import Build
 from fcn_edge.builder import build as engines
 from fcn_edge.builder import tuner as contest
-from fcn_edge.builder.tuner import Contest
+from fcn_edge.builder.tuner import Tuner
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
@@ -28,10 +28,10 @@ PROFILE = profile_for("onnxruntime", instruction_set()).name
 
 
 @pytest.fixture
-def chosen_table(table_of: Any, loud: Any, tmp_path: Path) -> Callable[[Choice], Path]:
+def chosen_table(table_of: Any, loud: Any, tmp_path: Path) -> Callable[[QuantizationChoice], Path]:
     """The table of the loud model, with a choice in it."""
 
-    def table(choice: Choice) -> Path:
+    def table(choice: QuantizationChoice) -> Path:
         path = tmp_path / "chosen.json"
         write_table(path, read_table(table_of(loud)).model_copy(update={"choices": {PROFILE: choice}}))
         return path
@@ -44,7 +44,7 @@ def halves(split: Path) -> tuple[int, int]:
     return len(first), len(second)
 
 
-def test_int8_is_guarded_on_rendered_scenes_without_labelled_images(
+def test_int8_is_guarded_on_rendered_scenes_without_labeled_images(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path
 ) -> None:
     built = build(levels.path, tmp_path / "e", precision="int8", calibration=table_of(levels))
@@ -84,7 +84,7 @@ def test_half_of_the_images_chooses_and_the_other_judges(
     request = {"precision": "int8", "calibration": table_of(levels), "evaluation": split_of(levels_val)}
     built = build(levels.path, tmp_path / "e", tell=told.append, **request)
     choosing, judging = halves(levels_val)
-    assert told[0] == f"{choosing} of the labelled images choose how INT8 clips, the other {judging} judge"
+    assert told[0] == f"{choosing} of the labeled images choose how INT8 clips, the other {judging} judge"
     assert [line.split(":")[0] for line in told[2:6]] == ["minmax", "percentile", "entropy", "mse"]
     assert all(f"{choosing} images" in line for line in told[2:6])
     assert built.manifest.accuracy is not None
@@ -115,7 +115,7 @@ def test_choice_of_the_table_is_taken_and_all_images_judge(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
 ) -> None:
     told: list[str] = []
-    choice = Choice(method="entropy", floats=("encoder.features.1.0",), selected_on="my images")
+    choice = QuantizationChoice(method="entropy", floats=("encoder.features.1.0",), selected_on="my images")
     request = {"precision": "int8", "calibration": chosen_table(choice), "evaluation": split_of(levels_val)}
     built = build(loud.path, tmp_path / "e", tell=told.append, **request)
     assert len(told) == 2, "nothing is searched for"
@@ -129,7 +129,7 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
 ) -> None:
     told: list[str] = []
-    table = chosen_table(Choice(method="percentile"))
+    table = chosen_table(QuantizationChoice(method="percentile"))
     request = {"precision": "int8", "calibration": table, "evaluation": split_of(levels_val)}
     built = build(loud.path, tmp_path / "e", tell=told.append, **request)
     choosing, judging = halves(levels_val)
@@ -144,23 +144,25 @@ def test_once_a_plan_was_searched_all_are_judged_on_the_same_images(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Any] = []
-    real = engines.kept_result
-    monkeypatch.setattr(engines, "kept_result", lambda results, request: kept.extend(results) or real(results, request))
-    table = chosen_table(Choice(method="percentile"))
+    real = engines.kept_outcome
+    monkeypatch.setattr(
+        engines, "kept_outcome", lambda outcomes, request: kept.extend(outcomes) or real(outcomes, request)
+    )
+    table = chosen_table(QuantizationChoice(method="percentile"))
     build(loud.path, tmp_path / "e", precision="auto", calibration=table, evaluation=split_of(levels_val))
-    assert [result.plan.precision for result in kept] == ["fp32", "int8"]
-    assert {result.verdict.accuracy.images for result in kept} == {halves(levels_val)[1]}
+    assert [outcome.candidate.precision for outcome in kept] == ["fp32", "int8"]
+    assert {outcome.verdict.accuracy.images for outcome in kept} == {halves(levels_val)[1]}
 
 
-def test_choice_that_fails_and_cannot_be_mended_is_refused_with_its_score(
+def test_choice_that_fails_and_cannot_be_fixed_is_refused_with_its_score(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fcn_edge.builder import mixed_precision as choices
 
     monkeypatch.setattr(choices, "INT8_SHARE", 0.9)
-    request = {"calibration": chosen_table(Choice(method="percentile")), "evaluation": split_of(levels_val)}
+    request = {"calibration": chosen_table(QuantizationChoice(method="percentile")), "evaluation": split_of(levels_val)}
     with pytest.raises(
-        GuardError, match=r"levels val, 8 images: mIoU .* cannot be mended: INT8 does not hold the guard, and"
+        GuardError, match=r"levels val, 8 images: mIoU .* cannot be fixed: INT8 does not hold the guard, and"
     ):
         build(loud.path, tmp_path / "e", precision="int8", **request)
     auto = build(loud.path, tmp_path / "e", precision="auto", **request)
@@ -179,7 +181,7 @@ def test_too_few_images_to_halve(
     with pytest.raises(DatasetError, match="two or more were expected"):
         build(loud.path, tmp_path / "e", calibration=table_of(loud), **request)
     with pytest.raises(GuardError, match="less accurate"):  # the table's choice needs no halves to be refused
-        build(loud.path, tmp_path / "e", calibration=chosen_table(Choice(method="mse")), **request)
+        build(loud.path, tmp_path / "e", calibration=chosen_table(QuantizationChoice(method="mse")), **request)
 
 
 def test_auto_measures_both_and_keeps_the_fastest_that_holds(
@@ -197,7 +199,7 @@ def test_auto_measures_both_and_keeps_the_fastest_that_holds(
     quick_builds["onnxruntime.int8"] = 10 / 1.04
     built = build(levels.path, tmp_path / "slow", **request)
     assert built.manifest.precision == "fp32"
-    assert built.candidates[1].reason.startswith("INT8 is not worth it here: 4 % faster")
+    assert built.candidates[1].reason.startswith("INT8 is not worth it here: 4% faster")
     assert not (built.engine / TABLE_FILE).exists()
 
 
@@ -347,10 +349,10 @@ def test_int8_that_a_device_can_run_as_nothing_is_its_own_error(
 def test_fp16_that_auto_keeps_says_why_int8_could_not_be_built(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, no_int8: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fp16(results: Any, request: Any) -> Any:
-        return next(result for result in results if result.plan.precision == "fp16")
+    def fp16(outcomes: Any, request: Any) -> Any:
+        return next(outcome for outcome in outcomes if outcome.candidate.precision == "fp16")
 
-    monkeypatch.setattr(engines, "kept_result", fp16)
+    monkeypatch.setattr(engines, "kept_outcome", fp16)
     built = build(levels.path, tmp_path / "e", backend="tensorrt", precision="auto", calibration=table_of(levels))
     assert built.manifest.precision == "fp16"
     assert built.manifest.notes["steps"] == ["int8: Strongly typed: no kernel. Weakly typed: no kernel.", "told"]
@@ -372,13 +374,13 @@ def test_candidate_that_fails_when_it_is_timed_is_passed_over(
     build: MakeBuild, levels: Any, tmp_path: Path, add_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = add_backend()
-    real = Contest.timed
+    real = Tuner.timed
 
-    def timed(self: Contest, results: Any) -> Any:
+    def timed(self: Tuner, outcomes: Any) -> Any:
         other.scores = np.full((11, 8, 12), np.nan, np.float32)
-        return real(self, results)
+        return real(self, outcomes)
 
-    monkeypatch.setattr(Contest, "timed", timed)
+    monkeypatch.setattr(Tuner, "timed", timed)
     built = build(levels.path, tmp_path / "e")
     assert built.manifest.backend == "onnxruntime"
     assert "NaN" in built.candidates[1].reason

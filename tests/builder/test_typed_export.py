@@ -9,9 +9,9 @@ from typing import Any
 import onnx
 import pytest
 
-from fcn_edge.artifacts.calibration_table import Choice, read_table, write_table
+from fcn_edge.artifacts.calibration_table import QuantizationChoice, read_table, write_table
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
-from fcn_edge.artifacts.quantization_record import origin_of_onnx
+from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
 from fcn_edge.builder import Request, write_typed_onnx
 from fcn_edge.builder.typed_onnx import INT8_SHARE
 from fcn_edge.errors import GuardError, TableError, UsageError
@@ -33,7 +33,7 @@ def test_int8_graph_says_what_it_is_and_where_it_comes_from(
     assert (export.backend, spec.precision) == (backend, "int8")
     assert spec.profile is not None
     assert spec.profile.startswith(backend)
-    origin = origin_of_onnx(export.path)
+    origin = quantization_record_of_onnx(export.path)
     assert origin is not None
     assert origin.table == read_table(table_of(levels)).digest
     assert export.int8_share == origin.int8_share == pytest.approx(7168 / 7520)
@@ -94,20 +94,20 @@ def test_size_freezes_the_graph_and_none_leaves_it_open(levels: Any, table_of: A
 
 def test_choice_of_the_table_is_taken(levels: Any, table_of: Any, tmp_path: Path) -> None:
     table = read_table(table_of(levels))
-    choice = Choice(method="entropy", floats=("encoder.features.1.0",))
+    choice = QuantizationChoice(method="entropy", floats=("encoder.features.1.0",))
     write_table(
         tmp_path / "t.json", table.model_copy(update={"choices": dict.fromkeys(("openvino", "openvino-7bit"), choice)})
     )
     request = Request(backend="openvino", precision="int8", calibration=tmp_path / "t.json")
     write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
-    origin = origin_of_onnx(tmp_path / "m.onnx")
+    origin = quantization_record_of_onnx(tmp_path / "m.onnx")
     assert origin is not None
     assert (origin.method, origin.floats) == ("entropy", ("encoder.features.1.0",))
 
 
 def test_graph_of_which_little_is_int8_is_not_written(levels: Any, table_of: Any, tmp_path: Path) -> None:
     table = read_table(table_of(levels))
-    choice = Choice(method="mse", floats=("encoder.features.0.0",))
+    choice = QuantizationChoice(method="mse", floats=("encoder.features.0.0",))
     write_table(
         tmp_path / "t.json", table.model_copy(update={"choices": dict.fromkeys(("openvino", "openvino-7bit"), choice)})
     )

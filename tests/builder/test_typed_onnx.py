@@ -64,7 +64,7 @@ def test_fp16_graph_becomes_an_engine(build: MakeBuild, typed: Any, tmp_path: Pa
     assert built.manifest.int8_share is None
 
 
-def test_labelled_images_score_it_all_the_same(
+def test_labeled_images_score_it_all_the_same(
     build: MakeBuild, typed: Any, levels_val: Path, levels_train: Path, tmp_path: Path
 ) -> None:
     built = build(typed("int8"), tmp_path / "e", precision="int8", evaluation=split_of(levels_val))
@@ -84,7 +84,7 @@ def test_other_precision_is_refused(build: MakeBuild, typed: Any, tmp_path: Path
 def test_graph_for_another_backend_is_refused(build: MakeBuild, typed: Any, tmp_path: Path, add_backend: Any) -> None:
     """A graph that is right in one library may saturate in another, and there is nothing to judge it against."""
     add_backend("openvino")
-    with pytest.raises(ModelError, match=r"quantisation profile openvino.*; here onnxruntime wants onnxruntime"):
+    with pytest.raises(ModelError, match=r"quantization profile openvino.*; here onnxruntime wants onnxruntime"):
         build(typed("int8", "openvino"), tmp_path / "e", backend="onnxruntime", precision="int8")
 
 
@@ -114,7 +114,7 @@ def test_graph_of_seven_bits_is_right_on_processors_that_take_eight(
     write_typed_onnx(levels.path, request, tmp_path / "8.onnx")
     for here in ("avx512_vnni", "avx2"):
         monkeypatch.setattr(onnxruntime, "instruction_set", lambda here=here: here)
-        monkeypatch.setattr(onnxruntime.OnnxRuntime, "misfit", lambda *_: "")
+        monkeypatch.setattr(onnxruntime.OnnxRuntime, "incompatibility", lambda *_: "")
         assert build(tmp_path / "7.onnx", tmp_path / "e", precision="int8").manifest.spec.profile == "onnxruntime-7bit"
     with pytest.raises(ModelError, match="profile onnxruntime; here onnxruntime wants onnxruntime-7bit"):
         build(tmp_path / "8.onnx", tmp_path / "f", precision="int8")

@@ -96,7 +96,7 @@ def test_damaged_engine_may_be_replaced(engine: Path, damage: str) -> None:
 @pytest.mark.parametrize("name", BACKENDS)
 def test_damaged_engine_of_any_backend_may_be_replaced(tmp_path: Path, name: str) -> None:
     made = backend(name)
-    for file in (MANIFEST_FILE, made.plan, *made.beside):
+    for file in (MANIFEST_FILE, made.plan_file, *made.extra_files):
         (tmp_path / file).touch()
     check_replaceable(tmp_path)
 

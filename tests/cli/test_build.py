@@ -95,7 +95,7 @@ def test_auto_says_why_int8_was_not_kept(
     quick_builds["onnxruntime.int8"] = 10 / 1.04
     options = ["--precision", "auto", "--calibration", table_of(levels), "--eval", levels_val]
     done = build(levels.path, *options, "-o", tmp_path / "e")
-    assert "onnxruntime int8: INT8 is not worth it here: 4 % faster" in done.out
+    assert "onnxruntime int8: INT8 is not worth it here: 4% faster" in done.out
     assert read_manifest(tmp_path / "e").precision == "fp32"
 
 
@@ -124,7 +124,7 @@ def test_slow_int8_is_warned_of(
     assert "0.83 times as fast as fp32" in done.out
 
 
-def test_calibration_images_are_no_labelled_images(
+def test_calibration_images_are_no_labeled_images(
     build: Run, levels: Any, table_of: Any, levels_train: Path, tmp_path: Path
 ) -> None:
     options = ["--precision", "int8", "--calibration", table_of(levels), "--eval", levels_train]
@@ -135,7 +135,7 @@ def test_calibration_images_are_no_labelled_images(
     assert fp32.json["miou"] > 0.95, "a float network was not calibrated"
 
 
-def test_limits_without_labelled_images_are_noted(build: Run, tiny: Any, levels_val: Path, tmp_path: Path) -> None:
+def test_limits_without_labeled_images_are_noted(build: Run, tiny: Any, levels_val: Path, tmp_path: Path) -> None:
     assert "Note: --max-drop count" in build(tiny.path, "-o", tmp_path / "e", "--max-drop", "0.5").err
     for options in ([], ["--eval", levels_val, "--max-drop", "0.5"]):
         assert "Note" not in build(tiny.path, "-o", tmp_path / "e", *options).err

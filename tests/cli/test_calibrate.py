@@ -128,7 +128,7 @@ def no_image(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "said"),
-    [(noise, "random noise"), (even, "of one colour"), (small, "too small"), (no_image, "bad.png")],
+    [(noise, "random noise"), (even, "of one color"), (small, "too small"), (no_image, "bad.png")],
 )
 def test_images_that_would_spoil_it_are_refused(
     calibrate: Run, folder: Path, tmp_path: Path, make: Callable[[Path], None], said: str

@@ -17,22 +17,22 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """Two images with CamVid's original colours in ``colours/*_L.png`` and with ids in ``ids/``."""
+    """Two images with CamVid's original colors in ``colors/*_L.png`` and with ids in ``ids/``."""
     root = tmp_path / "raw"
-    for name in ("images", "colours", "ids"):
+    for name in ("images", "colors", "ids"):
         (root / name).mkdir(parents=True)
-    colours = np.array([[128, 128, 128], [0, 0, 192], [192, 128, 192], [0, 0, 0]], np.uint8)  # RGB
+    colors = np.array([[128, 128, 128], [0, 0, 192], [192, 128, 192], [0, 0, 0]], np.uint8)  # RGB
     for index in range(2):
         image = np.random.default_rng(index).integers(0, 256, (4, 6, 3), np.uint8)
         cv2.imwrite(str(root / f"images/{index}.png"), image)
-        mask = np.repeat(colours[:, None, ::-1], 6, axis=1)
-        cv2.imwrite(str(root / f"colours/{index}_L.png"), mask)
+        mask = np.repeat(colors[:, None, ::-1], 6, axis=1)
+        cv2.imwrite(str(root / f"colors/{index}_L.png"), mask)
         write_png(root / f"ids/{index}.png", np.repeat([[7], [8], [24], [0]], 6, axis=1).astype(np.uint8))
     return root
 
 
 def imported(fcn_edge: Run, raw: Path, out: Path, *options: object) -> Any:
-    arguments = (raw / "images", raw / "colours", "-o", out, "--colours", "camvid", "--label-ending", "_L")
+    arguments = (raw / "images", raw / "colors", "-o", out, "--colors", "camvid", "--label-ending", "_L")
     return fcn_edge("data", "import", *arguments, *options)
 
 
@@ -84,14 +84,14 @@ def test_import_of_ids_by_a_mapping_file(fcn_edge: Run, raw: Path, tmp_path: Pat
     ("options", "says"),
     [
         ([], "was not said, or said twice"),
-        (["--colours", "camvid", "--map", "cityscapes"], "was not said, or said twice"),
+        (["--colors", "camvid", "--map", "cityscapes"], "was not said, or said twice"),
         (["--map", "cityscapes", "--tolerance", "3"], "no meaning for ids"),
-        (["--colours", "pascal"], "neither a file nor a known label set"),
-        (["--colours", "camvid", "--split", "a/b", "--label-ending", "_L"], "no name of a split"),
+        (["--colors", "pascal"], "neither a file nor a known label set"),
+        (["--colors", "camvid", "--split", "a/b", "--label-ending", "_L"], "no name of a split"),
     ],
 )
 def test_options_that_make_no_sense(fcn_edge: Run, raw: Path, tmp_path: Path, options: list[str], says: str) -> None:
-    outcome = fcn_edge("data", "import", raw / "images", raw / "colours", "-o", tmp_path / "out", *options)
+    outcome = fcn_edge("data", "import", raw / "images", raw / "colors", "-o", tmp_path / "out", *options)
     assert outcome.code == 2
     assert says in outcome.err
     assert not (tmp_path / "out").exists()

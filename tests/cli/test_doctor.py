@@ -19,7 +19,7 @@ def test_every_check_has_the_promised_keys(fcn_edge: Run) -> None:
     for check in checks:
         assert {"name", "ok", "found", "fix"} <= set(check)
         assert check["found"]
-        assert check["ok"] or check["fix"], "what is missing comes with what mends it"
+        assert check["ok"] or check["fix"], "what is missing comes with what fixes it"
     names = [check["name"] for check in checks]
     assert len(set(names)) == len(names)
     assert __version__ in checks[0]["found"]

@@ -68,7 +68,7 @@ def test_people_see_percent_with_data_set_and_split(fcn_edge: Run, tiny: Any, sp
     assert lines["car"] == "-"
 
 
-def test_rendered_scores_are_always_labelled(fcn_edge: Run, tiny: Any) -> None:
+def test_rendered_scores_are_always_labeled(fcn_edge: Run, tiny: Any) -> None:
     outcome = fcn_edge("evaluate", tiny.path, "--data", STREET)
     assert outcome.code == 0
     assert "on rendered-street seed 2 (2 images, rendered images: says nothing of accuracy on real ones)" in outcome.out

@@ -131,7 +131,7 @@ def test_provenance_is_told(tmp_path: Path, tiny_network: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "nothing.onnx", "nothing.safetensors"])
-def test_missing_artefact_ends_with_3(tmp_path: Path, name: str) -> None:
+def test_missing_artifact_ends_with_3(tmp_path: Path, name: str) -> None:
     done = run(tmp_path / name, "--json")
     assert done.exit_code == 3
     assert "There is no" in json.loads(done.stdout)["error"]

@@ -80,7 +80,7 @@ class TestReport:
         assert 0 < expected < 1
         report = run(STREET, "--json").json
         assert report["rendered_miou"] == pytest.approx(expected, abs=1e-6)
-        assert f"rendered labels: {100 * expected:.1f} %" in run(STREET).out
+        assert f"rendered labels: {100 * expected:.1f}%" in run(STREET).out
 
     def test_scores_the_classes_that_both_name(
         self, fcn_edge: Run, tiny_network: Callable[..., Any], tmp_path: Path
@@ -130,7 +130,7 @@ class TestOutput:
     def test_overlay_of_one_image(self, run: Run, photos: Path, model: str, tmp_path: Path) -> None:
         assert run(photos / "a.png", tmp_path / "o.png", "--alpha", 1, "--no-legend").code == 0
         with load(model) as segment:
-            expected = segment(cv2.imread(str(photos / "a.png"))).coloured()
+            expected = segment(cv2.imread(str(photos / "a.png"))).colored()
         assert np.array_equal(cv2.imread(str(tmp_path / "o.png")), expected)
         large = "synthetic://street?size=360x480&frames=1"
         run(large, tmp_path / "legend.png")

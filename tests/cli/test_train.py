@@ -127,7 +127,7 @@ def test_the_micro_batch_divides_the_batch(batch: int, micro_batch: int) -> None
         (["--batch", "4", "--micro-batch", "3"], "batch (4) must be a multiple of micro_batch (3)"),
         (["--batch", "0"], "batch: Input should be greater than or equal to 1"),
         (["--lr", "0"], "lr: Input should be greater than 0"),
-        (["--colour", "2"], "colour: Input should be less than or equal to 1"),
+        (["--color", "2"], "color: Input should be less than or equal to 1"),
         (["--class-weight-offset", "1"], "class_weight_offset: Input should be greater than 1"),
         (["--crop", "60x96"], "not a multiple of 32"),
         (["--rendered", "0.5"], "The data is rendered already"),

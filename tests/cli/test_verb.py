@@ -53,21 +53,21 @@ def test_people_get_text_and_scripts_get_json() -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.FcnEdgeError("What happened.", "Mend it."), 1),
-        (errors.UsageError("What happened.", "Mend it."), 2),
-        (errors.DatasetError("What happened.", "Mend it."), 3),
-        (errors.GuardError("What happened.", "Mend it."), 4),
-        (errors.SourceError("What happened.", "Mend it."), 5),
-        (errors.MachineError("What happened.", "Mend it."), 6),
+        (errors.FcnEdgeError("What happened.", "Fix it."), 1),
+        (errors.UsageError("What happened.", "Fix it."), 2),
+        (errors.DatasetError("What happened.", "Fix it."), 3),
+        (errors.GuardError("What happened.", "Fix it."), 4),
+        (errors.SourceError("What happened.", "Fix it."), 5),
+        (errors.MachineError("What happened.", "Fix it."), 6),
     ],
 )
 def test_an_error_is_a_sentence_a_fix_and_a_code(error: errors.FcnEdgeError, code: int) -> None:
     result = invoked(raising(error))
     assert (result.exit_code, result.stdout) == (code, "")
-    assert result.stderr == "Error: What happened.\nFix: Mend it.\n"
+    assert result.stderr == "Error: What happened.\nFix: Fix it.\n"
     result = invoked(raising(error), "--json")
     assert (result.exit_code, result.stderr) == (code, "")
-    assert json.loads(result.stdout) == {"error": "What happened.", "fix": "Mend it.", "exit_code": code}
+    assert json.loads(result.stdout) == {"error": "What happened.", "fix": "Fix it.", "exit_code": code}
 
 
 def test_an_error_without_a_fix_is_one_line() -> None:
@@ -109,17 +109,17 @@ def test_debug_shows_the_traceback_and_keeps_the_code() -> None:
 def test_a_report_with_a_failure_keeps_both() -> None:
     def run() -> dict[str, Any]:
         say("the report")
-        return {"problems": 2, **failure(errors.DatasetError("There are problems.", "Mend them."))}
+        return {"problems": 2, **failure(errors.DatasetError("There are problems.", "Fix them."))}
 
     result = invoked(run)
     assert (result.exit_code, result.stdout) == (3, "the report\n")
-    assert result.stderr == "Error: There are problems.\nFix: Mend them.\n"
+    assert result.stderr == "Error: There are problems.\nFix: Fix them.\n"
     result = invoked(run, "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout) == {
         "problems": 2,
         "error": "There are problems.",
-        "fix": "Mend them.",
+        "fix": "Fix them.",
         "exit_code": 3,
     }
 

@@ -60,8 +60,8 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
             directory = tmp_path / f"engine{len(made)}"
             directory.mkdir()
             files = chosen.build(network.path, directory, size).files
-            assert chosen.plan in files
-            assert {chosen.plan, *chosen.beside} >= set(files)
+            assert chosen.plan_file in files
+            assert {chosen.plan_file, *chosen.extra_files} >= set(files)
             assert sorted(files) == sorted(path.name for path in directory.iterdir())
             engine = chosen.open(directory, network.spec, size)
         made.append(engine)

@@ -83,7 +83,7 @@ def test_labels_head_gives_neither_scores_nor_confidence(subject: MakeSubject, f
         with pytest.raises(ModelError, match="ends in labels"):
             session.scores(frame(64, 96))
         with pytest.raises(ModelError, match="ends in labels"):
-            session.finish_with_confidence(session.infer(session.prepare(frame(64, 96))))
+            session.postprocess_with_confidence(session.infer(session.preprocess(frame(64, 96))))
 
 
 def test_runs_of_one_frame_agree(subject: MakeSubject, frame: MakeFrame) -> None:
@@ -115,10 +115,10 @@ def test_a_frame_need_not_be_contiguous(subject: MakeSubject, frame: MakeFrame) 
 def test_steps_make_what_labels_makes_and_tell_their_times(subject: MakeSubject, frame: MakeFrame) -> None:
     image = frame(70, 100)
     with subject().engine.session() as session:
-        job = session.prepare(image)
+        job = session.preprocess(image)
         assert (job.timing.preprocess > 0, job.timing.infer, job.timing.decode) == (True, 0, 0)
         assert session.infer(job) is job
-        labels = session.finish(job)
+        labels = session.postprocess(job)
         assert min(job.timing.preprocess, job.timing.infer, job.timing.decode) > 0
         assert job.timing.total == job.timing.preprocess + job.timing.infer + job.timing.decode
         np.testing.assert_array_equal(labels, session.labels(image))
@@ -128,14 +128,14 @@ def test_confidence_belongs_to_the_mask(subject: MakeSubject, frame: MakeFrame) 
     image = frame(70, 100)
     with subject().engine.session() as session:
         plain = session.labels(image)
-        labels, confidence = session.finish_with_confidence(session.infer(session.prepare(image)))
+        labels, confidence = session.postprocess_with_confidence(session.infer(session.preprocess(image)))
         assert confidence.shape == labels.shape
         assert confidence.dtype == np.float32
         assert confidence.min() >= 0
         assert confidence.max() <= 1
         np.testing.assert_array_equal(labels, plain)
         threshold = float(np.median(confidence))
-        known, _ = session.finish_with_confidence(session.infer(session.prepare(image)), threshold)
+        known, _ = session.postprocess_with_confidence(session.infer(session.preprocess(image)), threshold)
         np.testing.assert_array_equal(known, np.where(confidence < threshold, session.spec.void, plain))
 
 
@@ -143,10 +143,10 @@ def test_jobs_of_several_frames_may_be_between_the_steps(subject: MakeSubject, f
     images = [frame(50 + 7 * seed, 80, seed) for seed in range(4)]
     with subject().engine.session() as session:
         expected = [session.labels(image) for image in images]
-        prepared = [session.prepare(image) for image in images]
-        inferred = [session.infer(job) for job in prepared]
+        preprocessed = [session.preprocess(image) for image in images]
+        inferred = [session.infer(job) for job in preprocessed]
         for job, labels in zip(inferred, expected, strict=True):
-            np.testing.assert_array_equal(session.finish(job), labels)
+            np.testing.assert_array_equal(session.postprocess(job), labels)
 
 
 def test_each_step_may_have_its_own_thread(subject: MakeSubject, frame: MakeFrame) -> None:
@@ -154,16 +154,16 @@ def test_each_step_may_have_its_own_thread(subject: MakeSubject, frame: MakeFram
     with subject().engine.session() as session:
         expected = [session.labels(image) for image in images]
         with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second, ThreadPoolExecutor(1) as third:
-            prepared = [first.submit(session.prepare, image) for image in images]
+            preprocessed = [first.submit(session.preprocess, image) for image in images]
 
             def infer(waiting: Any) -> Job:
                 return session.infer(waiting.result())
 
-            def finish(waiting: Any) -> NDArray[np.uint8]:
-                return session.finish(waiting.result())
+            def postprocess(waiting: Any) -> NDArray[np.uint8]:
+                return session.postprocess(waiting.result())
 
-            inferred = [second.submit(infer, job) for job in prepared]
-            masks = [third.submit(finish, job) for job in inferred]
+            inferred = [second.submit(infer, job) for job in preprocessed]
+            masks = [third.submit(postprocess, job) for job in inferred]
             for mask, labels in zip(masks, expected, strict=True):
                 np.testing.assert_array_equal(mask.result(), labels)
 
@@ -199,7 +199,7 @@ def test_several_sessions_share_an_engine_at_the_same_time(subject: MakeSubject,
         np.zeros((64, 0, 3), np.uint8),
         np.zeros((1, 64, 96, 3), np.uint8),
     ],
-    ids=["list", "none", "grey", "alpha", "floats", "16-bit", "no rows", "no columns", "batch"],
+    ids=["list", "none", "gray", "alpha", "floats", "16-bit", "no rows", "no columns", "batch"],
 )
 def test_what_is_no_frame_is_refused_in_a_sentence(subject: MakeSubject, frame: MakeFrame, wrong: Any) -> None:
     with subject().engine.session() as session:
@@ -223,7 +223,7 @@ def test_scores_that_are_no_numbers_are_refused(subject: MakeSubject, frame: Mak
 def test_closed_session_says_so_and_others_live_on(subject: MakeSubject, frame: MakeFrame) -> None:
     engine = subject().engine
     closed, other = engine.session(), engine.session()
-    job = closed.prepare(frame(64, 96))
+    job = closed.preprocess(frame(64, 96))
     closed.close()
     closed.close()
     for use in (lambda: closed.labels(frame(64, 96)), lambda: closed.infer(job), lambda: closed.scores(frame(64, 96))):

@@ -31,7 +31,7 @@ def test_a_whole_data_set_has_no_problems(make_split: MakeSplit) -> None:
     assert (val.name, val.images, dict(val.sizes)) == ("val", 2, {(6, 10): 2})
 
 
-def test_shares_are_of_labelled_pixels(make_split: MakeSplit) -> None:
+def test_shares_are_of_labeled_pixels(make_split: MakeSplit) -> None:
     split = make_split(images=2, size=(2, 10))
     write_png(split / "labels/frame0.png", np.repeat([[0] * 6 + [1] * 2 + [9] * 2], 2, axis=0).astype(np.uint8))
     write_png(split / "labels/frame1.png", np.repeat([[0] * 8 + [9] * 2], 2, axis=0).astype(np.uint8))
@@ -87,7 +87,7 @@ def test_what_is_unbalanced_is_a_warning(make_split: MakeSplit) -> None:
     for expected in (
         "train: no pixel of sky.",
         "train: 92% of the pixels are void.",
-        "frame1.png has no labelled pixel.",
+        "frame1.png has no labeled pixel.",
         "1 label files in",
         "frame1.png are the same image.",
     ):
@@ -100,7 +100,7 @@ def test_a_very_rare_class_is_a_warning(make_split: MakeSplit) -> None:
     labels = np.zeros((40, 60), np.uint8)
     labels[0, :2] = 1, 2
     write_png(train / "labels/frame0.png", labels)
-    assert "train: car is very rare, 0.042% of the labelled pixels in 1 of 1 images." in checked(train).warnings
+    assert "train: car is very rare, 0.042% of the labeled pixels in 1 of 1 images." in checked(train).warnings
 
 
 def test_splits_with_other_classes(make_split: MakeSplit) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fcn_edge.datasets import Split
 from fcn_edge.datasets.check import check_dataset
 from fcn_edge.datasets.convert import ImportResult, LabelConverter, import_dataset
-from fcn_edge.datasets.mapping import mapping_of_colours, mapping_of_file
+from fcn_edge.datasets.mapping import mapping_of_colors, mapping_of_file
 from fcn_edge.datasets.pairing import paired_files
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.images import write_png
@@ -22,39 +22,39 @@ ROAD, SKY, CAR = (128, 64, 128), (70, 130, 180), (0, 0, 142)
 MAP = "road = [7, 8]\nsky = 23\nvoid = 0\n"
 
 
-def colour_mask(path: Path, colours: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """Write a mask of one row a colour (RGB); returns it."""
-    mask = np.repeat(np.array(colours, np.uint8)[:, None], 6, axis=1)
+def color_mask(path: Path, colors: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """Write a mask of one row a color (RGB); returns it."""
+    mask = np.repeat(np.array(colors, np.uint8)[:, None], 6, axis=1)
     cv2.imwrite(str(path), mask[:, :, ::-1])
     return mask
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """Two images with colour masks whose stems end in ``_L``, and with ids."""
+    """Two images with color masks whose stems end in ``_L``, and with ids."""
     root = tmp_path / "raw"
-    for name in ("images", "colours", "ids"):
+    for name in ("images", "colors", "ids"):
         (root / name).mkdir(parents=True)
     for index in range(2):
         image = np.random.default_rng(index).integers(0, 256, (4, 6, 3), np.uint8)
         cv2.imwrite(str(root / f"images/frame{index}.jpg"), image)
-        colour_mask(root / f"colours/frame{index}_L.png", [SKY, SKY, CAR, ROAD])
+        color_mask(root / f"colors/frame{index}_L.png", [SKY, SKY, CAR, ROAD])
         write_png(root / f"ids/frame{index}.png", np.repeat([[23], [8], [7], [0]], 6, axis=1).astype(np.uint8))
     return root
 
 
 def imported(
-    raw: Path, output: Path, kind: str = "colours", *, mapping: Any = None, link: bool = False, **options: Any
+    raw: Path, output: Path, kind: str = "colors", *, mapping: Any = None, link: bool = False, **options: Any
 ) -> ImportResult:
     if mapping is None:
-        mapping = mapping_of_colours("cityscapes")
+        mapping = mapping_of_colors("cityscapes")
     split = options.pop("split", "train")
-    pairs = paired_files(raw / "images", raw / kind, label_ending="_L" if kind == "colours" else "")
+    pairs = paired_files(raw / "images", raw / kind, label_ending="_L" if kind == "colors" else "")
     converter = LabelConverter(mapping, **options)
     return import_dataset(pairs, converter, output, split=split, link=link, progress=lambda done, total: None)
 
 
-def test_colour_masks_become_a_split(raw: Path, tmp_path: Path) -> None:
+def test_color_masks_become_a_split(raw: Path, tmp_path: Path) -> None:
     result = imported(raw, tmp_path / "out")
     split = Split(result.split)
     assert result.split == tmp_path / "out" / "train"
@@ -75,8 +75,8 @@ def test_ids_are_renumbered_and_merged(raw: Path, tmp_path: Path) -> None:
     assert Split(result.split)[0].labels()[:, 0].tolist() == [1, 0, 0, 255]
 
 
-def test_an_unknown_colour_is_named_with_its_file(raw: Path, tmp_path: Path) -> None:
-    colour_mask(raw / "colours/frame1_L.png", [SKY, (1, 2, 3), (1, 2, 3), (4, 5, 6)])
+def test_an_unknown_color_is_named_with_its_file(raw: Path, tmp_path: Path) -> None:
+    color_mask(raw / "colors/frame1_L.png", [SKY, (1, 2, 3), (1, 2, 3), (4, 5, 6)])
     problem = r"frame1_L\.png holds RGB \(1, 2, 3\) \(12 pixels\), RGB \(4, 5, 6\) \(6 pixels\)"
     with pytest.raises(DatasetError, match=problem) as caught:
         imported(raw, tmp_path / "out")
@@ -92,15 +92,15 @@ def test_an_unknown_id_is_named(raw: Path, tmp_path: Path) -> None:
 
 
 def test_unmapped_pixels_become_void_when_asked(raw: Path, tmp_path: Path) -> None:
-    colour_mask(raw / "colours/frame1_L.png", [SKY, (1, 2, 3), CAR, ROAD])
+    color_mask(raw / "colors/frame1_L.png", [SKY, (1, 2, 3), CAR, ROAD])
     result = imported(raw, tmp_path / "out", unmapped="void")
     assert result.voided == {"RGB (1, 2, 3)": 6}
     assert Split(result.split)[1].labels()[1].tolist() == [255] * 6
 
 
-def test_the_nearest_colour_only_within_the_tolerance(raw: Path, tmp_path: Path) -> None:
+def test_the_nearest_color_only_within_the_tolerance(raw: Path, tmp_path: Path) -> None:
     near = (SKY[0] + 5, SKY[1] - 5, SKY[2])
-    colour_mask(raw / "colours/frame1_L.png", [near, SKY, CAR, ROAD])
+    color_mask(raw / "colors/frame1_L.png", [near, SKY, CAR, ROAD])
     with pytest.raises(DatasetError, match=r"RGB \(75, 125, 180\)"):
         imported(raw, tmp_path / "out", tolerance=4)
     result = imported(raw, tmp_path / "out", tolerance=5)
@@ -109,10 +109,10 @@ def test_the_nearest_colour_only_within_the_tolerance(raw: Path, tmp_path: Path)
     assert not result.voided
 
 
-def test_the_nearest_of_two_colours_wins(tmp_path: Path) -> None:
+def test_the_nearest_of_two_colors_wins(tmp_path: Path) -> None:
     (tmp_path / "map.toml").write_text("a = [[0, 0, 0]]\nb = [[10, 0, 0]]\n")
     converter = LabelConverter(mapping_of_file(str(tmp_path / "map.toml")), tolerance=20)
-    colour_mask(tmp_path / "mask.png", [(4, 0, 0), (6, 0, 0), (12, 9, 0)])
+    color_mask(tmp_path / "mask.png", [(4, 0, 0), (6, 0, 0), (12, 9, 0)])
     assert converter.labels(tmp_path / "mask.png")[:, 0].tolist() == [0, 1, 1]
 
 
@@ -150,7 +150,7 @@ def test_a_split_is_not_overwritten(raw: Path, tmp_path: Path) -> None:
 def test_other_classes_do_not_go_into_one_root(raw: Path, tmp_path: Path) -> None:
     imported(raw, tmp_path / "out")
     with pytest.raises(DatasetError, match="other classes or another void"):
-        imported(raw, tmp_path / "out", mapping=mapping_of_colours("camvid"), split="val", unmapped="void")
+        imported(raw, tmp_path / "out", mapping=mapping_of_colors("camvid"), split="val", unmapped="void")
     assert not (tmp_path / "out/val").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_failure_leaves_the_root_as_it_was(raw: Path, tmp_path: Path) -> None:
 
 
 def test_sizes_must_be_alike(raw: Path, tmp_path: Path) -> None:
-    colour_mask(raw / "colours/frame1_L.png", [SKY, CAR])
+    color_mask(raw / "colors/frame1_L.png", [SKY, CAR])
     with pytest.raises(DatasetError, match=r"frame1\.jpg is 4x6 and .*frame1_L\.png is 2x6"):
         imported(raw, tmp_path / "out")
 

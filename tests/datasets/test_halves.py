@@ -65,6 +65,6 @@ def test_one_image_has_no_halves(make_split: MakeSplit) -> None:
     split = Split(make_split(images=1))
     with pytest.raises(DatasetError, match="has one image; two or more were expected, to choose on one half") as caught:
         halves_of(split)
-    assert "more labelled images" in caught.value.fix
+    assert "more labeled images" in caught.value.fix
     with pytest.raises(DatasetError, match="has no images; two or more"):
         halves_of(Part(split, ()))

@@ -11,7 +11,7 @@ from fcn_edge.errors import DatasetError
 
 def test_a_palette_is_generated_where_none_is_given() -> None:
     info = DatasetInfo(name="x", classes=("a", "b", "c"))
-    assert len(set(info.colours)) == 3
+    assert len(set(info.colors)) == 3
     assert info.void == 255
 
 
@@ -23,9 +23,9 @@ def test_a_palette_is_generated_where_none_is_given() -> None:
         ({"classes": ("a", "")}, "at least 1"),
         ({"void": 1}, "must lie outside the class ids 0..1"),
         ({"void": 256}, "255"),
-        ({"palette": ((0, 0, 0),)}, "2 classes need 2 colours"),
+        ({"palette": ((0, 0, 0),)}, "2 classes need 2 colors"),
         ({"palette": ((0, 0, 0), (0, 0, 300))}, "255"),
-        ({"colour": 1}, "Extra inputs"),
+        ({"color": 1}, "Extra inputs"),
         ({"name": ""}, "at least 1"),
     ],
 )

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
-from fcn_edge.datasets.colors import COLOUR_CODES, ID_CODES, VOID_NAME
-from fcn_edge.datasets.mapping import LabelMapping, mapping_of_colours, mapping_of_file, packed
+from fcn_edge.datasets.colors import COLOR_CODES, ID_CODES, VOID_NAME
+from fcn_edge.datasets.mapping import LabelMapping, mapping_of_colors, mapping_of_file, packed
 from fcn_edge.errors import DatasetError, UsageError
 
 
@@ -16,36 +16,36 @@ def written(tmp_path: Path, text: str, name: str = "map.toml") -> str:
     return str(tmp_path / name)
 
 
-def of_colour(mapping: LabelMapping, colour: tuple[int, int, int]) -> str:
-    """Name of the class that a colour becomes."""
-    target = mapping.targets[packed(colour)]
+def of_color(mapping: LabelMapping, color: tuple[int, int, int]) -> str:
+    """Name of the class that a color becomes."""
+    target = mapping.targets[packed(color)]
     return VOID_NAME if target == mapping.info.void else mapping.info.classes[target]
 
 
-@pytest.mark.parametrize("name", COLOUR_CODES)
+@pytest.mark.parametrize("name", COLOR_CODES)
 def test_a_known_palette(name: str) -> None:
-    mapping, labels = mapping_of_colours(name), LABEL_SETS[name]
-    assert mapping.kind == "colours"
+    mapping, labels = mapping_of_colors(name), LABEL_SETS[name]
+    assert mapping.kind == "colors"
     assert (mapping.info.classes, mapping.info.void) == (labels.classes, labels.void)
-    for label, colour in zip(labels.classes, labels.palette, strict=True):
-        assert of_colour(mapping, colour) == label
-    assert len(mapping.targets) == sum(len(colours) for colours in COLOUR_CODES[name].values()), "no colour twice"
+    for label, color in zip(labels.classes, labels.palette, strict=True):
+        assert of_color(mapping, color) == label
+    assert len(mapping.targets) == sum(len(colors) for colors in COLOR_CODES[name].values()), "no color twice"
 
 
-def test_camvid_has_its_32_original_colours() -> None:
-    mapping = mapping_of_colours("camvid")
-    assert len(mapping.targets) == 32 + 1, "SegNet's pavement has a colour of its own"
-    assert of_colour(mapping, (0, 0, 192)) == "pavement"
-    assert of_colour(mapping, (128, 0, 192)) == "road"
-    assert of_colour(mapping, (192, 128, 192)) == "car"
-    assert of_colour(mapping, (192, 0, 192)) == "bicyclist"
-    assert of_colour(mapping, (0, 0, 0)) == VOID_NAME
+def test_camvid_has_its_32_original_colors() -> None:
+    mapping = mapping_of_colors("camvid")
+    assert len(mapping.targets) == 32 + 1, "SegNet's pavement has a color of its own"
+    assert of_color(mapping, (0, 0, 192)) == "pavement"
+    assert of_color(mapping, (128, 0, 192)) == "road"
+    assert of_color(mapping, (192, 128, 192)) == "car"
+    assert of_color(mapping, (192, 0, 192)) == "bicyclist"
+    assert of_color(mapping, (0, 0, 0)) == VOID_NAME
 
 
 def test_the_other_sets_have_their_void() -> None:
-    assert of_colour(mapping_of_colours("cityscapes"), (250, 170, 160)) == VOID_NAME
-    assert of_colour(mapping_of_colours("voc"), (224, 224, 192)) == VOID_NAME
-    assert of_colour(mapping_of_colours("voc"), (0, 0, 0)) == "background"
+    assert of_color(mapping_of_colors("cityscapes"), (250, 170, 160)) == VOID_NAME
+    assert of_color(mapping_of_colors("voc"), (224, 224, 192)) == VOID_NAME
+    assert of_color(mapping_of_colors("voc"), (0, 0, 0)) == "background"
 
 
 def test_cityscapes_label_ids() -> None:
@@ -69,19 +69,19 @@ def test_a_file_of_merged_ids(tmp_path: Path) -> None:
     assert mapping.targets == {7: 0, 9: 0, 24: 1, 0: 200, 65535: 200}
 
 
-def test_three_ids_are_not_a_colour(tmp_path: Path) -> None:
+def test_three_ids_are_not_a_color(tmp_path: Path) -> None:
     mapping = mapping_of_file(written(tmp_path, "road = [7, 8, 9]\nsky = 1\n"))
     assert mapping.kind == "ids"
     assert mapping.targets == {7: 0, 8: 0, 9: 0, 1: 1}
     assert mapping.info.name == "map"
 
 
-def test_a_file_of_merged_colours(tmp_path: Path) -> None:
+def test_a_file_of_merged_colors(tmp_path: Path) -> None:
     text = '[classes]\nroad = ["#804080", [1, 2, 3]]\nsky = "#808080"\nVoid = [[0, 0, 0]]\n[palette]\nsky = [9, 9, 9]\n'
     mapping = mapping_of_file(written(tmp_path, text))
-    assert mapping.kind == "colours"
-    assert of_colour(mapping, (128, 64, 128)) == of_colour(mapping, (1, 2, 3)) == "road"
-    assert of_colour(mapping, (0, 0, 0)) == VOID_NAME
+    assert mapping.kind == "colors"
+    assert of_color(mapping, (128, 64, 128)) == of_color(mapping, (1, 2, 3)) == "road"
+    assert of_color(mapping, (0, 0, 0)) == VOID_NAME
     assert mapping.info.palette == ((128, 64, 128), (9, 9, 9))
 
 
@@ -89,20 +89,20 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     content = {"classes": {"road": ["#804080"], "sky": [[128, 128, 128]]}, "void": 99}
     mapping = mapping_of_file(written(tmp_path, json.dumps(content), "map.json"))
     assert mapping.info.void == 99
-    assert of_colour(mapping, (128, 128, 128)) == "sky"
+    assert of_color(mapping, (128, 128, 128)) == "sky"
 
 
-def test_in_a_file_of_colours_three_numbers_are_one(tmp_path: Path) -> None:
-    mapping = mapping_of_colours(written(tmp_path, "road = [128, 64, 128]\nsky = [[1, 2, 3], [4, 5, 6]]\n"))
-    assert of_colour(mapping, (128, 64, 128)) == "road"
-    assert of_colour(mapping, (4, 5, 6)) == "sky"
+def test_in_a_file_of_colors_three_numbers_are_one(tmp_path: Path) -> None:
+    mapping = mapping_of_colors(written(tmp_path, "road = [128, 64, 128]\nsky = [[1, 2, 3], [4, 5, 6]]\n"))
+    assert of_color(mapping, (128, 64, 128)) == "road"
+    assert of_color(mapping, (4, 5, 6)) == "sky"
 
 
-def test_a_dataset_toml_is_a_file_of_colours(tmp_path: Path) -> None:
+def test_a_dataset_toml_is_a_file_of_colors(tmp_path: Path) -> None:
     text = 'name = "mine"\nclasses = ["road", "sky"]\nvoid = 7\npalette = [[1, 2, 3], [4, 5, 6]]\n'
-    mapping = mapping_of_colours(written(tmp_path, text, "dataset.toml"))
+    mapping = mapping_of_colors(written(tmp_path, text, "dataset.toml"))
     assert (mapping.info.name, mapping.info.void) == ("mine", 7)
-    assert of_colour(mapping, (4, 5, 6)) == "sky"
+    assert of_color(mapping, (4, 5, 6)) == "sky"
     assert mapping.info.palette == ((1, 2, 3), (4, 5, 6))
 
 
@@ -115,12 +115,12 @@ def test_a_dataset_toml_is_a_file_of_colours(tmp_path: Path) -> None:
     ],
     ids=["camvid", "cvat", "csv"],
 )
-def test_lines_of_colours(tmp_path: Path, text: str) -> None:
-    mapping = mapping_of_colours(written(tmp_path, text, "colours.txt"))
+def test_lines_of_colors(tmp_path: Path, text: str) -> None:
+    mapping = mapping_of_colors(written(tmp_path, text, "colors.txt"))
     assert mapping.info.classes == ("Road", "Traffic sky")
-    assert of_colour(mapping, (192, 0, 64)) == "Road"
-    assert of_colour(mapping, (70, 130, 180)) == "Traffic sky"
-    assert of_colour(mapping, (0, 0, 0)) == VOID_NAME
+    assert of_color(mapping, (192, 0, 64)) == "Road"
+    assert of_color(mapping, (70, 130, 180)) == "Traffic sky"
+    assert of_color(mapping, (0, 0, 0)) == VOID_NAME
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_lines_of_colours(tmp_path: Path, text: str) -> None:
         ("map.json", "[1]", "not a JSON object"),
         ("map.json", "{", "not valid JSON"),
         ("map.toml", "classes = 3", "classes is not a table"),
-        ("map.toml", "[classes]\nroad = 1\nsky = 2\n[colours]\n", "the key 'colours'"),
-        ("map.toml", 'road = 1\nsky = "#000000"', "mixes ids and colours"),
+        ("map.toml", "[classes]\nroad = 1\nsky = 2\n[colors]\n", "the key 'colors'"),
+        ("map.toml", 'road = 1\nsky = "#000000"', "mixes ids and colors"),
         ("map.toml", "road = 1\nsky = [2, 1]", "gives the source 1 to two classes"),
         ("map.toml", 'road = "#010203"\nsky = [[1, 2, 3]]', r"gives the source RGB \(1, 2, 3\) to two classes"),
         ("map.toml", "road = 1\nsky = []", "'sky' has no sources"),
@@ -162,22 +162,22 @@ def test_a_mapping_that_makes_no_sense(tmp_path: Path, name: str, text: str, pro
 )
 def test_lines_that_make_no_sense(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(DatasetError, match=problem):
-        mapping_of_colours(written(tmp_path, text, "colours.txt"))
+        mapping_of_colors(written(tmp_path, text, "colors.txt"))
 
 
-def test_a_file_of_ids_is_no_file_of_colours(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="holds ids; colours were expected"):
-        mapping_of_colours(written(tmp_path, "road = 1\nsky = 2"))
+def test_a_file_of_ids_is_no_file_of_colors(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="holds ids; colors were expected"):
+        mapping_of_colors(written(tmp_path, "road = 1\nsky = 2"))
 
 
-def test_classes_and_colours_must_be_as_many(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="2 classes and 1 colours"):
-        mapping_of_colours(written(tmp_path, 'classes = ["a", "b"]\npalette = [[1, 2, 3]]'))
+def test_classes_and_colors_must_be_as_many(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="2 classes and 1 colors"):
+        mapping_of_colors(written(tmp_path, 'classes = ["a", "b"]\npalette = [[1, 2, 3]]'))
 
 
 def test_neither_a_file_nor_a_name() -> None:
     with pytest.raises(UsageError, match="'pascal' is neither a file nor a known label set") as caught:
-        mapping_of_colours("pascal")
+        mapping_of_colors("pascal")
     assert "camvid, cityscapes, voc" in caught.value.fix
     with pytest.raises(UsageError, match="neither a file"):
         mapping_of_file("camvid")

@@ -28,7 +28,7 @@ def test_files_of_one_stem_belong_together(tmp_path: Path) -> None:
 def test_endings_and_sub_directories(tmp_path: Path) -> None:
     images = touched(tmp_path / "i", "bonn/bonn_0_image.png", "ulm/ulm_0_image.png")
     labels = touched(
-        tmp_path / "l", "bonn/bonn_0_ids.png", "bonn/bonn_0_colours.png", "ulm/ulm_0_ids.png", "ulm/ulm_0_colours.png"
+        tmp_path / "l", "bonn/bonn_0_ids.png", "bonn/bonn_0_colors.png", "ulm/ulm_0_ids.png", "ulm/ulm_0_colors.png"
     )
     pairs = paired_files(images, labels, image_ending="_image", label_ending="_ids")
     assert [(pair.name, pair.labels.name) for pair in pairs] == [

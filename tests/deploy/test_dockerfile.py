@@ -1,4 +1,4 @@
-"""The image: nobody has built it here, so that its file is linted and held against the clone."""
+"""The image: nobody has built it here, so that its file is linted and compared with the clone."""
 
 from __future__ import annotations
 

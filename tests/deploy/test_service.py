@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.cli.run import command
-from fcn_edge.errors import ArtefactError, SourceError, UsageError
+from fcn_edge.errors import ArtifactError, SourceError, UsageError
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 UNIT = DEPLOY / "fcn-edge@.service"
@@ -43,8 +43,8 @@ def verified(text: str, directory: Path) -> tuple[int, str]:
     unit = directory / UNIT.name
     unit.write_text(re.sub(r"/opt/\S+/fcn-edge|/usr/bin/nvidia-modprobe", "/bin/true", text), encoding="utf-8")
     instance = directory / UNIT.name.replace("@", "@front")
-    analyse = ["systemd-analyze", "verify", "--man=no", instance]
-    run = subprocess.run(analyse, capture_output=True, text=True, check=False)
+    analyze = ["systemd-analyze", "verify", "--man=no", instance]
+    run = subprocess.run(analyze, capture_output=True, text=True, check=False)
     return run.returncode, "".join(line for line in run.stderr.splitlines() if directory.name in line)
 
 
@@ -52,7 +52,7 @@ def test_systemd_finds_nothing(tmp_path: Path) -> None:
     assert verified(UNIT.read_text(encoding="utf-8"), tmp_path) == (0, "")
 
 
-def test_systemd_would_find_a_misspelt_key(tmp_path: Path) -> None:
+def test_systemd_would_find_a_misspelled_key(tmp_path: Path) -> None:
     _, said = verified(UNIT.read_text(encoding="utf-8").replace("PrivateTmp=", "PrivateTemp="), tmp_path)
     assert "PrivateTemp" in said
 
@@ -75,7 +75,7 @@ def test_it_comes_back_where_that_can_help() -> None:
     assert SERVICE["Restart"] == "on-failure"
     assert int(SERVICE["RestartSec"]) >= 5
     given_up = {int(code) for code in SERVICE["RestartPreventExitStatus"].split()}
-    assert given_up == {UsageError.exit_code, ArtefactError.exit_code}
+    assert given_up == {UsageError.exit_code, ArtifactError.exit_code}
     assert SourceError.exit_code not in given_up, "a lost camera may be plugged in again"
 
 

@@ -20,7 +20,7 @@ from .trees import dpkg, release, written
         (release(36, "4.3"), True),
     ],
 )
-def test_a_jetson_is_recognised(tmp_path: Path, files: dict[str, str], is_one: bool) -> None:
+def test_a_jetson_is_recognized(tmp_path: Path, files: dict[str, str], is_one: bool) -> None:
     assert jetson.is_jetson(written(tmp_path, files)) == is_one
 
 

@@ -35,7 +35,7 @@ def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
     assert "apt-get install python3-opencv" in checks["GStreamer"].fix
 
 
-def test_a_mended_orin_nano(tmp_path: Path) -> None:
+def test_a_fixed_orin_nano(tmp_path: Path) -> None:
     root = trees.jetpack_62(tmp_path)
     trees.written(root, {"var/lib/nvpmodel/status": "pmode:0002", **trees.memory(5)})
     probes = trees.probes(trees.ORIN, installed={"tensorrt": "10.3.0", "cuda-bindings": "12.9.4"})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.registry import BACKENDS, BackendEntry
 from fcn_edge.doctor import software
@@ -52,7 +52,7 @@ def test_one_backend_is_enough(
 
         def probe(self) -> Probe:
             if self.name in able:
-                return Probe("1.0", (Device("cpu", "x", "y"),))
+                return Probe("1.0", (DeviceInfo("cpu", "x", "y"),))
             return Probe("", problem="It is not installed.", fix=f"pip install {self.name}")
 
     monkeypatch.setattr(software, "BACKENDS", entries)

@@ -16,7 +16,7 @@ pytest.importorskip("onnx")
 
 import tensorrt_rtx
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.base import Probe
@@ -30,8 +30,8 @@ STREET = "synthetic://street?seed=7&size=96x128&frames=1"
 SCENES = 8
 VERSION = tensorrt_rtx.__version__
 PRECISIONS = ["fp16", "int8"]
-RTX4090 = Device("cuda", "NVIDIA GeForce RTX 4090", "8.9")
-ORIN = Device("cuda", "Orin", "8.7")
+RTX4090 = DeviceInfo("cuda", "NVIDIA GeForce RTX 4090", "8.9")
+ORIN = DeviceInfo("cuda", "Orin", "8.7")
 
 
 def printed(*words: object, code: int = 0) -> dict[str, Any]:
@@ -70,9 +70,9 @@ def engine(built: dict[str, Any], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Plays a machine, where a plan that comes as far as its deserialiser ends the command with 1."""
+    """Plays a machine, where a plan that comes as far as its deserializer ends the command with 1."""
 
-    def use(version: str = VERSION, device: Device = RTX4090) -> None:
+    def use(version: str = VERSION, device: DeviceInfo = RTX4090) -> None:
         def opened(*arguments: object) -> NoReturn:
             raise RuntimeError("the plan is read")
 
@@ -97,8 +97,8 @@ def check_whole(built: dict[str, Any], precision: str) -> None:
     assert built["int8_share"] == manifest.int8_share
     report = json.loads((directory / "layers.json").read_text())
     whole = [one for one in report["convolutions"] if not one["depthwise"]]
-    quantised = sum(one["macs"] for one in whole if one["int8"])
-    share = quantised / sum(one["macs"] for one in whole)
+    quantized = sum(one["macs"] for one in whole if one["int8"])
+    share = quantized / sum(one["macs"] for one in whole)
     if precision == "int8":
         assert manifest.int8_share == pytest.approx(share, abs=1e-4)
         assert share >= 0.8

@@ -69,8 +69,8 @@ def check(net: Exported, precision: str, table: Path, directory: Path) -> None:
     kernels = [layer["inputs"][0]["element"] for layer in report["layers"] if layer["kind"] == "correlation"]
     if precision == "int8":
         whole = {name: one["macs"] for name, one in convolutions.items() if not one["depthwise"]}
-        quantised = sum(macs for name, macs in whole.items() if convolutions[name]["int8"])
-        assert manifest.int8_share == pytest.approx(quantised / sum(whole.values()), abs=1e-4)
+        quantized = sum(macs for name, macs in whole.items() if convolutions[name]["int8"])
+        assert manifest.int8_share == pytest.approx(quantized / sum(whole.values()), abs=1e-4)
         assert manifest.int8_share >= 0.8
         assert kernels.count("int8") >= len(kernels) / 3
     else:

@@ -1,4 +1,4 @@
-"""Labelled images in memory, and sessions that read them."""
+"""Labeled images in memory, and sessions that read them."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_a_damaged_image_is_the_error_that_it_is() -> None:
         evaluate(session_of(ABC), split)
 
 
-def test_rendered_scenes_are_labelled_as_rendered() -> None:
+def test_rendered_scenes_are_labeled_as_rendered() -> None:
     accuracy = evaluate(FakeSession(), split_of("synthetic://street?seed=2&frames=2&size=40x50"))
     assert accuracy.rendered
     assert accuracy.to_json()["rendered"] is True

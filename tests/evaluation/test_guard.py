@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.errors import ModelError
-from fcn_edge.evaluation.guard import LEAST_LIKENESS, LabelledGuard, LabelledScore, RenderedGuard
+from fcn_edge.evaluation.guard import LEAST_LIKENESS, LabeledGuard, LabeledScore, RenderedGuard
 from fcn_edge.testing.engine import FakeSession, fake_spec
 
 from .splits import Mask, Split, blocks, session_of
@@ -39,7 +39,7 @@ def damaged(share: float) -> FakeSession:
 
 
 def test_plan_that_is_the_float_network_loses_nothing() -> None:
-    verdict = LabelledGuard(split_of_three(), session_of(ABC), 0.0, 0.0).judge(session_of(ABC))
+    verdict = LabeledGuard(split_of_three(), session_of(ABC), 0.0, 0.0).judge(session_of(ABC))
     assert verdict.holds
     assert (verdict.drop, verdict.worst_class, verdict.worst_drop) == (0.0, "", 0.0)
     assert verdict.accuracy is not None
@@ -51,18 +51,18 @@ def test_plan_that_is_the_float_network_loses_nothing() -> None:
 @pytest.mark.parametrize("more", [1.01, 0.99])
 @pytest.mark.parametrize("limit", ["mIoU", "class"])
 def test_each_limit_decides_alone(limit: str, more: float) -> None:
-    free = LabelledGuard(split_of_three(), session_of(ABC), 1.0, 1.0).judge(damaged(0.25))
+    free = LabeledGuard(split_of_three(), session_of(ABC), 1.0, 1.0).judge(damaged(0.25))
     assert free.holds
     assert free.worst_class == "a"
     assert free.worst_drop > free.drop > 0
     limits = {"mIoU": (free.drop * more, 1.0), "class": (1.0, free.worst_drop * more)}[limit]
-    verdict = LabelledGuard(split_of_three(), session_of(ABC), *limits).judge(damaged(0.25))
+    verdict = LabeledGuard(split_of_three(), session_of(ABC), *limits).judge(damaged(0.25))
     assert verdict.holds is (more > 1)
     assert verdict.drop == free.drop
 
 
 def test_drop_is_in_miou_between_the_two() -> None:
-    guard = LabelledGuard(split_of_three(), session_of(ABC), 0.01, 0.03)
+    guard = LabeledGuard(split_of_three(), session_of(ABC), 0.01, 0.03)
     verdict = guard.judge(damaged(0.5))
     assert verdict.accuracy is not None
     assert verdict.drop == guard.reference.scores.mean_iou - verdict.accuracy.scores.mean_iou
@@ -70,14 +70,14 @@ def test_drop_is_in_miou_between_the_two() -> None:
 
 
 def test_plan_that_is_better_gains() -> None:
-    verdict = LabelledGuard(split_of_three(), damaged(0.5), 0.0, 0.0).judge(session_of(ABC))
+    verdict = LabeledGuard(split_of_three(), damaged(0.5), 0.0, 0.0).judge(session_of(ABC))
     assert verdict.holds
     assert verdict.drop < 0
     assert "+" in verdict.sentence
 
 
 def test_class_that_vanishes_loses_all_of_its_iu() -> None:
-    verdict = LabelledGuard(split_of_three(), session_of(ABC), 0.01, 0.03).judge(damaged(1.0))
+    verdict = LabeledGuard(split_of_three(), session_of(ABC), 0.01, 0.03).judge(damaged(1.0))
     assert not verdict.holds
     assert verdict.worst_class == "a"
     assert verdict.worst_drop > 0.9
@@ -85,14 +85,14 @@ def test_class_that_vanishes_loses_all_of_its_iu() -> None:
 
 def test_classes_that_no_label_shows_are_not_compared() -> None:
     split = Split([blocks([0, 1])], ("a", "b"), shown=ABC)
-    verdict = LabelledGuard(split, session_of(ABC), 0.0, 0.0).judge(session_of(ABC))
+    verdict = LabeledGuard(split, session_of(ABC), 0.0, 0.0).judge(session_of(ABC))
     assert verdict.holds
     assert verdict.accuracy is not None
     assert verdict.accuracy.per_class["c"] is None
 
 
 def test_sentence_says_what_was_measured_on_what_and_allowed() -> None:
-    verdict = LabelledGuard(split_of_three(), session_of(ABC), 0.01, 0.03).judge(damaged(0.25))
+    verdict = LabeledGuard(split_of_three(), session_of(ABC), 0.01, 0.03).judge(damaged(0.25))
     assert verdict.accuracy is not None
     for part in (
         "tiny val, 2 images",
@@ -116,13 +116,13 @@ def test_sentence_says_what_was_measured_on_what_and_allowed() -> None:
     ],
 )
 def test_limits_are_said_as_they_were_given(limit: float, said: str) -> None:
-    sentence = LabelledGuard(split_of_three(), session_of(ABC), limit, limit).judge(session_of(ABC)).sentence
+    sentence = LabeledGuard(split_of_three(), session_of(ABC), limit, limit).judge(session_of(ABC)).sentence
     assert f"; {said} points allowed)" in sentence
     assert f" ({said} points allowed)" in sentence
 
 
 def test_score_without_a_reference_holds_and_says_so() -> None:
-    verdict = LabelledScore(split_of_three()).judge(damaged(1.0))
+    verdict = LabeledScore(split_of_three()).judge(damaged(1.0))
     assert verdict.holds
     assert verdict.accuracy is not None
     assert f"mIoU {verdict.accuracy.scores.mean_iou:.2%}" in verdict.sentence

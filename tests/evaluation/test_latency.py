@@ -15,7 +15,7 @@ FRAMES = [np.full((40, 60, 3), level, np.uint8) for level in (0, 100, 200)]
 
 
 def speed_of(session: Session, frames: list[np.ndarray], *, source: str, device: str, seconds: float) -> Speed:
-    """Of one session alone."""
+    """Speed of one session alone."""
     return latency.speeds_of({"one": session}, frames, source=source, devices={"one": device}, seconds=seconds)["one"]
 
 
@@ -32,7 +32,7 @@ def test_sessions_take_turns() -> None:
     with FakeSession(scores=network("a")) as first, FakeSession(scores=network("b")) as second:
         devices = {"first": "A", "second": "B"}
         sessions = {"first": first, "second": second}
-        speeds = latency.speeds_of(sessions, FRAMES, source="grey", devices=devices, seconds=0)
+        speeds = latency.speeds_of(sessions, FRAMES, source="gray", devices=devices, seconds=0)
     assert order == ["a", "a", "b", "b", *(["a", "b"] * 5)], "two to warm up, then in turns"
     assert [speeds[name].device for name in sessions] == ["A", "B"]
 
@@ -45,10 +45,10 @@ def test_frames_are_taken_in_turn_and_described() -> None:
         return np.zeros((11, 8, 12), np.float32)
 
     with FakeSession(scores=scores) as session:
-        speed = speed_of(session, FRAMES, source="grey", device="fake", seconds=0)
+        speed = speed_of(session, FRAMES, source="gray", device="fake", seconds=0)
     assert speed.frames == 5
     assert seen == [0, 100, 0, 100, 200, 0, 100]  # two to warm up, then five
-    assert (speed.frame_size, speed.source, speed.device) == ((40, 60), "grey", "fake")
+    assert (speed.frame_size, speed.source, speed.device) == ((40, 60), "gray", "fake")
     assert 0 < speed.network_ms <= speed.end_to_end_ms
 
 
@@ -57,18 +57,18 @@ def test_times_are_medians_in_milliseconds(monkeypatch: pytest.MonkeyPatch) -> N
     clock = [0]
 
     class Session(FakeSession):
-        def finish(self, job: Job) -> np.ndarray:
+        def postprocess(self, job: Job) -> np.ndarray:
             clock[0] += next(milliseconds) * 1_000_000
-            return super().finish(job)
+            return super().postprocess(job)
 
     monkeypatch.setattr(latency.time, "perf_counter_ns", lambda: clock[0])
     with Session() as session:
-        speed = speed_of(session, FRAMES, source="grey", device="fake", seconds=0)
+        speed = speed_of(session, FRAMES, source="gray", device="fake", seconds=0)
     assert speed.end_to_end_ms == 5
     assert speed.network_ms == 0
 
 
 def test_quick_networks_are_measured_fifty_times_at_most() -> None:
     with FakeSession() as session:
-        speed = speed_of(session, FRAMES, source="grey", device="fake", seconds=1000)
+        speed = speed_of(session, FRAMES, source="gray", device="fake", seconds=1000)
     assert speed.frames == 50

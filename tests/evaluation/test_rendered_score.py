@@ -14,14 +14,14 @@ MakeResult = Callable[..., Result]
 CLASSES = fake_spec().classes
 
 
-def labelled(result: Result, labels: np.ndarray) -> Result:
+def labeled(result: Result, labels: np.ndarray) -> Result:
     return replace(result, frame=replace(result.frame, labels=labels))
 
 
 def test_is_one_where_every_pixel_agrees(make_result: MakeResult) -> None:
     score = RenderedScore(CLASSES, CLASSES)
     result = make_result()
-    score.update(labelled(result, result.segmentation.labels))
+    score.update(labeled(result, result.segmentation.labels))
     assert score.miou == 1.0
 
 
@@ -31,7 +31,7 @@ def test_is_the_mean_over_shared_classes(make_result: MakeResult) -> None:
     labels = np.zeros_like(result.segmentation.labels)
     labels[:24] = 3
     score = RenderedScore(CLASSES, CLASSES)
-    score.update(labelled(result, labels))
+    score.update(labeled(result, labels))
     assert score.miou == pytest.approx(1 / 3)
 
 
@@ -40,7 +40,7 @@ def test_matches_names_and_not_numbers(make_result: MakeResult) -> None:
     rendered = ("unheard of", CLASSES[3], CLASSES[0])
     truth = np.where(result.segmentation.labels == 3, 1, 2).astype(np.uint8)
     score = RenderedScore(rendered, CLASSES)
-    score.update(labelled(result, truth))
+    score.update(labeled(result, truth))
     assert score.miou == 1.0
 
 
@@ -51,7 +51,7 @@ def test_leaves_out_pixels_that_only_the_source_can_name(make_result: MakeResult
     names = [*CLASSES]
     names[5] = "unheard of"
     score = RenderedScore(names, CLASSES)
-    score.update(labelled(result, truth))
+    score.update(labeled(result, truth))
     # all that is left is class 0, predicted as such
     assert score.miou == 1.0
 
@@ -61,7 +61,7 @@ def test_counts_predictions_of_classes_that_the_source_lacks_as_wrong(make_resul
     names = [*CLASSES]
     names[3] = "unheard of"
     score = RenderedScore(names, CLASSES)
-    score.update(labelled(result, np.zeros_like(result.segmentation.labels)))
+    score.update(labeled(result, np.zeros_like(result.segmentation.labels)))
     assert score.miou == pytest.approx(0.5)
 
 
@@ -71,6 +71,6 @@ def test_is_unknown_without_labels_or_shared_classes(make_result: MakeResult) ->
     assert score.miou is None
     score = RenderedScore(("a", "b", CLASSES[0]), CLASSES)
     result = make_result()
-    score.update(labelled(result, result.segmentation.labels))
+    score.update(labeled(result, result.segmentation.labels))
     assert score.miou is None
     assert RenderedScore(CLASSES, CLASSES).miou is None

@@ -9,7 +9,7 @@ from fcn_edge.errors import UsageError
 from fcn_edge.export.folding import DeployedFCN
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalise
+from fcn_edge.nets.normalize import Normalize
 
 from ..exported_networks import random_net
 
@@ -25,10 +25,10 @@ def test_folding_changes_nothing_but_rounding(encoder: str, normalisation: Norma
     before = {key: value.clone() for key, value in net.state_dict().items()}
     image = torch.from_numpy(images[0])
     deployed = DeployedFCN(net, "fcn8s", normalisation)
-    expected = net(Normalise(normalisation)(image[None]))["fcn8s"][0]
+    expected = net(Normalize(normalisation)(image[None]))["fcn8s"][0]
     assert not [module for module in deployed.modules() if isinstance(module, nn.BatchNorm2d)]
     torch.testing.assert_close(deployed(image), expected, rtol=0, atol=2e-4)
-    # noise of this size is what wrong colours or a wrong border would far exceed
+    # noise of this size is what wrong colors or a wrong border would far exceed
     assert (deployed(image.flip(2)) - expected).abs().max() > 0.1
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert net.encoder.training is False
@@ -37,7 +37,7 @@ def test_folding_changes_nothing_but_rounding(encoder: str, normalisation: Norma
 def test_takes_one_of_several_decoders(three_decoders: FCN, images_of_size) -> None:
     image = torch.from_numpy(images_of_size((96, 160))[0])
     for name in three_decoders.decoder_names:
-        expected = three_decoders(Normalise(Normalisation())(image[None]))[name][0]
+        expected = three_decoders(Normalize(Normalisation())(image[None]))[name][0]
         torch.testing.assert_close(
             DeployedFCN(three_decoders, name, Normalisation())(image), expected, rtol=0, atol=1e-4
         )

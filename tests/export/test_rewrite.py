@@ -59,14 +59,14 @@ def test_labels_head_takes_the_lowest_id_on_a_tie() -> None:
     assert [dim.dim_param for dim in shape.dim] == ["32*h", "32*w"]
 
 
-def test_labels_head_interpolates_between_pixel_centres() -> None:
+def test_labels_head_interpolates_between_pixel_centers() -> None:
     scores = np.zeros((2, 4, 4))
     scores[1, :, 2:] = 1.0
     scores[0] = 0.6
     model = scores_graph(scores)
     add_labels_head(model, 8)
     labels = run(model, np.zeros((32, 32, 3), np.uint8))
-    # class 1 reaches 0.6 between the centres 11.5 and 19.5 of columns 1 and 2, at 16.3
+    # class 1 reaches 0.6 between the centers 11.5 and 19.5 of columns 1 and 2, at 16.3
     assert np.array_equal(labels, np.broadcast_to(np.arange(32) >= 17, (32, 32)))
 
 
@@ -100,12 +100,12 @@ def test_onnxruntime_folds_the_casts_of_fp16_weights(small: Exported, tmp_path: 
     store_weights_as_fp16(half)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
     onnxruntime.InferenceSession(half.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    optimised = onnx.load_model(tmp_path / "optimised.onnx").graph
+    optimized = onnx.load_model(tmp_path / "optimized.onnx").graph
     assert sum(node.op_type == "Cast" for node in half.graph.node) > 20
-    assert [node.input[0] for node in optimised.node if node.op_type == "Cast"] == ["image"]
-    assert not [value.name for value in optimised.initializer if value.data_type == TensorProto.FLOAT16]
+    assert [node.input[0] for node in optimized.node if node.op_type == "Cast"] == ["image"]
+    assert not [value.name for value in optimized.initializer if value.data_type == TensorProto.FLOAT16]
 
 
 def test_weights_that_fp16_cannot_hold_are_refused(small: Exported) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcn_edge.errors import EngineError, ModelError
-from fcn_edge.io.documents import MOST_BYTES, content_digest, sealed_text, unsealed
+from fcn_edge.io.documents import MOST_BYTES, content_digest, document_text, read_document
 
 CONTENT = {"name": "a", "size": [64, 96], "share": 0.1 + 0.2, "nested": {"é": None, "flag": True}}
 
@@ -27,14 +27,14 @@ def path(tmp_path: Path) -> Path:
 
 def refused(path: Path, said: str) -> None:
     with pytest.raises(EngineError, match=said) as caught:
-        unsealed(path, EngineError, "Do it again.")
+        read_document(path, EngineError, "Do it again.")
     assert caught.value.fix == "Do it again."
     assert "\n" not in caught.value.message
 
 
 def test_content_comes_back_without_the_digest(path: Path) -> None:
-    path.write_text(sealed_text(CONTENT), encoding="utf-8")
-    assert unsealed(path, EngineError, "") == CONTENT
+    path.write_text(document_text(CONTENT), encoding="utf-8")
+    assert read_document(path, EngineError, "") == CONTENT
     assert json.loads(path.read_text())["digest"] == content_digest(CONTENT)
 
 
@@ -42,33 +42,33 @@ def test_content_comes_back_without_the_digest(path: Path) -> None:
 @given(content=st.dictionaries(st.text().filter(lambda key: key != "digest"), values, max_size=4))
 def test_any_content_comes_back(tmp_path_factory: pytest.TempPathFactory, content: dict[str, Any]) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
-    path.write_text(sealed_text(content), encoding="utf-8")
-    assert unsealed(path, EngineError, "") == content
+    path.write_text(document_text(content), encoding="utf-8")
+    assert read_document(path, EngineError, "") == content
 
 
 def test_order_and_spaces_do_not_count(path: Path) -> None:
-    content = json.loads(sealed_text(CONTENT))
+    content = json.loads(document_text(CONTENT))
     path.write_text(json.dumps(dict(reversed(content.items()))), encoding="utf-8")
-    assert unsealed(path, EngineError, "") == CONTENT
+    assert read_document(path, EngineError, "") == CONTENT
 
 
 def test_sealing_again_replaces_the_digest(path: Path) -> None:
-    path.write_text(sealed_text({"digest": "old", **CONTENT}), encoding="utf-8")
-    assert unsealed(path, EngineError, "") == CONTENT
+    path.write_text(document_text({"digest": "old", **CONTENT}), encoding="utf-8")
+    assert read_document(path, EngineError, "") == CONTENT
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [("64", "65"), ('"a"', '"b"'), ("true", "false"), ("0.30000000000000004", "0.3")]
 )
 def test_one_change_is_seen(path: Path, old: str, new: str) -> None:
-    text = sealed_text(CONTENT)
+    text = document_text(CONTENT)
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
     refused(path, "does not match the digest")
 
 
 def test_every_digit_of_the_digest_counts(path: Path) -> None:
-    text = sealed_text(CONTENT)
+    text = document_text(CONTENT)
     digest = content_digest(CONTENT)
     for place in range(0, len(digest), 7):
         other = digest[:place] + ("0" if digest[place] != "0" else "1") + digest[place + 1 :]
@@ -122,4 +122,4 @@ def test_missing_file_and_directory_are_one_sentence(path: Path) -> None:
 
 def test_error_is_the_caller_s(path: Path) -> None:
     with pytest.raises(ModelError):
-        unsealed(path, ModelError, "")
+        read_document(path, ModelError, "")

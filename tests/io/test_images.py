@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import read_ids, read_image, read_labels, write_png
 
-GREY, PALETTE = 0, 3
+GRAY, PALETTE = 0, 3
 
 
-def png(pixels: NDArray[np.uint8], depth: int = 8, colour_type: int = GREY, palette: bytes = b"") -> bytes:
+def png(pixels: NDArray[np.uint8], depth: int = 8, color_type: int = GRAY, palette: bytes = b"") -> bytes:
     """A PNG file of ``(H, W)`` numbers, ``depth`` bits each, written without any library."""
     height, width = pixels.shape
     bits = np.unpackbits(pixels[:, :, None], axis=2)[:, :, 8 - depth :].reshape(height, width * depth)
@@ -24,7 +24,7 @@ def png(pixels: NDArray[np.uint8], depth: int = 8, colour_type: int = GREY, pale
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     plte = chunk(b"PLTE", palette) if palette else b""
     data = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + plte + data + chunk(b"IEND", b"")
@@ -36,13 +36,13 @@ def ids() -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
-@pytest.mark.parametrize("colour_type", [GREY, PALETTE])
-def test_labels_are_the_stored_numbers(tmp_path: Path, ids: NDArray[np.uint8], depth: int, colour_type: int) -> None:
+@pytest.mark.parametrize("color_type", [GRAY, PALETTE])
+def test_labels_are_the_stored_numbers(tmp_path: Path, ids: NDArray[np.uint8], depth: int, color_type: int) -> None:
     ids = ids * np.uint8(2**depth - 1)
     path = tmp_path / "labels.png"
-    # two palette entries of one colour: only the stored numbers tell them apart
-    palette = bytes(range(3)) * 2**depth if colour_type == PALETTE else b""
-    path.write_bytes(png(ids, depth, colour_type, palette))
+    # two palette entries of one color: only the stored numbers tell them apart
+    palette = bytes(range(3)) * 2**depth if color_type == PALETTE else b""
+    path.write_bytes(png(ids, depth, color_type, palette))
     assert (read_labels(path) == ids).all()
     assert (read_ids(path) == ids).all()
 
@@ -65,9 +65,9 @@ def test_an_image_is_bgr(tmp_path: Path) -> None:
     assert (read_image(tmp_path / "image.png") == image).all()
 
 
-def test_a_grey_image_gets_three_channels(tmp_path: Path) -> None:
-    write_png(tmp_path / "grey.png", np.full((3, 4), 7, np.uint8))
-    assert read_image(tmp_path / "grey.png").tolist() == np.full((3, 4, 3), 7).tolist()
+def test_a_gray_image_gets_three_channels(tmp_path: Path) -> None:
+    write_png(tmp_path / "gray.png", np.full((3, 4), 7, np.uint8))
+    assert read_image(tmp_path / "gray.png").tolist() == np.full((3, 4, 3), 7).tolist()
 
 
 def test_any_file_name_will_do(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_any_file_name_will_do(tmp_path: Path) -> None:
     assert read_labels(path).shape == (3, 4)
 
 
-def test_colour_masks_are_no_labels(tmp_path: Path) -> None:
+def test_color_masks_are_no_labels(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "mask.png"), np.random.default_rng(0).integers(0, 256, (3, 4, 3), np.uint8))
     with pytest.raises(DatasetError, match="3x4x3 uint8") as caught:
         read_labels(tmp_path / "mask.png")

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.errors import ArtefactError, CheckpointError
+from fcn_edge.errors import ArtifactError, CheckpointError
 from fcn_edge.nets.checkpoints import encoder_weights, load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
@@ -90,7 +90,7 @@ def test_damaged_headers_never_end_in_another_error(checkpoint: Path, tmp_path: 
         path.write_bytes(damaged)
         try:
             load_checkpoint(path)
-        except ArtefactError:
+        except ArtifactError:
             outcomes.add("refused")
         else:
             outcomes.add("loaded")
@@ -134,7 +134,7 @@ def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_pa
         (unknown, "encoder 'resnet9000', which this version does not know"),
         (pytorch, "is a PyTorch file"),
     ]:
-        with pytest.raises(ArtefactError, match=message) as caught:
+        with pytest.raises(ArtifactError, match=message) as caught:
             load_checkpoint(path)
         assert caught.value.fix
 

@@ -21,7 +21,7 @@ def features(height: int = 2, width: int = 3) -> tuple[Tensor, Tensor, Tensor]:
     return stride8, stride16, stride32
 
 
-def randomised(name: str, classes: int = 4) -> Decoder:
+def randomized(name: str, classes: int = 4) -> Decoder:
     torch.manual_seed(0)
     net = decoder(name, CHANNELS, classes)
     for parameter in net.parameters():
@@ -36,7 +36,7 @@ def score(net: Decoder, stride: int, maps: Tensor) -> np.ndarray:
 
 
 def doubled(scores: np.ndarray) -> np.ndarray:
-    """Bilinear x2 on pixel centres: quarters of the neighbours, edges repeated."""
+    """Bilinear x2 on pixel centers: quarters of the neighbors, edges repeated."""
     for axis in (1, 2):
         length = scores.shape[axis]
         before = np.take(scores, np.maximum(np.arange(length) - 1, 0), axis)
@@ -51,7 +51,7 @@ def doubled(scores: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 @pytest.mark.parametrize("name", DECODER_STRIDES)
 def test_scores_are_those_of_the_paper(name: str) -> None:
-    net, (stride8, stride16, stride32) = randomised(name), features()
+    net, (stride8, stride16, stride32) = randomized(name), features()
     expected = score(net, 32, stride32)
     if net.stride <= 16:
         expected = doubled(expected) + score(net, 16, stride16)
@@ -63,7 +63,7 @@ def test_scores_are_those_of_the_paper(name: str) -> None:
 @torch.inference_mode()
 @pytest.mark.parametrize(("name", "coarser"), [("fcn16s", "fcn32s"), ("fcn8s", "fcn16s")])
 def test_a_fresh_skip_changes_nothing(name: str, coarser: str) -> None:
-    coarse, fine = randomised(coarser), decoder(name, CHANNELS, 4)
+    coarse, fine = randomized(coarser), decoder(name, CHANNELS, 4)
     fine.load_state_dict(coarse.state_dict(), strict=False)
     expected = doubled(coarse(*features())[0].double().numpy())
     np.testing.assert_allclose(fine(*features())[0].numpy(), expected, rtol=0, atol=1e-5)

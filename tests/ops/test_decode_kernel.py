@@ -196,7 +196,7 @@ def test_scores_that_are_no_numbers_are_reported(emulator, bad, dtype):
 
 @pytest.mark.parametrize("frame_size", [(90, 300), (90, 30), (500, 1600)], ids=str)
 def test_what_the_network_did_not_see_is_void(emulator, frame_size):
-    """Of the largest frame, whole blocks were not seen, along one axis or both."""
+    """Whole blocks of the largest frame were not seen, along one axis or both."""
     mapping = placement(frame_size, (64, 64), POLICIES[2]).mapping(8)
     masks, _ = decoded(emulator, noise(np.random.default_rng(1), (1, 3, 8, 8)), mapping, void=17)
     rows, columns = seen_part(mapping)

@@ -5,7 +5,7 @@ import pytest
 
 from fcn_edge.artifacts.label_sets import CAMVID, VOC
 from fcn_edge.errors import FrameError, UsageError
-from fcn_edge.ops.overlay import coloured, legend, overlay, palette_bgr
+from fcn_edge.ops.overlay import colored, legend, overlay, palette_bgr
 
 PALETTE = palette_bgr(CAMVID.palette)
 VOID = CAMVID.void
@@ -25,11 +25,11 @@ def test_the_palette_is_bgr_and_black_elsewhere():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (120, 161)])
-def test_coloured_looks_every_label_up(size):
+def test_colored_looks_every_label_up(size):
     labels = np.random.default_rng(1).integers(0, 256, size, np.uint8)
     palette = np.random.default_rng(2).integers(0, 256, (256, 3), np.uint8)
-    np.testing.assert_array_equal(coloured(labels, palette), palette[labels])
-    np.testing.assert_array_equal(coloured(labels[:, ::-1], palette), palette[labels[:, ::-1]])
+    np.testing.assert_array_equal(colored(labels, palette), palette[labels])
+    np.testing.assert_array_equal(colored(labels[:, ::-1], palette), palette[labels[:, ::-1]])
 
 
 @pytest.mark.parametrize("alpha", [0, 0.3, 0.5, 1])
@@ -101,7 +101,7 @@ def test_the_legend_of_a_small_frame_is_whole_or_absent(size):
     if (image == frame).all():
         assert size[0] < 18 or size[1] < 100
         return
-    # the darkened panel ends inside the frame, and holds whole lines: the last one has its colour to the full height
+    # the darkened panel ends inside the frame, and holds whole lines: the last one has its color to the full height
     shown = [index for index in range(11) if (image[:, 6] == PALETTE[index]).all(axis=1).sum() > 0]
     assert shown == list(range(len(shown)))
     assert len({int((image[:, 6] == PALETTE[index]).all(axis=1).sum()) for index in shown}) == 1

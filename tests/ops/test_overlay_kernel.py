@@ -11,7 +11,7 @@ from fcn_edge.ops.overlay import overlay, palette_bgr
 from .emulator import Emulator
 
 RANDOM = np.random.default_rng(7)
-PALETTE = palette_bgr([tuple(int(level) for level in colour) for colour in RANDOM.integers(0, 256, (20, 3))])
+PALETTE = palette_bgr([tuple(int(level) for level in color) for color in RANDOM.integers(0, 256, (20, 3))])
 GUARD = 171
 
 

@@ -45,7 +45,7 @@ def test_pixels_land_where_the_mapping_says(frame_size, network_size, resize):
 
 
 @pytest.mark.parametrize("frame_size", [(90, 50), (50, 90), (33, 31), (1, 1), (200, 3)], ids=str)
-def test_the_rest_has_the_fill_colour(frame_size):
+def test_the_rest_has_the_fill_color(frame_size):
     place = placement(frame_size, (64, 96), Resize())
     image = network_input(np.full((*frame_size, 3), 200, np.uint8), place, FILL)
     height, width = place.content_size
@@ -121,7 +121,7 @@ def test_a_frame_is_checked():
         np.zeros((5, 5, 3), np.float32),
         np.zeros((0, 5, 3), np.uint8),
     ],
-    ids=["none", "list", "grey", "alpha", "float", "empty"],
+    ids=["none", "list", "gray", "alpha", "float", "empty"],
 )
 def test_what_is_no_frame_is_refused(frame):
     with pytest.raises(FrameError, match=r"A frame is a \(H, W, 3\) uint8 BGR array, not"):

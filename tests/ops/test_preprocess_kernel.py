@@ -51,7 +51,7 @@ def random_frame(height: int, width: int) -> np.ndarray:
     ids=str,
 )
 def test_as_on_the_host(emulator, frame_size, network_size, resize):
-    """Noise is the hardest frame: neighbouring pixels differ by up to 255 levels."""
+    """Noise is the hardest frame: neighboring pixels differ by up to 255 levels."""
     frame, place = random_frame(*frame_size), placement(frame_size, network_size, resize)
     expected = network_input(frame, place, FILL).astype(int)
     for extra in (0, 13):
@@ -59,7 +59,7 @@ def test_as_on_the_host(emulator, frame_size, network_size, resize):
 
 
 @pytest.mark.parametrize("frame_size", [(90, 50), (50, 90), (1, 1), (200, 3)], ids=str)
-def test_the_rest_has_the_fill_colour(emulator, frame_size):
+def test_the_rest_has_the_fill_color(emulator, frame_size):
     place = placement(frame_size, (64, 96), Resize())
     image = made(emulator, np.full((*frame_size, 3), 200, np.uint8), place)
     height, width = place.content_size

@@ -87,7 +87,7 @@ def saved(model: ModelProto, path: Path) -> Path:
 
 
 def run(model: ModelProto, image: NDArray[np.uint8]) -> NDArray[Any]:
-    """What a graph gives in ONNX Runtime, without optimisations that could hide what is in it."""
+    """What a graph gives in ONNX Runtime, without optimizations that could hide what is in it."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
@@ -128,7 +128,7 @@ class Wires:
     def before(self, name: str) -> NodeProto | None:
         return self.producers.get(name)
 
-    def dequantised(self, name: str) -> bool:
+    def dequantized(self, name: str) -> bool:
         """A tensor comes straight out of a DequantizeLinear."""
         producer = self.before(name)
         return producer is not None and producer.op_type == "DequantizeLinear"

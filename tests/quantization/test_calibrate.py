@@ -119,13 +119,13 @@ def test_number_of_threads_changes_at_most_the_last_digits(
 
 
 @an_encoder_each
-def test_table_holds_every_tensor_that_a_profile_quantises(
+def test_table_holds_every_tensor_that_a_profile_quantizes(
     table: CalibrationTable, int8: Callable[..., object], exported: Exported
 ) -> None:
     for name in PROFILES:
-        quantised = {node.input[0] for node in Wires(int8(name).model).of_type("QuantizeLinear")}
-        assert quantised <= set(table.tensors)
-        assert len(quantised) > 10
+        quantized = {node.input[0] for node in Wires(int8(name).model).of_type("QuantizeLinear")}
+        assert quantized <= set(table.tensors)
+        assert len(quantized) > 10
     graph = onnx.load_model(exported.path).graph
     convolved = {node.input[0] for node in graph.node if node.op_type == "Conv"}
     assert {name for name, span in table.tensors.items() if span.channel_means} == convolved

@@ -93,11 +93,11 @@ def test_magnitudes_fold_the_negative_half_over_the_positive_one() -> None:
     )
 
 
-def test_centres_are_within_half_a_bin_of_the_values() -> None:
+def test_centers_are_within_half_a_bin_of_the_values() -> None:
     array = np.linspace(-3, 3, 100, dtype=np.float32)
     for value in array:
         histogram = of(np.float32([value]), np.float32([3.5]))
-        found = histogram.centres()[np.flatnonzero(histogram.counts)[0]]
+        found = histogram.centers()[np.flatnonzero(histogram.counts)[0]]
         assert abs(found - value) <= histogram.reach / BINS
 
 

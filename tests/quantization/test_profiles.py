@@ -62,7 +62,7 @@ def test_profiles_bear_their_names() -> None:
         ((8, 3, 3, 3), 1, False, False),
     ],
 )
-def test_which_convolutions_are_quantised(shape, groups: int, tensorrt: bool, others: bool) -> None:
+def test_which_convolutions_are_quantized(shape, groups: int, tensorrt: bool, others: bool) -> None:
     node = helper.make_node("Conv", ["a", "w"], ["b"], name="b")
     conv = Conv(node, "a", np.zeros(shape, np.float32), None, groups, None)
     wanted = {name: tensorrt if name == "tensorrt" else others for name in PROFILES}

@@ -14,7 +14,7 @@ from fcn_edge.export.rewrite import store_weights_as_fp16
 from fcn_edge.quantization.biases import corrected_bias
 from fcn_edge.quantization.graph import GraphView
 from fcn_edge.quantization.profiles import PROFILES, Profile
-from fcn_edge.quantization.qdq import LEAST_SCALE, quantise
+from fcn_edge.quantization.qdq import LEAST_SCALE, quantize
 from fcn_edge.quantization.thresholds import Range
 from fcn_edge.quantization.typed_graph import Typed, clipped_ranges, int8_model
 
@@ -41,7 +41,7 @@ def test_weights_are_int8_with_a_scale_a_channel(exported: Exported, view: Graph
     floats = {conv.name: conv.weight for conv in view.convs}
     done = set()
     for conv in wires.of_type("Conv"):
-        if not wires.dequantised(conv.input[1]):
+        if not wires.dequantized(conv.input[1]):
             continue
         done.add(conv.name)
         weights = wires.producers[conv.input[1]]
@@ -86,22 +86,22 @@ def test_tensorrt_has_symmetric_pairs_next_to_convolutions_and_on_shortcuts(
     taken = {conv.name: conv.input for conv in view.convs}
     paired = {taken[layer] for layer in layers} | set(shortcuts.values())
     assert {node.input[0] for node in wires.of_type("QuantizeLinear")} == paired
-    for quantiser in wires.of_type("QuantizeLinear"):
-        scale, zero = (wires.constants[part] for part in quantiser.input[1:])
+    for quantizer in wires.of_type("QuantizeLinear"):
+        scale, zero = (wires.constants[part] for part in quantizer.input[1:])
         assert (scale.dtype, scale.shape, zero.dtype, zero.shape, int(zero)) == (np.float16, (), np.int8, (), 0)
-        (dequantiser,) = wires.readers(quantiser.output[0])
-        assert dequantiser.op_type == "DequantizeLinear"
-        assert list(dequantiser.input[1:]) == list(quantiser.input[1:])
+        (dequantizer,) = wires.readers(quantizer.output[0])
+        assert dequantizer.op_type == "DequantizeLinear"
+        assert list(dequantizer.input[1:]) == list(quantizer.input[1:])
     for node in wires.graph.node:
-        dequantised = [wires.dequantised(name) for name in node.input]
+        dequantized = [wires.dequantized(name) for name in node.input]
         if node.op_type == "Conv":
-            assert dequantised == ([True, True, False] if node.name in layers else [False] * 3)
+            assert dequantized == ([True, True, False] if node.name in layers else [False] * 3)
             assert {wires.constants[name].dtype for name in node.input[2:]} == {np.dtype(np.float16)}
         elif node.name in shortcuts:
             wanted = [f"{name}.dq" if name == shortcuts[node.name] else name for name in _inputs(view, node.name)]
             assert list(node.input) == wanted
         else:
-            assert not any(dequantised)
+            assert not any(dequantized)
 
 
 @an_encoder_each
@@ -111,9 +111,9 @@ def test_processors_get_both_sides_of_each_sum(view: GraphView, table: Calibrati
     for residual in view.residuals:
         node = wires.named(residual.node.name)
         assert list(node.input) == [f"{tensor}.dq" for tensor in residual.inputs]
-    for quantiser in wires.of_type("QuantizeLinear"):
-        tensor = str(quantiser.input[0])
-        scale, zero = (wires.constants[part] for part in quantiser.input[1:])
+    for quantizer in wires.of_type("QuantizeLinear"):
+        tensor = str(quantizer.input[0])
+        scale, zero = (wires.constants[part] for part in quantizer.input[1:])
         assert (scale.dtype, scale.shape, zero.dtype, zero.shape) == (np.float32, (), np.uint8, ())
         low, high = table.tensors[tensor].mse
         assert float(scale) == pytest.approx((high - low) / 255)
@@ -132,7 +132,7 @@ def test_openvino_keeps_float_biases_and_outputs(exported: Exported, view: Graph
 
 
 @an_encoder_each
-def test_onnxruntime_has_quantised_outputs_and_int32_biases(
+def test_onnxruntime_has_quantized_outputs_and_int32_biases(
     exported: Exported, view: GraphView, table: CalibrationTable, int8: Int8
 ) -> None:
     wires = Wires(int8("onnxruntime").model)
@@ -141,10 +141,10 @@ def test_onnxruntime_has_quantised_outputs_and_int32_biases(
     for conv in view.convs:
         node = wires.named(conv.name)
         if conv.name not in layers:
-            assert not wires.dequantised(node.input[1])
+            assert not wires.dequantized(node.input[1])
             continue
-        (quantiser,) = [each for each in wires.readers(conv.output) if each.op_type == "QuantizeLinear"]
-        assert wires.readers(conv.output) == [quantiser]
+        (quantizer,) = [each for each in wires.readers(conv.output) if each.op_type == "QuantizeLinear"]
+        assert wires.readers(conv.output) == [quantizer]
         values, scale, zero = (wires.constants[part] for part in wires.producers[node.input[2]].input)
         inputs, weights = (wires.constants[wires.producers[name].input[1]] for name in node.input[:2])
         assert values.dtype == zero.dtype == np.int32
@@ -166,17 +166,17 @@ def _inputs(view: GraphView, name: str) -> list[str]:
 def test_layers_stay_in_floating_point_when_asked(small: Exported, small_table: CalibrationTable) -> None:
     floats = ["encoder.features.0.0", "encoder.features.18.0"]
     model = int8_model(small.path, PROFILES["onnxruntime"], small_table, method="mse", floats=floats)
-    assert set(model.quantised) == expected_layers(small, depthwise=True) - set(floats)
+    assert set(model.quantized) == expected_layers(small, depthwise=True) - set(floats)
     wires = Wires(model.model)
     for name in floats:
         assert wires.named(name).input[1] == f"{name}.weight"
         assert wires.constants[f"{name}.weight"].dtype == np.float32
 
 
-def test_weights_stored_as_fp16_are_quantised_too(small: Exported, small_table: CalibrationTable) -> None:
+def test_weights_stored_as_fp16_are_quantized_too(small: Exported, small_table: CalibrationTable) -> None:
     model = onnx.load_model(small.path)
     store_weights_as_fp16(model)
-    quantise(model, PROFILES["openvino"], clipped_ranges(small_table, "minmax"))
+    quantize(model, PROFILES["openvino"], clipped_ranges(small_table, "minmax"))
     onnx.checker.check_model(model, full_check=True)
     casts = [node.output[0] for node in model.graph.node if node.op_type == "Cast"]
     assert len(casts) == 1  # that of the image
@@ -203,7 +203,7 @@ def test_channels_of_zeros_keep_their_bias(name: str) -> None:
     model = two_layers(weight, bias)
     exact = run(model, IMAGE)
     spans = {"planes": span(255.0), "relu": span(float(exact.max())), "first": span(60.0), "last": span(60.0)}
-    assert quantise(model, PROFILES[name], ranges_of(spans)) == ("first",)
+    assert quantize(model, PROFILES[name], ranges_of(spans)) == ("first",)
     assert np.abs(run(model, IMAGE) - exact).max() < 0.02 * exact.max()
 
 
@@ -219,7 +219,7 @@ def test_input_that_was_always_zero_leaves_the_bias(name: str) -> None:
     model = graph.model("last")
     exact = run(model, IMAGE)
     spans = {"planes": span(255.0), "dead": span(0.0), "layer": span(2.0), "last": span(2.0)}
-    assert "layer" in quantise(model, profile, ranges_of(spans))
+    assert "layer" in quantize(model, profile, ranges_of(spans))
     onnx.checker.check_model(model, full_check=True)
     assert (Wires(model).constants["dead.scale"] >= LEAST_SCALE * 0.99).all()
     assert np.abs(run(model, IMAGE) - exact).max() < 0.02 * exact.max()
@@ -238,7 +238,7 @@ def test_sum_that_stays_in_floating_point_gets_no_pairs() -> None:
         for floats, inputs in (([], ["first.dq", "second.dq"]), (["sum"], ["first", "second"])):
             model = ModelProto()
             model.CopyFrom(made)
-            quantise(model, PROFILES[name], ranges_of(spans), floats=floats)
+            quantize(model, PROFILES[name], ranges_of(spans), floats=floats)
             wanted = inputs if name == "openvino" else [inputs[0], "second"]
             assert list(Wires(model).named("sum").input) == wanted
 
@@ -252,9 +252,9 @@ def test_sum_of_floats_gets_no_pairs(small: Exported, small_table: CalibrationTa
 
 
 @pytest.mark.parametrize(
-    ("name", "quantised"), [("openvino", ("body", "head")), ("onnxruntime", ("body",)), ("tensorrt", ("body", "head"))]
+    ("name", "quantized"), [("openvino", ("body", "head")), ("onnxruntime", ("body",)), ("tensorrt", ("body", "head"))]
 )
-def test_scores_of_many_classes_are_not_rounded(name: str, quantised: tuple[str, ...]) -> None:
+def test_scores_of_many_classes_are_not_rounded(name: str, quantized: tuple[str, ...]) -> None:
     """A head of 21 classes may read INT8, and what it gives stays in floating point."""
     chance = np.random.default_rng(0)
     graph = SmallGraph()
@@ -266,7 +266,7 @@ def test_scores_of_many_classes_are_not_rounded(name: str, quantised: tuple[str,
     model.graph.node[-1].input[0] = "head"
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 21
     ranges = {tensor: Range(-9.0, 9.0, 9.0) for tensor in ("planes", "body", "head")}
-    assert quantise(model, PROFILES[name], ranges) == quantised
+    assert quantize(model, PROFILES[name], ranges) == quantized
     wires = Wires(model)
     assert "head" not in {node.input[0] for node in wires.of_type("QuantizeLinear")}
     assert wires.producers["scores"].input[0] == "head"

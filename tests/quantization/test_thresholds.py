@@ -34,7 +34,7 @@ def clipping(values: NDArray[np.floating], method: str):
     return clipping_of(histogram, method)
 
 
-def quantised(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def quantized(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """256 levels from low to high, one of them at zero; written down independently of the package."""
     scale = (high - low) / 255
     first = round(low / scale)
@@ -65,7 +65,7 @@ def test_minmax_clips_nothing() -> None:
 @pytest.mark.parametrize("value", [3.7, -3.7, 1024.0, 1e-3])
 def test_one_value_is_held(value: float, method: str) -> None:
     found = clipping(np.full(1000, value), method)
-    assert quantised(np.array([value]), found.low, found.high)[0] == pytest.approx(value, rel=0.01)
+    assert quantized(np.array([value]), found.low, found.high)[0] == pytest.approx(value, rel=0.01)
     assert symmetric(np.array([value]), found.amax)[0] == pytest.approx(value, rel=0.01)
 
 
@@ -118,9 +118,9 @@ def test_mse_range_has_the_least_error(values: NDArray[np.float64]) -> None:
         return float(np.mean((values - rounded) ** 2))
 
     shares = np.linspace(0.2, 1, 200)
-    ranges = min(error(quantised(values, share * low, share * high)) for share in shares)
+    ranges = min(error(quantized(values, share * low, share * high)) for share in shares)
     symmetrics = min(error(symmetric(values, share * amax)) for share in shares)
-    assert error(quantised(values, found.low, found.high)) <= 1.03 * ranges
+    assert error(quantized(values, found.low, found.high)) <= 1.03 * ranges
     assert error(symmetric(values, found.amax)) <= 1.03 * symmetrics
 
 

@@ -77,8 +77,8 @@ def test_int8_share_is_that_of_the_macs(exported: Exported, int8: Int8, name: st
     wires = Wires(typed.model)
     convs = wires.of_type("Conv")
     depthwise = {layer for layer, module in exported.net.named_modules() if getattr(module, "groups", 1) > 1}
-    done = {node.name for node in convs if all(wires.dequantised(each) for each in node.input[:2])}
-    assert set(typed.quantised) == done
+    done = {node.name for node in convs if all(wires.dequantized(each) for each in node.input[:2])}
+    assert set(typed.quantized) == done
     whole = sum(count for layer, count in macs.items() if layer not in depthwise)
     share = sum(macs[layer] for layer in done - depthwise) / whole
     assert typed.int8_share == pytest.approx(share, rel=1e-9)
@@ -137,7 +137,7 @@ def test_graph_may_be_frozen_at_a_size(
 def test_fp32_graph_is_the_model_s_own(small: Exported) -> None:
     typed = fp32_model(small.path)
     assert typed.model.graph == onnx.load_model(small.path).graph
-    assert (typed.spec, typed.quantised, typed.islands, typed.int8_share) == (small.spec, (), (), 0.0)
+    assert (typed.spec, typed.quantized, typed.islands, typed.int8_share) == (small.spec, (), (), 0.0)
 
 
 def test_sizes_that_no_network_takes_are_refused(small: Exported) -> None:
@@ -154,20 +154,20 @@ def test_tables_of_models_that_end_in_a_mask_hold_the_large_scores_too(
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_models_that_end_in_a_mask_are_quantised(
+def test_models_that_end_in_a_mask_are_quantized(
     labels: Exported, labels_table: CalibrationTable, images_of_size, name: str
 ) -> None:
     typed = int8_model(labels.path, PROFILES[name], labels_table, method="mse")
     wires = Wires(typed.model)
     for node in (wires.named(each) for each in ("labels.resize", "labels.squeeze", "labels.argmax")):
-        assert not any(wires.dequantised(each) for each in node.input)
+        assert not any(wires.dequantized(each) for each in node.input)
     image = images_of_size((96, 160))[0]
     exact, rounded = run(onnx.load_model(labels.path), image), run(typed.model, image)
     assert rounded.dtype == np.uint8
     assert (exact == rounded).mean() > 0.85
 
 
-def test_models_with_weights_stored_as_fp16_are_quantised(
+def test_models_with_weights_stored_as_fp16_are_quantized(
     small: Exported, table_of: TableOf, images_of_size, tmp_path: Path
 ) -> None:
     model = onnx.load_model(small.path)
@@ -178,7 +178,7 @@ def test_models_with_weights_stored_as_fp16_are_quantised(
     exact = run(model, image)
     for name, layers in (("tensorrt", 35), ("onnxruntime", 52)):
         typed = int8_model(path, PROFILES[name], table, method="mse")
-        assert len(typed.quantised) == layers
+        assert len(typed.quantized) == layers
         assert np.sqrt(((run(typed.model, image) - exact) ** 2).mean()) < 0.15 * exact.std()
 
 
@@ -289,7 +289,7 @@ def test_a_sum_beyond_fp16_stays_whole_in_int8(table_of: TableOf, tmp_path: Path
     path = saved(model, tmp_path / "loud.onnx")
     typed = int8_model(path, PROFILES["tensorrt"], table_of(path, spec_of_onnx(path)), method="minmax")
     assert set(typed.islands) == {"first", "second", "sum", "third"}
-    assert typed.quantised == ("branch",)
+    assert typed.quantized == ("branch",)
     image = random.integers(0, 256, (32, 64, 3), np.uint8)
     exact = run(model, image)
     assert np.abs(run_exactly_typed(typed.model, image) - exact).max() < 0.02 * np.abs(exact).max()

@@ -23,20 +23,20 @@ VIDEO_FRAMES = 20
 CODECS = {".mp4": "mp4v", ".avi": "XVID", ".mkv": "mp4v"}
 
 
-def grey(level: int, height: int = 48, width: int = 64) -> Image:
+def gray(level: int, height: int = 48, width: int = 64) -> Image:
     return np.full((height, width, 3), level, np.uint8)
 
 
 @pytest.fixture(scope="session")
 def write_video() -> Callable[[Path, int], Path]:
-    """Writes a 64x48 video at 12.5 frames a second whose frame ``i`` has the grey level ``10 * i``."""
+    """Writes a 64x48 video at 12.5 frames a second whose frame ``i`` has the gray level ``10 * i``."""
 
     def write(path: Path, frames: int = VIDEO_FRAMES) -> Path:
         code = cv2.VideoWriter_fourcc(*CODECS[path.suffix])
         writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 12.5, (64, 48))
         assert writer.isOpened()
         for index in range(frames):
-            writer.write(grey(10 * index % 256))
+            writer.write(gray(10 * index % 256))
         writer.release()
         return path
 
@@ -50,10 +50,10 @@ def video(tmp_path_factory: pytest.TempPathFactory, write_video: Callable[[Path]
 
 @pytest.fixture
 def write_image() -> Callable[[Path, int], Path]:
-    """Writes a 64x48 image of one grey level."""
+    """Writes a 64x48 image of one gray level."""
 
     def write(path: Path, level: int = 100) -> Path:
-        assert cv2.imwrite(str(path), grey(level))
+        assert cv2.imwrite(str(path), gray(level))
         return path
 
     return write
@@ -89,10 +89,10 @@ def listed_source() -> type[ListedSource]:
 
 @pytest.fixture
 def make_result() -> Callable[..., Result]:
-    """A result of a grey image whose mask has the class 3 to the left and 0 to the right."""
+    """A result of a gray image whose mask has the class 3 to the left and 0 to the right."""
 
     def make(index: int = 0, height: int = 48, width: int = 64, name: str = "") -> Result:
-        image = grey(10 * index % 256, height, width)
+        image = gray(10 * index % 256, height, width)
         labels = np.zeros((height, width), np.uint8)
         labels[:, : width // 2] = 3
         frame = Frame(image, index, 0, name or f"{index:06d}")

@@ -125,7 +125,7 @@ class TestLiveSource:
         assert indices[-1] == 9
         assert len(indices) <= 2
         assert pipeline.statistics.dropped == 10 - len(indices)
-        assert session.calls.count("prepare") == len(indices)
+        assert session.calls.count("preprocess") == len(indices)
 
     def test_that_is_lost_says_so_after_its_last_frame(self, listed_source: MakeSource) -> None:
         source = listed_source([*noise(3), SourceError("The camera was lost.")], live=True)
@@ -135,16 +135,16 @@ class TestLiveSource:
         assert seen[-1] == 2
 
 
-class FailingFinish(FakeSession):
+class FailingPostprocess(FakeSession):
     def __init__(self, fail_at: int) -> None:
         super().__init__()
         self._left = fail_at
 
-    def finish(self, job: Job) -> NDArray[np.uint8]:
+    def postprocess(self, job: Job) -> NDArray[np.uint8]:
         self._left -= 1
         if not self._left:
-            raise DeviceError("finish failed")
-        return super().finish(job)
+            raise DeviceError("postprocess failed")
+        return super().postprocess(job)
 
 
 def failing(stage: str, number: int, make: MakeSource, total: int) -> tuple[FakeSession, Any]:
@@ -155,7 +155,7 @@ def failing(stage: str, number: int, make: MakeSource, total: int) -> tuple[Fake
     elif stage == "preprocess":
         images[number - 1] = np.zeros((4, 4), np.uint8)
     if stage == "decode":
-        return FailingFinish(number), make(images)
+        return FailingPostprocess(number), make(images)
     fails = number if stage == "infer" else None
     return FakeSession(fail_at=fails, error=DeviceError("infer failed")), make(images)
 
@@ -175,7 +175,7 @@ class TestFailure:
             seen.extend(result.frame.index for result in pipeline)
         assert seen == list(range(number - 1))
         if stage != "preprocess":
-            assert f"{'finish' if stage == 'decode' else stage} failed" in caught.value.message
+            assert f"{'postprocess' if stage == 'decode' else stage} failed" in caught.value.message
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, BrokenPipeError])
     def test_of_the_caller_stops_an_endless_source(self, listed_source: MakeSource, error: type[BaseException]) -> None:

@@ -16,7 +16,7 @@ ROAD, CAR = SPEC.classes.index("road"), SPEC.classes.index("car")
 
 @pytest.fixture
 def result() -> Segmentation:
-    """A grey 200x300 frame: the upper half void, below it a third car and the rest road."""
+    """A gray 200x300 frame: the upper half void, below it a third car and the rest road."""
     labels = np.full((200, 300), SPEC.void, np.uint8)
     labels[100:] = ROAD
     labels[100:, :100] = CAR
@@ -33,13 +33,13 @@ def test_shares_are_of_all_pixels_and_void_is_apart(result: Segmentation) -> Non
     assert shares["sky"] == 0
 
 
-def test_overlay_blends_the_colours_of_the_palette(result: Segmentation) -> None:
+def test_overlay_blends_the_colors_of_the_palette(result: Segmentation) -> None:
     before = result.frame.copy()
     image = result.overlay(alpha=0.25)
     assert image.shape == (200, 300, 3)
     assert image.dtype == np.uint8
-    colour = np.array(SPEC.palette[ROAD][::-1])
-    np.testing.assert_allclose(image[150, 200], 100 * 0.75 + colour * 0.25, atol=1)
+    color = np.array(SPEC.palette[ROAD][::-1])
+    np.testing.assert_allclose(image[150, 200], 100 * 0.75 + color * 0.25, atol=1)
     np.testing.assert_array_equal(image[50, 50], 100)  # void keeps the frame
     np.testing.assert_array_equal(result.frame, before)
 
@@ -49,8 +49,8 @@ def test_overlay_refuses_an_alpha_beyond_one(result: Segmentation) -> None:
         result.overlay(alpha=1.5)
 
 
-def test_coloured_is_the_palette_in_bgr(result: Segmentation) -> None:
-    image = result.coloured()
+def test_colored_is_the_palette_in_bgr(result: Segmentation) -> None:
+    image = result.colored()
     np.testing.assert_array_equal(image[150, 200], SPEC.palette[ROAD][::-1])
     np.testing.assert_array_equal(image[150, 20], SPEC.palette[CAR][::-1])
     np.testing.assert_array_equal(image[50, 50], 0)
@@ -59,12 +59,12 @@ def test_coloured_is_the_palette_in_bgr(result: Segmentation) -> None:
 def test_legend_is_drawn_when_asked_for(result: Segmentation) -> None:
     for plain, named in (
         (result.overlay(), result.overlay(legend=True)),
-        (result.coloured(), result.coloured(legend=True)),
+        (result.colored(), result.colored(legend=True)),
     ):
         changed = (plain != named).any(axis=2)
         assert changed[:60, :100].any()
         assert not changed[150:].any()
-        # the colours of the two classes that are there
+        # the colors of the two classes that are there
         for index in (ROAD, CAR):
             assert (named[:60] == np.array(SPEC.palette[index][::-1])).all(axis=2).any()
 

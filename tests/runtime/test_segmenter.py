@@ -205,7 +205,7 @@ def test_confidence_of_a_labels_head_is_refused(tiny_network: Callable[..., Any]
         np.zeros((8, 8, 3)),
         np.zeros((0, 8, 3), np.uint8),
     ],
-    ids=["list", "path", "grey", "alpha", "floats", "empty"],
+    ids=["list", "path", "gray", "alpha", "floats", "empty"],
 )
 def test_what_is_no_frame_is_one_sentence(wrong: Any) -> None:
     with Segmenter(FakeEngine()) as segment, pytest.raises(FrameError) as caught:

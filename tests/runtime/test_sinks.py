@@ -260,7 +260,7 @@ def test_an_overlay_is_drawn_once_for_all_sinks(make_result: MakeResult) -> None
     first, second = make_result(0), make_result(0)
     assert overlays(first) is overlays(first)
     assert overlays(first) is not overlays(second)
-    assert np.array_equal(overlays(first), first.segmentation.coloured())
+    assert np.array_equal(overlays(first), first.segmentation.colored())
 
 
 class TestRefused:

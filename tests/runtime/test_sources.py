@@ -16,7 +16,7 @@ Write = Callable[..., Path]
 
 
 def levels(source: Source) -> list[int]:
-    """Mean grey level of every frame."""
+    """Mean gray level of every frame."""
     return [round(float(frame.image.mean())) for frame in source]
 
 
@@ -90,7 +90,7 @@ class TestImages:
         assert (source.size, source.length, source.live, source.fps) == ((48, 64), 1, False, None)
         assert (frame.name, frame.image.shape) == ("photo", (48, 64, 3))
 
-    def test_grey_and_transparent_ones_become_bgr(self, tmp_path: Path) -> None:
+    def test_gray_and_transparent_ones_become_bgr(self, tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 5), np.uint8))
         cv2.imwrite(str(tmp_path / "b.png"), np.zeros((4, 5, 4), np.uint8))
         with open_source(tmp_path) as source:

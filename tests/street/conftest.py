@@ -23,7 +23,7 @@ class StraightPath(Path):
 
 @pytest.fixture
 def show() -> Callable[..., Canvas]:
-    """A function that draws things on a straight road as seen from its centre line."""
+    """A function that draws things on a straight road as seen from its center line."""
 
     def draw(*things: Thing, lateral: float = 0.0) -> Canvas:
         camera = Camera(width=240, height=180, focal=240.0, horizon=80.0, eye=1.4)

@@ -89,7 +89,7 @@ def test_faces_look_outward() -> None:
     mesh = MeshBuilder(0)
     mesh.box((-1, 0, -1), (1, 2, 1), (9.0, 9.0, 9.0))
     built = mesh.build()
-    away = built.centres - (0, 1, 0)
+    away = built.centers - (0, 1, 0)
     assert ((built.normals * away).sum(axis=1) > 0).all()
     assert np.linalg.norm(built.normals, axis=1) == pytest.approx(1.0)
 
@@ -109,8 +109,8 @@ def test_vehicles_stand_on_the_ground_within_their_breadth() -> None:
 def test_haze_takes_over_with_distance() -> None:
     haze = np.array([200.0, 210.0, 220.0])
     light = Light(np.array([0.0, 1.0, 0.0]), np.ones(3), np.zeros(3), haze, 100.0, 0.0)
-    colours, gain = np.full((3, 3), 50.0), np.ones((3, 3))
-    seen = light.seen(colours, gain, np.array([0.0, 100.0, 1e6]))
+    colors, gain = np.full((3, 3), 50.0), np.ones((3, 3))
+    seen = light.seen(colors, gain, np.array([0.0, 100.0, 1e6]))
     assert seen[0] == pytest.approx([50.0] * 3)
     assert seen[2] == pytest.approx(haze)
     assert (seen[0] < seen[1]).all()

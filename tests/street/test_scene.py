@@ -19,8 +19,8 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(1)
 
 
-def plain(colour: tuple[int, int, int]) -> Texture:
-    return Texture(np.full((64, 64, 3), colour, np.uint8))
+def plain(color: tuple[int, int, int]) -> Texture:
+    return Texture(np.full((64, 64, 3), color, np.uint8))
 
 
 def test_nearer_hides_farther(show: Show) -> None:
@@ -64,13 +64,13 @@ def test_things_grow_as_they_come_nearer(show: Show) -> None:
 def test_labels_follow_the_image(show: Show) -> None:
     canvas = show(furniture.wall(6.0, 1.5, 6.0, 2.0, RED, FENCE))
     drawn = canvas.image.any(axis=2)
-    labelled = canvas.labels == FENCE
+    labeled = canvas.labels == FENCE
     # The image is smoothed along outlines, over at most one pixel.
-    rows, columns = np.nonzero(drawn != labelled)
-    assert labelled.sum() > 500
-    assert len(rows) < 0.1 * labelled.sum()
+    rows, columns = np.nonzero(drawn != labeled)
+    assert labeled.sum() > 500
+    assert len(rows) < 0.1 * labeled.sum()
     for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        around = labelled[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        around = labeled[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
         assert around.any()
         assert not around.all()
 

@@ -52,9 +52,9 @@ def test_it_fails_with_the_error_given() -> None:
 def test_calls_are_recorded_in_order() -> None:
     with FakeSession() as session:
         session.labels(BLACK)
-        session.finish_with_confidence(session.infer(session.prepare(BLACK)))
+        session.postprocess_with_confidence(session.infer(session.preprocess(BLACK)))
         session.scores(BLACK)
-    assert session.calls == [*("prepare", "infer", "finish") * 2, "scores", "close"]
+    assert session.calls == [*("preprocess", "infer", "postprocess") * 2, "scores", "close"]
     assert session.closed
 
 

@@ -8,7 +8,7 @@ from fcn_edge.training.augment import Augmentation
 
 Mask = NDArray[np.uint8]
 FILL, VOID = (10, 20, 30), 9
-PLAIN = {"scales": (1.0, 1.0), "colour": 0.0, "flip": False}
+PLAIN = {"scales": (1.0, 1.0), "color": 0.0, "flip": False}
 
 
 def coded_pair(size: tuple[int, int] = (96, 128)) -> tuple[Mask, Mask]:
@@ -26,7 +26,7 @@ def view(augmentation: Augmentation, seed: int, pair: tuple[Mask, Mask] | None =
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("scales", [(0.3, 0.5), (0.75, 2.0), (3.0, 4.0)])
 def test_image_and_labels_stay_together(seed: int, scales: tuple[float, float]) -> None:
-    image, labels = view(Augmentation((64, 64), scales, colour=0.0), seed)
+    image, labels = view(Augmentation((64, 64), scales, color=0.0), seed)
     assert image.shape == (64, 64, 3)
     assert labels.shape == (64, 64)
     assert image.dtype == labels.dtype == np.uint8
@@ -61,7 +61,7 @@ def test_about_every_other_view_is_mirrored() -> None:
     labels = np.zeros((64, 64), np.uint8)
     labels[:, 32:] = 1
     pair = np.dstack([labels] * 3), labels
-    plain = Augmentation((64, 64), scales=(1.0, 1.0), colour=0.0)
+    plain = Augmentation((64, 64), scales=(1.0, 1.0), color=0.0)
     flipped = [view(plain, seed, pair)[1][32, 8] == 1 for seed in range(200)]
     assert 70 < sum(flipped) < 130
     never = Augmentation((64, 64), **PLAIN)  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def test_scales_are_drawn_between_the_two_alike_up_and_down() -> None:
     labels = np.zeros((200, 200), np.uint8)
     labels[50:150, 50:150] = 1
     pair = np.dstack([labels] * 3), labels
-    augmentation = Augmentation((400, 400), scales=(0.5, 2.0), colour=0.0)
+    augmentation = Augmentation((400, 400), scales=(0.5, 2.0), color=0.0)
     sides = np.array([np.sqrt((view(augmentation, seed, pair)[1] == 1).sum()) / 100 for seed in range(200)])
     assert sides.min() == pytest.approx(0.5, abs=0.05)
     assert sides.max() == pytest.approx(2.0, abs=0.1)
@@ -91,17 +91,17 @@ def test_crops_come_from_everywhere() -> None:
     assert max(lefts) > 60
 
 
-def test_no_colour_strength_leaves_colours_alone() -> None:
+def test_no_color_strength_leaves_colors_alone() -> None:
     image = np.full((64, 64, 3), 77, np.uint8)
     pair = image, np.zeros((64, 64), np.uint8)
     assert (view(Augmentation((32, 32), **PLAIN), 0, pair)[0] == 77).all()  # type: ignore[arg-type]
 
 
-def test_colours_change_and_labels_do_not() -> None:
+def test_colors_change_and_labels_do_not() -> None:
     pair = coded_pair()
     pair[0][...] += 50
     plain = Augmentation((64, 64), **PLAIN)  # type: ignore[arg-type]
-    strong = Augmentation((64, 64), scales=(1.0, 1.0), colour=1.0, flip=False)
+    strong = Augmentation((64, 64), scales=(1.0, 1.0), color=1.0, flip=False)
     means = []
     for seed in range(40):
         assert (view(strong, seed, pair)[1] == view(plain, seed, pair)[1]).all()
@@ -113,7 +113,7 @@ def test_colours_change_and_labels_do_not() -> None:
 def test_shrinking_does_not_alias() -> None:
     stripes = np.zeros((256, 256, 3), np.uint8)
     stripes[:, ::2] = 255
-    augmentation = Augmentation((64, 64), scales=(0.3, 0.3), colour=0.0, flip=False)
+    augmentation = Augmentation((64, 64), scales=(0.3, 0.3), color=0.0, flip=False)
     image, labels = view(augmentation, 1, (stripes, np.zeros((256, 256), np.uint8)))
     inside = image[labels != VOID]
-    assert inside.std() < 30, "fine stripes become grey, not coarse stripes"
+    assert inside.std() < 30, "fine stripes become gray, not coarse stripes"

@@ -151,7 +151,7 @@ def test_a_later_stage_starts_from_the_one_before(staged: tuple[TrainResult, Pat
     key = "encoder.features.0.0.weight"
     assert not torch.equal(coarse[key], fine[key])
     assert torch.allclose(coarse[key], fine[key], atol=0.02)
-    assert fine["decoders.fcn16s.score16.weight"].abs().max() > 0, "the new skip has learnt something"
+    assert fine["decoders.fcn16s.score16.weight"].abs().max() > 0, "the new skip has learned something"
 
 
 def test_the_log_has_a_line_an_epoch(staged: tuple[TrainResult, Path, Display]) -> None:
@@ -285,7 +285,7 @@ def test_epochs_between_validations(data: Path, tmp_path: Path) -> None:
     assert [bool(row["val_miou"]) for row in log_of(output)] == [False, True, True]
 
 
-def test_no_epochs_write_the_initialised_net(data: Path, tmp_path: Path) -> None:
+def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = encoder("mobilenet_v2").state_dict()
     np.savez(tmp_path / "imagenet.npz", **{key: value.numpy() for key, value in source.items()})
@@ -320,7 +320,7 @@ def test_void_pixels_do_not_count(data: Path) -> None:
     splits = splits_of(data)
     spec = ModelSpec(
         name="x", encoder="mobilenet_v2", decoder="fcn16s", stride=16, size=SIZE, void=11,
-        classes=splits["train"].info.classes, palette=splits["train"].info.colours,
+        classes=splits["train"].info.classes, palette=splits["train"].info.colors,
     )  # fmt: skip
     torch.manual_seed(0)
     net = FCN("mobilenet_v2", ("fcn16s",), 11)
@@ -437,14 +437,14 @@ def test_recipes_that_make_no_sense(settings: dict[str, Any], problem: str) -> N
 @pytest.mark.parametrize("steps", range(2, 13))
 def test_schedules_of_any_length(schedule: str, steps: int) -> None:
     net = torch.nn.Linear(2, 2)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3)
-    made = stage_module._schedule(optimiser, recipe_of(ONE, schedule=schedule), ONE, steps)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    made = stage_module._schedule(optimizer, recipe_of(ONE, schedule=schedule), ONE, steps)
     rates = []
     for _ in range(steps):
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
         made.step()
-    rates.append(optimiser.param_groups[0]["lr"])
+    rates.append(optimizer.param_groups[0]["lr"])
     assert 0 < max(rates) <= 1e-3
     assert rates[-1] < max(rates) / 1.5
     assert all(rate >= 0 for rate in rates)

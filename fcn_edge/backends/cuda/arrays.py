@@ -56,7 +56,7 @@ class DeviceMask:
     It may be used while it lives and until its session is closed: ``torch.as_tensor(mask, device="cuda")``,
     ``cupy.asarray(mask)``; those keep the mask alive. Copy it to keep it longer than the session.
 
-    The next frame may be written into its memory as soon as it is dropped. That waits for nobody's stream: synchronise
+    The next frame may be written into its memory as soon as it is dropped. That waits for nobody's stream: synchronize
     the stream that reads the mask, or one that has copied it, before the mask and all arrays made of it are dropped.
 
     Args:

@@ -24,7 +24,7 @@ from fcn_edge.backends.cuda import kernel_cache
 from fcn_edge.backends.cuda.driver import Driver, GpuFacts
 from fcn_edge.backends.cuda.objects import DeviceBuffer, Event, HostBuffer, Stream
 from fcn_edge.errors import MachineError, MissingExtraError
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 
 __all__ = ["PROVIDERS", "Device", "open_device"]
 
@@ -66,7 +66,7 @@ def _missing() -> MissingExtraError:
     return error
 
 
-class Device(Closing):
+class Device(Closeable):
     """A GPU.
 
     Args:
@@ -129,7 +129,7 @@ class Device(Closing):
 
         Args:
             source: CUDA source of the whole file.
-            name: Of the file, for messages.
+            name: Name of the file, for messages.
             entry: Unmangled name of the kernel.
 
         Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.artifacts.device import Device as DeviceName
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.ops.kernels import Launch
 
 __all__ = ["Dim3", "Driver", "GpuFacts", "HostMemory"]
@@ -30,7 +30,7 @@ class GpuFacts:
         capability: Compute capability, such as ``(8, 7)``.
         multiprocessors: How many it has; boards of one name differ in them.
         integrated: It shares the processor's memory, as on Jetson boards.
-        total_bytes: Of its memory.
+        total_bytes: Size of its memory.
         driver: CUDA version that its driver supports, such as ``(12, 6)``.
         library: Python library that reaches it, with its version.
     """
@@ -49,13 +49,13 @@ class GpuFacts:
         return f"sm_{self.capability[0]}{self.capability[1]}"
 
     @property
-    def device(self) -> DeviceName:
+    def device(self) -> DeviceInfo:
         """The GPU as manifests name it, such as ``Orin (16 SM)``.
 
         All boards with an Orin call themselves so, and what is fast on one is not on another.
         """
         name = f"{self.name} ({self.multiprocessors} SM)"
-        return DeviceName("cuda", name, f"{self.capability[0]}.{self.capability[1]}")
+        return DeviceInfo("cuda", name, f"{self.capability[0]}.{self.capability[1]}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,8 +194,8 @@ class Driver(ABC):
         """CUDA source to code for this GPU.
 
         Args:
-            source: Of the whole file.
-            name: Of the file, for messages.
+            source: CUDA source of the whole file.
+            name: Name of the file, for messages.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ _DRIVER_FIX = (
 _REFUSED = (
     MachineError,
     "NVIDIA's driver does not take the compiled GPU code ({call}).",
-    "The CUDA compiler must not be newer than the driver's CUDA: fcn-edge doctor gives the command that mends it.",
+    "The CUDA compiler must not be newer than the driver's CUDA: fcn-edge doctor gives the command that fixes it.",
 )
 
 _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
@@ -126,6 +126,6 @@ def uncompiled(reason: str, fix: str) -> MachineError:
 
     Args:
         reason: Why, without a full stop.
-        fix: What mends it.
+        fix: What fixes it.
     """
     return MachineError(f"The GPU code cannot be compiled: {reason}.", fix)

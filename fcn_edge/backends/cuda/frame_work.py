@@ -51,7 +51,7 @@ class FrameWork:
         network: Runs on the GPU.
 
     Attributes:
-        output_bytes: Of the network's output.
+        output_bytes: Size of the network's output.
     """
 
     def __init__(self, device: Device, spec: ModelSpec, size: Size, network: Network) -> None:

@@ -37,8 +37,8 @@ def image_of(driver: Driver, source: str, name: str, directory: Path | None = No
 
     Args:
         driver: Compiles, and says for which architecture and with what.
-        source: Of the whole file.
-        name: Of the file, for messages.
+        source: CUDA source of the whole file.
+        name: Name of the file, for messages.
         directory: The cache; ``cache_directory()`` when left out.
 
     Raises:

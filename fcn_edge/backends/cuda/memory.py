@@ -8,12 +8,12 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.objects import Stream
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 
-__all__ = ["TwoSided"]
+__all__ = ["MappedBuffer"]
 
 
-class TwoSided(Closing):
+class MappedBuffer(Closeable):
     """A buffer with a host side and a device side.
 
     On an integrated GPU both are the same page-locked memory, mapped into the GPU's addresses, and nothing is copied.

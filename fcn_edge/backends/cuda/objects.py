@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from fcn_edge.backends.cuda.driver import Driver
 from fcn_edge.errors import MachineError
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.kernels import Launch
 
 __all__ = ["DeviceBuffer", "Event", "Graph", "HostBuffer", "Stream"]
 
 
-class _Owned(Closing):
+class _Owned(Closeable):
     """A handle that is given back once."""
 
     def __init__(self, driver: Driver) -> None:

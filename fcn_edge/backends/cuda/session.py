@@ -1,4 +1,4 @@
-"""Sessions whose frames the GPU prepares, infers and decodes; a backend gives only what runs the network.
+"""Sessions whose frames the GPU preprocesses, infers and decodes; a backend gives only what runs the network.
 
 A frame goes up as it was captured, one kernel brings it to the network's input, the network runs, one kernel decodes,
 and the uint8 mask comes back: 0.5 MB where scores at full size would be 20. All of it is one CUDA graph where the
@@ -6,9 +6,9 @@ driver and the network allow that. Preparing on the GPU is the default because o
 1080p, the resize takes the processor longer than the network takes the GPU; ``preprocess="host"`` brings the very
 pixels of every other backend, with OpenCV.
 
-    prepare   the calling thread copies the frame into page-locked memory, one buffer for each frame under way
-    infer     everything on the GPU, in order, on the session's stream; waits for it
-    finish    the mask out of page-locked memory
+    preprocess    the calling thread copies the frame into page-locked memory, one buffer for each frame under way
+    infer         everything on the GPU, in order, on the session's stream; waits for it
+    postprocess   the mask out of page-locked memory
 
 So frame n + 1 is prepared and frame n - 1 handed on while the GPU has frame n.
 """
@@ -31,7 +31,7 @@ from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame,
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import FrameWork, Network
 from fcn_edge.backends.cuda.objects import Graph, Stream
-from fcn_edge.backends.cuda.slots import Flight, Slot, SlotKind, SlotPool, Source
+from fcn_edge.backends.cuda.slots import Slot, SlotKind, SlotLease, SlotPool, Source
 from fcn_edge.backends.host_session import no_scores, wrong_size
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence
@@ -51,11 +51,11 @@ Preprocess = Literal["device", "host"]
 class CudaSession(Session):
     """A stream's view of an engine on the GPU.
 
-    ``prepare`` also takes frames that lie on the GPU (``device_array``); they are the caller's again when it returns.
-    ``finish_on_device`` leaves the mask there. A frame's memory is used again once its ``Job`` is gone.
+    ``preprocess`` also takes frames that lie on the GPU (``arrays``); they are the caller's again when it returns.
+    ``postprocess_on_device`` leaves the mask there. A frame's memory is used again once its ``Job`` is gone.
 
     In ``Job.timing``, ``infer`` is what the GPU took for upload, preprocessing and network, and ``decode`` what it
-    took for the decoder and the way back, with the host's part of ``finish``.
+    took for the decoder and the way back, with the host's part of ``postprocess``.
 
     Args:
         spec: What the model is.
@@ -110,7 +110,7 @@ class CudaSession(Session):
             self._made = made.pop_all()
 
     @override
-    def prepare(self, frame: Any) -> Job:
+    def preprocess(self, frame: Any) -> Job:
         """Bring a ``(H, W, 3)`` uint8 BGR frame, of the host or on the GPU, into the session's memory.
 
         Raises:
@@ -120,9 +120,9 @@ class CudaSession(Session):
         self._check_open()
         started = time.perf_counter_ns()
         if on_device(frame):
-            job = self._prepared_on_device(device_frame(frame, self._inbound.handle))
+            job = self._preprocessed_on_device(device_frame(frame, self._inbound.handle))
         else:
-            job = self._prepared(checked_frame(frame), self._source)
+            job = self._preprocessed(checked_frame(frame), self._source)
         job.timing.preprocess = time.perf_counter_ns() - started
         return job
 
@@ -146,17 +146,17 @@ class CudaSession(Session):
         return job
 
     @override
-    def finish(self, job: Job) -> NDArray[np.uint8]:
+    def postprocess(self, job: Job) -> NDArray[np.uint8]:
         started = time.perf_counter_ns()
         mask = self._finite(job).mask_array
         labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
         job.timing.decode += time.perf_counter_ns() - started
         return labels
 
-    def finish_on_device(self, job: Job) -> DeviceMask:
+    def postprocess_on_device(self, job: Job) -> DeviceMask:
         """The mask of an inferred frame, in the frame's own pixels, left on the GPU.
 
-        Synchronise the stream that reads or copies the mask before you drop it: the next frame waits for none.
+        Synchronize the stream that reads or copies the mask before you drop it: the next frame waits for none.
 
         Raises:
             ModelError: The scores hold NaN or infinity.
@@ -171,7 +171,7 @@ class CudaSession(Session):
         return DeviceMask(slot.mask.pointer, job.place.frame_size, slot.pitch, job.data)
 
     @override
-    def finish_with_confidence(
+    def postprocess_with_confidence(
         self, job: Job, unknown_below: float | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":
@@ -190,7 +190,7 @@ class CudaSession(Session):
         image = checked_frame(image)
         if image.shape[:2] != self.size:
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
-        job = self._prepared(image, "image", self._as_it_is)
+        job = self._preprocessed(image, "image", self._as_it_is)
         return self._scores_of(self.infer(job).data.slot)
 
     @override
@@ -201,30 +201,30 @@ class CudaSession(Session):
         with self._device.current():
             self._made.close()
 
-    def _prepared(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
+    def _preprocessed(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
         place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        flight = self._flight(SlotKind(source, place))
-        assert flight.slot.staged is not None
-        target = flight.slot.staged.array
+        lease = self._lease(SlotKind(source, place))
+        assert lease.slot.staged is not None
+        target = lease.slot.staged.array
         if source == "image":
             network_input(frame, place, self.spec.normalisation.mean_bgr, out=target.reshape(*self.size, 3))
         else:
             target.reshape(frame.shape)[...] = frame
-        return Job(place, flight)
+        return Job(place, lease)
 
-    def _prepared_on_device(self, frame: DeviceFrame) -> Job:
+    def _preprocessed_on_device(self, frame: DeviceFrame) -> Job:
         place = placement(frame.size, self.size, self.spec.resize)
-        flight = self._flight(SlotKind("device", place))
+        lease = self._lease(SlotKind("device", place))
         height, width = frame.size
         row = width * 3
         with self._device.current(), _idle_afterwards(self._inbound):
             if frame.stream:
                 self._inbound.join(frame.stream)
-            self._inbound.copy_rows(flight.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
+            self._inbound.copy_rows(lease.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
             self._inbound.synchronize()
-        return Job(place, flight)
+        return Job(place, lease)
 
-    def _flight(self, kind: SlotKind) -> Flight:
+    def _lease(self, kind: SlotKind) -> SlotLease:
         with self._device.current():
             return self._slots.take(kind)
 
@@ -240,9 +240,9 @@ class CudaSession(Session):
 
     def _warm_up(self) -> None:
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
-        flight = self._slots.take(SlotKind("frame", self._as_it_is))
+        lease = self._slots.take(SlotKind("frame", self._as_it_is))
         with _idle_afterwards(self._stream):
-            self._work.enqueue(self._stream, flight.slot)
+            self._work.enqueue(self._stream, lease.slot)
             self._stream.synchronize()
 
     def _captured(self, slot: Slot) -> Graph | None:

@@ -16,13 +16,13 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.cuda.memory import TwoSided
+from fcn_edge.backends.cuda.memory import MappedBuffer
 from fcn_edge.backends.cuda.objects import DeviceBuffer, Event, Graph, Stream
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.ops.kernels import Launch
 
-__all__ = ["Flight", "Slot", "SlotKind", "SlotPool", "Source"]
+__all__ = ["Slot", "SlotKind", "SlotLease", "SlotPool", "Source"]
 
 Source = Literal["frame", "image", "device"]
 """What a frame enters the GPU as: as captured, as the network's input, or as captured and there already."""
@@ -44,13 +44,13 @@ class SlotKind:
     place: Placement
 
 
-class Slot(Closing):
+class Slot(Closeable):
     """Memory, events and a graph for one frame at a time.
 
     Args:
         device: The GPU, current in this thread.
         kind: What it is made for.
-        scores_bytes: Of the network's scores; 0 when it gives none.
+        scores_bytes: Size of the network's scores; 0 when it gives none.
         mask_size: ``(height, width)`` of what comes back to the host.
 
     Attributes:
@@ -60,7 +60,7 @@ class Slot(Closing):
         scores: This frame's scores, kept for those who want them; None when the network gives none.
         mask: What comes back: the rows of the mask, ``pitch`` bytes apart, then an int32 that is 1 when the scores
             hold NaN or infinity, and 0 otherwise.
-        pitch: Of the mask's rows, a multiple of 16, as GPUs write fastest.
+        pitch: Bytes from one row of the mask to the next, a multiple of 16, as GPUs write fastest.
         started: Reached before the first step.
         inferred: Reached after the network.
         done: Reached after the last step.
@@ -72,7 +72,7 @@ class Slot(Closing):
     def __init__(self, device: Device, kind: SlotKind, scores_bytes: int, mask_size: Size) -> None:
         self.kind = kind
         self.pitch = -(-mask_size[1] // _ALIGNMENT) * _ALIGNMENT
-        self.staged: TwoSided | None = None
+        self.staged: MappedBuffer | None = None
         self.scores: DeviceBuffer | None = None
         self.graph: Graph | None = None
         self.preprocess: Launch | None = None
@@ -84,11 +84,11 @@ class Slot(Closing):
             if kind.source == "device":
                 self.source_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
             else:
-                self.staged = made.enter_context(TwoSided(device, nbytes))
+                self.staged = made.enter_context(MappedBuffer(device, nbytes))
                 self.source_pointer = self.staged.pointer
             if scores_bytes:
                 self.scores = made.enter_context(device.device_buffer(scores_bytes))
-            self.mask = made.enter_context(TwoSided(device, self._flag_at + _FLAG_BYTES))
+            self.mask = made.enter_context(MappedBuffer(device, self._flag_at + _FLAG_BYTES))
             self.started: Event = made.enter_context(device.event())
             self.inferred: Event = made.enter_context(device.event())
             self.done: Event = made.enter_context(device.event())
@@ -125,18 +125,18 @@ class Slot(Closing):
                 self.graph.close()
 
 
-class Flight:
-    """A slot lent to a frame. It goes back when the flight is collected, so also when a frame is given up midway."""
+class SlotLease:
+    """A slot lent to a frame. It goes back when the lease is collected, so also when a frame is given up midway."""
 
     def __init__(self, slot: Slot, give_back: Callable[[Slot], None]) -> None:
         self.slot = slot
         weakref.finalize(self, give_back, slot).atexit = False
 
 
-class SlotPool(Closing):
+class SlotPool(Closeable):
     """Slots of one session: as many as frames are under way at once, all of the size that frames have now.
 
-    Any thread may take; slots come back in whatever thread collects their flight.
+    Any thread may take; slots come back in whatever thread collects their lease.
 
     Args:
         device: The GPU.
@@ -150,7 +150,7 @@ class SlotPool(Closing):
         self._all: list[Slot] = []
         self._lock = threading.Lock()
 
-    def take(self, kind: SlotKind) -> Flight:
+    def take(self, kind: SlotKind) -> SlotLease:
         """A free slot of a kind, or a new one; free slots of other kinds are given up. The GPU must be current.
 
         Raises:
@@ -169,8 +169,8 @@ class SlotPool(Closing):
             self._all.append(slot)
         return self._lent(slot)
 
-    def _lent(self, slot: Slot) -> Flight:
-        return Flight(slot, self._free.append)
+    def _lent(self, slot: Slot) -> SlotLease:
+        return SlotLease(slot, self._free.append)
 
     def _forget(self, slot: Slot) -> None:
         with self._lock:

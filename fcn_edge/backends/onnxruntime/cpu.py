@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Probe, Session
 from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
@@ -34,7 +34,7 @@ class OnnxRuntime(OnnxPlans):
         except MachineError as error:
             return Probe(version="", problem=error.message, fix=error.fix)
         providers = tuple(found.get_available_providers())
-        return Probe(str(found.__version__), (Device("cpu", cpu_name(), instruction_set()),), providers=providers)
+        return Probe(str(found.__version__), (DeviceInfo("cpu", cpu_name(), instruction_set()),), providers=providers)
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
@@ -42,7 +42,7 @@ class OnnxRuntime(OnnxPlans):
         return _Engine(path, runner, spec, size)
 
     @override
-    def misfit(self, built_for: Device, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
         return int8_misfit(built_for.capability, precision)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from fcn_edge.artifacts.device import Device as DeviceName
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Probe
@@ -70,7 +70,7 @@ class OnnxRuntimeCuda(OnnxPlans):
         return _Engine(path, spec, size, open_device(), threads)
 
     @override
-    def misfit(self, built_for: DeviceName, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
         return ""
 
 

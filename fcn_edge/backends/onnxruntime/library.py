@@ -21,8 +21,8 @@ from fcn_edge.errors import MachineError, MissingExtraError, ModelError
 __all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]
 
 _DISABLED_OPTIMIZERS = ("WeightBiasQuantization",)
-"""Optimisers that would change what a graph computes: this one quantises the weights of a float layer between two
-quantised ones, with one scale for all channels, which cost a MobileNetV2 FCN-8s 8 points of mIoU."""
+"""Optimizers that would change what a graph computes: this one quantizes the weights of a float layer between two
+quantized ones, with one scale for all channels, which cost a MobileNetV2 FCN-8s 8 points of mIoU."""
 
 _LOG_ERRORS = 3
 
@@ -61,17 +61,17 @@ def library(package: str = "onnxruntime", extra: str = "cpu", what: str = "Runni
 class OnnxPlans(Backend):
     """A backend whose plan is the ONNX file itself."""
 
-    plan = "model.onnx"
+    plan_file = "model.onnx"
 
     @override
     def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
         check_size(typed_onnx, checked_graph(typed_onnx), size)
-        shutil.copyfile(typed_onnx, directory / self.plan)
-        return Built((self.plan,))
+        shutil.copyfile(typed_onnx, directory / self.plan_file)
+        return Built((self.plan_file,))
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        return self.open_onnx(directory / self.plan, spec, size, threads)
+        return self.open_onnx(directory / self.plan_file, spec, size, threads)
 
 
 def inference_session(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress, Session
@@ -39,8 +39,8 @@ class OpenVino(Backend):
     """OpenVINO with its CPU plugin. Its plan is the graph at one size, in OpenVINO's own format."""
 
     name = "openvino"
-    plan = "model.xml"
-    beside = ("model.bin",)
+    plan_file = "model.xml"
+    extra_files = ("model.bin",)
 
     @override
     def probe(self) -> Probe:
@@ -49,7 +49,7 @@ class OpenVino(Backend):
         except MachineError as error:
             return Probe(version="", problem=error.message, fix=error.fix)
         version = version.partition("-")[0]  # what follows are the build's number and branch
-        return Probe(version, (Device("cpu", cpu_name(), instruction_set()),), providers=(_DEVICE,))
+        return Probe(version, (DeviceInfo("cpu", cpu_name(), instruction_set()),), providers=(_DEVICE,))
 
     @override
     def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
@@ -57,18 +57,18 @@ class OpenVino(Backend):
         _name_by_place(model)
         try:
             # as it is: by default every float would be rounded to FP16
-            library().save_model(model, str(directory / self.plan), compress_to_fp16=False)
+            library().save_model(model, str(directory / self.plan_file), compress_to_fp16=False)
             self._read(directory)  # it does not always see that the disk is full
         except (RuntimeError, ModelError) as error:
             raise MachineError(
                 f"OpenVINO could not write its plan to {directory}.", "Free some space, or give another place with -o."
             ) from error
-        return Built((self.plan, *self.beside))
+        return Built((self.plan_file, *self.extra_files))
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
         threads = thread_count(threads)
-        return _engine(directory / self.plan, self._read(directory), spec, size, threads)
+        return _engine(directory / self.plan_file, self._read(directory), spec, size, threads)
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
@@ -77,13 +77,13 @@ class OpenVino(Backend):
 
     def _read(self, directory: Path) -> Any:
         """The graph of an engine directory."""
-        path = directory / self.plan
-        graph, weights, reader = _content(path), _content(directory / self.beside[0]), core()
+        path = directory / self.plan_file
+        graph, weights, reader = _content(path), _content(directory / self.extra_files[0]), core()
         with _errors_of(path):
             return reader.read_model(graph, weights)
 
     @override
-    def misfit(self, built_for: Device, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
         return int8_misfit(built_for.capability, precision)
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
 from fcn_edge.backends.cuda.device import open_device
-from fcn_edge.backends.tensorrt.compile.process import build_in_child
+from fcn_edge.backends.tensorrt.compile.process import build_in_process
 from fcn_edge.backends.tensorrt.compile.report import REPORT_FILE
 from fcn_edge.backends.tensorrt.compile.request import Request
-from fcn_edge.backends.tensorrt.diagnostics import last_complaint
+from fcn_edge.backends.tensorrt.diagnostics import last_diagnostic
 from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, full_name, library
 from fcn_edge.backends.tensorrt.log import log_of
 from fcn_edge.errors import MachineError, UsageError
@@ -28,8 +28,8 @@ class TensorRT(Backend):
     """TensorRT: builds and runs on the GPU that is here."""
 
     name = "tensorrt"
-    plan = "model.plan"
-    beside = (REPORT_FILE,)
+    plan_file = "model.plan"
+    extra_files = (REPORT_FILE,)
 
     @override
     def probe(self) -> Probe:
@@ -38,7 +38,7 @@ class TensorRT(Backend):
         except MachineError as error:
             return Probe("", problem=error.message, fix=error.fix)
         version, known = str(trt.__version__), compute_capabilities(trt)
-        targets = (Device("cuda", _PORTABLE, "/".join(known)),) if known else ()
+        targets = (DeviceInfo("cuda", _PORTABLE, "/".join(known)),) if known else ()
         try:
             with open_device() as gpu:
                 device = gpu.facts.device
@@ -59,14 +59,14 @@ class TensorRT(Backend):
         request = Request(
             backend=self.name,
             onnx=typed_onnx,
-            quantised=bool({"QuantizeLinear", "DequantizeLinear"} & graph.operators.keys()),
+            quantized=bool({"QuantizeLinear", "DequantizeLinear"} & graph.operators.keys()),
             directory=directory,
-            plan=self.plan,
+            plan=self.plan_file,
             size=size,
             device=probe.buildable[0],
             here=bool(probe.devices),
         )
-        return build_in_child(request, progress)
+        return build_in_process(request, progress)
 
     @override
     def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
@@ -75,14 +75,14 @@ class TensorRT(Backend):
         trt = library(self.name)
         log = log_of(trt)
         return opened(
-            directory / self.plan,
+            directory / self.plan_file,
             trt,
             spec,
             size,
             open_device(),
             backend=self.name,
             logger=log.logger,
-            complaint=lambda: last_complaint(log.take()),
+            diagnostic=lambda: last_diagnostic(log.take()),
         )
 
     @override
@@ -93,7 +93,7 @@ class TensorRT(Backend):
         )
 
     @override
-    def misfit(self, built_for: Device, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
         here = self.probe().devices
         if not here or built_for in here:
             return ""
@@ -102,9 +102,9 @@ class TensorRT(Backend):
             return f"its kernels are for compute capability {', '.join(kinds)}, and {here[0].name} has " + (
                 here[0].capability
             )
-        return self._misfit_of_board(built_for, here[0])
+        return self._incompatibility_of_board(built_for, here[0])
 
-    def _misfit_of_board(self, built_for: Device, here: Device) -> str:
+    def _incompatibility_of_board(self, built_for: DeviceInfo, here: DeviceInfo) -> str:
         """Why a plan must not run on another board with the same compute capability."""
         return f"its kernels were chosen by their speed on {built_for.name}, and this is {here.name}"
 
@@ -115,5 +115,5 @@ class TensorRTRTX(TensorRT):
     name = "tensorrt-rtx"
 
     @override
-    def _misfit_of_board(self, built_for: Device, here: Device) -> str:
+    def _incompatibility_of_board(self, built_for: DeviceInfo, here: DeviceInfo) -> str:
         return ""

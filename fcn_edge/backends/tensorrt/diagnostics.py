@@ -1,4 +1,4 @@
-"""TensorRT's own words turned into errors of one sentence, with what mends them."""
+"""TensorRT's own words turned into errors of one sentence, with what fixes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from fcn_edge.backends.tensorrt.library import full_name
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
 
-__all__ = ["first_complaint", "lacks_memory", "last_complaint", "misread", "out_of_memory", "unbuildable", "unreadable"]
+__all__ = [
+    "first_diagnostic",
+    "lacks_memory",
+    "last_diagnostic",
+    "misread",
+    "out_of_memory",
+    "unbuildable",
+    "unreadable",
+]
 
 _CONVERT = "Convert it again with: fcn-edge build MODEL --onnx-only"
 _EXPORT = "Export the checkpoint again with fcn-edge export."
@@ -38,7 +46,7 @@ _READING = (
     _Known("Non-zero zero point|asymmetric", "an INT8 zero point is not 0, and only symmetric INT8 is taken", _CONVERT),
     _Known("Scale coefficients must all be positive", "an INT8 scale is 0, negative or too small for FP16", _CONVERT),
     _Known(
-        "input has type Int32 but must have type FP8", "a bias is quantised, and only a float one is taken", _CONVERT
+        "input has type Int32 but must have type FP8", "a bias is quantized, and only a float one is taken", _CONVERT
     ),
     _Known("must be of same type|must have same input types", "tensors of different types meet: {detail}", _CONVERT),
     _Known(
@@ -118,7 +126,7 @@ def misread(trt: Any, path: Path, messages: Sequence[Message]) -> ModelError | N
     if not any(_DEFAULTED.search(message.text) for message in messages):
         return None
     return ModelError(
-        f"{full_name(trt)} would read {path} wrongly: its quantisation is uint8, and int8 was expected.", _CONVERT
+        f"{full_name(trt)} would read {path} wrongly: its quantization is uint8, and int8 was expected.", _CONVERT
     )
 
 
@@ -138,10 +146,10 @@ def unbuildable(trt: Any, path: Path, messages: Sequence[Message]) -> FcnEdgeErr
                 node = found.groupdict().get("node")
                 reason = f"{node}: {known.meaning}" if node else known.meaning
                 return known.kind(f"{full_name(trt)} cannot build {path}: {reason}.", known.fix)
-    return ModelError(f"{full_name(trt)} cannot build {path}: {first_complaint(messages)}.", _FLOAT)
+    return ModelError(f"{full_name(trt)} cannot build {path}: {first_diagnostic(messages)}.", _FLOAT)
 
 
-def first_complaint(messages: Sequence[Message]) -> str:
+def first_diagnostic(messages: Sequence[Message]) -> str:
     """The first error of a log, as a phrase for people."""
     for message in messages:
         if message.severity in ("INTERNAL_ERROR", "ERROR") and _NO_DRIVER not in message.text:
@@ -149,7 +157,7 @@ def first_complaint(messages: Sequence[Message]) -> str:
     return "it gives no reason"
 
 
-def last_complaint(messages: Sequence[Message]) -> str:
+def last_diagnostic(messages: Sequence[Message]) -> str:
     """The last error of a log, as a phrase for people; empty when there is none.
 
     A lack of memory is told in its place, because what fails for it complains again, of itself.

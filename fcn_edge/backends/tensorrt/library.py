@@ -28,7 +28,7 @@ def library(name: str, root: Path = Path("/")) -> Any:
     """The Python module of a backend's library.
 
     Args:
-        name: Of the backend.
+        name: Name of the backend.
         root: Where ``/etc`` is found.
 
     Raises:

@@ -52,7 +52,7 @@ class Candidates:
         rendered: Whether they are rendered scenes.
         total: How many there are.
         images: Looks at each when it is asked for it; to be gone through once. Raises DatasetError when one is damaged,
-            tiny, of one colour, or noise.
+            tiny, of one color, or noise.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Images that a network cannot be calibrated on: tiny ones, ones of a single colour, random noise."""
+"""Images that a network cannot be calibrated on: tiny ones, ones of a single color, random noise."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SMALLEST_SIDE = 32
 """Pixels; a network's input has 32 or more on each side."""
 
 LEAST_CONTRAST = 1.0
-"""Standard deviation in grey levels, of the channel that varies most. CamVid's images darkened to 5%, or in fog that
+"""Standard deviation in gray levels, of the channel that varies most. CamVid's images darkened to 5%, or in fog that
 leaves 6%, have 2.5 or more."""
 
 LEAST_LIKENESS = 0.8
-"""Correlation of neighbouring pixels below which an image may be noise. Noise has 0, stored as JPEG up to 0.24, blurred
+"""Correlation of neighboring pixels below which an image may be noise. Noise has 0, stored as JPEG up to 0.24, blurred
 over 3x3 pixels 0.7. CamVid's images and rendered streets have 0.85 or more, under heavy noise (deviation 60) 0.6."""
 
 COARSE_SIDE = 64
@@ -36,7 +36,7 @@ def refuse_useless(image: NDArray[np.uint8], name: object) -> None:
         name: What it is called in the error.
 
     Raises:
-        DatasetError: A side is shorter than 32 pixels, all pixels are one colour, or they are random noise.
+        DatasetError: A side is shorter than 32 pixels, all pixels are one color, or they are random noise.
     """
     height, width = image.shape[:2]
     if min(height, width) < SMALLEST_SIDE:
@@ -47,29 +47,29 @@ def refuse_useless(image: NDArray[np.uint8], name: object) -> None:
         )
     if max(float(image[:, :, channel].std()) for channel in range(image.shape[2])) < LEAST_CONTRAST:
         raise DatasetError(
-            f"{name} is of one colour; calibration needs images such as the camera will see.", "Leave it out."
+            f"{name} is of one color; calibration needs images such as the camera will see.", "Leave it out."
         )
     if _is_noise(image):
         raise DatasetError(
-            f"{name} is random noise: its pixels have nothing to do with their neighbours; calibration needs images "
+            f"{name} is random noise: its pixels have nothing to do with their neighbors; calibration needs images "
             "such as the camera will see.",
             "Leave it out, or give real images; without any, synthetic://street renders some.",
         )
 
 
 def _is_noise(image: NDArray[np.uint8]) -> bool:
-    grey = cv2().cvtColor(image, cv2().COLOR_BGR2GRAY).astype(np.float32)
-    if _likeness(grey) >= LEAST_LIKENESS:
+    gray = cv2().cvtColor(image, cv2().COLOR_BGR2GRAY).astype(np.float32)
+    if _likeness(gray) >= LEAST_LIKENESS:
         return False
-    height, width = grey.shape
+    height, width = gray.shape
     scale = min(1.0, COARSE_SIDE / min(height, width))
     sides = round(width * scale), round(height * scale)
-    return _likeness(cv2().resize(grey, sides, interpolation=cv2().INTER_AREA)) < LEAST_COARSE_LIKENESS
+    return _likeness(cv2().resize(gray, sides, interpolation=cv2().INTER_AREA)) < LEAST_COARSE_LIKENESS
 
 
-def _likeness(grey: NDArray[np.float32]) -> float:
-    """Mean correlation (-1 to 1) of the pixels with their right and with their lower neighbours."""
-    return (_correlation(grey[:, :-1], grey[:, 1:]) + _correlation(grey[:-1], grey[1:])) / 2
+def _likeness(gray: NDArray[np.float32]) -> float:
+    """Mean correlation (-1 to 1) of the pixels with their right and with their lower neighbors."""
+    return (_correlation(gray[:, :-1], gray[:, 1:]) + _correlation(gray[:-1], gray[1:])) / 2
 
 
 def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:

@@ -47,10 +47,10 @@ def coverage_notes(
     pixels: Counter[str] = Counter()
     for image in images:
         pixels.update(image.class_shares or {})
-    labelled = sum(pixels.values())
+    labeled = sum(pixels.values())
     notes.extend(
-        f"{name} has few pixels: {pixels[name] / labelled:.3%} of the labelled ones."
+        f"{name} has few pixels: {pixels[name] / labeled:.3%} of the labeled ones."
         for name in model_classes
-        if name not in missing and pixels[name] < RARE * labelled
+        if name not in missing and pixels[name] < RARE * labeled
     )
     return notes

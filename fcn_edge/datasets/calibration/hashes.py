@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.datasets.base import LabelledSample, LabelledSplit
+from fcn_edge.datasets.base import LabeledSample, LabeledSplit
 from fcn_edge.datasets.folder import Sample
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.files import sha256_of
@@ -39,7 +39,7 @@ def pixel_sha256(image: NDArray[np.uint8]) -> str:
 
 
 def overlap(
-    hashes: Iterable[str], split: LabelledSplit, progress: Callable[[int, int], None] | None = None
+    hashes: Iterable[str], split: LabeledSplit, progress: Callable[[int, int], None] | None = None
 ) -> tuple[str, ...]:
     """The samples of a split whose images are among those hashed; a score on them would flatter.
 
@@ -59,7 +59,7 @@ def overlap(
     known = frozenset(hashes)
     found = []
     for index in range(len(split) if known else 0):
-        sample: LabelledSample = split[index]
+        sample: LabeledSample = split[index]
         if _sha256(sample) in known:
             found.append(sample.name)
         if progress is not None:
@@ -67,5 +67,5 @@ def overlap(
     return tuple(found)
 
 
-def _sha256(sample: LabelledSample) -> str:
+def _sha256(sample: LabeledSample) -> str:
     return file_sha256(sample.image_path) if isinstance(sample, Sample) else pixel_sha256(sample.image())

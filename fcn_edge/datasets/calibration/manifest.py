@@ -16,7 +16,7 @@ from fcn_edge.artifacts.spec import Sha256, first_problem
 from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
 from fcn_edge.datasets.rendered import sample_of_address
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.io.documents import sealed_text, unsealed
+from fcn_edge.io.documents import document_text, read_document
 from fcn_edge.io.files import replacing
 
 __all__ = ["read_manifest", "write_manifest"]
@@ -101,13 +101,13 @@ def write_manifest(path: Path, images: CalibrationSet) -> None:
     except ValidationError as error:
         raise DatasetError(f"No manifest can hold these images: {_said(error)}.", "Rename the file.") from error
     with replacing(path) as temporary:
-        temporary.write_text(sealed_text(manifest.model_dump(mode="json")), encoding="ascii")
+        temporary.write_text(document_text(manifest.model_dump(mode="json")), encoding="ascii")
 
 
 def read_manifest(
     path: Path, root: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> CalibrationSet:
-    """The set of a manifest, with every image held against its hash.
+    """The set of a manifest, with every image compared with its hash.
 
     Args:
         path: The manifest.
@@ -146,7 +146,7 @@ def read_manifest(
 
 
 def _manifest(path: Path) -> _Manifest:
-    content = unsealed(path, DatasetError, FIX)
+    content = read_document(path, DatasetError, FIX)
     try:
         return _Manifest.model_validate(content)
     except ValidationError as error:

@@ -50,7 +50,7 @@ def calibration_set(
         root: The directory that a manifest's names start from; the manifest's own when left out.
 
     Raises:
-        DatasetError: There are no images, or one is damaged, tiny, of one colour, or noise; or the manifest is damaged
+        DatasetError: There are no images, or one is damaged, tiny, of one color, or noise; or the manifest is damaged
             or its images are not there unchanged.
         UsageError: ``count`` is less than 1, or the address makes no sense.
     """
@@ -59,7 +59,7 @@ def calibration_set(
     if not is_rendered(source) and Path(source).suffix.lower() == ".json":
         return _of_manifest(read_manifest(Path(source), root, progress), spec_classes, count)
     candidates = candidates_of(source, count)
-    found, twins = _distinct(candidates, progress)
+    found, duplicates = _distinct(candidates, progress)
     found.sort(key=lambda candidate: _place(seed, candidate))
     wanted = min(count, len(found))
     common = [name for name in candidates.classes or () if name in spec_classes]
@@ -73,7 +73,7 @@ def calibration_set(
     images = tuple(found[row].image for row in rows)
     many = f"All {len(found)}" if wanted == len(found) else f"{wanted} of {len(found)}"
     notes = [
-        *_twin_notes(twins),
+        *_duplicate_notes(duplicates),
         *_number_notes(wanted, count),
         *coverage_notes(images, candidates.classes, spec_classes),
     ]
@@ -95,14 +95,14 @@ def _distinct(
 ) -> tuple[list[Candidate], list[tuple[str, str]]]:
     """Each different image once, and the names of those that are there again."""
     by_hash: dict[str, Candidate] = {}
-    twins = []
+    duplicates = []
     for done, candidate in enumerate(candidates.images, 1):
         first = by_hash.setdefault(candidate.image.sha256, candidate)
         if first is not candidate:
-            twins.append((candidate.image.name, first.image.name))
+            duplicates.append((candidate.image.name, first.image.name))
         if progress is not None:
             progress(done, candidates.total)
-    return list(by_hash.values()), twins
+    return list(by_hash.values()), duplicates
 
 
 def _place(seed: int, candidate: Candidate) -> bytes:
@@ -118,11 +118,12 @@ def _of_manifest(found: CalibrationSet, spec_classes: Sequence[str], count: int)
     return replace(found, images=images, chosen=chosen, missing_classes=missing, notes=tuple(notes))
 
 
-def _twin_notes(twins: list[tuple[str, str]]) -> list[str]:
-    if not twins:
+def _duplicate_notes(duplicates: list[tuple[str, str]]) -> list[str]:
+    if not duplicates:
         return []
     return [
-        f"{len(twins)} images are there twice and count once; the first is {twins[0][0]}, the same as {twins[0][1]}."
+        f"{len(duplicates)} images are there twice and count once; the first is {duplicates[0][0]}, "
+        f"the same as {duplicates[0][1]}."
     ]
 
 

@@ -24,7 +24,7 @@ class CalibrationImage:
     Attributes:
         name: Path below the data set's directory with ``/``; of a rendered image its address.
         path: The image file; None for a rendered image.
-        sha256: Of the file's bytes; of a rendered image's shape and pixels.
+        sha256: SHA-256 of the file's bytes; of a rendered image's shape and pixels.
         class_shares: Share of the image's pixels (0 to 1) by name of each class that occurs in it; None without labels.
     """
 
@@ -52,7 +52,7 @@ class CalibrationImage:
         return image
 
     def verify(self) -> None:
-        """Hold the image against its hash, a file without decoding it.
+        """Compare the image with its hash, a file without decoding it.
 
         Raises:
             DatasetError: As ``read``.

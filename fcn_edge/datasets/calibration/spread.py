@@ -14,25 +14,25 @@ EDGE_CELLS = 64
 ROWS_AT_ONCE = 1024
 
 DARK = 8
-"""Grey level below which steps are taken as they are, above it in proportion to the level."""
+"""Gray level below which steps are taken as they are, above it in proportion to the level."""
 
 BY_PROPORTION = np.round(255 * np.log1p(np.arange(256) / DARK) / np.log1p(255 / DARK)).astype(np.uint8)
 """Levels as logarithms: two scenes at dusk differ as much as the same two by day."""
 
 
 def content(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What an image looks like from afar: the colours and the amount of edges in 8x8 cells, ``(256,)`` uint8.
+    """What an image looks like from afar: the colors and the amount of edges in 8x8 cells, ``(256,)`` uint8.
 
     Args:
         image: ``(H, W, 3)`` uint8 BGR.
     """
     area = cv2().INTER_AREA
-    colours = cv2().resize(image, (CELLS, CELLS), interpolation=area)
+    colors = cv2().resize(image, (CELLS, CELLS), interpolation=area)
     small = cv2().resize(image, (EDGE_CELLS + 1, EDGE_CELLS + 1), interpolation=area)
-    grey = cv2().cvtColor(small, cv2().COLOR_BGR2GRAY).astype(np.float32)
-    edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    gray = cv2().cvtColor(small, cv2().COLOR_BGR2GRAY).astype(np.float32)
+    edges = np.abs(np.diff(gray, axis=0))[:, :-1] + np.abs(np.diff(gray, axis=1))[:-1]
     amounts = np.clip(4 * cv2().resize(edges, (CELLS, CELLS), interpolation=area), 0, 255)
-    levels = np.concatenate([colours.ravel(), amounts.ravel().astype(np.uint8)])
+    levels = np.concatenate([colors.ravel(), amounts.ravel().astype(np.uint8)])
     return np.take(BY_PROPORTION, levels)
 
 
@@ -45,7 +45,7 @@ def spread(contents: NDArray[np.uint8], count: int, seed: int) -> list[int]:
     Args:
         contents: ``(images, 256)`` uint8 of ``content``; with the seed their order decides.
         count: How many to choose, at most as many as there are.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
         Rows of ``contents``, in the order of choice.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.result import Result
 
 __all__ = ["Overlays", "Sink", "SinkContext"]
@@ -20,7 +20,7 @@ class Overlays:
     """The overlay of a result, drawn once for all sinks that show it.
 
     Args:
-        alpha: Opacity of the class colours, 0 to 1.
+        alpha: Opacity of the class colors, 0 to 1.
         legend: Draw the names of the classes that are there.
     """
 
@@ -53,7 +53,7 @@ class SinkContext:
     reads: frozenset[Path] = frozenset()
 
 
-class Sink(Closing):
+class Sink(Closeable):
     """Takes results, in order. A ``with`` block closes it, also after an error: what was written is then whole.
 
     Attributes:

@@ -22,7 +22,7 @@ class DisplaySink(Sink):
     """A window with the overlays; Esc, q or closing it ends the stream. For the main thread only.
 
     Args:
-        context: Of the stream.
+        context: What the stream is.
 
     Raises:
         MachineError: There is no screen, or OpenCV was built without windows.

@@ -46,7 +46,7 @@ class ImageSink(Sink):
 
     Args:
         path: The file; its suffix chooses the format.
-        context: Of the stream.
+        context: What the stream is.
     """
 
     def __init__(self, path: Path, context: SinkContext) -> None:

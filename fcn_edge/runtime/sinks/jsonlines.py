@@ -1,4 +1,4 @@
-"""A JSON object a frame on standard output."""
+"""One JSON object per frame on standard output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["JsonLinesSink"]
 
 
 class JsonLinesSink(Sink):
-    """One line a frame: ``index``, ``name``, ``latency_ms`` and ``shares`` of the classes (fractions of 1).
+    """One line per frame: ``index``, ``name``, ``latency_ms`` and ``shares`` of the classes (fractions of 1).
 
     Each line is flushed, for readers that act on it at once.
     """

@@ -3,7 +3,7 @@
     out.mp4, out.avi, out.mkv   a video of overlays
     masks/                      a folder of masks: a PNG of class ids a frame
     out.png, out.jpg            the overlay, where the source is one image
-    -                           a JSON object a frame on standard output
+    -                           one JSON object per frame on standard output
     display                     a window
     null:                       nothing; the run only measures
 
@@ -35,7 +35,7 @@ def open_sink(text: str, context: SinkContext) -> Sink:
 
     Args:
         text: A file, a folder, ``-``, ``display`` or ``null:``.
-        context: Of the stream.
+        context: What the stream is.
 
     Returns:
         The sink; close it, or use it in a ``with`` block.

@@ -37,7 +37,7 @@ class VideoSink(Sink):
 
     Args:
         path: The file; its suffix chooses the container.
-        context: Of the stream. Without a frame rate the video plays 25 frames a second.
+        context: What the stream is. Without a frame rate the video plays 25 frames a second.
     """
 
     def __init__(self, path: Path, context: SinkContext) -> None:
@@ -95,7 +95,7 @@ def _disk_full(path: Path) -> MachineError:
 
 
 def _even(height: int, width: int) -> tuple[int, int]:
-    """The next size up that the codec takes: it halves its colour planes."""
+    """The next size up that the codec takes: it halves its color planes."""
     return height + height % 2, width + width % 2
 
 

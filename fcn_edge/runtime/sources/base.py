@@ -13,7 +13,7 @@ from typing_extensions import Self, override
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
-from fcn_edge.io.closeable import Closing
+from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.frame import Frame
 
 __all__ = ["FileSource", "Picture", "Source"]
@@ -33,7 +33,7 @@ class Picture(NamedTuple):
     labels: NDArray[np.uint8] | None = None
 
 
-class Source(Closing):
+class Source(Closeable):
     """An iterator of frames; a ``with`` block closes it.
 
     Attributes:
@@ -99,7 +99,7 @@ class FileSource(Source):
     """
 
     def __init__(self, uri: str, *, fps: float | None = None, length: int | None = None):
-        self._first = self.following()
+        self._first = self.read_next()
         if self._first is None:
             raise SourceError(f"{uri} holds no frame that can be decoded.", f"See what it holds with: ffprobe {uri}")
         height, width = self._first.image.shape[:2]
@@ -108,10 +108,10 @@ class FileSource(Source):
     @override
     def read(self) -> Picture | None:
         first, self._first = self._first, None
-        return self.following() if first is None else first
+        return self.read_next() if first is None else first
 
     @abstractmethod
-    def following(self) -> Picture | None:
+    def read_next(self) -> Picture | None:
         """The next picture on disk; None at the end.
 
         Raises:

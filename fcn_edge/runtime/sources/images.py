@@ -34,7 +34,7 @@ class ImageSource(FileSource):
         self.files = frozenset(path.resolve() for path in paths)
 
     @override
-    def following(self) -> Picture | None:
+    def read_next(self) -> Picture | None:
         path, name = next(self._named, (None, ""))
         if path is None:
             return None

@@ -52,7 +52,7 @@ class VideoSource(FileSource):
         self.files = frozenset({path.resolve()})
 
     @override
-    def following(self) -> Picture | None:
+    def read_next(self) -> Picture | None:
         there, image = self._capture.read()
         if not there:
             self._check_whole()

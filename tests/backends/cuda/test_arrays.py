@@ -138,7 +138,7 @@ def test_dlpack_s_memory_is_given_back_with_the_frame() -> None:
         InterfaceOnly((2, 1)),
     ],
     ids=[
-        "grey", "alpha", "planes", "empty", "floats", "bytes apart", "columns apart", "upside down",
+        "gray", "alpha", "planes", "empty", "floats", "bytes apart", "columns apart", "upside down",
         "dlpack signed", "dlpack 16-bit", "dlpack alpha", "dlpack columns apart", "another GPU",
         "both of another GPU", "interface of another GPU",
     ],

@@ -84,20 +84,20 @@ def test_every_call_of_the_first_frames(
 ) -> None:
     made_rig = rig(**how)
     session, image = made_rig.session, frame()
-    job = session.prepare(image)
+    job = session.preprocess(image)
     assert made_rig.calls("device_free", "host_free", "event_destroy") == [*made, *[("event_create",)] * 3]
     session.infer(job)
     assert made_rig.calls() == capture(work)
-    labels = session.finish(job)
+    labels = session.postprocess(job)
     assert made_rig.calls() == []
     np.testing.assert_array_equal(labels, on_the_host(image))
     del job
 
-    job = session.prepare(frame(seed=1))
+    job = session.preprocess(frame(seed=1))
     assert made_rig.calls() == []
     session.infer(job)
     assert made_rig.calls() == replay(work)
-    np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=1)))
+    np.testing.assert_array_equal(session.postprocess(job), on_the_host(frame(seed=1)))
 
 
 @pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
@@ -105,17 +105,17 @@ def test_every_call_without_graphs(rig: Callable[..., Rig], integrated: bool) ->
     made = rig(graphs=False, integrated=integrated)
     work = WORK_ON_A_BOARD if integrated else WORK_ON_A_CARD
     for seed in range(2):
-        job = made.session.prepare(frame(seed=seed))
+        job = made.session.preprocess(frame(seed=seed))
         made.calls()
         made.session.infer(job)
         assert made.calls() == [("event_record",), *work, *WAIT]
-        np.testing.assert_array_equal(made.session.finish(job), on_the_host(frame(seed=seed)))
+        np.testing.assert_array_equal(made.session.postprocess(job), on_the_host(frame(seed=seed)))
 
 
 def test_every_call_with_the_host_preparing(rig: Callable[..., Rig]) -> None:
     card, board = rig(preprocess="host", graphs=False), rig(preprocess="host", graphs=False, integrated=True)
     for made in (card, board):
-        job = made.session.prepare(frame())
+        job = made.session.preprocess(frame())
         made.calls()
         made.session.infer(job)
         put = [("upload", IMAGE_BYTES)] if made is card else []
@@ -123,7 +123,7 @@ def test_every_call_with_the_host_preparing(rig: Callable[..., Rig]) -> None:
         if made is board:
             expected.pop()
         assert made.calls() == [("event_record",), *expected, *WAIT]
-        np.testing.assert_array_equal(made.session.finish(job), on_the_host(frame()))
+        np.testing.assert_array_equal(made.session.postprocess(job), on_the_host(frame()))
 
 
 def test_a_new_size_in_mid_stream_gives_up_the_old_one_s_memory(rig: Callable[..., Rig]) -> None:
@@ -145,24 +145,24 @@ def test_a_new_size_in_mid_stream_gives_up_the_old_one_s_memory(rig: Callable[..
 def test_frames_under_way_have_memory_each_and_share_it_afterwards(rig: Callable[..., Rig]) -> None:
     made = rig()
     with made.session as session:
-        jobs = [session.prepare(frame(seed=seed)) for seed in range(4)]
+        jobs = [session.preprocess(frame(seed=seed)) for seed in range(4)]
         for job in jobs:
             session.infer(job)
         for seed, job in enumerate(jobs):
-            np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=seed)))
+            np.testing.assert_array_equal(session.postprocess(job), on_the_host(frame(seed=seed)))
         jobs.clear()
         del job
         made.calls()
-        jobs = [session.prepare(frame(seed=seed)) for seed in range(4)]
+        jobs = [session.preprocess(frame(seed=seed)) for seed in range(4)]
         assert made.calls() == []
 
 
 def test_the_caller_may_write_into_its_frame_at_once(rig: Callable[..., Rig]) -> None:
     image = frame()
     with rig().session as session:
-        job = session.prepare(image)
+        job = session.preprocess(image)
         image[...] = 0
-        np.testing.assert_array_equal(session.finish(session.infer(job)), on_the_host(frame()))
+        np.testing.assert_array_equal(session.postprocess(session.infer(job)), on_the_host(frame()))
 
 
 def test_a_mask_is_the_caller_s_own(rig: Callable[..., Rig]) -> None:
@@ -210,10 +210,10 @@ def test_scores_are_of_the_image_itself_whatever_the_policy(rig: Callable[..., R
 def test_confidence_is_of_the_frame_even_when_others_follow(rig: Callable[..., Rig]) -> None:
     host = FakeSession(fake_spec(), SIZE)
     with rig().session as session:
-        jobs = [session.infer(session.prepare(frame(seed=seed))) for seed in range(2)]
+        jobs = [session.infer(session.preprocess(frame(seed=seed))) for seed in range(2)]
         for seed, job in enumerate(jobs):
-            labels, confidence = session.finish_with_confidence(job)
-            expected = host.finish_with_confidence(host.infer(host.prepare(frame(seed=seed))))
+            labels, confidence = session.postprocess_with_confidence(job)
+            expected = host.postprocess_with_confidence(host.infer(host.preprocess(frame(seed=seed))))
             np.testing.assert_array_equal(labels, expected[0])
             np.testing.assert_array_equal(confidence, expected[1])
 
@@ -225,10 +225,10 @@ def test_nan_is_an_error_for_its_frame_only(rig: Callable[..., Rig]) -> None:
         return np.full_like(good, np.nan) if image.mean() > 250 else good
 
     with rig(output=output).session as session:
-        bad = session.infer(session.prepare(np.full((64, 96, 3), 255, np.uint8)))
-        for finish in (session.finish, session.finish_on_device, session.finish_with_confidence):
+        bad = session.infer(session.preprocess(np.full((64, 96, 3), 255, np.uint8)))
+        for postprocess in (session.postprocess, session.postprocess_on_device, session.postprocess_with_confidence):
             with pytest.raises(ModelError, match="NaN"):
-                finish(bad)  # type: ignore[operator]
+                postprocess(bad)  # type: ignore[operator]
         del bad
         assert len(np.unique(session.labels(frame()))) > 1
 
@@ -332,11 +332,15 @@ def test_a_session_tells_why_a_capture_failed(rig: Callable[..., Rig], monkeypat
 
 def test_closed_session_gives_nothing(rig: Callable[..., Rig]) -> None:
     made = rig()
-    job = made.session.infer(made.session.prepare(frame()))
+    job = made.session.infer(made.session.preprocess(frame()))
     made.session.close()
-    for finish in (made.session.finish, made.session.finish_on_device, made.session.finish_with_confidence):
+    for postprocess in (
+        made.session.postprocess,
+        made.session.postprocess_on_device,
+        made.session.postprocess_with_confidence,
+    ):
         with pytest.raises(UsageError, match="closed"):
-            finish(job)  # type: ignore[operator]
+            postprocess(job)  # type: ignore[operator]
     made.engine.close()
     assert made.gpu.leftovers == []
 
@@ -360,7 +364,7 @@ def test_engine_closes_the_sessions_that_are_open(rig: Callable[..., Rig]) -> No
 
 def test_times_are_those_of_the_gpu(rig: Callable[..., Rig]) -> None:
     with rig(graphs=False).session as session:
-        job = session.infer(session.prepare(frame()))
+        job = session.infer(session.preprocess(frame()))
     # the fake takes a microsecond a step: upload, preprocess, network, event; flag, scores, decode, download, event
     assert (job.timing.infer, job.timing.decode) == (4000, 5000)
 
@@ -373,5 +377,5 @@ def test_the_kernels_own_source_makes_the_host_s_masks(tmp_path: Path, integrate
         for size in (SIZE, (60, 100), (130, 200)):
             image = frame(*size)
             agreement = (session.labels(image) == FakeSession(spec, SIZE).labels(image)).mean()
-            # the resize may differ from OpenCV's by a grey level, which moves a border
+            # the resize may differ from OpenCV's by a gray level, which moves a border
             assert agreement == 1 if size == SIZE else agreement > 0.98

@@ -22,7 +22,7 @@ def test_frames_on_the_gpu_are_taken(
         for seed in range(2):
             held = Held(made.gpu, frame(seed=seed), stream, version=version)
             made.calls()
-            job = session.prepare(held)
+            job = session.preprocess(held)
             calls = made.calls(
                 "device_alloc", "host_alloc", "event_create", "device_free", "host_free", "event_destroy"
             )
@@ -32,7 +32,7 @@ def test_frames_on_the_gpu_are_taken(
             session.infer(job)
             work = made.calls()
             assert not [call for call in work if call[0] == "upload"]
-            np.testing.assert_array_equal(session.finish(job), on_the_host(frame(seed=seed)))
+            np.testing.assert_array_equal(session.postprocess(job), on_the_host(frame(seed=seed)))
             del job
 
 
@@ -40,7 +40,9 @@ def test_frames_on_the_gpu_are_taken(
 def test_masks_stay_on_the_gpu(rig: Callable[..., Rig], integrated: bool) -> None:
     made = rig(integrated=integrated)
     with made.session as session:
-        masks = [session.finish_on_device(session.infer(session.prepare(frame(seed=seed)))) for seed in range(3)]
+        masks = [
+            session.postprocess_on_device(session.infer(session.preprocess(frame(seed=seed)))) for seed in range(3)
+        ]
         for seed, mask in enumerate(masks):
             interface = mask.__cuda_array_interface__
             assert (interface["shape"], interface["typestr"], interface["version"]) == ((60, 100), "|u1", 3)
@@ -57,7 +59,7 @@ def test_masks_stay_on_the_gpu(rig: Callable[..., Rig], integrated: bool) -> Non
 def test_masks_of_labels_do_not_stay_on_the_gpu(rig: Callable[..., Rig]) -> None:
     made = rig(spec={"head": "labels"}, output=lambda image: image[..., 0] % 11)
     with made.session as session:
-        job = session.infer(session.prepare(frame()))
+        job = session.infer(session.preprocess(frame()))
         with pytest.raises(UsageError, match="ends in labels"):
-            session.finish_on_device(job)
-        assert session.finish(job).max() < 11
+            session.postprocess_on_device(job)
+        assert session.postprocess(job).max() < 11

@@ -37,9 +37,9 @@ def use_everything(made: Rig) -> None:
     session = made.session
     session.labels(frame(16, 24))
     session.labels(frame(24, 16))
-    session.finish_with_confidence(session.infer(session.prepare(frame(24, 16))))
+    session.postprocess_with_confidence(session.infer(session.preprocess(frame(24, 16))))
     session.scores(frame(32, 32))
-    session.finish_on_device(session.infer(session.prepare(Held(made.gpu, frame(16, 24)))))
+    session.postprocess_on_device(session.infer(session.preprocess(Held(made.gpu, frame(16, 24)))))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.artifacts.device import Device as DeviceName
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.onnxruntime import cuda as module
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
@@ -279,7 +279,7 @@ def test_probe_says_what_is_here(library: Library) -> None:
     probe = OnnxRuntimeCuda().probe()
     assert probe.available
     assert probe.version == "1.99"
-    assert probe.devices == (DeviceName("cuda", "Fake GPU (16 SM)", "8.7"),)
+    assert probe.devices == (DeviceInfo("cuda", "Fake GPU (16 SM)", "8.7"),)
     assert "CUDAExecutionProvider" in probe.providers
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.cuda.device import Device as CudaDevice
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
@@ -30,8 +30,8 @@ from fcn_edge.testing.gpu import FakeGpu
 from ..cuda.gpu import KERNELS
 from .standin import Api, Touched, standin
 
-RTX = Device("cuda", "NVIDIA RTX GPU", "8.6/8.9")
-ORIN = Device("cuda", "Orin", "8.7")
+RTX = DeviceInfo("cuda", "NVIDIA RTX GPU", "8.6/8.9")
+ORIN = DeviceInfo("cuda", "Orin", "8.7")
 BEST_CLASS = 3
 
 
@@ -40,7 +40,7 @@ class Scene:
     """A TensorRT with a network of two convolutions, one of them depthwise, and what happens to it.
 
     Attributes:
-        quantised: The dense convolution and the depthwise one have Q/DQ pairs.
+        quantized: The dense convolution and the depthwise one have Q/DQ pairs.
         parses: Whether the parser takes the file, one try after the other.
         builds: Whether the builder makes a plan, one try after the other.
         says: What the builder says, severities and texts, one try after the other.
@@ -56,7 +56,7 @@ class Scene:
         gpu: Runs the plan.
     """
 
-    quantised: bool = True
+    quantized: bool = True
     parses: list[bool] = field(default_factory=lambda: [True])
     builds: list[bool] = field(default_factory=lambda: [True])
     says: list[list[tuple[str, str]]] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Scene:
         def layer(network: Any, index: int) -> Any:
             made = module().ILayer.__new__(module().ILayer)
             kinds = module().LayerType
-            made.type = kinds.CONVOLUTION if index else kinds.DEQUANTIZE if self.quantised else None
+            made.type = kinds.CONVOLUTION if index else kinds.DEQUANTIZE if self.quantized else None
             made.name = ("pair", "dense", "depthwise")[index]
             if index:
                 # get_layer gives the base class; these belong to the subclass that the caller makes of it
@@ -203,7 +203,7 @@ class Scene:
         request = Request(
             backend="tensorrt-rtx" if portable else "tensorrt",
             onnx=onnx,
-            quantised=self.quantised,
+            quantized=self.quantized,
             directory=directory,
             plan="model.plan",
             size=(64, 96),
@@ -237,7 +237,7 @@ def exercise(api: Api, directory: Path, touched: Touched | None = None) -> None:
     """Reach every use that the backends make of TensorRT.
 
     Args:
-        api: Of the version.
+        api: Names and signatures of the version.
         directory: Empty.
         touched: Filled with what was asked of the library.
     """

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 Api = Mapping[str, Any]
-"""Of each class the keys ``members``, ``enum`` and ``signatures``; and ``__version__``."""
+"""For each class the keys ``members``, ``enum`` and ``signatures``; and ``__version__``."""
 
 _SIGNATURE = re.compile(r"\w+\(self: [\w.]+(?:, (?P<parameters>.*))?\) -> (?P<result>.+)")
 _UNREGISTERED = {"nvonnxparser::IParserError": "trt.ParserError", "nvinfer1::IRuntimeCache": "trt.IRuntimeCache"}
@@ -39,7 +39,7 @@ def standin(api: Api, does: Mapping[str, Any] | None = None, touched: Touched | 
     """A module with the names of a version.
 
     Args:
-        api: Of the version.
+        api: Names and signatures of the version.
         does: What calls do, by ``Class.method``: a function of the object and the arguments; and the value that
             properties have at first, by ``Class.property``. Calls that are not named make an object of the class
             that their signature promises.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Built, Probe, Progress
 from fcn_edge.backends.cuda.driver import GpuFacts
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
@@ -26,12 +26,12 @@ from .standin import standin
 from .trim_api import TRIMMED, read
 
 SIZE = (64, 96)
-ORIN = Device("cuda", "Orin", "8.7")
+ORIN = DeviceInfo("cuda", "Orin", "8.7")
 ORIN_16, ORIN_8 = (GpuFacts("Orin", (8, 7), count, True, 8 << 30, (12, 6), "fake").device for count in (16, 8))
-NANO = Device("cuda", "Orin Nano", "8.7")
-RTX4090 = Device("cuda", "NVIDIA GeForce RTX 4090", "8.9")
-RTX4060 = Device("cuda", "NVIDIA GeForce RTX 4060", "8.9")
-PORTABLE = Device("cuda", "NVIDIA RTX GPU", "8.0/8.6/8.9/12.0/12.1")
+NANO = DeviceInfo("cuda", "Orin Nano", "8.7")
+RTX4090 = DeviceInfo("cuda", "NVIDIA GeForce RTX 4090", "8.9")
+RTX4060 = DeviceInfo("cuda", "NVIDIA GeForce RTX 4060", "8.9")
+PORTABLE = DeviceInfo("cuda", "NVIDIA RTX GPU", "8.0/8.6/8.9/12.0/12.1")
 ZOO = Path(__file__).parents[3] / "fcn_edge/zoo/camvid-mobilenet_v2-fcn8s/model.onnx"
 
 
@@ -49,7 +49,7 @@ def rtx(rtx_in_child: TensorRTRTX, monkeypatch: pytest.MonkeyPatch) -> TensorRTR
     def build_here(request: Request, progress: Progress | None = None) -> Built:
         return build_plan(library(request.backend), request, progress or (lambda *step: None))
 
-    monkeypatch.setattr(backend, "build_in_child", build_here)
+    monkeypatch.setattr(backend, "build_in_process", build_here)
     return rtx_in_child
 
 
@@ -62,10 +62,10 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def use_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[Device], None]:
+def use_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[DeviceInfo], None]:
     """Puts a GPU into the machine."""
 
-    def use(device: Device) -> None:
+    def use(device: DeviceInfo) -> None:
         from contextlib import contextmanager
 
         @contextmanager
@@ -142,17 +142,17 @@ def test_a_gpu_that_the_library_has_no_kernels_for(use_library: Any, use_gpu: An
         (
             TensorRTRTX,
             RTX4090,
-            Device("cuda", "NVIDIA RTX GPU", "12.0/12.1"),
+            DeviceInfo("cuda", "NVIDIA RTX GPU", "12.0/12.1"),
             "its kernels are for compute capability 12.0, 12.1, and NVIDIA GeForce RTX 4090 has 8.9",
         ),
     ],
 )
 def test_misfits(
-    made: type[TensorRT], here: Device, built_for: Device, phrase: str, use_library: Any, use_gpu: Any
+    made: type[TensorRT], here: DeviceInfo, built_for: DeviceInfo, phrase: str, use_library: Any, use_gpu: Any
 ) -> None:
     use_library("10.3.0" if made is TensorRT else "rtx-1.7.1")
     use_gpu(here)
-    assert made().misfit(built_for, "fp16") == phrase
+    assert made().incompatibility(built_for, "fp16") == phrase
 
 
 def test_models_must_be_built_first() -> None:
@@ -196,8 +196,8 @@ class TestRealBuilds:
         told: list[tuple[str, int, int]] = []
         built = rtx.build(typed_network(precision, **how), directory, SIZE, lambda *step: told.append(step))
         assert sorted(built.files) == sorted(path.name for path in directory.iterdir())
-        assert built.files == (rtx.plan, *rtx.beside)
-        assert (directory / rtx.plan).read_bytes()[:4] == b"vtrt"
+        assert built.files == (rtx.plan_file, *rtx.extra_files)
+        assert (directory / rtx.plan_file).read_bytes()[:4] == b"vtrt"
         report = json.loads((directory / "layers.json").read_text())
         kernels = {layer["nodes"][0]: layer for layer in report["layers"] if layer["kind"] == "correlation"}
         assert {name: kernel["inputs"][0]["element"] for name, kernel in kernels.items()} == elements
@@ -237,7 +237,7 @@ class TestRealBuilds:
         for name in ("first", "second"):
             (tmp_path / name).mkdir()
             rtx.build(onnx, tmp_path / name, SIZE)
-            plans.append((tmp_path / name / rtx.plan).read_bytes())
+            plans.append((tmp_path / name / rtx.plan_file).read_bytes())
         assert plans[0] == plans[1]
 
     @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ class TestRealBuilds:
                 r"body\.q \(QuantizeLinear\): an INT8 zero point is not 0",
             ),
             ({"changes": {"body.range": np.asarray(0, np.float16)}}, r"body\.q \(QuantizeLinear\): an INT8 scale is 0"),
-            ({"changes": {"body.zero": np.asarray(0, np.uint8)}}, "its quantisation is uint8, and int8 was expected"),
+            ({"changes": {"body.zero": np.asarray(0, np.uint8)}}, "its quantization is uint8, and int8 was expected"),
             (
                 {"changes": {"head.weight": np.zeros((11, 64, 1, 1), np.float32)}},
                 r"head \(Conv\): tensors of different types meet: head: IConvolutionLayer `input` and `kernel`",
@@ -270,7 +270,7 @@ class TestRealBuilds:
         self, rtx: TensorRTRTX, typed_network: Callable[..., Path], directory: Path
     ) -> None:
         """Q/DQ pairs around activations are no use to a convolution whose weights are float."""
-        with pytest.raises(GuardError, match="none of its 2 quantised convolutions in INT8"):
+        with pytest.raises(GuardError, match="none of its 2 quantized convolutions in INT8"):
             rtx.build(typed_network("int8", float_weights=True), directory, SIZE)
 
     def test_in_a_child_it_is_the_same(

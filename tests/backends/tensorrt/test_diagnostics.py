@@ -8,7 +8,7 @@ import pytest
 
 from fcn_edge.backends.tensorrt.diagnostics import (
     lacks_memory,
-    last_complaint,
+    last_diagnostic,
     misread,
     out_of_memory,
     unbuildable,
@@ -43,7 +43,7 @@ def parser_error(text: str, node: str = "body.q", operator: str = "QuantizeLinea
         ),
         (
             "bias input has type Int32 but must have type FP8, FP4, Int4, Int8, or UInt8",
-            "a bias is quantised, and only a float one is taken",
+            "a bias is quantized, and only a float one is taken",
         ),
         (
             "Invalid Node - head\nITensor::getDimensions: Error Code 4: API Usage Error (head: IConvolutionLayer "
@@ -98,7 +98,7 @@ def test_uint8_that_is_taken_for_int8_is_refused() -> None:
     )
     error = misread(TRT, ONNX, [Message("INFO", "x"), Message("WARNING", text)])
     assert error is not None
-    assert "its quantisation is uint8, and int8 was expected" in error.message
+    assert "its quantization is uint8, and int8 was expected" in error.message
     assert misread(TRT, ONNX, [Message("WARNING", "something else")]) is None
 
 
@@ -169,12 +169,12 @@ def test_kernels_without_memory_are_counted() -> None:
 def test_a_lack_of_memory_is_the_last_complaint_though_others_follow() -> None:
     requested = "IRuntime::deserializeCudaEngine: Error Code 2: OutOfMemory (Requested size was 4 bytes.)"
     failed = "IRuntime::deserializeCudaEngine: Error Code 4: Internal Error (Engine deserialization failed.)"
-    said = last_complaint([Message("ERROR", requested), Message("ERROR", failed)])
+    said = last_diagnostic([Message("ERROR", requested), Message("ERROR", failed)])
     assert said == "out of memory: Requested size was 4 bytes"
     assert out_of_memory(said)
-    said = last_complaint([Message("ERROR", "Error Code 1: Cuda Runtime (out of memory)"), Message("ERROR", failed)])
+    said = last_diagnostic([Message("ERROR", "Error Code 1: Cuda Runtime (out of memory)"), Message("ERROR", failed)])
     assert said == "out of memory"
-    said = last_complaint([Message("ERROR", failed), Message("INFO", requested)])
+    said = last_diagnostic([Message("ERROR", failed), Message("INFO", requested)])
     assert said == "Engine deserialization failed"
     assert not out_of_memory(said)
-    assert last_complaint([]) == ""
+    assert last_diagnostic([]) == ""

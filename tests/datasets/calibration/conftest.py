@@ -31,7 +31,7 @@ def make_folder(tmp_path: Path) -> MakeScenes:
 
 
 @pytest.fixture
-def make_labelled(tmp_path: Path) -> MakeScenes:
+def make_labeled(tmp_path: Path) -> MakeScenes:
     """Makes a split from the class shares of each image; what they leave over is void."""
 
     def make(shares: list[Mapping[str, float]], name: str = "train", size: tuple[int, int] = (40, 50)) -> Path:

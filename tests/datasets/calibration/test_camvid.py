@@ -11,14 +11,14 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set, overlap, read_manifest
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.documents import unsealed
+from fcn_edge.io.documents import read_document
 
 MANIFEST = Path(__file__).resolve().parents[3] / "calibration" / "camvid-train-128.json"
 CLASSES = LABEL_SETS["camvid"].classes
 
 
 def test_it_lists_names_hashes_and_shares_and_no_more() -> None:
-    content = unsealed(MANIFEST, DatasetError, "")
+    content = read_document(MANIFEST, DatasetError, "")
     images = content["images"]
     assert len(images) == len({image["name"] for image in images}) == len({image["sha256"] for image in images}) == 128
     assert {key for image in images for key in image} == {"name", "sha256", "class_shares"}

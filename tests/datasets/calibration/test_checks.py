@@ -34,7 +34,7 @@ def shuffled(image: Image) -> Image:
 
 NOISES: dict[str, Callable[[tuple[int, int]], Image]] = {
     "uniform": lambda size: noise(0, size),
-    "grey": lambda size: np.repeat(noise(0, size)[:, :, :1], 3, axis=2),
+    "gray": lambda size: np.repeat(noise(0, size)[:, :, :1], 3, axis=2),
     "gaussian": lambda size: gaussian(size, 40),
     "weak gaussian": lambda size: gaussian(size, 3),
     "good JPEG": lambda size: jpeg(noise(0, size), 90),
@@ -60,16 +60,16 @@ def test_enlarged_and_blurred_noise_is_refused(factor: int) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
-def test_one_colour_is_refused(level: int) -> None:
+def test_one_color_is_refused(level: int) -> None:
     flat = np.full((48, 64, 3), level, np.uint8)
-    with pytest.raises(DatasetError, match=r"x\.png is of one colour"):
+    with pytest.raises(DatasetError, match=r"x\.png is of one color"):
         refuse_useless(flat, "x.png")
     flat[::7, ::5] ^= 1
-    with pytest.raises(DatasetError, match="of one colour"):
+    with pytest.raises(DatasetError, match="of one color"):
         refuse_useless(flat, "x.png")
 
 
-def test_differing_in_one_channel_is_not_one_colour() -> None:
+def test_differing_in_one_channel_is_not_one_color() -> None:
     image = np.full((48, 64, 3), 90, np.uint8)
     image[:, :, 2] = np.arange(64)
     refuse_useless(image, "x.png")

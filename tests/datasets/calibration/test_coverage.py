@@ -28,7 +28,7 @@ def test_a_class_counts_from_a_least_share_of_one_image() -> None:
 def test_a_class_with_few_pixels_is_noted() -> None:
     images = [image({"sky": 0.9, "boat": 0.1}), image({"sky": 0.99, "car": 0.0012})]
     (note,) = coverage_notes(images, MODEL, MODEL)
-    assert note == "car has few pixels: 0.060% of the labelled ones."
+    assert note == "car has few pixels: 0.060% of the labeled ones."
 
 
 def test_without_labels_nothing_is_known_to_be_missing() -> None:
@@ -37,7 +37,7 @@ def test_without_labels_nothing_is_known_to_be_missing() -> None:
     assert "not known whether they show every class" in note
 
 
-def test_images_without_one_labelled_pixel() -> None:
+def test_images_without_one_labeled_pixel() -> None:
     assert missing_classes([image({})], MODEL) == MODEL
     (note,) = coverage_notes([image({})], MODEL, MODEL)
     assert note.startswith("No image shows sky, car, boat")

@@ -37,8 +37,8 @@ def test_pixels_count_with_their_shape() -> None:
     assert pixel_sha256(image) != pixel_sha256(changed)
 
 
-def test_overlap_finds_the_same_files_under_other_names(make_labelled: MakeScenes) -> None:
-    train = make_labelled(SHARES)
+def test_overlap_finds_the_same_files_under_other_names(make_labeled: MakeScenes) -> None:
+    train = make_labeled(SHARES)
     val = train.with_name("val")
     shutil.copytree(train, val)
     for kind in ("images", "labels"):

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fcn_edge.datasets.calibration import CalibrationSet, calibration_set, read_manifest, write_manifest
-from fcn_edge.errors import ArtefactError, DatasetError, UsageError
-from fcn_edge.io.documents import MOST_BYTES, sealed_text
+from fcn_edge.errors import ArtifactError, DatasetError, UsageError
+from fcn_edge.io.documents import MOST_BYTES, document_text
 from fcn_edge.io.images import write_png
 from fcn_edge.street import Street
 
@@ -21,8 +21,8 @@ SHARES = [{"road": 0.6, "sky": 0.4}, {"road": 0.2, "car": 0.1}, {"sky": 0.5, "pe
 
 
 @pytest.fixture
-def split(make_labelled: MakeScenes) -> Path:
-    return make_labelled(SHARES)
+def split(make_labeled: MakeScenes) -> Path:
+    return make_labeled(SHARES)
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def unsealed_again(data: bytes, change: Callable[[dict[str, Any]], object]) -> b
 
 
 def refused(path: Path) -> None:
-    with pytest.raises(ArtefactError) as caught:
+    with pytest.raises(ArtifactError) as caught:
         read_manifest(path)
     error = caught.value
     assert error.exit_code == 3
@@ -200,7 +200,7 @@ def test_damaged_content_is_one_sentence(manifest: Path, damage: str) -> None:
     content = json.loads(manifest.read_text())
     content["images"].sort(key=lambda image: image["name"])
     CONTENTS[damage](content)
-    manifest.write_text(sealed_text(content), encoding="ascii")
+    manifest.write_text(document_text(content), encoding="ascii")
     refused(manifest)
 
 
@@ -208,7 +208,7 @@ def test_sealed_anew_without_damage_is_read(manifest: Path) -> None:
     """Without this, the way in which the test above writes could be what is refused."""
     content = json.loads(manifest.read_text())
     content["images"].sort(key=lambda image: image["name"])
-    manifest.write_text(sealed_text(content), encoding="ascii")
+    manifest.write_text(document_text(content), encoding="ascii")
     assert len(read_manifest(manifest).images) == 3
 
 
@@ -221,7 +221,7 @@ def test_an_address_that_makes_no_sense_is_one_sentence(tmp_path: Path, address:
     write_manifest(path, chosen)
     content = json.loads(path.read_text())
     first(content, name=address)
-    path.write_text(sealed_text(content), encoding="ascii")
+    path.write_text(document_text(content), encoding="ascii")
     refused(path)
 
 

@@ -26,8 +26,8 @@ def names(chosen: CalibrationSet) -> list[str]:
     return [image.name for image in chosen.images]
 
 
-def test_labels_make_a_balanced_choice(make_labelled: MakeScenes) -> None:
-    split = make_labelled([ROAD] * 30 + [{"road": 0.9, "car": 0.1}, {"sky": 0.9, "person": 0.02}])
+def test_labels_make_a_balanced_choice(make_labeled: MakeScenes) -> None:
+    split = make_labeled([ROAD] * 30 + [{"road": 0.9, "car": 0.1}, {"sky": 0.9, "person": 0.02}])
     chosen = calibration_set(split, CLASSES, 4)
     assert {"images/030.png", "images/031.png"} <= set(names(chosen))
     assert (chosen.name, chosen.split, chosen.classes, chosen.rendered) == ("scenes", "train", CLASSES, False)
@@ -37,36 +37,36 @@ def test_labels_make_a_balanced_choice(make_labelled: MakeScenes) -> None:
     assert all(image.read().shape == (40, 50, 3) for image in chosen.images)
 
 
-def test_class_shares_are_of_all_pixels(make_labelled: MakeScenes) -> None:
-    split = make_labelled([{"road": 0.5, "person": 0.1}])
+def test_class_shares_are_of_all_pixels(make_labeled: MakeScenes) -> None:
+    split = make_labeled([{"road": 0.5, "person": 0.1}])
     (image,) = calibration_set(split, CLASSES, 1).images
     assert image.class_shares == {"road": 0.5, "person": 0.1}
 
 
-def test_missing_classes_are_named(make_labelled: MakeScenes) -> None:
-    split = make_labelled([ROAD, {"road": 0.9, "car": 0.1}, {"sky": 1.0, "person": 0.0}])
+def test_missing_classes_are_named(make_labeled: MakeScenes) -> None:
+    split = make_labeled([ROAD, {"road": 0.9, "car": 0.1}, {"sky": 1.0, "person": 0.0}])
     chosen = calibration_set(split, ("sky", "person", "boat", "car"), 3)
     assert chosen.missing_classes == ("person", "boat")
     assert "The data set has no class boat." in chosen.notes
     assert any(note.startswith("No image shows person") for note in chosen.notes)
 
 
-def test_classes_are_matched_by_name_not_by_number(make_labelled: MakeScenes) -> None:
-    split = make_labelled([ROAD] * 20 + [EVERYTHING])
+def test_classes_are_matched_by_name_not_by_number(make_labeled: MakeScenes) -> None:
+    split = make_labeled([ROAD] * 20 + [EVERYTHING])
     turned = calibration_set(split, CLASSES[::-1], 2)
     assert set(names(turned)) == set(names(calibration_set(split, CLASSES, 2)))
     assert "images/020.png" in names(turned)
 
 
-def test_a_class_of_the_data_set_that_the_model_lacks_does_not_steer(make_labelled: MakeScenes) -> None:
-    split = make_labelled([ROAD] * 5 + [{"road": 0.7, "sky": 0.1, "person": 0.2}] * 5)
+def test_a_class_of_the_data_set_that_the_model_lacks_does_not_steer(make_labeled: MakeScenes) -> None:
+    split = make_labeled([ROAD] * 5 + [{"road": 0.7, "sky": 0.1, "person": 0.2}] * 5)
     for seed in range(4):
         chosen = calibration_set(split, ("road", "sky"), 1, seed)
         assert chosen.images[0].class_shares == ROAD
 
 
-def test_labels_without_a_class_of_the_model_count_as_none(make_labelled: MakeScenes) -> None:
-    split = make_labelled([EVERYTHING] * 6)
+def test_labels_without_a_class_of_the_model_count_as_none(make_labeled: MakeScenes) -> None:
+    split = make_labeled([EVERYTHING] * 6)
     chosen = calibration_set(split, ("cat", "dog"), 3)
     assert len(chosen.images) == 3
     assert chosen.missing_classes == ("cat", "dog")
@@ -87,28 +87,28 @@ def test_a_folder_is_chosen_by_content(make_folder: MakeScenes) -> None:
     assert any("not known whether they show every class" in note for note in chosen.notes)
 
 
-def test_images_without_labels_are_a_folder(make_labelled: MakeScenes) -> None:
-    split = make_labelled([ROAD] * 4)
+def test_images_without_labels_are_a_folder(make_labeled: MakeScenes) -> None:
+    split = make_labeled([ROAD] * 4)
     shutil.rmtree(split / "labels")
     chosen = calibration_set(split, CLASSES, 2)
     assert chosen.classes is None
     assert all(name.startswith("images/") for name in names(chosen))
 
 
-@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("labeled", [True, False])
 def test_the_choice_hangs_on_content_and_seed_alone(
-    make_labelled: MakeScenes, make_folder: MakeScenes, tmp_path: Path, labelled: bool
+    make_labeled: MakeScenes, make_folder: MakeScenes, tmp_path: Path, labeled: bool
 ) -> None:
     random = np.random.default_rng(0)
     mixes = [dict(zip(CLASSES, map(float, random.dirichlet([4, 4, 1, 0.5])), strict=True)) for _ in range(24)]
-    source = make_labelled(mixes) if labelled else make_folder(24)
-    images = source / "images" if labelled else source
+    source = make_labeled(mixes) if labeled else make_folder(24)
+    images = source / "images" if labeled else source
     first = calibration_set(source, CLASSES, 8, seed=3)
     assert calibration_set(source, CLASSES, 8, seed=3) == first
     assert calibration_set(source, CLASSES, 8, seed=4).hashes != first.hashes
     for index, path in enumerate(sorted(images.iterdir())):
         path.rename(path.with_name(f"{random.integers(1 << 40):x}-{index}.png"))
-        if labelled:
+        if labeled:
             renamed = next(found for found in images.iterdir() if found.stem.endswith(f"-{index}"))
             (source / "labels" / path.name).rename(source / "labels" / renamed.name)
     assert calibration_set(source, CLASSES, 8, seed=3).hashes == first.hashes
@@ -152,7 +152,7 @@ def test_progress_counts_every_image(make_folder: MakeScenes) -> None:
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "is random noise": lambda path: write_png(path, noise(0)),
-    "is of one colour": lambda path: write_png(path, np.full((48, 64, 3), 7, np.uint8)),
+    "is of one color": lambda path: write_png(path, np.full((48, 64, 3), 7, np.uint8)),
     "too small to calibrate on": lambda path: write_png(path, scene(0, (31, 64))),
     "is cut off": lambda path: path.write_bytes(path.read_bytes()[:-40]),
     "is not an image": lambda path: path.write_bytes(b"no image at all"),
@@ -173,21 +173,21 @@ def test_one_useless_image_of_a_folder_is_refused_by_name(make_folder: MakeScene
     assert caught.value.exit_code == 3
 
 
-def test_a_useless_image_of_a_split_is_refused_by_name(make_labelled: MakeScenes) -> None:
-    split = make_labelled([EVERYTHING] * 3)
+def test_a_useless_image_of_a_split_is_refused_by_name(make_labeled: MakeScenes) -> None:
+    split = make_labeled([EVERYTHING] * 3)
     write_png(split / "images" / "002.png", noise(0, (40, 50)))
     with pytest.raises(DatasetError, match=r"002\.png is random noise"):
         calibration_set(split, CLASSES, 1)
 
 
-def test_labels_that_do_not_fit_are_refused(make_labelled: MakeScenes) -> None:
-    split = make_labelled([EVERYTHING] * 3)
+def test_labels_that_do_not_fit_are_refused(make_labeled: MakeScenes) -> None:
+    split = make_labeled([EVERYTHING] * 3)
     write_png(split / "labels" / "001.png", np.full((40, 50), 7, np.uint8))
     with pytest.raises(DatasetError, match=r"001\.png holds the label 7"):
         calibration_set(split, CLASSES, 1)
 
 
-def test_what_is_no_source_is_refused(tmp_path: Path, make_labelled: MakeScenes) -> None:
+def test_what_is_no_source_is_refused(tmp_path: Path, make_labeled: MakeScenes) -> None:
     with pytest.raises(DatasetError, match="There is no directory"):
         calibration_set(tmp_path / "absent", CLASSES, 1)
     (tmp_path / "film.mp4").write_bytes(b"film")
@@ -197,7 +197,7 @@ def test_what_is_no_source_is_refused(tmp_path: Path, make_labelled: MakeScenes)
     with pytest.raises(DatasetError, match="holds no images"):
         calibration_set(tmp_path / "empty", CLASSES, 1)
     with pytest.raises(DatasetError, match="holds no images") as caught:
-        calibration_set(make_labelled([ROAD]).parent, CLASSES, 1)
+        calibration_set(make_labeled([ROAD]).parent, CLASSES, 1)
     assert "train" in caught.value.fix
     with pytest.raises(UsageError):
         calibration_set("synthetic://town", CLASSES, 1)
@@ -230,8 +230,8 @@ def test_a_long_drive_is_sampled() -> None:
     assert len({name.split("&")[0] for name in names(chosen)}) == 2, "of different streets"
 
 
-def test_a_manifest_gives_its_set_again(make_labelled: MakeScenes, tmp_path: Path) -> None:
-    split = make_labelled([ROAD] * 6 + [EVERYTHING] * 2)
+def test_a_manifest_gives_its_set_again(make_labeled: MakeScenes, tmp_path: Path) -> None:
+    split = make_labeled([ROAD] * 6 + [EVERYTHING] * 2)
     chosen = calibration_set(split, CLASSES, 5)
     manifest = split / "five.json"
     write_manifest(manifest, chosen)

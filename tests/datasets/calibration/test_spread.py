@@ -15,7 +15,7 @@ def test_content_is_of_one_length_for_every_size() -> None:
         assert found.dtype == np.uint8
 
 
-def test_content_tells_colour_place_and_edges() -> None:
+def test_content_tells_color_place_and_edges() -> None:
     flat = np.full((64, 64, 3), 100, np.uint8)
     red, left, striped = flat.copy(), flat.copy(), flat.copy()
     red[:, :, 2] = 200

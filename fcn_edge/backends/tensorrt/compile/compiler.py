@@ -13,7 +13,7 @@ from fcn_edge.backends.tensorrt.compile.progress import monitor_of
 from fcn_edge.backends.tensorrt.compile.report import REPORT_FILE, figures_of, layers_of_plan, write_report
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.compile.timing_cache import keep_timings, timing_file, use_timings
-from fcn_edge.backends.tensorrt.diagnostics import first_complaint, unbuildable
+from fcn_edge.backends.tensorrt.diagnostics import first_diagnostic, unbuildable
 from fcn_edge.backends.tensorrt.library import compute_capabilities, full_name, typed_flags, weak_flags
 from fcn_edge.backends.tensorrt.log import Log, Message, log_of
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
@@ -27,7 +27,7 @@ class _Step:
 
     Attributes:
         name: For people.
-        network_flags: Of the network.
+        network_flags: Creation flags of the network.
         precisions: Names of the builder's flags that a weakly typed network needs.
     """
 
@@ -57,7 +57,7 @@ def build_plan(trt: Any, request: Request, progress: Progress) -> Built:
 
     Raises:
         ModelError: TensorRT cannot read or build the graph.
-        GuardError: The graph is quantised, and the plan does none of its convolutions in INT8.
+        GuardError: The graph is quantized, and the plan does none of its convolutions in INT8.
         MachineError: Memory ran out, or the GPU is not here or not known.
     """
     log = log_of(trt)
@@ -83,7 +83,7 @@ def _tried(trt: Any, log: Log, request: Request, step: _Step, progress: Progress
 
 def _steps(trt: Any, request: Request) -> tuple[_Step, ...]:
     strong, weak = _Step("strongly typed", typed_flags(trt)), weak_flags(trt)
-    if not request.quantised or weak is None:
+    if not request.quantized or weak is None:
         return (strong,)
     return (strong, _Step("weakly typed with FP16 and INT8", weak, ("FP16", "INT8")))
 
@@ -93,7 +93,7 @@ def _built(trt: Any, log: Log, request: Request, step: _Step, progress: Progress
         builder = trt.Builder(log.logger)
     except TypeError as error:  # what pybind11 makes of the null pointer that a library without a GPU gives
         raise MachineError(
-            f"{full_name(trt)} cannot begin a build: {first_complaint(log.take())}.",
+            f"{full_name(trt)} cannot begin a build: {first_diagnostic(log.take())}.",
             "fcn-edge doctor checks the GPU and its driver.",
         ) from error
     progress("reading the graph", 0, 1)
@@ -142,15 +142,15 @@ def _choose_devices(trt: Any, config: Any, request: Request) -> None:
 def _finished(trt: Any, log: Log, request: Request, plan: _Plan) -> Built:
     layers = layers_of_plan(trt, log, plan.content, plan.messages)
     convolutions = in_plan(plan.convolutions, layers)
-    asked = [one for one in convolutions if one.quantised]
+    asked = [one for one in convolutions if one.quantized]
     if asked and all(one.int8 is False for one in asked):
         raise GuardError(
             f"{request.onnx} is an int8 graph, and {full_name(trt)} made a plan of it that "
-            f"does none of its {len(asked)} quantised convolutions in INT8.",
+            f"does none of its {len(asked)} quantized convolutions in INT8.",
             "Build it with --precision fp16, which is what such a plan costs at best.",
         )
     (request.directory / request.plan).write_bytes(plan.content)
     figures = figures_of(layers, plan.messages)
     write_report(request.directory / REPORT_FILE, full_name(trt), convolutions, layers, figures)
-    share = int8_share(convolutions) if request.quantised else None
+    share = int8_share(convolutions) if request.quantized else None
     return Built((request.plan, REPORT_FILE), figures, share)

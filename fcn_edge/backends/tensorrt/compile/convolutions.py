@@ -21,24 +21,24 @@ class Convolution:
     """A convolution of the graph.
 
     Attributes:
-        name: Of its ONNX node.
+        name: Name of its ONNX node.
         macs: Multiplications with accumulation for one image.
         depthwise: Each output channel is of one input channel.
-        quantised: The graph gives it a dequantised input.
+        quantized: The graph gives it a dequantized input.
         int8: The plan gives it INT8 operands; None where the plan does not tell.
     """
 
     name: str
     macs: int
     depthwise: bool
-    quantised: bool
+    quantized: bool
     int8: bool | None = None
 
 
 def convolutions_of(trt: Any, network: Any) -> tuple[Convolution, ...]:
     """The convolutions of a network whose shapes are fixed."""
     layers = [network.get_layer(number) for number in range(network.num_layers)]
-    dequantised = {layer.get_output(0).name for layer in layers if layer.type == trt.LayerType.DEQUANTIZE}
+    dequantized = {layer.get_output(0).name for layer in layers if layer.type == trt.LayerType.DEQUANTIZE}
     found = []
     for layer in layers:
         if layer.type != trt.LayerType.CONVOLUTION:
@@ -47,7 +47,7 @@ def convolutions_of(trt: Any, network: Any) -> tuple[Convolution, ...]:
         image, result = layer.get_input(0), layer.get_output(0)
         channels, groups = tuple(image.shape)[1], layer.num_groups
         macs = channels // groups * math.prod(layer.kernel_size_nd) * math.prod(result.shape)
-        found.append(Convolution(layer.name, macs, groups == channels > 1, image.name in dequantised))
+        found.append(Convolution(layer.name, macs, groups == channels > 1, image.name in dequantized))
     return tuple(found)
 
 

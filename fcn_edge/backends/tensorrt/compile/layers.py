@@ -20,7 +20,7 @@ class PlanTensor:
     """What a layer of a plan takes, gives or holds.
 
     Attributes:
-        name: Of the tensor.
+        name: Name of the tensor.
         element: Its type: ``fp32``, ``fp16``, ``int8``, ``uint8`` ...; empty where the library does not tell.
         shape: Its lengths.
         layout: The library's words for how it lies in memory.
@@ -37,7 +37,7 @@ class PlanLayer:
     """A kernel of a plan.
 
     Attributes:
-        name: Of the kernel.
+        name: Name of the kernel.
         kind: What the library calls its kind, such as ``CaskConvolution`` or ``correlation``.
         nodes: Names of the ONNX nodes that it does, or helps to do.
         inputs: What it takes.

@@ -45,7 +45,7 @@ def limit_memory(trt: Any, config: Any, free: int) -> None:
 
     Args:
         trt: The library.
-        config: Of the build.
+        config: Builder configuration.
         free: Bytes.
     """
     pools = trt.MemoryPoolType

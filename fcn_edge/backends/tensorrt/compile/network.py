@@ -30,7 +30,7 @@ class Network:
 def network_of_onnx(trt: Any, builder: Any, log: Log, path: Path, size: Size, flags: int) -> Network:
     """The network of an ONNX file, at a size.
 
-    The size is set on the network's input: what has no open axis needs no optimisation profile, and the builder can
+    The size is set on the network's input: what has no open axis needs no optimization profile, and the builder can
     choose kernels for that size alone.
 
     Args:
@@ -39,7 +39,7 @@ def network_of_onnx(trt: Any, builder: Any, log: Log, path: Path, size: Size, fl
         log: What the library says goes there.
         path: The file; one ``(height, width, 3)`` image in.
         size: ``(height, width)`` of it.
-        flags: Of the network.
+        flags: Creation flags of the network.
 
     Raises:
         ModelError: TensorRT cannot read the file, or would read something else in it than is meant.

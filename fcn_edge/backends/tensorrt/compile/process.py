@@ -19,7 +19,7 @@ from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import TITLES
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError
 
-__all__ = ["build_in_child"]
+__all__ = ["build_in_process"]
 
 _WORKER = "fcn_edge.backends.tensorrt.compile.worker"
 _KINDS: Mapping[str, type[FcnEdgeError]] = MappingProxyType(
@@ -28,7 +28,7 @@ _KINDS: Mapping[str, type[FcnEdgeError]] = MappingProxyType(
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
-def build_in_child(request: Request, progress: Progress | None = None, worker: str = _WORKER) -> Built:
+def build_in_process(request: Request, progress: Progress | None = None, worker: str = _WORKER) -> Built:
     """Build in a child process, which dies with whatever stops this call.
 
     Args:
@@ -46,7 +46,7 @@ def build_in_child(request: Request, progress: Progress | None = None, worker: s
     with os.fdopen(reading, encoding="utf-8") as pipe, tempfile.TemporaryFile() as words:
         try:
             # a session of its own: Ctrl-C reaches this process, which kills the child
-            child = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", worker, str(writing)],
                 stdin=subprocess.PIPE,
                 stdout=words,
@@ -58,15 +58,15 @@ def build_in_child(request: Request, progress: Progress | None = None, worker: s
         finally:
             os.close(writing)
         try:
-            with suppress(BrokenPipeError), cast("IO[bytes]", child.stdin) as asking:
+            with suppress(BrokenPipeError), cast("IO[bytes]", process.stdin) as asking:
                 asking.write(request.to_json().encode())
             result = _relayed(pipe, progress)
             if result is None:
-                raise _death(request, child.wait(), words)
+                raise _death(request, process.wait(), words)
             return result
         finally:
-            child.kill()
-            child.wait()
+            process.kill()
+            process.wait()
 
 
 def _modules_as_here() -> dict[str, str]:

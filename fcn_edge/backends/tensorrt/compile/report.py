@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.artifacts.device import Note
+from fcn_edge.artifacts.device import ManifestValue
 from fcn_edge.backends.tensorrt.compile.convolutions import Convolution
 from fcn_edge.backends.tensorrt.compile.layers import PlanLayer, layers_of_json, layers_of_text
 from fcn_edge.backends.tensorrt.diagnostics import lacks_memory
@@ -34,7 +34,7 @@ def layers_of_plan(trt: Any, log: Log, plan: Any, messages: Sequence[Message]) -
     Args:
         trt: The library.
         log: Its log.
-        plan: The serialised engine.
+        plan: The serialized engine.
         messages: What the library said while it built the plan.
     """
     for message in messages:
@@ -50,11 +50,11 @@ def layers_of_plan(trt: Any, log: Log, plan: Any, messages: Sequence[Message]) -
         return ()
 
 
-def figures_of(layers: Sequence[PlanLayer], messages: Sequence[Message]) -> dict[str, Note]:
+def figures_of(layers: Sequence[PlanLayer], messages: Sequence[Message]) -> dict[str, ManifestValue]:
     """What a manifest says of a plan.
 
     Args:
-        layers: Of the plan.
+        layers: Layers of the plan.
         messages: What the library said while it built it.
 
     Returns:
@@ -62,7 +62,7 @@ def figures_of(layers: Sequence[PlanLayer], messages: Sequence[Message]) -> dict
         library says; ``kernels_without_memory``, how many kernels were not tried because memory was short;
         ``warnings``, the first few.
     """
-    figures: dict[str, Note] = {}
+    figures: dict[str, ManifestValue] = {}
     if layers:
         figures["layers"] = len(layers)
         figures["reformats"] = sum(layer.reformats for layer in layers)
@@ -77,16 +77,20 @@ def figures_of(layers: Sequence[PlanLayer], messages: Sequence[Message]) -> dict
 
 
 def write_report(
-    path: Path, library: str, convolutions: Sequence[Convolution], layers: Sequence[PlanLayer], figures: dict[str, Note]
+    path: Path,
+    library: str,
+    convolutions: Sequence[Convolution],
+    layers: Sequence[PlanLayer],
+    figures: dict[str, ManifestValue],
 ) -> None:
     """Write the report of a plan, as JSON.
 
     Args:
         path: The file.
         library: Name and version of the library.
-        convolutions: Of the graph, with what became of them.
-        layers: Of the plan.
-        figures: Of the plan.
+        convolutions: Convolutions of the graph, with what became of them.
+        layers: Layers of the plan.
+        figures: Figures of the plan.
     """
     content = {
         "library": library,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.spec import Size
 
 __all__ = ["Request"]
@@ -20,7 +20,7 @@ class Request:
     Attributes:
         backend: Name of the backend, which says with which library.
         onnx: The typed model.
-        quantised: Its graph holds Q/DQ pairs.
+        quantized: Its graph holds Q/DQ pairs.
         directory: Where the plan goes.
         plan: Name of the plan.
         size: ``(height, width)`` of the network's input.
@@ -30,11 +30,11 @@ class Request:
 
     backend: str
     onnx: Path
-    quantised: bool
+    quantized: bool
     directory: Path
     plan: str
     size: Size
-    device: Device
+    device: DeviceInfo
     here: bool
 
     def to_json(self) -> str:
@@ -52,6 +52,6 @@ class Request:
                 "onnx": Path(content["onnx"]),
                 "directory": Path(content["directory"]),
                 "size": (height, width),
-                "device": Device(**content["device"]),
+                "device": DeviceInfo(**content["device"]),
             }
         )

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.cuda.kernel_cache import cache_directory
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import replacing
@@ -19,7 +19,7 @@ from fcn_edge.io.files import replacing
 __all__ = ["keep_timings", "timing_file", "use_timings"]
 
 
-def timing_file(version: str, device: Device) -> Path | None:
+def timing_file(version: str, device: DeviceInfo) -> Path | None:
     """Where the measurements of a library's version on a device are kept; None where the user has no directory."""
     try:
         base = cache_directory().parent

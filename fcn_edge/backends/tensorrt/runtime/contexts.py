@@ -21,7 +21,7 @@ class Contexts:
 
     Args:
         library: ``tensorrt`` or ``tensorrt_rtx``.
-        engine: Of the library.
+        engine: Engine of the library.
         plan: File of the engine; read where compiled kernels are kept, for they are found by its content.
         capability: Compute capability of the GPU.
         graphs: Let TensorRT-RTX capture CUDA graphs.

@@ -56,21 +56,21 @@ def opened(
     *,
     backend: str,
     logger: Any,
-    complaint: Callable[[], str] = lambda: "",
+    diagnostic: Callable[[], str] = lambda: "",
     preprocess: Preprocess = "device",
     graphs: bool = True,
 ) -> Engine:
     """The engine of a plan.
 
     Args:
-        plan: File of a serialised engine, not empty and verified before: a plan is code.
+        plan: File of a serialized engine, not empty and verified before: a plan is code.
         library: ``tensorrt`` or ``tensorrt_rtx``.
         spec: What the model is.
         size: ``(height, width)`` that it was built for.
         device: Runs it; the engine owns and closes it, also when this fails.
         backend: Name of the backend that opens it.
         logger: The process's logger of the library, kept alive by the caller for ever.
-        complaint: What the library logged last, in one sentence without its full stop; empty when nothing.
+        diagnostic: What the library logged last, in one sentence without its full stop; empty when nothing.
         preprocess: Where frames of the host are brought to the network's size.
         graphs: Capture the work of a frame into a CUDA graph.
 
@@ -88,12 +88,12 @@ def opened(
                 _check_validity(plan, library, runtime, content)
                 engine = runtime.deserialize_cuda_engine(content)
             if engine is None:
-                raise _refused(plan, complaint())
+                raise _refused(plan, diagnostic())
             tensors = _Tensors(plan, library, engine, spec, size)
             contexts = Contexts(library, engine, plan, device.facts.device.capability, graphs=graphs)
         undo.pop_all()
     return _Engine(
-        backend, spec, size, device, runtime, contexts, tensors, complaint, preprocess=preprocess, graphs=graphs
+        backend, spec, size, device, runtime, contexts, tensors, diagnostic, preprocess=preprocess, graphs=graphs
     )
 
 
@@ -123,8 +123,8 @@ class _Tensors:
     Attributes:
         input: Name of ``(*size, 3)`` uint8.
         output: Name of the scores or the labels.
-        shape: Of the output without a batch axis.
-        dtype: Of the output.
+        shape: Shape of the output without a batch axis.
+        dtype: Dtype of the output.
     """
 
     def __init__(self, plan: Path, library: Any, engine: Any, spec: ModelSpec, size: Size) -> None:
@@ -165,7 +165,7 @@ class _Engine(CudaEngine):
         runtime: Any,
         contexts: Contexts,
         tensors: _Tensors,
-        complaint: Callable[[], str],
+        diagnostic: Callable[[], str],
         *,
         preprocess: Preprocess,
         graphs: bool,
@@ -174,7 +174,7 @@ class _Engine(CudaEngine):
         self._runtime = runtime
         self._contexts: Contexts | None = contexts
         self._tensors = tensors
-        self._complaint = complaint
+        self._diagnostic = diagnostic
 
     @override
     def make_network(self, stream: Stream) -> Network:
@@ -182,10 +182,10 @@ class _Engine(CudaEngine):
         context = self._contexts.make()
         if context is None:
             raise MachineError(
-                f"TensorRT cannot make a session: {self._complaint() or 'the GPU has too little memory for it'}.",
+                f"TensorRT cannot make a session: {self._diagnostic() or 'the GPU has too little memory for it'}.",
                 _FREE_MEMORY,
             )
-        return _Network(self._device, context, self._tensors, self.size, self._complaint)
+        return _Network(self._device, context, self._tensors, self.size, self._diagnostic)
 
     @override
     def session(self) -> CudaSession:
@@ -205,12 +205,12 @@ class _Network:
     """One execution context with its input and output in device memory of its own."""
 
     def __init__(
-        self, device: Device, context: Any, tensors: _Tensors, size: Size, complaint: Callable[[], str]
+        self, device: Device, context: Any, tensors: _Tensors, size: Size, diagnostic: Callable[[], str]
     ) -> None:
         self.output_shape = tensors.shape
         self.output_dtype = tensors.dtype
         self._context = context
-        self._complaint = complaint
+        self._diagnostic = diagnostic
         with ExitStack() as made:
             self.input_pointer = made.enter_context(device.device_buffer(size[0] * size[1] * 3)).pointer
             nbytes = int(np.prod(tensors.shape)) * tensors.dtype.itemsize
@@ -234,7 +234,7 @@ class _Network:
         self._made.close()
 
     def _failed(self, what: str) -> DeviceError:
-        said = self._complaint()
+        said = self._diagnostic()
         return DeviceError(
             f"TensorRT {what}{': ' + said if said else ''}.",
             "Start the program again; fcn-edge doctor checks the GPU.",

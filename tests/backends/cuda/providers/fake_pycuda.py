@@ -64,7 +64,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
         retained = 0
 
         def __init__(self, number: int) -> None:
-            assert initialised, "pycuda.driver.init() was not called"
+            assert initialized, "pycuda.driver.init() was not called"
             assert number == 0
 
         def name(self) -> str:
@@ -167,7 +167,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
             if hasattr(self, "_handle"):
                 raw.module_unload(self._handle)
 
-    initialised: list[bool] = []
+    initialized: list[bool] = []
 
     def pagelocked_empty(shape: int, dtype: Any, order: str = "C", mem_flags: int = 0) -> Any:
         return np.asarray(PagelockedHostAllocation(shape * np.dtype(dtype).itemsize, mem_flags))
@@ -193,7 +193,7 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
     driver.__dict__.update(
         errors,
         Error=error,
-        init=lambda flags=0: initialised.append(True),
+        init=lambda flags=0: initialized.append(True),
         get_driver_version=lambda: 12060,
         mem_get_info=lambda: (raw.free_bytes(), gpu.facts.total_bytes),
         Context=Context,

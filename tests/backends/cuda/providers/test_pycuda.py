@@ -78,9 +78,9 @@ def test_every_thread_has_the_context_while_it_calls_and_not_longer(provider: An
         ThreadPoolExecutor(1) as third,
     ):
         for _ in range(5):
-            job = first.submit(session.prepare, IMAGE).result()
+            job = first.submit(session.preprocess, IMAGE).result()
             job = second.submit(session.infer, job).result()
-            np.testing.assert_array_equal(third.submit(session.finish, job).result(), expected)
+            np.testing.assert_array_equal(third.submit(session.postprocess, job).result(), expected)
         depths = [thread.submit(lambda: gpu.entered).result() for thread in (first, second, third)]
     assert depths == [0, 0, 0]
     assert gpu.entered == 0

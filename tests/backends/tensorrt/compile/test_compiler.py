@@ -61,7 +61,7 @@ def test_float32_never_silently_becomes_tf32(version: str, directory: Path) -> N
 
 
 @pytest.mark.parametrize("version", WEAK)
-def test_a_quantised_graph_is_tried_weakly_typed_where_that_exists(version: str, directory: Path) -> None:
+def test_a_quantized_graph_is_tried_weakly_typed_where_that_exists(version: str, directory: Path) -> None:
     scene = Scene(parses=[True, True], builds=[False, True], says=[[("ERROR", NO_TYPES)]])
     built, _ = build(scene, version, directory)
     assert scene.network_flags == [2, 1]
@@ -90,7 +90,7 @@ def test_there_is_one_step_where_all_networks_are_strongly_typed(version: str, d
 
 def test_a_float_graph_is_tried_once(directory: Path) -> None:
     scene = Scene(
-        quantised=False, builds=[False], says=[[("ERROR", "Error Code 2: Internal Error (Assertion x failed. )")]]
+        quantized=False, builds=[False], says=[[("ERROR", "Error Code 2: Internal Error (Assertion x failed. )")]]
     )
     with pytest.raises(ModelError, match=r"cannot build .*: Assertion x failed"):
         build(scene, "10.3.0", directory)
@@ -115,7 +115,7 @@ def test_a_node_without_kernel_is_named(directory: Path) -> None:
 def test_an_int8_graph_never_silently_becomes_a_float_plan(version: str, directory: Path) -> None:
     steps = 2 if version in WEAK else 1
     scene = Scene(plan_element="FP16", parses=[True] * steps, builds=[True] * steps)
-    with pytest.raises(GuardError, match="none of its 2 quantised convolutions in INT8"):
+    with pytest.raises(GuardError, match="none of its 2 quantized convolutions in INT8"):
         build(scene, version, directory)
     assert len(scene.network_flags) == steps
     assert list(directory.iterdir()) == []
@@ -129,7 +129,7 @@ def test_a_plan_that_does_not_tell_has_no_share(directory: Path) -> None:
 
 
 def test_a_float_plan_has_no_share(directory: Path) -> None:
-    built, _ = build(Scene(plan_element="FP16", quantised=False), "10.3.0", directory)
+    built, _ = build(Scene(plan_element="FP16", quantized=False), "10.3.0", directory)
     assert built.int8_share is None
 
 
@@ -138,8 +138,8 @@ def test_the_report_says_what_became_of_each_convolution(directory: Path) -> Non
     report = json.loads((directory / "layers.json").read_text())
     assert report["library"] == "TensorRT 10.16.1.11"
     assert report["convolutions"] == [
-        {"name": "dense", "macs": 8 * 9 * 8 * 256, "depthwise": False, "quantised": True, "int8": True},
-        {"name": "depthwise", "macs": 9 * 8 * 256, "depthwise": True, "quantised": True, "int8": True},
+        {"name": "dense", "macs": 8 * 9 * 8 * 256, "depthwise": False, "quantized": True, "int8": True},
+        {"name": "depthwise", "macs": 9 * 8 * 256, "depthwise": True, "quantized": True, "int8": True},
     ]
     assert [layer["kind"] for layer in report["layers"]] == ["CaskConvolution"] * 2
 

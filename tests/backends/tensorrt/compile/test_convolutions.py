@@ -5,10 +5,10 @@ import pytest
 from fcn_edge.backends.tensorrt.compile.convolutions import Convolution, in_plan, int8_share
 from fcn_edge.backends.tensorrt.compile.layers import PlanLayer, PlanTensor
 
-STEM = Convolution("stem", 600, depthwise=False, quantised=True)
-WIDE = Convolution("wide", 50, depthwise=True, quantised=True)
-BODY = Convolution("body", 300, depthwise=False, quantised=True)
-HEAD = Convolution("head", 100, depthwise=False, quantised=False)
+STEM = Convolution("stem", 600, depthwise=False, quantized=True)
+WIDE = Convolution("wide", 50, depthwise=True, quantized=True)
+BODY = Convolution("body", 300, depthwise=False, quantized=True)
+HEAD = Convolution("head", 100, depthwise=False, quantized=False)
 
 
 def kernel(nodes: tuple[str, ...], *elements: str, kind: str = "CaskConvolution") -> PlanLayer:

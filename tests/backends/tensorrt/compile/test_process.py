@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Built
-from fcn_edge.backends.tensorrt.compile.process import build_in_child
+from fcn_edge.backends.tensorrt.compile.process import build_in_process
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError
 
@@ -29,11 +29,11 @@ def request_(tmp_path: Path) -> Request:
     return Request(
         backend="tensorrt",
         onnx=Path("m.onnx"),
-        quantised=True,
+        quantized=True,
         directory=tmp_path,
         plan="model.plan",
         size=(64, 96),
-        device=Device("cuda", "Orin", "8.7"),
+        device=DeviceInfo("cuda", "Orin", "8.7"),
         here=True,
     )
 
@@ -43,7 +43,7 @@ def run(request: Request, code: str, monkeypatch: pytest.MonkeyPatch, progress: 
     (request.directory / "odd_worker.py").write_text(START + code)
     monkeypatch.syspath_prepend(request.directory)
     told = [] if progress is None else progress
-    return build_in_child(request, lambda *step: told.append(step), worker="odd_worker")
+    return build_in_process(request, lambda *step: told.append(step), worker="odd_worker")
 
 
 def test_a_request_arrives_as_it_was_sent(request_: Request) -> None:
@@ -113,7 +113,7 @@ def test_whatever_stops_the_call_kills_the_build(request_: Request, monkeypatch:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_in_child(request_, interrupt, worker="odd_worker")
+        build_in_process(request_, interrupt, worker="odd_worker")
     with pytest.raises(ProcessLookupError):
         os.kill(found[0], 0)
 
@@ -130,14 +130,14 @@ def test_a_build_whose_caller_is_gone_ends(request_: Request) -> None:
         "worker.library, worker.build_plan = str, build\nworker.main()"
     )
     command = [sys.executable, "-c", code, str(writing)]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(writing,), text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(writing,), text=True)
     os.close(writing)
-    assert child.stdin is not None
-    with child.stdin:
-        child.stdin.write(request_.to_json())
+    assert process.stdin is not None
+    with process.stdin:
+        process.stdin.write(request_.to_json())
     assert os.read(reading, 10)
     os.close(reading)
     until = time.monotonic() + 60
-    while child.poll() is None and time.monotonic() < until:
+    while process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
-    assert child.poll() == 1
+    assert process.poll() == 1

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.artifacts.device import Device
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.tensorrt.compile.timing_cache import keep_timings, timing_file, use_timings
 
-ORIN = Device("cuda", "Orin (nvgpu)", "8.7")
+ORIN = DeviceInfo("cuda", "Orin (nvgpu)", "8.7")
 
 
 class Config:
@@ -34,7 +34,7 @@ def test_a_file_holds_for_one_version_and_one_device(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path))
     path = timing_file("10.3.0", ORIN)
     assert path == tmp_path / "timings" / "10.3.0_Orin_nvgpu_8.7"
-    others = [timing_file("10.3.1", ORIN), timing_file("10.3.0", Device("cuda", "Orin Nano", "8.7"))]
+    others = [timing_file("10.3.1", ORIN), timing_file("10.3.0", DeviceInfo("cuda", "Orin Nano", "8.7"))]
     assert path not in others
 
 

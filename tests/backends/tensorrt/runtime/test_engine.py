@@ -73,7 +73,7 @@ class Plan:
 
     def open(self, **how: Any) -> Engine:
         device = Device(self.gpu, self.cache)
-        arguments = {"backend": "tensorrt", "logger": self.logger, "complaint": lambda: "Serialization failed", **how}
+        arguments = {"backend": "tensorrt", "logger": self.logger, "diagnostic": lambda: "Serialization failed", **how}
         return opened(self.file, self.trt, self.spec, SIZE, device, **arguments)
 
     def validity(self) -> tuple[Any, int]:
@@ -269,7 +269,7 @@ def test_a_plan_that_finds_no_memory_is_not_called_damaged(plan: Callable[..., P
     made.trt = standin(api("10.3.0"), made.does)
     made.logger = made.trt.ILogger.__new__(made.trt.ILogger)
     with pytest.raises(MachineError, match=r"too little memory for .*model\.plan: out of memory") as caught:
-        made.open(complaint=lambda: "out of memory: Requested size was 4 bytes")
+        made.open(diagnostic=lambda: "out of memory: Requested size was 4 bytes")
     assert "Close other programs" in caught.value.fix
     assert made.gpu.closed
 
