@@ -19,7 +19,7 @@ from fcn_edge.ops.preprocess import network_input
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sinks import Overlays
 from fcn_edge.runtime.sources import open_source
-from fcn_edge.runtime.threads import owned_thread_pools
+from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = ["Bare", "Contender", "Run", "TorchEager", "UsualWay", "usual_graph"]
 

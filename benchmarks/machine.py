@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set
+from fcn_edge.system.cpu import available_cores, cpu_name, instruction_set
 
 __all__ = ["machine"]
 

@@ -26,7 +26,7 @@ from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.export.onnx import onnx_from_checkpoint
 from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.segmenter import load
-from fcn_edge.runtime.threads import owned_thread_pools
+from fcn_edge.system.thread_pools import owned_thread_pools
 
 LICENCE = "Weights trained on CamVid (CC BY-NC 4.0): for research use."
 RENDERED = "synthetic://street?seed=90001&frames=100&size=360x480"

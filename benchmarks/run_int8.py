@@ -24,7 +24,7 @@ from fcn_edge.cli.verb import SIZE
 from fcn_edge.datasets import LabeledSplit, split_of
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.runtime.segmenter import load
-from fcn_edge.runtime.threads import owned_thread_pools
+from fcn_edge.system.thread_pools import owned_thread_pools
 
 
 @click.command()

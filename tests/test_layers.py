@@ -21,7 +21,7 @@ ROOT = Path(fcn_edge.__file__).parent
 
 FLOORS = [
     "calibrationtable closing errors files int8origin labels measured metrics opencv sealed spec version wire"
-    " checkpointfile graphfile imagefile modelfile ops io artifacts",
+    " checkpointfile graphfile imagefile modelfile ops io artifacts system",
     "backends",
     "datasets engine enginewriter inspection models staleness street testing",
     "runtime fcn_edge",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends.cuda.driver import GpuFacts
-from fcn_edge.doctor.check import text_of
 from fcn_edge.doctor.jetson import board, is_jetson, known_jetpack, l4t
 from fcn_edge.doctor.power import power_mode
-from fcn_edge.doctor.probes import Probes
+from fcn_edge.system.probes import Probes
+from fcn_edge.system.text import text_of
 
 __all__ = ["clocks", "gpu_facts"]
 

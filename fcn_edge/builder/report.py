@@ -10,7 +10,7 @@ from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
 from fcn_edge.builder.options import Request
 from fcn_edge.builder.outcome import Outcome, _worth, fastest_float
-from fcn_edge.runtime.segmenter import has_nvidia_gpu
+from fcn_edge.system.nvidia import has_nvidia_gpu
 
 __all__ = ["CandidateReport", "guard_sentence", "reports_of", "warnings_of"]
 

@@ -11,7 +11,6 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import ModelSpec, checked_size
 from fcn_edge.backends import registry
-from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.builder.calibration import table_for
 from fcn_edge.builder.candidates import Candidate, buildable_model
 from fcn_edge.builder.identity import EngineIdentity
@@ -20,6 +19,7 @@ from fcn_edge.builder.tuner import DEFAULT_CHOICE
 from fcn_edge.builder.typed_onnx import require_share, typed_file
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.system.cpu import instruction_set
 
 __all__ = ["TypedExport", "write_typed_onnx"]
 

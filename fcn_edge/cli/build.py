@@ -89,7 +89,7 @@ def command(
     """
     from fcn_edge.builder import Request, build_engine, write_typed_onnx
     from fcn_edge.datasets import split_of
-    from fcn_edge.runtime.threads import owned_thread_pools
+    from fcn_edge.system.thread_pools import owned_thread_pools
 
     request = Request(
         backend=backend,

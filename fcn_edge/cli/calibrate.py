@@ -66,7 +66,7 @@ def command(
     from fcn_edge.datasets.calibration import calibration_set, write_manifest
     from fcn_edge.errors import ModelError, UsageError
     from fcn_edge.quantization.calibrate import calibration_table
-    from fcn_edge.runtime.threads import owned_thread_pools
+    from fcn_edge.system.thread_pools import owned_thread_pools
 
     found = resolved_model(model)
     if found.kind == "engine":

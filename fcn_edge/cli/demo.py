@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.backends.cpu import cpu_name
 from fcn_edge.builder import Request, build_engine
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.datasets import split_of
@@ -38,7 +37,8 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sources import open_source
-from fcn_edge.runtime.threads import owned_thread_pools
+from fcn_edge.system.cpu import cpu_name
+from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = ["main"]
 

@@ -41,7 +41,7 @@ def command(model: str, data: str, size: tuple[int, int] | None, backend: str, t
     from fcn_edge.evaluation.accuracy import evaluate
     from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
     from fcn_edge.runtime.segmenter import load
-    from fcn_edge.runtime.threads import owned_thread_pools
+    from fcn_edge.system.thread_pools import owned_thread_pools
 
     split = split_of(data)
     with owned_thread_pools(), load(model, size=size, backend=backend, threads=threads) as segmenter:

@@ -66,7 +66,7 @@ def command(
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
     from fcn_edge.runtime.sources import open_source
-    from fcn_edge.runtime.threads import owned_thread_pools
+    from fcn_edge.system.thread_pools import owned_thread_pools
 
     if len({Path(text).resolve() for text in sinks}) < len(sinks):
         raise UsageError("A SINK is named twice.", "Name each once.")

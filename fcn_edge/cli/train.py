@@ -151,8 +151,8 @@ def command(
     _check_packages()
     import torch
 
-    from fcn_edge.backends.cpu import available_cores
     from fcn_edge.io.opencv import cv2
+    from fcn_edge.system.cpu import available_cores
     from fcn_edge.training.train import train
 
     recipe = recipe_of_options(**options, start=_start(init))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-__all__ = ["Check", "text_of"]
+__all__ = ["Check"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,3 @@ class Check:
     def to_json(self) -> dict[str, Any]:
         """The check as plain values."""
         return {"name": self.name, "ok": self.ok, "found": self.found, "fix": self.fix, "required": self.required}
-
-
-def text_of(path: Path) -> str:
-    """The text of a file of the system; empty where it is absent or may not be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

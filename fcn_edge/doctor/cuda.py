@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fcn_edge.backends.cuda.errors import wheels
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.driver import Driver
-from fcn_edge.doctor.probes import Probes, Versions
+from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.probes import Probes, Versions
 
 __all__ = ["bindings", "onnxruntime_gpu"]
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from fcn_edge.doctor.check import Check, text_of
+from fcn_edge.doctor.check import Check
+from fcn_edge.system.text import text_of
 
 __all__ = ["cameras", "display"]
 

@@ -6,9 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from fcn_edge.doctor.check import Check, text_of
-from fcn_edge.doctor.driver import Driver
+from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.jetson import board, in_container, is_jetson
+from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.text import text_of
 
 __all__ = ["gpu", "has_nvidia"]
 

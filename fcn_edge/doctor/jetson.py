@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from fcn_edge.doctor.check import Check, text_of
-from fcn_edge.doctor.dpkg import package_version
+from fcn_edge.doctor.check import Check
+from fcn_edge.system.dpkg import package_version
+from fcn_edge.system.text import text_of
 
 __all__ = [
     "JETPACKS",

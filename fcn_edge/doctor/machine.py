@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from fcn_edge.backends.cpu import available_cores, cpu_name
-from fcn_edge.doctor.check import Check, text_of
+from fcn_edge.doctor.check import Check
+from fcn_edge.system.cpu import available_cores, cpu_name
+from fcn_edge.system.text import text_of
 
 __all__ = ["cores", "disk", "instructions", "thread_variables"]
 

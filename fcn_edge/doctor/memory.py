@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fcn_edge.doctor.check import Check, text_of
+from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.jetson import in_container
+from fcn_edge.system.text import text_of
 
 __all__ = ["build_memory", "memory"]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from fcn_edge.doctor import cuda
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.gpu import gpu, has_nvidia
 from fcn_edge.doctor.jetson import OLDEST_PYTHON, is_jetson, jetpack, known_jetpack
 from fcn_edge.doctor.memory import build_memory
 from fcn_edge.doctor.opencv import gstreamer
 from fcn_edge.doctor.power import power_mode
-from fcn_edge.doctor.probes import Probes
 from fcn_edge.doctor.tensorrt import tensorrt
+from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.probes import Probes
 
 __all__ = ["nvidia"]
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from fcn_edge.doctor.check import Check, text_of
-from fcn_edge.doctor.probes import Versions
+from fcn_edge.doctor.check import Check
 from fcn_edge.errors import MachineError
 from fcn_edge.io.opencv import cv2
+from fcn_edge.system.probes import Versions
+from fcn_edge.system.text import text_of
 
 __all__ = ["gstreamer", "opencv", "opencv_build", "video"]
 

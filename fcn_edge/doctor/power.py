@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fcn_edge.doctor.check import Check, text_of
-from fcn_edge.doctor.probes import Probes
+from fcn_edge.doctor.check import Check
+from fcn_edge.system.probes import Probes
+from fcn_edge.system.text import text_of
 
 __all__ = ["power_mode"]
 

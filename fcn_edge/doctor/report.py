@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from fcn_edge.backends.cpu import available_cores
 from fcn_edge.doctor import devices, machine, opencv, software
 from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.gpu import has_nvidia
 from fcn_edge.doctor.memory import memory
 from fcn_edge.doctor.nvidia import nvidia
-from fcn_edge.doctor.probes import Probes
 from fcn_edge.doctor.shipped import shipped
+from fcn_edge.system.cpu import available_cores
+from fcn_edge.system.probes import Probes
 
 __all__ = ["all_checks"]
 

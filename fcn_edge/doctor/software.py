@@ -7,7 +7,7 @@ import sys
 
 from fcn_edge.backends.registry import BACKENDS, backend
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.probes import Versions
+from fcn_edge.system.probes import Versions
 from fcn_edge.version import __version__
 
 __all__ = ["backends", "base", "extra", "python", "rivals"]

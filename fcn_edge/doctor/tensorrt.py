@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.dpkg import package_version
-from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.jetson import JetPack, in_container, is_jetson, known_jetpack
-from fcn_edge.doctor.probes import Probes
+from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.dpkg import package_version
+from fcn_edge.system.probes import Probes
 
 __all__ = ["tensorrt"]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # profiles are looked up where onnx is not installed too
 __all__ = ["PROFILES", "Profile", "profile_for", "takes"]
 
 SATURATING = frozenset({"avx512", "avx2", "x86_64", "AMD64"})
-"""Classes of processors (``backends.cpu.instruction_set``) whose INT8 products are added up in 16 bits."""
+"""Classes of processors (``system.cpu.instruction_set``) whose INT8 products are added up in 16 bits."""
 
 NARROW = 16
 """Channels below which a convolution is too narrow to gain from INT8."""

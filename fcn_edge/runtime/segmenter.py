@@ -18,13 +18,11 @@ from fcn_edge.backends.opening import open_engine
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.segmentation import Segmentation
+from fcn_edge.system.nvidia import has_nvidia_gpu
 
 __all__ = ["Segmenter", "load"]
 
 _log = logging.getLogger(__name__)
-
-_GPU_NODES = ("dev/nvidia0", "dev/nvhost-gpu", "dev/nvhost-ctrl-gpu", "dev/nvgpu/igpu0")
-"""Device files of NVIDIA's drivers: on cards, and on Jetson boards of different releases."""
 
 
 class Segmenter(Closeable):
@@ -123,7 +121,7 @@ def load(
     """Make a model ready to take frames. It has run once when this returns.
 
     What runs it, and where, is logged at level INFO by the logger ``fcn_edge.runtime.segmenter``. The process's own
-    thread pools are left alone; ``fcn_edge.runtime.threads.owned_thread_pools`` says when to hold them.
+    thread pools are left alone; ``fcn_edge.system.thread_pools.owned_thread_pools`` says when to hold them.
 
     Args:
         model: A shipped name, an ``.onnx`` file or an engine directory.
@@ -190,12 +188,3 @@ def _log_place(model: Model, segmenter: Segmenter) -> None:
             _log.info("This machine has an NVIDIA GPU. To use it: fcn-edge build %s --backend %s", named, gpu[0])
         else:
             _log.info("This machine has an NVIDIA GPU, which no backend of this version of fcn_edge uses.")
-
-
-def has_nvidia_gpu(root: Path = Path("/")) -> bool:
-    """Whether a driver of NVIDIA shows a GPU; cheap, and asks no library.
-
-    Args:
-        root: Where ``/dev`` is found.
-    """
-    return any((root / node).exists() for node in _GPU_NODES)

@@ -23,8 +23,8 @@ from fcn_edge.backends.cuda.errors import cuda_error, no_driver
 from fcn_edge.backends.cuda.providers import cuda_python
 from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
 from fcn_edge.builder import tuner as contest
-from fcn_edge.doctor.driver import loaded_driver
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
+from fcn_edge.system.cuda_driver import loaded_driver
 from fcn_edge.testing.engine import fake_spec
 from fcn_edge.testing.gpu import FakeGpu, FakeKernel
 

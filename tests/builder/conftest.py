@@ -15,9 +15,9 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Probe, Progress
-from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.builder import Build, Request, build_engine
+from fcn_edge.system.cpu import instruction_set
 from fcn_edge.testing.engine import FakeEngine
 
 AddBackend = Callable[..., "type[Told]"]

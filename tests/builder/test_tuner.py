@@ -9,7 +9,6 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import QuantizationChoice, read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE
-from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.builder import Build
 from fcn_edge.builder import build as engines
@@ -20,6 +19,7 @@ from fcn_edge.datasets.halves import Part, halves_of
 from fcn_edge.errors import DatasetError, DeviceError, GuardError, MachineError, ModelError, UsageError
 from fcn_edge.quantization.profiles import profile_for
 from fcn_edge.runtime.segmenter import load
+from fcn_edge.system.cpu import instruction_set
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 

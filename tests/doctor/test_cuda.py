@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.doctor.cuda import bindings, onnxruntime_gpu
-from fcn_edge.doctor.driver import Driver
+from fcn_edge.system.cuda_driver import Driver
 
 from .trees import DESKTOP_GPU, ORIN, THOR, probes, written
 

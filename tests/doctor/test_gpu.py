@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.gpu import gpu, has_nvidia
+from fcn_edge.system.cuda_driver import Driver
 
 from . import trees
 from .trees import written

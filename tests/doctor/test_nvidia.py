@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fcn_edge.doctor import all_checks
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.driver import Driver
 from fcn_edge.doctor.nvidia import nvidia
+from fcn_edge.system.cuda_driver import Driver
 
 from . import trees
 

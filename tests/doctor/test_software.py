@@ -8,7 +8,7 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.registry import BACKENDS, BackendEntry
 from fcn_edge.doctor import software
-from fcn_edge.doctor.probes import installed_version
+from fcn_edge.system.probes import installed_version
 from fcn_edge.version import __version__
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fcn_edge.doctor.driver import Driver
-from fcn_edge.doctor.probes import Probes
+from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.probes import Probes
 
 MEMINFO = "MemTotal: {total} kB\nMemFree: 100 kB\nMemAvailable: {free} kB\n"
 GIB_IN_KB = 1 << 20

@@ -23,7 +23,7 @@ from fcn_edge.backends.base import Probe
 from fcn_edge.backends.tensorrt import TensorRTRTX
 from fcn_edge.builder import tuner as contest
 from fcn_edge.cli.main import main
-from fcn_edge.doctor.driver import loaded_driver
+from fcn_edge.system.cuda_driver import loaded_driver
 
 MODEL = "camvid-mobilenet_v2-fcn8s"
 STREET = "synthetic://street?seed=7&size=96x128&frames=1"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from fcn_edge.backends import cpu
 from fcn_edge.quantization.graph import Conv
 from fcn_edge.quantization.profiles import PROFILES, profile_for, takes
+from fcn_edge.system import cpu
 
 SATURATES = {
     "amx": False,
@@ -22,7 +22,7 @@ SATURATES = {
     "aarch64": False,
     "arm64": False,
 }
-"""Every class of ``backends.cpu``, and the architectures that stand in where a processor has no class."""
+"""Every class of ``system.cpu``, and the architectures that stand in where a processor has no class."""
 
 
 def test_every_class_of_processors_is_decided_on() -> None:

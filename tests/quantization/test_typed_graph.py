@@ -10,7 +10,6 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
-from fcn_edge.backends.cpu import instruction_set
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.errors import ModelError, SpecError
 from fcn_edge.export.rewrite import add_labels_head, set_spec, store_weights_as_fp16
@@ -18,6 +17,7 @@ from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
 from fcn_edge.quantization.profiles import PROFILES, profile_for
 from fcn_edge.quantization.typed_graph import Typed, clipped_ranges, fp16_model, fp32_model, int8_model, source_model
+from fcn_edge.system.cpu import instruction_set
 
 from ..exported_networks import Exported, an_encoder_each, convolutions, macs_of
 from .graphs import SmallGraph, Wires, run, run_exactly_typed, saved

@@ -20,7 +20,7 @@ from fcn_edge.backends.base import Probe
 from fcn_edge.builder import Request, build_engine
 from fcn_edge.errors import DeviceError, FrameError, MachineError, ModelError, UsageError
 from fcn_edge.runtime import segmenter as module
-from fcn_edge.runtime.segmenter import Segmenter, has_nvidia_gpu, load
+from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.testing.engine import FakeEngine, fake_spec
 
 
@@ -162,13 +162,6 @@ def test_load_says_how_to_build_for_the_gpu(
     monkeypatch.setattr(registry, "BACKENDS", {"onnxruntime": registry.BACKENDS["onnxruntime"], "fast": gpu})
     monkeypatch.setattr(module, "has_nvidia_gpu", lambda: True)
     assert f"fcn-edge build {tiny.path} --backend fast" in logged(caplog, tiny)
-
-
-def test_gpu_is_seen_by_its_device_files(tmp_path: Path) -> None:
-    assert not has_nvidia_gpu(tmp_path)
-    (tmp_path / "dev").mkdir()
-    (tmp_path / "dev" / "nvhost-gpu").touch()
-    assert has_nvidia_gpu(tmp_path)
 
 
 def test_confidence_is_given_when_asked_for(tiny: Any, frame: NDArray[np.uint8]) -> None:

@@ -12,10 +12,10 @@ from typing_extensions import override
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Probe, Session
-from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host_session import HostSession
 from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.system.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 
 __all__ = ["OnnxRuntime"]
 

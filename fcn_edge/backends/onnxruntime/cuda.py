@@ -17,13 +17,13 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Probe
-from fcn_edge.backends.cpu import thread_count
 from fcn_edge.backends.cuda.device import Device, open_device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
 from fcn_edge.errors import MachineError, ModelError
+from fcn_edge.system.cpu import thread_count
 
 __all__ = ["OnnxRuntimeCuda"]
 

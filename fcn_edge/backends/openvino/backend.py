@@ -17,10 +17,10 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress, Session
-from fcn_edge.backends.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.backends.host_session import HostSession
 from fcn_edge.backends.openvino.library import core, library
 from fcn_edge.errors import MachineError, ModelError, UsageError
+from fcn_edge.system.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 
 __all__ = ["OpenVino"]
 

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 import pytest
 
-from fcn_edge.backends import cpu
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.errors import ModelError
+from fcn_edge.system import cpu
 
 pytest.importorskip("onnxruntime")
 

@@ -17,11 +17,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from fcn_edge.backends.base import Built
-from fcn_edge.backends.cpu import available_cores, instruction_set
 from fcn_edge.backends.openvino import backend as module
 from fcn_edge.backends.openvino import library as openvino_library
 from fcn_edge.backends.openvino.backend import OpenVino
 from fcn_edge.errors import MachineError, ModelError, UsageError
+from fcn_edge.system.cpu import available_cores, instruction_set
 from fcn_edge.testing.engine import fake_spec
 
 if not OpenVino().probe().available:  # which imports it without its telemetry

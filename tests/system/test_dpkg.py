@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fcn_edge.doctor.dpkg import package_version
+from fcn_edge.system.dpkg import package_version
 
-from .trees import dpkg, written
+from ..doctor.trees import dpkg, written
 
 
 def test_versions_of_installed_packages(tmp_path: Path) -> None:

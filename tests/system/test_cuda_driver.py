@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.doctor.driver import Driver, loaded_driver
+from fcn_edge.system.cuda_driver import Driver, loaded_driver
 
 
 class Library:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info
 
-from fcn_edge.runtime.threads import owned_thread_pools
+from fcn_edge.system.thread_pools import owned_thread_pools
 
 
 def blas_threads() -> list[int]:

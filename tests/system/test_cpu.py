@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.backends import cpu as module
-from fcn_edge.backends.cpu import available_cores, cpu_name, instruction_set, int8_misfit, thread_count
 from fcn_edge.errors import UsageError
+from fcn_edge.system import cpu as module
+from fcn_edge.system.cpu import available_cores, cpu_name, instruction_set, int8_misfit, thread_count
 
 Write = Callable[[str, str], None]
 

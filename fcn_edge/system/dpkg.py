@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fcn_edge.doctor.check import text_of
+from fcn_edge.system.text import text_of
 
 __all__ = ["package_version"]
 

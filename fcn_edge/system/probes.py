@@ -11,7 +11,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from fcn_edge.doctor.driver import Driver, loaded_driver
+from fcn_edge.system.cuda_driver import Driver, loaded_driver
 
 __all__ = ["Probes", "Versions", "installed_version"]
 

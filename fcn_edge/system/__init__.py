@@ -1,0 +1,1 @@
+"""What this machine is: processor, memory, board, GPU and software, read once into one object."""
