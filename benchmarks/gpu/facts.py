@@ -1,4 +1,4 @@
-"""What the GPU is and how it is set, as far as the machine tells."""
+"""What a CUDA library says of the GPU, and how the GPU is set at this moment."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.backends.cuda.driver import GpuFacts
-from fcn_edge.doctor.jetson import board, is_jetson, known_jetpack, l4t
-from fcn_edge.doctor.power import power_mode
-from fcn_edge.system.probes import Probes
 from fcn_edge.system.text import text_of
 
 __all__ = ["clocks", "gpu_facts"]
@@ -29,24 +26,13 @@ _ASKED = (
 )
 
 
-def gpu_facts(gpu: GpuFacts, root: Path = Path("/")) -> dict[str, Any]:
-    """The GPU and its board; ``jetson`` is None elsewhere.
+def gpu_facts(gpu: GpuFacts) -> dict[str, Any]:
+    """The GPU as plain values.
 
     Args:
         gpu: What a CUDA library says of it.
-        root: Where the system's files are found.
     """
-    facts = {key: value for key, value in asdict(gpu).items() if key != "library"}
-    jetson = None
-    if is_jetson(root):
-        jetpack, mode = known_jetpack(root), power_mode(root, Probes())
-        jetson = {
-            "board": board(root),
-            "l4t": l4t(root) or None,
-            "jetpack": jetpack.version if jetpack else None,
-            "power_mode": mode.found if mode else None,
-        }
-    return {**facts, "jetson": jetson}
+    return {key: value for key, value in asdict(gpu).items() if key != "library"}
 
 
 def clocks(root: Path = Path("/")) -> dict[str, Any]:

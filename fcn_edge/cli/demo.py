@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -37,7 +36,7 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sources import open_source
-from fcn_edge.system.cpu import cpu_name
+from fcn_edge.system.facts import read_facts
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = ["main"]
@@ -102,12 +101,8 @@ def _run(output: Path, frames: int) -> dict[str, Any]:
         "rendered_miou": score.miou,
         "rendered": True,
         "int8": _int8(output),
-        "machine": {
-            "cpu": cpu_name(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "backend": segmenter.backend,
-        },
+        "backend": segmenter.backend,
+        "machine": read_facts().to_json(),
     }
     with replacing(output / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")

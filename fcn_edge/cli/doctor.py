@@ -20,12 +20,14 @@ def command() -> dict[str, Any]:
     was asked for, and it was given; scripts look at "checks" of --json.
     """
     from fcn_edge.doctor import all_checks
+    from fcn_edge.system.facts import read_facts
 
-    checks = all_checks()
+    facts = read_facts()
+    checks = all_checks(facts)
     width = max(len(check.name) for check in checks)
     for check in checks:
         mark = "ok" if check.ok else "FAIL" if check.required else "no"
         say(f"{mark:<4}  {check.name:<{width}}  {check.found}")
         if not check.ok and check.fix:
             say(f"{'':<4}  {'':<{width}}  -> {check.fix}")
-    return {"checks": [check.to_json() for check in checks]}
+    return {"checks": [check.to_json() for check in checks], "machine": facts.to_json()}

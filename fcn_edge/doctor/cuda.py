@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fcn_edge.backends.cuda.errors import wheels
 from fcn_edge.doctor.check import Check
 from fcn_edge.system.cuda_driver import Driver
-from fcn_edge.system.probes import Probes, Versions
+from fcn_edge.system.cuda_wheels import wheels
+from fcn_edge.system.nvidia import NvidiaFacts
+from fcn_edge.system.software import SoftwareFacts
 
 __all__ = ["bindings", "onnxruntime_gpu"]
 
@@ -15,23 +14,16 @@ NAME = "CUDA from Python"
 NVRTC = "nvidia-cuda-nvrtc"
 """NVRTC from CUDA 13 on; the one of CUDA 12 has another name."""
 NEWEST = 13
-HEADERS = ("usr/local/cuda/include/cuda.h", "usr/include/cuda.h")
 
 
-def bindings(root: Path, probes: Probes, driver: Driver) -> Check:
-    """What the program takes: pycuda where it has a compiler, or else cuda-python with NVRTC.
-
-    Args:
-        root: Where ``/usr`` is found.
-        probes: What is asked of the running system.
-        driver: What the driver library says.
-    """
-    python, pycuda = probes.versions("cuda-bindings"), probes.versions("pycuda")
-    missing = _missing_of_toolkit(root, probes)
+def bindings(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
+    """What the program takes: pycuda where it has a compiler, or else cuda-python with NVRTC."""
+    python, pycuda, driver = software.version("cuda-bindings"), software.version("pycuda"), nvidia.driver
+    missing = [name for name, there in (("nvcc", nvidia.has_nvcc), ("cuda.h", nvidia.has_header)) if not there]
     if pycuda is not None and (python is None or "nvcc" not in missing):
         return _pycuda(pycuda, missing, driver)
     if python is not None:
-        return _cuda_python(python, probes, driver)
+        return _cuda_python(python, software.version(NVRTC), driver)
     if missing:
         return Check(NAME, False, "neither cuda-python nor pycuda is installed", _wheels(driver))
     fix = (
@@ -40,13 +32,13 @@ def bindings(root: Path, probes: Probes, driver: Driver) -> Check:
     return Check(NAME, False, "a CUDA toolkit, and neither cuda-python nor pycuda to use it", fix)
 
 
-def onnxruntime_gpu(versions: Versions, driver: Driver) -> Check:
+def onnxruntime_gpu(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
     """ONNX Runtime for NVIDIA GPUs, which PyPI has for desktops and servers only."""
-    name, version = "onnxruntime-gpu", versions("onnxruntime-gpu")
+    name, version = "onnxruntime-gpu", software.version("onnxruntime-gpu")
     if version is not None:
         return Check(name, True, version)
     found = "not installed; it runs .onnx files on the GPU without a build"
-    install = _wheels(driver).replace("fcn_edge[", "fcn_edge[gpu,")
+    install = _wheels(nvidia.driver).replace("fcn_edge[", "fcn_edge[gpu,")
     return Check(name, False, found, f"pip uninstall -y onnxruntime && {install}")
 
 
@@ -60,9 +52,9 @@ def _pycuda(version: str, missing: list[str], driver: Driver) -> Check:
     return Check(NAME, False, f"pycuda {version} without {' and '.join(missing)}: it compiles no kernels", fix)
 
 
-def _cuda_python(version: str, probes: Probes, driver: Driver) -> Check:
+def _cuda_python(version: str, nvrtc: str | None, driver: Driver) -> Check:
     """Both parts must be of the driver's CUDA or older: it refuses the code of a newer compiler."""
-    parts = {"cuda-python": version, NVRTC: probes.versions(NVRTC)}
+    parts = {"cuda-python": version, NVRTC: nvrtc}
     newer = [
         f"{name} {one}"
         for name, one in parts.items()
@@ -78,9 +70,3 @@ def _cuda_python(version: str, probes: Probes, driver: Driver) -> Check:
 def _wheels(driver: Driver) -> str:
     """The command that installs cuda-python and NVRTC of the driver's CUDA: the newest may need a newer driver."""
     return wheels(driver.major or NEWEST)
-
-
-def _missing_of_toolkit(root: Path, probes: Probes) -> list[str]:
-    nvcc = probes.which("nvcc") or (root / "usr/local/cuda/bin/nvcc").is_file()
-    header = any((root / place).is_file() for place in HEADERS)
-    return [name for name, there in (("nvcc", nvcc), ("cuda.h", header)) if not there]

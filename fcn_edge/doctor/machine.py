@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-from collections.abc import Mapping
-from pathlib import Path
-
 from fcn_edge.doctor.check import Check
-from fcn_edge.system.cpu import available_cores, cpu_name
-from fcn_edge.system.text import text_of
+from fcn_edge.system.facts import MachineFacts
 
 __all__ = ["cores", "disk", "instructions", "thread_variables"]
 
@@ -35,43 +28,36 @@ FAST = frozenset({"avx2", "asimd"})
 LIMITS = ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def cores(root: Path) -> Check:
+def cores(facts: MachineFacts) -> Check:
     """The processor, and how many of its cores this process may use.
 
     A command's affinity (``taskset``) and the quota of a container both count.
     """
-    usable, threads = available_cores(root), os.cpu_count() or 1
-    found = f"{cpu_name(root)}; {usable} usable core{'s' * (usable > 1)} of {threads} hardware threads"
+    cpu = facts.cpu
+    found = f"{cpu.name}; {cpu.cores} usable core{'s' * (cpu.cores > 1)} of {cpu.threads} hardware threads"
     return Check("processor", True, found)
 
 
-def instructions(root: Path) -> Check:
+def instructions(facts: MachineFacts) -> Check:
     """The vector instructions of the processor."""
-    lines = text_of(root / "proc/cpuinfo").splitlines()
-    flags = {
-        flag for line in lines if re.match(r"(flags|Features)\s*:", line) for flag in line.partition(":")[2].split()
-    }
-    names = [name for flag, name in INSTRUCTIONS.items() if flag in flags]
-    if not flags:
+    features = facts.cpu.features
+    if features is None:
         return Check("instruction sets", True, "unknown: /proc/cpuinfo says nothing of them")
-    fix = "" if flags & FAST else "Networks run several times slower here; use a processor with AVX2 or NEON."
+    names = [name for flag, name in INSTRUCTIONS.items() if flag in features]
+    fix = "" if FAST & set(features) else "Networks run several times slower here; use a processor with AVX2 or NEON."
     return Check("instruction sets", not fix, ", ".join(names) or "none of AVX2 and NEON", fix)
 
 
-def disk(directory: Path) -> Check:
-    """Space on the disk of a directory."""
-    usage = shutil.disk_usage(directory)
-    fix = "" if usage.free >= ENOUGH_DISK else f"Free some space on the disk of {directory}."
-    return Check("disk", not fix, f"{usage.free / GIB:.1f} GiB free at {directory}", fix)
+def disk(facts: MachineFacts) -> Check:
+    """Space on the disk of the working directory."""
+    free, directory = facts.disk.free_bytes, facts.disk.directory
+    fix = "" if free >= ENOUGH_DISK else f"Free some space on the disk of {directory}."
+    return Check("disk", not fix, f"{free / GIB:.1f} GiB free at {directory}", fix)
 
 
-def thread_variables(environ: Mapping[str, str], usable: int) -> Check:
-    """Variables that make the libraries' threads too few, too many or spinning.
-
-    Args:
-        environ: The environment.
-        usable: Cores that this process may use.
-    """
+def thread_variables(facts: MachineFacts) -> Check:
+    """Variables that make the libraries' threads too few, too many or spinning."""
+    environ, usable = facts.environment, facts.cpu.cores
     harm: dict[str, str] = {}
     for name in LIMITS:
         value = environ.get(name, "").strip()

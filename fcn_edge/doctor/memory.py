@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.jetson import in_container
-from fcn_edge.system.text import text_of
+from fcn_edge.system.facts import MachineFacts
 
 __all__ = ["build_memory", "memory"]
 
@@ -20,53 +16,27 @@ SWAP_FILE = (
 )
 
 
-def memory(root: Path) -> Check:
+def memory(facts: MachineFacts) -> Check:
     """Memory that is free for this process, under the limit of its control group where there is one."""
-    sizes = _free_and_total(root)
-    if sizes is None:
+    found = facts.memory
+    if found is None:
         return Check("memory", True, "unknown: /proc/meminfo says nothing of it")
-    free, total = sizes
+    free = found.free_bytes
     fix = "" if free >= ENOUGH_MEMORY else "Close other programs; a small model needs about 0.5 GiB."
-    return Check("memory", not fix, f"{free / GIB:.1f} of {total / GIB:.1f} GiB free", fix)
+    return Check("memory", not fix, f"{free / GIB:.1f} of {found.total_bytes / GIB:.1f} GiB free", fix)
 
 
-def build_memory(root: Path) -> Check | None:
+def build_memory(facts: MachineFacts) -> Check | None:
     """Whether a build has room on a board whose GPU shares the memory; None where the system does not tell.
 
-    Swap on disk counts, because it takes in what other programs hold. Swap in zram does not: it is memory itself.
+    Swap on disk counts, because it takes in what other programs hold.
     """
-    sizes = _free_and_total(root)
-    if sizes is None:
+    if facts.memory is None:
         return None
-    free, swap = sizes[0], _swap_on_disk(root)
+    free, swap = facts.memory.free_bytes, facts.memory.swap_on_disk_bytes
     found = f"{free / GIB:.1f} GiB free, {f'{swap / GIB:.1f} GiB of' if swap else 'no'} swap on disk"
     if free >= ENOUGH_FOR_A_BUILD or swap:
         return Check("memory for builds", True, found)
     why = "TensorRT's builder skips every kernel (tactic) that does not fit, and the engine is slower for it"
-    place = "on the host: " if in_container(root) else ""
+    place = "on the host: " if facts.container else ""
     return Check("memory for builds", False, f"{found}: {why}", place + SWAP_FILE)
-
-
-def _free_and_total(root: Path) -> tuple[int, int] | None:
-    """Bytes free for this process and bytes in all; None where the system does not tell."""
-    sizes = {
-        name: int(value) * 1024
-        for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text_of(root / "proc/meminfo"), re.MULTILINE)
-    }
-    if "MemAvailable" not in sizes or "MemTotal" not in sizes:
-        return None
-    free, total = sizes["MemAvailable"], sizes["MemTotal"]
-    limit = text_of(root / "sys/fs/cgroup/memory.max").strip()
-    used = text_of(root / "sys/fs/cgroup/memory.current").strip()
-    if limit.isdecimal() and used.isdecimal():
-        total = min(total, int(limit))
-        free = max(0, min(free, int(limit) - int(used)))
-    return free, total
-
-
-def _swap_on_disk(root: Path) -> int:
-    """Free bytes of swap that is not compressed memory."""
-    rows = (line.split() for line in text_of(root / "proc/swaps").splitlines()[1:])
-    return sum(
-        (int(row[2]) - int(row[3])) * 1024 for row in rows if len(row) == 5 and not row[0].startswith("/dev/zram")
-    )

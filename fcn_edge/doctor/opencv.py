@@ -2,68 +2,41 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
-
 from fcn_edge.doctor.check import Check
-from fcn_edge.errors import MachineError
-from fcn_edge.io.opencv import cv2
-from fcn_edge.system.probes import Versions
-from fcn_edge.system.text import text_of
+from fcn_edge.system.facts import MachineFacts
+from fcn_edge.system.software import OPENCV, VIDEO_LIBRARIES
 
-__all__ = ["gstreamer", "opencv", "opencv_build", "video"]
-
-OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-"""Distributions that all bring the module cv2 and overwrite each other."""
+__all__ = ["gstreamer", "opencv", "video"]
 
 
-def opencv(versions: Versions, load: Callable[[], ModuleType] = cv2) -> Check:
+def opencv(facts: MachineFacts) -> Check:
     """Whether OpenCV is installed, once, and loads."""
-    installed = [package for package in OPENCV if versions(package)]
-    try:
-        version = load().__version__
-    except MachineError as error:
-        return Check("OpenCV", False, error.message, error.fix, required=True)
+    installed = [name for name in OPENCV if facts.software.version(name)]
+    module = facts.software.opencv
+    if module.problem:
+        return Check("OpenCV", False, module.problem, module.fix, required=True)
     if len(installed) > 1:
         fix = f"pip uninstall -y {' '.join(installed)} && pip install {installed[0]}"
         return Check("OpenCV", False, f"{' and '.join(installed)} overwrite each other", fix, required=True)
-    return Check("OpenCV", True, f"{version}{f' ({installed[0]})' if installed else ''}", required=True)
+    return Check("OpenCV", True, f"{module.version}{f' ({installed[0]})' if installed else ''}", required=True)
 
 
-def opencv_build(load: Callable[[], ModuleType] = cv2) -> str:
-    """OpenCV's build information; empty when it cannot be loaded."""
-    try:
-        return str(load().getBuildInformation())
-    except MachineError:
-        return ""
-
-
-def video(build: str) -> Check:
-    """Whether OpenCV reads and writes video files, and which stream libraries it has.
-
-    Args:
-        build: OpenCV's build information; empty when it cannot be loaded.
-    """
-    has = {name: _has(build, name) for name in ("FFMPEG", "GStreamer", "v4l/v4l2")}
-    found = ", ".join(f"{'with' if there else 'without'} {name}" for name, there in has.items())
-    if not (has["FFMPEG"] or has["GStreamer"]):
+def video(facts: MachineFacts) -> Check:
+    """Whether OpenCV reads and writes video files, and which stream libraries it has."""
+    opencv = facts.software.opencv
+    found = ", ".join(f"{'with' if name in opencv.libraries else 'without'} {name}" for name in VIDEO_LIBRARIES)
+    if not {"FFMPEG", "GStreamer"} & set(opencv.libraries):
         fix = "pip install --force-reinstall opencv-python-headless, whose builds have FFmpeg"
-        return Check("video files", False, found if build else "OpenCV does not load", fix)
+        return Check("video files", False, "OpenCV does not load" if opencv.problem else found, fix)
     return Check("video files", True, found)
 
 
-def gstreamer(root: Path, build: str) -> Check | None:
-    """Whether OpenCV on a Jetson has GStreamer, the only way to a CSI camera; None when it has.
-
-    Args:
-        root: Where ``/sys`` is found.
-        build: OpenCV's build information; empty when it cannot be loaded.
-    """
-    if not build or _has(build, "GStreamer"):
+def gstreamer(facts: MachineFacts) -> Check | None:
+    """Whether OpenCV on a Jetson has GStreamer, the only way to a CSI camera; None when it has, or does not load."""
+    opencv = facts.software.opencv
+    if opencv.problem or "GStreamer" in opencv.libraries:
         return None
-    cameras = [path.parent.name for path in (root / "sys/class/video4linux").glob("*/name") if _is_csi(path)]
+    cameras = [camera.device.removeprefix("/dev/") for camera in facts.cameras if camera.is_csi]
     found = "OpenCV is built without it, as all wheels on PyPI are"
     if not cameras:
         return Check("GStreamer", True, f"{found}; only CSI cameras need it")
@@ -72,11 +45,3 @@ def gstreamer(root: Path, build: str) -> Check | None:
         "environment made with python3 -m venv --system-site-packages"
     )
     return Check("GStreamer", False, f"{found}; the CSI camera {', '.join(sorted(cameras))} needs it", fix)
-
-
-def _is_csi(name: Path) -> bool:
-    return text_of(name).startswith("vi-output")
-
-
-def _has(build: str, library: str) -> bool:
-    return re.search(rf"^\s*{re.escape(library)}:\s*YES", build, re.MULTILINE) is not None

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-
 from fcn_edge.backends.registry import BACKENDS, backend
 from fcn_edge.doctor.check import Check
-from fcn_edge.system.probes import Versions
+from fcn_edge.system.facts import MachineFacts
 from fcn_edge.version import __version__
 
 __all__ = ["backends", "base", "extra", "python", "rivals"]
@@ -16,43 +13,39 @@ BASE = ("numpy", "pydantic", "click", "tqdm", "threadpoolctl")
 """Distributions that fcn_edge always needs."""
 
 
-def python() -> Check:
+def python(facts: MachineFacts) -> Check:
     """The interpreter and fcn_edge itself."""
-    found = f"fcn_edge {__version__}, Python {platform.python_version()}, {sys.executable}"
+    python = facts.software.python
+    found = f"fcn_edge {__version__}, Python {python.version}, {python.executable}"
     return Check("fcn_edge", True, found, required=True)
 
 
-def base(versions: Versions) -> Check:
+def base(facts: MachineFacts) -> Check:
     """The packages that fcn_edge always needs."""
-    found = {package: versions(package) for package in BASE}
-    listed = ", ".join(f"{package} {version or 'is not installed'}" for package, version in found.items())
-    fix = "" if all(found.values()) else "pip install fcn_edge"
+    listed, missing = _listed(BASE, facts)
+    fix = "pip install fcn_edge" if missing else ""
     return Check("packages", not fix, listed, fix, required=True)
 
 
-def extra(name: str, packages: tuple[str, ...], purpose: str, versions: Versions) -> Check:
+def extra(name: str, packages: tuple[str, ...], purpose: str, facts: MachineFacts) -> Check:
     """Whether the packages of an extra are installed.
 
     Args:
         name: The extra.
         packages: Distributions that it brings.
         purpose: What does not work without them.
-        versions: Looks up installed versions.
+        facts: The machine.
     """
-    found = {package: versions(package) for package in packages}
-    missing = [package for package, version in found.items() if version is None]
-    listed = ", ".join(f"{package} {version or 'is not installed'}" for package, version in found.items())
-    if missing:
-        return Check(f"for {purpose}", False, listed, f"pip install 'fcn_edge[{name}]'")
-    return Check(f"for {purpose}", True, listed)
+    listed, missing = _listed(packages, facts)
+    return Check(f"for {purpose}", not missing, listed, f"pip install 'fcn_edge[{name}]'" if missing else "")
 
 
-def backends(gpu: bool) -> list[Check]:
-    """What each backend says of itself. One is enough, so that a missing one is a fault only where none can run.
+def backends(facts: MachineFacts) -> list[Check]:
+    """What each backend says of itself; without an NVIDIA GPU the backends for it go unmentioned.
 
-    Args:
-        gpu: There is an NVIDIA GPU; without one the backends for it go unmentioned.
+    One is enough, so that a missing one is a fault only where none can run.
     """
+    gpu = facts.nvidia is not None
     probes = {name: backend(name).probe() for name, entry in BACKENDS.items() if gpu or entry.device == "cpu"}
     stranded = not any(probe.available for probe in probes.values())
     checks = []
@@ -63,9 +56,16 @@ def backends(gpu: bool) -> list[Check]:
     return checks
 
 
-def rivals(first: str, second: str, versions: Versions) -> Check | None:
+def rivals(first: str, second: str, facts: MachineFacts) -> Check | None:
     """A complaint when two distributions that overwrite each other are both installed; else nothing."""
-    if versions(first) is None or versions(second) is None:
+    if facts.software.version(first) is None or facts.software.version(second) is None:
         return None
     fix = f"pip uninstall -y {first} {second} && pip install {first}"
     return Check(first, False, f"{first} and {second} overwrite each other", fix, required=True)
+
+
+def _listed(packages: tuple[str, ...], facts: MachineFacts) -> tuple[str, bool]:
+    """Packages with their versions, for people, and whether one is missing."""
+    found = {package: facts.software.version(package) for package in packages}
+    listed = ", ".join(f"{package} {version or 'is not installed'}" for package, version in found.items())
+    return listed, not all(found.values())

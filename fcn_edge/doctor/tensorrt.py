@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 from fcn_edge.doctor.check import Check
-from fcn_edge.doctor.jetson import JetPack, in_container, is_jetson, known_jetpack
-from fcn_edge.system.cuda_driver import Driver
-from fcn_edge.system.dpkg import package_version
-from fcn_edge.system.probes import Probes
+from fcn_edge.system.facts import MachineFacts
+from fcn_edge.system.jetson import JetPack
+from fcn_edge.system.software import TENSORRT
 
 __all__ = ["tensorrt"]
 
@@ -18,87 +16,68 @@ NAME = "TensorRT"
 APT_PACKAGE = "python3-libnvinfer"
 SYSTEM_PYTHON = "/usr/bin/python3"
 
-PYPI = tuple(f"tensorrt{cuda}{part}" for cuda in ("", "-cu12", "-cu13") for part in ("", "-bindings", "-libs"))
-"""Distributions of TensorRT on PyPI. Its wheels for Arm are for servers, not for boards with JetPack 6."""
 
-
-def tensorrt(root: Path, probes: Probes, driver: Driver) -> Check:
-    """TensorRT's Python module on a machine with an NVIDIA GPU.
-
-    Args:
-        root: Where ``/usr``, ``/var`` and ``/etc`` are found.
-        probes: What is asked of the running system.
-        driver: What the driver library says.
-    """
-    if probes.importable("tensorrt"):
-        return _visible(root, probes)
-    pythons = _system_pythons(root)
-    if pythons:
-        return _hidden(root, probes, pythons)
-    if not is_jetson(root):
-        return Check(NAME, False, "not installed; it makes the fastest engines", f"pip install {_wheel(driver)}")
-    if in_container(root):
+def tensorrt(facts: MachineFacts) -> Check:
+    """TensorRT's Python module on a machine with an NVIDIA GPU."""
+    if facts.software.sees_tensorrt:
+        return _visible(facts)
+    if facts.software.pythons_with_tensorrt:
+        return _hidden(facts)
+    if facts.jetson is None:
+        return Check(NAME, False, "not installed; it makes the fastest engines", f"pip install {_wheel(facts)}")
+    if facts.container:
         fix = "Start from an image with JetPack's TensorRT, such as deploy/Dockerfile does."
         return Check(NAME, False, "not in this container", fix)
-    fix = f"sudo apt-get update && sudo apt-get install nvidia-jetpack && {_venv(probes, clear=False)}"
+    fix = f"sudo apt-get update && sudo apt-get install nvidia-jetpack && {_venv(facts, clear=False)}"
     return Check(NAME, False, "JetPack's is not installed", fix)
 
 
-def _wheel(driver: Driver) -> str:
+def _wheel(facts: MachineFacts) -> str:
     """PyPI's ``tensorrt`` is the one for the newest CUDA. The extra brings pycuda as well, which needs a toolkit."""
-    return "tensorrt-cu12" if driver.major == 12 else "tensorrt"
+    return "tensorrt-cu12" if facts.nvidia and facts.nvidia.driver.major == 12 else "tensorrt"
 
 
-def _visible(root: Path, probes: Probes) -> Check:
-    apt = _upstream(package_version(root, APT_PACKAGE))
-    version = next(filter(None, map(probes.versions, PYPI)), None) or apt or "of unknown version"
-    jetpack = known_jetpack(root)
+def _visible(facts: MachineFacts) -> Check:
+    apt = _apt_version(facts)
+    version = next(filter(None, map(facts.software.version, TENSORRT)), None) or apt or "of unknown version"
+    jetpack = facts.jetson.jetpack if facts.jetson else None
     if jetpack is None or not jetpack.tensorrt:
         return Check(NAME, True, version)
     shipped = f"JetPack {jetpack.version} ships {jetpack.tensorrt}"
     if _agree(version, jetpack.tensorrt):
         return Check(NAME, True, f"{version}, as {shipped}")
-    if in_container(root):
+    if facts.container:
         return Check(NAME, True, f"{version} of this container; {shipped}: each needs engines of its own")
-    return Check(NAME, False, f"{version}, but {shipped}", _restore(probes, jetpack, apt, version))
+    return Check(NAME, False, f"{version}, but {shipped}", _restore(facts, jetpack, version))
 
 
-def _hidden(root: Path, probes: Probes, pythons: set[tuple[int, int] | None]) -> Check:
-    version = _upstream(package_version(root, APT_PACKAGE))
-    listed = " and ".join(sorted(f"Python {one[0]}.{one[1]}" if one else "Python 3" for one in pythons))
-    found = f"{version or 'installed'} for the system's {listed}, not visible in {probes.prefix}"
-    fits = None in pythons or probes.python in pythons
+def _hidden(facts: MachineFacts) -> Check:
+    python, pythons = facts.software.python, facts.software.pythons_with_tensorrt
+    listed = " and ".join(f"Python {version}" for version in pythons)
+    found = f"{_apt_version(facts) or 'installed'} for the system's {listed}, not visible in {python.prefix}"
+    fits = "3" in pythons or "{}.{}".format(*python.minor) in pythons
     again = "" if fits else ", then install fcn_edge there again"
-    return Check(NAME, False, found, f"{_venv(probes, clear=not fits)}{again}")
+    return Check(NAME, False, found, f"{_venv(facts, clear=not fits)}{again}")
 
 
-def _venv(probes: Probes, clear: bool) -> str:
+def _venv(facts: MachineFacts, clear: bool) -> str:
     """The command that opens an environment to the system's packages; what was installed in it stays unless cleared."""
-    where = shlex.quote(str(probes.prefix)) if probes.is_venv else ".venv"
+    python = facts.software.python
+    where = shlex.quote(str(python.prefix)) if python.is_venv else ".venv"
     return f"{SYSTEM_PYTHON} -m venv --system-site-packages {'--clear ' * clear}{where}"
 
 
-def _restore(probes: Probes, jetpack: JetPack, apt: str, version: str) -> str:
-    wheels = [name for name in PYPI if probes.versions(name)]
-    if wheels and not _agree(version, apt):
-        return f"pip uninstall -y {' '.join(wheels)} && {_venv(probes, clear=False)}"
+def _restore(facts: MachineFacts, jetpack: JetPack, version: str) -> str:
+    wheels = [name for name in TENSORRT if facts.software.version(name)]
+    if wheels and not _agree(version, _apt_version(facts)):
+        return f"pip uninstall -y {' '.join(wheels)} && {_venv(facts, clear=False)}"
     wanted = f"{jetpack.tensorrt}-*"
     return f"sudo apt-get install --allow-downgrades 'tensorrt={wanted}' '{APT_PACKAGE}={wanted}'"
 
 
-def _system_pythons(root: Path) -> set[tuple[int, int] | None]:
-    """The Pythons of the system that have TensorRT; None stands for whichever it is."""
-    found: set[tuple[int, int] | None] = set()
-    for place in ("usr/lib", "usr/local/lib"):
-        for path in (root / place).glob("python3*/dist-packages/tensorrt"):
-            minor = path.parts[-3].removeprefix("python3").removeprefix(".")
-            found.add((3, int(minor)) if minor.isdecimal() else None)
-    return found
-
-
-def _upstream(version: str) -> str:
-    """Version of the software in a Debian version: what stands before its revision."""
-    return version.partition("-")[0]
+def _apt_version(facts: MachineFacts) -> str:
+    """Version of JetPack's TensorRT for Python, without its Debian revision; empty when it is not installed."""
+    return facts.debian.get(APT_PACKAGE, "").partition("-")[0]
 
 
 def _agree(one: str, other: str) -> bool:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import math
 import os
 import platform
+import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from fcn_edge.errors import UsageError
+from fcn_edge.system.text import text_of
 
-__all__ = ["available_cores", "cpu_name", "instruction_set", "int8_misfit", "thread_count"]
+__all__ = [
+    "CpuFacts",
+    "available_cores",
+    "board_name",
+    "cpu_name",
+    "instruction_set",
+    "int8_misfit",
+    "read_cpu",
+    "thread_count",
+]
 
 _CLASSES = (
     ("amx", {"amx_int8", "avx512_vnni"}),
@@ -23,6 +35,55 @@ _CLASSES = (
     ("neon", {"asimd"}),
 )
 """Classes of instructions that make a different int8 graph the fastest, best first, and the flags of each."""
+
+_FEATURES = ("avx2", "fma", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "asimd", "asimddp", "i8mm")
+"""Flags of ``/proc/cpuinfo`` that a network's speed depends on."""
+
+
+@dataclass(frozen=True)
+class CpuFacts:
+    """The processor, as this process may use it.
+
+    Attributes:
+        name: What the processor or its board calls itself, such as ``AMD EPYC``.
+        architecture: Such as ``x86_64`` or ``aarch64``.
+        cores: Physical cores that this process may use, at least 1.
+        threads: Hardware threads of the machine.
+        instruction_set: Class of the vector instructions, such as ``avx2`` or ``dotprod``.
+        features: Flags of the vector instructions, such as ``("avx2", "fma")``; None where the system does not tell.
+        governor: What sets the first core's clock, such as ``performance``; empty where the system does not tell.
+        clocks_mhz: Clock of each hardware thread when it was read; empty where the system does not tell.
+    """
+
+    name: str
+    architecture: str
+    cores: int
+    threads: int
+    instruction_set: str
+    features: tuple[str, ...] | None
+    governor: str
+    clocks_mhz: tuple[float, ...]
+
+
+def read_cpu(root: Path, board: str) -> CpuFacts:
+    """Read what the processor is.
+
+    Args:
+        root: Where ``/sys`` and ``/proc`` are found.
+        board: What the board calls itself, which stands in for a processor without a name; may be empty.
+    """
+    cpuinfo = text_of(root / "proc/cpuinfo")
+    flags, architecture = _flags(cpuinfo), platform.machine() or "unknown"
+    return CpuFacts(
+        name=_name(cpuinfo) or board or architecture,
+        architecture=architecture,
+        cores=available_cores(root),
+        threads=os.cpu_count() or 1,
+        instruction_set=_class_of(flags),
+        features=None if flags is None else tuple(name for name in _FEATURES if name in flags),
+        governor=text_of(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip(),
+        clocks_mhz=tuple(map(float, re.findall(r"^cpu MHz\s*:\s*(\d+(?:\.\d+)?)$", cpuinfo, re.MULTILINE))),
+    )
 
 
 def available_cores(root: Path = Path("/")) -> int:
@@ -55,11 +116,12 @@ def thread_count(threads: int | None) -> int:
 
 def cpu_name(root: Path = Path("/")) -> str:
     """What the processor or its board calls itself, such as ``AMD EPYC``; the architecture where it has no name."""
-    for line in _text(root / "proc/cpuinfo").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name" and value.strip():
-            return " ".join(value.split())
-    return _text(root / "proc/device-tree/model").strip("\0\n ") or platform.machine() or "unknown"
+    return _name(text_of(root / "proc/cpuinfo")) or board_name(root) or platform.machine() or "unknown"
+
+
+def board_name(root: Path) -> str:
+    """What the board calls itself, such as ``NVIDIA Jetson Orin Nano Developer Kit``; empty on a PC."""
+    return text_of(root / "proc/device-tree/model").strip("\0\n ")
 
 
 @cache
@@ -69,12 +131,7 @@ def instruction_set(root: Path = Path("/")) -> str:
     A graph quantized for one class may be slow, or saturate, on another. Where the flags cannot be read it is the
     architecture.
     """
-    for line in _text(root / "proc/cpuinfo").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip().lower() in ("flags", "features"):
-            flags = set(value.split())
-            return next((kind for kind, needed in _CLASSES if needed <= flags), platform.machine())
-    return platform.machine() or "unknown"
+    return _class_of(_flags(text_of(root / "proc/cpuinfo")))
 
 
 def int8_misfit(built_for: str, precision: str) -> str:
@@ -90,14 +147,36 @@ def int8_misfit(built_for: str, precision: str) -> str:
     return ""
 
 
+def _name(cpuinfo: str) -> str:
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name" and value.strip():
+            return " ".join(value.split())
+    return ""
+
+
+def _flags(cpuinfo: str) -> set[str] | None:
+    """The flags of the first core; None where there are none."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip().lower() in ("flags", "features"):
+            return set(value.split())
+    return None
+
+
+def _class_of(flags: set[str] | None) -> str:
+    found = (kind for kind, needed in _CLASSES if flags is not None and needed <= flags)
+    return next(found, platform.machine() or "unknown")
+
+
 def _core_of(root: Path, cpu: int) -> str:
-    return _text(root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").strip() or str(cpu)
+    return text_of(root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").strip() or str(cpu)
 
 
 def _quota(root: Path) -> float:
     """Cores' worth of time that the control groups of this process grant; infinity when none of them says."""
     least = math.inf
-    for line in _text(root / "proc/self/cgroup").splitlines():
+    for line in text_of(root / "proc/self/cgroup").splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if controllers and "cpu" not in controllers.split(","):
@@ -113,18 +192,11 @@ def _quota(root: Path) -> float:
 
 
 def _granted(group: Path) -> float:
-    quota, _, period = _text(group / "cpu.max").partition(" ")
+    quota, _, period = text_of(group / "cpu.max").partition(" ")
     if not period:
-        quota, period = _text(group / "cpu.cfs_quota_us"), _text(group / "cpu.cfs_period_us")
+        quota, period = text_of(group / "cpu.cfs_quota_us"), text_of(group / "cpu.cfs_period_us")
     try:
         granted, every = int(quota), int(period)
     except ValueError:  # "max", or no such files
         return math.inf
     return granted / every if granted > 0 and every > 0 else math.inf
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -1,16 +1,19 @@
-"""What the doctor asks of the running system rather than of its files."""
+"""What is asked of the running system rather than of its files."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
+from fcn_edge.io.opencv import cv2
 from fcn_edge.system.cuda_driver import Driver, loaded_driver
 
 __all__ = ["Probes", "Versions", "installed_version"]
@@ -51,6 +54,8 @@ class Probes:
         driver: What the driver library says.
         which: Path of a program; None when there is none.
         nvpmodel: What ``nvpmodel -q`` prints.
+        opencv: Loads the module ``cv2``; raises MachineError where it cannot.
+        environ: The environment variables.
         prefix: Where the environment of this Python is.
         is_venv: It is a virtual environment.
         python: Major and minor version of this Python.
@@ -61,6 +66,8 @@ class Probes:
     driver: Callable[[], Driver] = loaded_driver
     which: Callable[[str], str | None] = shutil.which
     nvpmodel: Callable[[], str] = nvpmodel
+    opencv: Callable[[], ModuleType] = cv2
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     prefix: Path = field(default_factory=lambda: Path(sys.prefix))
     is_venv: bool = field(default_factory=lambda: sys.prefix != sys.base_prefix)
     python: tuple[int, int] = field(default_factory=lambda: sys.version_info[:2])

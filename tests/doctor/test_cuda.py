@@ -5,13 +5,20 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.doctor.cuda import bindings, onnxruntime_gpu
+from fcn_edge.doctor import cuda
+from fcn_edge.doctor.check import Check
 from fcn_edge.system.cuda_driver import Driver
 
-from .trees import DESKTOP_GPU, ORIN, THOR, probes, written
+from .trees import DESKTOP_GPU, ORIN, THOR, facts, written
 
 TOOLKIT = {"usr/local/cuda/bin/nvcc": "", "usr/local/cuda/include/cuda.h": ""}
 HEADER = {"usr/include/cuda.h": ""}
+
+
+def bindings(root: Path, driver: Driver, **answers: Any) -> Check:
+    found = facts(written(root, {"dev/nvidia0": ""}), driver, **answers)
+    assert found.nvidia is not None
+    return cuda.bindings(found.nvidia, found.software)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +37,7 @@ HEADER = {"usr/include/cuda.h": ""}
     ],
 )
 def test_bindings(tmp_path: Path, installed: dict[str, str], files: dict[str, str], ok: bool, found: str) -> None:
-    check = bindings(written(tmp_path, files), probes(installed=installed), ORIN)
+    check = bindings(written(tmp_path, files), ORIN, installed=installed)
     assert check.ok == ok
     assert found in check.found
     assert ok or check.fix.startswith("pip install 'fcn_edge[cuda12]'")
@@ -51,52 +58,58 @@ def test_bindings(tmp_path: Path, installed: dict[str, str], files: dict[str, st
     ],
 )
 def test_a_compiler_newer_than_the_driver_must_go(tmp_path: Path, installed: dict[str, str], found: str) -> None:
-    check = bindings(tmp_path, probes(installed={**installed, "nvidia-cuda-nvrtc": "13.0.88"}), ORIN)
+    check = bindings(tmp_path, ORIN, installed={**installed, "nvidia-cuda-nvrtc": "13.0.88"})
     assert (check.ok, check.found) == (False, found)
     assert check.fix == "pip uninstall -y nvidia-cuda-nvrtc && pip install 'fcn_edge[cuda12]'"
 
 
 def test_newer_drivers_take_the_newer_extra(tmp_path: Path) -> None:
-    assert bindings(tmp_path, probes(), THOR).fix == "pip install 'fcn_edge[cuda]'"
-    assert bindings(tmp_path, probes(installed={"cuda-bindings": "13.0.3", "nvidia-cuda-nvrtc": "13.5.37"}), THOR).ok
+    assert bindings(tmp_path, THOR).fix == "pip install 'fcn_edge[cuda]'"
+    assert bindings(tmp_path, THOR, installed={"cuda-bindings": "13.0.3", "nvidia-cuda-nvrtc": "13.5.37"}).ok
 
 
 def test_older_drivers_are_too_old(tmp_path: Path) -> None:
-    assert bindings(tmp_path, probes(), Driver("11.4")).fix.endswith("with a driver for CUDA 12 or newer")
+    assert bindings(tmp_path, Driver("11.4")).fix.endswith("with a driver for CUDA 12 or newer")
 
 
 def test_pycuda_that_comes_first_and_lacks_a_header_goes_or_gets_it(tmp_path: Path) -> None:
     installed = {"pycuda": "2026.1", "cuda-bindings": "12.9.4"}
-    check = bindings(written(tmp_path, {"usr/local/cuda/bin/nvcc": ""}), probes(installed=installed), ORIN)
+    check = bindings(written(tmp_path, {"usr/local/cuda/bin/nvcc": ""}), ORIN, installed=installed)
     assert check.found == "pycuda 2026.1 without cuda.h: it compiles no kernels"
     assert check.fix.startswith("sudo apt-get install cuda-toolkit-12-6, or pip uninstall -y pycuda && pip install")
 
 
 def test_pycuda_without_a_toolkit_hears_of_both_ways(tmp_path: Path) -> None:
-    fix = bindings(tmp_path, probes(installed={"pycuda": "2026.1"}), DESKTOP_GPU).fix
+    fix = bindings(tmp_path, DESKTOP_GPU, installed={"pycuda": "2026.1"}).fix
     assert "needs no compiler" in fix
     assert fix.endswith("sudo apt-get install cuda-toolkit-12-8")
 
 
 def test_a_toolkit_alone_hears_how_pycuda_is_built(tmp_path: Path) -> None:
-    fix = bindings(written(tmp_path, TOOLKIT), probes(), ORIN).fix
+    fix = bindings(written(tmp_path, TOOLKIT), ORIN).fix
     assert "CUDA_ROOT=/usr/local/cuda pip install pycuda" in fix
 
 
 def test_nvcc_may_be_anywhere_on_the_path(tmp_path: Path) -> None:
     which: dict[str, Any] = {"which": lambda program: f"/opt/cuda/bin/{program}"}
-    assert bindings(written(tmp_path, HEADER), probes(installed={"pycuda": "2026.1"}, **which), ORIN).ok
+    assert bindings(written(tmp_path, HEADER), ORIN, installed={"pycuda": "2026.1"}, **which).ok
 
 
 def test_a_driver_that_does_not_tell_its_cuda_pins_nothing(tmp_path: Path) -> None:
-    assert bindings(tmp_path, probes(), Driver(problem="gone")).fix == "pip install 'fcn_edge[cuda]'"
-    assert bindings(tmp_path, probes(installed={"cuda-bindings": "13.4.4"}), Driver(problem="gone")).ok
+    assert bindings(tmp_path, Driver(problem="gone")).fix == "pip install 'fcn_edge[cuda]'"
+    assert bindings(tmp_path, Driver(problem="gone"), installed={"cuda-bindings": "13.4.4"}).ok
 
 
-def test_onnxruntime_gpu() -> None:
-    assert onnxruntime_gpu({"onnxruntime-gpu": "1.23.2"}.get, DESKTOP_GPU).found == "1.23.2"
-    check = onnxruntime_gpu({}.get, DESKTOP_GPU)
+def test_onnxruntime_gpu(tmp_path: Path) -> None:
+    def onnxruntime_gpu(driver: Driver, **installed: str) -> Check:
+        packages = {name.replace("_", "-"): version for name, version in installed.items()}
+        found = facts(written(tmp_path, {"dev/nvidia0": ""}), driver, installed=packages)
+        assert found.nvidia is not None
+        return cuda.onnxruntime_gpu(found.nvidia, found.software)
+
+    assert onnxruntime_gpu(DESKTOP_GPU, onnxruntime_gpu="1.23.2").found == "1.23.2"
+    check = onnxruntime_gpu(DESKTOP_GPU)
     assert check.fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu,cuda12]'"
-    assert onnxruntime_gpu({}.get, THOR).fix.endswith("pip install 'fcn_edge[gpu,cuda]'")
+    assert onnxruntime_gpu(THOR).fix.endswith("pip install 'fcn_edge[gpu,cuda]'")
     assert not check.ok
     assert "without a build" in check.found

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.doctor.gpu import gpu, has_nvidia
+from fcn_edge.doctor.gpu import gpu
 from fcn_edge.system.cuda_driver import Driver
 
 from . import trees
-from .trees import written
+from .trees import facts, written
 
 ABSENT = Driver(problem="libcuda.so.1 cannot be loaded")
 GPU_OF_PROC = {"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t NVIDIA X1\nIRQ: 3\n"}
@@ -25,9 +25,7 @@ GPU_OF_PROC = {"proc/driver/nvidia/gpus/0000:01:00.0/information": "Model: \t NV
     ],
 )
 def test_a_gpu_that_works(tmp_path: Path, files: dict[str, str], found: str) -> None:
-    root = written(tmp_path, files)
-    assert has_nvidia(root)
-    check = gpu(root, trees.DESKTOP_GPU)
+    check = gpu(facts(written(tmp_path, files), trees.DESKTOP_GPU))
     assert check.ok
     assert check.found.startswith(found)
     assert check.found.endswith(", compute capability 8.9")
@@ -35,15 +33,13 @@ def test_a_gpu_that_works(tmp_path: Path, files: dict[str, str], found: str) -> 
 
 def test_several_gpus_are_told_apart(tmp_path: Path) -> None:
     driver = Driver("13.0", (("NVIDIA A", "8.6"), ("NVIDIA B", "12.0")))
-    assert gpu(written(tmp_path, GPU_OF_PROC), driver).found.endswith(
+    assert gpu(facts(written(tmp_path, GPU_OF_PROC), driver)).found.endswith(
         "NVIDIA A: compute capability 8.6, NVIDIA B: compute capability 12.0"
     )
 
 
 def test_no_gpu(tmp_path: Path) -> None:
-    root = trees.plain(tmp_path)
-    assert not has_nvidia(root)
-    check = gpu(root, Driver())
+    check = gpu(facts(trees.plain(tmp_path)))
     assert (check.ok, check.found) == (True, "no NVIDIA GPU; none is needed, models run on the processor")
 
 
@@ -63,7 +59,7 @@ MODULE = {"proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel
     ],
 )
 def test_a_gpu_without_its_driver(tmp_path: Path, files: dict[str, str], fix: str) -> None:
-    check = gpu(written(tmp_path, files), ABSENT)
+    check = gpu(facts(written(tmp_path, files), ABSENT))
     assert not check.ok
     assert check.found.endswith("; libcuda.so.1 cannot be loaded")
     assert fix in check.fix
@@ -72,11 +68,12 @@ def test_a_gpu_without_its_driver(tmp_path: Path, files: dict[str, str], fix: st
 @pytest.mark.parametrize("files", [JETSON | {"dev/nvmap": ""}, {"dev/nvidia0": ""}])
 def test_a_gpu_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    check = gpu(written(tmp_path, files), Driver("12.6", problem="libcuda.so.1 does not start: CUDA_ERROR_NO_DEVICE"))
+    driver = Driver("12.6", problem="libcuda.so.1 does not start: CUDA_ERROR_NO_DEVICE")
+    check = gpu(facts(written(tmp_path, files), driver))
     assert check.fix.startswith('sudo usermod -aG video,render "$USER"')
 
 
 def test_a_driver_that_shows_no_gpu(tmp_path: Path) -> None:
-    check = gpu(written(tmp_path, GPU_OF_PROC), Driver("12.6"))
+    check = gpu(facts(written(tmp_path, GPU_OF_PROC), Driver("12.6")))
     assert not check.ok
     assert "the driver shows no GPU" in check.found

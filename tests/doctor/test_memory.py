@@ -7,7 +7,7 @@ import pytest
 from fcn_edge.doctor.memory import build_memory, memory
 
 from . import trees
-from .trees import written
+from .trees import facts, written
 
 GIB = 1 << 30
 
@@ -26,13 +26,13 @@ def test_memory(tmp_path: Path, available: int, limit: str | None, used: str | N
     root = written(tmp_path, trees.memory(available / GIB))
     if limit is not None and used is not None:
         written(root, {"sys/fs/cgroup/memory.max": limit + "\n", "sys/fs/cgroup/memory.current": used + "\n"})
-    check = memory(root)
+    check = memory(facts(root))
     assert (check.ok, check.found, bool(check.fix)) == (ok, found, not ok)
 
 
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
-    assert memory(tmp_path).found.startswith("unknown")
-    assert build_memory(tmp_path) is None
+    assert memory(facts(tmp_path)).found.startswith("unknown")
+    assert build_memory(facts(tmp_path)) is None
 
 
 FILE = "/swapfile file 8388604 4194304 -2\n"
@@ -50,7 +50,7 @@ ZRAM = "/dev/zram0 partition 634000 0 5\n/dev/zram1 partition 634000 0 5\n"
     ],
 )
 def test_memory_for_builds(tmp_path: Path, free: float, swaps: str, ok: bool, found: str) -> None:
-    check = build_memory(written(tmp_path, trees.memory(free, swaps=swaps)))
+    check = build_memory(facts(written(tmp_path, trees.memory(free, swaps=swaps))))
     assert check is not None
     assert check.ok == ok
     assert check.found.startswith(found)
@@ -59,6 +59,6 @@ def test_memory_for_builds(tmp_path: Path, free: float, swaps: str, ok: bool, fo
 
 
 def test_a_container_has_no_swap_of_its_own(tmp_path: Path) -> None:
-    check = build_memory(written(tmp_path, {".dockerenv": "", **trees.memory(1.5)}))
+    check = build_memory(facts(written(tmp_path, {".dockerenv": "", **trees.memory(1.5)})))
     assert check is not None
     assert check.fix.startswith("on the host: sudo fallocate")

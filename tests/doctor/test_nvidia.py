@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fcn_edge.doctor import all_checks
 from fcn_edge.doctor.check import Check
@@ -10,9 +11,10 @@ from fcn_edge.doctor.nvidia import nvidia
 from fcn_edge.system.cuda_driver import Driver
 
 from . import trees
+from .trees import facts, opencv_built_with
 
-WITH_GSTREAMER = "  Video I/O:\n    GStreamer:                   YES (1.20.3)\n"
-WITHOUT_GSTREAMER = "  Video I/O:\n    GStreamer:                   NO\n"
+WITH_GSTREAMER = opencv_built_with("  Video I/O:\n    GStreamer:                   YES (1.20.3)\n")
+WITHOUT_GSTREAMER = opencv_built_with("  Video I/O:\n    GStreamer:                   NO\n")
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -24,7 +26,7 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 
 def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
-    checks = by_name(nvidia(trees.jetpack_62(tmp_path), trees.probes(trees.ORIN), WITHOUT_GSTREAMER))
+    checks = by_name(nvidia(facts(trees.jetpack_62(tmp_path), opencv=WITHOUT_GSTREAMER)))
     assert [name for name, check in checks.items() if check.ok] == ["GPU", "JetPack"]
     assert checks["GPU"].found.endswith("Kit Super, CUDA up to 12.6, compute capability 8.7")
     assert checks["JetPack"].found == "6.2 (L4T 36.4.3), on the host"
@@ -38,16 +40,17 @@ def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
 def test_a_fixed_orin_nano(tmp_path: Path) -> None:
     root = trees.jetpack_62(tmp_path)
     trees.written(root, {"var/lib/nvpmodel/status": "pmode:0002", **trees.memory(5)})
-    probes = trees.probes(trees.ORIN, installed={"tensorrt": "10.3.0", "cuda-bindings": "12.9.4"})
-    checks = by_name(nvidia(root, probes, WITH_GSTREAMER))
+    installed = {"tensorrt": "10.3.0", "cuda-bindings": "12.9.4"}
+    checks = by_name(nvidia(facts(root, installed=installed, opencv=WITH_GSTREAMER)))
     assert all(check.ok for check in checks.values())
     assert checks["TensorRT"].found == "10.3.0, as JetPack 6.2 ships 10.3.0.30"
     assert "GStreamer" not in checks
 
 
 def test_a_thor_with_jetpack_71(tmp_path: Path) -> None:
-    probes = trees.probes(trees.THOR, installed={"tensorrt": "10.13.3.9", "cuda-bindings": "13.0.3"}, python=(3, 12))
-    checks = by_name(nvidia(trees.jetpack_71(tmp_path), probes, WITHOUT_GSTREAMER))
+    installed = {"tensorrt": "10.13.3.9", "cuda-bindings": "13.0.3"}
+    answers: dict[str, Any] = {"python": (3, 12), "opencv": WITHOUT_GSTREAMER}
+    checks = by_name(nvidia(facts(trees.jetpack_71(tmp_path), trees.THOR, installed=installed, **answers)))
     assert all(check.ok for check in checks.values())
     assert checks["JetPack"].found == "7.1 (L4T 38.4.0), on the host"
     assert checks["power mode"].found == "MAXN (mode 0)"
@@ -55,8 +58,8 @@ def test_a_thor_with_jetpack_71(tmp_path: Path) -> None:
 
 
 def test_an_agx_orin_with_jetpack_72(tmp_path: Path) -> None:
-    probes = trees.probes(trees.ORIN_ON_JETPACK_7, installed={"tensorrt": "10.16.2.10"}, python=(3, 12))
-    checks = by_name(nvidia(trees.jetpack_72(tmp_path), probes, WITH_GSTREAMER))
+    answers: dict[str, Any] = {"installed": {"tensorrt": "10.16.2.10"}, "python": (3, 12), "opencv": WITH_GSTREAMER}
+    checks = by_name(nvidia(facts(trees.jetpack_72(tmp_path), trees.ORIN_ON_JETPACK_7, **answers)))
     assert [name for name, check in checks.items() if not check.ok] == ["CUDA from Python"]
     assert checks["JetPack"].found == "7.2 (L4T 39.2.0), on the host"
     assert checks["TensorRT"].found == "10.16.2.10, as JetPack 7.2 ships 10.16.2.10"
@@ -64,7 +67,7 @@ def test_an_agx_orin_with_jetpack_72(tmp_path: Path) -> None:
 
 
 def test_a_desktop(tmp_path: Path) -> None:
-    checks = by_name(nvidia(trees.desktop(tmp_path), trees.probes(trees.DESKTOP_GPU), WITHOUT_GSTREAMER))
+    checks = by_name(nvidia(facts(trees.desktop(tmp_path), trees.DESKTOP_GPU, opencv=WITHOUT_GSTREAMER)))
     assert list(checks) == ["GPU", "TensorRT", "CUDA from Python", "onnxruntime-gpu"]
     assert "driver 570.86.15, CUDA up to 12.8" in checks["GPU"].found
     assert checks["TensorRT"].fix == "pip install tensorrt-cu12"
@@ -73,8 +76,7 @@ def test_a_desktop(tmp_path: Path) -> None:
 
 def test_a_desktop_without_a_driver_hears_of_that_alone(tmp_path: Path) -> None:
     root = trees.written(tmp_path, trees.pci("0x10de", "0x030200"))
-    probes = trees.probes(Driver(problem="libcuda.so.1 cannot be loaded"))
-    (check,) = nvidia(root, probes, WITHOUT_GSTREAMER)
+    (check,) = nvidia(facts(root, Driver(problem="libcuda.so.1 cannot be loaded")))
     assert not check.ok
     assert "ubuntu-drivers install" in check.fix
 
@@ -84,22 +86,23 @@ def test_a_machine_without_nvidia_hardware_gets_one_line(tmp_path: Path) -> None
         raise AssertionError("no driver is to be looked for")
 
     root = trees.plain(tmp_path)
-    (check,) = nvidia(root, trees.probes(driver=unasked), WITHOUT_GSTREAMER)
+    found = facts(root, driver=unasked)
+    (check,) = nvidia(found)
     assert (check.name, check.ok, check.fix) == ("GPU", True, "")
     assert check.found.startswith("no NVIDIA GPU; none is needed")
-    said = " ".join(one.name + one.found + one.fix for one in all_checks(root, {}, trees.probes()))
+    said = " ".join(one.name + one.found + one.fix for one in all_checks(found))
     assert not {"TensorRT", "JetPack", "nvpmodel", "pycuda"} & set(said.replace(",", " ").split())
 
 
 def test_a_board_with_jetpack_5_hears_that_it_is_too_old(tmp_path: Path) -> None:
     root = trees.written(tmp_path, {**trees.release(35, "4.1"), **trees.memory(3)})
-    checks = by_name(nvidia(root, trees.probes(Driver("11.4", (("Orin", "8.7"),))), WITHOUT_GSTREAMER))
+    checks = by_name(nvidia(facts(root, Driver("11.4", (("Orin", "8.7"),)))))
     assert list(checks) == ["GPU", "JetPack"]
     assert "for Python 3.8, which is too old" in checks["JetPack"].found
     assert "Flash JetPack 6.2 or newer" in checks["JetPack"].fix
 
 
 def test_all_checks_of_a_jetson_together(tmp_path: Path) -> None:
-    names = [check.name for check in all_checks(trees.jetpack_62(tmp_path), {}, trees.probes(trees.ORIN))]
+    names = [check.name for check in all_checks(facts(trees.jetpack_62(tmp_path)))]
     assert len(set(names)) == len(names)
     assert {"JetPack", "TensorRT", "power mode", "memory", "memory for builds"} <= set(names)

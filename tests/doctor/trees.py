@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.facts import MachineFacts, read_facts
 from fcn_edge.system.probes import Probes
 
 MEMINFO = "MemTotal: {total} kB\nMemFree: 100 kB\nMemAvailable: {free} kB\n"
@@ -134,7 +137,7 @@ def pci(vendor: str, kind: str, slot: str = "1") -> dict[str, str]:
 
 def probes(driver: Driver = ORIN, /, installed: dict[str, str] | None = None, **answers: Any) -> Probes:
     """Probes of a system in which nothing but ``installed`` is installed."""
-    versions = installed or {}
+    versions = dict(installed or {})
     return Probes(
         **{
             "versions": versions.get,
@@ -142,9 +145,23 @@ def probes(driver: Driver = ORIN, /, installed: dict[str, str] | None = None, **
             "driver": lambda: driver,
             "which": lambda program: None,
             "nvpmodel": lambda: "",
+            "environ": {},
             "prefix": Path("/home/user/fcn_edge/.venv"),
             "is_venv": True,
             "python": (3, 10),
             **answers,
         }
     )
+
+
+def opencv_built_with(build: str, version: str = "4.8.0") -> Callable[[], ModuleType]:
+    """Loads an OpenCV that tells this of its build."""
+    module = SimpleNamespace(__version__=version, getBuildInformation=lambda: build)
+    return lambda: module  # type: ignore[return-value]
+
+
+def facts(
+    root: Path, driver: Driver = ORIN, /, installed: dict[str, str] | None = None, **answers: Any
+) -> MachineFacts:
+    """What is read of a machine that is played."""
+    return read_facts(root, probes(driver, installed, **answers))

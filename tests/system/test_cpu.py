@@ -8,7 +8,7 @@ import pytest
 
 from fcn_edge.errors import UsageError
 from fcn_edge.system import cpu as module
-from fcn_edge.system.cpu import available_cores, cpu_name, instruction_set, int8_misfit, thread_count
+from fcn_edge.system.cpu import available_cores, cpu_name, instruction_set, int8_misfit, read_cpu, thread_count
 
 Write = Callable[[str, str], None]
 
@@ -120,6 +120,22 @@ def test_instruction_set_is_the_best_class(
     monkeypatch.setattr("platform.machine", lambda: "old")
     write("proc/cpuinfo", f"processor\t: 0\n{line}\n")
     assert instruction_set(tmp_path) == kind
+
+
+def test_facts_of_a_processor(tmp_path: Path, write: Write) -> None:
+    first = "processor : 0\nmodel name : AMD  EPYC\ncpu MHz : 2596.124\nflags : fpu avx2 fma\n\n"
+    write("proc/cpuinfo", f"{first}processor : 1\ncpu MHz\t: 800\n")
+    write("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n")
+    found = read_cpu(tmp_path, "a board")
+    assert (found.name, found.instruction_set, found.features) == ("AMD EPYC", "avx2", ("avx2", "fma"))
+    assert (found.governor, found.clocks_mhz) == ("performance", (2596.124, 800.0))
+
+
+def test_a_processor_without_a_name_has_its_boards(tmp_path: Path, write: Write) -> None:
+    write("proc/cpuinfo", "processor : 0\nFeatures : fp asimd asimddp\n")
+    found = read_cpu(tmp_path, "NVIDIA Jetson Orin Nano")
+    assert (found.name, found.features) == ("NVIDIA Jetson Orin Nano", ("asimd", "asimddp"))
+    assert read_cpu(tmp_path, "").name == found.architecture
 
 
 def test_threads_are_those_asked_for_or_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from fcn_edge.errors import DeviceError, MachineError
+from fcn_edge.system.cuda_wheels import OLDEST_CUDA, wheels
 
-__all__ = ["cuda_error", "no_driver", "nvrtc_package", "too_old", "uncompiled", "wheels"]
-
-_OLDEST = 12
-"""Major version of CUDA that a driver must support: of the oldest wheels with bindings for these Pythons."""
+__all__ = ["cuda_error", "no_driver", "too_old", "uncompiled"]
 
 _DRIVER_FIX = (
     "Install NVIDIA's driver (on Jetson: JetPack), or give the container the GPU with --gpus all or --runtime nvidia."
@@ -79,25 +77,6 @@ def cuda_error(call: str, code: str) -> MachineError:
     return DeviceError(f"The GPU failed in {call}: {code}.", "Start the program again; fcn-edge doctor checks the GPU.")
 
 
-def wheels(major: int) -> str:
-    """The command that installs cuda-python and NVRTC: code of a newer CUDA's compiler is refused by the driver.
-
-    Args:
-        major: Major version of CUDA that the driver supports.
-    """
-    command = f"pip install 'fcn_edge[{'cuda' if major > _OLDEST else 'cuda12'}]'"
-    return command if major >= _OLDEST else f"{command}, with a driver for CUDA {_OLDEST} or newer"
-
-
-def nvrtc_package(major: int) -> str:
-    """The package of NVRTC for a driver.
-
-    Args:
-        major: Major version of CUDA that the driver supports.
-    """
-    return "nvidia-cuda-nvrtc" if major > _OLDEST else f"nvidia-cuda-nvrtc-cu{_OLDEST}"
-
-
 def no_driver(detail: str) -> DeviceError:
     """The error of a machine on which the driver's library cannot be loaded.
 
@@ -114,7 +93,7 @@ def too_old(call: str, driver: tuple[int, int]) -> MachineError:
         call: The function.
         driver: CUDA version that the driver supports.
     """
-    other = f", or install the cuda-python of its version: {wheels(driver[0])}" if driver[0] >= _OLDEST else "."
+    other = f", or install the cuda-python of its version: {wheels(driver[0])}" if driver[0] >= OLDEST_CUDA else "."
     return MachineError(
         f"NVIDIA's driver, for CUDA {driver[0]}.{driver[1]}, has no {call}.",
         f"Update the driver (on Jetson: JetPack){other}",

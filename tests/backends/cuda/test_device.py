@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,14 +7,9 @@ import pytest
 
 from fcn_edge.backends.cuda import device as cuda
 from fcn_edge.backends.cuda.device import open_device
-from fcn_edge.backends.cuda.errors import cuda_error, no_driver, nvrtc_package, too_old, wheels
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, too_old
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
 from fcn_edge.testing.gpu import FakeGpu
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @pytest.fixture
@@ -108,12 +101,3 @@ def test_errors_are_a_sentence_and_a_fix(error: MachineError, kind: type, senten
     assert error.message.endswith(".")
     assert fix in error.fix
     assert "nvidia-smi" not in str(error)
-
-
-@pytest.mark.parametrize(("major", "extra", "limits"), [(12, "cuda12", ">=12.6,<13"), (13, "cuda", ">=13,<14")])
-def test_a_drivers_extra_brings_a_compiler_of_its_cuda(major: int, extra: str, limits: str) -> None:
-    assert wheels(major) == f"pip install 'fcn_edge[{extra}]'"
-    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    assert extras[extra] == [f"cuda-python{limits}", f"{nvrtc_package(major)}{limits}"]
-    assert not [one for one in extras["gpu"] if "cuda-" in one], "it goes with either"

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.cuda.driver import Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda.errors import cuda_error, no_driver, nvrtc_package, too_old, uncompiled, wheels
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, too_old, uncompiled
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
+from fcn_edge.system.cuda_wheels import nvrtc_package, wheels
 
 __all__ = ["CudaPython", "first_gpu"]
 
