@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcn_edge.cli.verb import SIZE, note, say, verb
-from fcn_edge.errors import CheckpointError, MissingExtraError, UsageError
-from fcn_edge.training.options import DECODERS, ENCODERS, recipe_of_options
+from fcn_edge.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from fcn_edge.training.stage import EpochLog
 
 __all__ = ["command"]
+
+# written out, because the modules that define them import torch and pydantic, and --help must answer at once
+ENCODERS = ("vgg16", "resnet50", "mobilenet_v2")
+DECODERS = ("fcn32s", "fcn16s", "fcn8s")
 
 MOST_WORKERS = 4
 
@@ -68,6 +70,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 )
 @click.option(
     "--stages",
+    "mode",
     type=click.Choice(["staged", "at-once"]),
     default="staged",
     show_default=True,
@@ -145,17 +148,15 @@ def command(
     from fcn_edge.datasets.rendered import is_rendered
 
     rendered = is_rendered(data)
-    if options["rendered"] and rendered:
-        raise UsageError("The data is rendered already.", "Leave out --rendered.")
-    _check_writable(output)
     _check_packages()
     import torch
 
     from fcn_edge.io.opencv import cv2
     from fcn_edge.system.cpu import available_cores
+    from fcn_edge.training.options import checked_options
     from fcn_edge.training.train import train
 
-    recipe = recipe_of_options(**options, start=_start(init))
+    recipe = checked_options(**options).recipe(init)
     cores = available_cores()
     torch.set_num_threads(threads or cores)
     cv2().setNumThreads(1)  # the reading processes are the parallel part
@@ -179,31 +180,6 @@ def command(
         "log": str(log) if log.is_file() else None,
         "rendered": rendered,
     }
-
-
-def _start(init: Path | None) -> str | None:
-    """The decoder of a checkpoint of fcn_edge; None for weights of an encoder."""
-    from fcn_edge.nets.checkpoints import load_checkpoint
-
-    if init is None or init.suffix != ".safetensors":
-        return None
-    try:
-        return str(load_checkpoint(init)[1].decoder)
-    except CheckpointError:
-        return None
-
-
-def _check_writable(output: Path) -> None:
-    """Complain before hours of training, not after.
-
-    Raises:
-        UsageError: The output cannot be written.
-    """
-    if output.suffix != ".safetensors":
-        raise UsageError(f"{output} does not end in .safetensors.", "Name the checkpoint such as net.safetensors.")
-    there = next(path for path in output.absolute().parents if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)) or output.is_dir():
-        raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
 
 
 def _check_packages() -> None:

@@ -14,9 +14,6 @@ from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
 __all__ = ["image_files", "images_of"]
 
 
-Image = NDArray[np.uint8]
-
-
 def image_files(directory: Path, most: int = 32) -> list[Path]:
     """Image files of a folder, or of ``images/`` in it, spread evenly where there are more than ``most``.
 
@@ -34,7 +31,7 @@ def image_files(directory: Path, most: int = 32) -> list[Path]:
     return [files[index * len(files) // count] for index in range(count)]
 
 
-def images_of(files: Iterable[Path]) -> Iterator[Image]:
+def images_of(files: Iterable[Path]) -> Iterator[NDArray[np.uint8]]:
     """The images of files, read one at a time, ``(H, W, 3)`` uint8 BGR.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Training of the networks, in stages. Needs the ``[export]`` extra."""
+"""Training FCNs: the paper's stages with a modern schedule, on folders of labeled images or rendered streets."""

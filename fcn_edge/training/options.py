@@ -1,109 +1,118 @@
-"""The options of ``fcn-edge train`` to a recipe."""
+"""From what people say of a training, a decoder and some numbers, to the recipe that does it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from fcn_edge.errors import UsageError
+from pydantic import Field, ValidationError
 
-if TYPE_CHECKING:
-    from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.artifacts.checkpoint import checkpoint_header
+from fcn_edge.artifacts.spec import DECODER_STRIDES, first_problem
+from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.training.recipe import Positive, Recipe, Settings, Stage, micro_batch_of, staged
 
-__all__ = ["DECODERS", "ENCODERS", "recipe_of_options", "stages_of"]
+__all__ = ["DECODERS", "TrainingOptions", "checked_options", "decoder_of_checkpoint"]
 
-ENCODERS = ("vgg16", "resnet50", "mobilenet_v2")
-DECODERS = ("fcn32s", "fcn16s", "fcn8s")
+DECODERS = tuple(DECODER_STRIDES)
 """Coarsest first: the order of the paper's stages."""
 
-LATER_STAGES = 0.5
-"""Learning rate of the stages after the first, over that of the first."""
 
-LARGEST_MICRO_BATCH = 4
+class TrainingOptions(Settings):
+    """A training in the words of its user.
 
+    ``recipe`` makes the recipe::
 
-def recipe_of_options(
-    *,
-    encoder: str,
-    decoder: str,
-    epochs: tuple[int, ...],
-    stages: str,
-    lr: float,
-    batch: int,
-    micro_batch: int | None,
-    start: str | None,
-    **settings: Any,
-) -> Recipe:
-    """The recipe that the options of the command ask for.
+        options = TrainingOptions(encoder="mobilenet_v2", decoder="fcn8s", epochs=(30, 15, 30))
+        train(options.recipe(), "data/camvid", Path("camvid-fcn8s.safetensors"))
 
-    Args:
+    Attributes:
         encoder: Name of the encoder.
-        decoder: The finest decoder.
-        epochs: Epochs of every stage, or of each.
-        stages: ``staged`` or ``at-once``.
-        lr: Peak learning rate of the first stage.
-        batch: Images per optimizer step.
-        micro_batch: Images per forward pass.
-        start: Decoder of the checkpoint to go on from; None when there is none.
-        settings: Other fields of the recipe.
-
-    Raises:
-        UsageError: They make no recipe.
-    """
-    from pydantic import ValidationError
-
-    from fcn_edge.artifacts.spec import first_problem
-    from fcn_edge.training.recipe import Recipe
-
-    if micro_batch is None:
-        micro_batch = next((n for n in range(LARGEST_MICRO_BATCH, 1, -1) if batch % n == 0), 1)
-    try:
-        return Recipe(
-            encoder=encoder,
-            stages=stages_of(decoder, stages, epochs, lr, start),
-            batch=batch,
-            micro_batch=micro_batch,
-            **settings,
-        )
-    except ValidationError as error:
-        raise UsageError(
-            f"These options make no recipe: {first_problem(error)}.", "See fcn-edge train --help."
-        ) from error
-
-
-def stages_of(decoder: str, how: str, epochs: tuple[int, ...], lr: float, start: str | None) -> tuple[Stage, ...]:
-    """The stages down to a decoder.
-
-    Args:
-        decoder: The finest decoder.
-        how: ``staged`` or ``at-once``.
+        decoder: The finest decoder to train.
         epochs: Epochs of every stage, or of each; a single 0 only initializes the decoder.
-        lr: Peak learning rate of the first stage of the whole staged training.
-        start: Decoder of the checkpoint to go on from; None when there is none.
+        mode: ``staged`` trains fcn32s, then fcn16s from it, then fcn8s from that; ``at-once`` all of them on one
+            encoder.
+        lr: Peak learning rate of the encoder in the first stage of the whole staged training.
+        micro_batch: Images per forward pass; the largest divisor of ``batch`` up to 4 when left out.
+    """
+
+    encoder: str
+    decoder: Literal["fcn32s", "fcn16s", "fcn8s"]
+    epochs: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (30,)
+    mode: Literal["staged", "at-once"] = "staged"
+    lr: Annotated[float, Field(gt=0)] = 8e-4
+    micro_batch: Positive | None = None
+
+    def recipe(self, init: Path | None = None) -> Recipe:
+        """The recipe of this training.
+
+        Args:
+            init: What it starts from. From a coarser decoder's checkpoint only the finer stages are trained.
+
+        Raises:
+            UsageError: There are neither as many numbers of epochs as stages, nor one; or the micro-batch does not
+                divide the batch.
+        """
+        settings = {name: getattr(self, name) for name in Settings.model_fields}
+        stages = self.stages(decoder_of_checkpoint(init))
+        micro_batch = self.micro_batch or micro_batch_of(self.batch)
+        try:
+            return Recipe(encoder=self.encoder, stages=stages, micro_batch=micro_batch, **settings)
+        except ValidationError as error:
+            raise _no_recipe(error) from error
+
+    def stages(self, start: str | None = None) -> tuple[Stage, ...]:
+        """The stages of this training.
+
+        Args:
+            start: Decoder of the checkpoint to go on from; None when there is none.
+
+        Raises:
+            UsageError: There are neither as many numbers of epochs as stages, nor one.
+        """
+        wanted = DECODERS[: DECODERS.index(self.decoder) + 1]
+        if self.mode == "at-once" and self.epochs != (0,):
+            (count,) = self._epochs_of(["+".join(wanted)])
+            return (Stage(decoders=wanted, epochs=count, lr=self.lr),)
+        names: Sequence[str] = (self.decoder,)
+        if self.epochs != (0,) and (start is None or start in wanted[:-1]):
+            # a checkpoint of the same or of a finer decoder is trained further as it is
+            names = wanted[DECODERS.index(start) + 1 :] if start else wanted
+        adapted = self.mode == "staged" and start in DECODERS[: DECODERS.index(names[0])]
+        return staged(names, self._epochs_of(names), self.lr, adapted=adapted)
+
+    def _epochs_of(self, stages: Sequence[str]) -> tuple[int, ...]:
+        if len(self.epochs) not in (1, len(stages)):
+            raise UsageError(
+                f"{len(self.epochs)} numbers of epochs were given for {len(stages)} stage{'s' * (len(stages) > 1)}: "
+                f"{', '.join(stages)}.",
+                "Give --epochs one number for all, or one for each.",
+            )
+        return self.epochs if len(self.epochs) == len(stages) else self.epochs * len(stages)
+
+
+def checked_options(**values: Any) -> TrainingOptions:
+    """``TrainingOptions`` of values from outside.
 
     Raises:
-        UsageError: There are neither as many numbers of epochs as stages, nor one.
+        UsageError: They make no training.
     """
-    from fcn_edge.training.recipe import Stage
+    try:
+        return TrainingOptions(**values)
+    except ValidationError as error:
+        raise _no_recipe(error) from error
 
-    wanted = DECODERS[: DECODERS.index(decoder) + 1]
-    if epochs == (0,):
-        groups: list[tuple[str, ...]] = [(decoder,)]
-    elif how == "at-once":
-        groups = [wanted]
-    else:
-        done = DECODERS.index(start) + 1 if start in wanted[:-1] else 0
-        # a checkpoint of the same or of a finer decoder is trained further as it is
-        groups = [(decoder,)] if start and not done else [(name,) for name in wanted[done:]]
-    if len(epochs) not in (1, len(groups)):
-        names = ", ".join("+".join(group) for group in groups)
-        raise UsageError(
-            f"{len(epochs)} numbers of epochs were given for {len(groups)} stage{'s' * (len(groups) > 1)}: {names}.",
-            "Give --epochs one number for all, or one for each.",
-        )
-    each = epochs if len(epochs) == len(groups) else epochs * len(groups)
-    made: list[Stage] = []
-    for group, count in zip(groups, each, strict=True):
-        # BatchNorm has adapted to the data in the coarser stage, this training's or the checkpoint's
-        later = how == "staged" and (bool(made) or start in DECODERS[: DECODERS.index(group[0])])
-        made.append(Stage(decoders=group, epochs=count, lr=lr * LATER_STAGES if later else lr, freeze_batchnorm=later))
-    return tuple(made)
+
+def decoder_of_checkpoint(init: Path | None) -> str | None:
+    """The decoder of a checkpoint that fcn_edge wrote; None for weights of an encoder alone."""
+    if init is None or init.suffix != ".safetensors":
+        return None
+    try:
+        return str(checkpoint_header(init).spec.decoder)
+    except CheckpointError:
+        return None
+
+
+def _no_recipe(error: ValidationError) -> UsageError:
+    return UsageError(f"These options make no recipe: {first_problem(error)}.", "See fcn-edge train --help.")

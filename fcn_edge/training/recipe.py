@@ -1,16 +1,24 @@
-"""What a training run does, in one frozen object that is saved with its results."""
+"""What a training run does, in one frozen object that is saved with its results, and the rules of good ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
 from fcn_edge.artifacts.spec import DECODER_STRIDES, Size, checked_size
 
-__all__ = ["Recipe", "Stage"]
+__all__ = ["LARGEST_MICRO_BATCH", "LATER_STAGES", "Recipe", "Settings", "Stage", "micro_batch_of", "staged"]
 
 Positive = Annotated[int, Field(ge=1)]
+
+LATER_STAGES = 0.5
+"""Learning rate of the stages that go on from a coarser one, over that of the first."""
+
+LARGEST_MICRO_BATCH = 4
+"""Images per forward pass, at most, where nobody said how many."""
 
 
 class Stage(BaseModel):
@@ -37,15 +45,11 @@ class Stage(BaseModel):
         return "+".join(self.decoders)
 
 
-class Recipe(BaseModel):
-    """A training recipe.
+class Settings(BaseModel):
+    """What all stages of a training share.
 
     Attributes:
-        encoder: Name of the encoder.
-        stages: In order; each starts from the result of the one before (Long et al. 2015, section 4.3).
         batch: Images per optimizer step.
-        micro_batch: Images per forward pass; gradients of ``batch / micro_batch`` passes are added up. Small ones fit
-            the processor's cache.
         crop: ``(height, width)`` of the training crops.
         scales: Smallest and largest random scale.
         color: Strength of the color augmentation, 0 to 1.
@@ -68,10 +72,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    encoder: str
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     batch: Positive = 8
-    micro_batch: Positive = 4
     crop: Size = (384, 480)
     scales: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 2.0)
     color: Annotated[float, Field(ge=0, le=1)] = 0.4
@@ -89,14 +90,61 @@ class Recipe(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Recipe:
-        if self.batch % self.micro_batch:
-            raise ValueError(f"batch ({self.batch}) must be a multiple of micro_batch ({self.micro_batch})")
+    def _values_fit(self) -> Self:
         if self.scales[0] > self.scales[1]:
             raise ValueError("scales must be (smallest, largest)")
-        unknown = [name for stage in self.stages for name in stage.decoders if name not in DECODER_STRIDES]
-        if unknown:
-            raise ValueError(f"there is no decoder {unknown[0]!r}; choose from {', '.join(DECODER_STRIDES)}")
         checked_size(self.crop)
         checked_size(self.size)
         return self
+
+
+class Recipe(Settings):
+    """A training recipe.
+
+    Attributes:
+        encoder: Name of the encoder.
+        stages: In order; each starts from the result of the one before (Long et al. 2015, section 4.3).
+        micro_batch: Images per forward pass; gradients of ``batch / micro_batch`` passes are added up. Small ones fit
+            the processor's cache.
+    """
+
+    encoder: str
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    micro_batch: Positive = LARGEST_MICRO_BATCH
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Recipe:
+        if self.batch % self.micro_batch:
+            raise ValueError(f"batch ({self.batch}) must be a multiple of micro_batch ({self.micro_batch})")
+        unknown = [name for stage in self.stages for name in stage.decoders if name not in DECODER_STRIDES]
+        if unknown:
+            raise ValueError(f"there is no decoder {unknown[0]!r}; choose from {', '.join(DECODER_STRIDES)}")
+        return self
+
+
+def micro_batch_of(batch: int) -> int:
+    """The largest divisor of a batch that is no larger than ``LARGEST_MICRO_BATCH``."""
+    return next((n for n in range(LARGEST_MICRO_BATCH, 1, -1) if batch % n == 0), 1)
+
+
+def staged(decoders: Sequence[str], epochs: Sequence[int], lr: float, *, adapted: bool) -> tuple[Stage, ...]:
+    """One stage a decoder, each going on from the one before.
+
+    The first stage adapts the encoder and its BatchNorm statistics to the data, at the full learning rate; those that
+    go on from a coarser decoder keep the statistics and take ``LATER_STAGES`` of the rate.
+
+    Args:
+        decoders: The decoders, coarsest first.
+        epochs: Epochs of each.
+        lr: Peak learning rate of a training's first stage.
+        adapted: The first of ``decoders`` goes on from a coarser one already.
+    """
+    return tuple(
+        Stage(
+            decoders=(decoder,),
+            epochs=count,
+            lr=lr * LATER_STAGES if number or adapted else lr,
+            freeze_batchnorm=bool(number or adapted),
+        )
+        for number, (decoder, count) in enumerate(zip(decoders, epochs, strict=True))
+    )

@@ -1,11 +1,12 @@
-"""``fcn-edge train``: the paper's stages, or all decoders at once, from a recipe to checkpoints."""
+"""The paper's stages, or all decoders at once, from a recipe to checkpoints."""
 
 from __future__ import annotations
 
 import csv
+import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +39,19 @@ class Display(Protocol):
         """Something worth a line."""
 
 
+class _Silent:
+    """Tells nobody."""
+
+    def epoch(self, *_: object) -> AbstractContextManager[Callable[[int, int, float], None]]:
+        return nullcontext(lambda *_: None)
+
+    def finished(self, *_: object) -> None:
+        pass
+
+    def note(self, *_: object) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class TrainResult:
     """What a training run left.
@@ -54,7 +68,13 @@ class TrainResult:
 
 
 def train(
-    recipe: Recipe, data: str | Path, output: Path, *, init: Path | None, workers: int, display: Display
+    recipe: Recipe,
+    data: str | Path,
+    output: Path,
+    *,
+    init: Path | None = None,
+    workers: int = 0,
+    display: Display | None = None,
 ) -> TrainResult:
     """Train by a recipe.
 
@@ -62,23 +82,36 @@ def train(
     from; and the checkpoints of the coarser stages.
 
     Args:
-        recipe: What to do.
+        recipe: What to do; ``TrainingOptions`` makes one.
         data: Root with the splits ``train`` and ``val``, or an address of rendered scenes.
         output: Checkpoint of the last stage's finest decoder, ``.safetensors``.
         init: ImageNet weights of the encoder, or a checkpoint of a coarser decoder; None trains from scratch.
-        workers: Loader processes.
-        display: Who is told.
+        workers: Loader processes; 0 reads the images in this one.
+        display: Who is told; nobody when left out.
 
     Raises:
-        UsageError: The output is not a ``.safetensors`` file, or rendered scenes are mixed with other classes.
+        UsageError: The output cannot be written or is not a ``.safetensors`` file, or rendered scenes are to be mixed
+            with rendered ones or with other classes.
         DatasetError: The data root lacks a split or holds bad files.
         CheckpointError: ``init`` does not fit, or the saved state is of another recipe.
     """
+    _require_writable(output)
+    train_split, val_split = _splits(data, recipe)
+    run = _Run(recipe, output, train_split, val_split, workers, display or _Silent())
+    return run.go(init)
+
+
+def _require_writable(output: Path) -> None:
+    """Complain before hours of training, not after.
+
+    Raises:
+        UsageError: The output cannot be written.
+    """
     if output.suffix != ".safetensors":
         raise UsageError(f"{output} does not end in .safetensors.", "Name the checkpoint such as net.safetensors.")
-    train_split, val_split = _splits(data, recipe)
-    run = _Run(recipe, output, train_split, val_split, workers, display)
-    return run.go(init)
+    there = next(path for path in output.absolute().parents if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)) or output.is_dir():
+        raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
 
 
 class _Run:
@@ -256,6 +289,8 @@ def _splits(data: str | Path, recipe: Recipe) -> tuple[LabeledSplit, LabeledSpli
             f"{data} has no split named {missing[0]!r}; it has: {', '.join(splits)}.",
             "Training needs train/ and val/, each with images/ and labels/.",
         )
+    if recipe.rendered and splits["train"].rendered:
+        raise UsageError("The data is rendered already.", "Leave out --rendered.")
     info = splits["train"].info
     if splits["val"].info.classes != info.classes:
         raise DatasetError(f"The splits of {data} have different classes.", "Use one dataset.toml for both.")

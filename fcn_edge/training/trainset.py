@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets import LabeledSplit
+from fcn_edge.datasets.rendered import RenderedSample
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.street import Street
 from fcn_edge.training.augment import Augmentation
 
 __all__ = ["TrainSet", "WithErrors", "class_shares", "warm_streets"]
@@ -99,22 +99,20 @@ class WithErrors(Dataset[Any]):
 
 
 def _rendered_pair(random: np.random.Generator, void: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    street = _street(int(random.integers(RENDERED_STREETS)))
-    image, labels = street.frame(int(random.integers(RENDERED_FRAMES)))
-    labels[labels == street.void] = void
+    seed = int(random.integers(RENDERED_STREETS))
+    image, labels = _rendered_sample(seed, int(random.integers(RENDERED_FRAMES))).pair()
+    labels[labels == LABEL_SETS["camvid"].void] = void
     return image, labels
 
 
-@lru_cache(maxsize=RENDERED_STREETS)
-def _street(seed: int) -> Street:
-    """Streets are kept, because building one costs as much as rendering several of its frames."""
-    return Street(seed=seed, size=RENDERED_SIZE, frames=RENDERED_FRAMES)
+def _rendered_sample(seed: int, frame: int) -> RenderedSample:
+    return RenderedSample(f"street{seed}-{frame}", seed, frame, RENDERED_SIZE, RENDERED_FRAMES, fps=25.0)
 
 
 def warm_streets() -> None:
     """Build every street of the rendered pairs in this process, for the loader processes that are forked from it."""
     for seed in range(RENDERED_STREETS):
-        _street(seed).frame(0)
+        _rendered_sample(seed, 0).image()
 
 
 def class_shares(split: LabeledSplit) -> NDArray[np.float64]:

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.spec import DECODER_STRIDES
-from fcn_edge.errors import UsageError
+from fcn_edge.cli.train import DECODERS, ENCODERS, command
 from fcn_edge.nets import encoders
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.training import train
-from fcn_edge.training.options import DECODERS, ENCODERS, recipe_of_options, stages_of
+from fcn_edge.training.options import TrainingOptions
 
 Run = Callable[..., Any]
 STREET = "synthetic://street?frames=4&size=64x96"
@@ -29,6 +29,14 @@ def arguments(output: Path, decoder: str = "fcn32s", *more: object, data: object
 def test_the_names_are_those_of_the_nets() -> None:
     assert set(ENCODERS) == set(encoders.ENCODERS)
     assert tuple(DECODER_STRIDES) == DECODERS
+
+
+def test_the_defaults_are_those_of_the_library() -> None:
+    required = ["--encoder", "vgg16", "--decoder", "fcn16s", "--data", "camvid", "-o", "net.safetensors"]
+    values = command.make_context("train", required).params
+    said = {name: value for name, value in values.items() if name in TrainingOptions.model_fields}
+    assert len(said) > 15
+    assert TrainingOptions(**said) == TrainingOptions(encoder="vgg16", decoder="fcn16s")
 
 
 def test_a_training_without_data(fcn_edge: Run, tmp_path: Path) -> None:
@@ -65,55 +73,6 @@ def test_finer_stages_from_a_coarser_checkpoint(fcn_edge: Run, tmp_path: Path) -
     assert 0 <= outcome.json["best_miou"] <= 1
     with Path(outcome.json["log"]).open(newline="") as file:
         assert [row["stage"] for row in csv.DictReader(file)] == ["fcn16s"]
-
-
-def test_the_paper_stages() -> None:
-    stages = stages_of("fcn8s", "staged", (30, 15, 20), 8e-4, None)
-    assert [(stage.decoders, stage.epochs, stage.lr, stage.freeze_batchnorm) for stage in stages] == [
-        (("fcn32s",), 30, 8e-4, False),
-        (("fcn16s",), 15, 4e-4, True),
-        (("fcn8s",), 20, 4e-4, True),
-    ]
-    assert [stage.name for stage in stages_of("fcn16s", "staged", (5,), 1e-3, None)] == ["fcn32s", "fcn16s"]
-
-
-def test_all_decoders_at_once() -> None:
-    (stage,) = stages_of("fcn8s", "at-once", (10,), 1e-3, None)
-    assert (stage.decoders, stage.lr, stage.freeze_batchnorm) == (("fcn32s", "fcn16s", "fcn8s"), 1e-3, False)
-
-
-@pytest.mark.parametrize(
-    ("start", "names", "later"),
-    [
-        ("fcn32s", ["fcn16s", "fcn8s"], [True, True]),
-        ("fcn16s", ["fcn8s"], [True]),
-        ("fcn8s", ["fcn8s"], [False]),
-    ],
-)
-def test_stages_after_a_checkpoint(start: str, names: list[str], later: list[bool]) -> None:
-    stages = stages_of("fcn8s", "staged", (5,), 1e-3, start)
-    assert [stage.name for stage in stages] == names
-    assert [stage.freeze_batchnorm for stage in stages] == later
-    assert [stage.lr for stage in stages] == [5e-4 if each else 1e-3 for each in later]
-
-
-def test_a_finer_checkpoint_goes_on_as_a_coarser_net() -> None:
-    (stage,) = stages_of("fcn32s", "staged", (5,), 1e-3, "fcn8s")
-    assert (stage.decoders, stage.freeze_batchnorm) == (("fcn32s",), False)
-
-
-def test_as_many_numbers_of_epochs_as_stages() -> None:
-    with pytest.raises(UsageError, match="2 numbers of epochs were given for 3 stages: fcn32s, fcn16s, fcn8s"):
-        stages_of("fcn8s", "staged", (1, 2), 1e-3, None)
-
-
-@pytest.mark.parametrize(("batch", "micro_batch"), [(8, 4), (6, 3), (2, 2), (7, 1), (9, 3), (1, 1)])
-def test_the_micro_batch_divides_the_batch(batch: int, micro_batch: int) -> None:
-    recipe = recipe_of_options(
-        encoder="vgg16", decoder="fcn32s", epochs=(1,), stages="staged", lr=1e-3,
-        batch=batch, micro_batch=None, start=None,
-    )  # fmt: skip
-    assert recipe.micro_batch == micro_batch
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.street import Street
 from fcn_edge.training import stage as stage_module
+from fcn_edge.training.options import TrainingOptions
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.stage import EpochLog, StageTrainer
 from fcn_edge.training.train import TrainResult, train
@@ -399,6 +400,26 @@ def test_rendered_scenes_need_camvids_classes(data: Path, tmp_path: Path) -> Non
     (root / "dataset.toml").write_text(text.replace('"sky"', '"heaven"'))
     with pytest.raises(UsageError, match="CamVid's classes"):
         trained(recipe_of(ONE, rendered=0.5), root, tmp_path / "net.safetensors")
+
+
+def test_rendered_scenes_are_not_mixed_with_rendered_ones(tmp_path: Path) -> None:
+    street = f"synthetic://street?frames=4&size={SIZE[0]}x{SIZE[1]}"
+    with pytest.raises(UsageError, match="rendered already"):
+        trained(recipe_of(ONE, rendered=0.5), street, tmp_path / "net.safetensors")
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="could not be written"):
+        trained(recipe_of(ONE), tmp_path / "absent", Path("/dev/null/net.safetensors"))
+
+
+def test_a_training_from_python_needs_no_display(data: Path, tmp_path: Path) -> None:
+    options = TrainingOptions(
+        encoder="mobilenet_v2", decoder="fcn32s", epochs=(1,), batch=2, crop=SIZE, size=SIZE, seed=3
+    )
+    result = train(options.recipe(), data, tmp_path / "net.safetensors")
+    assert result.epochs == 1
+    assert load_checkpoint(tmp_path / "net.safetensors")[1].decoder == "fcn32s"
 
 
 def test_a_checkpoint_is_a_safetensors_file(data: Path, tmp_path: Path) -> None:
