@@ -110,7 +110,7 @@ class OneByOne(Contender):
     def labels(self, frame: Image) -> Image:
         """The mask in the frame's pixels."""
         place: Placement = placement((frame.shape[0], frame.shape[1]), self._size, self._spec.resize)
-        image = network_input(frame, place, self._spec.normalisation.mean_bgr)
+        image = network_input(frame, place, self._spec.normalization.mean_bgr)
         height, width = place.content_size
         content = self.full_labels(image)[:height, :width]
         mask: Image = cv2.resize(content, frame.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
@@ -172,7 +172,7 @@ class TorchEager(OneByOne):
         net, spec = load_checkpoint(checkpoint)
         super().__init__(spec, size, video)
         self._net = net
-        self._normalize = Normalize(spec.normalisation)
+        self._normalize = Normalize(spec.normalization)
 
     @override
     def full_labels(self, image: Image) -> Image:

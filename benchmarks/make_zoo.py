@@ -28,7 +28,7 @@ from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.segmenter import load
 from fcn_edge.system.thread_pools import owned_thread_pools
 
-LICENCE = "Weights trained on CamVid (CC BY-NC 4.0): for research use."
+LICENSE = "Weights trained on CamVid (CC BY-NC 4.0): for research use."
 RENDERED = "synthetic://street?seed=90001&frames=100&size=360x480"
 """A street that no training has seen: those have seeds below 64."""
 CALIBRATION = Path(__file__).parent.parent / "calibration" / "camvid-train-128.json"
@@ -59,7 +59,7 @@ def main() -> None:
         with owned_thread_pools(), load(directory / MODEL_FILE) as segmenter:
             measured = [evaluate(segmenter.session, split) for split in (val, RenderedSplit.from_uri(RENDERED))]
         records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
-        write_manifest(directory / MANIFEST_FILE, manifest_for(directory / MODEL_FILE, records, LICENCE))
+        write_manifest(directory / MANIFEST_FILE, manifest_for(directory / MODEL_FILE, records, LICENSE))
         with owned_thread_pools():
             table = calibration_table(directory / MODEL_FILE, calibrated)
             table = chosen_for_profiles(

@@ -128,7 +128,7 @@ def _table(path: Path, spec: ModelSpec, ranges: dict[str, TensorRange]) -> Calib
         model=spec.name,
         model_digest=model_digest(path),
         resize=spec.resize,
-        normalisation=spec.normalisation,
+        normalization=spec.normalization,
         size=spec.size,
         dataset="rendered",
         rendered=True,

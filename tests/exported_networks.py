@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Normalisation
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Normalization
 from fcn_edge.export.onnx import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
 from fcn_edge.nets.encoders import ENCODERS
@@ -32,7 +32,7 @@ an_encoder_each = pytest.mark.parametrize(
 """Lets a test run on one network of each encoder, and on the other six in the slow tests."""
 
 CLASSES = 7
-NORMALISATION = Normalisation()
+NORMALISATION = Normalization()
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def random_net(
     decoders: Sequence[str],
     images: Sequence[NDArray[np.uint8]],
     *,
-    normalisation: Normalisation = NORMALISATION,
+    normalization: Normalization = NORMALISATION,
 ) -> FCN:
     """A network with random weights and BatchNorm statistics, in evaluation mode.
 
@@ -73,7 +73,7 @@ def random_net(
         decoders: Its decoders.
         images: ``(H, W, 3)`` uint8 BGR, one size of multiples of 32. On these, each score layer of each decoder gives
             each class zero mean and unit variance, so that no class and no skip decides alone.
-        normalisation: What the images go through.
+        normalization: What the images go through.
     """
     torch.manual_seed(0)
     net = FCN(encoder, decoders, CLASSES).eval()
@@ -89,7 +89,7 @@ def random_net(
             nn.init.normal_(module.bias, std=0.2)
             nn.init.normal_(module.running_mean, std=0.3)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
-    batch = Normalize(normalisation)(torch.from_numpy(np.stack(images)))
+    batch = Normalize(normalization)(torch.from_numpy(np.stack(images)))
     stride8, stride16, stride32 = net.encoder(batch)
     for head in net.decoders.values():
         assert isinstance(head, Decoder)

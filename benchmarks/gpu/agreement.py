@@ -103,7 +103,7 @@ def _random_cases(settings: Settings) -> Iterator[_Case]:
 
 def _real_case(real: RealScores) -> _Case:
     frame = (real.frames[0].shape[0], real.frames[0].shape[1])
-    mapping = placement(frame, real.size, real.spec.resize).mapping(real.spec.stride)
+    mapping = placement(frame, real.size, real.spec.resize).mapping(real.spec.stride, real.spec.geometry)
     return _Case(f"{real.spec.name} on {real.source}", real.scores, mapping)
 
 

@@ -134,7 +134,7 @@ def _plan(directory: Path, manifest: EngineManifest, device: Device, graphs: boo
     from fcn_edge.backends.tensorrt.runtime.engine import opened
 
     trt = library(manifest.backend)
-    plan, logger = directory / manifest.plan, log_of(trt).logger
+    plan, logger = directory / manifest.plan_file, log_of(trt).logger
     return opened(
         plan,
         trt,

@@ -85,7 +85,12 @@ def sessions(open_device: OpenDevice, real: RealScores, settings: Settings) -> l
             engine = stack.enter_context(_StoredEngine(device, real, scores, graphs))
             opened["graph" if graphs else "no graph"] = stack.enter_context(engine.session())
         wrong = {
-            name: wrong_pixels(session.labels(real.frames[0]), scores, place.mapping(real.spec.stride), real.spec.void)
+            name: wrong_pixels(
+                session.labels(real.frames[0]),
+                scores,
+                place.mapping(real.spec.stride, real.spec.geometry),
+                real.spec.void,
+            )
             for name, session in opened.items()
         }
         speeds = speeds_of(

@@ -93,7 +93,7 @@ def _decode(
     frame: Size,
     judged: bool,
 ) -> Row:
-    mapping = placement(frame, settings.size, real.spec.resize).mapping(real.spec.stride)
+    mapping = placement(frame, settings.size, real.spec.resize).mapping(real.spec.stride, real.spec.geometry)
     pitch = -(-frame[1] // 16) * 16
     shape = (settings.batch, *scores.shape[1:])
     with Workbench(device) as bench:

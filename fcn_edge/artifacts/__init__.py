@@ -1,1 +1,1 @@
-"""What lies in a file: models, specs, tables, engines. Read without onnx, torch or a backend."""
+"""What is in a file on disk: the documents of fcn_edge, read without onnx, torch or a backend."""

@@ -4,6 +4,9 @@
 
 A table is bound to the model's digest and to its preprocessing, not to a size, and carries the hashes of the images
 that it was made from: an engine built with it refuses to be scored on those.
+
+Engines and INT8 graphs are bound to a table by its digest. So a table that was read from an older schema keeps the
+content of its file, and is written as that, until something in it is changed: its digest stays what it was.
 """
 
 from __future__ import annotations
@@ -11,9 +14,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
-from fcn_edge.artifacts.spec import SIZE_MULTIPLE, ModelSpec, Normalisation, Resize, Sha256, Size, first_problem
+from fcn_edge.artifacts.migrations import Document, renamed
+from fcn_edge.artifacts.spec import ModelSpec, Normalization, Resize, Sha256, Size, first_problem
 from fcn_edge.errors import TableError
 from fcn_edge.io.documents import content_digest, document_text, read_document
 from fcn_edge.io.files import replacing
@@ -102,23 +115,30 @@ class QuantizationChoice(_Part):
 
     Attributes:
         method: How activations are clipped.
-        floats: Layers that stay in floating point.
+        excluded_layers: Names of the layers that stay in floating point.
         selected_on: The images that it was measured on, for people.
     """
 
     method: Method
-    floats: tuple[str, ...] = ()
+    excluded_layers: tuple[str, ...] = ()
     selected_on: str = ""
 
 
-class CalibrationTable(_Part):
+def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
+    """American spelling, and ``excluded_layers``, which were ``floats``."""
+    content = renamed(content, {"normalisation": "normalization"})
+    content = renamed(content, {"colour_order": "color_order"}, "normalization")
+    return renamed(content, {"floats": "excluded_layers"}, "choices", "*")
+
+
+class CalibrationTable(Document):
     """Content of a calibration table.
 
     Attributes:
         model: Name of the model.
         model_digest: ``onnx_header.model_digest`` of it.
         resize: Its resize policy.
-        normalisation: Its normalisation.
+        normalization: Its normalization.
         size: ``(height, width)`` that it was calibrated at; the table serves other sizes too.
         dataset: Name of the data set or folder, and of the split.
         rendered: The images were rendered.
@@ -130,11 +150,12 @@ class CalibrationTable(_Part):
         tools: Library versions by name.
     """
 
-    schema_version: Literal[1] = 1
+    MIGRATIONS = (_to_schema_2,)
+
     model: Name
     model_digest: Sha256
     resize: Resize
-    normalisation: Normalisation
+    normalization: Normalization
     size: Size
     dataset: Name
     rendered: bool = False
@@ -145,6 +166,9 @@ class CalibrationTable(_Part):
     choices: dict[str, QuantizationChoice] = Field(default_factory=dict)
     tools: dict[str, str] = Field(default_factory=dict)
 
+    _file: tuple[dict[str, Any], dict[str, Any]] | None = PrivateAttr(None)
+    """What the file of the table holds, and what this version makes of it, where these differ."""
+
     @model_validator(mode="after")
     def _images_differ(self) -> CalibrationTable:
         if len({image.sha256 for image in self.images}) != len(self.images):
@@ -153,15 +177,20 @@ class CalibrationTable(_Part):
 
     @field_validator("size")
     @classmethod
-    def _size_fits_networks(cls, size: Size) -> Size:
-        if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in size):
-            raise ValueError(f"{size} must be multiples of {SIZE_MULTIPLE}")
+    def _size_is_one(cls, size: Size) -> Size:
+        if min(size) < 1:
+            raise ValueError(f"{size} must be positive")
         return size
+
+    def content(self) -> dict[str, Any]:
+        """What a file of the table holds: what the one that it was read from holds, unless it was changed since."""
+        own = self.model_dump(mode="json")
+        return self._file[0] if self._file is not None and self._file[1] == own else own
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the content, the one that stands in the file."""
-        return content_digest(self.model_dump(mode="json"))
+        """SHA-256 of the content, the one that seals the file; engines and INT8 graphs are bound to it."""
+        return content_digest(self.content())
 
     @property
     def image_hashes(self) -> frozenset[str]:
@@ -187,22 +216,27 @@ class CalibrationTable(_Part):
             )
         for what, table, model in (
             ("resize policy", self.resize, spec.resize),
-            ("normalisation", self.normalisation, spec.normalisation),
+            ("normalization", self.normalization, spec.normalization),
         ):
             if table != model:
                 raise TableError(f"{path} was made with another {what}: {table}; the model has {model}.", FIX)
 
 
 def read_table(path: Path) -> CalibrationTable:
-    """The calibration table of a file.
+    """The calibration table of a file, of any schema version up to this one.
 
     Raises:
-        TableError: The file is missing, damaged or no calibration table.
+        TableError: The file is missing, damaged or no calibration table, or a newer fcn_edge wrote it.
     """
+    content = read_document(path, TableError, FIX)
     try:
-        return CalibrationTable.model_validate(read_document(path, TableError, FIX))
+        table = CalibrationTable.from_content(content, str(path), TableError)
     except ValidationError as error:
         raise TableError(f"{path} is not a valid calibration table: {first_problem(error)}.", FIX) from error
+    own = table.model_dump(mode="json")
+    if content_digest(content) != content_digest(own):
+        table._file = content, own
+    return table
 
 
 def write_table(path: Path, table: CalibrationTable) -> None:
@@ -213,4 +247,4 @@ def write_table(path: Path, table: CalibrationTable) -> None:
         MachineError: The disk is full.
     """
     with replacing(path) as temporary:
-        temporary.write_text(document_text(table.model_dump(mode="json")), encoding="utf-8")
+        temporary.write_text(document_text(table.content()), encoding="utf-8")

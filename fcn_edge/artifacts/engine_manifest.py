@@ -13,13 +13,14 @@ import re
 import shlex
 import stat
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
+from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.records import AccuracyRecord, Speed
-from fcn_edge.artifacts.spec import SIZE_MULTIPLE, Fraction, ModelSpec, Sha256, Size, first_problem
+from fcn_edge.artifacts.spec import Fraction, ModelSpec, Sha256, Size, first_problem
 from fcn_edge.errors import EngineError
 from fcn_edge.io.documents import document_text, read_document
 from fcn_edge.io.files import sha256_of
@@ -42,18 +43,25 @@ TABLE_FILE = "calibration.json"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
-
-
-class File(_Part):
+class File(BaseModel):
     """One file of an engine: its length in bytes and the SHA-256 of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Sha256
 
 
-class EngineManifest(_Part):
+def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
+    """``plan_file`` was ``plan``; of the notes, ``excluded_layers`` were ``floats``, and their groups likewise.
+
+    The spec has a version of its own.
+    """
+    content = renamed(content, {"plan": "plan_file"})
+    return renamed(content, {"floats": "excluded_layers", "float_groups": "excluded_groups"}, "notes")
+
+
+class EngineManifest(Document):
     """Content of ``engine.json``.
 
     Attributes:
@@ -63,7 +71,7 @@ class EngineManifest(_Part):
         size: ``(height, width)`` that it was built for.
         backend: Name of the backend that runs it.
         precision: Precision of the engine.
-        plan: Name of the file that the backend's library opens.
+        plan_file: Name of the file that the backend's library opens.
         files: Every other file of the directory by name.
         library: Version of the backend's library; another one is refused at load.
         tools: Other versions, by name, that were there when it was built.
@@ -79,14 +87,15 @@ class EngineManifest(_Part):
         accuracy: Measured with it.
     """
 
-    schema_version: Literal[1] = 1
+    MIGRATIONS = (_to_schema_2,)
+
     model: Annotated[str, Field(min_length=1)]
     model_digest: Sha256
     spec: ModelSpec
     size: Size
     backend: str
     precision: Literal["fp32", "fp16", "int8"]
-    plan: str
+    plan_file: str
     files: dict[str, File]
     library: str
     tools: dict[str, str] = Field(default_factory=dict)
@@ -113,18 +122,19 @@ class EngineManifest(_Part):
     def _parts_fit_together(self) -> EngineManifest:
         if self.precision != self.spec.precision:
             raise ValueError(f"the plan is {self.precision} and its spec says {self.spec.precision}")
-        if self.plan not in self.files:
-            raise ValueError(f"the plan {self.plan!r} is not among the files")
-        if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in self.size):
-            raise ValueError(f"size {self.size} must be multiples of {SIZE_MULTIPLE}")
+        if self.plan_file not in self.files:
+            raise ValueError(f"the plan {self.plan_file!r} is not among the files")
+        multiple = self.spec.geometry.size_multiple
+        if any(side < multiple or side % multiple for side in self.size):
+            raise ValueError(f"size {self.size} must be multiples of {multiple}")
         return self
 
 
 def read_manifest(directory: Path) -> EngineManifest:
-    """The manifest of an engine directory; the other files are not looked at.
+    """The manifest of an engine directory, of any schema version up to this one; the other files are not looked at.
 
     Raises:
-        EngineError: There is none, or it is damaged.
+        EngineError: There is none, it is damaged, or a newer fcn_edge wrote it.
     """
     path, fix = directory / MANIFEST_FILE, f"Build it again: fcn-edge build MODEL -o {shlex.quote(str(directory))}"
     if not path.exists():  # a build leaves such a directory alone, so that it cannot be built again in its place
@@ -134,7 +144,7 @@ def read_manifest(directory: Path) -> EngineManifest:
         )
     content = read_document(path, EngineError, fix)
     try:
-        return EngineManifest.model_validate(content)
+        return EngineManifest.from_content(content, str(path), EngineError)
     except ValidationError as error:
         raise EngineError(f"{path} is not valid: {first_problem(error)}.", fix) from error
 

@@ -107,7 +107,7 @@ def _of_checkpoint(path: Path) -> Inspection:
 def _of_engine(directory: Path) -> Inspection:
     manifest = read_manifest(directory)
     verify_engine(directory, manifest)
-    plan = directory / manifest.plan
+    plan = directory / manifest.plan_file
     device = manifest.device
     return Inspection(
         path=plan,

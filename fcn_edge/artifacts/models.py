@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
+from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
@@ -53,7 +54,12 @@ class Model:
     shipped: str | None = None
 
 
-class Manifest(BaseModel):
+def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
+    """American spelling."""
+    return renamed(content, {"licence": "license"})
+
+
+class Manifest(Document):
     """Content of a shipped model's ``manifest.json``. Keys that this version does not know are left alone.
 
     Attributes:
@@ -64,12 +70,13 @@ class Manifest(BaseModel):
         accuracy: Measured by ``evaluate``, by name of the data set and split.
         recipe: How it was trained, one line per stage.
         trained_on: Names of the data sets.
-        licence: What the weights may be used for.
+        license: What the weights may be used for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow")
 
-    schema_version: Literal[1] = 1
+    MIGRATIONS = (_to_schema_2,)
+
     name: Annotated[str, Field(min_length=1)]
     model_sha256: str
     model_digest: str
@@ -77,7 +84,7 @@ class Manifest(BaseModel):
     accuracy: dict[str, AccuracyRecord] = Field(default_factory=dict)
     recipe: tuple[str, ...] = ()
     trained_on: tuple[str, ...] = ()
-    licence: str = ""
+    license: str = ""
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -129,7 +136,7 @@ def manifest_of(model: Model) -> Manifest | None:
     fix = "Install fcn_edge again."
     path = model.path.with_name(MANIFEST_FILE)
     try:
-        manifest = Manifest.model_validate(read_document(path, ModelError, fix))
+        manifest = Manifest.from_content(read_document(path, ModelError, fix), str(path), ModelError)
     except ValidationError as error:
         raise ModelError(f"{path} is not valid: {first_problem(error)}.", fix) from error
     if manifest.model_sha256 != sha256_of(model.path):
@@ -137,13 +144,13 @@ def manifest_of(model: Model) -> Manifest | None:
     return manifest
 
 
-def manifest_for(path: Path, accuracy: dict[str, AccuracyRecord], licence: str = "") -> Manifest:
+def manifest_for(path: Path, accuracy: dict[str, AccuracyRecord], terms: str = "") -> Manifest:
     """The manifest of an ONNX file that is to ship: name, size and recipe are those of its spec.
 
     Args:
         path: The ONNX file.
         accuracy: Measured with it, by name of the data set and split.
-        licence: What the weights may be used for.
+        terms: What the weights may be used for.
 
     Raises:
         ModelError: The file is missing or damaged.
@@ -158,7 +165,7 @@ def manifest_for(path: Path, accuracy: dict[str, AccuracyRecord], licence: str =
         accuracy=accuracy,
         recipe=spec.provenance.recipe,
         trained_on=spec.provenance.trained_on,
-        licence=licence,
+        license=terms,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, Method
+from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.onnx_header import metadata_of_onnx
 from fcn_edge.artifacts.spec import Fraction, Sha256, first_problem
 from fcn_edge.errors import ModelError
@@ -14,24 +17,32 @@ from fcn_edge.errors import ModelError
 __all__ = ["QuantizationRecord", "quantization_record_of_onnx"]
 
 
-class QuantizationRecord(BaseModel):
+def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
+    """``excluded_layers`` were ``floats``; schema 1 named no version."""
+    return renamed(content, {"floats": "excluded_layers"})
+
+
+class QuantizationRecord(Document):
     """Where the ranges of an INT8 graph come from.
 
     Attributes:
         table: Digest of the calibration table.
         model: Digest of the float model.
         method: How activations are clipped.
-        floats: Layers that stayed in floating point.
+        excluded_layers: Layers that stayed in floating point.
         images: SHA-256 of the images that the float model was calibrated on.
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
+    # the graph is what runs: a key more changes nothing
+    model_config = ConfigDict(extra="ignore")
+
+    MIGRATIONS = (_to_schema_2,)
 
     table: Sha256
     model: Sha256
     method: Method
-    floats: tuple[str, ...]
+    excluded_layers: tuple[str, ...]
     images: tuple[Sha256, ...]
     int8_share: Fraction
 
@@ -40,15 +51,16 @@ def quantization_record_of_onnx(path: Path) -> QuantizationRecord | None:
     """The origin in an ONNX file; None where it has none, as every float graph.
 
     Raises:
-        ModelError: The file is missing or damaged, or what it says makes no sense.
+        ModelError: The file is missing or damaged, what it says makes no sense, or a newer fcn_edge wrote it.
     """
     text = metadata_of_onnx(path).get(TABLE_KEY)
     if text is None:
         return None
+    fix = "Make it again: fcn-edge build MODEL --precision int8 --onnx-only -o FILE.onnx"
     try:
-        return QuantizationRecord.model_validate_json(text)
+        return QuantizationRecord.from_content(json.loads(text), f"What {path} says of its calibration", ModelError)
     except ValidationError as error:
-        raise ModelError(
-            f"{path} does not say properly what it was calibrated on: {first_problem(error)}.",
-            "Make it again: fcn-edge build MODEL --precision int8 --onnx-only -o FILE.onnx",
-        ) from error
+        problem = first_problem(error)
+    except (ValueError, RecursionError):
+        problem = "it is not JSON"
+    raise ModelError(f"{path} does not say properly what it was calibrated on: {problem}.", fix)

@@ -10,13 +10,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fcn_edge.artifacts.geometry import SIZE_MULTIPLE, Geometry
+from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.errors import SpecError, UsageError
 
 __all__ = [
     "DECODER_STRIDES",
-    "SIZE_MULTIPLE",
+    "OWN_FAMILY",
     "ModelSpec",
-    "Normalisation",
+    "Normalization",
     "Provenance",
     "Resize",
     "Sha256",
@@ -25,11 +27,11 @@ __all__ = [
     "size_from_text",
 ]
 
-SIZE_MULTIPLE = 32
-"""Network heights and widths are multiples of the coarsest stride."""
-
 DECODER_STRIDES = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
-"""Stride of each decoder's scores, in input pixels."""
+"""Stride of the scores of each of our own decoders, in input pixels."""
+
+OWN_FAMILY = "fcn_edge"
+"""Family of the networks that this package trains."""
 
 Size = tuple[int, int]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -38,6 +40,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in hexadecimal, lower case."""
 Triple = tuple[float, float, float]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Part(BaseModel):
@@ -67,21 +70,21 @@ class Resize(_Part):
         return self
 
 
-class Normalisation(_Part):
+class Normalization(_Part):
     """What the graph does to the image before the first convolution: ``(image - mean) / std``.
 
     Attributes:
-        colour_order: Order of the channels that the encoder was trained on; the input image is always BGR.
-        mean: Per channel, in ``colour_order``, on the 0 to 255 scale.
-        std: Per channel, in ``colour_order``, on the 0 to 255 scale.
+        color_order: Order of the channels that the encoder was trained on; the input image is always BGR.
+        mean: Per channel, in ``color_order``, on the 0 to 255 scale.
+        std: Per channel, in ``color_order``, on the 0 to 255 scale.
     """
 
-    colour_order: Literal["rgb", "bgr"] = "rgb"
+    color_order: Literal["rgb", "bgr"] = "rgb"
     mean: Triple = (123.675, 116.28, 103.53)
     std: Triple = (58.395, 57.12, 57.375)
 
     @model_validator(mode="after")
-    def _std_is_positive(self) -> Normalisation:
+    def _std_is_positive(self) -> Normalization:
         if min(self.std) <= 0:
             raise ValueError("std must be positive")
         return self
@@ -89,7 +92,7 @@ class Normalisation(_Part):
     @property
     def mean_bgr(self) -> tuple[int, int, int]:
         """The mean color as a BGR pixel, what ``pad`` fills with."""
-        mean = self.mean if self.colour_order == "bgr" else self.mean[::-1]
+        mean = self.mean if self.color_order == "bgr" else self.mean[::-1]
         return round(mean[0]), round(mean[1]), round(mean[2])
 
 
@@ -109,37 +112,51 @@ class Provenance(_Part):
     tools: dict[str, str] = Field(default_factory=dict)
 
 
-class ModelSpec(_Part):
+def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
+    """American spelling; family and geometry, which are new, are those of our own networks."""
+    content = renamed(content, {"normalisation": "normalization"})
+    return renamed(content, {"colour_order": "color_order"}, "normalization")
+
+
+class ModelSpec(Document):
     """What a model is and how to feed it. Frozen; a change makes a new one with ``replace``.
+
+    It describes anybody's FCN: names are free text, and what a program needs to know is in numbers. What our own
+    encoders and decoders go with is checked where such a network is made (``nets/checkpoints.py``).
 
     Attributes:
         name: What the model is called.
-        encoder: ``vgg16``, ``resnet50``, ``mobilenet_v2``; other names for imported networks.
-        decoder: ``fcn32s``, ``fcn16s`` or ``fcn8s``.
+        family: Where networks of this kind come from: ``fcn_edge`` for our own, such as ``torchvision`` for others.
+        encoder: Name of the encoder; ``vgg16``, ``resnet50`` or ``mobilenet_v2`` in our own networks.
+        decoder: Name of the decoder; ``fcn32s``, ``fcn16s`` or ``fcn8s`` in our own networks.
         stride: Input pixels per score cell.
+        geometry: Where the cells of scores lie on the input.
         classes: Class names by id.
         palette: One RGB color per class.
         void: Label value that scoring ignores and that ``unknown`` pixels get; outside the class ids.
-        size: Default network size ``(height, width)``, multiples of 32.
+        size: Default network size ``(height, width)``, multiples of ``geometry.size_multiple``.
         resize: How frames are brought to that size.
-        normalisation: What the graph does with the image.
+        normalization: What the graph does with the image.
         head: ``scores``: the graph ends at class scores at ``stride``; ``labels``: at a full-size mask.
         precision: Precision of the graph: ``fp32``, ``fp16`` or ``int8``.
         profile: Quantization profile of an ``int8`` graph.
         provenance: Where it comes from.
     """
 
-    schema_version: Literal[1] = 1
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    encoder: Annotated[str, Field(min_length=1)]
-    decoder: Literal["fcn32s", "fcn16s", "fcn8s"]
-    stride: Literal[8, 16, 32]
+    MIGRATIONS = (_to_schema_2,)
+
+    name: Name
+    family: Name = OWN_FAMILY
+    encoder: Name
+    decoder: Name
+    stride: Annotated[int, Field(ge=1)]
+    geometry: Geometry = Geometry()
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
     palette: tuple[Color, ...]
     void: Byte = 255
     size: Size
     resize: Resize = Resize()
-    normalisation: Normalisation = Normalisation()
+    normalization: Normalization = Normalization()
     head: Literal["scores", "labels"] = "scores"
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     profile: str | None = None
@@ -153,10 +170,13 @@ class ModelSpec(_Part):
             raise ValueError("class names must differ")
         if self.void < len(self.classes):
             raise ValueError(f"void ({self.void}) must lie outside the class ids 0..{len(self.classes) - 1}")
-        if self.stride != DECODER_STRIDES[self.decoder]:
-            raise ValueError(f"{self.decoder} has stride {DECODER_STRIDES[self.decoder]}, not {self.stride}")
-        if any(side < SIZE_MULTIPLE or side % SIZE_MULTIPLE for side in self.size):
-            raise ValueError(f"size {self.size} must be multiples of {SIZE_MULTIPLE}")
+        multiple = self.geometry.size_multiple
+        if any(side < multiple or side % multiple for side in self.size):
+            raise ValueError(f"size {self.size} must be multiples of {multiple}")
+        if self.geometry.unit is not None and self.geometry.unit % self.stride:
+            raise ValueError(f"the unit {self.geometry.unit} must be a multiple of the stride {self.stride}")
+        if min(self.grid_size(self.size)) < 1:
+            raise ValueError(f"its geometry leaves no score cell at the size {self.size}")
         if (self.precision == "int8") != (self.profile is not None):
             raise ValueError("a quantization profile belongs to an int8 graph, and only to it")
         return self
@@ -166,6 +186,10 @@ class ModelSpec(_Part):
         """Encoder and decoder in one word, such as ``mobilenet_v2-fcn8s``."""
         return f"{self.encoder}-{self.decoder}"
 
+    def grid_size(self, size: Size) -> Size:
+        """Rows and columns of scores for an input of ``(height, width)``."""
+        return self.geometry.cells(size[0], self.stride), self.geometry.cells(size[1], self.stride)
+
     def to_json(self) -> str:
         """The spec as canonical JSON: sorted keys, no spaces."""
         import json
@@ -174,13 +198,21 @@ class ModelSpec(_Part):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelSpec:
-        """The spec of a JSON text.
+        """The spec of a JSON text, of any schema version up to this one.
 
         Raises:
-            SpecError: The text is not a valid spec.
+            SpecError: The text is not a valid spec, or a newer fcn_edge wrote it.
         """
+        import json
+
         try:
-            return cls.model_validate_json(text)
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError(
+                "The model's spec is not valid: it is not JSON.", "Export the model again with fcn-edge export."
+            ) from error
+        try:
+            return cls.from_content(content, "The model's spec", SpecError)
         except ValidationError as error:
             raise SpecError(
                 f"The model's spec is not valid: {first_problem(error)}.",
@@ -208,33 +240,34 @@ def first_problem(error: ValidationError) -> str:
     return f"{where}: {what}" if where else what
 
 
-def checked_size(size: Size) -> Size:
-    """The size itself when the network takes it.
+def checked_size(size: Size, multiple: int = SIZE_MULTIPLE) -> Size:
+    """The size itself when a network takes it.
 
     Args:
         size: ``(height, width)`` in pixels.
+        multiple: What both must be multiples of: the ``geometry.size_multiple`` of a spec; of our own networks 32.
 
     Raises:
-        UsageError: A side is not a positive multiple of 32.
+        UsageError: A side is not a positive multiple.
     """
     height, width = size
-    if height < SIZE_MULTIPLE or width < SIZE_MULTIPLE or height % SIZE_MULTIPLE or width % SIZE_MULTIPLE:
-        nearest = tuple(max(SIZE_MULTIPLE, SIZE_MULTIPLE * round(side / SIZE_MULTIPLE)) for side in size)
+    if height < multiple or width < multiple or height % multiple or width % multiple:
+        nearest = tuple(max(multiple, multiple * round(side / multiple)) for side in size)
         raise UsageError(
-            f"The size {height}x{width} is not a multiple of {SIZE_MULTIPLE} in height and width.",
+            f"The size {height}x{width} is not a multiple of {multiple} in height and width.",
             f"The nearest is {nearest[0]}x{nearest[1]} (height x width).",
         )
     return size
 
 
 def size_from_text(text: str) -> Size:
-    """``(height, width)`` of a text such as ``512x1024``.
+    """``(height, width)`` of a text such as ``512x1024``; which multiples a network takes is its own affair.
 
     Raises:
-        UsageError: The text is not HEIGHTxWIDTH, or a side is not a positive multiple of 32.
+        UsageError: The text is not HEIGHTxWIDTH, or a side is zero.
     """
     height, cross, width = text.lower().partition("x")
     # more digits than any image has would be too many for int()
-    if not (cross and height.isdecimal() and width.isdecimal() and len(text) < 20):
+    if not (cross and height.isdecimal() and width.isdecimal() and len(text) < 20 and int(height) and int(width)):
         raise UsageError(f"{text!r} is not a size.", "Give height x width in pixels, such as 512x1024.")
-    return checked_size((int(height), int(width)))
+    return int(height), int(width)

@@ -42,7 +42,7 @@ class HostSession(Session):
         self.closed = False
         self._shape: tuple[int, ...] = size
         if spec.head == "scores":
-            self._shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
+            self._shape = (len(spec.classes), *spec.grid_size(size))
 
     @abstractmethod
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
@@ -78,7 +78,7 @@ class HostSession(Session):
         started = time.perf_counter_ns()
         frame = checked_frame(frame)
         place = placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        image = network_input(frame, place, self.spec.normalisation.mean_bgr)
+        image = network_input(frame, place, self.spec.normalization.mean_bgr)
         return Job(place, image, Timing(preprocess=time.perf_counter_ns() - started))
 
     @override
@@ -92,11 +92,11 @@ class HostSession(Session):
     @override
     def postprocess(self, job: Job) -> NDArray[np.uint8]:
         started = time.perf_counter_ns()
-        mapping = job.place.mapping(self.spec.stride if self.spec.head == "scores" else 1)
         if self.spec.head == "scores":
+            mapping = job.place.mapping(self.spec.stride, self.spec.geometry)
             labels = decode(job.data, mapping, self.spec.void)
         else:
-            labels = nearest(job.data, mapping, self.spec.void)
+            labels = nearest(job.data, job.place.mapping(1), self.spec.void)
         job.timing.decode = time.perf_counter_ns() - started
         return labels
 
@@ -107,7 +107,7 @@ class HostSession(Session):
         if self.spec.head != "scores":
             raise no_scores(self.spec)
         started = time.perf_counter_ns()
-        mapping = job.place.mapping(self.spec.stride)
+        mapping = job.place.mapping(self.spec.stride, self.spec.geometry)
         result = decode_with_confidence(job.data, mapping, self.spec.void, unknown_below)
         job.timing.decode = time.perf_counter_ns() - started
         return result

@@ -168,7 +168,7 @@ def _finished(
         size=identity.size,
         backend=identity.backend,
         precision=identity.precision,
-        plan=compiled.candidate.backend.plan_file,
+        plan_file=compiled.candidate.backend.plan_file,
         files={name: file_of(compiled.directory / name) for name in compiled.files},
         library=identity.library,
         tools={"fcn_edge": __version__, "numpy": np.__version__},
@@ -207,8 +207,11 @@ def _notes(compiled: CompiledCandidate, failed: Sequence[str]) -> dict[str, Mani
     choice = compiled.choice
     if choice is not None:
         notes |= {"method": choice.method, "chosen_on": choice.selected_on}
-        if choice.floats:
-            notes |= {"floats": list(choice.floats), "float_groups": list(groups_of(choice.floats))}
+        if choice.excluded_layers:
+            notes |= {
+                "excluded_layers": list(choice.excluded_layers),
+                "excluded_groups": list(groups_of(choice.excluded_layers)),
+            }
     if compiled.typed.islands:
         notes["float32_islands"] = list(compiled.typed.islands)
     return notes

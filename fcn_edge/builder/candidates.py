@@ -101,7 +101,7 @@ def candidates_of(model: Model, request: Request, table: CalibrationTable | None
                     f"The precision auto has to time its candidates, and this machine cannot run {name}.",
                     "Name a precision: --precision fp32, fp16 or int8.",
                 )
-    size = checked_size(request.size or model.spec.size)
+    size = checked_size(request.size or model.spec.size, model.spec.geometry.size_multiple)
     digest = model_digest(model.path)
     options: dict[str, ManifestValue] = {
         "backend": request.backend,

@@ -87,7 +87,7 @@ def sensitivities(
     found = []
     for group, members in groups_of(layers).items():
         others = tuple(layer for layer in layers if layer not in members)
-        verdict, _ = attempt(QuantizationChoice(method=choice.method, floats=others))
+        verdict, _ = attempt(QuantizationChoice(method=choice.method, excluded_layers=others))
         found.append(Sensitivity(group, members, verdict.drop, verdict.excess))
         worst = f", {verdict.worst_class} {100 * -verdict.worst_drop:+.2f}" if verdict.worst_class else ""
         tell(f"{group} alone: {100 * -verdict.drop:+.2f} points{worst}")
@@ -155,8 +155,8 @@ def _without_idle(
 
 
 def _with(choice: QuantizationChoice, groups: Sequence[Sensitivity]) -> QuantizationChoice:
-    layers = [layer for group in groups for layer in group.layers if layer not in choice.floats]
-    return QuantizationChoice(method=choice.method, floats=(*choice.floats, *layers))
+    layers = [layer for group in groups for layer in group.layers if layer not in choice.excluded_layers]
+    return QuantizationChoice(method=choice.method, excluded_layers=(*choice.excluded_layers, *layers))
 
 
 def _names(groups: Sequence[Sensitivity]) -> str:

@@ -62,7 +62,9 @@ def chosen_for_profiles(
 
             def attempt(choice: QuantizationChoice, name: str = name) -> tuple[Verdict, float]:
                 nonlocal layers
-                typed = int8_model(path, PROFILES[name], table, method=choice.method, floats=choice.floats)
+                typed = int8_model(
+                    path, PROFILES[name], table, method=choice.method, excluded_layers=choice.excluded_layers
+                )
                 layers = layers or typed.quantized
                 typed_path.write_bytes(typed.model.SerializeToString())
                 with runtime.open_onnx(typed_path, typed.spec, spec.size) as engine, engine.session() as session:

@@ -83,7 +83,7 @@ def write_typed_onnx(model: str | Path, request: Request, output: Path) -> Typed
         from fcn_edge.quantization.profiles import profile_for
 
         profile = profile_for(name, device.capability).name
-    size = checked_size(request.size or found.spec.size)
+    size = checked_size(request.size or found.spec.size, found.spec.geometry.size_multiple)
     spec = found.spec.replace(precision=request.precision, profile=profile)
     identity = EngineIdentity(model_digest(found.path), spec, size, request.precision, name, "", device, {})
     choice = table.choices.get(profile) if table is not None and profile is not None else None

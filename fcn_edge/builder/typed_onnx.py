@@ -74,7 +74,9 @@ def typed_file(
         assert choice is not None
         assert candidate.identity.spec.profile is not None
         profile = PROFILES[candidate.identity.spec.profile]
-        typed = int8_model(model.path, profile, table, method=choice.method, floats=choice.floats, size=size)
+        typed = int8_model(
+            model.path, profile, table, method=choice.method, excluded_layers=choice.excluded_layers, size=size
+        )
     elif candidate.precision == "fp16":
         typed = fp16_model(model.path, _ranges(model, table), size=size)
     else:

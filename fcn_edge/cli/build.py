@@ -212,7 +212,7 @@ def _print(built: Build) -> None:
             say(f"{one.backend} {one.precision}: {one.reason.rstrip('.')}.")
         if manifest.guard:
             say(f"Guard: {manifest.guard}.")
-        groups = manifest.notes.get("float_groups")
+        groups = manifest.notes.get("excluded_groups")
         if isinstance(groups, list):
             say(f"In floating point: {', '.join(groups)}.")
     say(f"Use it: fcn-edge run {shlex.quote(str(built.engine))} SOURCE")

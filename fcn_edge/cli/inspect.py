@@ -83,8 +83,8 @@ def _measurements(inspection: Inspection) -> Iterator[tuple[str, str]]:
         return
     if isinstance(manifest, Manifest):
         records = list(manifest.accuracy.values())
-        if manifest.licence:
-            yield "licence", manifest.licence
+        if manifest.license:
+            yield "license", manifest.license
     else:
         records = [manifest.accuracy] if manifest.accuracy else []
         if manifest.speed:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fcn_edge.artifacts.spec import Normalisation
+from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.nets.encoders import Encoder
 from fcn_edge.nets.fcn import FCN
 
@@ -26,7 +26,7 @@ class DeployedFCN(nn.Module):
     Args:
         net: The trained network; left as it is.
         decoder_name: Which of its decoders to take.
-        normalisation: What the encoder was trained with.
+        normalization: What the encoder was trained with.
 
     Raises:
         UsageError: The network has no such decoder.
@@ -34,7 +34,7 @@ class DeployedFCN(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, net: FCN, decoder_name: str, normalisation: Normalisation) -> None:
+    def __init__(self, net: FCN, decoder_name: str, normalization: Normalization) -> None:
         super().__init__()
         one = copy.deepcopy(net.single(decoder_name)).eval().double()
         for module in list(one.modules()):
@@ -43,9 +43,9 @@ class DeployedFCN(nn.Module):
                 module.inplace = False  # the exporter first takes in-place steps apart: slower, same graph
         self.encoder = one.encoder
         self.decoder = one.decoders[decoder_name]
-        _fold_normalisation(self.encoder, normalisation)
+        _fold_normalization(self.encoder, normalization)
         self.float()
-        self.register_buffer("mean", _bgr(torch.tensor(normalisation.mean), normalisation).view(1, 3, 1, 1))
+        self.register_buffer("mean", _bgr(torch.tensor(normalization.mean), normalization).view(1, 3, 1, 1))
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -65,13 +65,13 @@ def _fold_batchnorm(module: nn.Module) -> None:
             setattr(module, next_name, nn.Identity())
 
 
-def _fold_normalisation(encoder: Encoder, normalisation: Normalisation) -> None:
+def _fold_normalization(encoder: Encoder, normalization: Normalization) -> None:
     """Let the first convolution, the one on three channels, take BGR pixels that were not divided."""
     first = next(module for module in encoder.modules() if isinstance(module, nn.Conv2d))
-    weight = first.weight.detach() / torch.tensor(normalisation.std, dtype=torch.float64).view(1, 3, 1, 1)
-    first.weight = nn.Parameter(_bgr(weight.transpose(0, 1), normalisation).transpose(0, 1).contiguous())
+    weight = first.weight.detach() / torch.tensor(normalization.std, dtype=torch.float64).view(1, 3, 1, 1)
+    first.weight = nn.Parameter(_bgr(weight.transpose(0, 1), normalization).transpose(0, 1).contiguous())
 
 
-def _bgr(channels: Tensor, normalisation: Normalisation) -> Tensor:
+def _bgr(channels: Tensor, normalization: Normalization) -> Tensor:
     """Three channels, along the first axis, from the encoder's color order to BGR."""
-    return channels if normalisation.colour_order == "bgr" else channels.flip(0)
+    return channels if normalization.color_order == "bgr" else channels.flip(0)

@@ -144,7 +144,7 @@ def onnx_from_net(net: FCN, spec: ModelSpec) -> ModelProto:
             f"{len(spec.classes)}.",
             "Give the spec of this network.",
         )
-    deployed = DeployedFCN(net, spec.decoder, spec.normalisation)
+    deployed = DeployedFCN(net, spec.decoder, spec.normalization)
     model = _traced(deployed)
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "fcn_edge", __version__

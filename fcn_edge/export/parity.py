@@ -79,13 +79,13 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size 
         DatasetError: There are no images.
     """
     spec = spec_of_onnx(path)
-    normalize = Normalize(spec.normalisation)
+    normalize = Normalize(spec.normalization)
     run = _Runner(path, spec)
     worst, same, pixels, count = 0.0, 0, 0, 0
     classes: set[int] = set()
     for image in images:
         place = placement((image.shape[0], image.shape[1]), size or spec.size, spec.resize)
-        tensor = torch.from_numpy(network_input(image, place, spec.normalisation.mean_bgr))[None]
+        tensor = torch.from_numpy(network_input(image, place, spec.normalization.mean_bgr))[None]
         expected = net(normalize(tensor))[spec.decoder]
         if not bool(expected.isfinite().all()):
             raise CheckpointError(
@@ -140,7 +140,7 @@ def _reference_labels(scores: torch.Tensor, spec: ModelSpec) -> NDArray[np.uint8
 
 def _seen(output: NDArray[Any], place: Placement, spec: ModelSpec) -> NDArray[np.uint8]:
     """The mask of a graph's output in frame pixels, without those that the network does not see."""
-    mapping = place.mapping(spec.stride if spec.head == "scores" else 1)
+    mapping = place.mapping(spec.stride, spec.geometry) if spec.head == "scores" else place.mapping(1)
     mask = (decode if spec.head == "scores" else nearest)(output, mapping, spec.void)
     return mask[_part(mapping.rows), _part(mapping.columns)]
 

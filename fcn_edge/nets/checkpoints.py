@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fcn_edge.artifacts.spec import ModelSpec
+from fcn_edge.artifacts.geometry import Geometry
+from fcn_edge.artifacts.spec import DECODER_STRIDES, OWN_FAMILY, ModelSpec
 from fcn_edge.errors import CheckpointError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.encoders import ENCODERS, Encoder
@@ -53,17 +54,34 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
             f"{path} holds tensors and no fcn_edge spec.", "Checkpoints are what fcn-edge train writes."
         )
     spec = ModelSpec.from_json(metadata[SPEC_KEY])
-    if spec.encoder not in ENCODERS:
-        raise CheckpointError(
-            f"{path} holds a network with the encoder {spec.encoder!r}, which this version does not know.",
-            f"It knows: {', '.join(ENCODERS)}.",
-        )
+    _require_own(path, spec)
     net = FCN(spec.encoder, (spec.decoder,), len(spec.classes))
     problem = _misfit(net.state_dict(), tensors)
     if problem:
         raise CheckpointError(f"{path} does not fit its own spec ({spec.arch}): {problem}.", "Train or copy it again.")
     net.load_state_dict(tensors)
     return net.eval(), spec
+
+
+def _require_own(path: Path, spec: ModelSpec) -> None:
+    """Check that a checkpoint's network is one that ``FCN`` makes, and scores where that does."""
+    for what, name, known in (
+        ("of the family", spec.family, (OWN_FAMILY,)),
+        ("with the encoder", spec.encoder, ENCODERS),
+        ("with the decoder", spec.decoder, DECODER_STRIDES),
+    ):
+        if name not in known:
+            raise CheckpointError(
+                f"{path} holds a network {what} {name!r}, which this version does not know.",
+                f"It knows: {', '.join(known)}.",
+            )
+    stride = DECODER_STRIDES[spec.decoder]
+    if (spec.stride, spec.geometry) != (stride, Geometry()):
+        raise CheckpointError(
+            f"{path} does not fit its own spec: the scores of {spec.decoder} have stride {stride} and the geometry of "
+            f"our own networks, and the spec says stride {spec.stride} and {spec.geometry}.",
+            "Train or copy it again.",
+        )
 
 
 def load_encoder(encoder: Encoder, path: Path) -> None:

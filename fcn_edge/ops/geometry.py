@@ -1,17 +1,21 @@
 """Where a frame lies in the network's input, and where each frame pixel lies on the score grid.
 
 Coordinates are pixel centers: along one axis, frame pixel ``p`` lies at network position ``(p + 0.5) * r - 0.5`` when
-the frame is scaled by ``r``, and network position ``q`` lies at grid position ``(q + 0.5) / stride - 0.5``.
+the frame is scaled by ``r``, and network position ``q`` lies at grid position ``(q + 0.5) / step + shift``. In our own
+networks the step is the stride and the shift -0.5; ``artifacts/geometry.py`` says what they are in others.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fcn_edge.artifacts.geometry import Geometry, GridAxis
 from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.errors import FrameError
 
 __all__ = ["AxisMapping", "FrameMapping", "Placement", "placement"]
+
+OWN_GEOMETRY = Geometry()
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,26 @@ class Placement:
     region: tuple[int, int, int, int]
     content_size: Size
 
-    def mapping(self, stride: int) -> FrameMapping:
-        """The mapping from frame pixels to the grid of scores at ``stride``."""
+    def mapping(self, stride: int, geometry: Geometry = OWN_GEOMETRY) -> FrameMapping:
+        """The mapping from frame pixels to the network's grid of scores.
+
+        Args:
+            stride: Input pixels per score cell, the spec's; 1 for a mask of the network's own size.
+            geometry: Where the cells lie, the spec's; for a mask that of our own networks, which is the default.
+        """
         top, left, bottom, right = self.region
         height, width = self.content_size
+        rows = geometry.rows(self.network_size[0], stride)
+        columns = geometry.columns(self.network_size[1], stride)
         return FrameMapping(
-            rows=_axis(self.frame_size[0], top, bottom, height, stride),
-            columns=_axis(self.frame_size[1], left, right, width, stride),
+            rows=_axis(self.frame_size[0], top, bottom, height, rows),
+            columns=_axis(self.frame_size[1], left, right, width, columns),
         )
 
 
-def _axis(length: int, start: int, stop: int, content: int, stride: int) -> AxisMapping:
-    ratio = content / (stop - start)
-    scale = ratio / stride
-    return AxisMapping(scale, (0.5 - start) * scale - 0.5, length, start, stop)
+def _axis(length: int, start: int, stop: int, content: int, grid: GridAxis) -> AxisMapping:
+    scale = content / (stop - start) / grid.step
+    return AxisMapping(scale, (0.5 - start) * scale + grid.shift, length, start, stop)
 
 
 def placement(frame_size: Size, network_size: Size, resize: Resize) -> Placement:

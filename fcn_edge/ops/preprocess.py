@@ -1,4 +1,4 @@
-"""A frame to the network's input: crop, resize, fill. Normalisation is part of the graph."""
+"""A frame to the network's input: crop, resize, fill. Normalization is part of the graph."""
 
 from __future__ import annotations
 

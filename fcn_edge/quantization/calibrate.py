@@ -58,7 +58,7 @@ def calibration_table(
         DatasetError: An image cannot be read.
     """
     spec = spec_of_onnx(path)
-    size = checked_size(size or spec.size)
+    size = checked_size(size or spec.size, spec.geometry.size_multiple)
     count = len(images.images)
 
     def counted() -> Iterator[Image]:
@@ -72,7 +72,7 @@ def calibration_table(
         model=spec.name,
         model_digest=model_digest(path),
         resize=spec.resize,
-        normalisation=spec.normalisation,
+        normalization=spec.normalization,
         size=size,
         dataset=f"{images.name} {images.split}".rstrip(),
         rendered=images.rendered,
@@ -173,7 +173,7 @@ class _Runner:
 
     def __call__(self, image: Image) -> Iterator[tuple[str, NDArray[np.float32]]]:
         place = placement((image.shape[0], image.shape[1]), self._size, self._spec.resize)
-        fed = network_input(image, place, self._spec.normalisation.mean_bgr)
+        fed = network_input(image, place, self._spec.normalization.mean_bgr)
         with errors_of(self._path):
             outputs = self._session.run(list(self.names), {"image": fed})
         yield from zip(self.names, outputs, strict=True)

@@ -29,7 +29,7 @@ def quantize(
     profile: Profile,
     ranges: Mapping[str, Range],
     *,
-    floats: Collection[str] = (),
+    excluded_layers: Collection[str] = (),
     channel_means: Mapping[str, tuple[float, ...]] | None = None,
 ) -> tuple[str, ...]:
     """Insert Q/DQ into a float32 graph, in place.
@@ -38,7 +38,7 @@ def quantize(
         model: The graph; its weights may be stored as FP16.
         profile: Where and how.
         ranges: Ranges of every activation that may be quantized, by name of the tensor.
-        floats: Names of layers, and of sums, to leave as they are.
+        excluded_layers: Names of layers, and of sums, to leave as they are.
         channel_means: Mean of each channel of what convolutions take, by name of the tensor; biases are corrected with
             them.
 
@@ -47,7 +47,9 @@ def quantize(
     """
     view = GraphView(model)
     chosen = [
-        conv for conv in view.convs if conv.name not in floats and takes(profile, conv, head=conv.name in view.heads)
+        conv
+        for conv in view.convs
+        if conv.name not in excluded_layers and takes(profile, conv, head=conv.name in view.heads)
     ]
     writer = _Writer(view, profile, ranges, channel_means or {})
     for conv in chosen:
@@ -57,7 +59,7 @@ def quantize(
             writer.activation(conv.output, view.consumers.get(conv.output, []))
     names = {conv.name for conv in chosen}
     for residual in view.residuals:
-        if residual.node.name in floats:
+        if residual.node.name in excluded_layers:
             continue
         # a sum of floats gains nothing from one rounded side
         if any(_layer_before(view, name) in names for name in residual.inputs):

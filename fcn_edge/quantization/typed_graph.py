@@ -105,7 +105,7 @@ def int8_model(
     table: CalibrationTable,
     *,
     method: Method,
-    floats: Collection[str] = (),
+    excluded_layers: Collection[str] = (),
     size: Size | None = None,
 ) -> Typed:
     """A model's graph with the Q/DQ of a profile.
@@ -115,7 +115,7 @@ def int8_model(
         profile: Quantization profile of the backend that is to run it.
         table: Its calibration table.
         method: How activations are clipped.
-        floats: Layers that stay in floating point.
+        excluded_layers: Layers that stay in floating point.
         size: ``(height, width)`` to freeze the graph at; open when left out.
 
     Raises:
@@ -135,8 +135,10 @@ def int8_model(
     islands = float_islands(model, table.tensors) if profile.rest == "fp16" else frozenset()
     means = {name: span.channel_means for name, span in table.tensors.items()}
     # what FP16 cannot hold stays in float32 altogether: Q/DQ must not be parted from its convolution by a cast
-    floats = islands.union(floats)
-    quantized = quantize(model, profile, clipped_ranges(table, method), floats=floats, channel_means=means)
+    excluded_layers = islands.union(excluded_layers)
+    quantized = quantize(
+        model, profile, clipped_ranges(table, method), excluded_layers=excluded_layers, channel_means=means
+    )
     if profile.rest == "fp16":
         halve(model, islands)
     whole = sum(count for name, count in macs.items() if name not in depthwise)
@@ -145,7 +147,7 @@ def int8_model(
         table=table.digest,
         model=table.model_digest,
         method=method,
-        floats=tuple(sorted(floats)),
+        excluded_layers=tuple(sorted(excluded_layers)),
         images=tuple(sorted(table.image_hashes)),
         int8_share=share,
     )

@@ -90,7 +90,7 @@ class Segmenter(Closeable):
             ModelError: The network does not give what its spec says.
         """
         frame = np.empty((*(frame_size or self.size), 3), np.uint8)
-        frame[...] = self.spec.normalisation.mean_bgr
+        frame[...] = self.spec.normalization.mean_bgr
         self.session.labels(frame)
 
     def session_for_stream(self) -> Session:
@@ -125,8 +125,8 @@ def load(
 
     Args:
         model: A shipped name, an ``.onnx`` file or an engine directory.
-        size: ``(height, width)`` of the network's input, multiples of 32; the model's own when left out. An engine has
-            the one it was built for.
+        size: ``(height, width)`` of the network's input, in the multiples that it takes; the model's own when left
+            out. An engine has the one it was built for.
         backend: What runs an ``.onnx`` file: ``auto`` or a name of ``fcn_edge.backends.BACKENDS``.
         threads: Threads of a CPU backend; the physical cores that the process may use when left out.
 
@@ -137,7 +137,7 @@ def load(
     """
     found = resolved_model(model)
     if size is not None:
-        size = checked_size(size)
+        size = checked_size(size, found.spec.geometry.size_multiple)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; 1 or more was expected.", "Leave it out to use every core.")
     engine = _built(found, size, backend, threads) if found.kind == "engine" else _direct(found, size, backend, threads)

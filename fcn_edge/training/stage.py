@@ -91,7 +91,7 @@ class StageTrainer:
         keep_freed_memory()
         self.stage, self.recipe, self.spec = stage, recipe, spec
         self.train, self.val, self.workers = train, val, workers
-        self.normalize = Normalize(spec.normalisation)
+        self.normalize = Normalize(spec.normalization)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
@@ -216,7 +216,7 @@ class StageTrainer:
             self.train,
             rendered=self.rendered,
             augmentation=Augmentation(recipe.crop, recipe.scales, recipe.color),
-            fill=self.spec.normalisation.mean_bgr,
+            fill=self.spec.normalization.mean_bgr,
             seed=recipe.seed,
             epoch=self.epoch,
         )

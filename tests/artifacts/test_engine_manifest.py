@@ -148,7 +148,7 @@ DAMAGES: dict[str, Damage] = {
     "unknown key": lambda engine: (
         resealed()(engine) or written(document_text({**json.loads(text_of(engine)), "more": 1}).encode())(engine)
     ),
-    "schema of the future": resealed(schema_version=2),
+    "schema of the future": resealed(schema_version=3),
     "size missing": resealed(size=None),
     "size a word": resealed(size="large"),
     "size of three": resealed(size=[64, 96, 3]),
@@ -164,12 +164,12 @@ DAMAGES: dict[str, Damage] = {
     "length wrong": resealed(files=lambda files: {"model.onnx": {**files["model.onnx"], "bytes": 1}}),
     "no files": resealed(files={}),
     "files a list": resealed(files=["model.onnx"]),
-    "path out of the directory": resealed(files=renamed_file("../elsewhere.onnx"), plan="../elsewhere.onnx"),
-    "absolute path": resealed(files=renamed_file("/etc/passwd"), plan="/etc/passwd"),
-    "path into a directory": resealed(files=renamed_file("a/model.onnx"), plan="a/model.onnx"),
+    "path out of the directory": resealed(files=renamed_file("../elsewhere.onnx"), plan_file="../elsewhere.onnx"),
+    "absolute path": resealed(files=renamed_file("/etc/passwd"), plan_file="/etc/passwd"),
+    "path into a directory": resealed(files=renamed_file("a/model.onnx"), plan_file="a/model.onnx"),
     "manifest lists itself": resealed(files=lambda files: {**files, MANIFEST_FILE: files["model.onnx"]}),
-    "plan not listed": resealed(plan="other.onnx"),
-    "name with a zero byte": resealed(files=renamed_file("model\0.onnx"), plan="model\0.onnx"),
+    "plan not listed": resealed(plan_file="other.onnx"),
+    "name with a zero byte": resealed(files=renamed_file("model\0.onnx"), plan_file="model\0.onnx"),
     "device without a kind": resealed(device={"name": "x"}),
     "seconds not finite": resealed(build_seconds="inf"),
 }

@@ -40,7 +40,7 @@ def zoo(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "zoo" / "shipped"
     directory.mkdir(parents=True)
     shutil.copyfile(tiny.path, directory / "model.onnx")
-    manifest = manifest_for(directory / "model.onnx", {"camvid/val": ACCURACY}, licence="Research use.")
+    manifest = manifest_for(directory / "model.onnx", {"camvid/val": ACCURACY}, terms="Research use.")
     write_manifest(directory / "manifest.json", manifest)
     monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
     return directory
@@ -83,7 +83,7 @@ def test_manifest_of_a_shipped_model() -> None:
     assert manifest.name == model.spec.name
     assert manifest.size == model.spec.size
     assert manifest.accuracy["camvid/val"] == ACCURACY
-    assert manifest.licence == "Research use."
+    assert manifest.license == "Research use."
 
 
 def test_accuracy_takes_what_evaluate_prints() -> None:

@@ -12,7 +12,12 @@ from fcn_edge.artifacts.quantization_record import QuantizationRecord, quantizat
 from fcn_edge.errors import ModelError
 
 ORIGIN = QuantizationRecord(
-    table="a" * 64, model="b" * 64, method="mse", floats=("decoder.score8",), images=("c" * 64,), int8_share=0.9
+    table="a" * 64,
+    model="b" * 64,
+    method="mse",
+    excluded_layers=("decoder.score8",),
+    images=("c" * 64,),
+    int8_share=0.9,
 )
 
 

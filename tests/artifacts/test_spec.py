@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from fcn_edge.artifacts.spec import (
     DECODER_STRIDES,
     ModelSpec,
-    Normalisation,
+    Normalization,
     Resize,
     Sha256,
     checked_size,
@@ -56,8 +56,8 @@ def specs(draw: st.DrawFn) -> ModelSpec:
             "void": draw(st.integers(len(classes), 255)),
             "size": draw(st.tuples(side, side)),
             "resize": draw(st.sampled_from([{}, {"policy": "stretch"}, {"policy": "roi", "roi": (0.25, 0, 1, 0.5)}])),
-            "normalisation": {
-                "colour_order": draw(st.sampled_from(["rgb", "bgr"])),
+            "normalization": {
+                "color_order": draw(st.sampled_from(["rgb", "bgr"])),
                 "mean": draw(st.tuples(numbers, numbers, numbers)),
                 "std": draw(st.tuples(positive, positive, positive)),
             },
@@ -84,8 +84,23 @@ def test_defaults() -> None:
     one = spec()
     assert one.arch == "mobilenet_v2-fcn8s"
     assert (one.void, one.head, one.precision, one.profile, one.resize.policy) == (255, "scores", "fp32", None, "pad")
-    assert one.normalisation.mean_bgr == (104, 116, 124)
-    assert Normalisation(colour_order="bgr", mean=(1.4, 2.6, 250)).mean_bgr == (1, 3, 250)
+    assert one.normalization.mean_bgr == (104, 116, 124)
+    assert Normalization(color_order="bgr", mean=(1.4, 2.6, 250)).mean_bgr == (1, 3, 250)
+
+
+def test_spec_describes_the_networks_of_others() -> None:
+    one = spec(
+        family="pytorch-fcn",
+        encoder="VGG-16 with fc6 and fc7",
+        decoder="skip 4",
+        stride=4,
+        size=[375, 500],
+        geometry={"align": "stride", "first": [-23.5, -23.5], "padding": 198, "unit": 32, "size_multiple": 1},
+    )
+    assert ModelSpec.from_json(one.to_json()) == one
+    assert one.arch == "VGG-16 with fc6 and fc7-skip 4"
+    assert one.grid_size(one.size) == (8 * 18, 8 * 22)
+    assert spec().grid_size((384, 480)) == (48, 60)
 
 
 def test_specs_are_frozen_values() -> None:
@@ -105,8 +120,15 @@ def test_specs_are_frozen_values() -> None:
         ({"classes": ["a"], "palette": [[1, 2, 3]]}, "classes: "),
         ({"void": 2}, "must lie outside the class ids 0..2"),
         ({"void": 256}, "void: "),
-        ({"stride": 16}, "fcn8s has stride 8, not 16"),
-        ({"decoder": "fcn4s"}, "decoder: "),
+        ({"stride": 0}, "stride: "),
+        ({"stride": 8.5}, "stride: "),
+        ({"decoder": ""}, "decoder: "),
+        ({"family": ""}, "family: "),
+        ({"geometry": {"unit": 12}}, "unit 12 must be a multiple of the stride 8"),
+        ({"geometry": {"extra_cells": -48}}, "leaves no score cell"),
+        ({"geometry": {"align": "stride"}}, "geometry: a first cell belongs to the alignment 'stride'"),
+        ({"geometry": {"pad": 100}}, "geometry.pad: "),
+        ({"geometry": {"size_multiple": 36}}, "size .* must be multiples of 36"),
         ({"size": [360, 480]}, "must be multiples of 32"),
         ({"size": [0, 32]}, "must be multiples of 32"),
         ({"size": [-32, 32]}, "must be multiples of 32"),
@@ -120,9 +142,12 @@ def test_specs_are_frozen_values() -> None:
         ({"resize": {"policy": "pad", "roi": [0, 0, 1, 1]}}, "region belongs to the resize policy 'roi'"),
         ({"resize": {"policy": "roi", "roi": [0.5, 0, 0.5, 1]}}, "top < bottom"),
         ({"resize": {"policy": "roi", "roi": [0, 0, 1, 1.5]}}, "roi.3: "),
-        ({"normalisation": {"std": [1, 1, 0]}}, "std must be positive"),
-        ({"normalisation": {"mean": [1, 1, float("nan")]}}, "mean.2: "),
-        ({"schema_version": 2}, "schema_version: "),
+        ({"normalization": {"std": [1, 1, 0]}}, "std must be positive"),
+        ({"normalization": {"mean": [1, 1, float("nan")]}}, "mean.2: "),
+        ({"schema_version": "2"}, "schema_version must be a whole number"),
+        ({"schema_version": 0}, "schema_version must be a whole number"),
+        ({"schema_version": True}, "schema_version must be a whole number"),
+        ({"written_by": 1}, "written_by must be a version"),
         ({"unknown": 1}, "unknown: "),
     ],
 )
@@ -144,8 +169,8 @@ def test_replace_checks_the_whole() -> None:
     assert one.replace(size=(64, 96)).size == (64, 96)
     assert one.replace(decoder="fcn16s", stride=16).arch == "mobilenet_v2-fcn16s"
     assert one.size == (384, 480)
-    with pytest.raises(SpecError, match="fcn16s has stride 16, not 8"):
-        one.replace(decoder="fcn16s")
+    with pytest.raises(SpecError, match="must be multiples of 32"):
+        one.replace(size=(64, 97))
     with pytest.raises(SpecError, match="resize"):
         one.replace(resize={"policy": "roi"})
     assert one.replace(resize=Resize(policy="stretch")).resize.policy == "stretch"
@@ -153,13 +178,29 @@ def test_replace_checks_the_whole() -> None:
 
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_sizes_of_text(height: int, width: int) -> None:
+    assert size_from_text(f"{height}x{width}") == checked_size((height, width), multiple=1) == (height, width)
     size = (32 * height, 32 * width)
     assert size_from_text(f"{size[0]}x{size[1]}") == size_from_text(f"{size[0]}X{size[1]}") == size
     assert checked_size(size) == size
 
 
 @pytest.mark.parametrize(
-    "text", ["", "512", "x", "512x", "x512", "axb", "512x1024x3", "-32x32", "3.5x32", "512 x 512", "9" * 5000 + "x32"]
+    "text",
+    [
+        "",
+        "512",
+        "x",
+        "512x",
+        "x512",
+        "axb",
+        "512x1024x3",
+        "-32x32",
+        "3.5x32",
+        "512 x 512",
+        "9" * 5000 + "x32",
+        "0x32",
+        "32x0",
+    ],
 )
 def test_text_that_is_no_size(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size") as caught:
@@ -168,12 +209,20 @@ def test_text_that_is_no_size(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "nearest"),
-    [("360x480", "352x480"), ("500x1000", "512x992"), ("0x32", "32x32"), ("1x1", "32x32"), ("32x33", "32x32")],
+    ("size", "multiple", "nearest"),
+    [
+        ((360, 480), 32, "352x480"),
+        ((500, 1000), 32, "512x992"),
+        ((0, 32), 32, "32x32"),
+        ((1, 1), 32, "32x32"),
+        ((32, 33), 32, "32x32"),
+        ((520, 525), 8, "520x528"),
+        ((0, 7), 1, "1x7"),
+    ],
 )
-def test_the_nearest_size_is_named(text: str, nearest: str) -> None:
-    with pytest.raises(UsageError, match="not a multiple of 32") as caught:
-        size_from_text(text)
+def test_the_nearest_size_is_named(size: tuple[int, int], multiple: int, nearest: str) -> None:
+    with pytest.raises(UsageError, match=f"not a multiple of {multiple} ") as caught:
+        checked_size(size, multiple)
     assert f"nearest is {nearest} " in caught.value.fix
 
 

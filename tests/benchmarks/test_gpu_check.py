@@ -234,7 +234,7 @@ def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pyt
     monkeypatch.setattr(runtime, "opened", opened)
     closed: list[Path] = []
     monkeypatch.setattr(engines, "open_engine", lambda path: SimpleNamespace(close=lambda: closed.append(path)))
-    manifest = SimpleNamespace(backend="tensorrt-rtx", plan="model.plan", spec=fake_spec(), size=(64, 96))
+    manifest = SimpleNamespace(backend="tensorrt-rtx", plan_file="model.plan", spec=fake_spec(), size=(64, 96))
     devices = iter(["first", "second"])
     given = []
     for _ in engines._opened(Path("engine"), manifest, lambda: next(devices)):

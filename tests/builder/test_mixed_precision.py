@@ -34,7 +34,7 @@ class Network:
 
     def __call__(self, choice: QuantizationChoice) -> tuple[Verdict, float]:
         self.tried.append(choice)
-        quantized = groups_of(layer for layer in LAYERS if layer not in choice.floats)
+        quantized = groups_of(layer for layer in LAYERS if layer not in choice.excluded_layers)
         drop = sum(self.costs[group] for group in quantized)
         excess = drop / self.allowed
         verdict = Verdict(drop <= self.allowed, drop, "car", 2 * drop, f"{100 * drop:.1f} points lost", None, excess)
@@ -77,7 +77,7 @@ def test_method_that_loses_least_is_chosen() -> None:
     told: list[str] = []
     costs = {"minmax": (0.02, 0.0), "percentile": (0.004, 0.0), "entropy": (0.3, 0.0), "mse": (0.005, 0.0)}
     choice, verdict = best_method(method_costing(costs), told.append)
-    assert (choice.method, choice.floats, verdict.drop) == ("percentile", (), 0.004)
+    assert (choice.method, choice.excluded_layers, verdict.drop) == ("percentile", (), 0.004)
     assert told == [f"{method}: loses {costs[method][0]}" for method in METHODS]
 
 
@@ -98,7 +98,7 @@ def test_each_group_is_quantized_alone_and_the_costliest_comes_first() -> None:
     assert [one.group for one in found] == ["encoder.features.1", "decoder", "encoder.features.0"]
     assert [one.drop for one in found] == [0.03, 0.002, 0.001]
     assert found[0].layers == LAYERS[1:3]
-    assert [set(LAYERS) - set(choice.floats) for choice in network.tried] == [
+    assert [set(LAYERS) - set(choice.excluded_layers) for choice in network.tried] == [
         set(LAYERS[:1]),
         set(LAYERS[1:3]),
         set(LAYERS[3:]),
@@ -122,7 +122,7 @@ def test_costliest_groups_go_back_until_the_guard_holds() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9})
     told: list[str] = []
     choice, verdict = mixed_precision(QuantizationChoice(method="mse"), RANKING, network, told.append)
-    assert choice == QuantizationChoice(method="mse", floats=("encoder.features.0.0", "decoder.score32"))
+    assert choice == QuantizationChoice(method="mse", excluded_layers=("encoder.features.0.0", "decoder.score32"))
     assert verdict.holds
     assert told == [
         "encoder.features.0 in floating point: 2.1 points lost; 95% in INT8",
@@ -133,22 +133,22 @@ def test_costliest_groups_go_back_until_the_guard_holds() -> None:
 def test_one_group_is_enough_where_it_is_enough() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
     choice, _ = mixed_precision(QuantizationChoice(method="mse"), RANKING, network, silent)
-    assert choice.floats == ("encoder.features.0.0",)
+    assert choice.excluded_layers == ("encoder.features.0.0",)
     assert len(network.tried) == 2
 
 
 def test_layers_that_were_float_stay_so() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.05, "decoder": 0.05, "encoder.features.1": 0.9}, allowed=0.025)
-    start = QuantizationChoice(method="mse", floats=("encoder.features.1.conv.0", "encoder.features.0.0"))
+    start = QuantizationChoice(method="mse", excluded_layers=("encoder.features.1.conv.0", "encoder.features.0.0"))
     choice, _ = mixed_precision(start, RANKING, network, silent)
-    assert choice.floats == start.floats
+    assert choice.excluded_layers == start.excluded_layers
 
 
 def test_group_that_is_too_large_is_passed_over() -> None:
     network = Network(COSTS, {"encoder.features.0": 0.5, "decoder": 0.1, "encoder.features.1": 0.4}, allowed=0.031)
     told: list[str] = []
     choice, _ = mixed_precision(QuantizationChoice(method="mse"), RANKING, network, told.append)
-    assert choice.floats == ("decoder.score32",)
+    assert choice.excluded_layers == ("decoder.score32",)
     assert told[0] == "encoder.features.0 cannot be in floating point: only 50% would be INT8"
 
 
@@ -187,7 +187,7 @@ class ClassLoss:
     )
 
     def __call__(self, choice: QuantizationChoice) -> tuple[Verdict, float]:
-        quantized = groups_of(layer for layer in LAYERS if layer not in choice.floats)
+        quantized = groups_of(layer for layer in LAYERS if layer not in choice.excluded_layers)
         drop, of_class = (sum(self.costs[group][index] for group in quantized) for index in (0, 1))
         excess = max(drop / self.limits[0], of_class / self.limits[1])
         return Verdict(excess <= 1, drop, "sign", of_class, f"sign {of_class}", None, excess), 0.8 + 0.05 * len(
@@ -200,7 +200,7 @@ def test_the_group_that_costs_the_failing_class_goes_back_first_and_alone() -> N
     ranking = sensitivities(LAYERS, QuantizationChoice(method="mse"), network, silent)
     assert [one.group for one in ranking] == ["encoder.features.1", "encoder.features.0", "decoder"]
     choice, verdict = mixed_precision(QuantizationChoice(method="mse"), ranking, network, silent)
-    assert choice.floats == LAYERS[1:3]
+    assert choice.excluded_layers == LAYERS[1:3]
     assert verdict.holds
 
 
@@ -208,7 +208,7 @@ def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
     """One that is ranked first and helps too little becomes INT8 again; one that makes it worse never goes back."""
 
     def attempt(choice: QuantizationChoice) -> tuple[Verdict, float]:
-        floats = set(groups_of(choice.floats))
+        floats = set(groups_of(choice.excluded_layers))
         excess = 3.0 - 0.1 * ("encoder.features.0" in floats) + 1.0 * ("encoder.features.1" in floats)
         excess -= 2.5 * ("decoder" in floats)
         return Verdict(excess <= 1, 0.0, "", 0.0, f"{excess:.1f} times", None, excess), 0.9
@@ -217,7 +217,7 @@ def test_groups_that_do_not_help_or_are_not_needed_stay_int8() -> None:
     order = ("encoder.features.0", "encoder.features.1", "decoder")
     ranking = [Sensitivity(group, groups_of(LAYERS)[group], 0.01, 1.0) for group in order]
     choice, verdict = mixed_precision(QuantizationChoice(method="mse"), ranking, attempt, told.append)
-    assert choice.floats == ("decoder.score32",)
+    assert choice.excluded_layers == ("decoder.score32",)
     assert verdict.excess == pytest.approx(0.5)
     assert told == [
         "encoder.features.0 in floating point: 2.9 times; 90% in INT8",
@@ -231,12 +231,12 @@ def test_a_group_that_helps_only_after_another_is_tried_again() -> None:
     """The second class is the worst only once the first one's group went back."""
 
     def attempt(choice: QuantizationChoice) -> tuple[Verdict, float]:
-        floats = set(groups_of(choice.floats))
+        floats = set(groups_of(choice.excluded_layers))
         losses = (0.5 if "decoder" in floats else 5.0, 0.5 if "encoder.features.0" in floats else 3.0)
         return Verdict(max(losses) <= 1, 0.0, "", 0.0, f"{max(losses)} times", None, max(losses)), 0.9
 
     order = ("encoder.features.0", "encoder.features.1", "decoder")
     ranking = [Sensitivity(group, groups_of(LAYERS)[group], 0.01, 1.0) for group in order]
     choice, verdict = mixed_precision(QuantizationChoice(method="mse"), ranking, attempt, silent)
-    assert choice.floats == ("decoder.score32", "encoder.features.0.0")
+    assert choice.excluded_layers == ("decoder.score32", "encoder.features.0.0")
     assert verdict.holds

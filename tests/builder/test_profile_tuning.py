@@ -24,7 +24,7 @@ def test_a_model_that_loses_nothing_is_quantized_whole(levels: Any, table_of: An
     )
     assert chosen.choices.keys() == {"onnxruntime", "tensorrt"}
     for choice in chosen.choices.values():
-        assert choice.floats == ()
+        assert choice.excluded_layers == ()
         assert choice.selected_on.endswith("8 images")
     assert chosen.tensors == table.tensors
 
@@ -40,7 +40,7 @@ def test_layers_that_cost_too_much_stay_in_floating_point(loud: Any, table_of: A
         max_class_drop=0.03,
         tell=told.append,
     )
-    floats = chosen.choices["onnxruntime"].floats
+    floats = chosen.choices["onnxruntime"].excluded_layers
     assert list(groups_of(floats)) == ["encoder.features.1"]
     assert told[0] == "onnxruntime:"
     assert any(line.startswith("encoder.features.1 alone") for line in told)

@@ -56,7 +56,7 @@ def test_int8_is_guarded_on_rendered_scenes_without_labeled_images(
     assert manifest.calibration_digest == read_table(table_of(levels)).digest
     assert (built.engine / TABLE_FILE).read_bytes() == table_of(levels).read_bytes()
     assert manifest.notes["method"] == "mse"
-    assert "float_groups" not in manifest.notes
+    assert "excluded_groups" not in manifest.notes
     with open_engine(built.engine) as engine, engine.session() as session:
         assert session.spec.precision == "int8"
 
@@ -103,7 +103,7 @@ def test_groups_that_cost_most_go_back_to_float(
     request = {"precision": "int8", "calibration": table_of(loud), "evaluation": split_of(levels_val)}
     built = build(loud.path, tmp_path / "e", tell=told.append, **request)
     notes = built.manifest.notes
-    assert (notes["floats"], notes["float_groups"]) == (["encoder.features.1.0"], ["encoder.features.1"])
+    assert (notes["excluded_layers"], notes["excluded_groups"]) == (["encoder.features.1.0"], ["encoder.features.1"])
     assert built.manifest.int8_share == pytest.approx(6144 / 7520, abs=1e-4)
     assert any(line.startswith("encoder.features.1 in floating point: levels val") for line in told)
     assert built.manifest.accuracy is not None
@@ -115,7 +115,7 @@ def test_choice_of_the_table_is_taken_and_all_images_judge(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
 ) -> None:
     told: list[str] = []
-    choice = QuantizationChoice(method="entropy", floats=("encoder.features.1.0",), selected_on="my images")
+    choice = QuantizationChoice(method="entropy", excluded_layers=("encoder.features.1.0",), selected_on="my images")
     request = {"precision": "int8", "calibration": chosen_table(choice), "evaluation": split_of(levels_val)}
     built = build(loud.path, tmp_path / "e", tell=told.append, **request)
     assert len(told) == 2, "nothing is searched for"
@@ -134,7 +134,7 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     built = build(loud.path, tmp_path / "e", tell=told.append, **request)
     choosing, judging = halves(levels_val)
     assert built.manifest.notes["method"] == "percentile"
-    assert built.manifest.notes["float_groups"] == ["encoder.features.1"]
+    assert built.manifest.notes["excluded_groups"] == ["encoder.features.1"]
     assert built.manifest.notes["chosen_on"] == f"levels val (one half), {choosing} images"
     assert built.manifest.accuracy is not None
     assert built.manifest.accuracy.images == judging

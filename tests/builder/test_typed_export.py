@@ -94,7 +94,7 @@ def test_size_freezes_the_graph_and_none_leaves_it_open(levels: Any, table_of: A
 
 def test_choice_of_the_table_is_taken(levels: Any, table_of: Any, tmp_path: Path) -> None:
     table = read_table(table_of(levels))
-    choice = QuantizationChoice(method="entropy", floats=("encoder.features.1.0",))
+    choice = QuantizationChoice(method="entropy", excluded_layers=("encoder.features.1.0",))
     write_table(
         tmp_path / "t.json", table.model_copy(update={"choices": dict.fromkeys(("openvino", "openvino-7bit"), choice)})
     )
@@ -102,12 +102,12 @@ def test_choice_of_the_table_is_taken(levels: Any, table_of: Any, tmp_path: Path
     write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
     origin = quantization_record_of_onnx(tmp_path / "m.onnx")
     assert origin is not None
-    assert (origin.method, origin.floats) == ("entropy", ("encoder.features.1.0",))
+    assert (origin.method, origin.excluded_layers) == ("entropy", ("encoder.features.1.0",))
 
 
 def test_graph_of_which_little_is_int8_is_not_written(levels: Any, table_of: Any, tmp_path: Path) -> None:
     table = read_table(table_of(levels))
-    choice = QuantizationChoice(method="mse", floats=("encoder.features.0.0",))
+    choice = QuantizationChoice(method="mse", excluded_layers=("encoder.features.0.0",))
     write_table(
         tmp_path / "t.json", table.model_copy(update={"choices": dict.fromkeys(("openvino", "openvino-7bit"), choice)})
     )

@@ -46,7 +46,7 @@ def shipped(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
         fw_iou=0.88,
         per_class={"sky": 0.9},
     )
-    manifest = manifest_for(directory / "model.onnx", {"camvid/val": accuracy}, licence="Research use only.")
+    manifest = manifest_for(directory / "model.onnx", {"camvid/val": accuracy}, terms="Research use only.")
     write_manifest(directory / "manifest.json", manifest)
     monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
     return directory

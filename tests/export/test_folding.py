@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fcn_edge.artifacts.spec import Normalisation
+from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.errors import UsageError
 from fcn_edge.export.folding import DeployedFCN
 from fcn_edge.nets.encoders import ENCODERS
@@ -13,19 +13,19 @@ from fcn_edge.nets.normalize import Normalize
 
 from ..exported_networks import random_net
 
-CAFFE = Normalisation(colour_order="bgr", mean=(104.00698793, 116.66876762, 122.67891434), std=(1.0, 1.5, 2.0))
+CAFFE = Normalization(color_order="bgr", mean=(104.00698793, 116.66876762, 122.67891434), std=(1.0, 1.5, 2.0))
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("normalisation", [Normalisation(), CAFFE], ids=["rgb", "bgr"])
+@pytest.mark.parametrize("normalization", [Normalization(), CAFFE], ids=["rgb", "bgr"])
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_folding_changes_nothing_but_rounding(encoder: str, normalisation: Normalisation, images_of_size) -> None:
+def test_folding_changes_nothing_but_rounding(encoder: str, normalization: Normalization, images_of_size) -> None:
     images = images_of_size((64, 96))
-    net = random_net(encoder, ("fcn8s",), images, normalisation=normalisation)
+    net = random_net(encoder, ("fcn8s",), images, normalization=normalization)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     image = torch.from_numpy(images[0])
-    deployed = DeployedFCN(net, "fcn8s", normalisation)
-    expected = net(Normalize(normalisation)(image[None]))["fcn8s"][0]
+    deployed = DeployedFCN(net, "fcn8s", normalization)
+    expected = net(Normalize(normalization)(image[None]))["fcn8s"][0]
     assert not [module for module in deployed.modules() if isinstance(module, nn.BatchNorm2d)]
     torch.testing.assert_close(deployed(image), expected, rtol=0, atol=2e-4)
     # noise of this size is what wrong colors or a wrong border would far exceed
@@ -37,12 +37,12 @@ def test_folding_changes_nothing_but_rounding(encoder: str, normalisation: Norma
 def test_takes_one_of_several_decoders(three_decoders: FCN, images_of_size) -> None:
     image = torch.from_numpy(images_of_size((96, 160))[0])
     for name in three_decoders.decoder_names:
-        expected = three_decoders(Normalize(Normalisation())(image[None]))[name][0]
+        expected = three_decoders(Normalize(Normalization())(image[None]))[name][0]
         torch.testing.assert_close(
-            DeployedFCN(three_decoders, name, Normalisation())(image), expected, rtol=0, atol=1e-4
+            DeployedFCN(three_decoders, name, Normalization())(image), expected, rtol=0, atol=1e-4
         )
 
 
 def test_refuses_a_decoder_that_is_not_there(three_decoders: FCN) -> None:
     with pytest.raises(UsageError, match="no decoder 'fcn4s'"):
-        DeployedFCN(three_decoders, "fcn4s", Normalisation())
+        DeployedFCN(three_decoders, "fcn4s", Normalization())

@@ -91,7 +91,7 @@ def test_share_falls_with_the_layers_that_stay_float(small: Exported, small_tabl
     layers = convolutions(small.net, small.spec.decoder)
     whole = sum(count for name, count in macs.items() if layers[name].groups == 1)
     shares = [
-        int8_model(small.path, PROFILES["tensorrt"], small_table, method="mse", floats=floats).int8_share
+        int8_model(small.path, PROFILES["tensorrt"], small_table, method="mse", excluded_layers=floats).int8_share
         for floats in ((), (layer,))
     ]
     assert shares[0] - shares[1] == pytest.approx(macs[layer] / whole, rel=1e-9)
@@ -101,7 +101,9 @@ def test_graph_says_what_it_is_and_what_it_was_made_with(
     small: Exported, small_table: CalibrationTable, tmp_path: Path
 ) -> None:
     digest = model_digest(small.path)
-    typed = int8_model(small.path, PROFILES["tensorrt"], small_table, method="entropy", floats=["encoder.features.0.0"])
+    typed = int8_model(
+        small.path, PROFILES["tensorrt"], small_table, method="entropy", excluded_layers=["encoder.features.0.0"]
+    )
     path = saved(typed.model, tmp_path / "int8.onnx")
     assert spec_of_onnx(path) == typed.spec == small.spec.replace(precision="int8", profile="tensorrt")
     metadata = metadata_of_onnx(path)
@@ -110,7 +112,7 @@ def test_graph_says_what_it_is_and_what_it_was_made_with(
         "table": small_table.digest,
         "model": digest,
         "method": "entropy",
-        "floats": ["encoder.features.0.0"],
+        "excluded_layers": ["encoder.features.0.0"],
         "images": sorted(small_table.image_hashes),
         "int8_share": typed.int8_share,
     }

@@ -86,7 +86,7 @@ class FrameWork:
         slot.mask.to_host(stream)
 
     def _preprocess(self, slot: Slot) -> Launch:
-        fill = self._spec.normalisation.mean_bgr
+        fill = self._spec.normalization.mean_bgr
         return preprocess_launch(slot.source_pointer, slot.kind.place, fill, self._network.input_pointer)
 
     def _decode(self, slot: Slot) -> Launch:
@@ -95,7 +95,7 @@ class FrameWork:
             self._network.output_pointer,
             self._network.output_dtype,
             (1, classes, height, width),
-            slot.kind.place.mapping(self._spec.stride),
+            slot.kind.place.mapping(self._spec.stride, self._spec.geometry),
             self._spec.void,
             slot.mask.pointer,
             slot.flag_pointer,

@@ -178,7 +178,9 @@ class CudaSession(Session):
             raise no_scores(self.spec)
         started = time.perf_counter_ns()
         scores = self._scores_of(self._finite(job))
-        result = decode_with_confidence(scores, job.place.mapping(self.spec.stride), self.spec.void, unknown_below)
+        result = decode_with_confidence(
+            scores, job.place.mapping(self.spec.stride, self.spec.geometry), self.spec.void, unknown_below
+        )
         job.timing.decode += time.perf_counter_ns() - started
         return result
 
@@ -207,7 +209,7 @@ class CudaSession(Session):
         assert lease.slot.staged is not None
         target = lease.slot.staged.array
         if source == "image":
-            network_input(frame, place, self.spec.normalisation.mean_bgr, out=target.reshape(*self.size, 3))
+            network_input(frame, place, self.spec.normalization.mean_bgr, out=target.reshape(*self.size, 3))
         else:
             target.reshape(frame.shape)[...] = frame
         return Job(place, lease)

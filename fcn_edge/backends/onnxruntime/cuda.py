@@ -166,7 +166,7 @@ def _expected(path: Path, spec: ModelSpec, size: Size, output: Any) -> tuple[tup
     """Shape without the batch axis, and type, of an output that fits the spec."""
     shape: tuple[int, ...] = size
     if spec.head == "scores":
-        shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
+        shape = (len(spec.classes), *spec.grid_size(size))
     dtype = _DTYPES.get(output.type)
     classes = output.shape[-3] if spec.head == "scores" and len(output.shape) >= 3 else None
     fits = len(output.shape) in (len(shape), len(shape) + 1) and (dtype is np.uint8) == (spec.head == "labels")

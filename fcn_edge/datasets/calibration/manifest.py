@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fcn_edge.artifacts.migrations import Document
 from fcn_edge.artifacts.spec import Sha256, first_problem
 from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
 from fcn_edge.datasets.rendered import sample_of_address
@@ -34,12 +35,11 @@ class _Image(BaseModel):
     class_shares: dict[str, Share] | None
 
 
-class _Manifest(BaseModel):
+class _Manifest(Document):
     """Content of a manifest; the attributes of ``CalibrationSet`` under the same names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    MIGRATIONS = (dict,)  # schema 2 only says who wrote it
 
-    schema_version: Literal[1] = 1
     kind: Literal["calibration images"] = "calibration images"
     name: str
     split: str
@@ -116,7 +116,8 @@ def read_manifest(
         progress: Called with images checked and images in all.
 
     Raises:
-        DatasetError: The manifest is missing or damaged, or an image is missing, unreadable or not the same.
+        DatasetError: The manifest is missing, damaged or by a newer fcn_edge, or an image is missing, unreadable or
+            not the same.
     """
     manifest = _manifest(path)
     root = path.parent if root is None else root
@@ -148,7 +149,7 @@ def read_manifest(
 def _manifest(path: Path) -> _Manifest:
     content = read_document(path, DatasetError, FIX)
     try:
-        return _Manifest.model_validate(content)
+        return _Manifest.from_content(content, str(path), DatasetError)
     except ValidationError as error:
         raise DatasetError(f"{path} is no valid manifest of calibration images: {_said(error)}.", FIX) from error
 

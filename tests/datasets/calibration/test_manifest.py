@@ -120,7 +120,7 @@ def first(content: dict[str, Any], **changes: object) -> None:
 
 CONTENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "nothing but a seal": lambda content: content.clear(),
-    "a later schema": lambda content: content.update(schema_version=2),
+    "a later schema": lambda content: content.update(schema_version=3),
     "another kind": lambda content: content.update(kind="engine"),
     "no images": lambda content: content.update(images=[]),
     "missing key": lambda content: content.pop("images"),

@@ -137,7 +137,7 @@ class _Tensors:
         self.shape: tuple[int, ...] = size
         kinds: tuple[type[np.generic], ...] = (np.uint8,)
         if spec.head == "scores":
-            self.shape = (len(spec.classes), size[0] // spec.stride, size[1] // spec.stride)
+            self.shape = (len(spec.classes), *spec.grid_size(size))
             kinds = (np.float32, np.float16)
         for name, shape, allowed in ((self.input, (*size, 3), (np.uint8,)), (self.output, self.shape, kinds)):
             found, dtype = tuple(engine.get_tensor_shape(name)), _dtype_of(library, engine.get_tensor_dtype(name))
