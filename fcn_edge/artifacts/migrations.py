@@ -36,12 +36,13 @@ from typing_extensions import Self
 from fcn_edge.errors import ArtefactError
 from fcn_edge.version import __version__
 
-__all__ = ["Document", "Migration", "renamed"]
+__all__ = ["WRITER", "Document", "Migration", "renamed"]
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 """Takes the content of one schema version, without the version, and returns that of the next; changes no argument."""
 
 VERSION, WRITER = "schema_version", "written_by"
+"""Keys of every document: its schema version, and the version of fcn_edge that wrote it."""
 
 _RELEASE = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?")
 

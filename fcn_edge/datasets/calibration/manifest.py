@@ -20,7 +20,7 @@ from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.documents import document_text, read_document
 from fcn_edge.io.files import replacing
 
-__all__ = ["read_manifest", "write_manifest"]
+__all__ = ["ImageManifest", "image_manifest", "read_manifest", "write_manifest"]
 
 FIX = "Take the manifest from where it came, or choose the images again."
 
@@ -35,7 +35,7 @@ class _Image(BaseModel):
     class_shares: dict[str, Share] | None
 
 
-class _Manifest(Document):
+class ImageManifest(Document):
     """Content of a manifest; the attributes of ``CalibrationSet`` under the same names."""
 
     MIGRATIONS = (dict,)  # schema 2 only says who wrote it
@@ -64,7 +64,7 @@ class _Manifest(Document):
         return images
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> _Manifest:
+    def _parts_fit(self) -> ImageManifest:
         for image in self.images:
             (_check_address if self.rendered else _check_path)(image.name)
             if (image.class_shares is None) != (self.classes is None):
@@ -97,7 +97,7 @@ def write_manifest(path: Path, images: CalibrationSet) -> None:
         ],
     }
     try:
-        manifest = _Manifest.model_validate(content)
+        manifest = ImageManifest.model_validate(content)
     except ValidationError as error:
         raise DatasetError(f"No manifest can hold these images: {_said(error)}.", "Rename the file.") from error
     with replacing(path) as temporary:
@@ -119,7 +119,7 @@ def read_manifest(
         DatasetError: The manifest is missing, damaged or by a newer fcn_edge, or an image is missing, unreadable or
             not the same.
     """
-    manifest = _manifest(path)
+    manifest = image_manifest(path)
     root = path.parent if root is None else root
     images = tuple(
         CalibrationImage(image.name, None if manifest.rendered else root / image.name, image.sha256, image.class_shares)
@@ -146,10 +146,15 @@ def read_manifest(
     )
 
 
-def _manifest(path: Path) -> _Manifest:
+def image_manifest(path: Path) -> ImageManifest:
+    """The content of a manifest, of any schema version up to this one; the images are not looked at.
+
+    Raises:
+        DatasetError: The manifest is missing or damaged, or a newer fcn_edge wrote it.
+    """
     content = read_document(path, DatasetError, FIX)
     try:
-        return _Manifest.from_content(content, str(path), DatasetError)
+        return ImageManifest.from_content(content, str(path), DatasetError)
     except ValidationError as error:
         raise DatasetError(f"{path} is no valid manifest of calibration images: {_said(error)}.", FIX) from error
 
