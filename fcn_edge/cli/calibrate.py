@@ -63,6 +63,7 @@ def command(
     """
     from fcn_edge.artifacts.calibration_table import write_table
     from fcn_edge.artifacts.models import resolved_model
+    from fcn_edge.artifacts.spec import checked_size
     from fcn_edge.datasets.calibration import calibration_set, write_manifest
     from fcn_edge.errors import ModelError, UsageError
     from fcn_edge.quantization.calibrate import calibration_table
@@ -75,7 +76,9 @@ def command(
         raise ModelError(
             f"{model} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file."
         )
-    _check_outputs(source, output, save_manifest)  # said before minutes of work
+    if size is not None:  # both are said before minutes of work
+        checked_size(size, found.spec.geometry.size_multiple)
+    _check_outputs(source, output, save_manifest)
     with owned_thread_pools():
         with progress_bar("choosing") as progress:
             images = calibration_set(source, found.spec.classes, count, seed, progress, root=root)

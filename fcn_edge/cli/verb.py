@@ -60,7 +60,7 @@ class _Size(_SizeType):
 
 
 SIZE = _Size()
-"""Parameter type of ``--size``: height x width, multiples of 32."""
+"""Parameter type of ``--size``: height x width in pixels."""
 
 
 def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:

@@ -124,6 +124,15 @@ def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_pa
     save_file({"a": torch.zeros(1)}, strange, metadata={"fcn_edge.artifacts.spec": '{"name": "yard"}'})
     other = spec.replace(encoder="resnet9000")
     save_file({"a": torch.zeros(1)}, unknown, metadata={"fcn_edge.artifacts.spec": other.to_json()})
+    foreign = {
+        "family 'torchvision'": spec.replace(family="torchvision"),
+        "decoder 'fcn4s'": spec.replace(decoder="fcn4s", stride=4),
+        "fcn8s have stride 8 .* says stride 16": spec.replace(decoder="fcn8s"),
+        "fcn16s have stride 16 and .* align='corners'": spec.replace(geometry={"align": "corners"}),
+    }
+    for number, strange_spec in enumerate(foreign.values()):
+        path = tmp_path / f"{number}.safetensors"
+        save_file({"a": torch.zeros(1)}, path, metadata={"fcn_edge.artifacts.spec": strange_spec.to_json()})
     pytorch = tmp_path / "net.pth"
     torch.save(load_file(checkpoint), pytorch)
     for path, message in [
@@ -133,6 +142,7 @@ def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_pa
         (strange, "spec is not valid"),
         (unknown, "encoder 'resnet9000', which this version does not know"),
         (pytorch, "is a PyTorch file"),
+        *((tmp_path / f"{number}.safetensors", message) for number, message in enumerate(foreign)),
     ]:
         with pytest.raises(ArtifactError, match=message) as caught:
             load_checkpoint(path)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import Resize
 from fcn_edge.backends.cuda import frame_work as cuda_work
 from fcn_edge.backends.cuda.device import Device
@@ -27,6 +28,9 @@ from fcn_edge.testing.gpu import FakeGpu
 
 from .gpu import FakeGpuEngine
 from .rig import IMAGE_BYTES, SCORES_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host
+
+SHIFTED = Geometry(align="stride", first=(0.0, -4.0))
+"""Another network's, with scores where ours has none."""
 
 WORK_ON_A_CARD = [
     ("upload", 60 * 100 * 3),
@@ -200,6 +204,13 @@ def test_masks_are_those_of_the_host(
                 assert (labels == expected).mean() > 0.99
 
 
+def test_masks_of_a_network_that_lays_its_scores_otherwise(rig: Callable[..., Rig]) -> None:
+    with rig(spec={"geometry": SHIFTED}).session as session:
+        labels = session.labels(frame())
+        np.testing.assert_array_equal(labels, on_the_host(frame(), geometry=SHIFTED))
+        assert (labels != on_the_host(frame())).any()
+
+
 def test_scores_are_of_the_image_itself_whatever_the_policy(rig: Callable[..., Rig]) -> None:
     spec = {"resize": Resize(policy="roi", roi=(0.25, 0.0, 1.0, 0.5))}
     with rig(spec=spec).session as session:
@@ -207,9 +218,10 @@ def test_scores_are_of_the_image_itself_whatever_the_policy(rig: Callable[..., R
         np.testing.assert_array_equal(session.scores(frame(64, 96)), expected)
 
 
-def test_confidence_is_of_the_frame_even_when_others_follow(rig: Callable[..., Rig]) -> None:
-    host = FakeSession(fake_spec(), SIZE)
-    with rig().session as session:
+@pytest.mark.parametrize("spec", [{}, {"geometry": SHIFTED}], ids=["own", "shifted"])
+def test_confidence_is_of_the_frame_even_when_others_follow(rig: Callable[..., Rig], spec: dict[str, Any]) -> None:
+    host = FakeSession(fake_spec(**spec), SIZE)
+    with rig(spec=spec).session as session:
         jobs = [session.infer(session.preprocess(frame(seed=seed))) for seed in range(2)]
         for seed, job in enumerate(jobs):
             labels, confidence = session.postprocess_with_confidence(job)
