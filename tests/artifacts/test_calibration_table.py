@@ -100,6 +100,20 @@ def test_same_table_has_the_same_bytes(path: Path, tmp_path: Path) -> None:
     assert json.loads(path.read_text(encoding="utf-8"))["digest"] == table_for().digest
 
 
+@pytest.mark.parametrize("writer", ["0.0.1", "99.0.0"])
+def test_table_of_another_fcn_edge_keeps_its_digest(path: Path, tmp_path: Path, writer: str) -> None:
+    resealed("written_by", writer)(path)
+    if writer == "99.0.0":
+        resealed("tensors.conv.median", 0.5)(path)
+        resealed("lens", "wide")(path)
+    table = read_table(path)
+    assert table.digest == json.loads(path.read_text(encoding="utf-8"))["digest"] != table_for().digest
+    write_table(tmp_path / "again.json", table)
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+    changed = table.model_copy(update={"choices": {}})
+    assert changed.digest == table_for(choices={}).digest
+
+
 def test_table_is_json_that_people_read(path: Path) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["model_digest"] == DIGEST
