@@ -33,7 +33,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from fcn_edge.errors import ArtefactError
+from fcn_edge.errors import ArtifactError
 from fcn_edge.version import __version__
 
 __all__ = ["WRITER", "Document", "Migration", "renamed"]
@@ -57,7 +57,7 @@ class _Source:
     """
 
     name: str
-    error: type[ArtefactError]
+    error: type[ArtifactError]
 
 
 class Document(BaseModel):
@@ -72,7 +72,7 @@ class Document(BaseModel):
     MIGRATIONS: ClassVar[tuple[Migration, ...]] = ()
 
     @classmethod
-    def from_content(cls, content: object, name: str, error: type[ArtefactError]) -> Self:
+    def from_content(cls, content: object, name: str, error: type[ArtifactError]) -> Self:
         """The document with the content of a file, of any schema version up to this one.
 
         Args:
@@ -81,7 +81,7 @@ class Document(BaseModel):
             error: What to raise when a newer fcn_edge wrote it.
 
         Raises:
-            ArtefactError: The given error, for a newer schema version.
+            ArtifactError: The given error, for a newer schema version.
             ValidationError: The content is not valid.
         """
         if isinstance(content, Mapping):
@@ -135,8 +135,8 @@ def renamed(content: dict[str, Any], names: Mapping[str, str], *path: str) -> di
     }
 
 
-def _newer(source: Any, version: int, own: int, writer: str) -> ArtefactError:
-    name, error = (source.name, source.error) if isinstance(source, _Source) else ("The document", ArtefactError)
+def _newer(source: Any, version: int, own: int, writer: str) -> ArtifactError:
+    name, error = (source.name, source.error) if isinstance(source, _Source) else ("The document", ArtifactError)
     message = f"{name} was written by a newer fcn_edge (schema {version}); this one, {__version__}, reads up to {own}."
     if _release(writer) > _release(__version__):
         release = ".".join(map(str, _release(writer)))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fcn_edge.artifacts import migrations
 from fcn_edge.artifacts.migrations import Document, renamed
-from fcn_edge.errors import ArtefactError, TableError
+from fcn_edge.errors import ArtifactError, TableError
 
 
 class Part(BaseModel):
@@ -73,12 +73,12 @@ def test_what_is_written_says_version_and_writer_first() -> None:
         "parts": [],
         "lid": None,
     }
-    assert Cart.from_content(written, "cart.json", ArtefactError) == Cart(crate=Crate(color="red"))
+    assert Cart.from_content(written, "cart.json", ArtifactError) == Cart(crate=Crate(color="red"))
 
 
 def test_a_document_inside_another_has_a_version_of_its_own() -> None:
     content = {"schema_version": 1, "crate": {"schema_version": 1, "colour": "red", "weight": 1}}
-    assert Cart.from_content(content, "cart.json", ArtefactError).crate.weight == 2
+    assert Cart.from_content(content, "cart.json", ArtifactError).crate.weight == 2
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_keys_that_a_newer_fcn_edge_added_are_left_out() -> None:
     expected = Crate(color="red", parts=(Part(depth=1), Part()), lid=Part(depth=4))
     content = {**UNKNOWN, "written_by": "1.10.0"}
     assert crate(content) == expected
-    assert Cart.from_content({"crate": content}, "cart.json", ArtefactError).crate == expected
+    assert Cart.from_content({"crate": content}, "cart.json", ArtifactError).crate == expected
     assert content["parts"] == UNKNOWN["parts"]
 
 
