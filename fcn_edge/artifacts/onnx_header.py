@@ -19,7 +19,7 @@ from fcn_edge.errors import ModelError
 
 __all__ = ["SPEC_KEY", "damaged_onnx", "metadata_of_onnx", "model_digest", "opened_onnx", "spec_of_onnx"]
 
-SPEC_KEY = "fcn_edge.artifacts.spec"
+SPEC_KEY = "fcn_edge.spec"
 """Metadata key of the spec."""
 
 IR_VERSION, GRAPH, OPSET_IMPORT, METADATA_PROPS, FUNCTIONS = 1, 7, 8, 14, 25

@@ -17,7 +17,7 @@ from fcn_edge.nets.fcn import FCN
 
 __all__ = ["encoder_weights", "load_checkpoint", "load_encoder", "save_checkpoint"]
 
-SPEC_KEY = "fcn_edge.artifacts.spec"
+SPEC_KEY = "fcn_edge.spec"
 
 
 def save_checkpoint(path: Path, net: FCN, spec: ModelSpec) -> None:

@@ -62,7 +62,7 @@ def test_nothing_of_this_machine_is_in_the_file(small: Exported) -> None:
         assert trace.encode() not in content
     model = onnx.load_model(small.path)
     assert (model.producer_name, model.ir_version) == ("fcn_edge", 9)
-    assert [entry.key for entry in model.metadata_props] == ["fcn_edge.artifacts.spec"]
+    assert [entry.key for entry in model.metadata_props] == ["fcn_edge.spec"]
 
 
 def test_file_says_what_it_is(small_checkpoint: Path, small: Exported, traced: None, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_tensors_that_do_not_fit_the_spec(checkpoint: Path, spec: ModelSpec, tmp
     tensors = load_file(checkpoint)
     change(tensors)
     path = tmp_path / "other.safetensors"
-    save_file(tensors, path, metadata={"fcn_edge.artifacts.spec": spec.to_json()})
+    save_file(tensors, path, metadata={"fcn_edge.spec": spec.to_json()})
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(path)
 
@@ -121,9 +121,9 @@ def test_tensors_that_do_not_fit_the_spec(checkpoint: Path, spec: ModelSpec, tmp
 def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_path: Path) -> None:
     plain, strange, unknown = (tmp_path / f"{name}.safetensors" for name in ("plain", "strange", "unknown"))
     save_file({"a": torch.zeros(1)}, plain)
-    save_file({"a": torch.zeros(1)}, strange, metadata={"fcn_edge.artifacts.spec": '{"name": "yard"}'})
+    save_file({"a": torch.zeros(1)}, strange, metadata={"fcn_edge.spec": '{"name": "yard"}'})
     other = spec.replace(encoder="resnet9000")
-    save_file({"a": torch.zeros(1)}, unknown, metadata={"fcn_edge.artifacts.spec": other.to_json()})
+    save_file({"a": torch.zeros(1)}, unknown, metadata={"fcn_edge.spec": other.to_json()})
     foreign = {
         "family 'torchvision'": spec.replace(family="torchvision"),
         "decoder 'fcn4s'": spec.replace(decoder="fcn4s", stride=4),
@@ -132,7 +132,7 @@ def test_files_that_are_no_checkpoints(checkpoint: Path, spec: ModelSpec, tmp_pa
     }
     for number, strange_spec in enumerate(foreign.values()):
         path = tmp_path / f"{number}.safetensors"
-        save_file({"a": torch.zeros(1)}, path, metadata={"fcn_edge.artifacts.spec": strange_spec.to_json()})
+        save_file({"a": torch.zeros(1)}, path, metadata={"fcn_edge.spec": strange_spec.to_json()})
     pytorch = tmp_path / "net.pth"
     torch.save(load_file(checkpoint), pytorch)
     for path, message in [
