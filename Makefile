@@ -1,23 +1,41 @@
 # Two commands do everything on a fresh machine with python3, make and a C compiler:
 #   make demo   the shipped FCN-8s over a rendered street, with a summary (no torch needed)
 #   make test   the development environment and the tests
+# While you work: make check, in under a minute. What CI runs: .ci/run
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # JetPack 6 has Python 3.10, for which several packages stopped at older versions
 DEMO_PINS := requirements/demo$(shell $(PYTHON) -c 'import sys; print("-py310" if sys.version_info < (3, 11) else "")').txt
+# One process for each core; the last to be busy gives tests away, and tests that share a fixture mostly stay together.
+SPREAD := -n auto --dist worksteal
+# The libraries that run or train networks; most tests need none of them.
+ENGINES := onnx,onnxruntime,openvino,tensorrt,tensorrt_rtx,torch
+# The Python versions of JetPack 6 and 7, in the names of their targets and environments
+TEST_PY := test-py310 test-py312
 
-.PHONY: demo test test-slow lint format lock clean
+.PHONY: check clean demo docs format lint lock test test-py test-slow $(TEST_PY)
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m fcn_edge.cli.demo
 
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest $(SPREAD) -p tests.without --without $(ENGINES)
+
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow --timeout 1800
+
+# The tests that need no torch, on the Python versions that JetPack has
+test-py: $(TEST_PY)
+
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -42,15 +60,43 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian, Ubuntu and JetPack: apt-get install python3-venv"; exit 1; }
 
+# $(call python_of,310): the command of Python 3.10, from the path or from pyenv; empty where there is none
+version_of = $(patsubst 3%,3.%,$(1))
+python_of = $(firstword $(shell \
+	for one in python$(version_of) "$$(pyenv prefix $(version_of) 2>/dev/null)/bin/python$(version_of)"; do \
+		"$$one" -c '' 2>/dev/null && echo "$$one"; done))
+
+$(TEST_PY): test-py%:
+	@if [ -z "$(call python_of,$*)" ]; then \
+		echo "Python $(call version_of,$*) is not on this machine: no test was run on it."; \
+	else \
+		$(MAKE) --no-print-directory .venv-py$*/.test && \
+		echo "On Python $(call version_of,$*), without torch:" && \
+		.venv-py$*/bin/python -m pytest $(SPREAD) -p no:cacheprovider; \
+	fi
+
+.venv-py%/.test: requirements/test-py%.txt pyproject.toml
+	$(call python_of,$*) -m venv .venv-py$*
+	.venv-py$*/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	.venv-py$*/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --editable .
+	touch $@
+
 # requirements/*.in name the packages; the .txt files pin everything they bring. A local tag such as torch's +cpu is
-# dropped, so that pip may take whichever build of that version it finds. Needs python3.10 with pip-tools as well.
+# dropped, so that pip may take whichever build of that version it finds. Needs Python 3.10 and 3.12 as well.
 LOCK_FLAGS := --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links
 lock: $(VENV)/.dev
 	$(BIN)/python -m piptools compile $(LOCK_FLAGS) -o requirements/demo.txt requirements/demo.in
 	$(BIN)/python -m piptools compile $(LOCK_FLAGS) -o requirements/dev.txt requirements/dev.in
 	sed -i 's/+cpu$$//' requirements/dev.txt
-	python3.10 -m piptools compile $(LOCK_FLAGS) -o requirements/demo-py310.txt requirements/demo.in
+	$(call python_of,310) -m venv --clear .venv-lock && .venv-lock/bin/python -m pip install --quiet pip-tools
+	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -o requirements/demo-py310.txt requirements/demo.in
+	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -c requirements/demo-py310.txt \
+		-o requirements/test-py310.txt requirements/test-py.in
+	$(call python_of,312) -m venv --clear .venv-lock && .venv-lock/bin/python -m pip install --quiet pip-tools
+	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -c requirements/dev.txt \
+		-o requirements/test-py312.txt requirements/test-py.in
+	sed -i -e '/^#/d' -e '/^$$/d' -e 's/ ;.*//' requirements/*.txt
 
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,6 +22,8 @@ both and exits with ``exit_code``.
 
 from __future__ import annotations
 
+from importlib.machinery import PathFinder
+
 __all__ = [
     "ArtifactError",
     "CheckpointError",
@@ -130,7 +132,7 @@ class MissingExtraError(MachineError):
     def __init__(self, package: str, extra: str, what: str) -> None:
         super().__init__(
             f"{what} needs the Python package {package}, which is not installed.",
-            f"Install it with: pip install 'fcn_edge[{extra}]'",
+            f"Install it with: {_command(package, extra)}",
         )
         self.package = package
         self.extra = extra
@@ -139,6 +141,13 @@ class MissingExtraError(MachineError):
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
         """Loader processes send errors pickled."""
         return type(self), (self.package, self.extra, self.what)
+
+
+def _command(package: str, extra: str) -> str:
+    """What installs a package without a second OpenCV: its distributions overwrite each other."""
+    if extra == "cpu" and not package.startswith("cv2") and PathFinder.find_spec("cv2") is not None:
+        return f"pip install {package}"
+    return f"pip install 'fcn_edge[{extra}]'"
 
 
 class DeviceError(MachineError):

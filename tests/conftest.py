@@ -10,15 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fcn_edge.backends import registry
 
 from .levels_network import LevelsNetwork, write_levels_network, write_levels_split
 from .tiny_network import TinyNetwork, write_tiny_network
 
-# Two cores are shared by BLAS, OpenCV, torch and ONNX Runtime; pools that fight make the suite many times slower.
+# Two cores are shared by BLAS, OpenCV, torch and ONNX Runtime; pools that fight make the suite many times slower. Where
+# pytest-xdist keeps every core busy, torch needs no second thread.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+
+# How long examples take to draw depends on what else the machine does.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

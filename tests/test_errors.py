@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,6 +63,24 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
     error = errors.MissingExtraError("torch", "export", "Training")
     assert "Training needs the Python package torch" in error.message
     assert error.fix.endswith("pip install 'fcn_edge[export]'")
+
+
+@pytest.mark.parametrize(
+    ("opencv", "package", "command"),
+    [
+        (False, "onnxruntime", "pip install 'fcn_edge[cpu]'"),
+        (True, "onnxruntime", "pip install onnxruntime"),
+        (True, "openvino", "pip install 'fcn_edge[openvino]'"),
+    ],
+)
+def test_no_command_brings_a_second_opencv(
+    monkeypatch: pytest.MonkeyPatch, opencv: bool, package: str, command: str
+) -> None:
+    """``fcn_edge[cpu]`` brings ``opencv-python``, which overwrites ``opencv-python-headless``."""
+    finder = SimpleNamespace(find_spec=lambda name: ModuleSpec(name, None) if opencv else None)
+    monkeypatch.setattr(errors, "PathFinder", finder)
+    error = errors.MissingExtraError(package, "cpu" if package == "onnxruntime" else package, "This")
+    assert error.fix == f"Install it with: {command}"
 
 
 @pytest.mark.parametrize("kind", [errors.DatasetError, errors.SourceError, errors.FcnEdgeError])

@@ -13,7 +13,7 @@ __all__ = ["OpenDevice", "openers", "with_graphs"]
 
 OpenDevice = Callable[[], Device]
 
-_EXTRAS = {"pycuda": "tensorrt", "cuda-python": "cuda"}
+_EXTRAS = {"pycuda": "pycuda", "cuda-python": "cuda"}
 
 
 def openers(asked: str) -> dict[str, OpenDevice | MachineError]:

@@ -38,7 +38,7 @@ def onnxruntime_gpu(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
     if version is not None:
         return Check(name, True, version)
     found = "not installed; it runs .onnx files on the GPU without a build"
-    install = _wheels(nvidia.driver).replace("fcn_edge[", "fcn_edge[gpu,")
+    install = _wheels(nvidia.driver).replace("fcn_edge[cuda", "fcn_edge[gpu")
     return Check(name, False, found, f"pip uninstall -y onnxruntime && {install}")
 
 

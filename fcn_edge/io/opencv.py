@@ -23,7 +23,12 @@ def cv2() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "cv2":
             raise
-        raise MissingExtraError("cv2 (opencv-python)", "cpu", "Reading, resizing and writing images") from error
+        missing = MissingExtraError("cv2 (opencv-python)", "cpu", "Reading, resizing and writing images")
+        missing.fix = (
+            "Install it with: pip install opencv-python, or on a machine without a screen: pip install "
+            "opencv-python-headless"
+        )
+        raise missing from error
     except ImportError as error:
         raise MachineError(
             f"OpenCV is installed and cannot be loaded: {error}.",

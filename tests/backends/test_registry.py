@@ -41,7 +41,7 @@ def test_no_backend_at_all_is_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(MissingExtraError) as caught:
             ask()
         assert caught.value.extra == "cpu"
-        assert "pip install 'fcn_edge[cpu]'" in caught.value.fix
+        assert "pip install onnxruntime" in caught.value.fix
 
 
 def test_preferred_backend_is_the_first_that_runs_and_no_other_library_is_imported() -> None:

@@ -321,7 +321,7 @@ def test_no_gpu_ends_with_6(script: ModuleType, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(cuda_pycuda, "first_gpu", lambda: None)
     monkeypatch.setattr(cuda_python, "first_gpu", no_gpu)
-    for words, fix in (((), "Install NVIDIA's driver"), (("--provider", "pycuda"), "pip install 'fcn_edge[tensorrt]'")):
+    for words, fix in (((), "Install NVIDIA's driver"), (("--provider", "pycuda"), "pip install 'fcn_edge[pycuda]'")):
         done = CliRunner().invoke(script.main, words)
         assert done.exit_code == 6
         assert fix in done.stderr

@@ -73,7 +73,7 @@ def test_the_version(fcn_edge: Run) -> None:
     [
         (["fly"], "No such command 'fly'"),
         (["evaluate"], "Missing argument 'MODEL'"),
-        (["evaluate", "m.onnx", "--data", "d", "--size", "100x100"], "not a multiple of 32"),
+        (["evaluate", "m.onnx", "--data", "d", "--size", "100"], "is not a size"),
         (["evaluate", "m.onnx", "--data", "d", "--sise", "1"], "No such option"),
         (["data", "chek"], "No such command 'chek'"),
     ],

@@ -224,7 +224,7 @@ def test_a_size(text: str, size: tuple[int, int]) -> None:
     assert SIZE.convert(size, None, None) == size
 
 
-@pytest.mark.parametrize("text", ["512", "512x", "x512", "500x1000", "0x32", "-32x32", "32x32x32", "ax32"])
+@pytest.mark.parametrize("text", ["512", "512x", "x512", "0x32", "-32x32", "32x32x32", "ax32"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter):
         SIZE.convert(text, None, None)

@@ -109,7 +109,7 @@ def test_onnxruntime_gpu(tmp_path: Path) -> None:
 
     assert onnxruntime_gpu(DESKTOP_GPU, onnxruntime_gpu="1.23.2").found == "1.23.2"
     check = onnxruntime_gpu(DESKTOP_GPU)
-    assert check.fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu,cuda12]'"
-    assert onnxruntime_gpu(THOR).fix.endswith("pip install 'fcn_edge[gpu,cuda]'")
+    assert check.fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu12]'"
+    assert onnxruntime_gpu(THOR).fix.endswith("pip install 'fcn_edge[gpu]'")
     assert not check.ok
     assert "without a build" in check.found

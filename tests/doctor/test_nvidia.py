@@ -71,7 +71,7 @@ def test_a_desktop(tmp_path: Path) -> None:
     assert list(checks) == ["GPU", "TensorRT", "CUDA from Python", "onnxruntime-gpu"]
     assert "driver 570.86.15, CUDA up to 12.8" in checks["GPU"].found
     assert checks["TensorRT"].fix == "pip install tensorrt-cu12"
-    assert checks["onnxruntime-gpu"].fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu,cuda12]'"
+    assert checks["onnxruntime-gpu"].fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu12]'"
 
 
 def test_a_desktop_without_a_driver_hears_of_that_alone(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ __all__ = ["OnnxRuntimeCuda"]
 _log = logging.getLogger(__name__)
 
 _PROVIDER = "CUDAExecutionProvider"
+_INSTALL = "pip install 'fcn_edge[gpu]', or with a driver for CUDA 12 'fcn_edge[gpu12]'"
 
 _preloading = threading.Lock()
 
@@ -55,7 +56,7 @@ class OnnxRuntimeCuda(OnnxPlans):
             if _PROVIDER not in providers:
                 raise MachineError(
                     f"This build of ONNX Runtime has no CUDA provider (it has {', '.join(providers)}).",
-                    "Replace it with: pip uninstall -y onnxruntime && pip install onnxruntime-gpu",
+                    f"Replace it with: pip uninstall -y onnxruntime && {_INSTALL}",
                 )
             with open_device() as device:
                 return Probe(version, (device.facts.device,), providers=providers)
@@ -157,7 +158,7 @@ def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:
     if _PROVIDER not in runner.get_providers():
         raise MachineError(
             "ONNX Runtime cannot use the GPU: its CUDA provider does not load.",
-            "It needs the CUDA and cuDNN that it was built for: pip install 'onnxruntime-gpu[cuda,cudnn]'",
+            f"It needs the CUDA and cuDNN that it was built for: {_INSTALL}",
         )
     return runner
 

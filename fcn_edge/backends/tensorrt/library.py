@@ -48,10 +48,8 @@ def library(name: str, root: Path = Path("/")) -> Any:
                 "python3 -m venv --system-site-packages",
             ) from error
         missing = MissingExtraError(entry.library, entry.extra, f"Building and running {title} engines")
-        if name == "tensorrt":  # the extra brings pycuda as well, which a machine without a CUDA toolkit cannot compile
-            missing.fix = (
-                "Install it with: pip install tensorrt, or with a driver for CUDA 12: pip install tensorrt-cu12"
-            )
+        if name == "tensorrt":
+            missing.fix += ", or with a driver for CUDA 12: pip install tensorrt-cu12"
         raise missing from error
     except (ImportError, OSError) as error:
         raise MachineError(

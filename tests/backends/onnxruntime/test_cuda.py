@@ -287,7 +287,7 @@ def test_probe_says_that_the_build_has_no_cuda(library: Library, monkeypatch: py
     monkeypatch.setattr(library, "get_available_providers", lambda: ["CPUExecutionProvider"])
     probe = OnnxRuntimeCuda().probe()
     assert probe.problem == "This build of ONNX Runtime has no CUDA provider (it has CPUExecutionProvider)."
-    assert "pip install onnxruntime-gpu" in probe.fix
+    assert "pip install 'fcn_edge[gpu]'" in probe.fix
     assert probe.version == "1.99"
 
 

@@ -51,7 +51,7 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("fcn_edge.backends.tensorrt.library.import_module", missing("tensorrt"))
     with pytest.raises(MissingExtraError) as caught:
         library("tensorrt", tmp_path)
-    assert "pip install tensorrt, " in caught.value.fix
+    assert "pip install 'fcn_edge[tensorrt]', " in caught.value.fix
     assert "pip install tensorrt-cu12" in caught.value.fix
 
 
