@@ -18,6 +18,7 @@ from fcn_edge.ops.geometry import placement
 from fcn_edge.quantization.profiles import PROFILES, profile_for
 from fcn_edge.quantization.typed_graph import Typed, clipped_ranges, fp16_model, fp32_model, int8_model, source_model
 from fcn_edge.system.cpu import instruction_set
+from fcn_edge.version import __version__
 
 from ..exported_networks import Exported, an_encoder_each, convolutions, macs_of
 from .graphs import SmallGraph, Wires, run, run_exactly_typed, saved
@@ -109,6 +110,8 @@ def test_graph_says_what_it_is_and_what_it_was_made_with(
     metadata = metadata_of_onnx(path)
     assert set(metadata) == {SPEC_KEY, TABLE_KEY}
     assert json.loads(metadata[TABLE_KEY]) == {
+        "schema_version": 2,
+        "written_by": __version__,
         "table": small_table.digest,
         "model": digest,
         "method": "entropy",
