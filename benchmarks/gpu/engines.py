@@ -16,6 +16,7 @@ from fcn_edge.backends.base import Engine, Session
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.opening import open_engine
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.builder import Request, build_engine
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import FcnEdgeError
@@ -141,9 +142,9 @@ def _plan(directory: Path, manifest: EngineManifest, device: Device, graphs: boo
         manifest.spec,
         manifest.size,
         device,
+        RunOptions(graphs=graphs),
         backend=manifest.backend,
         logger=logger,
-        graphs=graphs,
     )
 
 

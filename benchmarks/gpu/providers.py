@@ -61,7 +61,7 @@ def device_of(name: str) -> Device:
     Raises:
         MachineError: It is not installed, or it finds no GPU.
     """
-    driver = import_module(PROVIDERS[name]).first_gpu()
+    driver = import_module(PROVIDERS[name]).open_gpu(0)
     if driver is None:
         raise MissingExtraError(name, _EXTRAS[name], "Reaching the GPU through it")
     return Device(driver)

@@ -13,6 +13,7 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.evaluation.latency import speeds_of
 from fcn_edge.ops.geometry import placement
 from gpu.providers import OpenDevice
@@ -56,7 +57,7 @@ class _StoredEngine(CudaEngine):
     """An engine of ``_Stored``."""
 
     def __init__(self, device: Device, real: RealScores, scores: NDArray[Any], graphs: bool) -> None:
-        super().__init__("stored scores", real.spec, real.size, device, graphs=graphs)
+        super().__init__("stored scores", real.spec, real.size, device, RunOptions(graphs=graphs))
         self._scores = scores
 
     @override

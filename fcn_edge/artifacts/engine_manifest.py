@@ -159,7 +159,7 @@ def file_of(path: Path) -> File:
     return File(bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
-def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = None) -> str:
+def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = None, device: int = 0) -> str:
     """What to do about an engine: the command that builds it again for this machine, behind what it leaves open.
 
     ``TABLE`` stands for a calibration table that no longer lies whole in the engine, and ``DIR`` for the labeled
@@ -169,6 +169,7 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
         manifest: Manifest of the engine.
         directory: Where it lies, and will.
         size: Another ``(height, width)`` to build it for.
+        device: Index of the GPU to build it for.
     """
     height, width = size or manifest.size
     options, given, where = "", manifest.options, []
@@ -186,6 +187,8 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
             options += f" {option} {shlex.quote(str(given[name]))}"
     if given.get("guard") is False:
         options += " --no-guard"
+    if device:
+        options += f" --device {device}"
     said = f", where {' and '.join(where)}" if where else ""
     return (
         f"Build it again{said}: fcn-edge build {shlex.quote(manifest.model)} --backend {manifest.backend} "

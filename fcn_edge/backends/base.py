@@ -2,9 +2,13 @@
 
 A ``Backend`` is such a library: it says what this machine can do, builds and opens. An ``Engine`` is a network made
 ready on a device; a ``Session`` is one stream's view of it. A frame passes a session in three steps, so that a
-pipeline can run them in different threads: ``preprocess`` (host work before the network), ``infer`` (the network) and
-``postprocess`` (scores to a mask). Several frames may be between the steps at once, each in its own ``Job``; each step
-is called from one thread at a time.
+pipeline can run them in different threads:
+
+    preprocess   takes the frame over; it is the caller's again afterwards
+    infer        enqueues the network's work and does not wait for it; on a processor, enqueuing is computing
+    postprocess  waits for that work, the only step that does, and gives the mask
+
+Several frames may be between the steps at once, each in its own ``Job``; each step is called from one thread at a time.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.backends.frame_buffer import FrameBuffer
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
+from fcn_edge.errors import UsageError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.geometry import Placement
 
@@ -79,13 +86,17 @@ class Built:
 
 @dataclass
 class Timing:
-    """Nanoseconds that a frame spent in each step; 0 where a step did not happen.
+    """Nanoseconds that a frame spent in each stage, with one meaning on every backend; 0 where one did not happen.
+
+    A stage is work, not the call in which it is done: on a GPU, where ``infer`` enqueues all of it, the stages are
+    taken apart by events. Waiting for other frames belongs to no stage. Complete when ``postprocess`` has returned.
 
     Attributes:
         capture: Reading the frame from its source.
-        preprocess: Bringing it to the network's size.
-        infer: The network.
-        decode: Scores to the mask.
+        preprocess: From the frame to the network's input in the memory where the network reads it: the frame's check
+            and its copy, its way to the GPU, crop, resize and fill.
+        infer: The network alone.
+        decode: From the network's output to the mask in the caller's memory: the decoder, and the mask's way back.
     """
 
     capture: int = 0
@@ -106,12 +117,14 @@ class Job:
     Attributes:
         place: Where the frame lies in the network's input.
         data: The backend's own: the input image, then the output of the network.
-        timing: Filled step by step.
+        timing: Nanoseconds of each stage, filled step by step.
+        inferred: ``infer`` was called.
     """
 
     place: Placement
     data: Any
     timing: Timing = field(default_factory=Timing)
+    inferred: bool = False
 
 
 class Session(Closeable):
@@ -120,29 +133,49 @@ class Session(Closeable):
     Attributes:
         spec: What the model is.
         size: ``(height, width)`` of the network's input.
+        depth: Jobs between ``infer`` and ``postprocess`` that keep the device busy: 1 where ``infer`` computes, more
+            where it enqueues. More jobs than that are taken, too, each with memory of its own; they only wait longer.
+        closed: ``close`` was called.
     """
 
     spec: ModelSpec
     size: Size
+    depth: int = 1
+    closed: bool = False
 
     @abstractmethod
-    def preprocess(self, frame: NDArray[np.uint8]) -> Job:
-        """Bring a ``(H, W, 3)`` uint8 BGR frame to the network's input.
+    def preprocess(self, frame: NDArray[np.uint8] | FrameBuffer) -> Job:
+        """Take over a ``(H, W, 3)`` uint8 BGR frame, which is the caller's again when this returns.
+
+        Args:
+            frame: In host memory, or a ``FrameBuffer``; a session on the processor downloads that.
 
         Raises:
             FrameError: It is no such frame.
+            UsageError: The session is closed.
         """
 
     @abstractmethod
     def infer(self, job: Job) -> Job:
-        """Run the network on a preprocessed frame; returns the same job."""
+        """Enqueue the network's work on a preprocessed frame; returns the same job.
+
+        It waits for no work of the device. A session on the processor has computed the scores when it returns.
+
+        Raises:
+            UsageError: The job was inferred before, or the session is closed.
+            MachineError: The device fails.
+        """
 
     @abstractmethod
     def postprocess(self, job: Job) -> NDArray[np.uint8]:
-        """The ``(H, W)`` uint8 mask of an inferred frame, in the frame's own pixels.
+        """Wait for an inferred frame; its ``(H, W)`` uint8 mask, in the frame's own pixels.
+
+        It may be called again for the same job, also as ``postprocess_with_confidence``.
 
         Raises:
+            UsageError: The job was not inferred, or the session is closed.
             ModelError: The scores hold NaN or infinity.
+            MachineError: The device fails.
         """
 
     @abstractmethod
@@ -159,7 +192,20 @@ class Session(Closeable):
             ``(H, W)`` uint8 mask and ``(H, W)`` float32 confidence, 0 to 1.
 
         Raises:
+            UsageError: The job was not inferred, or the session is closed.
             ModelError: The scores hold NaN or infinity, or the model ends in labels.
+            MachineError: The device fails.
+        """
+
+    def wait(self, job: Job) -> None:
+        """Wait until the device is done with an inferred job, as ``postprocess`` does by itself.
+
+        For who must not take the next frame before, because it would grow old behind this one. A session on the
+        processor is done when ``infer`` returns.
+
+        Raises:
+            UsageError: The session is closed.
+            MachineError: The device fails.
         """
 
     @abstractmethod
@@ -170,7 +216,7 @@ class Session(Closeable):
             ModelError: The model ends in labels and gives no scores.
         """
 
-    def labels(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def labels(self, frame: NDArray[np.uint8] | FrameBuffer) -> NDArray[np.uint8]:
         """The ``(H, W)`` uint8 mask of a ``(H, W, 3)`` uint8 BGR frame: all three steps.
 
         Raises:
@@ -181,7 +227,39 @@ class Session(Closeable):
 
     @abstractmethod
     def close(self) -> None:
-        """Give back what the session holds; it cannot be used afterwards."""
+        """Give back what the session holds; it cannot be used afterwards.
+
+        Work that is enqueued is waited for; jobs that were not postprocessed are lost.
+        """
+
+    def check_open(self) -> None:
+        """Say that the session is closed.
+
+        Raises:
+            UsageError: It is.
+        """
+        if self.closed:
+            raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
+
+    def check_inferable(self, job: Job) -> None:
+        """Say why ``infer`` does not take a job.
+
+        Raises:
+            UsageError: The job was inferred before, or the session is closed.
+        """
+        self.check_open()
+        if job.inferred:
+            raise UsageError("The job was inferred already.", "Give each frame to preprocess() for a job of its own.")
+
+    def check_inferred(self, job: Job) -> None:
+        """Say why ``postprocess`` does not take a job.
+
+        Raises:
+            UsageError: The job was not inferred, or the session is closed.
+        """
+        self.check_open()
+        if not job.inferred:
+            raise UsageError("The job was not inferred yet.", "Give it to infer() before postprocess().")
 
 
 class Engine(Closeable):
@@ -220,54 +298,69 @@ class Backend(ABC):
     extra_files: tuple[str, ...] = ()
 
     @abstractmethod
-    def probe(self) -> Probe:
-        """What the backend can do on this machine; raises nothing when its library is absent."""
+    def probe(self, device: int = 0) -> Probe:
+        """What the backend can do on this machine; raises nothing when its library is absent.
+
+        Args:
+            device: Index of the GPU that is asked about; a CPU backend's answer does not depend on it.
+        """
 
     @abstractmethod
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
         """Compile a model into an engine directory.
 
         Args:
             typed_onnx: A model whose graph holds its precision.
             directory: Exists and is empty.
             size: ``(height, width)`` of the network's input.
+            options: How it is compiled.
             progress: Told how it goes.
 
         Raises:
+            UsageError: The options are not for this backend.
             ModelError: The backend cannot run this graph.
             MachineError: The library or the device is not here.
         """
 
     @abstractmethod
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+    def open(self, directory: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         """The engine of a directory that ``build`` filled. What it holds must have been verified before.
 
         Args:
             directory: Holds ``plan_file`` and the other files.
             spec: What the model is.
             size: ``(height, width)`` that it was built for.
-            threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+            options: How it runs.
 
         Raises:
+            UsageError: The options are not for this backend.
             ModelError: The library refuses the files, or they do not fit the spec.
             MachineError: The library or the device is not here.
         """
 
     @abstractmethod
-    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         """An engine straight from an ONNX file, for libraries that need no build.
 
         Raises:
-            UsageError: The library runs built engines only.
+            UsageError: The library runs built engines only, or the options are not for this backend.
             ModelError: The library refuses the file, or it does not fit the spec.
             MachineError: The library or the device is not here.
         """
 
     @abstractmethod
-    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
         """Why a plan built for a device must not run here, as a phrase; empty when it may.
 
         Args:
             built_for: Device of the kind that this machine has.
             precision: Precision of the plan.
+            device: Index of the GPU that is to run it.
         """

@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Job, Session, Timing
-from fcn_edge.errors import FrameError, ModelError, UsageError
+from fcn_edge.backends.frame_buffer import FrameBuffer, host_frame
+from fcn_edge.errors import FrameError, ModelError
 from fcn_edge.ops.confidence import decode_with_confidence
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
@@ -26,14 +27,12 @@ __all__ = ["HostSession", "no_scores", "wrong_size"]
 class HostSession(Session):
     """A session whose frames are preprocessed and decoded by the processor, with ``ops``.
 
-    A subclass gives ``run_network``; the rest is here.
+    A subclass gives ``run_network``; the rest is here. ``infer`` computes the scores, so that nothing is left to wait
+    for, and a frame that lies on a GPU is downloaded.
 
     Args:
         spec: What the model is.
         size: ``(height, width)`` of the network's input.
-
-    Attributes:
-        closed: ``close`` was called.
     """
 
     def __init__(self, spec: ModelSpec, size: Size) -> None:
@@ -73,24 +72,26 @@ class HostSession(Session):
         return output
 
     @override
-    def preprocess(self, frame: NDArray[np.uint8]) -> Job:
-        self._check_open()
+    def preprocess(self, frame: NDArray[np.uint8] | FrameBuffer) -> Job:
+        self.check_open()
         started = time.perf_counter_ns()
-        frame = checked_frame(frame)
+        frame = checked_frame(host_frame(frame))
         place = placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
         image = network_input(frame, place, self.spec.normalization.mean_bgr)
         return Job(place, image, Timing(preprocess=time.perf_counter_ns() - started))
 
     @override
     def infer(self, job: Job) -> Job:
-        self._check_open()
+        self.check_inferable(job)
         started = time.perf_counter_ns()
         job.data = self.run_network(job.data)
         job.timing.infer = time.perf_counter_ns() - started
+        job.inferred = True
         return job
 
     @override
     def postprocess(self, job: Job) -> NDArray[np.uint8]:
+        self.check_inferred(job)
         started = time.perf_counter_ns()
         if self.spec.head == "scores":
             mapping = job.place.mapping(self.spec.stride, self.spec.geometry)
@@ -106,6 +107,7 @@ class HostSession(Session):
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":
             raise no_scores(self.spec)
+        self.check_inferred(job)
         started = time.perf_counter_ns()
         mapping = job.place.mapping(self.spec.stride, self.spec.geometry)
         result = decode_with_confidence(job.data, mapping, self.spec.void, unknown_below)
@@ -116,7 +118,7 @@ class HostSession(Session):
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self.spec.head != "scores":
             raise no_scores(self.spec)
-        self._check_open()
+        self.check_open()
         image = checked_frame(image)
         if image.shape[:2] != self.size:
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
@@ -125,10 +127,6 @@ class HostSession(Session):
     @override
     def close(self) -> None:
         self.closed = True
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
 
 
 def no_scores(spec: ModelSpec) -> ModelError:

@@ -8,30 +8,32 @@ from pathlib import Path
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend, Engine
+from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.errors import DeviceError, EngineError, MachineError
 
 __all__ = ["open_engine"]
 
 
-def open_engine(directory: Path, threads: int | None = None) -> Engine:
+def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS) -> Engine:
     """A built engine, ready to run; everything is checked before its plan is read.
 
     Args:
         directory: The engine.
-        threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+        options: How it runs.
 
     Raises:
+        UsageError: The options are not for its backend.
         EngineError: It is damaged, was built with another version of the library or for another device.
         MachineError: The library, or the kind of device, is not here.
         ModelError: The library refuses the plan.
     """
     manifest = read_manifest(directory)
     verify_engine(directory, manifest)
-    chosen = _fitting_backend(directory, manifest)
-    return chosen.open(directory, manifest.spec, manifest.size, threads)
+    chosen = _fitting_backend(directory, manifest, options.device)
+    return chosen.open(directory, manifest.spec, manifest.size, options)
 
 
-def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
+def _fitting_backend(directory: Path, manifest: EngineManifest, device: int) -> Backend:
     """The backend of an engine, when it is the one that it was built with and its device is here."""
     name = manifest.backend
     if name not in registry.BACKENDS:
@@ -40,29 +42,30 @@ def _fitting_backend(directory: Path, manifest: EngineManifest) -> Backend:
             f"It has: {', '.join(registry.BACKENDS)}.",
         )
     chosen = registry.backend(name)
-    probe = chosen.probe()
+    probe = chosen.probe(device)
     if not probe.version:
         raise MachineError(probe.problem, probe.fix)
     if manifest.library != probe.version:
         library = f"{registry.BACKENDS[name].library} {manifest.library}"
         raise EngineError(
             f"{directory} was built with {library}, and {probe.version} is installed.",
-            rebuild_fix(manifest, directory),
+            rebuild_fix(manifest, directory, device=device),
         )
     if not probe.available:
         # a library that can build here and not run says why itself
         raise DeviceError(f"{directory} cannot run here: {_begun(probe.problem)}", probe.fix)
     kind = manifest.device.kind
-    if all(device.kind != kind for device in probe.devices):
+    if all(here.kind != kind for here in probe.devices):
         raise DeviceError(
             f"{directory} was built for a {kind} device ({manifest.device.name}), and {name} finds none here.",
             "Run it where it was built, or build for this machine: "
             f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
         )
-    incompatibility = chosen.incompatibility(manifest.device, manifest.precision)
+    incompatibility = chosen.incompatibility(manifest.device, manifest.precision, device)
     if incompatibility:
         raise EngineError(
-            f"{directory} was built for {manifest.device.name}: {incompatibility}.", rebuild_fix(manifest, directory)
+            f"{directory} was built for {manifest.device.name}: {incompatibility}.",
+            rebuild_fix(manifest, directory, device=device),
         )
     return chosen
 

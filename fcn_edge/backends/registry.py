@@ -98,32 +98,38 @@ def backend(name: str) -> Backend:
     return made
 
 
-def available_backends() -> tuple[Backend, ...]:
+def available_backends(device: int = 0) -> tuple[Backend, ...]:
     """The backends that can run on this machine, the preferred one first.
+
+    Args:
+        device: Index of the GPU that those for GPUs are to run on.
 
     Raises:
         MissingExtraError: There is none.
     """
-    found = tuple(_available())
+    found = tuple(_available(device))
     if not found:
         raise _none()
     return found
 
 
-def preferred_backend() -> Backend:
+def preferred_backend(device: int = 0) -> Backend:
     """The first backend that can run on this machine; the libraries of those after it are not imported.
+
+    Args:
+        device: Index of the GPU that those for GPUs are to run on.
 
     Raises:
         MissingExtraError: There is none.
     """
-    found = next(_available(), None)
+    found = next(_available(device), None)
     if found is None:
         raise _none()
     return found
 
 
-def _available() -> Iterator[Backend]:
-    return (made for made in map(backend, BACKENDS) if made.probe().available)
+def _available(device: int) -> Iterator[Backend]:
+    return (made for made in map(backend, BACKENDS) if made.probe(device).available)
 
 
 def _none() -> MissingExtraError:

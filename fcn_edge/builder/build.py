@@ -15,6 +15,7 @@ from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.backends.base import Progress
 from fcn_edge.backends.opening import open_engine
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.builder.calibration import table_for
 from fcn_edge.builder.candidates import Candidate, buildable_model, candidates_of, default_path
 from fcn_edge.builder.compiled import CompiledCandidate
@@ -185,7 +186,10 @@ def _finished(
     )
     write_manifest(compiled.directory, manifest)
     if compiled.candidate.runs:
-        with open_engine(compiled.directory) as engine, engine.session() as session:
+        with (
+            open_engine(compiled.directory, RunOptions(device=compiled.candidate.gpu)) as engine,
+            engine.session() as session,
+        ):
             session.labels(frames_to_time()[0])
     return manifest
 

@@ -15,6 +15,7 @@ from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend
+from fcn_edge.backends.options import BuildOptions
 from fcn_edge.builder.identity import EngineIdentity
 from fcn_edge.builder.options import Request
 from fcn_edge.errors import MachineError, ModelError, UsageError
@@ -33,11 +34,13 @@ class Candidate:
         backend: What compiles and runs it.
         identity: What its engine is bound to.
         runs: It can run on this machine, and not only be built.
+        gpu: Index of the GPU that it is built on and runs on; 0 for CPU backends.
     """
 
     backend: Backend
     identity: EngineIdentity
     runs: bool
+    gpu: int = 0
 
     @property
     def precision(self) -> str:
@@ -86,14 +89,21 @@ def candidates_of(model: Model, request: Request, table: CalibrationTable | None
         table: Its calibration table; None where there is none, and INT8 is then no candidate of ``auto``.
 
     Raises:
-        UsageError: The fastest precision is to be found of a backend that cannot run here.
+        UsageError: The fastest precision is to be found of a backend that cannot run here, or a GPU was chosen for
+            backends that use none.
         MachineError: A backend that was named cannot build here, or none can.
         ModelError: The model is an INT8 graph that was made for other backends.
     """
-    chosen = registry.available_backends() if request.backend == "auto" else (_present(request.backend),)
+    if request.backend == "auto":
+        chosen = registry.available_backends(request.device)
+    else:
+        chosen = (_present(request.backend, request.device),)
     if model.spec.precision == "int8":
-        chosen = _made_for(model, chosen)
-    probes = {made.name: made.probe() for made in chosen}
+        chosen = _made_for(model, chosen, request.device)
+    gpus = {made.name: _gpu_of(made, request) for made in chosen}
+    if not any(gpus.values()):
+        BuildOptions(request.device).check_for_cpu(chosen[0].name)
+    probes = {made.name: made.probe(gpus[made.name]) for made in chosen}
     if request.precision == "auto" and model.spec.precision == "fp32":
         for name, probe in probes.items():
             if not probe.available:
@@ -122,7 +132,7 @@ def candidates_of(model: Model, request: Request, table: CalibrationTable | None
                 profile = _profile_name(made.name, device) if precision == "int8" else None
                 spec = spec.replace(precision=precision, profile=profile)
             identity = EngineIdentity(digest, spec, size, precision, made.name, probe.version, device, bound)
-            candidates.append(Candidate(made, identity, probe.available))
+            candidates.append(Candidate(made, identity, probe.available, gpus[made.name]))
     return tuple(candidates)
 
 
@@ -132,14 +142,14 @@ def default_path(model: Model, candidate: Candidate) -> Path:
     return ENGINES / f"{name}.{candidate.name}"
 
 
-def _made_for(model: Model, backends: Sequence[Backend]) -> tuple[Backend, ...]:
+def _made_for(model: Model, backends: Sequence[Backend], device: int) -> tuple[Backend, ...]:
     """Those of the backends that an INT8 graph gives right results in.
 
     Raises:
         ModelError: There is none.
     """
     profile = model.spec.profile
-    wanted = {made.name: _profile_name(made.name, made.probe().buildable[0]) for made in backends}
+    wanted = {made.name: _profile_name(made.name, made.probe(device).buildable[0]) for made in backends}
     # a graph that avoids saturation is right everywhere
     fitting = tuple(made for made in backends if profile in (wanted[made.name], f"{wanted[made.name]}-7bit"))
     if not fitting:
@@ -167,9 +177,13 @@ def _profile_name(backend: str, device: DeviceInfo) -> str:
     return profile_for(backend, device.capability).name
 
 
-def _present(name: str) -> Backend:
+def _gpu_of(made: Backend, request: Request) -> int:
+    return request.device if registry.BACKENDS[made.name].device == "cuda" else 0
+
+
+def _present(name: str, device: int) -> Backend:
     made = registry.backend(name)
-    probe = made.probe()
-    if not probe.buildable:
+    probe = made.probe(device)
+    if not (probe.devices if device else probe.buildable):  # a GPU that was chosen has to be there
         raise MachineError(probe.problem, probe.fix)
     return made

@@ -12,6 +12,7 @@ from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Progress
+from fcn_edge.backends.options import BuildOptions, RunOptions
 from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.typed_onnx import TypedFile, require_share, typed_file
 
@@ -57,7 +58,9 @@ class CompiledCandidate:
         """
         size = self.candidate.identity.size
         if self.candidate.runs:
-            return self.candidate.backend.open(self.directory, self.typed.spec, size)
+            return self.candidate.backend.open(
+                self.directory, self.typed.spec, size, RunOptions(device=self.candidate.gpu)
+            )
         return registry.backend(STAND_IN).open_onnx(self.typed.path, self.typed.spec, size)
 
 
@@ -94,7 +97,8 @@ def compiled_candidate(
     typed = typed_file(model, candidate, workspace, table=table, choice=choice)
     if not any_share:  # before a build that may take minutes
         require_share(typed.int8_share)
-    built = candidate.backend.build(typed.path, directory, candidate.identity.size, progress)
+    options = BuildOptions(device=candidate.gpu)
+    built = candidate.backend.build(typed.path, directory, candidate.identity.size, options, progress)
     seconds = time.perf_counter() - started
     files = built.files
     if candidate.precision == "int8" and table is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.device import ManifestValue
 from fcn_edge.artifacts.spec import Size
+from fcn_edge.backends.options import BuildOptions
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import UsageError
@@ -30,10 +31,11 @@ class Request:
         max_drop: How much mIoU, as a fraction of 1, an engine may lose against FP32 on the labeled images.
         max_class_drop: How much IoU any one class may lose there.
         guard: Whether an engine that loses more is refused.
+        device: Index of the GPU that GPU backends build on and for, from 0, as CUDA counts them.
 
     Raises:
-        UsageError: There is no such precision, a drop is no fraction, or images were given to guard with and no guard
-            was asked for.
+        UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, or images were
+            given to guard with and no guard was asked for.
     """
 
     backend: str = "auto"
@@ -44,8 +46,10 @@ class Request:
     max_drop: float = 0.01
     max_class_drop: float = 0.03
     guard: bool = True
+    device: int = 0
 
     def __post_init__(self) -> None:
+        BuildOptions(self.device)
         if self.precision not in (*PRECISIONS, "auto"):
             known = ", ".join((*PRECISIONS, "auto"))
             raise UsageError(f"There is no precision {self.precision!r} to build with.", f"There is: {known}.")

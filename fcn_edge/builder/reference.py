@@ -10,6 +10,7 @@ from fcn_edge.artifacts.models import Model
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.options import Request
 from fcn_edge.errors import MissingExtraError, UsageError
@@ -41,23 +42,28 @@ def opened_reference(model: Model, request: Request, candidates: Sequence[Candid
         ModelError: The model does not run.
         MachineError: Nothing here runs ONNX files as they are.
     """
-    if not request.guard or model.spec.precision != "fp32" or (request.evaluation is None and not _judged(candidates)):
+    if (
+        not request.guard
+        or model.spec.precision != "fp32"
+        or (request.evaluation is None and not _judged(candidates, request.device))
+    ):
         yield None
         return
-    with _float_engine(model, candidates[0].identity.size) as engine, engine.session() as session:
+    with _float_engine(model, candidates[0].identity.size, request.device) as engine, engine.session() as session:
         yield Reference(engine.backend, session)
 
 
-def _judged(candidates: Sequence[Candidate]) -> bool:
+def _judged(candidates: Sequence[Candidate], device: int) -> bool:
     """Whether any candidate can differ from the float network in the backend that runs that here."""
     if any(candidate.precision != "fp32" for candidate in candidates):
         return True
     running = {candidate.backend.name for candidate in candidates if candidate.runs}
-    return bool(running) and running != {registry.available_backends()[0].name}
+    return bool(running) and running != {registry.preferred_backend(device).name}
 
 
-def _float_engine(model: Model, size: Size) -> Engine:
-    for made in registry.available_backends():
+def _float_engine(model: Model, size: Size, device: int) -> Engine:
+    for made in registry.available_backends(device):
+        options = RunOptions(device=device if registry.BACKENDS[made.name].device == "cuda" else 0)
         with suppress(UsageError):  # it runs built engines only
-            return made.open_onnx(model.path, model.spec, size)
+            return made.open_onnx(model.path, model.spec, size, options)
     raise MissingExtraError("onnxruntime", "cpu", "Judging a candidate against fp32")

@@ -114,7 +114,7 @@ def reports_of(outcomes: Sequence[Outcome], kept: Outcome, request: Request) -> 
         gpu = has_nvidia_gpu()
         for name, entry in registry.BACKENDS.items():
             if name not in considered and (gpu or entry.device == "cpu"):
-                problem = registry.backend(name).probe().problem or "the graph is not made for it"
+                problem = registry.backend(name).probe(request.device).problem or "the graph is not made for it"
                 made.append(CandidateReport(name, kept.candidate.precision, None, None, False, problem))
     return tuple(made)
 

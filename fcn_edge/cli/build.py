@@ -29,6 +29,13 @@ __all__ = ["command"]
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option("--backend", default="auto", show_default=True, help="What runs the network; auto: the fastest here.")
 @click.option(
+    "--device",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="GPU to build for, counted from 0 as CUDA does.",
+)
+@click.option(
     "--precision",
     default="fp32",
     show_default=True,
@@ -71,6 +78,7 @@ def command(
     data: str | None,
     size: tuple[int, int] | None,
     backend: str,
+    device: int,
     precision: str,
     calibration: Path | None,
     max_drop: float,
@@ -100,6 +108,7 @@ def command(
         max_drop=max_drop,
         max_class_drop=max_class_drop,
         guard=not no_guard,
+        device=device,
     )
     _note_idle_limits(data)
     if onnx_only:
@@ -109,7 +118,7 @@ def command(
             return _onnx_result(write_typed_onnx(model, request, output))
     with owned_thread_pools(), _build_bar() as progress:
         built = build_engine(model, request, output=output, if_stale=if_stale, tell=note, progress=progress)
-    _print(built)
+    _print(built, device)
     for warning in built.warnings:
         note(f"Warning: {warning}")
     manifest = built.manifest
@@ -187,7 +196,7 @@ def _build_bar() -> Iterator[Progress]:
             bar.close()
 
 
-def _print(built: Build) -> None:
+def _print(built: Build, device: int) -> None:
     manifest = built.manifest
     height, width = manifest.size
     if built.up_to_date:
@@ -215,7 +224,8 @@ def _print(built: Build) -> None:
         groups = manifest.notes.get("excluded_groups")
         if isinstance(groups, list):
             say(f"In floating point: {', '.join(groups)}.")
-    say(f"Use it: fcn-edge run {shlex.quote(str(built.engine))} SOURCE")
+    on_it = f" --device {device}" if device else ""
+    say(f"Use it: fcn-edge run {shlex.quote(str(built.engine))} SOURCE{on_it}")
 
 
 def _percent(value: float | None) -> str:

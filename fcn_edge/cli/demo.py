@@ -149,7 +149,7 @@ def _int8(output: Path) -> dict[str, Any]:
 def _picture(result: Result) -> NDArray[np.uint8]:
     """The frame beside its overlay with a legend."""
     overlay = result.segmentation.overlay(alpha=0.6, legend=True)
-    return np.hstack([result.frame.image, overlay])
+    return np.hstack([result.segmentation.frame, overlay])
 
 
 def _write_picture(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -26,9 +26,18 @@ __all__ = ["command"]
 )
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option("--backend", default="auto", show_default=True, help="What runs the network.")
+@click.option(
+    "--device",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="GPU that runs it, counted from 0 as CUDA does.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one a core when left out.")
 @verb
-def command(model: str, data: str, size: tuple[int, int] | None, backend: str, threads: int | None) -> dict[str, Any]:
+def command(
+    model: str, data: str, size: tuple[int, int] | None, backend: str, device: int, threads: int | None
+) -> dict[str, Any]:
     """Score MODEL on labeled images, at their full size.
 
     MODEL is a shipped name, an .onnx file or an engine directory. Printed are the intersection over union of each
@@ -44,7 +53,7 @@ def command(model: str, data: str, size: tuple[int, int] | None, backend: str, t
     from fcn_edge.system.thread_pools import owned_thread_pools
 
     split = split_of(data)
-    with owned_thread_pools(), load(model, size=size, backend=backend, threads=threads) as segmenter:
+    with owned_thread_pools(), load(model, size=size, backend=backend, threads=threads, device=device) as segmenter:
         # an engine's files have been verified by now
         with progress_bar("comparing") as progress:
             refuse_calibration_images(calibration_images(resolved_model(model)), split, progress)

@@ -34,6 +34,13 @@ STDOUT = "-"
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after this many frames.")
 @click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
 @click.option("--backend", default="auto", show_default=True, help="What runs the network.")
+@click.option(
+    "--device",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="GPU that runs it, counted from 0 as CUDA does.",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one a core when left out.")
 @click.option("--alpha", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Opacity of the classes.")
 @click.option("--legend/--no-legend", default=True, show_default=True, help="Name the classes in overlays.")
@@ -49,6 +56,7 @@ def command(
     frames: int | None,
     seconds: float | None,
     backend: str,
+    device: int,
     threads: int | None,
     alpha: float,
     legend: bool,
@@ -71,7 +79,7 @@ def command(
     if len({Path(text).resolve() for text in sinks}) < len(sinks):
         raise UsageError("A SINK is named twice.", "Name each once.")
     with owned_thread_pools(), ExitStack() as stack:
-        segmenter = stack.enter_context(load(model, size=size, backend=backend, threads=threads))
+        segmenter = stack.enter_context(load(model, size=size, backend=backend, threads=threads, device=device))
         opened = stack.enter_context(open_source(source))
         context = SinkContext(
             Overlays(alpha, legend), fps=opened.fps, single=1 in (frames, opened.length), reads=opened.files

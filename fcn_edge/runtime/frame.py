@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.backends.frame_buffer import FrameBuffer
+
 __all__ = ["Frame"]
 
 
@@ -15,14 +17,14 @@ class Frame:
     """One image of a source.
 
     Attributes:
-        image: ``(H, W, 3)`` uint8 BGR.
+        image: ``(H, W, 3)`` uint8 BGR, in host memory or a ``FrameBuffer``; ``host_frame`` makes an array of either.
         index: Position in the source, from 0; a live source counts the frames that were skipped too.
         captured_ns: ``time.monotonic_ns()`` when the image was complete in memory.
         name: What files made from this frame are called, without a suffix.
         labels: ``(H, W)`` uint8 true classes of a rendered frame; None where nobody knows them.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | FrameBuffer
     index: int
     captured_ns: int
     name: str

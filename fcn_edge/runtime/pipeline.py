@@ -144,7 +144,10 @@ class Pipeline:
             for frame, capture_ns, preprocessed in self._captured:
                 job = self._session.preprocess(frame.image) if preprocessed is None else preprocessed
                 job.timing.capture = capture_ns
-                if not self._inferred.put((frame, self._session.infer(job))):
+                self._session.infer(job)
+                if self._source.live:  # the next frame would grow old behind this one
+                    self._session.wait(job)
+                if not self._inferred.put((frame, job)):
                     break
             self._inferred.end()
         except BaseException as error:

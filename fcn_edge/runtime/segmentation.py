@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.base import Timing
+from fcn_edge.backends.frame_buffer import FrameBuffer, host_frame
 from fcn_edge.ops.overlay import colored, legend, overlay, palette_bgr
 
 __all__ = ["Segmentation"]
@@ -21,18 +22,27 @@ class Segmentation:
     """The mask of one frame.
 
     Attributes:
-        frame: ``(H, W, 3)`` uint8 BGR, as it was given.
+        image: ``(H, W, 3)`` uint8 BGR, as it was given: in host memory or a ``FrameBuffer``.
         labels: ``(H, W)`` uint8 class ids in the frame's own pixels; the spec's void where the network saw nothing.
         spec: What the model is: class names, palette, void.
         timing: Nanoseconds spent in each stage.
         confidence: ``(H, W)`` float32, the probability of each label (0 to 1), where it was asked for.
     """
 
-    frame: NDArray[np.uint8]
+    image: NDArray[np.uint8] | FrameBuffer
     labels: NDArray[np.uint8]
     spec: ModelSpec
     timing: Timing
     confidence: NDArray[np.float32] | None = None
+
+    @property
+    def frame(self) -> NDArray[np.uint8]:
+        """The frame in host memory, ``(H, W, 3)`` uint8 BGR; one that lies on a GPU is downloaded when first asked for.
+
+        Raises:
+            MachineError: The GPU's library is not installed, or the copy fails.
+        """
+        return host_frame(self.image)
 
     def overlay(self, alpha: float = 0.5, legend: bool = False) -> NDArray[np.uint8]:
         """The class colors blended over the frame.

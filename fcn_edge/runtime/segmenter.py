@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import ModelSpec, Size, checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
+from fcn_edge.backends.cuda.arrays import GpuFrame, on_device
+from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.backends.opening import open_engine
+from fcn_edge.backends.options import PreprocessOn, RunOptions
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.segmentation import Segmentation
@@ -43,6 +47,7 @@ class Segmenter(Closeable):
         self.engine = engine
         self.session = engine.session()
         self._sessions = [self.session]
+        self._lock = threading.Lock()
 
     @property
     def spec(self) -> ModelSpec:
@@ -60,12 +65,13 @@ class Segmenter(Closeable):
         return self.engine.backend
 
     def __call__(
-        self, frame: NDArray[np.uint8], *, confidence: bool = False, unknown_below: float | None = None
+        self, frame: NDArray[np.uint8] | FrameBuffer, *, confidence: bool = False, unknown_below: float | None = None
     ) -> Segmentation:
         """The mask of a frame.
 
         Args:
-            frame: ``(H, W, 3)`` uint8 BGR, of any size.
+            frame: ``(H, W, 3)`` uint8 BGR, of any size: an array, a ``FrameBuffer``, or an array on a GPU that offers
+                DLPack or ``__cuda_array_interface__``; a CPU backend downloads that.
             confidence: Give the probability of each pixel's label too. It costs many times as much as the mask.
             unknown_below: Pixels whose label is less probable than this (0 to 1) become the spec's void.
 
@@ -74,6 +80,8 @@ class Segmenter(Closeable):
             UsageError: ``unknown_below`` is not in 0 to 1, or the segmenter is closed.
             ModelError: The network gives NaN or infinity, or confidence was asked of a model that ends in labels.
         """
+        if on_device(frame) and not isinstance(frame, FrameBuffer):
+            frame = GpuFrame(frame)
         job = self.session.infer(self.session.preprocess(frame))
         if confidence or unknown_below is not None:
             labels, probabilities = self.session.postprocess_with_confidence(job, unknown_below)
@@ -96,18 +104,22 @@ class Segmenter(Closeable):
     def session_for_stream(self) -> Session:
         """A new session on the same engine, for a stream of its own; it is closed with the segmenter at the latest.
 
+        Any thread may ask. Sessions that were closed are forgotten.
+
         Raises:
             UsageError: The segmenter is closed.
         """
         session = self.engine.session()
-        self._sessions.append(session)
+        with self._lock:
+            self._sessions = [other for other in self._sessions if not other.closed] + [session]
         return session
 
     def close(self) -> None:
         """Close the sessions and the engine; nothing of them can be used afterwards."""
-        for session in self._sessions:
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:
             session.close()
-        self._sessions.clear()
         self.engine.close()
 
     def __repr__(self) -> str:
@@ -116,7 +128,14 @@ class Segmenter(Closeable):
 
 
 def load(
-    model: str | Path, *, size: Size | None = None, backend: str = "auto", threads: int | None = None
+    model: str | Path,
+    *,
+    size: Size | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    device: int = 0,
+    graphs: bool = True,
+    preprocess_on: PreprocessOn = "auto",
 ) -> Segmenter:
     """Make a model ready to take frames. It has run once when this returns.
 
@@ -129,29 +148,32 @@ def load(
             out. An engine has the one it was built for.
         backend: What runs an ``.onnx`` file: ``auto`` or a name of ``fcn_edge.backends.BACKENDS``.
         threads: Threads of a CPU backend; the physical cores that the process may use when left out.
+        device: Index of the GPU that a GPU backend uses, from 0, as CUDA counts them.
+        graphs: A GPU backend captures the work of a frame into a CUDA graph where it can.
+        preprocess_on: Where a GPU backend brings frames of the host to the network's size: ``device``, which ``auto``
+            means too, or ``host``, which gives the very pixels of CPU backends.
 
     Raises:
         UsageError: An argument makes no sense, or does not fit the engine.
         ArtifactError: The model is missing, damaged, or an engine made for something else.
         MachineError: The backend's library or device is not here.
     """
+    options = RunOptions(threads, device, graphs, preprocess_on)
     found = resolved_model(model)
     if size is not None:
         size = checked_size(size, found.spec.geometry.size_multiple)
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads is {threads}; 1 or more was expected.", "Leave it out to use every core.")
-    engine = _built(found, size, backend, threads) if found.kind == "engine" else _direct(found, size, backend, threads)
+    engine = _built(found, size, backend, options) if found.kind == "engine" else _direct(found, size, backend, options)
     segmenter = Segmenter(engine)
     try:
         segmenter.warm_up()
     except BaseException:
         segmenter.close()
         raise
-    _log_place(found, segmenter)
+    _log_place(found, segmenter, device)
     return segmenter
 
 
-def _built(model: Model, size: Size | None, backend: str, threads: int | None) -> Engine:
+def _built(model: Model, size: Size | None, backend: str, options: RunOptions) -> Engine:
     manifest = read_manifest(model.path)
     if backend not in ("auto", manifest.backend):
         raise UsageError(
@@ -159,25 +181,25 @@ def _built(model: Model, size: Size | None, backend: str, threads: int | None) -
             f"Leave the backend out, or build: fcn-edge build {shlex.quote(manifest.model)} --backend {backend}",
         )
     if size not in (None, manifest.size):
-        fix = rebuild_fix(manifest, model.path, size)
+        fix = rebuild_fix(manifest, model.path, size, options.device)
         raise UsageError(
             f"{model.path} was built for {manifest.size[0]}x{manifest.size[1]} (height x width) and no other size.",
             f"Leave the size out, or {fix[:1].lower()}{fix[1:]}",
         )
-    return open_engine(model.path, threads)
+    return open_engine(model.path, options)
 
 
-def _direct(model: Model, size: Size | None, name: str, threads: int | None) -> Engine:
-    chosen = registry.preferred_backend() if name == "auto" else registry.backend(name)
-    probe = chosen.probe()
+def _direct(model: Model, size: Size | None, name: str, options: RunOptions) -> Engine:
+    chosen = registry.preferred_backend(options.device) if name == "auto" else registry.backend(name)
+    probe = chosen.probe(options.device)
     if not probe.available:
         raise MachineError(probe.problem, probe.fix)
-    return chosen.open_onnx(model.path, model.spec, size or model.spec.size, threads)
+    return chosen.open_onnx(model.path, model.spec, size or model.spec.size, options)
 
 
-def _log_place(model: Model, segmenter: Segmenter) -> None:
+def _log_place(model: Model, segmenter: Segmenter, device: int) -> None:
     height, width = segmenter.size
-    probe = registry.backend(segmenter.backend).probe()
+    probe = registry.backend(segmenter.backend).probe(device)
     where = probe.devices[0].name if probe.devices else "this machine"
     runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
     _log.info("%s runs on %s with %s %s at %dx%d", *runs)

@@ -21,6 +21,7 @@ from typing_extensions import override
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine, Job, Session
+from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.backends.host_session import HostSession
 from fcn_edge.errors import DeviceError, UsageError
 
@@ -103,7 +104,7 @@ class FakeSession(HostSession):
         return self._scores(image) if callable(self._scores) else self._scores
 
     @override
-    def preprocess(self, frame: NDArray[np.uint8]) -> Job:
+    def preprocess(self, frame: NDArray[np.uint8] | FrameBuffer) -> Job:
         self.calls.append("preprocess")
         return super().preprocess(frame)
 

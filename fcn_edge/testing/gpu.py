@@ -14,9 +14,7 @@ waiting or allocating while a stream is captured.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from typing_extensions import override
 from fcn_edge.backends.cuda.driver import Dim3, Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.ops.kernels import Launch
+from fcn_edge.testing.gpu_calls import FakeCalls
 from fcn_edge.testing.gpu_memory import CudaMisuseError, FakeMemory, Range
 from fcn_edge.testing.gpu_streams import FakeStreams, Work
 from fcn_edge.testing.kernel_signature import parameters_of
@@ -49,11 +48,11 @@ class FakeGpu(Driver):
         total_bytes: Size of its memory; allocations beyond it fail.
         capability: Compute capability.
         multiprocessors: How many it has.
+        index: Which of the machine's GPUs it is.
 
     Attributes:
         calls: Every call with what identifies it, in order: ``("upload", 18432)``, ``("launch", "decode")``.
         memory: What is allocated.
-        failed: Name of the call that ``fail_at`` made fail; empty until then.
     """
 
     def __init__(
@@ -67,20 +66,16 @@ class FakeGpu(Driver):
         total_bytes: int = 1 << 33,
         capability: tuple[int, int] = (8, 7),
         multiprocessors: int = 16,
+        index: int = 0,
     ) -> None:
-        self.facts = GpuFacts("Fake GPU", capability, multiprocessors, integrated, total_bytes, (13, 0), "fake")
+        self.facts = GpuFacts("Fake GPU", capability, multiprocessors, integrated, total_bytes, (13, 0), "fake", index)
         self.has_graphs = has_graphs
-        self.calls: list[tuple[Any, ...]] = []
         self.memory = FakeMemory()
-        self.failed = ""
-        self.closed = False
         self._kernels = dict(kernels or {})
-        self._fail_at = fail_at
-        self._sticky = sticky
-        self._lock = threading.RLock()
-        self._depth = threading.local()
         self._handles = 0x100
         self._streams = FakeStreams(self.memory)
+        self._calls = FakeCalls(self._streams, fail_at, sticky)
+        self.calls = self._calls.made
         self._hosts: dict[int, HostMemory] = {}
         self._lent: set[int] = set()
         self._modules: dict[int, dict[str, tuple[str, ...]]] = {}
@@ -90,6 +85,21 @@ class FakeGpu(Driver):
     @override
     def compiler(self) -> str:
         return "fake compiler"
+
+    @property
+    def failed(self) -> str:
+        """Name of the call that ``fail_at`` made fail; empty until then."""
+        return self._calls.failed
+
+    @property
+    def closed(self) -> bool:
+        """The context was given back."""
+        return self._calls.closed
+
+    @property
+    def entered(self) -> int:
+        """How often this thread made the GPU current and did not undo it."""
+        return self._calls.entered
 
     @property
     def leftovers(self) -> list[str]:
@@ -118,96 +128,94 @@ class FakeGpu(Driver):
             run: Does the work.
             pointers: Memory that it reads or writes.
         """
-        with self._called(name):
+        with self._calls.call(name):
             self._streams.add(stream, Work(name, run, tuple(self.memory.whole(pointer) for pointer in pointers)))
 
     @override
     def enter(self) -> None:
         # who could once make the GPU current can again; the first time makes its context, which may fail
-        with self._called("enter", current=False, fails=not self.leftovers):
-            self._depth.value = self.entered + 1
+        with self._calls.call("enter", current=False, fails=not self.leftovers):
+            self._calls.enter()
 
     @override
     def leave(self) -> None:
-        if self.entered < 1:
-            raise CudaMisuseError("leave() without enter() in this thread")
-        self._depth.value = self.entered - 1
+        self._calls.leave()
 
     @override
     def close(self) -> None:
         if self.closed:
             raise CudaMisuseError("the context is given back twice")
-        self.closed = True
+        self._calls.closed = True
         if self.leftovers:
             raise CudaMisuseError(f"left at the end: {', '.join(self.leftovers)}")
 
     @override
     def free_bytes(self) -> int:
-        with self._called("free_bytes"):
+        with self._calls.call("free_bytes"):
             return self.facts.total_bytes - self._used()
 
     @override
     def stream_create(self) -> int:
-        with self._called("stream_create"):
+        with self._calls.call("stream_create"):
             return self._streams.create(self._handle())
 
     @override
     def stream_synchronize(self, stream: int) -> None:
-        with self._called("stream_synchronize", waits=True):
+        with self._calls.call("stream_synchronize", waits=True):
             self._streams.drain(stream)
 
     @override
     def stream_join(self, stream: int, other: int) -> None:
-        with self._called("stream_join", other):
+        with self._calls.call("stream_join", other):
             if other == 0:
                 raise CudaMisuseError("0 may be one of two default streams; the legacy one is 1")
             self._streams.add(stream, Work("stream_join", lambda: None))
 
     @override
     def stream_destroy(self, stream: int) -> None:
-        with self._called("stream_destroy", undo=lambda: self._streams.live.pop(stream)):
+        with self._calls.call("stream_destroy", undo=lambda: self._streams.live.pop(stream)):
             self._streams.destroy(stream)
 
     @override
     def event_create(self) -> int:
-        with self._called("event_create"):
+        with self._calls.call("event_create"):
             return self._streams.create_event(self._handle())
 
     @override
     def event_record(self, event: int, stream: int, in_graph: bool) -> None:
-        with self._called("event_record"):
+        with self._calls.call("event_record"):
             self._streams.record(event, stream, in_graph)
 
     @override
     def event_synchronize(self, event: int) -> None:
-        with self._called("event_synchronize", waits=True):
+        with self._calls.call("event_synchronize", waits=True):
             self._streams.reach(event)
 
     @override
     def event_elapsed_ms(self, first: int, second: int) -> float:
-        with self._called("event_elapsed_ms"):
+        with self._calls.call("event_elapsed_ms"):
             return self._streams.ns_between(first, second) / 1e6
 
     @override
     def event_destroy(self, event: int) -> None:
-        with self._called("event_destroy", undo=lambda: self._streams.events.pop(event)):
+        with self._calls.call("event_destroy", undo=lambda: self._streams.events.pop(event)):
             self._streams.destroy_event(event)
 
     @override
     def device_alloc(self, nbytes: int) -> int:
-        with self._called("device_alloc", nbytes, allocates=True):
+        with self._calls.call("device_alloc", nbytes, allocates=True):
             if self._used() + nbytes > self.facts.total_bytes:
                 raise cuda_error("device_alloc", "CUDA_ERROR_OUT_OF_MEMORY")
             return self.memory.allocate(nbytes)
 
     @override
     def device_free(self, pointer: int) -> None:
-        with self._called("device_free", allocates=True, undo=lambda: self.memory.free(pointer)):
+        with self._calls.call("device_free", allocates=True, undo=lambda: self.memory.free(pointer)):
             self._free(pointer)
 
     @override
     def host_alloc(self, nbytes: int, mapped: bool) -> HostMemory:
-        with self._called("host_alloc", nbytes, "mapped" if mapped else "pinned", allocates=True):
+        with self._calls.call("host_alloc", nbytes, "mapped" if mapped else "pinned", allocates=True):
             array = self.memory.add_host(nbytes)
             made = HostMemory(array.ctypes.data, self.memory.place(array) if mapped else 0, array)
             self._hosts[made.address] = made
@@ -219,36 +227,26 @@ class FakeGpu(Driver):
             for address in filter(None, (memory.pointer, memory.address)):
                 self.memory.free(address)
 
-        with self._called("host_free", allocates=True, undo=undo):
+        with self._calls.call("host_free", allocates=True, undo=undo):
             for address in filter(None, (memory.pointer, memory.address)):
                 self._free(address)
             del self._hosts[memory.address]
 
     @override
     def upload(self, pointer: int, source: NDArray[np.uint8], stream: int) -> None:
-        with self._called("upload", source.nbytes):
-            start = self._pinned(source)
-
-            def run() -> None:
-                self.memory.view(pointer, np.uint8, source.size)[...] = self.memory.view(start, np.uint8, source.size)
-
-            self._add_copy(stream, "upload", run, start, pointer, source.size)
+        with self._calls.call("upload", source.nbytes):
+            self._add_copy(stream, "upload", self._pinned(source), pointer, source.size)
 
     @override
     def download(self, target: NDArray[np.uint8], pointer: int, stream: int) -> None:
-        with self._called("download", target.nbytes):
-            start = self._pinned(target)
-
-            def run() -> None:
-                self.memory.view(start, np.uint8, target.size)[...] = self.memory.view(pointer, np.uint8, target.size)
-
-            self._add_copy(stream, "download", run, pointer, start, target.size, target)
+        with self._calls.call("download", target.nbytes):
+            self._add_copy(stream, "download", pointer, self._pinned(target), target.size, target)
 
     @override
     def copy_rows(
         self, target: int, target_pitch: int, source: int, source_pitch: int, width: int, rows: int, stream: int
     ) -> None:
-        with self._called("copy_rows", width, rows):
+        with self._calls.call("copy_rows", width, rows):
             if width > min(target_pitch, source_pitch):
                 raise CudaMisuseError(f"rows of {width} bytes overlap at pitches of {target_pitch} and {source_pitch}")
             starts = [(target + row * target_pitch, source + row * source_pitch) for row in range(rows)]
@@ -264,7 +262,7 @@ class FakeGpu(Driver):
 
     @override
     def fill(self, pointer: int, value: int, nbytes: int, stream: int) -> None:
-        with self._called("fill", value, nbytes):
+        with self._calls.call("fill", value, nbytes):
             self.memory.view(pointer, np.uint8, nbytes)
 
             def run() -> None:
@@ -274,30 +272,30 @@ class FakeGpu(Driver):
 
     @override
     def compile(self, source: str, name: str) -> bytes:
-        with self._called("compile", name):
+        with self._calls.call("compile", name):
             return source.encode()
 
     @override
     def module_load(self, image: bytes) -> int:
-        with self._called("module_load", allocates=True):
+        with self._calls.call("module_load", allocates=True):
             return self._made(self._modules, parameters_of(image.decode()))
 
     @override
     def module_function(self, module: int, entry: str) -> int:
-        with self._called("module_function", entry):
+        with self._calls.call("module_function", entry):
             if entry not in self._modules[module]:
                 raise cuda_error("module_function", "CUDA_ERROR_NOT_FOUND")
             return self._made(self._functions, (module, entry))
 
     @override
     def module_unload(self, module: int) -> None:
-        with self._called("module_unload", undo=lambda: self._modules.pop(module)):
+        with self._calls.call("module_unload", undo=lambda: self._modules.pop(module)):
             del self._modules[module]
 
     @override
     def launch(self, function: int, launch: Launch, stream: int) -> None:
         module, entry = self._functions[function]
-        with self._called("launch", entry):
+        with self._calls.call("launch", entry):
             if module not in self._modules:
                 raise CudaMisuseError(f"{entry} is launched after its module was unloaded")
             grid, block, arguments = launch.grid, launch.block, launch.arguments
@@ -318,7 +316,7 @@ class FakeGpu(Driver):
 
     @override
     def capture_begin(self, stream: int) -> None:
-        with self._called("capture_begin"):
+        with self._calls.call("capture_begin"):
             if not self.has_graphs:
                 raise cuda_error("capture_begin", "CUDA_ERROR_NOT_SUPPORTED")
             self._streams.begin_capture(stream)
@@ -326,7 +324,7 @@ class FakeGpu(Driver):
     @override
     def capture_end(self, stream: int) -> int:
         works = self._streams.end_capture(stream)
-        with self._called("capture_end"):
+        with self._calls.call("capture_end"):
             if works is None:
                 raise cuda_error("capture_end", "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED")
             graph = self._handle()
@@ -335,22 +333,14 @@ class FakeGpu(Driver):
 
     @override
     def graph_launch(self, graph: int, stream: int) -> None:
-        with self._called("graph_launch"):
+        with self._calls.call("graph_launch"):
             for work in self._streams.graphs[graph]:
                 self._streams.add(stream, work)
 
     @override
     def graph_destroy(self, graph: int) -> None:
-        with self._called("graph_destroy", undo=lambda: self._streams.graphs.pop(graph)):
+        with self._calls.call("graph_destroy", undo=lambda: self._streams.graphs.pop(graph)):
             del self._streams.graphs[graph]
-
-    def _called(self, name: str, *details: Any, **rules: Any) -> _Call:
-        return _Call(self, name, details, **rules)
-
-    @property
-    def entered(self) -> int:
-        """How often this thread made the GPU current and did not undo it."""
-        return getattr(self._depth, "value", 0)
 
     def _used(self) -> int:
         hosts = {id(host.array) for host in self._hosts.values()}
@@ -392,56 +382,14 @@ class FakeGpu(Driver):
         self,
         stream: int,
         name: str,
-        run: Callable[[], None],
         source: int,
         target: int,
         nbytes: int,
         host_target: NDArray[np.uint8] | None = None,
     ) -> None:
+        def run() -> None:
+            self.memory.view(target, np.uint8, nbytes)[...] = self.memory.view(source, np.uint8, nbytes)
+
         for address in (source, target):
             self.memory.view(address, np.uint8, nbytes)
         self._streams.add(stream, Work(name, run, (Range(source, nbytes), Range(target, nbytes)), host_target))
-
-
-@dataclass
-class _Call:
-    """A call of a fake: one at a time, recorded, in the right thread, failing when it is its turn."""
-
-    gpu: FakeGpu
-    name: str
-    details: tuple[Any, ...]
-    current: bool = True
-    waits: bool = False
-    allocates: bool = False
-    fails: bool = True
-    undo: Callable[[], Any] | None = None
-
-    def __enter__(self) -> None:
-        gpu = self.gpu
-        gpu._lock.acquire()
-        try:
-            self._check()
-        except BaseException:
-            gpu._lock.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        self.gpu._lock.release()
-
-    def _check(self) -> None:
-        gpu = self.gpu
-        if gpu.closed:
-            raise CudaMisuseError(f"{self.name} after the context was given back")
-        if self.current and gpu.entered < 1:
-            raise CudaMisuseError(f"{self.name} in a thread in which the GPU is not current")
-        gpu.calls.append((self.name, *self.details))
-        due = gpu._fail_at is not None and len(gpu.calls) >= gpu._fail_at
-        if self.fails and due and (gpu._sticky or not gpu.failed):
-            gpu.failed = gpu.failed or self.name
-            if self.undo is not None:
-                self.undo()
-            if self.waits:
-                gpu._streams.abandon()
-            raise cuda_error(self.name, "CUDA_ERROR_UNKNOWN")
-        if (self.waits or self.allocates) and gpu._streams.break_capture():
-            raise cuda_error(self.name, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED")

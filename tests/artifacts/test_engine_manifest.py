@@ -414,7 +414,7 @@ def test_fp32_of_another_processor_runs(engine: Path) -> None:
 def test_missing_library_is_a_machine_error(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fcn_edge.backends.base import Probe
 
-    monkeypatch.setattr(OnnxRuntime, "probe", lambda self: Probe("", problem="It is not installed.", fix="Install."))
+    monkeypatch.setattr(OnnxRuntime, "probe", lambda *_: Probe("", problem="It is not installed.", fix="Install."))
     with pytest.raises(MachineError, match="not installed") as caught:
         open_engine(engine)
     assert caught.value.exit_code == 6

@@ -20,6 +20,7 @@ from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.openvino import library as openvino_library
 from fcn_edge.backends.openvino.backend import OpenVino
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import MissingExtraError, ModelError, UsageError
 
 BLACK = np.zeros((64, 96, 3), np.uint8)
@@ -100,7 +101,7 @@ def test_another_missing_module_is_not_mistaken_for_it(
 @pytest.mark.parametrize("threads", [0, -1])
 def test_no_threads_are_a_usage_error(backend: Backend, network: Any, threads: int) -> None:
     with pytest.raises(UsageError, match=f"threads is {threads}"):
-        scores_of(backend, network, threads=threads)
+        scores_of(backend, network, options=RunOptions(threads=threads))
 
 
 def test_model_of_one_size_takes_no_other(backend: Backend, tmp_path: Path, tiny_network: Callable[..., Any]) -> None:

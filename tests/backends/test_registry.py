@@ -35,7 +35,7 @@ def test_unknown_backend_is_a_usage_error_that_lists_the_others() -> None:
 def test_no_backend_at_all_is_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "BACKENDS", {"onnxruntime": BACKENDS["onnxruntime"]})
     monkeypatch.setattr(
-        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone.")
+        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self, device=0: base.Probe("", problem="Gone.")
     )
     for ask in (available_backends, preferred_backend):
         with pytest.raises(MissingExtraError) as caught:
@@ -58,7 +58,7 @@ def test_preferred_backend_is_the_next_where_the_first_cannot_run(monkeypatch: p
     if not backend("openvino").probe().available:
         pytest.skip("openvino is not installed")
     monkeypatch.setattr(
-        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: base.Probe("", problem="Gone.")
+        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self, device=0: base.Probe("", problem="Gone.")
     )
     assert preferred_backend().name == "openvino"
     assert [made.name for made in available_backends()] == ["openvino"]

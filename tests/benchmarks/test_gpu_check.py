@@ -59,12 +59,12 @@ def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, kernels: dict[str, 
     def run(*words: str, gpu: dict[str, Any] | None = None, **replaced: FakeKernel) -> Result:
         made: list[FakeGpu] = []
 
-        def first_gpu() -> FakeGpu:
+        def open_gpu(index: int) -> FakeGpu:
             made.append(FakeGpu({**kernels, **replaced}, **(gpu or {})))
             return made[-1]
 
-        monkeypatch.setattr(cuda_python, "first_gpu", first_gpu)
-        monkeypatch.setattr(cuda_pycuda, "first_gpu", lambda: None)
+        monkeypatch.setattr(cuda_python, "open_gpu", open_gpu)
+        monkeypatch.setattr(cuda_pycuda, "open_gpu", lambda index: None)
         done = CliRunner().invoke(script.main, [*SMALL, *words])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -238,7 +238,7 @@ def test_tensorrt_is_run_without_graphs_too(script: ModuleType, monkeypatch: pyt
     devices = iter(["first", "second"])
     given = []
     for _ in engines._opened(Path("engine"), manifest, lambda: next(devices)):
-        given.append((asked["device"], asked["graphs"]))
+        given.append((asked["device"], asked["options"].graphs))
         assert (asked["plan"], asked["library"]) == (Path("engine/model.plan"), trt)
         assert (asked["backend"], asked["size"]) == ("tensorrt-rtx", (64, 96))
     assert given == [("first", True), ("second", False)]
@@ -316,11 +316,11 @@ def test_engines_run_through_a_library_that_has_graphs(script: ModuleType) -> No
 
 
 def test_no_gpu_ends_with_6(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_gpu() -> None:
+    def no_gpu(index: int) -> None:
         raise no_driver("libcuda.so.1 is missing")
 
-    monkeypatch.setattr(cuda_pycuda, "first_gpu", lambda: None)
-    monkeypatch.setattr(cuda_python, "first_gpu", no_gpu)
+    monkeypatch.setattr(cuda_pycuda, "open_gpu", lambda index: None)
+    monkeypatch.setattr(cuda_python, "open_gpu", no_gpu)
     for words, fix in (((), "Install NVIDIA's driver"), (("--provider", "pycuda"), "pip install 'fcn_edge[pycuda]'")):
         done = CliRunner().invoke(script.main, words)
         assert done.exit_code == 6

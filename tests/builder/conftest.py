@@ -16,6 +16,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Probe, Progress
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.builder import Build, Request, build_engine
 from fcn_edge.system.cpu import instruction_set
 from fcn_edge.testing.engine import FakeEngine
@@ -48,25 +49,32 @@ class Told(OnnxRuntime):
     int8_share: float | None = None
     built: list[Path]
 
-    def probe(self) -> Probe:
-        device = DeviceInfo(self.kind, "Other", instruction_set() if self.kind == "cpu" else "8.7")
+    def probe(self, device: int = 0) -> Probe:
+        made = DeviceInfo(self.kind, "Other", instruction_set() if self.kind == "cpu" else "8.7")
         if self.problem:
-            targets = (device,) if self.builds else ()
+            targets = (made,) if self.builds else ()
             return Probe("5.0" if self.builds else "", targets=targets, problem=self.problem, fix="Fix it.")
-        return Probe("5.0", (device,))
+        return Probe("5.0", (made,))
 
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
-        made = super().build(typed_onnx, directory, size, progress)
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
+        made = super().build(typed_onnx, directory, size, options, progress)
         self.built.append(typed_onnx)
         if self.error and self.refuses in typed_onnx.name:
             raise self.error
         return Built(made.files, {"steps": ["told"]}, self.int8_share)
 
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+    def open(self, directory: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         if self.problem:
             pytest.fail("a candidate was opened that cannot run here")
         if self.scores is None:
-            return super().open(directory, spec, size, threads)
+            return super().open(directory, spec, size, options)
         return FakeEngine(spec, size, self.scores)
 
 

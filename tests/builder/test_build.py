@@ -15,6 +15,7 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, read_manifest, wri
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
+from fcn_edge.backends.options import BuildOptions, RunOptions
 from fcn_edge.builder import Build, Request
 from fcn_edge.builder import build as engines
 from fcn_edge.builder import tuner as contest
@@ -337,3 +338,49 @@ def test_manifest_is_json_that_other_tools_read(tmp_path: Path, tiny: Any) -> No
     assert content["spec"]["classes"] == list(tiny.spec.classes)
     assert content["size"] == [64, 96]
     assert content["files"]["model.onnx"]["bytes"] == tiny.path.stat().st_size
+
+
+def test_a_chosen_gpu_has_to_be_there_even_where_plans_are_portable(
+    build: Callable[..., Build], levels: Any, tmp_path: Path, add_backend: Any
+) -> None:
+    portable = add_backend("tensorrt-rtx", "cuda")
+    portable.problem, portable.builds = "There is no such GPU.", True
+    with pytest.raises(MachineError, match="no such GPU"):
+        build(levels.path, tmp_path / "e", backend="tensorrt-rtx", device=1)
+    assert build(levels.path, tmp_path / "e", backend="tensorrt-rtx").manifest.backend == "tensorrt-rtx"
+
+
+def test_no_gpu_can_be_chosen_where_nothing_uses_one(
+    build: Callable[..., Build], levels: Any, tmp_path: Path, onnxruntime_alone: None
+) -> None:
+    for backend in ("auto", "onnxruntime"):
+        with pytest.raises(UsageError, match="onnxruntime runs on the processor"):
+            build(levels.path, tmp_path / "e", backend=backend, device=1)
+
+
+def test_plans_are_built_and_opened_on_the_chosen_gpu(
+    build: Callable[..., Build],
+    levels: Any,
+    tmp_path: Path,
+    add_backend: Any,
+    quick_builds: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpu = add_backend("fast", "cuda")
+    asked: list[int] = []
+    made, opened = gpu.build, gpu.open
+
+    def built_on(self: Any, path: Path, directory: Path, size: Any, options: Any, progress: Any) -> Any:
+        asked.append(options.device)
+        return made(self, path, directory, size, BuildOptions(), progress)
+
+    def opened_on(self: Any, directory: Path, spec: Any, size: Any, options: Any) -> Any:
+        asked.append(options.device)
+        return opened(self, directory, spec, size, RunOptions())
+
+    monkeypatch.setattr(gpu, "build", built_on)
+    monkeypatch.setattr(gpu, "open", opened_on)
+    quick_builds["fast.fp32"] = 1.0
+    assert build(levels.path, tmp_path / "e", device=3, guard=False).manifest.backend == "fast"
+    assert len(asked) >= 3
+    assert set(asked) == {3}

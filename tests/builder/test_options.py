@@ -16,6 +16,7 @@ STREET = "synthetic://street?frames=2&size=32x32"
     ("arguments", "said"),
     [
         ({"precision": "fp8"}, "no precision 'fp8'"),
+        ({"device": -1}, "device is -1"),
         ({"max_drop": -0.01}, "max_drop is -0.01"),
         ({"max_drop": float("nan")}, "max_drop is nan"),
         ({"max_class_drop": 3}, "max_class_drop is 3"),

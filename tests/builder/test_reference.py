@@ -53,7 +53,7 @@ def test_backend_that_runs_built_engines_only_is_passed_over(
 ) -> None:
     other = add_backend()
     monkeypatch.setattr(OnnxRuntime, "open_onnx", runs_only_engines)
-    other.open_onnx = lambda self, path, spec, size: FakeEngine(spec, size)
+    other.open_onnx = lambda self, path, spec, size, options: FakeEngine(spec, size)
     assert backend_of(levels.path, backend="onnxruntime", precision="fp16") == "fake"
     other.open_onnx = runs_only_engines
     with pytest.raises(MissingExtraError, match="Judging a candidate against fp32 needs") as caught:

@@ -50,8 +50,8 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
             # all of a GPU's backend but its driver and its network: on a card, and on a board that shares its memory
             gpu = FakeGpu(KERNELS, integrated=request.param == "fake-board")
             device = Device(gpu, tmp_path / "kernels")
-            preprocess = "host" if request.param == "fake-board" else "device"
-            engine = FakeGpuEngine(gpu, device, network.spec, size, output=output, preprocess=preprocess)
+            where = "host" if request.param == "fake-board" else "device"
+            engine = FakeGpuEngine(gpu, device, network.spec, size, output=output, preprocess_on=where)
         else:
             chosen = backend(request.param)
             probe = chosen.probe()

@@ -124,6 +124,54 @@ def test_steps_make_what_labels_makes_and_tell_their_times(subject: MakeSubject,
         np.testing.assert_array_equal(labels, session.labels(image))
 
 
+def test_each_job_is_inferred_once_and_before_its_mask(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject().engine.session() as session:
+        job = session.preprocess(frame(70, 100))
+        assert not job.inferred
+        for early in (session.postprocess, session.postprocess_with_confidence):
+            with pytest.raises(UsageError, match="not inferred yet"):
+                early(job)  # type: ignore[operator]
+        session.infer(job)
+        assert job.inferred
+        with pytest.raises(UsageError, match="inferred already"):
+            session.infer(job)
+        session.wait(job)
+        labels = session.postprocess(job)
+        np.testing.assert_array_equal(labels, session.labels(frame(70, 100)))
+        np.testing.assert_array_equal(session.postprocess(job), labels)  # and asking again costs nothing
+        with pytest.raises(UsageError, match="inferred already"):
+            session.infer(job)
+
+
+def test_masks_may_be_asked_for_in_any_order(subject: MakeSubject, frame: MakeFrame) -> None:
+    images = [frame(50 + 7 * seed, 80, seed) for seed in range(5)]
+    with subject().engine.session() as session:
+        expected = [session.labels(image) for image in images]
+        jobs = [session.infer(session.preprocess(image)) for image in images]
+        for index in (3, 0, 4, 1, 2):
+            np.testing.assert_array_equal(session.postprocess(jobs[index]), expected[index])
+
+
+def test_more_jobs_than_its_depth_only_wait_longer(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject().engine.session() as session:
+        assert session.depth >= 1
+        images = [frame(64, 96, seed) for seed in range(session.depth + 3)]
+        expected = [session.labels(image) for image in images]
+        jobs = [session.infer(session.preprocess(image)) for image in images]
+        for job, labels in zip(jobs, expected, strict=True):
+            np.testing.assert_array_equal(session.postprocess(job), labels)
+
+
+def test_jobs_that_are_given_up_do_no_harm(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(64, 96)
+    with subject().engine.session() as session:
+        expected = session.labels(image)
+        for size in ((64, 96), (64, 96), (30, 40)):
+            session.preprocess(frame(*size, seed=1))
+            session.infer(session.preprocess(frame(*size, seed=2)))
+        np.testing.assert_array_equal(session.labels(image), expected)
+
+
 def test_confidence_belongs_to_the_mask(subject: MakeSubject, frame: MakeFrame) -> None:
     image = frame(70, 100)
     with subject().engine.session() as session:
@@ -224,9 +272,18 @@ def test_closed_session_says_so_and_others_live_on(subject: MakeSubject, frame: 
     engine = subject().engine
     closed, other = engine.session(), engine.session()
     job = closed.preprocess(frame(64, 96))
+    under_way = [closed.infer(closed.preprocess(frame(64, 96, seed))) for seed in range(3)]
+    assert not closed.closed
     closed.close()
     closed.close()
-    for use in (lambda: closed.labels(frame(64, 96)), lambda: closed.infer(job), lambda: closed.scores(frame(64, 96))):
+    assert closed.closed
+    for use in (
+        lambda: closed.labels(frame(64, 96)),
+        lambda: closed.infer(job),
+        lambda: closed.scores(frame(64, 96)),
+        lambda: closed.postprocess(under_way[0]),
+        lambda: closed.postprocess_with_confidence(under_way[1]),
+    ):
         with pytest.raises(UsageError, match="closed"):
             use()
     assert other.labels(frame(64, 96)).shape == (64, 96)

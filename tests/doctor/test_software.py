@@ -56,7 +56,7 @@ def test_one_backend_is_enough(
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def probe(self) -> Probe:
+        def probe(self, device: int = 0) -> Probe:
             if self.name in able:
                 return Probe("1.0", (DeviceInfo("cpu", "x", "y"),))
             return Probe("", problem="It is not installed.", fix=f"pip install {self.name}")

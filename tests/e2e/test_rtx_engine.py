@@ -76,7 +76,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def opened(*arguments: object) -> NoReturn:
             raise RuntimeError("the plan is read")
 
-        monkeypatch.setattr(TensorRTRTX, "probe", lambda self: Probe(version, (device,)))
+        monkeypatch.setattr(TensorRTRTX, "probe", lambda self, index=0: Probe(version, (device,)))
         monkeypatch.setattr(TensorRTRTX, "open", opened)
 
     return use

@@ -11,6 +11,7 @@ import pytest
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import ModelError, SpecError
 from fcn_edge.export.rewrite import add_labels_head, set_spec, store_weights_as_fp16
 from fcn_edge.ops.decode import decode
@@ -64,7 +65,10 @@ def test_int8_gives_the_labels_of_float_on_this_processor(
     masks = []
     path = saved(typed.model, tmp_path / "int8.onnx")
     for file, spec in ((exported.path, exported.spec), (path, typed.spec)):
-        with OnnxRuntime().open_onnx(file, spec, spec.size, 1) as engine, engine.session() as session:
+        with (
+            OnnxRuntime().open_onnx(file, spec, spec.size, RunOptions(threads=1)) as engine,
+            engine.session() as session,
+        ):
             masks.append([session.labels(image) for image in images_of_size((96, 160))])
     path.unlink()
     assert np.mean(np.equal(*masks)) > 0.9

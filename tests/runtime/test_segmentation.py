@@ -70,7 +70,7 @@ def test_legend_is_drawn_when_asked_for(result: Segmentation) -> None:
 
 
 def test_frames_of_any_layout_can_be_drawn_on(result: Segmentation) -> None:
-    flipped = dataclasses.replace(result, frame=result.frame[:, ::-1])
+    flipped = dataclasses.replace(result, image=result.frame[:, ::-1])
     np.testing.assert_array_equal(flipped.overlay(), result.overlay())
 
 

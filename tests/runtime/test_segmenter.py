@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +17,9 @@ from threadpoolctl import threadpool_info
 import fcn_edge
 from fcn_edge.artifacts import models
 from fcn_edge.backends import registry
-from fcn_edge.backends.base import Probe
+from fcn_edge.backends.base import Probe, Session
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.builder import Request, build_engine
 from fcn_edge.errors import DeviceError, FrameError, MachineError, ModelError, UsageError
 from fcn_edge.runtime import segmenter as module
@@ -84,6 +87,32 @@ def test_load_refuses_no_threads(tiny: Any) -> None:
         load(tiny.path, threads=0)
 
 
+@pytest.mark.parametrize("how", [{"device": 1}, {"preprocess_on": "device"}])
+def test_load_refuses_what_a_processor_does_not_have(tiny: Any, engine: Path, how: dict[str, Any]) -> None:
+    for model in (tiny.path, engine):
+        with pytest.raises(UsageError, match="onnxruntime runs on the processor"):
+            load(model, **how)
+
+
+@pytest.mark.parametrize("how", [{"device": -1}, {"preprocess_on": "both"}])
+def test_load_refuses_options_that_make_no_sense(tiny: Any, how: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(how))):
+        load(tiny.path, **how)
+
+
+def test_load_hands_its_options_on(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    open_onnx = OnnxRuntime.open_onnx
+
+    def opened(self: OnnxRuntime, path: Path, spec: Any, size: Any, options: RunOptions) -> Any:
+        given.append(options)
+        return open_onnx(self, path, spec, size, options)
+
+    monkeypatch.setattr(OnnxRuntime, "open_onnx", opened)
+    load(tiny.path, backend="onnxruntime", threads=1, graphs=False, preprocess_on="host").close()
+    assert given == [RunOptions(threads=1, device=0, graphs=False, preprocess_on="host")]
+
+
 def test_load_refuses_unknown_backends(tiny: Any) -> None:
     with pytest.raises(UsageError, match="no backend 'tpu'"):
         load(tiny.path, backend="tpu")
@@ -91,14 +120,16 @@ def test_load_refuses_unknown_backends(tiny: Any) -> None:
 
 def test_load_says_which_library_a_backend_lacks(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     probe = Probe("", problem="The library is not installed.", fix="Install it.")
-    monkeypatch.setattr("fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: probe)
+    monkeypatch.setattr("fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self, device=0: probe)
     with pytest.raises(MachineError, match="not installed"):
         load(tiny.path, backend="onnxruntime")
 
 
 @pytest.mark.usefixtures("onnxruntime_alone")
 def test_load_says_what_is_lacking_when_no_backend_is_here(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self: Probe("", problem="Gone."))
+    monkeypatch.setattr(
+        "fcn_edge.backends.onnxruntime.cpu.OnnxRuntime.probe", lambda self, device=0: Probe("", problem="Gone.")
+    )
     with pytest.raises(MachineError, match="onnxruntime, which is not installed"):
         load(tiny.path)
 
@@ -228,6 +259,30 @@ def test_streams_have_sessions_of_their_own(frame: NDArray[np.uint8]) -> None:
     assert second.labels(frame).shape == frame.shape[:2]
     segment.close()
     assert all(session.closed for session in engine.sessions)
+
+
+class Forgetful(FakeEngine):
+    """An engine that does not keep its sessions."""
+
+    def session(self) -> Session:
+        made = super().session()
+        self.sessions.clear()
+        return made
+
+
+def test_streams_that_end_are_forgotten() -> None:
+    with Segmenter(Forgetful()) as segment:
+        seen = []
+        for _ in range(1000):
+            with segment.session_for_stream() as session:
+                seen.append(weakref.ref(session))
+        del session
+        assert sum(made() is not None for made in seen) <= 1
+        open_ones = [segment.session_for_stream() for _ in range(3)]
+        last = segment.session_for_stream()
+        last.close()
+        segment.session_for_stream().close()
+    assert all(session.closed for session in (segment.session, *open_ones))
 
 
 def test_closed_segmenter_says_so(tiny: Any, frame: NDArray[np.uint8]) -> None:

@@ -2,7 +2,8 @@
 
 Arrays of torch, CuPy, Numba and others are told by what they offer: DLPack's ``__dlpack__`` with a CUDA device, or
 ``__cuda_array_interface__``. DLPack is preferred where both are there, because its owner makes our stream wait for the
-work that makes the frame. torch's interface names no stream to wait for.
+work that makes the frame. torch's interface names no stream to wait for. ``GpuFrame`` carries such an array where a
+frame of the host could stand.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
 
+from fcn_edge.backends.cuda.device import open_device
+from fcn_edge.backends.cuda.objects import idle_afterwards
+from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.errors import FrameError
 
-__all__ = ["DeviceFrame", "DeviceMask", "device_frame", "on_device"]
+__all__ = ["DeviceFrame", "DeviceMask", "GpuFrame", "device_frame", "on_device"]
 
 _DLPACK_CUDA = (2, 13)
 """DLPack's device types of CUDA: device memory and managed memory."""
@@ -25,6 +31,9 @@ _DLPACK_UNSIGNED = 1
 
 _INTERFACE_WITH_STREAMS = 3
 """Version of the interface since which it names a stream, or says that there is nothing to wait for."""
+
+_NO_STREAM = -1
+"""What DLPack's owners are told when nobody reads their memory."""
 
 _LEGACY_STREAM = 1
 """CU_STREAM_LEGACY, the default stream, for which blocking streams wait and which waits for them."""
@@ -48,6 +57,60 @@ class DeviceFrame:
     pitch: int
     stream: int
     owner: Any
+
+
+class GpuFrame(FrameBuffer):
+    """A frame on a GPU, out of an array of torch, CuPy or anything else that ``on_device`` is true of.
+
+    It offers what its array offers, so that ``torch.as_tensor(frame, device="cuda")`` works, too.
+
+    Args:
+        array: ``(H, W, 3)`` uint8 BGR, each row contiguous; kept, with its memory.
+        device: Index of its GPU, for arrays that do not tell.
+
+    Attributes:
+        array: What it is made of.
+
+    Raises:
+        FrameError: It is no such array.
+    """
+
+    def __init__(self, array: Any, device: int = 0) -> None:
+        if not on_device(array):
+            raise FrameError(
+                f"A frame on the GPU is an array on the GPU, not {type(array).__name__}.",
+                "Give frames of the host as they are.",
+            )
+        self.array = array
+        told = _gpu_of(array)
+        self.device = device if told is None else told
+        height, width = device_frame(array, _NO_STREAM, self.device).size
+        self.shape = (height, width, 3)
+        self._host: NDArray[np.uint8] | None = None
+
+    @override
+    def host(self) -> NDArray[np.uint8]:
+        if self._host is None:
+            self._host = _downloaded(self.array, self.device)
+        return self._host
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("__cuda_array_interface__", "__dlpack__", "__dlpack_device__"):
+            return getattr(self.array, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _downloaded(array: Any, device: int) -> NDArray[np.uint8]:
+    with open_device(device) as gpu, gpu.current(), gpu.stream() as stream:
+        frame = device_frame(array, stream.handle, device)
+        height, width = frame.size
+        with gpu.host_buffer(frame.pitch * (height - 1) + width * 3) as staged, idle_afterwards(stream):
+            if frame.stream:
+                stream.join(frame.stream)
+            stream.download(staged.array, frame.pointer)
+            stream.synchronize()
+            rows = np.lib.stride_tricks.as_strided(staged.array, (height, width, 3), (frame.pitch, 3, 1))
+            return np.array(rows, order="C")
 
 
 class DeviceMask:
@@ -96,23 +159,32 @@ def on_device(frame: Any) -> bool:
     return hasattr(frame, "__dlpack_device__") and int(frame.__dlpack_device__()[0]) in _DLPACK_CUDA
 
 
-def device_frame(frame: Any, stream: int) -> DeviceFrame:
+def device_frame(frame: Any, stream: int, device: int = 0) -> DeviceFrame:
     """A frame out of an array on the GPU; nothing is copied.
 
     Args:
         frame: What ``on_device`` is true of.
         stream: Handle of the stream that will read it; DLPack's owners make it wait for them.
+        device: Index of the GPU that will read it.
 
     Raises:
         FrameError: It is no ``(H, W, 3)`` uint8 array whose rows are contiguous, or says that it lies on another GPU.
     """
-    kind, number = frame.__dlpack_device__() if hasattr(frame, "__dlpack_device__") else (0, 0)
-    if int(kind) in _DLPACK_CUDA:
-        if int(number) != 0:
-            raise FrameError(f"The frame lies on GPU {number}; the network runs on GPU 0.", "Copy it to GPU 0 first.")
-        if hasattr(frame, "__dlpack__"):
-            return _of_dlpack(frame, stream)
-    return _of_interface(frame, frame.__cuda_array_interface__)
+    array = frame.array if isinstance(frame, GpuFrame) else frame
+    number = _gpu_of(array)
+    if number not in (None, device):
+        raise FrameError(
+            f"The frame lies on GPU {number}; the network runs on GPU {device}.", f"Copy it to GPU {device} first."
+        )
+    if number is not None and hasattr(array, "__dlpack__"):
+        return _of_dlpack(array, stream)
+    return _of_interface(array, array.__cuda_array_interface__)
+
+
+def _gpu_of(array: Any) -> int | None:
+    """Index of the GPU on which an array says that it lies; None where it does not say."""
+    kind, number = array.__dlpack_device__() if hasattr(array, "__dlpack_device__") else (0, 0)
+    return int(number) if int(kind) in _DLPACK_CUDA else None
 
 
 def _of_interface(frame: Any, interface: dict[str, Any]) -> DeviceFrame:

@@ -40,18 +40,21 @@ pycuda, where it is, was built on this machine against its own driver; cuda-pyth
 """
 
 
-def open_device() -> Device:
-    """The machine's first GPU. No context is made before it becomes current.
+def open_device(index: int = 0) -> Device:
+    """A GPU of the machine. No context is made before it becomes current.
+
+    Args:
+        index: Which one, from 0, as CUDA counts them.
 
     Raises:
         MissingExtraError: No CUDA library is installed.
         MachineError: One is, and cannot be loaded or has no compiler.
-        DeviceError: There is no driver or no GPU.
+        DeviceError: There is no driver or no such GPU.
     """
     failed: MachineError | None = None
     for module in PROVIDERS.values():
         try:
-            driver: Driver | None = import_module(module).first_gpu()
+            driver: Driver | None = import_module(module).open_gpu(index)
         except MachineError as error:  # the next library may do better
             failed = failed or error
             continue

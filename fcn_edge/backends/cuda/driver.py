@@ -33,6 +33,7 @@ class GpuFacts:
         total_bytes: Size of its memory.
         driver: CUDA version that its driver supports, such as ``(12, 6)``.
         library: Python library that reaches it, with its version.
+        index: Which of the machine's GPUs it is, from 0, as CUDA counts them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class GpuFacts:
     total_bytes: int
     driver: tuple[int, int]
     library: str
+    index: int = 0
 
     @property
     def arch(self) -> str:

@@ -13,7 +13,8 @@ from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
-from fcn_edge.backends.cuda.session import CudaSession, Preprocess
+from fcn_edge.backends.cuda.session import CudaSession
+from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.errors import UsageError
 
 __all__ = ["CudaEngine"]
@@ -27,8 +28,7 @@ class CudaEngine(Engine):
         spec: What the model is.
         size: ``(height, width)`` of the network's input.
         device: The GPU; closed with the engine.
-        preprocess: Where the sessions bring frames of the host to the network's size.
-        graphs: Let the sessions capture their work into CUDA graphs.
+        options: Whether the sessions capture their work, and where they bring frames of the host to the network's size.
     """
 
     def __init__(
@@ -37,17 +37,14 @@ class CudaEngine(Engine):
         spec: ModelSpec,
         size: Size,
         device: Device,
-        *,
-        preprocess: Preprocess = "device",
-        graphs: bool = True,
+        options: RunOptions = RUN_DEFAULTS,
     ) -> None:
         self.backend = backend
         self.spec = spec
         self.size = size
         self.closed = False
         self._device = device
-        self._preprocess: Preprocess = preprocess
-        self._graphs = graphs
+        self._options = options
         self._sessions: list[CudaSession] = []
         self._lock = threading.Lock()
 
@@ -73,15 +70,7 @@ class CudaEngine(Engine):
                 stream = made.enter_context(self._device.stream())
                 network = self.make_network(stream)
                 made.pop_all()  # the session closes both from here on
-                session = CudaSession(
-                    self.spec,
-                    self.size,
-                    self._device,
-                    network,
-                    stream,
-                    preprocess=self._preprocess,
-                    graphs=self._graphs,
-                )
+                session = CudaSession(self.spec, self.size, self._device, network, stream, self._options)
             self._sessions = [other for other in self._sessions if not other.closed] + [session]
             return session
 

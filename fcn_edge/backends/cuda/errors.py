@@ -5,7 +5,7 @@ from __future__ import annotations
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.system.cuda_wheels import OLDEST_CUDA, wheels
 
-__all__ = ["cuda_error", "no_driver", "too_old", "uncompiled"]
+__all__ = ["cuda_error", "no_driver", "no_such_gpu", "too_old", "uncompiled"]
 
 _DRIVER_FIX = (
     "Install NVIDIA's driver (on Jetson: JetPack), or give the container the GPU with --gpus all or --runtime nvidia."
@@ -75,6 +75,22 @@ def cuda_error(call: str, code: str) -> MachineError:
         kind, message, fix = _KNOWN[code]
         return kind(message.format(call=call), fix)
     return DeviceError(f"The GPU failed in {call}: {code}.", "Start the program again; fcn-edge doctor checks the GPU.")
+
+
+def no_such_gpu(index: int, count: int) -> MachineError:
+    """The error that says that there are fewer GPUs.
+
+    Args:
+        index: The GPU that was asked for.
+        count: How many there are.
+    """
+    if not count:
+        return cuda_error("cuDeviceGetCount", "CUDA_ERROR_NO_DEVICE")
+    there = "GPU 0 only" if count == 1 else f"GPUs 0 to {count - 1}"
+    return DeviceError(
+        f"There is no GPU {index}: this machine has {there}.",
+        "Choose one of them; CUDA_VISIBLE_DEVICES, where it is set, hides the others.",
+    )
 
 
 def no_driver(detail: str) -> DeviceError:

@@ -74,6 +74,7 @@ class FrameWork:
         else:
             slot.preprocess = slot.preprocess or self._preprocess(slot)
             self._kernels.launch(stream, slot.preprocess)
+        stream.record(slot.preprocessed)
         self._network.enqueue(stream.handle)
         stream.record(slot.inferred)
         slot.clear_flag(stream)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from fcn_edge.errors import MachineError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.kernels import Launch
 
-__all__ = ["DeviceBuffer", "Event", "Graph", "HostBuffer", "Stream"]
+__all__ = ["DeviceBuffer", "Event", "Graph", "HostBuffer", "Stream", "idle_afterwards"]
 
 
 class _Owned(Closeable):
@@ -195,3 +196,14 @@ class Stream(_Owned):
     @override
     def _release(self) -> None:
         self._driver.stream_destroy(self.handle)
+
+
+@contextmanager
+def idle_afterwards(stream: Stream) -> Iterator[None]:
+    """When the block fails, wait for what it enqueued: the memory may be lent to another frame at once, or freed."""
+    try:
+        yield
+    except BaseException:
+        with suppress(MachineError):
+            stream.synchronize()
+        raise

@@ -2,24 +2,23 @@
 
 A frame goes up as it was captured, one kernel brings it to the network's input, the network runs, one kernel decodes,
 and the uint8 mask comes back: 0.5 MB where scores at full size would be 20. All of it is one CUDA graph where the
-driver and the network allow that. Preparing on the GPU is the default because on boards, as others have measured at
-1080p, the resize takes the processor longer than the network takes the GPU; ``preprocess="host"`` brings the very
+driver and the network allow that. Preprocessing on the GPU is the default because on boards, as others have measured at
+1080p, the resize takes the processor longer than the network takes the GPU; ``preprocess_on="host"`` brings the very
 pixels of every other backend, with OpenCV.
 
-    preprocess    the calling thread copies the frame into page-locked memory, one buffer for each frame under way
-    infer         everything on the GPU, in order, on the session's stream; waits for it
-    postprocess   the mask out of page-locked memory
+    preprocess   the calling thread copies the frame into page-locked memory, one buffer for each frame under way
+    infer        enqueues everything that the GPU does, in order, on the session's stream
+    postprocess  waits for it; the mask out of page-locked memory
 
-So frame n + 1 is prepared and frame n - 1 handed on while the GPU has frame n.
+So frame n + 1 is preprocessed and frame n - 1 handed on while the GPU has frame n.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, Literal
+from contextlib import ExitStack
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +29,11 @@ from fcn_edge.backends.base import Job, Session
 from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame, on_device
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import FrameWork, Network
-from fcn_edge.backends.cuda.objects import Graph, Stream
+from fcn_edge.backends.cuda.objects import Graph, Stream, idle_afterwards
 from fcn_edge.backends.cuda.slots import Slot, SlotKind, SlotLease, SlotPool, Source
+from fcn_edge.backends.frame_buffer import host_frame
 from fcn_edge.backends.host_session import no_scores, wrong_size
+from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence
 from fcn_edge.ops.decode import not_finite
@@ -40,22 +41,17 @@ from fcn_edge.ops.geometry import Placement, placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import checked_frame, network_input
 
-__all__ = ["CudaSession", "Preprocess"]
+__all__ = ["CudaSession"]
 
 _log = logging.getLogger(__name__)
-
-Preprocess = Literal["device", "host"]
-"""Where a frame is brought to the network's size."""
 
 
 class CudaSession(Session):
     """A stream's view of an engine on the GPU.
 
-    ``preprocess`` also takes frames that lie on the GPU (``arrays``); they are the caller's again when it returns.
-    ``postprocess_on_device`` leaves the mask there. A frame's memory is used again once its ``Job`` is gone.
-
-    In ``Job.timing``, ``infer`` is what the GPU took for upload, preprocessing and network, and ``decode`` what it
-    took for the decoder and the way back, with the host's part of ``postprocess``.
+    ``preprocess`` also takes arrays that lie on the GPU (``device_array``), and waits until they are copied, so that
+    they are the caller's again when it returns. ``postprocess(job, device=True)`` leaves the mask there. A frame's
+    memory is used again once its ``Job`` is gone.
 
     Args:
         spec: What the model is.
@@ -63,8 +59,7 @@ class CudaSession(Session):
         device: The GPU; it outlives the session.
         network: Runs on it; the session closes it, also when this fails.
         stream: The stream that ``network`` was made for; the session closes it, too.
-        preprocess: Where frames of the host are brought to the network's size.
-        graphs: Capture each size's work into a CUDA graph.
+        options: Whether the work is captured, and where frames of the host are brought to the network's size.
 
     Attributes:
         graphs: The last frame was launched as a CUDA graph; False before the first.
@@ -75,6 +70,8 @@ class CudaSession(Session):
         MachineError: There is too little memory, or the network does not run.
     """
 
+    depth = 2  # while the GPU has a frame, the next one is enqueued behind it
+
     def __init__(
         self,
         spec: ModelSpec,
@@ -82,9 +79,7 @@ class CudaSession(Session):
         device: Device,
         network: Network,
         stream: Stream,
-        *,
-        preprocess: Preprocess = "device",
-        graphs: bool = True,
+        options: RunOptions = RUN_DEFAULTS,
     ) -> None:
         self.spec = spec
         self.size = size
@@ -94,8 +89,8 @@ class CudaSession(Session):
         self._device = device
         self._network = network
         self._stream = stream
-        self._source: Source = "frame" if preprocess == "device" else "image"
-        self._to_capture = graphs
+        self._source: Source = "image" if options.preprocess_on == "host" else "frame"
+        self._to_capture = options.graphs
         with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
@@ -113,24 +108,28 @@ class CudaSession(Session):
     def preprocess(self, frame: Any) -> Job:
         """Bring a ``(H, W, 3)`` uint8 BGR frame, of the host or on the GPU, into the session's memory.
 
+        Args:
+            frame: An array of the host, a ``FrameBuffer``, or what offers ``__cuda_array_interface__`` or DLPack.
+
         Raises:
             FrameError: It is no such frame.
+            UsageError: The session is closed.
             MachineError: There is too little memory.
         """
-        self._check_open()
+        self.check_open()
         started = time.perf_counter_ns()
         if on_device(frame):
-            job = self._preprocessed_on_device(device_frame(frame, self._inbound.handle))
+            job = self._preprocessed_on_device(device_frame(frame, self._inbound.handle, self._device.facts.index))
         else:
-            job = self._preprocessed(checked_frame(frame), self._source)
+            job = self._preprocessed(checked_frame(host_frame(frame)), self._source)
         job.timing.preprocess = time.perf_counter_ns() - started
         return job
 
     @override
     def infer(self, job: Job) -> Job:
-        self._check_open()
+        self.check_inferable(job)
         slot: Slot = job.data.slot
-        with self._device.current(), _idle_afterwards(self._stream):
+        with self._device.current(), idle_afterwards(self._stream):
             if slot.graph is None and self._to_capture:
                 slot.graph = self._captured(slot)
             self.graphs = slot.graph is not None
@@ -140,35 +139,44 @@ class CudaSession(Session):
             else:
                 self._work.enqueue(self._stream, slot)
             self._stream.record(slot.done)
-            slot.done.synchronize()
-            job.timing.infer = slot.inferred.ns_since(slot.started)
-            job.timing.decode = slot.done.ns_since(slot.inferred)
+            slot.pending = job.inferred = True
         return job
 
+    @overload
+    def postprocess(self, job: Job, *, device: Literal[False] = False) -> NDArray[np.uint8]: ...
+    @overload
+    def postprocess(self, job: Job, *, device: Literal[True]) -> DeviceMask: ...
     @override
-    def postprocess(self, job: Job) -> NDArray[np.uint8]:
-        started = time.perf_counter_ns()
-        mask = self._finite(job).mask_array
-        labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
-        job.timing.decode += time.perf_counter_ns() - started
-        return labels
+    def postprocess(self, job: Job, *, device: bool = False) -> NDArray[np.uint8] | DeviceMask:
+        """Wait for an inferred frame; its mask, in the frame's own pixels.
 
-    def postprocess_on_device(self, job: Job) -> DeviceMask:
-        """The mask of an inferred frame, in the frame's own pixels, left on the GPU.
+        Args:
+            job: What ``infer`` returned.
+            device: Leave the mask on the GPU. Synchronize the stream that reads or copies it before you drop it: the
+                next frame waits for none.
 
-        Synchronize the stream that reads or copies the mask before you drop it: the next frame waits for none.
+        Returns:
+            ``(H, W)`` uint8, or the same on the GPU.
 
         Raises:
+            UsageError: The job was not inferred, or the session is closed; or the mask is to stay on the GPU and the
+                model ends in labels, which the host brings to the frame's size.
             ModelError: The scores hold NaN or infinity.
-            UsageError: The model ends in labels, which the host brings to the frame's size.
+            MachineError: The GPU fails.
         """
-        if self.spec.head != "scores":
+        if device and self.spec.head != "scores":
             raise UsageError(
                 f"{self.spec.name} ends in labels; masks of such models are made on the host.",
                 "Export the checkpoint again with fcn-edge export --head scores.",
             )
         slot = self._finite(job)
-        return DeviceMask(slot.mask.pointer, job.place.frame_size, slot.pitch, job.data)
+        if device:
+            return DeviceMask(slot.mask.pointer, job.place.frame_size, slot.pitch, job.data)
+        started = time.perf_counter_ns()
+        mask = slot.mask_array
+        labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
+        job.timing.decode += time.perf_counter_ns() - started
+        return labels
 
     @override
     def postprocess_with_confidence(
@@ -176,8 +184,9 @@ class CudaSession(Session):
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":
             raise no_scores(self.spec)
+        slot = self._finite(job)
         started = time.perf_counter_ns()
-        scores = self._scores_of(self._finite(job))
+        scores = self._scores_of(slot)
         result = decode_with_confidence(
             scores, job.place.mapping(self.spec.stride, self.spec.geometry), self.spec.void, unknown_below
         )
@@ -185,15 +194,29 @@ class CudaSession(Session):
         return result
 
     @override
+    def wait(self, job: Job) -> None:
+        self.check_inferred(job)
+        slot: Slot = job.data.slot
+        if not slot.pending:
+            return
+        with self._device.current():
+            slot.wait()
+            preprocess = slot.preprocessed.ns_since(slot.started)
+            job.timing.infer = slot.inferred.ns_since(slot.preprocessed)
+            job.timing.decode = slot.done.ns_since(slot.inferred)
+        job.timing.preprocess += preprocess
+
+    @override
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self.spec.head != "scores":
             raise no_scores(self.spec)
-        self._check_open()
+        self.check_open()
         image = checked_frame(image)
         if image.shape[:2] != self.size:
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
-        job = self._preprocessed(image, "image", self._as_it_is)
-        return self._scores_of(self.infer(job).data.slot)
+        job = self.infer(self._preprocessed(image, "image", self._as_it_is))
+        self.wait(job)
+        return self._scores_of(job.data.slot)
 
     @override
     def close(self) -> None:
@@ -219,7 +242,7 @@ class CudaSession(Session):
         lease = self._lease(SlotKind("device", place))
         height, width = frame.size
         row = width * 3
-        with self._device.current(), _idle_afterwards(self._inbound):
+        with self._device.current(), idle_afterwards(self._inbound):
             if frame.stream:
                 self._inbound.join(frame.stream)
             self._inbound.copy_rows(lease.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
@@ -243,7 +266,7 @@ class CudaSession(Session):
     def _warm_up(self) -> None:
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
         lease = self._slots.take(SlotKind("frame", self._as_it_is))
-        with _idle_afterwards(self._stream):
+        with idle_afterwards(self._stream):
             self._work.enqueue(self._stream, lease.slot)
             self._stream.synchronize()
 
@@ -268,7 +291,8 @@ class CudaSession(Session):
         return ""
 
     def _finite(self, job: Job) -> Slot:
-        self._check_open()
+        """The slot of a frame that is done, when its scores are numbers."""
+        self.wait(job)
         slot: Slot = job.data.slot
         if slot.flagged:
             raise not_finite()
@@ -276,23 +300,8 @@ class CudaSession(Session):
 
     def _scores_of(self, slot: Slot) -> NDArray[np.float32]:
         assert slot.scores is not None
-        with self._device.current(), _idle_afterwards(self._outbound):
+        with self._device.current(), idle_afterwards(self._outbound):
             self._outbound.download(self._scores.array, slot.scores.pointer)
             self._outbound.synchronize()
         scores = self._scores.array.view(self._network.output_dtype).reshape(self._network.output_shape)
         return scores.astype(np.float32)
-
-    def _check_open(self) -> None:
-        if self.closed:
-            raise UsageError("The session is closed.", "Take a new one from the engine, or load the model again.")
-
-
-@contextmanager
-def _idle_afterwards(stream: Stream) -> Iterator[None]:
-    """When the block fails, wait for what it enqueued: the memory may be lent to another frame at once."""
-    try:
-        yield
-    except BaseException:
-        with suppress(MachineError):
-            stream.synchronize()
-        raise

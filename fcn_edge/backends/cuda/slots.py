@@ -62,8 +62,10 @@ class Slot(Closeable):
             hold NaN or infinity, and 0 otherwise.
         pitch: Bytes from one row of the mask to the next, a multiple of 16, as GPUs write fastest.
         started: Reached before the first step.
+        preprocessed: Reached when the network's input is made.
         inferred: Reached after the network.
         done: Reached after the last step.
+        pending: Its work is enqueued and was not waited for.
         graph: The steps captured; None until then, or where they cannot be.
         preprocess: The first kernel's launch on the slot's memory, kept for all its frames; None until it is needed.
         decode: The same of the last kernel.
@@ -77,6 +79,7 @@ class Slot(Closeable):
         self.graph: Graph | None = None
         self.preprocess: Launch | None = None
         self.decode: Launch | None = None
+        self.pending = False
         self._mask_size = mask_size
         size = kind.place.network_size if kind.source == "image" else kind.place.frame_size
         nbytes = size[0] * size[1] * 3
@@ -90,6 +93,7 @@ class Slot(Closeable):
                 self.scores = made.enter_context(device.device_buffer(scores_bytes))
             self.mask = made.enter_context(MappedBuffer(device, self._flag_at + _FLAG_BYTES))
             self.started: Event = made.enter_context(device.event())
+            self.preprocessed: Event = made.enter_context(device.event())
             self.inferred: Event = made.enter_context(device.event())
             self.done: Event = made.enter_context(device.event())
             self._made = made.pop_all()
@@ -109,6 +113,12 @@ class Slot(Closeable):
         """The mask in page-locked memory, not contiguous; complete when the frame is done, gone with the next one."""
         height, width = self._mask_size
         return self.mask.array[: self._flag_at].reshape(height, self.pitch)[:, :width]
+
+    def wait(self) -> None:
+        """Wait until the frame is done; the GPU must be current."""
+        if self.pending:
+            self.done.synchronize()
+            self.pending = False
 
     def clear_flag(self, stream: Stream) -> None:
         """Enqueue what sets the flag to 0."""
@@ -154,13 +164,14 @@ class SlotPool(Closeable):
         """A free slot of a kind, or a new one; free slots of other kinds are given up. The GPU must be current.
 
         Raises:
-            MachineError: There is not enough memory.
+            MachineError: There is not enough memory, or the GPU fails.
         """
         while True:
             try:
                 slot = self._free.popleft()
             except IndexError:
                 break
+            slot.wait()  # its frame may have been given up with its work still enqueued
             if slot.kind == kind:
                 return self._lent(slot)
             self._forget(slot)

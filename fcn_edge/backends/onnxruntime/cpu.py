@@ -11,9 +11,10 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.backends.base import Engine, Probe, Session
+from fcn_edge.backends.base import Built, Engine, Probe, Progress, Session
 from fcn_edge.backends.host_session import HostSession
 from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.system.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 
@@ -28,7 +29,7 @@ class OnnxRuntime(OnnxPlans):
     name = "onnxruntime"
 
     @override
-    def probe(self) -> Probe:
+    def probe(self, device: int = 0) -> Probe:
         try:
             found = library()
         except MachineError as error:
@@ -37,12 +38,25 @@ class OnnxRuntime(OnnxPlans):
         return Probe(str(found.__version__), (DeviceInfo("cpu", cpu_name(), instruction_set()),), providers=providers)
 
     @override
-    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        runner = inference_session(path, size, thread_count(threads), _PROVIDERS)
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
+        options.check_for_cpu(self.name)
+        return super().build(typed_onnx, directory, size, options, progress)
+
+    @override
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
+        options.check_for_cpu(self.name)
+        runner = inference_session(path, size, thread_count(options.threads), _PROVIDERS)
         return _Engine(path, runner, spec, size)
 
     @override
-    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
         return int8_misfit(built_for.capability, precision)
 
 

@@ -22,6 +22,7 @@ from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
+from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.errors import MachineError, ModelError
 from fcn_edge.system.cpu import thread_count
 
@@ -47,7 +48,7 @@ class OnnxRuntimeCuda(OnnxPlans):
     name = "onnxruntime-cuda"
 
     @override
-    def probe(self) -> Probe:
+    def probe(self, device: int = 0) -> Probe:
         version = ""
         try:
             found = _library()
@@ -58,30 +59,29 @@ class OnnxRuntimeCuda(OnnxPlans):
                     f"This build of ONNX Runtime has no CUDA provider (it has {', '.join(providers)}).",
                     f"Replace it with: pip uninstall -y onnxruntime && {_INSTALL}",
                 )
-            with open_device() as device:
-                return Probe(version, (device.facts.device,), providers=providers)
+            with open_device(device) as gpu:
+                return Probe(version, (gpu.facts.device,), providers=providers)
         except MachineError as error:
             return Probe(version, problem=error.message, fix=error.fix)
 
     @override
-    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        threads = thread_count(threads)
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         check_size(path, checked_graph(path), size)
         _preload(_library())
-        return _Engine(path, spec, size, open_device(), threads)
+        return _Engine(path, spec, size, open_device(options.device), options)
 
     @override
-    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
         return ""
 
 
 class _Engine(CudaEngine):
     """An engine whose sessions load the file each for themselves: ONNX Runtime binds a session to one stream."""
 
-    def __init__(self, path: Path, spec: ModelSpec, size: Size, device: Device, threads: int) -> None:
-        super().__init__(OnnxRuntimeCuda.name, spec, size, device)
+    def __init__(self, path: Path, spec: ModelSpec, size: Size, device: Device, options: RunOptions) -> None:
+        super().__init__(OnnxRuntimeCuda.name, spec, size, device, options)
         self._path = path
-        self._threads = threads
+        self._threads = thread_count(options.threads)
 
     @override
     def make_network(self, stream: Stream) -> Network:
@@ -98,7 +98,8 @@ class _Network:
     def __init__(self, device: Device, stream: Stream, path: Path, spec: ModelSpec, size: Size, threads: int) -> None:
         self._path = path
         self._stream = stream.handle
-        self._runner = _runner(path, stream, size, threads)
+        self._index = device.facts.index
+        self._runner = _runner(path, stream, self._index, size, threads)
         output = self._runner.get_outputs()[0]
         self.output_shape, dtype = _expected(path, spec, size, output)
         self.output_dtype = np.dtype(dtype)
@@ -118,8 +119,9 @@ class _Network:
     def _bind(self, input_shape: tuple[int, ...], output: str, output_shape: tuple[int, ...]) -> None:
         source = self._runner.get_inputs()[0].name
         self._binding = self._runner.io_binding()
-        self._binding.bind_input(source, "cuda", 0, np.uint8, input_shape, self.input_pointer)
-        self._binding.bind_output(output, "cuda", 0, self.output_dtype.type, output_shape, self.output_pointer)
+        self._binding.bind_input(source, "cuda", self._index, np.uint8, input_shape, self.input_pointer)
+        dtype, pointer = self.output_dtype.type, self.output_pointer
+        self._binding.bind_output(output, "cuda", self._index, dtype, output_shape, pointer)
 
     def enqueue(self, stream: int) -> None:
         assert stream == self._stream
@@ -151,9 +153,9 @@ def _preloaded(found: Any) -> None:
         _log.info("ONNX Runtime looks for CUDA and cuDNN: %s", told.getvalue().strip())
 
 
-def _runner(path: Path, stream: Stream, size: Size, threads: int) -> Any:
+def _runner(path: Path, stream: Stream, gpu: int, size: Size, threads: int) -> Any:
     # TF32 is on by default and keeps 10 bits of float32's 23
-    options = {"device_id": "0", "user_compute_stream": str(stream.handle), "use_tf32": "0"}
+    options = {"device_id": str(gpu), "user_compute_stream": str(stream.handle), "use_tf32": "0"}
     runner = inference_session(path, size, threads, [(_PROVIDER, options)], gpu=True)
     if _PROVIDER not in runner.get_providers():
         raise MachineError(

@@ -16,6 +16,7 @@ from fcn_edge.artifacts.onnx_graph import Graph, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Progress
 from fcn_edge.backends.cuda.errors import cuda_error
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError
 
 __all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]
@@ -64,14 +65,21 @@ class OnnxPlans(Backend):
     plan_file = "model.onnx"
 
     @override
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
         check_size(typed_onnx, checked_graph(typed_onnx), size)
         shutil.copyfile(typed_onnx, directory / self.plan_file)
         return Built((self.plan_file,))
 
     @override
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        return self.open_onnx(directory / self.plan_file, spec, size, threads)
+    def open(self, directory: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
+        return self.open_onnx(directory / self.plan_file, spec, size, options)
 
 
 def inference_session(

@@ -19,6 +19,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress, Session
 from fcn_edge.backends.host_session import HostSession
 from fcn_edge.backends.openvino.library import core, library
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, ModelError, UsageError
 from fcn_edge.system.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 
@@ -43,7 +44,7 @@ class OpenVino(Backend):
     extra_files = ("model.bin",)
 
     @override
-    def probe(self) -> Probe:
+    def probe(self, device: int = 0) -> Probe:
         try:
             version = str(library().__version__)
         except MachineError as error:
@@ -52,7 +53,15 @@ class OpenVino(Backend):
         return Probe(version, (DeviceInfo("cpu", cpu_name(), instruction_set()),), providers=(_DEVICE,))
 
     @override
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
+        options.check_for_cpu(self.name)
         model = _model_of_onnx(typed_onnx, size)
         _name_by_place(model)
         try:
@@ -66,13 +75,15 @@ class OpenVino(Backend):
         return Built((self.plan_file, *self.extra_files))
 
     @override
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        threads = thread_count(threads)
+    def open(self, directory: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
+        options.check_for_cpu(self.name)
+        threads = thread_count(options.threads)
         return _engine(directory / self.plan_file, self._read(directory), spec, size, threads)
 
     @override
-    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
-        threads = thread_count(threads)
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
+        options.check_for_cpu(self.name)
+        threads = thread_count(options.threads)
         return _engine(path, _model_of_onnx(path, size), spec, size, threads)
 
     def _read(self, directory: Path) -> Any:
@@ -83,7 +94,7 @@ class OpenVino(Backend):
             return reader.read_model(graph, weights)
 
     @override
-    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
+    def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
         return int8_misfit(built_for.capability, precision)
 
 

@@ -11,6 +11,7 @@ from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress
 from fcn_edge.backends.cuda.device import open_device
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.backends.tensorrt.compile.process import build_in_process
 from fcn_edge.backends.tensorrt.compile.report import REPORT_FILE
 from fcn_edge.backends.tensorrt.compile.request import Request
@@ -32,7 +33,7 @@ class TensorRT(Backend):
     extra_files = (REPORT_FILE,)
 
     @override
-    def probe(self) -> Probe:
+    def probe(self, device: int = 0) -> Probe:
         try:
             trt = library(self.name)
         except MachineError as error:
@@ -40,18 +41,25 @@ class TensorRT(Backend):
         version, known = str(trt.__version__), compute_capabilities(trt)
         targets = (DeviceInfo("cuda", _PORTABLE, "/".join(known)),) if known else ()
         try:
-            with open_device() as gpu:
-                device = gpu.facts.device
+            with open_device(device) as gpu:
+                here = gpu.facts.device
         except MachineError as error:
             return Probe(version, targets=targets, problem=error.message, fix=error.fix)
-        if known and device.capability not in known:
-            problem = f"{full_name(trt)} has no kernels for {device.name} ({device.capability})."
+        if known and here.capability not in known:
+            problem = f"{full_name(trt)} has no kernels for {here.name} ({here.capability})."
             return Probe(version, targets=targets, problem=problem, fix=f"It has some for {', '.join(known)}.")
-        return Probe(version, (device,))
+        return Probe(version, (here,))
 
     @override
-    def build(self, typed_onnx: Path, directory: Path, size: Size, progress: Progress | None = None) -> Built:
-        probe = self.probe()
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
+        probe = self.probe(options.device)
         if not probe.buildable:
             raise MachineError(probe.problem, probe.fix)
         graph = checked_graph(typed_onnx)
@@ -65,11 +73,12 @@ class TensorRT(Backend):
             size=size,
             device=probe.buildable[0],
             here=bool(probe.devices),
+            gpu=options.device,
         )
         return build_in_process(request, progress)
 
     @override
-    def open(self, directory: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+    def open(self, directory: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         from fcn_edge.backends.tensorrt.runtime.engine import opened  # a build needs none of it
 
         trt = library(self.name)
@@ -79,22 +88,23 @@ class TensorRT(Backend):
             trt,
             spec,
             size,
-            open_device(),
+            open_device(options.device),
+            options,
             backend=self.name,
             logger=log.logger,
             diagnostic=lambda: last_diagnostic(log.take()),
         )
 
     @override
-    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, threads: int | None = None) -> Engine:
+    def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         raise UsageError(
             f"{TITLES[self.name]} runs built engines only, and {path} is a model.",
             f"Build one with: fcn-edge build {path} --backend {self.name}",
         )
 
     @override
-    def incompatibility(self, built_for: DeviceInfo, precision: str) -> str:
-        here = self.probe().devices
+    def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
+        here = self.probe(device).devices
         if not here or built_for in here:
             return ""
         kinds = built_for.capability.split("/")

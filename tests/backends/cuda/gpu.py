@@ -14,6 +14,7 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import ModelError
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import AxisMapping, FrameMapping, Placement
@@ -113,8 +114,8 @@ class FakeGpuEngine(CudaEngine):
     """An engine whose sessions run a ``FakeNetwork``; ``how`` goes to both."""
 
     def __init__(self, gpu: FakeGpu, device: Device, spec: ModelSpec, size: tuple[int, int], **how: Any) -> None:
-        engine = {key: how.pop(key) for key in ("preprocess", "graphs") if key in how}
-        super().__init__("fake-gpu", spec, size, device, **engine)
+        options = RunOptions(**{key: how.pop(key) for key in ("preprocess_on", "graphs") if key in how})
+        super().__init__("fake-gpu", spec, size, device, options)
         self._gpu = gpu
         self._how = how
 

@@ -7,7 +7,7 @@ import pytest
 
 from fcn_edge.backends.cuda import device as cuda
 from fcn_edge.backends.cuda.device import open_device
-from fcn_edge.backends.cuda.errors import cuda_error, no_driver, too_old
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, too_old
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -20,14 +20,14 @@ def providers(monkeypatch: pytest.MonkeyPatch) -> Any:
         asked: list[str] = []
 
         def imported(name: str) -> Any:
-            def first_gpu() -> Any:
-                asked.append(name)
+            def open_gpu(index: int) -> Any:
+                asked.append(name if index == 0 else f"{name} for {index}")
                 answer = found[int(name)]
                 if isinstance(answer, Exception):
                     raise answer
                 return answer
 
-            return SimpleNamespace(first_gpu=first_gpu)
+            return SimpleNamespace(open_gpu=open_gpu)
 
         monkeypatch.setattr(cuda, "PROVIDERS", {str(index): str(index) for index in range(len(found))})
         monkeypatch.setattr(cuda, "import_module", imported)
@@ -45,6 +45,13 @@ def test_the_first_library_that_is_installed_is_taken(providers: Any) -> None:
     with open_device() as device:
         assert device.facts.name == "Fake GPU"
     assert asked == ["0", "1"]
+
+
+def test_libraries_are_asked_for_the_gpu_that_is_wanted(providers: Any) -> None:
+    asked = providers(None, FakeGpu(index=3))
+    with open_device(3) as device:
+        assert device.facts.index == 3
+    assert asked == ["0 for 3", "1 for 3"]
 
 
 def test_a_broken_library_is_passed_over(providers: Any) -> None:
@@ -79,6 +86,9 @@ def test_facts_are_named_as_manifests_name_them() -> None:
         (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "--gpus all"),
         (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
         (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), MachineError, "older", "JetPack"),
+        (no_such_gpu(1, 1), DeviceError, "There is no GPU 1: this machine has GPU 0 only", "CUDA_VISIBLE_DEVICES"),
+        (no_such_gpu(7, 4), DeviceError, "There is no GPU 7: this machine has GPUs 0 to 3", "CUDA_VISIBLE_DEVICES"),
+        (no_such_gpu(0, 0), DeviceError, "finds no GPU", "--gpus all"),
         (cuda_error("cuThing", "CUDA_ERROR_WHATEVER"), DeviceError, "failed in cuThing: CUDA_ERROR_WHATEVER", "doctor"),
         (
             no_driver("libcuda.so.1 is missing. Install it."),

@@ -41,7 +41,7 @@ def test_masks_stay_on_the_gpu(rig: Callable[..., Rig], integrated: bool) -> Non
     made = rig(integrated=integrated)
     with made.session as session:
         masks = [
-            session.postprocess_on_device(session.infer(session.preprocess(frame(seed=seed)))) for seed in range(3)
+            session.postprocess(session.infer(session.preprocess(frame(seed=seed))), device=True) for seed in range(3)
         ]
         for seed, mask in enumerate(masks):
             interface = mask.__cuda_array_interface__
@@ -61,5 +61,5 @@ def test_masks_of_labels_do_not_stay_on_the_gpu(rig: Callable[..., Rig]) -> None
     with made.session as session:
         job = session.infer(session.preprocess(frame()))
         with pytest.raises(UsageError, match="ends in labels"):
-            session.postprocess_on_device(job)
+            session.postprocess(job, device=True)
         assert session.postprocess(job).max() < 11

@@ -39,7 +39,7 @@ def use_everything(made: Rig) -> None:
     session.labels(frame(24, 16))
     session.postprocess_with_confidence(session.infer(session.preprocess(frame(24, 16))))
     session.scores(frame(32, 32))
-    session.postprocess_on_device(session.infer(session.preprocess(Held(made.gpu, frame(16, 24)))))
+    session.postprocess(session.infer(session.preprocess(Held(made.gpu, frame(16, 24)))), device=True)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from fcn_edge.backends.base import Built
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import ModelError
 from fcn_edge.system import cpu
 
@@ -52,7 +53,7 @@ def test_open_axes_are_frozen_to_the_size(network: Any) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_those_asked_for(network: Any, threads: int) -> None:
-    with opened(network, threads=threads) as engine:
+    with opened(network, options=RunOptions(threads=threads)) as engine:
         options = engine._runner.get_session_options()
         assert options.intra_op_num_threads == threads
         # waiting threads must leave the cores to the other stages of a pipeline

@@ -16,6 +16,7 @@ from fcn_edge.backends.onnxruntime import cuda as module
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.onnxruntime.cuda import OnnxRuntimeCuda
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, ModelError, UsageError
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -87,19 +88,21 @@ class Library:
         ((provider, settings),) = providers
         assert provider == "CUDAExecutionProvider"
         assert not enable_fallback
-        assert self.gpu.entered
+        gpu = self.gpu
+        assert gpu.entered
         self.made.append(settings)
         real = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        stream, memory = int(settings["user_compute_stream"]), self.gpu.memory
+        stream, memory = int(settings["user_compute_stream"]), gpu.memory
 
         def run_with_iobinding(binding: Binding, run_options: Any) -> None:
             source, target = binding.bound["input"], binding.bound["output"]
+            assert (source[2], target[2], settings["device_id"]) == (gpu.facts.index,) * 2 + (str(gpu.facts.index),)
 
             def run() -> None:
                 image = memory.view(source[5], source[3], source[4])
                 memory.view(target[5], target[3], target[4])[...] = real.run([target[0]], {source[0]: image})[0]
 
-            self.gpu.enqueue(stream, "run", run, (source[5], target[5]))
+            gpu.enqueue(stream, "run", run, (source[5], target[5]))
 
         return SimpleNamespace(
             get_inputs=real.get_inputs,
@@ -116,7 +119,7 @@ def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Library:
     made = Library(gpu)
     for place in (module, onnxruntime_library):
         monkeypatch.setattr(place, "library", lambda *_: made)
-    monkeypatch.setattr(module, "open_device", lambda: Device(gpu, tmp_path / "kernels"))
+    monkeypatch.setattr(module, "open_device", lambda index: Device(gpu, tmp_path / "kernels"))
     return made
 
 
@@ -271,7 +274,7 @@ def test_arguments_are_checked_before_anything_is_made(library: Library, network
     with pytest.raises(UsageError, match="32x96"):
         OnnxRuntimeCuda().open_onnx(fixed.path, fixed.spec, (32, 96))
     with pytest.raises(UsageError, match="threads"):
-        OnnxRuntimeCuda().open_onnx(fixed.path, fixed.spec, SIZE, 0)
+        OnnxRuntimeCuda().open_onnx(fixed.path, fixed.spec, SIZE, RunOptions(threads=0))
     assert library.gpu.calls == []
 
 
@@ -292,7 +295,7 @@ def test_probe_says_that_the_build_has_no_cuda(library: Library, monkeypatch: py
 
 
 def test_probe_says_that_there_is_no_gpu(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> Device:
+    def absent(index: int) -> Device:
         raise DeviceError("NVIDIA's driver finds no GPU.", "Check.")
 
     monkeypatch.setattr(module, "open_device", absent)

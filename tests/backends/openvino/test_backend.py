@@ -20,6 +20,7 @@ from fcn_edge.backends.base import Built
 from fcn_edge.backends.openvino import backend as module
 from fcn_edge.backends.openvino import library as openvino_library
 from fcn_edge.backends.openvino.backend import OpenVino
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import MachineError, ModelError, UsageError
 from fcn_edge.system.cpu import available_cores, instruction_set
 from fcn_edge.testing.engine import fake_spec
@@ -173,7 +174,7 @@ def test_fp16_plans_compute_in_fp16_on_arm_that_can(
 
 
 def test_threads_are_those_asked_for(network: Any) -> None:
-    with opened(network, threads=1) as engine:
+    with opened(network, options=RunOptions(threads=1)) as engine:
         assert engine._compiled.get_property("INFERENCE_NUM_THREADS") == 1
 
 
@@ -185,7 +186,7 @@ def test_threads_are_the_cores_when_left_out(network: Any) -> None:
 
 def test_no_threads_for_a_plan_are_a_usage_error(network: Any, plan: Path) -> None:
     with pytest.raises(UsageError, match="threads is -1"):
-        OpenVino().open(plan, network.spec, (64, 96), -1)
+        OpenVino().open(plan, network.spec, (64, 96), RunOptions(threads=-1))
 
 
 def test_plan_of_another_size_is_refused(network: Any, plan: Path) -> None:

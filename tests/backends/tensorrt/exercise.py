@@ -224,7 +224,7 @@ class Scene:
             patch("fcn_edge.backends.tensorrt.backend.library", return_value=trt),
             patch(
                 "fcn_edge.backends.tensorrt.backend.open_device",
-                side_effect=lambda: CudaDevice(self.gpu, directory.parent / "cache"),
+                side_effect=lambda index: CudaDevice(self.gpu, directory.parent / "cache"),
             ),
             patch.dict(os.environ, FCN_EDGE_CACHE=str(directory.parent / "cache")),
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Built, Probe, Progress
 from fcn_edge.backends.cuda.driver import GpuFacts
+from fcn_edge.backends.options import BuildOptions
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
 from fcn_edge.backends.tensorrt.compile.compiler import build_plan
 from fcn_edge.backends.tensorrt.compile.request import Request
@@ -55,7 +57,7 @@ def rtx(rtx_in_child: TensorRTRTX, monkeypatch: pytest.MonkeyPatch) -> TensorRTR
 
 @pytest.fixture
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_device() -> Any:
+    def open_device(index: int = 0) -> Any:
         raise DeviceError("There is none.", "Buy one.")
 
     monkeypatch.setattr(backend, "open_device", open_device)
@@ -69,7 +71,7 @@ def use_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[DeviceInfo], None]:
         from contextlib import contextmanager
 
         @contextmanager
-        def open_device() -> Iterator[Any]:
+        def open_device(index: int = 0) -> Iterator[Any]:
             yield SimpleNamespace(facts=SimpleNamespace(device=device))
 
         monkeypatch.setattr(backend, "open_device", open_device)
@@ -155,6 +157,30 @@ def test_misfits(
     assert made().incompatibility(built_for, "fp16") == phrase
 
 
+def test_the_gpu_that_is_asked_about_answers(use_library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_library("10.3.0")
+    monkeypatch.setattr(
+        backend,
+        "open_device",
+        lambda index: nullcontext(SimpleNamespace(facts=SimpleNamespace(device=(ORIN_16, ORIN_8)[index]))),
+    )
+    assert [TensorRT().probe(index).devices for index in (0, 1)] == [(ORIN_16,), (ORIN_8,)]
+    assert TensorRT().incompatibility(ORIN_8, "fp16", 1) == ""
+    assert "this is Orin (16 SM)" in TensorRT().incompatibility(ORIN_8, "fp16", 0)
+
+
+def test_a_build_goes_to_the_gpu_that_is_chosen(
+    use_library: Any, use_gpu: Any, directory: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_library("10.3.0")
+    use_gpu(ORIN)
+    asked: list[Request] = []
+    monkeypatch.setattr(backend, "build_in_process", lambda request, progress: asked.append(request) or Built(("x",)))
+    for options in (BuildOptions(), BuildOptions(device=1)):
+        TensorRT().build(tiny.path, directory, SIZE, options)
+    assert [request.gpu for request in asked] == [0, 1]
+
+
 def test_models_must_be_built_first() -> None:
     with pytest.raises(UsageError, match="runs built engines only") as caught:
         TensorRT().open_onnx(Path("m.onnx"), fake_spec(), SIZE)
@@ -194,7 +220,7 @@ class TestRealBuilds:
         directory: Path,
     ) -> None:
         told: list[tuple[str, int, int]] = []
-        built = rtx.build(typed_network(precision, **how), directory, SIZE, lambda *step: told.append(step))
+        built = rtx.build(typed_network(precision, **how), directory, SIZE, progress=lambda *step: told.append(step))
         assert sorted(built.files) == sorted(path.name for path in directory.iterdir())
         assert built.files == (rtx.plan_file, *rtx.extra_files)
         assert (directory / rtx.plan_file).read_bytes()[:4] == b"vtrt"
@@ -280,7 +306,7 @@ class TestRealBuilds:
         directory: Path,
     ) -> None:
         told: list[tuple[str, int, int]] = []
-        built = rtx_in_child.build(typed_network("int8"), directory, SIZE, lambda *step: told.append(step))
+        built = rtx_in_child.build(typed_network("int8"), directory, SIZE, progress=lambda *step: told.append(step))
         assert sorted(built.files) == sorted(path.name for path in directory.iterdir())
         assert built.int8_share == pytest.approx(0.97864, abs=1e-5)
         assert built.notes["steps"] == ["strongly typed: built"]

@@ -15,28 +15,31 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.cuda.driver import Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda.errors import cuda_error, no_driver, too_old, uncompiled
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, too_old, uncompiled
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.system.cuda_wheels import nvrtc_package, wheels
 
-__all__ = ["CudaPython", "first_gpu"]
+__all__ = ["CudaPython", "open_gpu"]
 
 _LAYOUTS = (("cuda.bindings.driver", "cuda.bindings.nvrtc"), ("cuda.cuda", "cuda.nvrtc"))
 """Where the driver's functions and NVRTC's are: since 12.6, and before."""
 
 
-def first_gpu() -> CudaPython | None:
-    """The first GPU; None when cuda-python is not installed.
+def open_gpu(index: int) -> CudaPython | None:
+    """A GPU; None when cuda-python is not installed.
+
+    Args:
+        index: Which one, from 0.
 
     Raises:
-        DeviceError: There is no driver or no GPU.
+        DeviceError: There is no driver or no such GPU.
         MachineError: cuda-python cannot be loaded.
     """
     for driver, nvrtc in _LAYOUTS:
         found = _imported(driver)
         if found is not None:
-            return CudaPython(found, partial(import_module, nvrtc))
+            return CudaPython(found, partial(import_module, nvrtc), index)
     return None
 
 
@@ -63,11 +66,15 @@ class CudaPython(Driver):
     Args:
         driver: The module of the driver's functions.
         nvrtc: Gives the module of NVRTC's functions; asked only when something must be compiled.
+        index: Which GPU, from 0.
+
+    Raises:
+        DeviceError: There is no driver or no such GPU.
     """
 
     has_graphs = True
 
-    def __init__(self, driver: Any, nvrtc: Callable[[], Any]) -> None:
+    def __init__(self, driver: Any, nvrtc: Callable[[], Any], index: int = 0) -> None:
         self._cu = driver
         self._load_nvrtc = nvrtc
         self._context: Any = None
@@ -76,8 +83,11 @@ class CudaPython(Driver):
             self._call("cuInit", 0)
         except (RuntimeError, OSError) as error:
             raise no_driver(str(error).splitlines()[0]) from error
-        self._device = self._call("cuDeviceGet", 0)
-        self.facts = self._read_facts()
+        count = int(self._call("cuDeviceGetCount"))
+        if index >= count:
+            raise no_such_gpu(index, count)
+        self._device = self._call("cuDeviceGet", index)
+        self.facts = self._read_facts(index)
 
     @property
     @override
@@ -264,7 +274,7 @@ class CudaPython(Driver):
     def graph_destroy(self, graph: int) -> None:
         self._call("cuGraphExecDestroy", graph)
 
-    def _read_facts(self) -> GpuFacts:
+    def _read_facts(self, index: int) -> GpuFacts:
         kinds = self._cu.CUdevice_attribute
 
         def attribute(name: str) -> int:
@@ -279,6 +289,7 @@ class CudaPython(Driver):
             total_bytes=int(self._call("cuDeviceTotalMem", self._device)),
             driver=(version // 1000, version % 1000 // 10),
             library=f"cuda-python {_version()}",
+            index=index,
         )
 
     def _call(self, name: str, *arguments: Any) -> Any:

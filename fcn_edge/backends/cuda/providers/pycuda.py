@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.backends.cuda.driver import Driver, GpuFacts, HostMemory
-from fcn_edge.backends.cuda.errors import cuda_error, no_driver, uncompiled
+from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, uncompiled
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
 
-__all__ = ["PyCuda", "first_gpu"]
+__all__ = ["PyCuda", "open_gpu"]
 
 _NVCC = Path("/usr/local/cuda/bin/nvcc")
 """Where JetPack and NVIDIA's packages put the compiler, which is not on the PATH."""
@@ -43,11 +43,14 @@ _CODES = {
 """Results by the driver's texts for them: pycuda's exceptions carry no code."""
 
 
-def first_gpu() -> PyCuda | None:
-    """The first GPU; None when pycuda is not installed.
+def open_gpu(index: int) -> PyCuda | None:
+    """A GPU; None when pycuda is not installed.
+
+    Args:
+        index: Which one, from 0.
 
     Raises:
-        DeviceError: There is no driver or no GPU.
+        DeviceError: There is no driver or no such GPU.
         MachineError: pycuda cannot be loaded, or has no nvcc.
     """
     try:
@@ -72,7 +75,7 @@ def first_gpu() -> PyCuda | None:
             "Install cuda-python, which needs none: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 "
             "'fcn_edge[cuda12]'; or a CUDA toolkit: sudo apt-get install cuda-toolkit",
         )
-    return PyCuda(pycuda.driver, pycuda.compiler, nvcc)
+    return PyCuda(pycuda.driver, pycuda.compiler, nvcc, index)
 
 
 def _nvcc() -> str | None:
@@ -92,11 +95,15 @@ class PyCuda(Driver):
         driver: The module ``pycuda.driver``.
         compiler: The module ``pycuda.compiler``.
         nvcc: The compiler that it runs.
+        index: Which GPU, from 0.
+
+    Raises:
+        DeviceError: There is no driver or no such GPU.
     """
 
     has_graphs = False
 
-    def __init__(self, driver: ModuleType, compiler: ModuleType, nvcc: str) -> None:
+    def __init__(self, driver: ModuleType, compiler: ModuleType, nvcc: str, index: int = 0) -> None:
         self._cuda: Any = driver
         self._compiler: Any = compiler
         self._nvcc = nvcc
@@ -109,8 +116,11 @@ class PyCuda(Driver):
         self._functions: dict[int, Any] = {}
         with self._errors("cuInit"):
             driver.init()
-            self._device = driver.Device(0)
-            self.facts = self._read_facts()
+            count = int(self._cuda.Device.count())
+            if index >= count:
+                raise no_such_gpu(index, count)
+            self._device = self._cuda.Device(index)
+            self.facts = self._read_facts(index)
 
     @property
     @override
@@ -298,7 +308,7 @@ class PyCuda(Driver):
     def graph_destroy(self, graph: int) -> None:
         raise cuda_error("graph_destroy", "pycuda has no CUDA graphs")
 
-    def _read_facts(self) -> GpuFacts:
+    def _read_facts(self, index: int) -> GpuFacts:
         version = int(self._cuda.get_driver_version())
         kinds = self._cuda.device_attribute
         return GpuFacts(
@@ -309,6 +319,7 @@ class PyCuda(Driver):
             total_bytes=int(self._device.total_memory()),
             driver=(version // 1000, version % 1000 // 10),
             library=f"pycuda {metadata.version('pycuda')}",
+            index=index,
         )
 
     def _numbered(self, table: dict[int, Any], made: Any) -> int:

@@ -53,7 +53,7 @@ def build_in_process(request: Request, progress: Progress | None = None, worker:
                 stderr=words,
                 pass_fds=(writing,),
                 start_new_session=True,
-                env={**os.environ, **_modules_as_here()},
+                env={**os.environ, **_modules_as_here(), **_only_gpu(request.gpu)},
             )
         finally:
             os.close(writing)
@@ -72,6 +72,14 @@ def build_in_process(request: Request, progress: Progress | None = None, worker:
 def _modules_as_here() -> dict[str, str]:
     """Environment in which a child finds the modules that this process finds, and no others in its directory."""
     return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path), "PYTHONSAFEPATH": "1"}
+
+
+def _only_gpu(index: int) -> dict[str, str]:
+    """Environment in which a child's first GPU is a certain one of this process's; nothing else chooses one there."""
+    if not index:
+        return {}
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return {"CUDA_VISIBLE_DEVICES": visible[index] if index < len(visible) else str(index)}
 
 
 def _relayed(pipe: IO[str], progress: Progress | None) -> Built | None:

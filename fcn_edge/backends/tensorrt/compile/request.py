@@ -26,6 +26,7 @@ class Request:
         size: ``(height, width)`` of the network's input.
         device: What to build for.
         here: The device is in this machine.
+        gpu: Index of the GPU that builds, as the process that asks counts them; the one that builds sees no other.
     """
 
     backend: str
@@ -36,6 +37,7 @@ class Request:
     size: Size
     device: DeviceInfo
     here: bool
+    gpu: int = 0
 
     def to_json(self) -> str:
         """The request as text."""

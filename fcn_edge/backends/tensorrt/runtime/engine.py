@@ -22,7 +22,8 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
-from fcn_edge.backends.cuda.session import CudaSession, Preprocess
+from fcn_edge.backends.cuda.session import CudaSession
+from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.backends.tensorrt.diagnostics import out_of_memory
 from fcn_edge.backends.tensorrt.runtime.contexts import Contexts
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
@@ -53,12 +54,11 @@ def opened(
     spec: ModelSpec,
     size: Size,
     device: Device,
+    options: RunOptions = RUN_DEFAULTS,
     *,
     backend: str,
     logger: Any,
     diagnostic: Callable[[], str] = lambda: "",
-    preprocess: Preprocess = "device",
-    graphs: bool = True,
 ) -> Engine:
     """The engine of a plan.
 
@@ -68,11 +68,10 @@ def opened(
         spec: What the model is.
         size: ``(height, width)`` that it was built for.
         device: Runs it; the engine owns and closes it, also when this fails.
+        options: How it runs.
         backend: Name of the backend that opens it.
         logger: The process's logger of the library, kept alive by the caller for ever.
         diagnostic: What the library logged last, in one sentence without its full stop; empty when nothing.
-        preprocess: Where frames of the host are brought to the network's size.
-        graphs: Capture the work of a frame into a CUDA graph.
 
     Raises:
         EngineError: TensorRT-RTX says that the plan is not for this machine.
@@ -90,11 +89,9 @@ def opened(
             if engine is None:
                 raise _refused(plan, diagnostic())
             tensors = _Tensors(plan, library, engine, spec, size)
-            contexts = Contexts(library, engine, plan, device.facts.device.capability, graphs=graphs)
+            contexts = Contexts(library, engine, plan, device.facts.device.capability, graphs=options.graphs)
         undo.pop_all()
-    return _Engine(
-        backend, spec, size, device, runtime, contexts, tensors, diagnostic, preprocess=preprocess, graphs=graphs
-    )
+    return _Engine(backend, spec, size, device, options, runtime, contexts, tensors, diagnostic)
 
 
 def _refused(plan: Path, said: str) -> ModelError | MachineError:
@@ -162,15 +159,13 @@ class _Engine(CudaEngine):
         spec: ModelSpec,
         size: Size,
         device: Device,
+        options: RunOptions,
         runtime: Any,
         contexts: Contexts,
         tensors: _Tensors,
         diagnostic: Callable[[], str],
-        *,
-        preprocess: Preprocess,
-        graphs: bool,
     ) -> None:
-        super().__init__(backend, spec, size, device, preprocess=preprocess, graphs=graphs)
+        super().__init__(backend, spec, size, device, options)
         self._runtime = runtime
         self._contexts: Contexts | None = contexts
         self._tensors = tensors

@@ -65,7 +65,12 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
 
         def __init__(self, number: int) -> None:
             assert initialized, "pycuda.driver.init() was not called"
-            assert number == 0
+            assert number == gpu.facts.index
+
+        @staticmethod
+        def count() -> int:
+            assert initialized, "pycuda.driver.init() was not called"
+            return gpu.facts.index + 1
 
         def name(self) -> str:
             return gpu.facts.name

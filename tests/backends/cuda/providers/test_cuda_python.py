@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.cuda.providers import cuda_python
-from fcn_edge.backends.cuda.providers.cuda_python import CudaPython, first_gpu
+from fcn_edge.backends.cuda.providers.cuda_python import CudaPython, open_gpu
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.ops.kernels import KERNELS, Launch, kernel_source
 
@@ -47,6 +47,7 @@ ATTRIBUTES = {
 }
 ANSWERS: dict[str, tuple[Any, ...]] = {
     "cuDeviceGet": (0,),
+    "cuDeviceGetCount": (1,),
     "cuDeviceGetName": (b"Orin\0\0\0",),
     "cuDeviceTotalMem": (8 << 30,),
     "cuDevicePrimaryCtxRetain": (0xC0,),
@@ -127,6 +128,14 @@ def test_facts_are_read_without_a_context(cu: Cu) -> None:
     assert (facts.total_bytes, facts.driver) == (8 << 30, (12, 6))
     assert facts.library.startswith("cuda-python ")
     assert not [call for call in cu.calls if "Ctx" in call[0]]
+
+
+def test_a_gpu_is_taken_by_its_index(cu: Cu, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cu._answers, "cuDeviceGetCount", (3,))
+    assert CudaPython(cu, nvrtc, 2).facts.index == 2
+    assert ("cuDeviceGet", 2) in cu.calls
+    with pytest.raises(DeviceError, match="no GPU 3: this machine has GPUs 0 to 2"):
+        CudaPython(cu, nvrtc, 3)
 
 
 def test_the_primary_context_is_retained_once_and_released_once(cu: Cu) -> None:
@@ -312,7 +321,7 @@ def test_a_driver_without_a_function_is_too_old(cu: Cu, gpu: CudaPython) -> None
 @pytest.mark.skipif(DRIVER, reason="a driver is here")
 def test_no_driver_is_here_and_that_is_one_sentence() -> None:
     with pytest.raises(DeviceError, match="NVIDIA's driver is not here") as caught:
-        first_gpu()
+        open_gpu(0)
     assert "\n" not in str(caught.value)
 
 
@@ -324,7 +333,7 @@ def test_both_layouts_of_the_package_are_known(monkeypatch: pytest.MonkeyPatch, 
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(cuda_python, "import_module", imported)
-    gpu = first_gpu()
+    gpu = open_gpu(0)
     assert gpu is not None
     assert gpu.facts.name == "Orin"
 
@@ -337,10 +346,10 @@ def test_no_package_is_no_gpu_and_a_broken_one_is_told(monkeypatch: pytest.Monke
         raise ImportError("bindings.so: undefined symbol: cuInit")
 
     monkeypatch.setattr(cuda_python, "import_module", absent)
-    assert first_gpu() is None
+    assert open_gpu(0) is None
     monkeypatch.setattr(cuda_python, "import_module", broken)
     with pytest.raises(MachineError, match=r"cannot be loaded: bindings\.so: undefined symbol: cuInit"):
-        first_gpu()
+        open_gpu(0)
 
 
 @pytest.mark.parametrize("capability", [(7, 5), (8, 7), (8, 9), (11, 0)])

@@ -17,7 +17,7 @@ from fcn_edge.backends.cuda import device as cuda
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.providers import cuda_python
 from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
-from fcn_edge.backends.cuda.providers.pycuda import PyCuda, first_gpu
+from fcn_edge.backends.cuda.providers.pycuda import PyCuda, open_gpu
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.testing.engine import FakeSession, fake_spec
 from fcn_edge.testing.gpu import FakeGpu
@@ -84,6 +84,13 @@ def test_every_thread_has_the_context_while_it_calls_and_not_longer(provider: An
         depths = [thread.submit(lambda: gpu.entered).result() for thread in (first, second, third)]
     assert depths == [0, 0, 0]
     assert gpu.entered == 0
+
+
+def test_a_gpu_is_taken_by_its_index() -> None:
+    gpu = FakeGpu(index=1)
+    assert PyCuda(*fake_pycuda(gpu), NVCC, 1).facts.index == 1
+    with pytest.raises(DeviceError, match="no GPU 2: this machine has GPUs 0 to 1"):
+        PyCuda(*fake_pycuda(gpu), NVCC, 2)
 
 
 def test_the_primary_context_is_retained_once(provider: Any) -> None:
@@ -190,7 +197,7 @@ def nvcc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], str
 def test_the_installed_package_is_taken_with_nvcc(import_pycuda: Any, nvcc: Any, where: str) -> None:
     import_pycuda(fake_pycuda(FakeGpu()))
     found = nvcc(where)
-    gpu = first_gpu()
+    gpu = open_gpu(0)
     assert gpu is not None
     assert gpu.facts.name == "Fake GPU"
     assert gpu.compiler.startswith(f"{found}: release")
@@ -202,7 +209,7 @@ def test_without_nvcc_cuda_python_is_taken(
 ) -> None:
     import_pycuda(fake_pycuda(FakeGpu()))
     nvcc("nowhere")
-    monkeypatch.setattr(cuda_python, "first_gpu", lambda: FakeGpu(capability=(11, 0)) if also else None)
+    monkeypatch.setattr(cuda_python, "open_gpu", lambda index: FakeGpu(capability=(11, 0)) if also else None)
     if also:
         with cuda.open_device() as device:
             assert device.facts.capability == (11, 0)
@@ -214,13 +221,13 @@ def test_without_nvcc_cuda_python_is_taken(
 
 def test_no_package_is_no_gpu(import_pycuda: Any) -> None:
     import_pycuda(ModuleNotFoundError("No module named 'pycuda'", name="pycuda"))
-    assert first_gpu() is None
+    assert open_gpu(0) is None
 
 
 def test_a_module_that_pycuda_lacks_is_not_mistaken_for_pycuda(import_pycuda: Any) -> None:
     import_pycuda(ModuleNotFoundError("No module named 'pytools'", name="pytools"))
     with pytest.raises(ModuleNotFoundError):
-        first_gpu()
+        open_gpu(0)
 
 
 @pytest.mark.parametrize(
@@ -235,5 +242,5 @@ def test_a_package_that_cannot_be_loaded_is_one_sentence(
 ) -> None:
     import_pycuda(ImportError(text))
     with pytest.raises(error, match=message) as caught:
-        first_gpu()
+        open_gpu(0)
     assert "\n" not in str(caught.value)

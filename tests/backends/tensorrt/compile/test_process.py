@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ tell(built={"files": ["model.plan"], "notes": {"size": list(request.size)}, "int
     built = run(request_, code, monkeypatch, told)
     assert built == Built(("model.plan",), {"size": [64, 96]}, 0.5)  # type: ignore[dict-item]
     assert told == [("timing tactics", 3, 10)]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "visible", "seen"),
+    [(0, None, None), (0, "3,1", "3,1"), (2, None, "2"), (1, "3,1", "1"), (0, "", ""), (1, "GPU-a, GPU-b", "GPU-b")],
+)
+def test_the_child_s_only_gpu_is_the_chosen_one(
+    gpu: int, visible: str | None, seen: str | None, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    code = "tell(built={'files': [], 'notes': {'seen': os.environ.get('CUDA_VISIBLE_DEVICES')}, 'int8_share': None})"
+    assert run(replace(request_, gpu=gpu), code, monkeypatch).notes == {"seen": seen}
 
 
 @pytest.mark.parametrize("kind", [ModelError, GuardError, MachineError, DeviceError])

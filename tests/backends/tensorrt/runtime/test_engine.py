@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.backends.tensorrt.runtime import contexts as tensorrt_contexts
 from fcn_edge.backends.tensorrt.runtime.engine import opened
 from fcn_edge.errors import DeviceError, EngineError, MachineError, ModelError
@@ -71,10 +72,10 @@ class Plan:
         self.trt: ModuleType = standin(api(version), self.does)
         self.logger = self.trt.ILogger.__new__(self.trt.ILogger)
 
-    def open(self, **how: Any) -> Engine:
-        device = Device(self.gpu, self.cache)
+    def open(self, graphs: bool = True, **how: Any) -> Engine:
+        device, options = Device(self.gpu, self.cache), RunOptions(graphs=graphs)
         arguments = {"backend": "tensorrt", "logger": self.logger, "diagnostic": lambda: "Serialization failed", **how}
-        return opened(self.file, self.trt, self.spec, SIZE, device, **arguments)
+        return opened(self.file, self.trt, self.spec, SIZE, device, options, **arguments)
 
     def validity(self) -> tuple[Any, int]:
         return self.trt.EngineValidity.VALID, 0

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
+from fcn_edge.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"threads": 0}, "threads is 0"),
+        ({"threads": -2}, "threads is -2"),
+        ({"device": -1}, "device is -1"),
+        ({"preprocess_on": "gpu"}, "preprocess_on is 'gpu'"),
+    ],
+)
+def test_run_options_that_make_no_sense_are_refused(how: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        RunOptions(**how)
+    assert caught.value.fix
+
+
+def test_build_options_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(UsageError, match="device is -1"):
+        BuildOptions(device=-1)
+
+
+@pytest.mark.parametrize("options", [RUN_DEFAULTS, BUILD_DEFAULTS])
+def test_options_are_frozen(options: Any) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.device = 1
+
+
+@pytest.mark.parametrize("options", [RunOptions(device=1), BuildOptions(device=1), RunOptions(preprocess_on="device")])
+def test_a_processor_has_no_gpu(options: RunOptions | BuildOptions) -> None:
+    with pytest.raises(UsageError, match="openvino runs on the processor"):
+        options.check_for_cpu("openvino")
+
+
+@pytest.mark.parametrize(
+    "options", [RUN_DEFAULTS, BUILD_DEFAULTS, RunOptions(threads=3, graphs=False, preprocess_on="host")]
+)
+def test_a_processor_takes_the_rest(options: RunOptions | BuildOptions) -> None:
+    options.check_for_cpu("openvino")
