@@ -140,7 +140,7 @@ def test_a_build_whose_caller_is_gone_ends(request_: Request) -> None:
 
     reading, writing = os.pipe()
     code = (
-        "import sys; from fcn_edge.backends.tensorrt import worker\n"
+        "import sys; from fcn_edge.backends.tensorrt.compile import worker\n"
         "def build(trt, request, progress):\n    while True: progress('timing tactics', 0, 1)\n"
         "worker.library, worker.build_plan = str, build\nworker.main()"
     )
