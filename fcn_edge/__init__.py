@@ -6,8 +6,10 @@
     result = segment(frame)                                 # frame: (H, W, 3) uint8 BGR
     result.labels, result.overlay(alpha=0.5)                # (H, W) uint8, (H, W, 3) uint8
     for result in fcn_edge.stream(segment, "drive.mp4"): ...
+    fcn_edge.run("drive.mp4", segment, ["masks.mp4"])       # what the command does
 
-Importing the package is quick: each name is imported when it is first used.
+``export_onnx``, ``calibrate``, ``build`` and ``evaluate`` are the other verbs of the command line; ``errors`` holds
+what all of them raise. Importing the package is quick: each name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -15,21 +17,47 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fcn_edge import errors
 from fcn_edge.version import __version__
 
 if TYPE_CHECKING:
-    from fcn_edge.runtime.pipeline import stream
+    from fcn_edge.builder.api import build
+    from fcn_edge.evaluation.api import evaluate
+    from fcn_edge.export.api import export_onnx
+    from fcn_edge.quantization.api import calibrate
+    from fcn_edge.runtime.result import Result
+    from fcn_edge.runtime.runner import run, stream
     from fcn_edge.runtime.segmentation import Segmentation
     from fcn_edge.runtime.segmenter import Segmenter, load
 
-__all__ = ["Segmentation", "Segmenter", "__version__", "load", "stream"]
+__all__ = [
+    "Result",
+    "Segmentation",
+    "Segmenter",
+    "__version__",
+    "build",
+    "calibrate",
+    "errors",
+    "evaluate",
+    "export_onnx",
+    "load",
+    "run",
+    "stream",
+]
 
 _HOMES = {
+    "Result": "fcn_edge.runtime.result",
     "Segmentation": "fcn_edge.runtime.segmentation",
     "Segmenter": "fcn_edge.runtime.segmenter",
+    "build": "fcn_edge.builder.api",
+    "calibrate": "fcn_edge.quantization.api",
+    "evaluate": "fcn_edge.evaluation.api",
+    "export_onnx": "fcn_edge.export.api",
     "load": "fcn_edge.runtime.segmenter",
-    "stream": "fcn_edge.runtime.pipeline",
+    "run": "fcn_edge.runtime.runner",
+    "stream": "fcn_edge.runtime.runner",
 }
+"""Where each name lives. None may be the name of a package or module here: importing that would hide it."""
 
 
 def __getattr__(name: str) -> Any:

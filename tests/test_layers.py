@@ -24,12 +24,12 @@ FLOORS = [
     " checkpointfile graphfile imagefile modelfile ops io artifacts system",
     "backends",
     "datasets engine enginewriter inspection models staleness street testing",
-    "runtime fcn_edge",
+    "runtime",
     "nets training",
     "convert export quantization",
     "measure evaluation",
     "build builder",
-    "bench doctor",
+    "bench doctor fcn_edge",
     "cli demo __main__",
 ]
 """Each floor imports from itself and from those above it in this list; ``fcn_edge`` is the package's own namespace."""

@@ -3,6 +3,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +34,7 @@ def test_all_is_what_a_star_import_brings() -> None:
 
 def test_nothing_of_ours_is_public_and_left_out() -> None:
     code = (
-        "import fcn_edge; fcn_edge.load, fcn_edge.stream; "
+        "import fcn_edge; fcn_edge.load, fcn_edge.stream, fcn_edge.run; "
         "print([name for name, value in vars(fcn_edge).items() if not name.startswith('_') "
         "and getattr(value, '__module__', '').startswith('fcn_edge') and name not in fcn_edge.__all__])"
     )
@@ -44,7 +46,39 @@ def test_every_name_is_there_and_documented(name: str) -> None:
     value = getattr(fcn_edge, name)
     if name != "__version__":
         assert inspect.getdoc(value)
-        assert value.__module__.startswith("fcn_edge.")
+        home = value.__name__ if inspect.ismodule(value) else value.__module__
+        assert home.startswith("fcn_edge.")
+
+
+def test_no_name_is_hidden_by_a_package_or_module_that_is_imported() -> None:
+    """An import of ``fcn_edge.export`` sets the attribute ``export``, whatever stood there before."""
+    own = {path.stem for path in Path(fcn_edge.__file__).parent.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert own & set(fcn_edge.__all__) == {"errors"}
+
+
+def test_every_function_survives_its_use_and_the_import_of_every_package() -> None:
+    code = (
+        "import importlib, inspect, pkgutil, fcn_edge\n"
+        "for found in pkgutil.iter_modules(fcn_edge.__path__):\n"
+        "    if found.name != '__main__': importlib.import_module(f'fcn_edge.{found.name}')\n"
+        "names = [name for name in fcn_edge.__all__ if name not in ('__version__', 'errors')]\n"
+        "for _ in range(2):\n"
+        "    print([name for name in names if not callable(getattr(fcn_edge, name))])"
+    )
+    assert in_fresh_interpreter(code) == "[]\n[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [("export_onnx", "export"), ("calibrate", "calibrate"), ("build", "build"), ("evaluate", "evaluate")],
+)
+def test_functions_take_what_their_verb_takes(name: str, verb: str) -> None:
+    command = import_module(f"fcn_edge.cli.{verb}").command
+    options = {parameter.name for parameter in command.params}
+    flags = {"as_json", "debug", "onnx_only", "save_manifest"}
+    renamed = {"source": "images", "no_guard": "guard"}
+    parameters = inspect.signature(getattr(fcn_edge, name)).parameters
+    assert {renamed.get(option, option) for option in options - flags} <= parameters.keys()
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -54,7 +88,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_load_needs_neither_torch_nor_onnx() -> None:
     code = (
-        "import sys, fcn_edge.runtime.segmenter, fcn_edge.artifacts.engine_manifest, fcn_edge.runtime.pipeline; "
+        "import sys, fcn_edge.runtime.segmenter, fcn_edge.artifacts.engine_manifest, fcn_edge.runtime.runner; "
         "print([m for m in ('torch', 'onnx', 'onnxruntime', 'cv2') if m in sys.modules])"
     )
     assert in_fresh_interpreter(code) == "[]"

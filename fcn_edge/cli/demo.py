@@ -1,6 +1,6 @@
 """``make demo``: the shipped FCN-8s over a rendered street, then in INT8, on any machine and without any data.
 
-It uses what a user would use: the runtime's pipeline, its sinks, calibration, ``build``, and the rendered street's
+It uses what a user would use: the run loop, its sinks, calibration, ``build``, and the rendered street's
 exact labels.
 """
 
@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,15 @@ from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.halves import halves_of
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.evaluation.accuracy import evaluate
-from fcn_edge.evaluation.rendered_score import RenderedScore
+from fcn_edge.evaluation.rendered_score import RenderedScoring
 from fcn_edge.io.files import replacing
 from fcn_edge.io.opencv import cv2
 from fcn_edge.quantization.calibrate import calibration_table
-from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.events import Event, FrameDone
 from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import load
-from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
-from fcn_edge.runtime.sources import open_source
+from fcn_edge.runtime.sinks import Overlays
 from fcn_edge.system.facts import read_facts
 from fcn_edge.system.thread_pools import owned_thread_pools
 
@@ -80,25 +79,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(output: Path, frames: int) -> dict[str, Any]:
     output.mkdir(parents=True, exist_ok=True)
-    with owned_thread_pools(), ExitStack() as stack:
-        segmenter = stack.enter_context(load(MODEL))
-        address = f"{STREET}&frames={frames}"
-        source = stack.enter_context(open_source(address))
-        segmenter.warm_up(source.size)
-        pipeline = stack.enter_context(Pipeline(segmenter.session, source))
-        context = SinkContext(Overlays(0.5, True), fps=source.fps, single=False, reads=source.files)
-        video = stack.enter_context(open_sink(str(output / "out.mp4"), context))
-        score = RenderedScore(source.classes, segmenter.spec.classes)
-        for result in tqdm(pipeline, total=frames, unit="frame", desc="demo", leave=False):
-            video.write(result)
-            score.update(result)
-            if result.frame.index == frames // 2:
-                _write_picture(output / "street.png", _picture(result))
+    address = f"{STREET}&frames={frames}"
+    scoring = RenderedScoring()
+    with (
+        owned_thread_pools(),
+        load(MODEL) as segmenter,
+        tqdm(total=frames, unit="frame", desc="demo", leave=False) as bar,
+    ):
+
+        def watched(event: Event) -> None:
+            if isinstance(event, FrameDone):
+                bar.update()
+                if event.result.index == frames // 2:
+                    _write_picture(output / "street.png", _picture(event.result))
+
+        report = run(
+            address,
+            segmenter,
+            str(output / "out.mp4"),
+            [scoring, watched],
+            overlays=Overlays(0.5, True),
+            session=segmenter.session,
+        )
+        report.raise_error()
     summary: dict[str, Any] = {
         "model": MODEL,
         "source": address,
-        **pipeline.statistics.report([source.report()]),
-        "rendered_miou": score.miou,
+        **report.to_json(),
+        "rendered_miou": scoring.miou,
         "rendered": True,
         "int8": _int8(output),
         "backend": segmenter.backend,
@@ -148,7 +156,7 @@ def _int8(output: Path) -> dict[str, Any]:
 
 def _picture(result: Result) -> NDArray[np.uint8]:
     """The frame beside its overlay with a legend."""
-    overlay = result.segmentation.overlay(alpha=0.6, legend=True)
+    overlay = result.overlay(alpha=0.6, legend=True)
     return np.hstack([result.segmentation.frame, overlay])
 
 

@@ -39,6 +39,16 @@ class _LazyGroup(click.Group):
         command: click.Command = import_module(f"fcn_edge.cli.{name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; an address in its place is refused without its password."""
+        if args and "://" in args[0]:
+            from fcn_edge.runtime.uri import without_passwords
+
+            ctx.fail(f"{without_passwords(args[0])} is an address; a command was expected, such as run.")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))

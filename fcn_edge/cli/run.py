@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
-from fcn_edge.errors import FcnEdgeError, UsageError
+from fcn_edge.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from fcn_edge.evaluation.rendered_score import RenderedScore
-    from fcn_edge.runtime.pipeline import Pipeline
-    from fcn_edge.runtime.sinks import Sink
+    from fcn_edge.runtime.events import Listener
+    from fcn_edge.runtime.report import Report
 
 __all__ = ["command"]
 
@@ -65,38 +63,41 @@ def command(
     """Masks for every frame of SOURCE, to every SINK.
 
     MODEL is a shipped name, an .onnx file or an engine directory. SOURCE is a video, an image, a folder of images, a
-    camera (0, /dev/video0) or synthetic://street?seed=3&size=480x640&frames=200&fps=25. SINK is a video (out.mp4), a
-    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, or null:. Without one
-    the run only measures.
+    camera (0, '/dev/video0#size=720x1280&fps=30') or synthetic://street?seed=3&size=480x640&frames=200&fps=25. SINK is
+    a video (out.mp4), a folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display,
+    or null:. Without one the run only measures.
     """
-    from fcn_edge.evaluation.rendered_score import RenderedScore
-    from fcn_edge.runtime.pipeline import Pipeline
+    from fcn_edge.evaluation.rendered_score import RenderedScoring
+    from fcn_edge.runtime import runner
     from fcn_edge.runtime.segmenter import load
-    from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
-    from fcn_edge.runtime.sources import open_source
+    from fcn_edge.runtime.sinks import Overlays
+    from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.thread_pools import owned_thread_pools
 
-    if len({Path(text).resolve() for text in sinks}) < len(sinks):
-        raise UsageError("A SINK is named twice.", "Name each once.")
-    with owned_thread_pools(), ExitStack() as stack:
-        segmenter = stack.enter_context(load(model, size=size, backend=backend, threads=threads, device=device))
-        opened = stack.enter_context(open_source(source))
-        context = SinkContext(
-            Overlays(alpha, legend), fps=opened.fps, single=1 in (frames, opened.length), reads=opened.files
+    _refuse_address(model)
+    address = SourceAddress.of(source)
+    address.connection()  # says what is wrong with it before the model is loaded
+    scoring = RenderedScoring()
+    with (
+        owned_thread_pools(),
+        load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
+        _bar() as progress,
+    ):
+        report = runner.run(
+            [address],
+            segmenter,
+            sinks,
+            [progress, scoring],
+            frames=frames,
+            seconds=seconds,
+            unknown_below=unknown_below,
+            overlays=Overlays(alpha, legend),
+            session=segmenter.session,
         )
-        segmenter.warm_up(opened.size)
-        # left in reverse order: the sinks are whole even where a source keeps its thread waiting
-        pipeline = stack.enter_context(
-            Pipeline(segmenter.session, opened, frames=frames, seconds=seconds, unknown_below=unknown_below)
-        )
-        outputs = [stack.enter_context(open_sink(text, context)) for text in sinks]
-        score = RenderedScore(opened.classes, segmenter.spec.classes)
-        ended = _drain(pipeline, outputs, score, total=min(filter(None, (frames, opened.length)), default=None))
-    # the sinks are closed here: what is said of them below is true
-    result = pipeline.statistics.report([opened.report()])
-    if score.miou is not None:
-        result["rendered_miou"] = round(score.miou, 6)
-    result |= ended
+    result = report.to_json()
+    if scoring.miou is not None:
+        result["rendered_miou"] = round(scoring.miou, 6)
+    result |= _ending(report)
     to_stdout = STDOUT in sinks
     _tell(result, sinks, note if to_stdout else say)
     if to_stdout and not _as_json():
@@ -104,34 +105,51 @@ def command(
     return result
 
 
-def _drain(pipeline: Pipeline, sinks: Sequence[Sink], score: RenderedScore, total: int | None) -> dict[str, Any]:
-    """Take all results.
+def _refuse_address(model: str) -> None:
+    """Say that MODEL and SOURCE changed places, without the password that the address may hold."""
+    from fcn_edge.runtime.uri import without_passwords
 
-    Returns:
-        How it ended: nothing, or what the report says of an error or Ctrl-C that came after the first result.
+    if "://" in model:
+        raise UsageError(
+            f"{without_passwords(model)} is an address; a model was expected.",
+            "MODEL comes first, then SOURCE, then the SINKs.",
+        )
 
-    Raises:
-        FcnEdgeError: Something failed before the first result, or a traceback was asked for.
-    """
+
+@contextmanager
+def _bar() -> Iterator[Listener]:
+    """A listener that moves a bar on standard error."""
     from tqdm import tqdm
 
+    from fcn_edge.runtime.events import Event, FrameDone, Started
+
     hidden = _as_json() or not sys.stderr.isatty()
-    try:
-        with tqdm(total=total, unit="frame", desc="run", disable=hidden, leave=False, dynamic_ncols=True) as bar:
-            for result in pipeline:
-                for sink in sinks:
-                    sink.write(result)
-                score.update(result)
+    with tqdm(unit="frame", desc="run", disable=hidden, leave=False, dynamic_ncols=True) as bar:
+
+        def moved(event: Event) -> None:
+            if isinstance(event, Started):
+                bar.reset(event.total)
+            elif isinstance(event, FrameDone):
                 bar.update()
-                if any(sink.ended for sink in sinks):
-                    break
-    except KeyboardInterrupt:
-        return stopped()
-    except FcnEdgeError as error:
-        if not pipeline.statistics.frames or click.get_current_context().params["debug"]:
-            raise
-        return failure(error)
-    return {}
+
+        yield moved
+
+
+def _ending(report: Report) -> dict[str, Any]:
+    """What the JSON object says of the end: nothing, the error, or that it was stopped.
+
+    Raises:
+        FcnEdgeError: The run failed, and a traceback was asked for.
+    """
+    if report.error is not None:
+        if click.get_current_context().params["debug"]:
+            report.raise_error()
+        return failure(report.error)
+    ending = stopped() if report.interrupted else {"exit_code": 0}
+    if not report.frames and not ending["exit_code"]:
+        uri = report.sources[0].uri
+        return failure(SourceError(f"{uri} gave no frame before the run ended.", "Give it more time, or check it."))
+    return ending if report.interrupted else {}
 
 
 def _as_json() -> bool:

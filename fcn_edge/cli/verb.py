@@ -96,15 +96,19 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 _report(result, as_json)
             except Exception as error:
                 if debug:
-                    traceback.print_exc()
+                    # what a library says of an address may show its password
+                    click.echo(_without_passwords(traceback.format_exc()), err=True, nl=False)
                 result = failure(_as_fcn_edge_error(error))
                 _report(result, as_json)
             else:
                 if not as_json and "error" in result:
                     _report(result, as_json)
-        code = 0 if terminated else result.get("exit_code", 0)
-        if code:
-            sys.exit(code)
+                code = result.get("exit_code", 0)
+                if code and not (terminated and code == INTERRUPTED):
+                    sys.exit(code)
+                return
+        if not terminated:
+            sys.exit(result["exit_code"])
 
     return command
 
@@ -122,12 +126,22 @@ def note(text: str) -> None:
 
 def failure(error: FcnEdgeError) -> dict[str, Any]:
     """What ``--json`` prints of an error: ``error``, ``fix`` and ``exit_code``."""
-    return {"error": error.message, "fix": error.fix, "exit_code": error.exit_code}
+    return {
+        "error": _without_passwords(error.message),
+        "fix": _without_passwords(error.fix),
+        "exit_code": error.exit_code,
+    }
 
 
 def stopped() -> dict[str, int]:
     """What ``--json`` prints of a command that was stopped: ``exit_code``, 130 after Ctrl-C and 0 after SIGTERM."""
     return {"exit_code": 0 if click.get_current_context().ensure_object(dict).get("terminated") else INTERRUPTED}
+
+
+def _without_passwords(text: str) -> str:
+    from fcn_edge.runtime.uri import prose_without_passwords
+
+    return prose_without_passwords(text)
 
 
 def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.metrics.confusion import ConfusionMatrix
+from fcn_edge.runtime.events import Event, FrameDone, Started
 from fcn_edge.runtime.result import Result
 
-__all__ = ["RenderedScore"]
+__all__ = ["RenderedScore", "RenderedScoring"]
 
 FEWEST_CLASSES = 2
 
@@ -34,7 +35,7 @@ class RenderedScore:
     def update(self, result: Result) -> None:
         """Count one frame; one without labels counts nothing."""
         if self._counts is not None and result.frame.labels is not None:
-            self._counts.update(self._true[result.frame.labels], self._predicted[result.segmentation.labels])
+            self._counts.update(self._true[result.frame.labels], self._predicted[result.labels])
 
     @property
     def miou(self) -> float | None:
@@ -42,6 +43,25 @@ class RenderedScore:
         if self._counts is None or not (self._counts.counts.any() or self._counts.missed.any()):
             return None
         return self._counts.compute().mean_iou
+
+
+class RenderedScoring:
+    """Listens to a run and scores the frames of a rendered source."""
+
+    def __init__(self) -> None:
+        self._score: RenderedScore | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take what a run tells."""
+        if isinstance(event, Started):
+            self._score = RenderedScore(event.sources[0].classes, event.spec.classes)
+        elif isinstance(event, FrameDone) and self._score is not None:
+            self._score.update(event.result)
+
+    @property
+    def miou(self) -> float | None:
+        """A fraction of 1; None where no pixel could be scored."""
+        return None if self._score is None else self._score.miou
 
 
 def _renumbered(names: Sequence[str], shared: Sequence[str]) -> NDArray[np.uint8]:

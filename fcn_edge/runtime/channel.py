@@ -19,9 +19,10 @@ class _End:
 
 
 class Channel(Generic[T]):
-    """Items from one writing thread to one reading thread, at most ``capacity`` waiting.
+    """Items, none of them None, from one writing thread to one reading thread, at most ``capacity`` waiting.
 
-    The writer calls ``put`` and, once, ``end``; the reader iterates and, when it leaves early, calls ``stop``.
+    The writer calls ``put`` and, once, ``end``; the reader iterates or calls ``take`` and, when it leaves early, calls
+    ``stop``.
     A put takes one of ``capacity`` tokens and a get gives it back. Both go through ``queue.SimpleQueue``, whose get
     and put are single steps of the interpreter: a KeyboardInterrupt in the reading thread finds no lock held, which
     locks of Python code cannot promise. Nothing polls.
@@ -32,6 +33,7 @@ class Channel(Generic[T]):
 
     Attributes:
         dropped: How many items were dropped for newer ones.
+        stopped: ``stop`` was called.
     """
 
     def __init__(self, capacity: int, newest: bool = False) -> None:
@@ -39,7 +41,7 @@ class Channel(Generic[T]):
             raise ValueError(f"a channel holds 1 item or more, not {capacity}")
         self.dropped = 0
         self._newest = newest
-        self._stopped = False
+        self.stopped = False
         self._items: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self._tokens: queue.SimpleQueue[bool] = queue.SimpleQueue()
         for _ in range(capacity):
@@ -47,7 +49,7 @@ class Channel(Generic[T]):
 
     def put(self, item: T) -> bool:
         """Hand an item over, when there is room; False when the reader has stopped."""
-        if self._stopped or not self._take_token():
+        if self.stopped or not self._take_token():
             return False
         self._items.put(item)
         return True
@@ -58,17 +60,29 @@ class Channel(Generic[T]):
 
     def stop(self) -> None:
         """Say that nobody reads any more; a waiting ``put`` and all that follow return False."""
-        self._stopped = True
+        self.stopped = True
         self._tokens.put(False)  # wakes a writer that waits
 
+    def take(self, timeout: float | None = None) -> T | None:
+        """The next item, waiting for it; None at the end, which comes once.
+
+        Args:
+            timeout: Seconds to wait at most; without end when left out.
+
+        Raises:
+            queue.Empty: No item came in time.
+            BaseException: The writer's error, where that is how it ended.
+        """
+        item = self._items.get(timeout=timeout)
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return None
+        self._tokens.put(True)
+        return item
+
     def __iter__(self) -> Iterator[T]:
-        while True:
-            item = self._items.get()
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
-                return
-            self._tokens.put(True)
+        while (item := self.take()) is not None:
             yield item
 
     def _take_token(self) -> bool:

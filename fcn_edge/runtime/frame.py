@@ -19,9 +19,13 @@ class Frame:
     Attributes:
         image: ``(H, W, 3)`` uint8 BGR, in host memory or a ``FrameBuffer``; ``host_frame`` makes an array of either.
         index: Position in the source, from 0; a live source counts the frames that were skipped too.
-        captured_ns: ``time.monotonic_ns()`` when the image was complete in memory.
+        captured_ns: ``time.monotonic_ns()`` when the image was complete in memory; what latencies are counted from.
         name: What files made from this frame are called, without a suffix.
         labels: ``(H, W)`` uint8 true classes of a rendered frame; None where nobody knows them.
+        source: Id of the source: its address without the password.
+        captured_unix_ns: Nanoseconds of Unix time at the capture. A replay gives that of the recording.
+        time: Seconds in the source, by the source's own time stamps: 0 for the first frame of a video. None where the
+            source has none, as with a folder of images or a camera.
     """
 
     image: NDArray[np.uint8] | FrameBuffer
@@ -29,3 +33,6 @@ class Frame:
     captured_ns: int
     name: str
     labels: NDArray[np.uint8] | None = None
+    source: str = ""
+    captured_unix_ns: int = 0
+    time: float | None = None

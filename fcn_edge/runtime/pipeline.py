@@ -13,11 +13,9 @@ An error in any stage reaches the caller after the results of the frames before 
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Generator, Iterator
 from types import TracebackType
 
 from typing_extensions import Self
@@ -28,11 +26,10 @@ from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmentation import Segmentation
-from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.runtime.sources import Source, open_source
+from fcn_edge.runtime.sources.base import SLICE, Connection
 from fcn_edge.runtime.statistics import StreamStatistics
 
-__all__ = ["Pipeline", "stream"]
+__all__ = ["Pipeline"]
 
 WAITING = 2
 """Frames that may wait between two stages."""
@@ -46,19 +43,19 @@ class Pipeline:
 
     Args:
         session: Runs the network; nobody else may use it meanwhile.
-        source: Gives the frames.
+        source: Gives the frames; it is connected when the first is read, where it is not yet.
         frames: Stop after this many results.
-        seconds: Request no frame later than this after the first.
+        seconds: Request no frame later than this after the first, and wait for none beyond it.
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
 
     Attributes:
-        statistics: Statistics of the results so far.
+        statistics: How fast the results came so far.
     """
 
     def __init__(
         self,
         session: Session,
-        source: Source,
+        source: Connection,
         *,
         frames: int | None = None,
         seconds: float | None = None,
@@ -92,7 +89,7 @@ class Pipeline:
             if thread.ident is not None:
                 thread.join()
 
-    def __iter__(self) -> Iterator[Result]:
+    def __iter__(self) -> Generator[Result, None, None]:
         self.statistics.start(time.monotonic_ns())
         for thread in self._threads:
             thread.start()
@@ -101,11 +98,11 @@ class Pipeline:
             done = time.monotonic_ns()
             latency = done - frame.captured_ns
             try:
-                yield Result(frame, segmentation, latency)
+                yield Result(frame, segmentation, latency, self.statistics)
             finally:  # the last frame counts too when the caller leaves the loop
                 now = time.monotonic_ns()
                 self.statistics.add(job.timing, latency, now - done, now)
-                self.statistics.dropped = self._captured.dropped
+                self.statistics.dropped = self._captured.dropped + self._source.dropped
             if self.statistics.frames == self._frames:
                 return
 
@@ -128,16 +125,27 @@ class Pipeline:
     def _timed_frames(self) -> Iterator[tuple[Frame, int]]:
         """Frames and the nanoseconds it took to get each, within the limits."""
         # of a live source some are dropped: there the caller's side counts
-        frames = iter(self._source) if self._source.live else itertools.islice(self._source, self._frames)
+        left = None if self._source.live else self._frames
         deadline = None if self._seconds is None else time.monotonic_ns() + round(self._seconds * NS_PER_S)
-        while True:
+        while left is None or left > 0:
             started = time.monotonic_ns()
-            if deadline is not None and started >= deadline:
-                return
-            frame = next(frames, None)
+            frame = self._next_frame(deadline)
             if frame is None:
                 return
+            left = None if left is None else left - 1
             yield frame, time.monotonic_ns() - started
+
+    def _next_frame(self, deadline: int | None) -> Frame | None:
+        """The next frame; None at the end of the source or the time, and when nobody wants it any more."""
+        while not self._captured.stopped:
+            # short waits: a camera that gives nothing must not keep the threads from ending
+            wait = SLICE if deadline is None else min(SLICE, (deadline - time.monotonic_ns()) / NS_PER_S)
+            if wait <= 0:
+                return None
+            frame = self._source.read(wait)
+            if frame is not None or self._source.state == "ended":
+                return frame
+        return None
 
     def _infer(self) -> None:
         try:
@@ -154,28 +162,3 @@ class Pipeline:
             self._inferred.end(error)
         finally:
             self._captured.stop()
-
-
-def stream(segmenter: Segmenter, source: str | int | Path | Source) -> Iterator[Segmentation]:
-    """Masks of the frames of a source, capture, inference and your loop overlapping.
-
-    Leaving the loop ends the threads and closes the source, unless the source was opened by the caller.
-
-    Args:
-        segmenter: Makes the masks; it may be called for other frames meanwhile.
-        source: What ``open_source`` takes, or a source that is open.
-
-    Yields:
-        One segmentation per frame, in order. A live source skips frames where the loop is slower than it is.
-
-    Raises:
-        UsageError: The source makes no sense.
-        SourceError: It is missing, empty, unreadable or lost.
-    """
-    if isinstance(source, Source):
-        with segmenter.session_for_stream() as session, Pipeline(session, source) as pipeline:
-            for result in pipeline:
-                yield result.segmentation
-        return
-    with open_source(source) as opened:
-        yield from stream(segmenter, opened)

@@ -4,6 +4,8 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,19 +14,23 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.cli.main import main
 from fcn_edge.io.images import read_labels
 from fcn_edge.metrics.confusion import ConfusionMatrix
+from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.segmenter import load
-from fcn_edge.runtime.sources import open_source
+from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.street import Street
 from fcn_edge.testing.engine import fake_spec
 
 Run = Callable[..., Any]
 STREET = "synthetic://street?seed=2&size=64x96&frames=4"
+MAIN = threading.main_thread().ident or 0
 ENDLESS = "synthetic://street?size=64x96&frames=1000000"
 
 
@@ -69,7 +75,15 @@ class TestReport:
         assert report["latency_ms"].keys() == {"p50", "p90", "p99"}
         assert report["stages_ms"].keys() == {"capture", "preprocess", "infer", "decode", "output"}
         (source,) = report["sources"]
-        assert (source["uri"], source["size"], source["frames"], source["fps"]) == (STREET, [64, 96], 4, 25.0)
+        assert source == {
+            "uri": STREET,
+            "state": "ended",
+            "live": False,
+            "size": [64, 96],
+            "fps": 25.0,
+            "frames": 4,
+            "dropped": 0,
+        }
 
     def test_scores_rendered_frames_against_their_labels(self, run: Run, model: str) -> None:
         counts = ConfusionMatrix(11)
@@ -142,6 +156,11 @@ class TestOutput:
             result = run(STREET, *words)
             lines = [json.loads(line) for line in result.out.splitlines()]
             assert [line["index"] for line in lines[:-1]] == [0, 1, 2, 3]
+            assert [line["time"] for line in lines[:-1]] == [0, 0.04, 0.08, 0.12]
+            assert {line["source"] for line in lines[:-1]} == {STREET}
+            for line in lines[:-1]:
+                assert abs(line["captured_ns"] / 1e9 - time.time()) < 600  # Unix time
+                assert line["age_ms"] >= line["latency_ms"] > 0
             assert lines[-1]["frames"] == 4
 
     def test_size_and_limits(self, run: Run) -> None:
@@ -221,6 +240,132 @@ class TestFailure:
         assert run(photos / "a.png", photos / "a.png").code == 2
         assert run(photos, photos).code == 2
         assert (photos / "a.png").read_bytes() == before
+
+
+class TestPassword:
+    """No text that the command prints shows the password of an address."""
+
+    CAMERA = "rtsp://user:secret@127.0.0.1:1/x?channel=1"
+
+    @pytest.mark.parametrize("flags", [[], ["--json"], ["--debug"], ["--json", "--debug"]])
+    @pytest.mark.parametrize(
+        "address", [CAMERA, f"{CAMERA}#fps=5", "http://cam/x?password=secret", "rtsp:/user:secret@cam/x"]
+    )
+    def test_of_a_source(self, model: str, address: str, flags: list[str]) -> None:
+        result = CliRunner().invoke(main, ["run", model, address, *flags])
+        assert result.exit_code in (2, 5, 6)
+        assert "secret" not in result.stdout + result.stderr
+        assert "***" in result.stdout + result.stderr
+        if "--json" in flags:
+            report = json.loads(result.stdout)
+            assert report["exit_code"] == result.exit_code
+            assert report["fix"]
+        else:
+            assert len([line for line in result.stderr.splitlines() if line.startswith("Error: ")]) == 1
+        assert ("Traceback" in result.stderr) == ("--debug" in flags)
+
+    @pytest.mark.parametrize("flags", [[], ["--json"], ["--debug"]])
+    def test_that_a_library_says_of_it(self, model: str, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(self: SourceAddress) -> None:
+            raise ConnectionRefusedError(111, f"Connection refused: {self.location!r}")
+
+        monkeypatch.setattr(SourceAddress, "connection", fail)
+        result = CliRunner().invoke(main, ["run", model, self.CAMERA, *flags])
+        assert result.exit_code == 1
+        assert "secret" not in result.stdout + result.stderr
+        assert "rtsp://user:***@127.0.0.1:1/x" in result.stdout + result.stderr
+        assert ("Traceback" in result.stderr) == ("--debug" in flags)
+
+    @pytest.mark.parametrize("flags", [[], ["--json"]])
+    def test_of_a_source_in_the_place_of_the_command(self, flags: list[str]) -> None:
+        result = CliRunner().invoke(main, [self.CAMERA, "display", *flags])
+        assert result.exit_code == 2
+        assert "secret" not in result.stdout + result.stderr
+        assert "user:***@127.0.0.1" in result.stdout + result.stderr
+
+    @pytest.mark.parametrize("flags", [[], ["--json"], ["--debug"]])
+    def test_of_a_sink_or_of_a_source_in_the_place_of_the_model(self, model: str, flags: list[str]) -> None:
+        for words in ([model, STREET, self.CAMERA], [self.CAMERA, model], [self.CAMERA, STREET]):
+            result = CliRunner().invoke(main, ["run", *words, *flags])
+            assert result.exit_code == 2
+            assert "secret" not in result.stdout + result.stderr
+            assert "user:***@127.0.0.1" in result.stdout + result.stderr
+
+
+class TestSilentCamera:
+    """A camera that was opened and then gives nothing."""
+
+    @pytest.fixture
+    def camera(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+        released = threading.Event()
+
+        class Stuck:
+            frames = 1
+
+            def __init__(self, *_: object) -> None:
+                self.left = self.frames
+
+            def isOpened(self) -> bool:
+                return True
+
+            def get(self, key: int) -> float:
+                return 0.0
+
+            def set(self, key: int, value: float) -> bool:
+                return True
+
+            def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+                if not self.left:
+                    released.wait(60)
+                    return False, None
+                self.left -= 1
+                return True, np.zeros((64, 96, 3), np.uint8)
+
+            def release(self) -> None:
+                pass
+
+        self.kind = Stuck
+        device = tmp_path / "video0"
+        device.touch()
+        monkeypatch.setattr(cv2, "VideoCapture", Stuck)
+        monkeypatch.setattr("fcn_edge.runtime.sources.camera.CLOSE_TIMEOUT", 0.0)
+        yield f"v4l2://{device}"
+        released.set()
+
+    def test_ends_with_its_time_and_says_that_there_was_nothing(self, run: Run, camera: str) -> None:
+        result = run(camera, "--for", 0.2, "--json")
+        assert result.code == result.json["exit_code"] == 5
+        assert result.json["frames"] == 0
+        assert result.json["error"] == f"{camera} gave no frame before the run ended."
+        assert "0 frames in" in run(camera, "--for", 0.2).out
+
+    def test_that_gave_a_frame_ends_well(self, run: Run, camera: str) -> None:
+        self.kind.frames = 2
+        result = run(camera, "--for", 0.5, "--json")
+        assert (result.code, result.json["frames"]) == (0, 1)
+        assert result.json["sources"][0]["live"] is True
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_ends_it(self, run: Run, camera: str, number: signal.Signals) -> None:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        started = threading.Event()
+        stopper = threading.Thread(target=lambda: (started.wait(60), signal.pthread_kill(MAIN, number)))
+
+        class Watched(Pipeline):
+            def __iter__(self) -> Any:
+                started.set()
+                return super().__iter__()
+
+        stopper.start()
+        try:
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                monkeypatch.setattr("fcn_edge.runtime.runner.Pipeline", Watched)
+                result = run(camera, "--json")
+        finally:
+            stopper.join()
+            signal.signal(signal.SIGINT, before)
+        assert result.json["frames"] == 0
+        assert result.code == result.json["exit_code"] == (5 if number == signal.SIGTERM else 130)
 
 
 class TestSignals:

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fcn_edge.evaluation.rendered_score import RenderedScore
+from fcn_edge.evaluation.rendered_score import RenderedScore, RenderedScoring
 from fcn_edge.runtime.result import Result
-from fcn_edge.testing.engine import fake_spec
+from fcn_edge.runtime.runner import run
+from fcn_edge.runtime.segmenter import Segmenter
+from fcn_edge.testing.engine import FakeEngine, fake_spec
 
 MakeResult = Callable[..., Result]
 CLASSES = fake_spec().classes
@@ -74,3 +76,23 @@ def test_is_unknown_without_labels_or_shared_classes(make_result: MakeResult) ->
     score.update(labeled(result, result.segmentation.labels))
     assert score.miou is None
     assert RenderedScore(CLASSES, CLASSES).miou is None
+
+
+def test_listens_to_a_run() -> None:
+    scoring, lazy = RenderedScoring(), RenderedScoring()
+    assert scoring.miou is None
+    results: list[Result] = []
+    with Segmenter(FakeEngine()) as segment:
+        address = "synthetic://street?seed=3&size=64x96&frames=3"
+        run(
+            address,
+            segment,
+            (),
+            [scoring, lambda event: results.append(event.result) if hasattr(event, "result") else None],
+        )
+        assert lazy.miou is None
+    expected = RenderedScore(CLASSES, CLASSES)
+    for result in results:
+        expected.update(result)
+    assert expected.miou is not None
+    assert scoring.miou == expected.miou

@@ -11,20 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.backends.base import Timing
-from fcn_edge.runtime.frame import Frame
-from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.segmentation import Segmentation
-from fcn_edge.runtime.sources import Picture, Source
-from fcn_edge.testing.engine import fake_spec
+from fcn_edge.runtime.sources import Connection, EndOfSource, Picture
+
+from ..results import gray, make_result
+
+__all__ = ["listed_source", "make_result", "no_thread_left", "video", "write_image", "write_video"]
 
 Image = NDArray[np.uint8]
 VIDEO_FRAMES = 20
 CODECS = {".mp4": "mp4v", ".avi": "XVID", ".mkv": "mp4v"}
-
-
-def gray(level: int, height: int = 48, width: int = 64) -> Image:
-    return np.full((height, width, 3), level, np.uint8)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +54,7 @@ def write_image() -> Callable[[Path, int], Path]:
     return write
 
 
-class ListedSource(Source):
+class ListedSource(Connection):
     """A source of given images; an exception among them is raised. Remembers whether it was closed."""
 
     def __init__(self, images: Iterable[Image | Exception], live: bool = False) -> None:
@@ -69,36 +64,26 @@ class ListedSource(Source):
         self.given = 0
         self._images = iter(images)
 
-    def read(self) -> Picture | None:
+    def _connect(self, timeout: float | None) -> None:
+        pass
+
+    def _next(self, timeout: float) -> Picture | None:
         item = next(self._images, None)
         if isinstance(item, Exception):
             raise item
         if item is None:
-            return None
+            raise EndOfSource
         self.given += 1
         return Picture(item)
 
     def close(self) -> None:
         self.closed = True
+        super().close()
 
 
 @pytest.fixture
 def listed_source() -> type[ListedSource]:
     return ListedSource
-
-
-@pytest.fixture
-def make_result() -> Callable[..., Result]:
-    """A result of a gray image whose mask has the class 3 to the left and 0 to the right."""
-
-    def make(index: int = 0, height: int = 48, width: int = 64, name: str = "") -> Result:
-        image = gray(10 * index % 256, height, width)
-        labels = np.zeros((height, width), np.uint8)
-        labels[:, : width // 2] = 3
-        frame = Frame(image, index, 0, name or f"{index:06d}")
-        return Result(frame, Segmentation(image, labels, fake_spec(), Timing()), latency_ns=5_000_000)
-
-    return make
 
 
 @pytest.fixture

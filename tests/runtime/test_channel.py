@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import queue
 import random
 import threading
 from collections.abc import Callable
@@ -188,3 +189,29 @@ def test_a_chain_always_ends_whichever_part_fails_or_leaves(seed: int) -> None:
     if not newest:
         assert seen == list(range(len(seen)))
         assert len(seen) == min([total, *breaks.values()])
+
+
+def test_take_waits_no_longer_than_its_time() -> None:
+    channel: Channel[int] = Channel(1)
+    with pytest.raises(queue.Empty):
+        channel.take(0.01)
+    channel.put(5)
+    assert channel.take(0.01) == 5
+    assert channel.put(6)  # the token came back
+    channel.end()
+    assert channel.take() == 6
+    assert channel.take() is None
+
+
+def test_take_raises_the_writers_error() -> None:
+    channel: Channel[int] = Channel(1)
+    channel.end(ZeroDivisionError("the writer's"))
+    with pytest.raises(ZeroDivisionError, match="the writer's"):
+        channel.take(1.0)
+
+
+def test_says_whether_it_was_stopped() -> None:
+    channel: Channel[int] = Channel(1)
+    assert not channel.stopped
+    channel.stop()
+    assert channel.stopped

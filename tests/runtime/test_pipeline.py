@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,13 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import fcn_edge.runtime.pipeline as module
 from fcn_edge.backends.base import Job
 from fcn_edge.errors import DeviceError, FrameError, SourceError, UsageError
-from fcn_edge.runtime.pipeline import WAITING, Pipeline, stream
-from fcn_edge.runtime.segmentation import Segmentation
-from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.testing.engine import FakeEngine, FakeSession, brightness_scores, fake_spec
+from fcn_edge.runtime.pipeline import WAITING, Pipeline
+from fcn_edge.runtime.sources import Connection, Picture
+from fcn_edge.testing.engine import FakeSession, brightness_scores, fake_spec
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -135,6 +134,53 @@ class TestLiveSource:
         assert seen[-1] == 2
 
 
+class SilentCamera(Connection):
+    """A live source that is connected and gives nothing."""
+
+    live = True
+
+    def __init__(self) -> None:
+        super().__init__("silent://")
+        self.asked = threading.Event()
+
+    def _connect(self, timeout: float | None) -> None:
+        pass
+
+    def _next(self, timeout: float) -> Picture | None:
+        self.asked.set()
+        time.sleep(min(timeout, 0.01))
+        return None
+
+
+class TestSilentSource:
+    def test_ends_with_its_time(self) -> None:
+        with Pipeline(FakeSession(), SilentCamera(), seconds=0.2) as pipeline:
+            assert list(pipeline) == []
+
+    def test_does_not_keep_the_caller_from_leaving(self) -> None:
+        source = SilentCamera()
+
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        leaver = threading.Thread(target=lambda: (source.asked.wait(60), os.kill(os.getpid(), signal.SIGINT)))
+        try:
+            leaver.start()
+            with pytest.raises(KeyboardInterrupt), Pipeline(FakeSession(), source) as pipeline:
+                list(pipeline)
+        finally:
+            leaver.join()
+            signal.signal(signal.SIGINT, before)
+        assert source.state == "live"  # the caller's: it may be read further
+
+    def test_that_is_interrupted_ends_the_iteration(self) -> None:
+        source = SilentCamera()
+        interrupter = threading.Thread(target=lambda: (source.asked.wait(60), source.interrupt()))
+        interrupter.start()
+        with Pipeline(FakeSession(), source) as pipeline:
+            assert list(pipeline) == []
+        interrupter.join()
+        assert source.state == "ended"
+
+
 class FailingPostprocess(FakeSession):
     def __init__(self, fail_at: int) -> None:
         super().__init__()
@@ -234,36 +280,3 @@ class TestFailure:
         with pytest.raises(UsageError), Pipeline(FakeSession(), source):
             raise UsageError("a sink could not be opened")
         assert source.given == 0
-
-
-class TestStream:
-    def test_gives_segmentations(self, listed_source: MakeSource) -> None:
-        images = noise(5)
-        with Segmenter(FakeEngine()) as segment:
-            results = list(stream(segment, listed_source(images)))
-        assert all(isinstance(result, Segmentation) for result in results)
-        assert [result.labels.shape for result in results] == [image.shape[:2] for image in images]
-
-    def test_leaves_a_source_open_that_the_caller_opened(self, listed_source: MakeSource) -> None:
-        source = listed_source(endless())
-        with Segmenter(FakeEngine()) as segment:
-            for _ in stream(segment, source):
-                break
-        assert not source.closed
-
-    def test_closes_a_source_that_it_opened_when_the_loop_is_left(
-        self, listed_source: MakeSource, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        source = listed_source(endless())
-        monkeypatch.setattr(module, "open_source", lambda text: source)
-        with Segmenter(FakeEngine()) as segment:
-            for _ in stream(segment, "anything"):
-                break
-        assert source.closed
-
-    def test_says_what_is_wrong_with_the_source(self) -> None:
-        with Segmenter(FakeEngine()) as segment:
-            with pytest.raises(SourceError, match="no file or folder"):
-                next(stream(segment, "nothing.mp4"))
-            with pytest.raises(UsageError, match="does not read"):
-                next(stream(segment, "rtsp://camera/1"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import shutil
@@ -188,16 +189,31 @@ class TestImage:
 
 
 class TestJsonLines:
-    def test_a_line_a_frame(self, make_result: MakeResult, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_line_per_frame(self, make_result: MakeResult, capsys: pytest.CaptureFixture[str]) -> None:
         with open_sink("-", CONTEXT) as sink:
             sink.write(make_result(4))
             sink.write(make_result(5, name="photo"))
         first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
         assert (first["index"], first["name"], first["latency_ms"]) == (4, "000004", 5.0)
+        assert (first["source"], first["time"], first["captured_ns"]) == ("drive.mp4", 1.0, 7)
         assert second["name"] == "photo"
         classes = fake_spec().classes
         assert first["shares"][classes[3]] == first["shares"][classes[0]] == 0.5
         assert sum(first["shares"].values()) == 1
+
+    def test_the_age_counts_from_the_capture(
+        self, make_result: MakeResult, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("time.monotonic_ns", lambda: 12_345_678)  # the frame was captured at 0
+        with open_sink("-", CONTEXT) as sink:
+            sink.write(make_result())
+        assert json.loads(capsys.readouterr().out)["age_ms"] == 12.346
+
+    def test_no_time_is_null(self, make_result: MakeResult, capsys: pytest.CaptureFixture[str]) -> None:
+        result = make_result()
+        with open_sink("-", CONTEXT) as sink:
+            sink.write(dataclasses.replace(result, frame=dataclasses.replace(result.frame, time=None)))
+        assert json.loads(capsys.readouterr().out)["time"] is None
 
 
 class TestDisplay:
@@ -264,10 +280,11 @@ def test_an_overlay_is_drawn_once_for_all_sinks(make_result: MakeResult) -> None
 
 
 class TestRefused:
-    @pytest.mark.parametrize("text", ["rtsp://host/out", "http://:8080", "webrtc://x"])
+    @pytest.mark.parametrize("text", ["rtsp://user:secret@host/out", "http://:8080", "webrtc://x"])
     def test_network_sinks(self, text: str) -> None:
-        with pytest.raises(UsageError, match="this version does not write"):
+        with pytest.raises(UsageError, match="this version does not write") as caught:
             open_sink(text, CONTEXT)
+        assert "secret" not in str(caught.value)
 
     @pytest.mark.parametrize("text", ["out.txt", "out.webm", "out.onnx", "out.gif"])
     def test_suffixes_of_other_things(self, text: str) -> None:

@@ -1,4 +1,14 @@
-"""SINK on the command line: where masks go."""
+"""SINK on the command line: where masks go.
+
+out.mp4, out.avi, out.mkv   a video of overlays
+masks/                      a folder of masks: one PNG of class ids per frame
+out.png, out.jpg            the overlay, where the source is one image
+-                           one JSON object per frame on standard output
+display                     a window
+null:                       nothing; the run only measures
+
+What opens each kind is in ``registry``; a new kind is a line there.
+"""
 
 from __future__ import annotations
 

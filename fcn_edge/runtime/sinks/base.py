@@ -32,7 +32,7 @@ class Overlays:
     def __call__(self, result: Result) -> NDArray[np.uint8]:
         """``(H, W, 3)`` uint8 BGR of the frame with its classes; not to be changed."""
         if self._drawn is None or self._drawn[0] is not result:
-            self._drawn = result, result.segmentation.overlay(self._alpha, self._legend)
+            self._drawn = result, result.overlay(self._alpha, self._legend)
         return self._drawn[1]
 
 
@@ -57,9 +57,11 @@ class Sink(Closeable):
     """Takes results, in order. A ``with`` block closes it, also after an error: what was written is then whole.
 
     Attributes:
+        name: What it was opened by, without a password; for messages.
         ended: The person at the screen wants no more; the stream should stop.
     """
 
+    name: str = ""
     ended: bool = False
 
     @abstractmethod

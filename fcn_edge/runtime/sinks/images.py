@@ -18,7 +18,7 @@ __all__ = ["ImageSink", "MaskFolderSink"]
 
 
 class MaskFolderSink(Sink):
-    """A single-channel 8-bit PNG of class ids a frame, named after the frame. The folder is made.
+    """One single-channel 8-bit PNG of class ids per frame, named after the frame. The folder is made.
 
     Args:
         folder: Where they go.
@@ -38,7 +38,7 @@ class MaskFolderSink(Sink):
 
     @override
     def write(self, result: Result) -> None:
-        _write_image(self._folder / f"{result.frame.name}.png", result.segmentation.labels)
+        _write_image(self._folder / f"{result.frame.name}.png", result.labels)
 
 
 class ImageSink(Sink):

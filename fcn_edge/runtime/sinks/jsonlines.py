@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 from typing_extensions import override
 
+from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink
 
@@ -14,18 +16,25 @@ __all__ = ["JsonLinesSink"]
 
 
 class JsonLinesSink(Sink):
-    """One line per frame: ``index``, ``name``, ``latency_ms`` and ``shares`` of the classes (fractions of 1).
+    """One line per frame, flushed at once, for readers that act on it.
 
-    Each line is flushed, for readers that act on it at once.
+    ``index`` is the frame's position in its source, ``name`` what files made from it are called, ``source`` the
+    source's address without the password, ``time`` seconds in the source (null where it has no time stamps),
+    ``captured_ns`` Unix time of the capture in nanoseconds, ``age_ms`` from the capture to this line, ``latency_ms``
+    from the capture to the mask, and ``shares`` the share of the frame by class name, as fractions of 1.
     """
 
     @override
     def write(self, result: Result) -> None:
         line = {
-            "index": result.frame.index,
+            "index": result.index,
             "name": result.frame.name,
-            "latency_ms": round(result.latency_ns / 1e6, 3),
-            "shares": {name: round(share, 6) for name, share in result.segmentation.shares().items()},
+            "source": result.source,
+            "time": None if result.time is None else round(result.time, 6),
+            "captured_ns": result.frame.captured_unix_ns,
+            "age_ms": round((time.monotonic_ns() - result.frame.captured_ns) / NS_PER_MS, 3),
+            "latency_ms": round(result.latency_ns / NS_PER_MS, 3),
+            "shares": {name: round(share, 6) for name, share in result.shares().items()},
         }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

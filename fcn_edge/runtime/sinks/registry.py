@@ -1,11 +1,4 @@
-"""SINK on the command line: where masks go.
-
-    out.mp4, out.avi, out.mkv   a video of overlays
-    masks/                      a folder of masks: a PNG of class ids a frame
-    out.png, out.jpg            the overlay, where the source is one image
-    -                           one JSON object per frame on standard output
-    display                     a window
-    null:                       nothing; the run only measures
+"""Which kinds of sinks there are, and what opens each.
 
 A new kind is a ``Sink`` and a line in ``OPENERS``.
 """
@@ -48,8 +41,10 @@ def open_sink(text: str, context: SinkContext) -> Sink:
     uri = Uri.parse(text)
     scheme = WORDS.get(text, uri.scheme)
     if scheme not in OPENERS:
-        raise UsageError(f"{text} is of a kind that this version does not write ({scheme}://).", FIX)
-    return OPENERS[scheme](uri, context)
+        raise UsageError(f"{uri} is of a kind that this version does not write ({scheme}://).", FIX)
+    sink = OPENERS[scheme](uri, context)
+    sink.name = uri.text
+    return sink
 
 
 class _NullSink(Sink):

@@ -1,8 +1,24 @@
-"""SOURCE on the command line and in ``stream()``: where frames come from."""
+"""SOURCE on the command line and in ``stream()``: where frames come from.
+
+0, /dev/video0                      a camera; 0#size=720x1280&fps=30 with its options
+drive.mp4, photo.jpg, photos/       a video, an image, a folder of images; file:///... likewise
+synthetic://street?seed=3&size=480x640&frames=200&fps=25    a rendered drive with exact labels
+
+What opens each kind is in ``registry``; a new kind is a line there.
+"""
 
 from __future__ import annotations
 
-from fcn_edge.runtime.sources.base import Picture, Source
-from fcn_edge.runtime.sources.registry import OPENERS, open_source
+from fcn_edge.runtime.sources.base import Connection, EndOfSource, FileConnection, Picture, State
+from fcn_edge.runtime.sources.registry import OPENERS, SourceAddress, open_source
 
-__all__ = ["OPENERS", "Picture", "Source", "open_source"]
+__all__ = [
+    "OPENERS",
+    "Connection",
+    "EndOfSource",
+    "FileConnection",
+    "Picture",
+    "SourceAddress",
+    "State",
+    "open_source",
+]

@@ -1,11 +1,12 @@
-"""What gives frames: the base of all sources."""
+"""What gives frames: the base of all connections to sources."""
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +16,61 @@ from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.frame import Frame
+from fcn_edge.runtime.uri import Uri
 
-__all__ = ["FileSource", "Picture", "Source"]
+__all__ = ["Connection", "EndOfSource", "FileConnection", "Picture", "State"]
+
+State = Literal["idle", "connecting", "live", "ended", "lost"]
+"""Of a connection: not connected yet, connecting, giving frames, at its end or interrupted, failed."""
+
+SLICE = 0.1
+"""Seconds that one wait takes at most: an interrupt is noticed this soon."""
 
 
-class Picture(NamedTuple):
+class EndOfSource(Exception):  # noqa: N818 (an end is no error)
+    """A source has no more pictures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
     """What a source reads: a frame before it is numbered.
 
     Attributes:
         image: ``(H, W, 3)`` uint8 BGR.
         name: What files made from it are called, without a suffix; by the frame's number when empty.
         labels: ``(H, W)`` uint8 true classes, where they are known.
+        time: Seconds in the source, by the source's own time stamps, where it has some.
+        index: Position in the source, where the source counts; the number of the frames before it when None.
+        captured_ns: ``time.monotonic_ns()`` of the capture; when it is handed over, if None.
+        captured_unix_ns: Nanoseconds of Unix time at the capture, such as a recording's; when it is handed over, if
+            None.
     """
 
     image: NDArray[np.uint8]
     name: str = ""
     labels: NDArray[np.uint8] | None = None
+    time: float | None = None
+    index: int | None = None
+    captured_ns: int | None = None
+    captured_unix_ns: int | None = None
 
 
-class Source(Closeable):
-    """An iterator of frames; a ``with`` block closes it.
+class Connection(Closeable):
+    """A source that is read: made, connected, read until it ends, closed; a ``with`` block closes it.
+
+    Making one touches nothing. ``connect`` and ``read`` wait, in one thread at a time; ``interrupt`` and ``state`` may
+    be used from any thread meanwhile.
+
+    A new kind of source overrides ``_connect`` and ``_next``.
+
+    Args:
+        address: What names the source; a text is taken apart.
 
     Attributes:
-        uri: What it was opened by.
+        address: What it was made of.
+        state: What it does: ``idle``, ``connecting``, ``live``, ``ended`` or ``lost``.
         live: Frames come when they come and old ones are worthless: a slow reader gets the newest.
-        fps: Frames a second; None where there is no such thing.
+        fps: Frames a second; None where there is no such thing. This and what follows are known once it is connected.
         size: ``(height, width)`` of the first frame; None when unknown. Later frames may differ.
         length: How many frames there are, as far as the source knows; None when it does not.
         classes: Names of the classes in the frames' labels; empty where frames have none.
@@ -48,67 +79,171 @@ class Source(Closeable):
 
     live: bool = False
 
-    def __init__(self, uri: str, *, fps: float | None = None, size: Size | None = None, length: int | None = None):
-        self.uri = uri
-        self.fps = fps
-        self.size = size
-        self.length = length
+    def __init__(self, address: Uri | str) -> None:
+        self.address = Uri.parse(address) if isinstance(address, str) else address
+        self.state: State = "idle"
+        self.fps: float | None = None
+        self.size: Size | None = None
+        self.length: int | None = None
         self.classes: tuple[str, ...] = ()
         self.files: frozenset[Path] = frozenset()
         self._count = 0
+        self._interrupted = False
 
-    @abstractmethod
-    def read(self) -> Picture | None:
-        """The next picture, waiting for it; None at the end.
+    @property
+    def id(self) -> str:
+        """What frames call their source: its address without the password."""
+        return self.address.text
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were captured and skipped for newer ones before they could be read."""
+        return 0
+
+    def connect(self, timeout: float | None = None) -> None:
+        """Connect, which may wait; once is enough.
+
+        Args:
+            timeout: Seconds to wait at most, where the source can take long; its own default when left out.
+
+        Raises:
+            UsageError: The address makes no sense.
+            SourceError: The source is missing, busy, empty or unreadable, did not answer in time, or the connection was
+                interrupted or has ended before.
+        """
+        if self.state == "live":
+            return
+        if self.state != "idle" or self._interrupted:
+            raise SourceError(f"The connection to {self.id} has ended.", "Open the source again.")
+        self.state = "connecting"
+        try:
+            self._connect(timeout)
+        except BaseException:
+            self.close()
+            self.state = "ended" if self._interrupted else "lost"
+            raise
+        self.state = "live"
+
+    def read(self, timeout: float | None = None) -> Frame | None:
+        """The next frame, waiting for it.
+
+        Args:
+            timeout: Seconds to wait at most; until there is one when left out.
+
+        Returns:
+            The frame; None when none came in time, and when none will come any more: ``state`` is ``ended`` then.
 
         Raises:
             SourceError: It is unreadable, or the source was lost.
         """
+        if self._interrupted or self.state == "ended":
+            self.state = "ended"
+            return None
+        self.connect()
+        until = None if timeout is None else time.monotonic() + timeout
+        while not self._interrupted:
+            left = SLICE if until is None else min(SLICE, until - time.monotonic())
+            try:
+                picture = self._next(max(left, 0.0))
+            except EndOfSource:
+                self.state = "ended"
+                return None
+            except Exception:
+                self.state = "lost"
+                raise
+            if picture is not None:
+                return self._numbered(picture)
+            if left < SLICE:
+                return None
+        self.state = "ended"
+        return None
+
+    def interrupt(self) -> None:
+        """Make a ``connect`` or ``read`` that waits give up at once, and each that follows.
+
+        For other threads, at any time, as often as they like. What is left to do with the connection is to close it.
+        """
+        self._interrupted = True
 
     def close(self) -> None:
-        """Give back what the source holds."""
-
-    def report(self) -> dict[str, Any]:
-        """What the source says of itself in the JSON of ``run``."""
-        return {
-            "uri": self.uri,
-            "live": self.live,
-            "size": self.size,
-            "fps": self.fps,
-            "frames": self._count,
-        }
+        """Give back what the connection holds. May be called more than once."""
+        if self.state in ("connecting", "live"):
+            self.state = "ended"
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Frame:
-        picture = self.read()
-        if picture is None:
-            raise StopIteration
-        captured_ns = time.monotonic_ns()
-        index = self._count
+        """The next frame, however long it takes."""
+        while (frame := self.read()) is None:
+            if self.state == "ended":
+                raise StopIteration
+        return frame
+
+    @abstractmethod
+    def _connect(self, timeout: float | None) -> None:
+        """Connect, set the attributes, and raise as ``connect`` does; check ``_interrupted`` while waiting."""
+
+    @abstractmethod
+    def _next(self, timeout: float) -> Picture | None:
+        """The next picture; None when none came within ``timeout`` seconds, which are few.
+
+        Raises:
+            EndOfSource: None will come any more.
+            SourceError: It is unreadable, or the source was lost.
+        """
+
+    def _numbered(self, picture: Picture) -> Frame:
+        index = self._count if picture.index is None else picture.index
         self._count += 1
-        return Frame(picture.image, index, captured_ns, picture.name or f"{index:06d}", picture.labels)
+        return Frame(
+            picture.image,
+            index,
+            time.monotonic_ns() if picture.captured_ns is None else picture.captured_ns,
+            picture.name or f"{index:06d}",
+            picture.labels,
+            source=self.id,
+            captured_unix_ns=time.time_ns() if picture.captured_unix_ns is None else picture.captured_unix_ns,
+            time=picture.time,
+        )
 
 
-class FileSource(Source):
-    """A source on disk. Its first picture is read when it is opened: what is unreadable is known before anything runs.
+class FileConnection(Connection):
+    """A source on disk. Connecting reads its first picture: what is unreadable is known before anything runs.
 
-    Raises:
-        SourceError: There is no picture, or the first is unreadable.
+    A new kind overrides ``_open`` and ``read_next``. Disks answer, so that reading one picture is not interrupted.
     """
 
-    def __init__(self, uri: str, *, fps: float | None = None, length: int | None = None):
-        self._first = self.read_next()
-        if self._first is None:
-            raise SourceError(f"{uri} holds no frame that can be decoded.", f"See what it holds with: ffprobe {uri}")
-        height, width = self._first.image.shape[:2]
-        super().__init__(uri, fps=fps, size=(height, width), length=length)
+    def __init__(self, address: Uri | str) -> None:
+        super().__init__(address)
+        self._first: Picture | None = None
 
     @override
-    def read(self) -> Picture | None:
+    def _connect(self, timeout: float | None) -> None:
+        self._open()
+        self._first = self.read_next()
+        if self._first is None:
+            raise SourceError(
+                f"{self.id} holds no frame that can be decoded.", f"See what it holds with: ffprobe {self.id}"
+            )
+        height, width = self._first.image.shape[:2]
+        self.size = height, width
+
+    @override
+    def _next(self, timeout: float) -> Picture | None:
         first, self._first = self._first, None
-        return self.read_next() if first is None else first
+        picture = self.read_next() if first is None else first
+        if picture is None:
+            raise EndOfSource
+        return picture
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Open it and set the attributes, except for the size.
+
+        Raises:
+            SourceError: It is unreadable.
+        """
 
     @abstractmethod
     def read_next(self) -> Picture | None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,72 +17,143 @@ from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import quiet
-from fcn_edge.runtime.sources.base import Picture, Source
+from fcn_edge.runtime.channel import Channel
+from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
+from fcn_edge.runtime.uri import Uri
 
-__all__ = ["CameraSource"]
+__all__ = ["CameraConnection"]
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds until the first frame; longer than OpenCV itself waits for one (10), so that its own answer comes first."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds that closing waits for a camera that gives nothing; its thread lets go of the device when it can."""
 
 
-class CameraSource(Source):
+class CameraConnection(Connection):
     """A camera, by V4L2 on Linux. Live: a slow reader gets the newest frame.
 
+    A read of OpenCV can last seconds and cannot be interrupted, so that a thread of its own opens, reads and releases
+    the device, and the others wait for that thread.
+
     Args:
-        device: Its number, or the path of its device.
-        uri: What the user called it.
+        address: What the user called it.
+        device: Its number, or the path of its device. Connecting raises SourceError when it is absent, busy, may not be
+            used, or gives no frame.
         size: ``(height, width)`` to ask the camera for; it takes the nearest that it has.
         fps: Frames a second to ask for.
-
-    Raises:
-        SourceError: It is absent, busy, may not be used, or gives no frame.
     """
 
     live = True
 
-    def __init__(self, device: str, uri: str, size: Size | None = None, fps: float | None = None) -> None:
+    def __init__(self, address: Uri, device: str, size: Size | None = None, fps: float | None = None) -> None:
+        super().__init__(address)
         self._device = f"/dev/video{device}" if device.isdecimal() else device
-        self._capture = self._opened(device)
-        if size is not None:
-            # most USB cameras reach large sizes at full rate only with compressed frames
-            self._capture.set(cv2().CAP_PROP_FOURCC, cv2().VideoWriter_fourcc(*"MJPG"))
-            self._capture.set(cv2().CAP_PROP_FRAME_HEIGHT, size[0])
-            self._capture.set(cv2().CAP_PROP_FRAME_WIDTH, size[1])
-        if fps is not None:
-            self._capture.set(cv2().CAP_PROP_FPS, fps)
-        self._capture.set(cv2().CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not one that waited
-        there, image = self._capture.read()
-        if not there:
-            self.close()
-            raise SourceError(
-                f"The camera {self._device} was opened and gives no frame.",
-                f"Another program may hold it (fuser -v {self._device}), or the cable or size is wrong.",
-            )
-        rate = self._capture.get(cv2().CAP_PROP_FPS)
-        super().__init__(uri, fps=float(rate) if 0 < rate < 1000 else None, size=image.shape[:2])
+        self._number = int(device) if device.isdecimal() else None
+        self._asked_size = size
+        self._asked_fps = fps
+        self._pictures: Channel[Picture] = Channel(1, newest=True)
+        self._connected: queue.SimpleQueue[tuple[Size, float | None] | Exception] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="fcn-edge camera", daemon=True)
+
+    @property
+    @override
+    def dropped(self) -> int:
+        return self._pictures.dropped
 
     @override
-    def read(self) -> Picture:
-        there, image = self._capture.read()
-        if not there:
-            raise SourceError(f"The camera {self._device} was lost: it gives no more frames.", "Check the cable.")
-        return Picture(image)
+    def _connect(self, timeout: float | None) -> None:
+        if sys.platform.startswith("linux"):
+            self._check_device(Path(self._device))
+        self._thread.start()
+        answer = self._answer(CONNECT_TIMEOUT if timeout is None else timeout)
+        if isinstance(answer, Exception):
+            raise answer
+        self.size, self.fps = answer
+
+    @override
+    def _next(self, timeout: float) -> Picture | None:
+        try:
+            picture = self._pictures.take(timeout)
+        except queue.Empty:
+            return None
+        if picture is None:
+            raise EndOfSource
+        return picture
 
     @override
     def close(self) -> None:
-        self._capture.release()
+        self._pictures.stop()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_TIMEOUT)
+        super().close()
 
-    def _opened(self, device: str) -> Any:
-        if sys.platform.startswith("linux"):
-            self._check_device(Path(self._device))
-            with quiet():
+    def _answer(self, timeout: float) -> tuple[Size, float | None] | Exception:
+        """What the thread says of the device."""
+        until = time.monotonic() + timeout
+        while not self._interrupted and time.monotonic() < until:
+            with suppress(queue.Empty):
+                return self._connected.get(timeout=SLICE)
+        if self._interrupted:
+            return SourceError(f"Opening the camera {self._device} was interrupted.")
+        return SourceError(
+            f"The camera {self._device} did not answer within {timeout:g} s.", "Unplug it and plug it in again."
+        )
+
+    def _run(self) -> None:
+        """The thread: open, read until nobody wants more, release."""
+        capture: Any = None
+        try:
+            capture = self._opened()
+            self._connected.put(self._configured(capture))
+            index = 0
+            while not self._pictures.stopped:
+                there, image = capture.read()
+                if not there:
+                    raise SourceError(
+                        f"The camera {self._device} was lost: it gives no more frames.", "Check the cable."
+                    )
+                picture = Picture(image, index=index, captured_ns=time.monotonic_ns(), captured_unix_ns=time.time_ns())
+                self._pictures.put(picture)
+                index += 1
+            self._pictures.end()
+        except Exception as error:
+            self._connected.put(error)
+            self._pictures.end(error)
+        finally:
+            if capture is not None:
+                capture.release()
+
+    def _opened(self) -> Any:
+        with quiet():
+            if sys.platform.startswith("linux"):
                 capture = cv2().VideoCapture(self._device, cv2().CAP_V4L2)
-        else:
-            with quiet():
-                capture = cv2().VideoCapture(int(device) if device.isdecimal() else device)
+            else:
+                capture = cv2().VideoCapture(self._device if self._number is None else self._number)
         if not capture.isOpened():
             raise SourceError(
                 f"The camera {self._device} could not be opened: it is in use, or is no capture device.",
                 f"See who uses it with: fuser -v {self._device}. Many cameras have two devices; try the other.",
             )
         return capture
+
+    def _configured(self, capture: Any) -> tuple[Size, float | None]:
+        """Ask for size and rate; gives what the camera has made of it, by its first frame."""
+        if self._asked_size is not None:
+            # most USB cameras reach large sizes at full rate only with compressed frames
+            capture.set(cv2().CAP_PROP_FOURCC, cv2().VideoWriter_fourcc(*"MJPG"))
+            capture.set(cv2().CAP_PROP_FRAME_HEIGHT, self._asked_size[0])
+            capture.set(cv2().CAP_PROP_FRAME_WIDTH, self._asked_size[1])
+        if self._asked_fps is not None:
+            capture.set(cv2().CAP_PROP_FPS, self._asked_fps)
+        capture.set(cv2().CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not one that waited
+        there, image = capture.read()
+        if not there:
+            raise SourceError(
+                f"The camera {self._device} was opened and gives no frame.",
+                f"Another program may hold it (fuser -v {self._device}), or the cable or size is wrong.",
+            )
+        rate = capture.get(cv2().CAP_PROP_FPS)
+        return (image.shape[0], image.shape[1]), float(rate) if 0 < rate < 1000 else None
 
     @staticmethod
     def _check_device(path: Path) -> None:

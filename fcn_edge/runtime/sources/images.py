@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from typing_extensions import override
 
 from fcn_edge.errors import DatasetError, SourceError
 from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
-from fcn_edge.runtime.sources.base import FileSource, Picture
+from fcn_edge.runtime.sources.base import FileConnection, Picture
+from fcn_edge.runtime.uri import Uri
 
-__all__ = ["ImageSource", "images_of_folder"]
+__all__ = ["ImageConnection", "images_of_folder"]
 
 
-class ImageSource(FileSource):
+class ImageConnection(FileConnection):
     """Image files, one frame each, named after the file.
 
     Args:
-        paths: The files, at least one.
-        uri: What the user called them.
-
-    Raises:
-        SourceError: The first is no image that OpenCV can read; a later one raises when it is read.
+        address: What the user called them.
+        path: An image, or a folder of them. Connecting raises SourceError when the folder holds none or the first is
+            no image that OpenCV can read; a later one raises when it is read.
     """
 
-    def __init__(self, paths: Sequence[Path], uri: str) -> None:
+    def __init__(self, address: Uri, path: Path) -> None:
+        super().__init__(address)
+        self._path = path
+        self._named: Iterator[tuple[Path, str]] = iter(())
+
+    @override
+    def _open(self) -> None:
+        paths = images_of_folder(self._path) if self._path.is_dir() else [self._path]
         stems = Counter(path.stem for path in paths)
         # a.jpg and a.png must not write the same mask
         self._named = iter([(path, path.stem if stems[path.stem] == 1 else path.name) for path in paths])
-        super().__init__(uri, length=len(paths))
+        self.length = len(paths)
         self.files = frozenset(path.resolve() for path in paths)
 
     @override

@@ -1,10 +1,6 @@
-"""SOURCE on the command line and in ``stream()``: where frames come from.
+"""Which kinds of sources there are, and what connects to each.
 
-    0, /dev/video0                      a camera; v4l2:///dev/video0?size=720x1280&fps=30 with its options
-    drive.mp4, photo.jpg, photos/       a video, an image, a folder of images; file:///... likewise
-    synthetic://street?seed=3&size=480x640&frames=200&fps=25    a rendered drive with exact labels
-
-A new kind is a ``Source`` and a line in ``OPENERS``.
+A new kind is a ``Connection`` and a line in ``OPENERS``.
 """
 
 from __future__ import annotations
@@ -15,81 +11,123 @@ from pathlib import Path
 
 from fcn_edge.errors import SourceError, UsageError
 from fcn_edge.io.images import IMAGE_SUFFIXES
-from fcn_edge.runtime.sources.base import Source
+from fcn_edge.runtime.sources.base import Connection
 from fcn_edge.runtime.uri import Uri, frame_size_from_text
 
-__all__ = ["OPENERS", "open_source"]
+__all__ = ["OPENERS", "OPTIONS", "SourceAddress", "open_source"]
 
 FIX = "Give a video file, an image, a folder of images, a camera such as 0, or synthetic://street."
 
 
-def open_source(source: str | int | Path) -> Source:
-    """Open what a text names.
+class SourceAddress(Uri):
+    """What names a source: ``SourceAddress.of("/dev/video0#size=720x1280")``. Printing it never shows a password."""
+
+    @classmethod
+    def of(cls, source: str | int | Path) -> SourceAddress:
+        """The address of a text, a path or a camera's number; touches nothing but the names of files.
+
+        Raises:
+            UsageError: An option is given twice.
+        """
+        return cls.parse(str(source), OPTIONS)
+
+    def connection(self) -> Connection:
+        """A connection to the source, which is not connected yet.
+
+        Raises:
+            UsageError: The address makes no sense, or names a kind of source that this version does not read.
+            SourceError: There is no such file.
+        """
+        opener = OPENERS.get(self.scheme)
+        if opener is None:
+            raise UsageError(f"{self} is of a kind that this version does not read ({self.scheme}://).", FIX)
+        return opener(self)
+
+    def open(self, timeout: float | None = None) -> Connection:
+        """A connection to the source, connected; close it, or use it in a ``with`` block.
+
+        Args:
+            timeout: Seconds to wait at most, where the source can take long; its own default when left out.
+
+        Raises:
+            UsageError: The address makes no sense, or names a kind of source that this version does not read.
+            SourceError: The source is missing, busy, empty or unreadable, or did not answer in time.
+        """
+        connection = self.connection()
+        connection.connect(timeout)
+        return connection
+
+
+def open_source(source: str | int | Path) -> Connection:
+    """Open what a text names: ``SourceAddress.of(source).open()``.
 
     Args:
-        source: A camera's number or device, a file, a folder, or ``scheme://place?key=value``.
-
-    Returns:
-        The source; close it, or use it in a ``with`` block.
+        source: A camera's number or device, a file, a folder, or an address; our options behind ``#``.
 
     Raises:
         UsageError: The text makes no sense, or names a kind of source that this version does not read.
         SourceError: The source is missing, busy, empty or unreadable.
     """
-    uri = Uri.parse(str(source))
-    if uri.scheme not in OPENERS:
-        raise UsageError(f"{uri.text} is of a kind that this version does not read ({uri.scheme}://).", FIX)
-    return OPENERS[uri.scheme](uri)
+    return SourceAddress.of(source).open()
 
 
-def _open_plain(uri: Uri) -> Source:
+def _plain(address: SourceAddress) -> Connection:
     # /dev/shm holds files like any other folder
-    camera = uri.place.isdecimal() or (uri.place.startswith("/dev/") and not uri.place.startswith("/dev/shm/"))
-    return _open_camera(uri) if camera else _open_file(uri)
+    place = address.place
+    camera = place.isdecimal() or (place.startswith("/dev/") and not place.startswith("/dev/shm/"))
+    return _camera(address) if camera else _file(address)
 
 
-def _open_file(uri: Uri) -> Source:
-    from fcn_edge.runtime.sources.images import ImageSource, images_of_folder
-    from fcn_edge.runtime.sources.video import VideoSource
+def _file(address: SourceAddress) -> Connection:
+    from fcn_edge.runtime.sources.images import ImageConnection
+    from fcn_edge.runtime.sources.video import VideoConnection
 
-    uri.options({})
-    path = Path(uri.place)
+    address.read_options({})
+    path = Path(address.place)
     try:
-        there = bool(uri.place) and path.exists()
+        there = bool(address.place) and path.exists()
     except OSError as error:  # a folder on the way may not be entered, or the name is too long
-        raise SourceError(f"{uri.place[:200]} cannot be read: {error.strerror}.", FIX) from error
+        # not chained: the system's error shows the name, which may be a mistyped address with its password
+        raise SourceError(f"{address.text[:200]} cannot be read: {error.strerror}.", FIX) from None
     if not there:
-        raise SourceError(f"There is no file or folder {uri.place!r}.", FIX)
-    if path.is_dir():
-        return ImageSource(images_of_folder(path), uri.text)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageSource([path], uri.text)
-    return VideoSource(path, uri.text)
+        raise SourceError(f"There is no file or folder {address.text!r}.", FIX)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageConnection(address, path)
+    return VideoConnection(address, path)
 
 
-def _open_camera(uri: Uri) -> Source:
-    from fcn_edge.runtime.sources.camera import CameraSource
+def _camera(address: SourceAddress) -> Connection:
+    from fcn_edge.runtime.sources.camera import CameraConnection
 
-    return CameraSource(uri.place, uri.text, **uri.options({"size": frame_size_from_text, "fps": _rate}))
+    return CameraConnection(address, address.place, **address.read_options(CAMERA_OPTIONS))
 
 
-def _open_synthetic(uri: Uri) -> Source:
-    from fcn_edge.runtime.sources.street import StreetSource
+def _synthetic(address: SourceAddress) -> Connection:
+    from fcn_edge.runtime.sources.street import StreetConnection
 
-    return StreetSource(uri.text)
+    return StreetConnection(address)
 
 
 def _rate(text: str) -> float:
-    rate = float(text)
+    expected = ValueError("a positive number of frames a second was expected")
+    try:
+        rate = float(text)
+    except ValueError:
+        raise expected from None
     if not (rate > 0 and math.isfinite(rate)):
-        raise ValueError("a positive number of frames a second was expected")
+        raise expected
     return rate
 
 
-OPENERS: Mapping[str, Callable[[Uri], Source]] = {
-    "": _open_plain,
-    "file": _open_file,
-    "v4l2": _open_camera,
-    "synthetic": _open_synthetic,
+CAMERA_OPTIONS = {"size": frame_size_from_text, "fps": _rate}
+
+OPTIONS = frozenset({"fps", "frames", "seed", "size"})
+"""Our options of all kinds of sources: what is taken for one behind ``#``."""
+
+OPENERS: Mapping[str, Callable[[SourceAddress], Connection]] = {
+    "": _plain,
+    "file": _file,
+    "v4l2": _camera,
+    "synthetic": _synthetic,
 }
-"""What opens each scheme; the empty one is a plain path or number."""
+"""What makes a connection for each scheme; the empty one is a plain path or number."""

@@ -23,7 +23,7 @@ from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.runtime.pipeline import Pipeline
-from fcn_edge.runtime.sources.base import Picture, Source
+from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture
 from fcn_edge.testing.engine import FakeSession, fake_spec
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -267,19 +267,21 @@ def test_two_sessions_on_one_engine_have_a_stream_each(rig: Callable[..., Rig]) 
     assert made.gpu.leftovers == []
 
 
-class Frames(Source):
+class Frames(Connection):
     """Frames out of memory."""
 
     def __init__(self, images: list[NDArray[np.uint8]]) -> None:
         super().__init__("memory:")
         self._images = iter(images)
 
-    def read(self) -> Picture | None:
-        image = next(self._images, None)
-        return None if image is None else Picture(image)
-
-    def close(self) -> None:
+    def _connect(self, timeout: float | None) -> None:
         pass
+
+    def _next(self, timeout: float) -> Picture | None:
+        image = next(self._images, None)
+        if image is None:
+            raise EndOfSource
+        return Picture(image)
 
 
 @pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])

@@ -1,0 +1,95 @@
+"""What a run tells its listeners, in the order in which it happens.
+
+    SourceChanged("connecting"), SourceChanged("live"), Started,
+    FrameDone ...                                   one per frame, after the sinks took it
+    SinkFailed ...                                  a sink could not take a frame, or complete what it wrote
+    SourceChanged("ended" or "lost"), Ended
+
+A listener is a function of one event. It is called in the thread that called ``run`` (or iterates ``stream``), between
+two frames: what it does takes the stream's time. What it raises ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fcn_edge.artifacts.spec import ModelSpec
+from fcn_edge.errors import FcnEdgeError
+from fcn_edge.runtime.report import Report
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sources.base import Connection, State
+from fcn_edge.runtime.statistics import StreamStatistics
+
+__all__ = ["Ended", "Event", "FrameDone", "Listener", "SinkFailed", "SourceChanged", "Started"]
+
+
+@dataclass(frozen=True)
+class SourceChanged:
+    """A source's state is another one.
+
+    Attributes:
+        source: Id of the source: its address without the password.
+        state: The state that it has now.
+        message: What happened, in a sentence; empty where the state says it all.
+    """
+
+    source: str
+    state: State
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Started:
+    """Everything is open, and the first frame is about to be requested.
+
+    Attributes:
+        sources: The connected sources.
+        spec: What the model is: class names, palette, void.
+        total: How many frames there will be, as far as anybody knows; None when nobody does.
+    """
+
+    sources: tuple[Connection, ...]
+    spec: ModelSpec
+    total: int | None
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """A frame has its mask, and every sink has taken it.
+
+    Attributes:
+        result: The frame and its mask.
+        statistics: How fast the stream runs, over the frames before this one; it is kept up to date, not copied.
+    """
+
+    result: Result
+    statistics: StreamStatistics
+
+
+@dataclass(frozen=True)
+class SinkFailed:
+    """A sink could not take a frame or complete what it wrote.
+
+    Attributes:
+        sink: Name of the sink, as it was given.
+        error: What went wrong.
+    """
+
+    sink: str
+    error: FcnEdgeError
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run is over: sinks are closed and files whole, sources closed that the run opened.
+
+    Attributes:
+        report: What was done, and how it ended.
+    """
+
+    report: Report
+
+
+Event = SourceChanged | Started | FrameDone | SinkFailed | Ended
+Listener = Callable[[Event], None]

@@ -1,0 +1,74 @@
+"""What a run did, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fcn_edge.artifacts.spec import Size
+from fcn_edge.errors import FcnEdgeError
+from fcn_edge.runtime.sources.base import State
+from fcn_edge.runtime.statistics import StreamStatistics
+
+__all__ = ["Report", "SourceReport"]
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """What became of one source.
+
+    Attributes:
+        uri: Its address without the password.
+        state: How it was left: ``ended`` or ``lost``; ``live`` where the caller opened it and it can be read further.
+        live: It gives frames when they come, and drops those that nothing has time for.
+        size: ``(height, width)`` of its first frame.
+        fps: Frames a second, as it says itself; None where there is no such thing.
+        frames: Frames whose masks were made.
+        dropped: Frames that were skipped for newer ones.
+    """
+
+    uri: str
+    state: State
+    live: bool
+    size: Size | None
+    fps: float | None
+    frames: int
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did, and how it ended.
+
+    Attributes:
+        statistics: How fast it was.
+        sources: What became of each source.
+        error: What ended it; None when it came to its end.
+        interrupted: It was ended by Ctrl-C.
+    """
+
+    statistics: StreamStatistics
+    sources: tuple[SourceReport, ...]
+    error: FcnEdgeError | None = None
+    interrupted: bool = False
+
+    @property
+    def frames(self) -> int:
+        """Frames whose masks were made."""
+        return self.statistics.frames
+
+    def raise_error(self) -> None:
+        """Raise what ended the run early; nothing where it came to its end.
+
+        Raises:
+            FcnEdgeError: The error.
+            KeyboardInterrupt: It was ended by Ctrl-C.
+        """
+        if self.interrupted:
+            raise KeyboardInterrupt
+        if self.error is not None:
+            raise self.error
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON object of ``fcn-edge run``, without how it ended."""
+        return self.statistics.report([asdict(source) for source in self.sources])

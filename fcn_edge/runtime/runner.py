@@ -1,0 +1,313 @@
+"""The one run loop: frames of a source through a network to sinks, for commands and for programs that import it.
+
+    report = fcn_edge.run(["drive.mp4"], segment, ["masks.mp4"], [print])      # to the end
+    for result in fcn_edge.stream(segment, "drive.mp4"): ...                   # frame by frame
+
+Every output hangs on results and events (``fcn_edge.runtime.events``), none on the inside of the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from typing_extensions import Self
+
+from fcn_edge.backends.base import Session
+from fcn_edge.errors import FcnEdgeError, UsageError
+from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, SinkFailed, SourceChanged, Started
+from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.report import Report, SourceReport
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.segmenter import Segmenter
+from fcn_edge.runtime.sinks import Overlays, Sink, SinkContext, open_sink
+from fcn_edge.runtime.sources import Connection, SourceAddress
+from fcn_edge.runtime.sources.base import State
+
+__all__ = ["AnySource", "run", "stream"]
+
+AnySource = str | int | Path | SourceAddress | Connection
+"""What names a source, or a connection to one; a connection stays the caller's to close."""
+
+
+def run(
+    sources: AnySource | Sequence[AnySource],
+    engine: Segmenter,
+    sinks: str | Sink | Sequence[str | Sink] = (),
+    listeners: Sequence[Listener] = (),
+    *,
+    frames: int | None = None,
+    seconds: float | None = None,
+    unknown_below: float | None = None,
+    overlays: Overlays | None = None,
+    session: Session | None = None,
+) -> Report:
+    """Masks of all frames of a source, to every sink.
+
+    What it opens, it closes: sources and sinks that were given as texts. Files are whole when it returns or raises.
+    Ctrl-C ends it as the end of the source would, and is in the report. Windows need the main thread.
+
+    Args:
+        sources: Where frames come from. One, in this version.
+        engine: A loaded model.
+        sinks: Where masks go: texts as on the command line, or sinks, which stay the caller's to close.
+        listeners: Told what happens, event by event.
+        frames: Stop after this many, >= 1.
+        seconds: Request no frame later than this after the first, > 0, and wait for none beyond it.
+        unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+        overlays: Draws overlays for the sinks that show them; at half opacity and without a legend when left out.
+        session: A session of the engine to run the network in, which nobody else uses meanwhile; a new one when left
+            out.
+
+    Returns:
+        What was done. An error that came after the first frame is in it: ``report.raise_error()`` raises it.
+
+    Raises:
+        UsageError: An argument makes no sense.
+        SourceError: The source is missing, empty, unreadable or lost, before the first frame.
+        FcnEdgeError: Something else failed before the first frame.
+    """
+    with _Run(sources, engine, listeners, frames, seconds, unknown_below, session) as running:
+        running.warm_up()
+        running.open_sinks([sinks] if isinstance(sinks, str | Sink) else sinks, overlays or Overlays())
+        return running.to_end()
+
+
+def stream(
+    segmenter: Segmenter,
+    source: AnySource,
+    *,
+    listeners: Sequence[Listener] = (),
+    frames: int | None = None,
+    seconds: float | None = None,
+    unknown_below: float | None = None,
+) -> Iterator[Result]:
+    """Masks of the frames of a source, capture, inference and your loop overlapping.
+
+    Leaving the loop ends the threads and closes the source, unless the caller opened it.
+
+    Args:
+        segmenter: Makes the masks; it may be called for other frames meanwhile.
+        source: What names the source, or a connection to it.
+        listeners: Told what happens, event by event; all but ``Ended``, which needs somebody who waits for the end.
+        frames: Stop after this many, >= 1.
+        seconds: Request no frame later than this after the first, > 0, and wait for none beyond it.
+        unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+
+    Yields:
+        One result per frame, in order: what a ``Segmentation`` has, and index, time, source and statistics. A live
+        source skips frames where the loop is slower than it is.
+
+    Raises:
+        UsageError: An argument makes no sense.
+        SourceError: The source is missing, empty, unreadable or lost.
+    """
+    with (
+        _Run(source, segmenter, listeners, frames, seconds, unknown_below) as running,
+        closing(running.results()) as results,
+    ):
+        yield from results
+
+
+class _Run:
+    """One run: its source connected, its session and its threads, for as long as the ``with`` block lasts."""
+
+    def __init__(
+        self,
+        sources: AnySource | Sequence[AnySource],
+        engine: Segmenter,
+        listeners: Sequence[Listener],
+        frames: int | None,
+        seconds: float | None,
+        unknown_below: float | None,
+        session: Session | None = None,
+    ) -> None:
+        if (frames is not None and frames < 1) or (seconds is not None and not seconds > 0):
+            raise UsageError(
+                "A run lasts 1 frame or more, and longer than 0 s.", "Leave the limit out to go to the end."
+            )
+        source = _one(sources)
+        self._owned = not isinstance(source, Connection)
+        self._connection = source if isinstance(source, Connection) else _address(source).connection()
+        self._engine = engine
+        self._listeners = listeners
+        self._frames = frames
+        self._seconds = seconds
+        self._unknown_below = unknown_below
+        self._given_session = session
+        self._state: State = self._connection.state
+        self._sinks: list[Sink] = []
+        self._opened: list[Sink] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException as error:
+            self._stack.close()
+            self._tell_state(error)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        self._tell_state(error)
+
+    def warm_up(self) -> None:
+        """Run once on an even frame of the source's size, so that the first real one takes as long as the others."""
+        frame = np.empty((*(self._connection.size or self._session.size), 3), np.uint8)
+        frame[...] = self._session.spec.normalization.mean_bgr
+        self._session.labels(frame)
+
+    def open_sinks(self, sinks: Sequence[str | Sink], overlays: Overlays) -> None:
+        """Open those that were given as texts."""
+        names = [Path(sink).resolve() for sink in sinks if isinstance(sink, str)]
+        if len(set(names)) < len(names):
+            raise UsageError("A SINK is named twice.", "Name each once.")
+        source = self._connection
+        context = SinkContext(overlays, fps=source.fps, single=1 in (self._frames, source.length), reads=source.files)
+        for given in sinks:
+            sink = open_sink(given, context) if isinstance(given, str) else given
+            self._sinks.append(sink)
+            if sink is not given:
+                self._opened.append(sink)
+
+    def results(self) -> Generator[Result, None, None]:
+        """The one loop: each result after every sink took it."""
+        lengths = filter(None, (self._frames, self._connection.length))
+        self._tell(Started((self._connection,), self._session.spec, min(lengths, default=None)))
+        with closing(iter(self._pipeline)) as results:
+            for result in results:
+                for sink in self._sinks:
+                    self._write(sink, result)
+                self._tell(FrameDone(result, self._pipeline.statistics))
+                yield result
+                if any(sink.ended for sink in self._sinks):
+                    return
+
+    def to_end(self) -> Report:
+        """Go through all results, close everything and say how it ended.
+
+        Raises:
+            FcnEdgeError: Something failed before the first result.
+        """
+        error: FcnEdgeError | None = None
+        interrupted = False
+        try:
+            with closing(self.results()) as results:
+                for _ in results:
+                    pass
+        except KeyboardInterrupt:
+            interrupted = True
+        except FcnEdgeError as caught:
+            error = caught
+        error = self._closed_sinks(error)
+        statistics = self._pipeline.statistics
+        if error is not None and not statistics.frames:
+            raise error
+        self._stack.close()
+        self._tell_state(error)
+        source = self._connection
+        report = Report(
+            statistics,
+            (
+                SourceReport(
+                    source.id,
+                    source.state,
+                    source.live,
+                    source.size,
+                    source.fps,
+                    statistics.frames,
+                    statistics.dropped,
+                ),
+            ),
+            error,
+            interrupted,
+        )
+        self._tell(Ended(report))
+        return report
+
+    def _open(self) -> None:
+        if self._owned:
+            self._stack.callback(self._connection.close)
+        if self._connection.state == "idle":
+            self._changed("connecting")
+            self._connection.connect()
+        self._tell_state()
+        self._session = self._given_session or self._engine.session_for_stream()
+        if self._given_session is None:
+            self._stack.callback(self._session.close)
+        self._pipeline = self._stack.enter_context(
+            Pipeline(
+                self._session,
+                self._connection,
+                frames=self._frames,
+                seconds=self._seconds,
+                unknown_below=self._unknown_below,
+            )
+        )
+        if self._owned:
+            self._stack.callback(self._connection.interrupt)
+        # left in reverse order: the sinks are whole even where a source keeps its thread waiting
+        self._stack.callback(self._close_what_is_left)
+
+    def _write(self, sink: Sink, result: Result) -> None:
+        try:
+            sink.write(result)
+        except FcnEdgeError as error:
+            self._tell(SinkFailed(_name(sink), error))
+            raise
+
+    def _closed_sinks(self, error: FcnEdgeError | None) -> FcnEdgeError | None:
+        """Close the sinks; gives the error of the run, which is that of the first sink where there was none before."""
+        while self._opened:
+            sink = self._opened.pop()
+            try:
+                sink.close()
+            except FcnEdgeError as caught:
+                self._tell(SinkFailed(_name(sink), caught))
+                error = error or caught
+        return error
+
+    def _close_what_is_left(self) -> None:
+        with ExitStack() as sinks:
+            while self._opened:
+                sinks.callback(self._opened.pop().close)
+
+    def _tell_state(self, error: BaseException | None = None) -> None:
+        """Tell the state of the source, where it is another than was told last."""
+        state = self._connection.state
+        if state != self._state:
+            self._changed(state, error.message if state == "lost" and isinstance(error, FcnEdgeError) else "")
+
+    def _changed(self, state: State, message: str = "") -> None:
+        self._state = state
+        self._tell(SourceChanged(self._connection.id, state, message))
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _one(sources: AnySource | Sequence[AnySource]) -> AnySource:
+    if isinstance(sources, AnySource):
+        return sources
+    if len(sources) != 1:
+        raise UsageError(
+            f"{len(sources) or 'No'} sources were given; this version runs one at a time.",
+            "Give one, and run each further one in a thread or process of its own.",
+        )
+    return sources[0]
+
+
+def _address(source: str | int | Path | SourceAddress) -> SourceAddress:
+    return source if isinstance(source, SourceAddress) else SourceAddress.of(source)
+
+
+def _name(sink: Sink) -> str:
+    return sink.name or type(sink).__name__

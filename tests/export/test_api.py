@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+import torch
+
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.onnx_header import spec_of_onnx
+from fcn_edge.artifacts.spec import ModelSpec
+from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.export.api import export_onnx
+from fcn_edge.io.images import write_png
+from fcn_edge.nets.checkpoints import save_checkpoint
+from fcn_edge.nets.fcn import FCN
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained MobileNetV2 FCN-32s for the classes of CamVid."""
+    labels = LABEL_SETS["camvid"]
+    spec = ModelSpec(
+        name="untrained",
+        encoder="mobilenet_v2",
+        decoder="fcn32s",
+        stride=32,
+        classes=labels.classes,
+        palette=labels.palette,
+        void=labels.void,
+        size=(64, 96),
+    )
+    torch.manual_seed(3)
+    net = FCN("mobilenet_v2", ("fcn32s",), len(labels.classes))
+    path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
+    save_checkpoint(path, net, spec)
+    return path
+
+
+def test_writes_a_file_that_describes_itself(checkpoint: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    write_png(images / "a.png", np.random.default_rng(1).integers(0, 256, (70, 90, 3), np.uint8))
+    told: list[str] = []
+    made = export_onnx(
+        str(checkpoint), str(tmp_path / "net.onnx"), size=(96, 64), name="mine", images=str(images), tell=told.append
+    )
+    spec = spec_of_onnx(tmp_path / "net.onnx")
+    assert (spec.name, spec.size, spec.decoder) == ("mine", (96, 64), "fcn32s")
+    assert (made.spec, made.parity.images) == (spec, 1)
+    assert told
+
+
+def test_refuses_what_does_not_fit(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        export_onnx(checkpoint, tmp_path / "net.onnx", decoder="fcn8s")
+    with pytest.raises(UsageError, match="nothing"):
+        export_onnx(checkpoint, tmp_path / "net.onnx", classes="nothing")
+    with pytest.raises(CheckpointError):
+        export_onnx(tmp_path / "nothing.safetensors", tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.datasets.calibration import calibration_set
+from fcn_edge.errors import ModelError, TableError, UsageError
+from fcn_edge.quantization.api import calibrate
+from fcn_edge.quantization.calibrate import calibration_table
+
+
+def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_path: Path) -> None:
+    output = tmp_path / "table.json"
+    told: list[str] = []
+    seen: list[tuple[int, int]] = []
+    table = calibrate(
+        levels.path,
+        str(levels_train),
+        str(output),
+        count=4,
+        tell=told.append,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert read_table(output) == table
+    images = calibration_set(levels_train, levels.spec.classes, 4)
+    assert table == calibration_table(levels.path, images)
+    assert told == list(images.notes)
+    assert seen[-1] == (4, 4)
+
+
+def test_refuses_what_cannot_be_calibrated(levels: Any, levels_train: Path, levels_int8: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.json"
+    with pytest.raises(UsageError, match="is an engine"):
+        calibrate(levels_int8, levels_train, table)
+    with pytest.raises(UsageError, match=r"does not end in \.json"):
+        calibrate(levels.path, levels_train, tmp_path / "table.txt")
+    with pytest.raises(UsageError, match="no directory"):
+        calibrate(levels.path, levels_train, tmp_path / "no" / "table.json")
+    with pytest.raises((ModelError, TableError), match=r"no such|There is no|nothing"):
+        calibrate(tmp_path / "nothing.onnx", levels_train, table)
+    assert not list(tmp_path.iterdir())
