@@ -15,7 +15,7 @@ from fcn_edge.cli.main import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy/Dockerfile"
-README = (ROOT / "deploy/README.md").read_text(encoding="utf-8")
+README = (ROOT / "docs/deployment.md").read_text(encoding="utf-8")
 
 
 def instructions(text: str) -> list[tuple[str, str]]:

@@ -1,0 +1,77 @@
+"""Every command of the README, run in its order; boards, cameras and screens are stand-ins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from fcn_edge.cli.main import main
+
+from .documents import README, commands_of, python_of
+from .standins import plug_in_board, plug_in_camera, plug_in_screen
+from .workspace import QUICK, write_workspace
+
+CAMERA = "/dev/video0"
+
+
+@pytest.fixture(autouse=True)
+def _has_a_backend() -> None:
+    pytest.importorskip("onnxruntime", reason="nothing runs without a backend")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with what the commands read."""
+    write_workspace(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def needs_board(words: tuple[str, ...]) -> bool:
+    return any("tensorrt" in word for word in words) or "engines/street" in words
+
+
+def run(words: tuple[str, ...]) -> Any:
+    result = CliRunner().invoke(main, [*words, *QUICK.get(words[0], "").split()])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, f"fcn-edge {' '.join(words)}\n{result.stdout}{result.stderr}"
+    return result
+
+
+@pytest.mark.usefixtures("quick_builds")
+def test_the_commands_can_be_followed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason="training and exporting need torch")
+    pytest.importorskip("onnx", reason="calibrating needs onnx")
+    device = workspace / "video0"
+    device.touch()
+    plug_in_camera(monkeypatch, str(device), cv2.imread("frame.png"))
+    shown = plug_in_screen(monkeypatch)
+    ran = []
+    for words in commands_of(README):
+        with pytest.MonkeyPatch.context() as board:
+            if needs_board(words):
+                plug_in_board(board)
+            run(tuple(f"v4l2://{device}" if word == CAMERA else word for word in words))
+        ran.append(words[0])
+    assert len(ran) >= 12
+    assert len(shown) >= 2, "a PC's camera and a Jetson's"
+    assert Path("masks.mp4").stat().st_size > 0
+    assert sorted(path.name for path in Path("masks").iterdir()) == ["0.png", "1.png"]
+    assert sorted(path.parent.name for path in Path("engines").glob("*/engine.json")) == ["net", "street"]
+
+
+def test_the_python_example_runs(workspace: Path) -> None:
+    import fcn_edge
+
+    (example,) = python_of(README)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert cv2.imread("overlay.png").shape == (120, 160, 3)
+    with names["segment"] as segment:
+        assert "fcn_edge.stream(segment," in README.read_text(encoding="utf-8")
+        assert len(list(fcn_edge.stream(segment, "drive.mp4"))) == 5
