@@ -10,16 +10,13 @@ from pathlib import Path
 from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.artifacts.models import Model
-from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Progress
+from fcn_edge.backends.onnxruntime.cpu import open_unfused
 from fcn_edge.backends.options import BuildOptions, RunOptions
 from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.typed_onnx import TypedFile, require_share, typed_file
 
 __all__ = ["CompiledCandidate", "compiled_candidate"]
-
-STAND_IN = "onnxruntime"
-"""Runs the typed ONNX of candidates that cannot run on this machine, so that their accuracy is known."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class CompiledCandidate:
         return self.typed.int8_share if self.built.int8_share is None else self.built.int8_share
 
     def opened(self) -> Engine:
-        """The candidate's engine; of a candidate that cannot run here, its typed ONNX in ONNX Runtime.
+        """The candidate's engine; of one that cannot run here, its typed ONNX as it is written, in ONNX Runtime.
 
         Raises:
             ModelError: The library refuses the files.
@@ -61,7 +58,7 @@ class CompiledCandidate:
             return self.candidate.backend.open(
                 self.directory, self.typed.spec, size, RunOptions(device=self.candidate.gpu)
             )
-        return registry.backend(STAND_IN).open_onnx(self.typed.path, self.typed.spec, size)
+        return open_unfused(self.typed.path, self.typed.spec, size)
 
 
 def compiled_candidate(

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
-from fcn_edge.backends import registry
+from fcn_edge.backends.onnxruntime.cpu import open_unfused
 from fcn_edge.builder.mixed_precision import best_method, mixed_precision, sensitivities
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.evaluation.guard import LabeledGuard, Verdict
@@ -19,9 +19,6 @@ from fcn_edge.quantization.profiles import PROFILES
 from fcn_edge.quantization.typed_graph import int8_model
 
 __all__ = ["chosen_for_profiles"]
-
-EXACT = "onnxruntime"
-"""Runs every profile's graph with exact arithmetic."""
 
 
 def chosen_for_profiles(
@@ -36,7 +33,8 @@ def chosen_for_profiles(
 ) -> CalibrationTable:
     """The table with the method, and the layers that stay in floating point, for each profile.
 
-    Every graph runs in ONNX Runtime, whose arithmetic is exact, so that the answer does not depend on this processor.
+    Every graph runs node by node as it is written, with Q/DQ around arithmetic in float, so that the answer does not
+    depend on the integer instructions of this processor.
 
     Args:
         path: The fp32 ONNX file.
@@ -51,9 +49,8 @@ def chosen_for_profiles(
         GuardError: A profile cannot hold the limits.
     """
     spec = spec_of_onnx(path)
-    runtime = registry.backend(EXACT)
     choices = dict(table.choices)
-    with runtime.open_onnx(path, spec, spec.size) as engine, engine.session() as session:
+    with open_unfused(path, spec, spec.size) as engine, engine.session() as session:
         guard = LabeledGuard(split, session, max_drop, max_class_drop)
     with TemporaryDirectory() as directory:
         typed_path = Path(directory) / "typed.onnx"
@@ -67,7 +64,7 @@ def chosen_for_profiles(
                 )
                 layers = layers or typed.quantized
                 typed_path.write_bytes(typed.model.SerializeToString())
-                with runtime.open_onnx(typed_path, typed.spec, spec.size) as engine, engine.session() as session:
+                with open_unfused(typed_path, typed.spec, spec.size) as engine, engine.session() as session:
                     return guard.judge(session), typed.int8_share
 
             tell(f"{name}:")

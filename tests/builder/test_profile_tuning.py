@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.builder.mixed_precision import groups_of
 from fcn_edge.builder.profile_tuning import chosen_for_profiles
 from fcn_edge.datasets import split_of
@@ -56,3 +57,19 @@ def test_limits_that_no_choice_holds_are_an_error(loud: Any, table_of: Any, leve
             max_drop=-1.0,
             max_class_drop=0.0,
         )
+
+
+def test_no_fused_graph_chooses_anything(
+    levels: Any, table_of: Any, levels_val: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a fused graph gives depends on the processor's integer instructions."""
+    monkeypatch.setattr(OnnxRuntime, "open_onnx", lambda *_, **__: pytest.fail("a fused graph was judged"))
+    chosen = chosen_for_profiles(
+        levels.path,
+        read_table(table_of(levels)),
+        split_of(levels_val),
+        profiles=["onnxruntime"],
+        max_drop=0.0,
+        max_class_drop=0.0,
+    )
+    assert chosen.choices["onnxruntime"].excluded_layers == ()

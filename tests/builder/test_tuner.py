@@ -9,9 +9,13 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import QuantizationChoice, read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE
+from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.backends.base import Engine
+from fcn_edge.backends.onnxruntime.cpu import open_unfused
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.builder import Build
 from fcn_edge.builder import build as engines
+from fcn_edge.builder import compiled as trials
 from fcn_edge.builder import tuner as contest
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.datasets import split_of
@@ -304,6 +308,30 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
     with pytest.raises(MachineError, match="no GPU here") as caught:
         load(built.engine)
     assert caught.value.exit_code == 6
+
+
+def test_plan_that_runs_here_is_judged_by_its_own_library_and_no_other_way(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "open_unfused", lambda *_: pytest.fail("it was judged by arithmetic of no library"))
+    built = build(levels.path, tmp_path / "e", precision="int8", calibration=table_of(levels))
+    assert "3 rendered scenes: " in built.manifest.guard
+
+
+def test_plan_for_another_machine_is_judged_by_its_graph_as_written(
+    build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = add_backend("tensorrt", "cuda")
+    gpu.problem, gpu.builds = "There is no GPU here.", True
+    judged: list[str | None] = []
+
+    def unfused(path: Path, spec: ModelSpec, size: Size) -> Engine:
+        judged.append(spec.profile)
+        return open_unfused(path, spec, size)
+
+    monkeypatch.setattr(trials, "open_unfused", unfused)
+    build(levels.path, tmp_path / "e", backend="tensorrt", precision="int8", calibration=table_of(levels))
+    assert judged == ["tensorrt"]
 
 
 def test_auto_is_refused_where_its_candidates_cannot_be_timed(

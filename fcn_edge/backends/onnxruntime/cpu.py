@@ -18,7 +18,7 @@ from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.system.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 
-__all__ = ["OnnxRuntime"]
+__all__ = ["OnnxRuntime", "open_unfused"]
 
 _PROVIDERS = ("CPUExecutionProvider",)
 
@@ -58,6 +58,27 @@ class OnnxRuntime(OnnxPlans):
     @override
     def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
         return int8_misfit(built_for.capability, precision)
+
+
+def open_unfused(path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
+    """An ONNX file, computed node by node as it is written: what judges graphs independently of this processor.
+
+    ONNX Runtime usually fuses Q/DQ and the layer between them into integer arithmetic, which x86 processors without
+    VNNI do in 16 bits that saturate. Here Q/DQ round and everything else computes in float, several times as slowly.
+
+    Args:
+        path: The file.
+        spec: Its spec.
+        size: ``(height, width)`` of the network's input.
+        options: How to run it.
+
+    Raises:
+        ModelError: The file is missing or damaged, does not take that size, or ONNX Runtime refuses it.
+        MissingExtraError: ONNX Runtime is not installed.
+    """
+    return _Engine(
+        path, inference_session(path, size, thread_count(options.threads), _PROVIDERS, fused=False), spec, size
+    )
 
 
 class _Engine(Engine):

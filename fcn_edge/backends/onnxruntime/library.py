@@ -89,6 +89,7 @@ def inference_session(
     providers: Sequence[str | tuple[str, dict[str, str]]],
     *,
     gpu: bool = False,
+    fused: bool = True,
 ) -> Any:
     """ONNX Runtime's session of a file.
 
@@ -98,6 +99,8 @@ def inference_session(
         threads: Threads of the processor.
         providers: What runs it, with options.
         gpu: They run it on the GPU.
+        fused: Let ONNX Runtime rewrite the graph for speed. Without it every node is computed as it is written, so that
+            QuantizeLinear and DequantizeLinear surround arithmetic in float.
 
     Raises:
         ModelError: It is missing or damaged, does not take that size, or ONNX Runtime refuses it.
@@ -106,6 +109,8 @@ def inference_session(
     graph = checked_graph(path)
     check_size(path, graph, size)
     options = _session_options(graph, size, threads)
+    if not fused:
+        options.graph_optimization_level = library().GraphOptimizationLevel.ORT_DISABLE_ALL
     with errors_of(path, gpu=gpu):
         # its fallback would print to standard output and try the same again
         return library().InferenceSession(
