@@ -22,7 +22,7 @@ from machine import machine
 from fcn_edge.artifacts.models import shipped_models
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.backends.onnxruntime.cpu import open_unfused
-from fcn_edge.builder import Request, build_engine, write_typed_onnx
+from fcn_edge.builder import BuildRequest, build_engine, write_typed_onnx
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.datasets import LabeledSplit, split_of
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
@@ -45,14 +45,14 @@ def main(
     shipped, rows = {}, {}
     with owned_thread_pools(), tempfile.TemporaryDirectory() as directory:
         for name in shipped_models():
-            row = int8_row(name, Request(precision="int8", size=size, evaluation=split), Path(directory) / name)
+            row = int8_row(name, BuildRequest(precision="int8", size=size, evaluation=split), Path(directory) / name)
             if split is not None:
                 row["own_size"] = own_size(name, split, Path(directory))
             shipped[name] = row
             click.echo(f"{name}: {summary(row)}")
         for pair in wide:
             path, _, table = pair.partition("=")
-            request = Request(precision="int8", size=wide_size, calibration=Path(table), guard=False)
+            request = BuildRequest(precision="int8", size=wide_size, calibration=Path(table), guard=False)
             rows[Path(path).stem] = int8_row(path, request, Path(directory) / Path(path).stem)
             click.echo(f"{path}: {summary(rows[Path(path).stem])}")
     result = {"machine": before, "data": data, "shipped": shipped, "wide": rows}
@@ -60,7 +60,7 @@ def main(
         output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def int8_row(model: str, request: Request, directory: Path) -> dict[str, Any]:
+def int8_row(model: str, request: BuildRequest, directory: Path) -> dict[str, Any]:
     """What a build considered, and how the kept plan compares with ONNX Runtime's fp32."""
     built = build_engine(model, request, output=directory)
     candidates = [dataclasses.asdict(candidate) for candidate in built.candidates]
@@ -80,8 +80,8 @@ def int8_row(model: str, request: Request, directory: Path) -> dict[str, Any]:
 def own_size(name: str, split: LabeledSplit, directory: Path) -> dict[str, Any]:
     """Accuracy at the model's own size: fp32, the kept INT8 plan, and the ``tensorrt`` profile in ONNX Runtime."""
     typed = directory / f"{name}.onnx"
-    write_typed_onnx(name, Request(backend="tensorrt", precision="int8"), typed)
-    built = build_engine(name, Request(precision="int8", evaluation=split), output=directory / f"{name}.own")
+    write_typed_onnx(name, BuildRequest(backend="tensorrt", precision="int8"), typed)
+    built = build_engine(name, BuildRequest(precision="int8", evaluation=split), output=directory / f"{name}.own")
     found = {
         "fp32": accuracy_of(name, split),
         f"int8 {built.manifest.backend}": accuracy_of(str(built.engine), split),

@@ -114,12 +114,12 @@ def levels_int8(
     levels: LevelsNetwork, table_of: Callable[[LevelsNetwork], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The INT8 engine of the levels model in ONNX Runtime; copy it before you damage it."""
-    from fcn_edge.builder import Request, build_engine
+    from fcn_edge.builder import BuildRequest, build_engine
 
     engine = tmp_path_factory.mktemp("levels-int8") / "engine"
     with pytest.MonkeyPatch.context() as monkeypatch:
         _make_builds_quick(monkeypatch)
-        request = Request(backend="onnxruntime", precision="int8", calibration=table_of(levels))
+        request = BuildRequest(backend="onnxruntime", precision="int8", calibration=table_of(levels))
         build_engine(levels.path, request, output=engine)
     return engine
 
@@ -132,8 +132,7 @@ def quick_builds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     from fcn_edge.artifacts.records import Speed
-    from fcn_edge.builder import build as engines
-    from fcn_edge.builder import tuner as contest
+    from fcn_edge.builder import build, tuner
 
     frames = [np.full((48, 64, 3), 100, np.uint8)]
     times: dict[str, float] = {}
@@ -151,8 +150,8 @@ def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
             for name in sessions
         }
 
-    for module in (contest, engines):
+    for module in (build, tuner):
         monkeypatch.setattr(module, "frames_to_time", lambda: frames)
-    monkeypatch.setattr(contest, "GUARD_SEEDS", range(500, 503))
-    monkeypatch.setattr(contest, "speeds_of", speeds)
+    monkeypatch.setattr(tuner, "GUARD_SEEDS", range(500, 503))
+    monkeypatch.setattr(tuner, "speeds_of", speeds)
     return times

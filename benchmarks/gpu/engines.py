@@ -17,7 +17,7 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.backends.options import RunOptions
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.evaluation.guard import RenderedGuard
@@ -78,7 +78,7 @@ def _engine(
 ) -> Row:
     table = _table(model, directory) if precision == "int8" else None
     # judged here, on the same frames for every backend
-    request = Request(backend, precision, size=settings.size, calibration=table, guard=False)
+    request = BuildRequest(backend, precision, size=settings.size, calibration=table, guard=False)
     built = build_engine(model, request, output=directory / f"{backend}.{precision}")
     manifest = built.manifest
     with ExitStack() as stack:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.base import Progress
-from fcn_edge.builder import Build, Request, build_engine
+from fcn_edge.builder import Build, BuildRequest, build_engine
 from fcn_edge.datasets import LabeledSplit, split_of
 
 __all__ = ["build"]
@@ -59,7 +59,7 @@ def build(
         GuardError: Every candidate loses more accuracy than is allowed.
         MachineError: The backend's library or device is not here, or the disk is full.
     """
-    request = Request(
+    request = BuildRequest(
         backend=backend,
         device=device,
         precision=precision,

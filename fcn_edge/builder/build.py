@@ -21,7 +21,7 @@ from fcn_edge.builder.candidates import Candidate, buildable_model, candidates_o
 from fcn_edge.builder.compiled import CompiledCandidate
 from fcn_edge.builder.identity import staleness
 from fcn_edge.builder.mixed_precision import groups_of
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.outcome import Outcome, kept_outcome
 from fcn_edge.builder.reference import opened_reference
 from fcn_edge.builder.report import CandidateReport, guard_sentence, reports_of, warnings_of
@@ -57,7 +57,7 @@ class Build:
 
 def build_engine(
     model: str | Path,
-    request: Request | None = None,
+    request: BuildRequest | None = None,
     *,
     output: Path | None = None,
     if_stale: bool = False,
@@ -89,7 +89,7 @@ def build_engine(
         GuardError: Every candidate loses more accuracy than is allowed.
         MachineError: The backend's library or device is not here, or the disk is full.
     """
-    request = request or Request()
+    request = request or BuildRequest()
     found = buildable_model(model, request)
     table = table_for(found, request)
     candidates = candidates_of(found, request, table)
@@ -112,7 +112,7 @@ def build_engine(
         tuner = Tuner(found, request, candidates, table, workspace, reference, tell, progress)
         outcomes = tuner.outcomes()
         if any(outcome.usable for outcome in outcomes):
-            outcomes = tuner.timed([*outcomes, *tuner.compared(_floats_beside(found, request, candidates))])
+            outcomes = tuner.timed([*outcomes, *tuner.compared(_float_candidates(found, request, candidates))])
         kept = kept_outcome(outcomes, request)
         assert kept.compiled is not None
         manifest = _finished(found, request, kept, kept.compiled, _failed_steps(kept, outcomes))
@@ -145,17 +145,17 @@ def _engine_there(candidates: Sequence[Candidate], targets: Mapping[str, Path]) 
     return None, next(iter(reasons.values()))
 
 
-def _floats_beside(model: Model, request: Request, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+def _float_candidates(model: Model, request: BuildRequest, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The float candidates that a smaller precision's speed is compared with, when that was asked for by name."""
     if request.precision not in ("fp16", "int8") or model.spec.precision != "fp32":
         return ()
     if not any(candidate.runs for candidate in candidates):
         return ()
-    return candidates_of(model, Request(backend=request.backend, size=request.size), None)
+    return candidates_of(model, BuildRequest(backend=request.backend, size=request.size), None)
 
 
 def _finished(
-    model: Model, request: Request, outcome: Outcome, compiled: CompiledCandidate, failed: Sequence[str]
+    model: Model, request: BuildRequest, outcome: Outcome, compiled: CompiledCandidate, failed: Sequence[str]
 ) -> EngineManifest:
     """Write the manifest of a built candidate, then open and run it as ``load`` will."""
     identity, verdict = compiled.candidate.identity, outcome.verdict

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fcn_edge.artifacts.calibration_table import CalibrationTable, read_table
 from fcn_edge.artifacts.models import Model, table_path
 from fcn_edge.artifacts.onnx_header import model_digest
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import TableError, UsageError
 
 __all__ = ["table_for"]
 
 
-def table_for(model: Model, request: Request) -> CalibrationTable | None:
+def table_for(model: Model, request: BuildRequest) -> CalibrationTable | None:
     """The calibration table of a model, checked against it; None where there is none and none is needed.
 
     Raises:

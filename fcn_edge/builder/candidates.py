@@ -17,7 +17,7 @@ from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend
 from fcn_edge.backends.options import BuildOptions
 from fcn_edge.builder.identity import EngineIdentity
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import MachineError, ModelError, UsageError
 
 __all__ = ["ENGINES", "Candidate", "buildable_model", "candidates_of", "default_path"]
@@ -58,7 +58,7 @@ class Candidate:
         return replace(self, identity=replace(self.identity, spec=spec, precision="fp16"))
 
 
-def buildable_model(model: str | Path, request: Request) -> Model:
+def buildable_model(model: str | Path, request: BuildRequest) -> Model:
     """The model to build, when it is one and the precision that was asked for can be made of it.
 
     Raises:
@@ -80,7 +80,7 @@ def buildable_model(model: str | Path, request: Request) -> Model:
     return found
 
 
-def candidates_of(model: Model, request: Request, table: CalibrationTable | None) -> tuple[Candidate, ...]:
+def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable | None) -> tuple[Candidate, ...]:
     """The ways to run a model that a build has to consider, the preferred backend first.
 
     Args:
@@ -161,7 +161,9 @@ def _made_for(model: Model, backends: Sequence[Backend], device: int) -> tuple[B
     return fitting
 
 
-def _precisions(model: Model, request: Request, table: CalibrationTable | None, device: DeviceInfo) -> Sequence[str]:
+def _precisions(
+    model: Model, request: BuildRequest, table: CalibrationTable | None, device: DeviceInfo
+) -> Sequence[str]:
     if model.spec.precision != "fp32":
         return (model.spec.precision,)
     if request.precision != "auto":
@@ -177,7 +179,7 @@ def _profile_name(backend: str, device: DeviceInfo) -> str:
     return profile_for(backend, device.capability).name
 
 
-def _gpu_of(made: Backend, request: Request) -> int:
+def _gpu_of(made: Backend, request: BuildRequest) -> int:
     return request.device if registry.BACKENDS[made.name].device == "cuda" else 0
 
 

@@ -12,14 +12,14 @@ from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import UsageError
 
-__all__ = ["PRECISIONS", "Request"]
+__all__ = ["PRECISIONS", "BuildRequest"]
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """Precisions that an engine can be built with."""
 
 
 @dataclass(frozen=True)
-class Request:
+class BuildRequest:
     """How to build.
 
     Attributes:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from fcn_edge.artifacts.records import Speed
 from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.compiled import CompiledCandidate
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import FcnEdgeError, GuardError
 from fcn_edge.evaluation.guard import Verdict
 
-__all__ = ["Outcome", "fastest_float", "kept_outcome"]
+__all__ = ["Outcome", "fastest_float", "kept_outcome", "worth_its_precision"]
 
 WORTH = 1.05
 """How many times as fast as fp32 a smaller precision must be for ``auto`` to take its loss of accuracy."""
@@ -55,7 +55,7 @@ class Outcome:
         return self.speed.end_to_end_ms if self.speed is not None else math.inf
 
 
-def kept_outcome(outcomes: Sequence[Outcome], request: Request) -> Outcome:
+def kept_outcome(outcomes: Sequence[Outcome], request: BuildRequest) -> Outcome:
     """The outcome that becomes the engine: the fastest that holds the guard and, for ``auto``, is worth its precision.
 
     Raises:
@@ -66,11 +66,11 @@ def kept_outcome(outcomes: Sequence[Outcome], request: Request) -> Outcome:
     if not usable:
         raise _refusal(outcomes, request)
     if request.precision == "auto":
-        usable = [outcome for outcome in usable if _worth(outcome, usable)]
+        usable = [outcome for outcome in usable if worth_its_precision(outcome, usable)]
     return min(usable, key=lambda outcome: outcome.milliseconds)
 
 
-def _refusal(outcomes: Sequence[Outcome], request: Request) -> FcnEdgeError:
+def _refusal(outcomes: Sequence[Outcome], request: BuildRequest) -> FcnEdgeError:
     """Why nothing is kept."""
     refused = [one for one in outcomes if one.refused or isinstance(one.error, GuardError)]
     if len(refused) < 2 and not any(one.refused for one in refused):
@@ -86,7 +86,7 @@ def _refusal(outcomes: Sequence[Outcome], request: Request) -> FcnEdgeError:
     return GuardError(f"{'; '.join(said)}.", _remedies(refused, request))
 
 
-def _remedies(refused: Sequence[Outcome], request: Request) -> str:
+def _remedies(refused: Sequence[Outcome], request: BuildRequest) -> str:
     ways = []
     if any(one.candidate.precision == "int8" for one in refused):
         ways.append("calibrate on more images like those to come")
@@ -100,7 +100,8 @@ def _remedies(refused: Sequence[Outcome], request: Request) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _worth(outcome: Outcome, usable: Sequence[Outcome]) -> bool:
+def worth_its_precision(outcome: Outcome, usable: Sequence[Outcome]) -> bool:
+    """Whether a candidate is so much faster than fp32 that ``auto`` may take its loss of accuracy."""
     base = fastest_float(usable)
     if outcome.candidate.precision == "fp32" or base is None:
         return True

@@ -12,7 +12,7 @@ from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
 from fcn_edge.backends.options import RunOptions
 from fcn_edge.builder.candidates import Candidate
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import MissingExtraError, UsageError
 
 __all__ = ["Reference", "opened_reference"]
@@ -32,7 +32,9 @@ class Reference:
 
 
 @contextmanager
-def opened_reference(model: Model, request: Request, candidates: Sequence[Candidate]) -> Iterator[Reference | None]:
+def opened_reference(
+    model: Model, request: BuildRequest, candidates: Sequence[Candidate]
+) -> Iterator[Reference | None]:
     """The float network of a model at the size of its candidates.
 
     None where nothing is judged: without a guard, for a model that is typed already, and, without images to score on,

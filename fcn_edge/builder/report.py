@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from fcn_edge.artifacts.models import Model
 from fcn_edge.backends import registry
-from fcn_edge.builder.options import Request
-from fcn_edge.builder.outcome import Outcome, _worth, fastest_float
+from fcn_edge.builder.options import BuildRequest
+from fcn_edge.builder.outcome import Outcome, fastest_float, worth_its_precision
 from fcn_edge.system.nvidia import has_nvidia_gpu
 
 __all__ = ["CandidateReport", "guard_sentence", "reports_of", "warnings_of"]
 
 
-def guard_sentence(outcome: Outcome, request: Request, model: Model) -> str:
+def guard_sentence(outcome: Outcome, request: BuildRequest, model: Model) -> str:
     """What a candidate was compared with, for ``engine.json``; empty for the float network itself."""
     if outcome.verdict is not None:
         return outcome.verdict.sentence
@@ -26,7 +26,7 @@ def guard_sentence(outcome: Outcome, request: Request, model: Model) -> str:
     return f"none: the fp32 model that the {model.spec.precision} graph was made from is not at hand"
 
 
-def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: Request, model: Model) -> tuple[str, ...]:
+def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: BuildRequest, model: Model) -> tuple[str, ...]:
     """What the user should know of the engine, a sentence each."""
     candidate, base = kept.candidate, fastest_float(outcomes)
     warnings = _warnings_of_the_table(outcomes, request, model)
@@ -50,7 +50,7 @@ def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: Request, mo
     return tuple(warnings)
 
 
-def _warnings_of_the_table(outcomes: Sequence[Outcome], request: Request, model: Model) -> list[str]:
+def _warnings_of_the_table(outcomes: Sequence[Outcome], request: BuildRequest, model: Model) -> list[str]:
     if model.spec.precision != "fp32":
         return []
     if request.precision == "fp32" and request.calibration is not None:
@@ -87,7 +87,7 @@ class CandidateReport:
     int8_share: float | None = None
 
 
-def reports_of(outcomes: Sequence[Outcome], kept: Outcome, request: Request) -> tuple[CandidateReport, ...]:
+def reports_of(outcomes: Sequence[Outcome], kept: Outcome, request: BuildRequest) -> tuple[CandidateReport, ...]:
     """What was considered, and why it was kept or not; for ``auto`` also the backends that cannot run here.
 
     Those for GPUs are named only on a machine that has one.
@@ -119,7 +119,7 @@ def reports_of(outcomes: Sequence[Outcome], kept: Outcome, request: Request) -> 
     return tuple(made)
 
 
-def _reason(outcome: Outcome, kept: Outcome, outcomes: Sequence[Outcome], request: Request) -> str:
+def _reason(outcome: Outcome, kept: Outcome, outcomes: Sequence[Outcome], request: BuildRequest) -> str:
     if outcome.error is not None:
         return outcome.error.message
     if outcome is kept:
@@ -128,7 +128,7 @@ def _reason(outcome: Outcome, kept: Outcome, outcomes: Sequence[Outcome], reques
         return "what the others are compared with"
     if outcome.verdict is not None and outcome.refused:
         return f"loses too much: {outcome.verdict.sentence}"
-    if request.precision == "auto" and not _worth(outcome, [one for one in outcomes if one.usable]):
+    if request.precision == "auto" and not worth_its_precision(outcome, [one for one in outcomes if one.usable]):
         base = fastest_float(outcomes)
         gain = 100 * (base.milliseconds / outcome.milliseconds - 1) if base else 0.0
         pace = f"{gain:.0f}% faster" if gain >= 0 else f"{-gain:.0f}% slower"
@@ -139,7 +139,7 @@ def _reason(outcome: Outcome, kept: Outcome, outcomes: Sequence[Outcome], reques
     return f"{outcome.milliseconds - kept.milliseconds:.1f} ms slower than {_name(kept, outcomes)}"
 
 
-def _why_kept(outcome: Outcome, outcomes: Sequence[Outcome], request: Request) -> str:
+def _why_kept(outcome: Outcome, outcomes: Sequence[Outcome], request: BuildRequest) -> str:
     rivals = [one for one in outcomes if one is not outcome and one.usable]
     if rivals:
         reason = "the fastest"

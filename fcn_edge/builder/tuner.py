@@ -17,7 +17,7 @@ from fcn_edge.backends.base import Progress, Session
 from fcn_edge.builder.candidates import Candidate
 from fcn_edge.builder.compiled import CompiledCandidate, compiled_candidate
 from fcn_edge.builder.mixed_precision import Try, best_method, mixed_precision, sensitivities
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.outcome import Outcome
 from fcn_edge.builder.reference import Reference
 from fcn_edge.datasets import LabeledSplit
@@ -59,7 +59,7 @@ class Tuner:
     def __init__(
         self,
         model: Model,
-        request: Request,
+        request: BuildRequest,
         candidates: Sequence[Candidate],
         table: CalibrationTable | None,
         workspace: Path,

@@ -14,7 +14,7 @@ from fcn_edge.backends import registry
 from fcn_edge.builder.calibration import table_for
 from fcn_edge.builder.candidates import Candidate, buildable_model
 from fcn_edge.builder.identity import EngineIdentity
-from fcn_edge.builder.options import Request
+from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.tuner import DEFAULT_CHOICE
 from fcn_edge.builder.typed_onnx import require_share, typed_file
 from fcn_edge.errors import UsageError
@@ -41,7 +41,7 @@ class TypedExport:
     int8_share: float | None
 
 
-def write_typed_onnx(model: str | Path, request: Request, output: Path) -> TypedExport:
+def write_typed_onnx(model: str | Path, request: BuildRequest, output: Path) -> TypedExport:
     """Write the typed ONNX that a backend would compile. The backend's library need not be there.
 
     Args:

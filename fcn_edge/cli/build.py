@@ -95,11 +95,11 @@ def command(
     1280x720; the fastest that loses little enough is kept. An engine that is there already is replaced; any other
     directory is left alone.
     """
-    from fcn_edge.builder import Request, build_engine, write_typed_onnx
+    from fcn_edge.builder import BuildRequest, build_engine, write_typed_onnx
     from fcn_edge.datasets import split_of
     from fcn_edge.system.thread_pools import owned_thread_pools
 
-    request = Request(
+    request = BuildRequest(
         backend=backend,
         precision=precision,
         size=size,

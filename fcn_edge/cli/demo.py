@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
@@ -126,7 +126,7 @@ def _int8(output: Path) -> dict[str, Any]:
             table = calibration_table(model.path, images, progress=progress)
         write_table(output / "calibration.json", table)
         scenes = split_of(JUDGING_STREET)
-        request = Request(
+        request = BuildRequest(
             precision="int8",
             calibration=output / "calibration.json",
             evaluation=scenes,

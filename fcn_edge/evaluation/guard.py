@@ -19,7 +19,7 @@ __all__ = ["Guard", "LabeledGuard", "LabeledScore", "RenderedGuard", "Verdict"]
 LEAST_LIKENESS = 0.9
 """Mean IU of an engine's masks against the float network's own on rendered scenes.
 
-Sound INT8 plans of MobileNetV2 FCN-8s had 0.94 to 0.98; ones whose arithmetic saturated, 0.76 to 0.89.
+Sound INT8 engines of MobileNetV2 FCN-8s had 0.94 to 0.98; ones whose arithmetic saturated, 0.76 to 0.89.
 """
 
 _LEAST = 1e-4
@@ -38,7 +38,7 @@ class Verdict:
         sentence: All of it for people.
         accuracy: Accuracy on labeled images; None on rendered scenes.
         excess: What it loses in shares of what is allowed, by mIoU or by the worst class, whichever is more: above 1 it
-            does not hold. To compare plans with; 0 on rendered scenes.
+            does not hold. To compare candidates by; 0 on rendered scenes.
     """
 
     holds: bool
@@ -51,7 +51,7 @@ class Verdict:
 
 
 class Guard(Protocol):
-    """Judges plans of one network."""
+    """Judges engines of one network."""
 
     def judge(self, session: Session) -> Verdict:
         """What an engine's session is worth beside the float network.
@@ -115,7 +115,7 @@ class LabeledScore:
 class RenderedGuard:
     """Judges by how like the float network's masks an engine's are, on rendered scenes; needs no labels.
 
-    It finds plans that are broken, such as ones that saturate, and not a loss of a point.
+    It finds engines that are broken, such as ones that saturate, and not a loss of a point.
 
     Args:
         frames: ``(H, W, 3)`` uint8 BGR.

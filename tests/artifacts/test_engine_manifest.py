@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, rebuild_fix, verify_engine
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DeviceError, EngineError, MachineError
@@ -27,7 +27,7 @@ Damage = Callable[[Path], None]
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, Request(backend="onnxruntime"), output=directory)
+    build_engine(tiny.path, BuildRequest(backend="onnxruntime"), output=directory)
     return directory
 
 
@@ -352,7 +352,7 @@ def test_command_keeps_to_no_guard_and_names_no_table_of_shipped_models(int8_eng
 def test_command_keeps_to_the_limits_and_says_which_images_judged(
     levels: Any, levels_val: Path, tmp_path: Path, quick_builds: dict[str, float], onnxruntime_alone: None
 ) -> None:
-    request = Request(evaluation=split_of(levels_val), max_drop=0.002, max_class_drop=0.5)
+    request = BuildRequest(evaluation=split_of(levels_val), max_drop=0.002, max_class_drop=0.5)
     built = build_engine(levels.path, request, output=tmp_path / "e")
     fix = rebuild_fix(built.manifest, tmp_path / "e")
     said, _, command = fix.partition(": ")

@@ -242,13 +242,13 @@ def test_documents_that_are_copied_in_code_are_of_the_current_version(kind: Any)
 def test_engine_of_an_unchanged_old_table_is_not_stale(
     levels: Any, quick_builds: dict[str, float], onnxruntime_alone: None, tmp_path: Path
 ) -> None:
-    from fcn_edge.builder import Request, build_engine
+    from fcn_edge.builder import BuildRequest, build_engine
 
     table = tmp_path / "table.json"
     shutil.copyfile(SAMPLES / "schema1" / "table.json", table)
-    request = Request(backend="onnxruntime", precision="int8", calibration=table)
+    request = BuildRequest(backend="onnxruntime", precision="int8", calibration=table)
     first = build_engine(levels.path, request, output=tmp_path / "engine")
     assert first.manifest.calibration_digest == TABLES[1]
     for calibration in (table, tmp_path / "engine" / "calibration.json"):
-        request = Request(backend="onnxruntime", precision="int8", calibration=calibration)
+        request = BuildRequest(backend="onnxruntime", precision="int8", calibration=calibration)
         assert build_engine(levels.path, request, output=tmp_path / "engine", if_stale=True).up_to_date

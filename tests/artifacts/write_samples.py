@@ -21,7 +21,7 @@ from fcn_edge.artifacts.models import manifest_for, write_manifest
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Provenance, Resize
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.builder.typed_export import write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
@@ -86,7 +86,7 @@ def write_samples(output: Path, scratch: Path) -> None:
         "tensorrt": QuantizationChoice(method="minmax"),
     }
     write_table(output / "table.json", table_of(levels.path).model_copy(update={"choices": choices}))
-    request = Request(backend="onnxruntime", precision="int8", calibration=output / "table.json")
+    request = BuildRequest(backend="onnxruntime", precision="int8", calibration=output / "table.json")
     write_typed_onnx(levels.path, request, output / "int8.onnx")
     with load(levels.path) as segmenter:
         record = AccuracyRecord.model_validate(evaluate(segmenter.session, val).to_json())
@@ -94,7 +94,7 @@ def write_samples(output: Path, scratch: Path) -> None:
 
     loud = write_levels_network(scratch / "loud.onnx", loud=1000.0, name="loud")
     write_table(scratch / "loud.json", table_of(loud.path))
-    request = Request(backend="onnxruntime", precision="int8", calibration=scratch / "loud.json", evaluation=val)
+    request = BuildRequest(backend="onnxruntime", precision="int8", calibration=scratch / "loud.json", evaluation=val)
     build_engine(loud.path, request, output=scratch / "engine")
     shutil.copytree(scratch / "engine", output / "engine")
 

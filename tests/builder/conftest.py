@@ -17,7 +17,7 @@ from fcn_edge.backends import registry
 from fcn_edge.backends.base import Built, Engine, Probe, Progress
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
-from fcn_edge.builder import Build, Request, build_engine
+from fcn_edge.builder import Build, BuildRequest, build_engine
 from fcn_edge.system.cpu import instruction_set
 from fcn_edge.testing.engine import FakeEngine
 
@@ -101,6 +101,6 @@ def build() -> Callable[..., Build]:
     def built(
         model: Path | str, output: Path | None, *, if_stale: bool = False, tell: Any = lambda _: None, **request: Any
     ) -> Build:
-        return build_engine(model, Request(**request), output=output, if_stale=if_stale, tell=tell)
+        return build_engine(model, BuildRequest(**request), output=output, if_stale=if_stale, tell=tell)
 
     return built

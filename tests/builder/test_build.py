@@ -16,9 +16,9 @@ from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.backends.options import BuildOptions, RunOptions
-from fcn_edge.builder import Build, Request
-from fcn_edge.builder import build as engines
-from fcn_edge.builder import tuner as contest
+from fcn_edge.builder import Build, BuildRequest
+from fcn_edge.builder import build as build_module
+from fcn_edge.builder.tuner import Tuner
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
@@ -29,7 +29,7 @@ Write = Callable[..., Any]
 def build_engine(
     model: Path, *, output: Path | None = None, if_stale: bool = False, tell: Any = lambda _: None, **request: Any
 ) -> Build:
-    return engines.build_engine(model, Request(**request), output=output, if_stale=if_stale, tell=tell)
+    return build_module.build_engine(model, BuildRequest(**request), output=output, if_stale=if_stale, tell=tell)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_engine_that_does_not_open_takes_no_place(tmp_path: Path, tiny: Any, mon
         write_manifest(directory, manifest)
         (directory / "model.onnx").write_bytes(b"")
 
-    monkeypatch.setattr(engines, "write_manifest", damaged)
+    monkeypatch.setattr(build_module, "write_manifest", damaged)
     with pytest.raises(EngineError, match="changed or damaged"):
         build_engine(tiny.path, output=tmp_path / "e")
     assert list(tmp_path.iterdir()) == []
@@ -249,7 +249,7 @@ def test_second_build_of_the_same_is_not_needed(tmp_path: Path, tiny: Any, monke
     first = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
     assert first.reason == "there was none"
     before = files(tmp_path / "e")
-    monkeypatch.setattr(contest.Tuner, "outcomes", never)
+    monkeypatch.setattr(Tuner, "outcomes", never)
     second = build_engine(tiny.path, output=tmp_path / "e", if_stale=True)
     assert second.up_to_date
     assert second.manifest == first.manifest

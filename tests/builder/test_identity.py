@@ -9,7 +9,7 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, write_manifest
-from fcn_edge.builder import Build, Request, build_engine
+from fcn_edge.builder import Build, BuildRequest, build_engine
 from fcn_edge.builder.identity import identity_of, staleness
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.datasets import split_of
@@ -24,7 +24,7 @@ def build(levels: Any, table_of: Any, levels_val: Path, tmp_path: Path) -> Calla
     def built(output: Path | None = tmp_path / "e", **changes: Any) -> Build:
         request: dict[str, Any] = {"precision": "int8", "calibration": table_of(levels)}
         request["evaluation"] = split_of(levels_val)
-        return build_engine(levels.path, Request(**{**request, **changes}), output=output, if_stale=True)
+        return build_engine(levels.path, BuildRequest(**{**request, **changes}), output=output, if_stale=True)
 
     return built
 
@@ -86,8 +86,8 @@ def test_what_would_build_another_engine_is_said(
 
 
 def test_labeled_images_make_a_float_engine_stale(levels: Any, levels_val: Path, tmp_path: Path) -> None:
-    build_engine(levels.path, Request(), output=tmp_path / "e")
-    asked = Request(evaluation=split_of(levels_val))
+    build_engine(levels.path, BuildRequest(), output=tmp_path / "e")
+    asked = BuildRequest(evaluation=split_of(levels_val))
     again = build_engine(levels.path, asked, output=tmp_path / "e", if_stale=True)
     assert "evaluated_on changed from nothing to levels val" in again.reason
     assert again.manifest.accuracy is not None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.builder import Request
+from fcn_edge.builder import BuildRequest
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import UsageError
 
@@ -25,17 +25,21 @@ STREET = "synthetic://street?frames=2&size=32x32"
 )
 def test_what_makes_no_sense_is_a_usage_error(arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Request(**arguments)
+        BuildRequest(**arguments)
 
 
 def test_limits_bind_an_engine_only_where_they_are_held_against_images(levels_val: Path) -> None:
-    assert Request().options() == {}
-    assert Request(guard=False).options() == {}
-    assert Request(precision="int8", max_drop=0.5).options() == {"guard": True}
-    options = Request(precision="int8", evaluation=split_of(levels_val), max_drop=0.5).options()
+    assert BuildRequest().options() == {}
+    assert BuildRequest(guard=False).options() == {}
+    assert BuildRequest(precision="int8", max_drop=0.5).options() == {"guard": True}
+    options = BuildRequest(precision="int8", evaluation=split_of(levels_val), max_drop=0.5).options()
     assert (options["guard"], options["max_drop"], options["max_class_drop"]) == (True, 0.5, 0.03)
     assert str(options["evaluated_on"]).startswith("levels val (8 images, ")
 
 
 def test_labeled_images_bind_a_float_engine_too(levels_val: Path) -> None:
-    assert set(Request(evaluation=split_of(levels_val)).options()) == {"evaluated_on", "max_drop", "max_class_drop"}
+    assert set(BuildRequest(evaluation=split_of(levels_val)).options()) == {
+        "evaluated_on",
+        "max_drop",
+        "max_class_drop",
+    }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.builder import Request
+from fcn_edge.builder import BuildRequest
 from fcn_edge.builder.outcome import Outcome, fastest_float, kept_outcome
 from fcn_edge.builder.report import reports_of
 from fcn_edge.datasets import split_of
@@ -14,10 +14,10 @@ from .made_up import outcome
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone")
 
-AUTO = Request(backend="onnxruntime", precision="auto")
+AUTO = BuildRequest(backend="onnxruntime", precision="auto")
 
 
-def reasons(outcomes: list[Outcome], request: Request) -> dict[str, str]:
+def reasons(outcomes: list[Outcome], request: BuildRequest) -> dict[str, str]:
     kept = kept_outcome(outcomes, request)
     made = reports_of(outcomes, kept, request)
     assert [one.kept for one in made] == [one is kept for one in outcomes]
@@ -52,7 +52,7 @@ def test_int8_is_compared_with_the_fastest_float_of_any_backend() -> None:
     assert kept_outcome(outcomes, AUTO) is outcomes[1]
 
 
-def test_plan_that_the_guard_refuses_is_never_kept() -> None:
+def test_candidate_that_the_guard_refuses_is_never_kept() -> None:
     outcomes = [outcome(), outcome("int8", 1.0, holds=False, drop=0.3)]
     assert kept_outcome(outcomes, AUTO) is outcomes[0]
     assert reasons(outcomes, AUTO) == {
@@ -61,13 +61,13 @@ def test_plan_that_the_guard_refuses_is_never_kept() -> None:
     }
 
 
-def test_plan_that_failed_says_why() -> None:
+def test_candidate_that_failed_says_why() -> None:
     failed = outcome("int8", None, compiled=None, error=ModelError("It cannot do Conv."))
     assert reasons([outcome(), failed], AUTO)["onnxruntime int8"] == "It cannot do Conv."
 
 
-def test_float_plan_that_is_only_compared_is_not_kept() -> None:
-    named = Request(backend="onnxruntime", precision="int8")
+def test_float_candidate_that_is_only_compared_is_not_kept() -> None:
+    named = BuildRequest(backend="onnxruntime", precision="int8")
     outcomes = [outcome("int8", 12.0, holds=True), outcome(ms=10.0, reference=True)]
     assert kept_outcome(outcomes, named) is outcomes[0]
     assert reasons(outcomes, named) == {
@@ -77,7 +77,7 @@ def test_float_plan_that_is_only_compared_is_not_kept() -> None:
 
 
 def test_named_precision_takes_the_fastest_backend_even_if_slow() -> None:
-    named = Request(precision="int8")
+    named = BuildRequest(precision="int8")
     outcomes = [outcome("int8", 12.0, holds=True), outcome("int8", 11.0, holds=True, backend="other")]
     assert kept_outcome(outcomes, named) is outcomes[1]
 
@@ -89,7 +89,7 @@ def test_refusal_of_all_is_a_guard_error_with_the_verdict() -> None:
         outcome(ms=10.0, reference=True),
     ]
     with pytest.raises(GuardError, match=r"onnxruntime\.int8 is less accurate than is allowed: loses 0\.2\.") as caught:
-        kept_outcome(outcomes, Request(precision="int8"))
+        kept_outcome(outcomes, BuildRequest(precision="int8"))
     assert caught.value.exit_code == 4
     assert caught.value.fix == (
         "Calibrate on more images like those to come, judge it on labeled images with --eval DIR, build another "
@@ -97,7 +97,7 @@ def test_refusal_of_all_is_a_guard_error_with_the_verdict() -> None:
     )
 
 
-def test_refusal_names_every_plan_and_what_became_of_the_search(levels_val: Path) -> None:
+def test_refusal_names_every_candidate_and_what_became_of_the_search(levels_val: Path) -> None:
     searched = GuardError("INT8 does not hold the guard, with decoder in floating point.")
     outcomes = [
         outcome("int8", None, holds=False, drop=0.2, error=searched),
@@ -106,7 +106,7 @@ def test_refusal_names_every_plan_and_what_became_of_the_search(levels_val: Path
         outcome(ms=10.0, reference=True),
     ]
     with pytest.raises(GuardError) as caught:
-        kept_outcome(outcomes, Request(precision="int8", evaluation=split_of(levels_val)))
+        kept_outcome(outcomes, BuildRequest(precision="int8", evaluation=split_of(levels_val)))
     assert caught.value.message == (
         "onnxruntime.int8 is less accurate than is allowed: loses 0.2, and cannot be fixed: INT8 does not hold the "
         "guard, with decoder in floating point; other.int8 is less accurate than is allowed: loses 0.1; third.int8 "
@@ -118,9 +118,9 @@ def test_refusal_names_every_plan_and_what_became_of_the_search(levels_val: Path
     )
 
 
-def test_refusal_of_a_float_plan_does_not_speak_of_calibration() -> None:
+def test_refusal_of_a_float_candidate_does_not_speak_of_calibration() -> None:
     with pytest.raises(GuardError, match="fp16 is less accurate") as caught:
-        kept_outcome([outcome("fp16", None, holds=False)], Request(precision="fp16"))
+        kept_outcome([outcome("fp16", None, holds=False)], BuildRequest(precision="fp16"))
     assert caught.value.fix.startswith("Judge it on labeled images with --eval DIR, ")
 
 
@@ -128,7 +128,7 @@ def test_failure_of_all_is_the_first_one_s_error() -> None:
     errors = [ModelError("First."), GuardError("Second.")]
     outcomes = [outcome("int8", None, compiled=None, error=error) for error in errors]
     with pytest.raises(ModelError, match="First"):
-        kept_outcome(outcomes, Request(precision="int8"))
+        kept_outcome(outcomes, BuildRequest(precision="int8"))
 
 
 def test_candidates_carry_what_was_measured() -> None:
@@ -139,12 +139,12 @@ def test_candidates_carry_what_was_measured() -> None:
 
 def test_backends_that_are_not_considered_are_named_for_auto_only() -> None:
     outcomes = [outcome(backend="other")]
-    auto = reports_of(outcomes, outcomes[0], Request())
+    auto = reports_of(outcomes, outcomes[0], BuildRequest())
     assert [(one.backend, one.kept, one.reason) for one in auto] == [
         ("other", True, "the only one that runs here"),
         ("onnxruntime", False, "the graph is not made for it"),
     ]
-    assert len(reports_of(outcomes, outcomes[0], Request(backend="other"))) == 1
+    assert len(reports_of(outcomes, outcomes[0], BuildRequest(backend="other"))) == 1
 
 
 def test_fastest_float_is_one_that_was_timed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
-from fcn_edge.builder import Build, Request
+from fcn_edge.builder import Build, BuildRequest
 from fcn_edge.builder.candidates import candidates_of
 from fcn_edge.builder.reference import opened_reference
 from fcn_edge.datasets import split_of
@@ -24,7 +24,7 @@ def runs_only_engines(self: Any, *_: Any, **__: Any) -> Any:
 
 def backend_of(model: Path, **request: Any) -> str | None:
     """Name of the backend that runs the reference; None where there is none."""
-    found, asked = resolved_model(model), Request(**request)
+    found, asked = resolved_model(model), BuildRequest(**request)
     with opened_reference(found, asked, candidates_of(found, asked, None)) as reference:
         if reference is not None:
             assert reference.session.size == (asked.size or found.spec.size)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.artifacts.models import Model
-from fcn_edge.builder import Request
+from fcn_edge.builder import BuildRequest
 from fcn_edge.builder.report import guard_sentence, warnings_of
 from fcn_edge.testing.engine import fake_spec
 
@@ -17,7 +17,7 @@ FLOAT_MODEL = Model("onnx", Path("m.onnx"), fake_spec())
 @pytest.mark.parametrize(("ms", "warned"), [(12.0, True), (10.0, True), (9.9, False)])
 def test_precision_that_is_no_faster_than_fp32_is_warned_of(ms: float, warned: bool) -> None:
     kept = outcome("int8", ms, holds=True)
-    found = warnings_of(kept, [kept, outcome(ms=10.0, reference=True)], Request(precision="int8"), FLOAT_MODEL)
+    found = warnings_of(kept, [kept, outcome(ms=10.0, reference=True)], BuildRequest(precision="int8"), FLOAT_MODEL)
     expected = (
         f"int8 was asked for and is no faster than fp32 here: {ms:.1f} ms a frame, and onnxruntime fp32 takes 10.0 ms."
     )
@@ -25,45 +25,45 @@ def test_precision_that_is_no_faster_than_fp32_is_warned_of(ms: float, warned: b
 
 
 def test_engine_that_nobody_looked_at_is_warned_of() -> None:
-    kept, unguarded = outcome("int8", 5.0), Request(precision="int8", guard=False)
+    kept, unguarded = outcome("int8", 5.0), BuildRequest(precision="int8", guard=False)
     (warning,) = warnings_of(kept, [kept], unguarded, FLOAT_MODEL)
     assert "--no-guard" in warning
     assert guard_sentence(kept, unguarded, FLOAT_MODEL) == "none: it was built with --no-guard"
     floats = outcome()
-    assert warnings_of(floats, [floats], Request(guard=False), FLOAT_MODEL) == ()
-    assert guard_sentence(floats, Request(), FLOAT_MODEL) == ""
+    assert warnings_of(floats, [floats], BuildRequest(guard=False), FLOAT_MODEL) == ()
+    assert guard_sentence(floats, BuildRequest(), FLOAT_MODEL) == ""
 
 
 def test_typed_model_is_warned_of() -> None:
     model = Model("onnx", Path("m.int8.onnx"), fake_spec(precision="int8", profile="p"))
     kept = outcome("int8", 5.0)
-    (warning,) = warnings_of(kept, [kept], Request(precision="int8"), model)
+    (warning,) = warnings_of(kept, [kept], BuildRequest(precision="int8"), model)
     assert "It was not judged: m.int8.onnx is an int8 graph already" in warning
-    assert "not at hand" in guard_sentence(kept, Request(precision="int8"), model)
+    assert "not at hand" in guard_sentence(kept, BuildRequest(precision="int8"), model)
 
 
 def test_engine_for_another_machine_is_warned_of() -> None:
     kept = outcome("int8", None, holds=True)
-    (warning,) = warnings_of(kept, [kept], Request(precision="int8"), FLOAT_MODEL)
+    (warning,) = warnings_of(kept, [kept], BuildRequest(precision="int8"), FLOAT_MODEL)
     assert "This machine cannot run it" in warning
     assert "judged through its ONNX graph" in warning
-    assert guard_sentence(kept, Request(precision="int8"), FLOAT_MODEL) == "loses 0.0"
+    assert guard_sentence(kept, BuildRequest(precision="int8"), FLOAT_MODEL) == "loses 0.0"
 
 
 def test_int8_that_auto_could_not_try_is_warned_of() -> None:
     outcomes = [outcome()]
-    (warning,) = warnings_of(outcomes[0], outcomes, Request(precision="auto"), FLOAT_MODEL)
+    (warning,) = warnings_of(outcomes[0], outcomes, BuildRequest(precision="auto"), FLOAT_MODEL)
     assert warning == (
         "INT8 was not tried: the model has no calibration table; make one with "
         "fcn-edge calibrate m.onnx --images DIR -o table.json, and give it with --calibration table.json."
     )
-    assert warnings_of(outcomes[0], [*outcomes, outcome("int8")], Request(precision="auto"), FLOAT_MODEL) == ()
+    assert warnings_of(outcomes[0], [*outcomes, outcome("int8")], BuildRequest(precision="auto"), FLOAT_MODEL) == ()
     typed = Model("onnx", Path("m.fp16.onnx"), fake_spec(precision="fp16"))
-    assert not any("INT8" in line for line in warnings_of(outcomes[0], outcomes, Request(precision="auto"), typed))
+    assert not any("INT8" in line for line in warnings_of(outcomes[0], outcomes, BuildRequest(precision="auto"), typed))
 
 
 def test_table_that_changes_nothing_is_warned_of() -> None:
     outcomes = [outcome()]
-    (warning,) = warnings_of(outcomes[0], outcomes, Request(calibration=Path("t.json")), FLOAT_MODEL)
+    (warning,) = warnings_of(outcomes[0], outcomes, BuildRequest(calibration=Path("t.json")), FLOAT_MODEL)
     assert warning == "t.json changes nothing in fp32: --precision int8 or auto uses a calibration table."
-    assert warnings_of(outcomes[0], outcomes, Request(), FLOAT_MODEL) == ()
+    assert warnings_of(outcomes[0], outcomes, BuildRequest(), FLOAT_MODEL) == ()

@@ -13,10 +13,9 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.onnxruntime.cpu import open_unfused
 from fcn_edge.backends.opening import open_engine
-from fcn_edge.builder import Build
-from fcn_edge.builder import build as engines
-from fcn_edge.builder import compiled as trials
-from fcn_edge.builder import tuner as contest
+from fcn_edge.builder import Build, mixed_precision, tuner
+from fcn_edge.builder import build as build_module
+from fcn_edge.builder import compiled as compiled_module
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.halves import Part, halves_of
@@ -144,13 +143,13 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     assert built.manifest.accuracy.images == judging
 
 
-def test_once_a_plan_was_searched_all_are_judged_on_the_same_images(
+def test_once_a_candidate_was_searched_all_are_judged_on_the_same_images(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Any] = []
-    real = engines.kept_outcome
+    real = build_module.kept_outcome
     monkeypatch.setattr(
-        engines, "kept_outcome", lambda outcomes, request: kept.extend(outcomes) or real(outcomes, request)
+        build_module, "kept_outcome", lambda outcomes, request: kept.extend(outcomes) or real(outcomes, request)
     )
     table = chosen_table(QuantizationChoice(method="percentile"))
     build(loud.path, tmp_path / "e", precision="auto", calibration=table, evaluation=split_of(levels_val))
@@ -161,9 +160,7 @@ def test_once_a_plan_was_searched_all_are_judged_on_the_same_images(
 def test_choice_that_fails_and_cannot_be_fixed_is_refused_with_its_score(
     build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fcn_edge.builder import mixed_precision as choices
-
-    monkeypatch.setattr(choices, "INT8_SHARE", 0.9)
+    monkeypatch.setattr(mixed_precision, "INT8_SHARE", 0.9)
     request = {"calibration": chosen_table(QuantizationChoice(method="percentile")), "evaluation": split_of(levels_val)}
     with pytest.raises(
         GuardError, match=r"levels val, 8 images: mIoU .* cannot be fixed: INT8 does not hold the guard, and"
@@ -237,7 +234,7 @@ def test_fp16_is_judged_and_needs_no_table(build: MakeBuild, levels: Any, tmp_pa
     assert built.manifest.int8_share is None
 
 
-def test_float_plan_is_scored_where_there_are_images(
+def test_float_candidate_is_scored_where_there_are_images(
     build: MakeBuild, levels: Any, levels_val: Path, tmp_path: Path
 ) -> None:
     built = build(levels.path, tmp_path / "e", evaluation=split_of(levels_val), max_drop=0.0, max_class_drop=0.0)
@@ -246,7 +243,7 @@ def test_float_plan_is_scored_where_there_are_images(
     assert built.manifest.accuracy.images == 8
 
 
-def test_float_plan_that_rounds_otherwise_holds_and_a_broken_one_does_not(
+def test_float_candidate_that_rounds_otherwise_holds_and_a_broken_one_does_not(
     build: MakeBuild, levels: Any, levels_val: Path, tmp_path: Path, add_backend: Any
 ) -> None:
     other = add_backend()
@@ -271,7 +268,7 @@ def test_float_plan_that_rounds_otherwise_holds_and_a_broken_one_does_not(
     assert build(levels.path, tmp_path / "f", backend="other", guard=False).manifest.guard == ""
 
 
-def test_plan_whose_library_runs_little_in_int8_is_not_called_so(
+def test_candidate_whose_library_runs_little_in_int8_is_not_called_so(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
 ) -> None:
     add_backend("tensorrt").int8_share = 0.5
@@ -292,7 +289,7 @@ def test_share_that_the_library_reports_is_the_one_that_counts(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
+def test_candidate_for_another_machine_is_built_judged_and_kept_untimed(
     build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path, add_backend: Any, precision: str
 ) -> None:
     gpu = add_backend("tensorrt", "cuda")
@@ -313,7 +310,7 @@ def test_plan_for_another_machine_is_built_judged_and_kept_untimed(
 def test_plan_that_runs_here_is_judged_by_its_own_library_and_no_other_way(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials, "open_unfused", lambda *_: pytest.fail("it was judged by arithmetic of no library"))
+    monkeypatch.setattr(compiled_module, "open_unfused", lambda *_: pytest.fail("it was judged by arithmetic of no library"))
     built = build(levels.path, tmp_path / "e", precision="int8", calibration=table_of(levels))
     assert "3 rendered scenes: " in built.manifest.guard
 
@@ -329,7 +326,7 @@ def test_plan_for_another_machine_is_judged_by_its_graph_as_written(
         judged.append(spec.profile)
         return open_unfused(path, spec, size)
 
-    monkeypatch.setattr(trials, "open_unfused", unfused)
+    monkeypatch.setattr(compiled_module, "open_unfused", unfused)
     build(levels.path, tmp_path / "e", backend="tensorrt", precision="int8", calibration=table_of(levels))
     assert judged == ["tensorrt"]
 
@@ -380,14 +377,14 @@ def test_fp16_that_auto_keeps_says_why_int8_could_not_be_built(
     def fp16(outcomes: Any, request: Any) -> Any:
         return next(outcome for outcome in outcomes if outcome.candidate.precision == "fp16")
 
-    monkeypatch.setattr(engines, "kept_outcome", fp16)
+    monkeypatch.setattr(build_module, "kept_outcome", fp16)
     built = build(levels.path, tmp_path / "e", backend="tensorrt", precision="auto", calibration=table_of(levels))
     assert built.manifest.precision == "fp16"
     assert built.manifest.notes["steps"] == ["int8: Strongly typed: no kernel. Weakly typed: no kernel.", "told"]
     assert len(no_int8.built) == 3
 
 
-def test_plan_for_another_device_of_a_library_that_runs_here_is_a_device_error(
+def test_candidate_for_another_device_of_a_library_that_runs_here_is_a_device_error(
     build: MakeBuild, levels: Any, tmp_path: Path, add_backend: Any
 ) -> None:
     gpu = add_backend("tensorrt", "cuda")
@@ -418,6 +415,6 @@ def test_candidate_that_fails_when_it_is_timed_is_passed_over(
 
 def test_frames_to_time_on_are_rendered_streets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    frames = contest.frames_to_time()
+    frames = tuner.frames_to_time()
     assert {frame.shape for frame in frames} == {(720, 1280, 3)}
     assert (frames[0] != frames[1]).any()

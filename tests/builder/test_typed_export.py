@@ -12,7 +12,7 @@ import pytest
 from fcn_edge.artifacts.calibration_table import QuantizationChoice, read_table, write_table
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
 from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
-from fcn_edge.builder import Request, write_typed_onnx
+from fcn_edge.builder import BuildRequest, write_typed_onnx
 from fcn_edge.builder.typed_onnx import INT8_SHARE
 from fcn_edge.errors import GuardError, TableError, UsageError
 
@@ -26,7 +26,7 @@ def inputs_of(path: Path) -> list[str | int]:
 def test_int8_graph_says_what_it_is_and_where_it_comes_from(
     levels: Any, table_of: Any, tmp_path: Path, backend: str
 ) -> None:
-    request = Request(backend=backend, precision="int8", calibration=table_of(levels))
+    request = BuildRequest(backend=backend, precision="int8", calibration=table_of(levels))
     export = write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
     spec = spec_of_onnx(export.path)
     assert export.spec == spec
@@ -45,7 +45,7 @@ def test_int8_graph_says_what_it_is_and_where_it_comes_from(
 def test_backend_that_is_not_installed_will_do(levels: Any, table_of: Any, tmp_path: Path, add_backend: Any) -> None:
     gpu = add_backend("tensorrt", "cuda")
     gpu.problem = "TensorRT is not installed."
-    request = Request(backend="tensorrt", precision="int8", calibration=table_of(levels))
+    request = BuildRequest(backend="tensorrt", precision="int8", calibration=table_of(levels))
     export = write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
     assert (export.backend, export.spec.profile) == ("tensorrt", "tensorrt")
     types = {each.data_type for each in onnx.load_model(export.path).graph.initializer}
@@ -59,9 +59,9 @@ def test_no_backend_library_is_imported(levels: Any, table_of: Any, tmp_path: Pa
         for name in ("onnxruntime", "openvino", "tensorrt", "torch"):
             sys.modules[name] = None
         from pathlib import Path
-        from fcn_edge.builder import Request, write_typed_onnx
+        from fcn_edge.builder import BuildRequest, write_typed_onnx
         for backend, precision in (("openvino", "int8"), ("onnxruntime", "int8"), ("auto", "fp16"), ("auto", "fp32")):
-            request = Request(backend=backend, precision=precision, calibration=Path({str(table_of(levels))!r}))
+            request = BuildRequest(backend=backend, precision=precision, calibration=Path({str(table_of(levels))!r}))
             write_typed_onnx({str(levels.path)!r}, request, Path({str(tmp_path)!r}) / f"{{backend}}.{{precision}}.onnx")
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
@@ -73,7 +73,7 @@ def test_no_backend_library_is_imported(levels: Any, table_of: Any, tmp_path: Pa
 def test_float_graphs_are_the_same_for_every_backend(levels: Any, tmp_path: Path, precision: str) -> None:
     written = {
         write_typed_onnx(
-            levels.path, Request(backend=backend, precision=precision), tmp_path / f"{backend}.onnx"
+            levels.path, BuildRequest(backend=backend, precision=precision), tmp_path / f"{backend}.onnx"
         ).path.read_bytes()
         for backend in ("auto", "onnxruntime", "openvino")
     }
@@ -85,9 +85,9 @@ def test_size_freezes_the_graph_and_none_leaves_it_open(levels: Any, table_of: A
     for precision in ("fp32", "fp16", "int8"):
         given: dict[str, Any] = {"backend": "onnxruntime", "precision": precision, "calibration": table_of(levels)}
         path = tmp_path / "m.onnx"
-        write_typed_onnx(levels.path, Request(**given), path)
+        write_typed_onnx(levels.path, BuildRequest(**given), path)
         assert inputs_of(path) == ["32*h", "32*w", 3]
-        write_typed_onnx(levels.path, Request(**given, size=(96, 128)), path)
+        write_typed_onnx(levels.path, BuildRequest(**given, size=(96, 128)), path)
         assert inputs_of(path) == [96, 128, 3]
         assert spec_of_onnx(path).size == (96, 128)
 
@@ -98,7 +98,7 @@ def test_choice_of_the_table_is_taken(levels: Any, table_of: Any, tmp_path: Path
     write_table(
         tmp_path / "t.json", table.model_copy(update={"choices": dict.fromkeys(("openvino", "openvino-7bit"), choice)})
     )
-    request = Request(backend="openvino", precision="int8", calibration=tmp_path / "t.json")
+    request = BuildRequest(backend="openvino", precision="int8", calibration=tmp_path / "t.json")
     write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
     origin = quantization_record_of_onnx(tmp_path / "m.onnx")
     assert origin is not None
@@ -111,7 +111,7 @@ def test_graph_of_which_little_is_int8_is_not_written(levels: Any, table_of: Any
     write_table(
         tmp_path / "t.json", table.model_copy(update={"choices": dict.fromkeys(("openvino", "openvino-7bit"), choice)})
     )
-    request = Request(backend="openvino", precision="int8", calibration=tmp_path / "t.json")
+    request = BuildRequest(backend="openvino", precision="int8", calibration=tmp_path / "t.json")
     with pytest.raises(GuardError, match="Only 14% of the multiplications"):
         write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
@@ -131,19 +131,19 @@ def test_wrong_arguments_are_usage_errors(
     levels: Any, tmp_path: Path, request_: dict[str, Any], output: str, said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
-        write_typed_onnx(levels.path, Request(**request_), tmp_path / output)
+        write_typed_onnx(levels.path, BuildRequest(**request_), tmp_path / output)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_int8_without_a_table_is_a_table_error(levels: Any, tmp_path: Path) -> None:
     with pytest.raises(TableError, match="needs a calibration table"):
-        write_typed_onnx(levels.path, Request(backend="openvino", precision="int8"), tmp_path / "m.onnx")
+        write_typed_onnx(levels.path, BuildRequest(backend="openvino", precision="int8"), tmp_path / "m.onnx")
 
 
 def test_typed_graph_is_not_typed_again(levels: Any, tmp_path: Path) -> None:
-    write_typed_onnx(levels.path, Request(precision="fp16"), tmp_path / "m.onnx")
+    write_typed_onnx(levels.path, BuildRequest(precision="fp16"), tmp_path / "m.onnx")
     with pytest.raises(UsageError, match="is an fp16 graph already"):
-        write_typed_onnx(tmp_path / "m.onnx", Request(precision="fp16", size=(96, 96)), tmp_path / "n.onnx")
+        write_typed_onnx(tmp_path / "m.onnx", BuildRequest(precision="fp16", size=(96, 96)), tmp_path / "n.onnx")
 
 
 @pytest.mark.parametrize("name", ["m.onnx", "link.onnx", "./sub/../m.onnx"])
@@ -153,5 +153,5 @@ def test_model_is_not_replaced_by_its_own_typed_graph(levels: Any, tmp_path: Pat
     (tmp_path / "link.onnx").symlink_to(model)
     (tmp_path / "sub").mkdir()
     with pytest.raises(UsageError, match="is the model that the typed graph is made from"):
-        write_typed_onnx(model, Request(precision="fp16"), tmp_path / name)
+        write_typed_onnx(model, BuildRequest(precision="fp16"), tmp_path / name)
     assert model.read_bytes() == levels.path.read_bytes()

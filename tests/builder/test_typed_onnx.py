@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
-from fcn_edge.builder import Build, Request, write_typed_onnx
+from fcn_edge.builder import Build, BuildRequest, write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DatasetError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load
@@ -32,7 +32,7 @@ def typed(levels: Any, table_of: Any, tmp_path_factory: pytest.TempPathFactory) 
     def graph(precision: str, backend: str = "onnxruntime") -> Path:
         if (precision, backend) not in made:
             path = tmp_path_factory.mktemp("typed") / f"m.{precision}.onnx"
-            request = Request(backend=backend, precision=precision, calibration=table_of(levels))
+            request = BuildRequest(backend=backend, precision=precision, calibration=table_of(levels))
             write_typed_onnx(levels.path, request, path)
             made[precision, backend] = path
         return made[precision, backend]
@@ -108,7 +108,7 @@ def test_graph_of_seven_bits_is_right_on_processors_that_take_eight(
     from fcn_edge.builder import typed_export as export
 
     monkeypatch.setattr(export, "instruction_set", lambda: "avx2")
-    request = Request(backend="onnxruntime", precision="int8", calibration=table_of(levels))
+    request = BuildRequest(backend="onnxruntime", precision="int8", calibration=table_of(levels))
     write_typed_onnx(levels.path, request, tmp_path / "7.onnx")
     monkeypatch.setattr(export, "instruction_set", lambda: "avx512_vnni")
     write_typed_onnx(levels.path, request, tmp_path / "8.onnx")
@@ -126,8 +126,8 @@ def test_no_onnx_package_is_needed(typed: Any, tmp_path: Path, precision: str) -
         import sys
         for name in ("onnx", "onnxscript", "torch"):
             sys.modules[name] = None
-        from fcn_edge.builder import contest
-        contest.speeds_of = lambda *_, **__: {}
+        from fcn_edge.builder import tuner
+        tuner.speeds_of = lambda *_, **__: {}
         from fcn_edge.cli.main import main
         main(sys.argv[1:])
     """

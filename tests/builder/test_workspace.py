@@ -10,7 +10,7 @@ import pytest
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE
 from fcn_edge.backends.registry import BACKENDS, backend
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
 
@@ -18,7 +18,7 @@ from fcn_edge.errors import MachineError, UsageError
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, Request(backend="onnxruntime"), output=directory)
+    build_engine(tiny.path, BuildRequest(backend="onnxruntime"), output=directory)
     return directory
 
 

@@ -14,7 +14,7 @@ from fcn_edge.artifacts.models import manifest_for, write_manifest
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, model_digest
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import Provenance
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.testing.engine import fake_spec
 
@@ -55,7 +55,7 @@ def shipped(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("engine") / "e"
-    build_engine(tiny.path, Request(backend="onnxruntime", size=(96, 128)), output=directory)
+    build_engine(tiny.path, BuildRequest(backend="onnxruntime", size=(96, 128)), output=directory)
     return directory
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("onnxscript")
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
 from fcn_edge.artifacts.spec import DECODER_STRIDES
-from fcn_edge.builder import PRECISIONS, Request, build_engine
+from fcn_edge.builder import PRECISIONS, BuildRequest, build_engine
 from fcn_edge.builder import tuner as contest
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.street import Street
@@ -54,7 +54,7 @@ def check(net: Exported, precision: str, table: Path, directory: Path) -> None:
     """Build and look at what came of it."""
     how: dict[str, Any] = {"calibration": table} if precision == "int8" else {}
     # nobody trained these: there is no accuracy to hold them to
-    request = Request("tensorrt-rtx", precision, size=SIZE, guard=False, **how)
+    request = BuildRequest("tensorrt-rtx", precision, size=SIZE, guard=False, **how)
     built = build_engine(net.path, request, output=directory)
     manifest = read_manifest(directory)
     verify_engine(directory, manifest)

@@ -8,7 +8,7 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.builder import Request, build_engine, write_typed_onnx
+from fcn_edge.builder import BuildRequest, build_engine, write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import hashes
 from fcn_edge.errors import DatasetError, ModelError
@@ -21,14 +21,14 @@ pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 def typed(levels: Any, table_of: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The INT8 graph of the levels model."""
     path = tmp_path_factory.mktemp("typed") / "m.onnx"
-    request = Request(backend="onnxruntime", precision="int8", calibration=table_of(levels))
+    request = BuildRequest(backend="onnxruntime", precision="int8", calibration=table_of(levels))
     write_typed_onnx(levels.path, request, path)
     return path
 
 
 def test_float_models_and_engines_have_no_calibration_images(levels: Any, tmp_path: Path) -> None:
     assert calibration_images(resolved_model(levels.path)) == frozenset()
-    build_engine(levels.path, Request(), output=tmp_path / "e")
+    build_engine(levels.path, BuildRequest(), output=tmp_path / "e")
     assert calibration_images(resolved_model(tmp_path / "e")) == frozenset()
 
 
@@ -36,9 +36,9 @@ def test_int8_graphs_and_engines_know_their_images(levels: Any, table_of: Any, t
     known = read_table(table_of(levels)).image_hashes
     assert len(known) == 6
     assert calibration_images(resolved_model(typed)) == known
-    request = Request(precision="int8", calibration=table_of(levels))
+    request = BuildRequest(precision="int8", calibration=table_of(levels))
     build_engine(levels.path, request, output=tmp_path / "e")
-    build_engine(typed, Request(precision="int8"), output=tmp_path / "f")
+    build_engine(typed, BuildRequest(precision="int8"), output=tmp_path / "f")
     for engine in ("e", "f"):
         assert calibration_images(resolved_model(tmp_path / engine)) == known
     assert not (tmp_path / "f/calibration.json").exists()

@@ -20,7 +20,7 @@ from fcn_edge.backends import registry
 from fcn_edge.backends.base import Probe, Session
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.options import RunOptions
-from fcn_edge.builder import Request, build_engine
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.errors import DeviceError, FrameError, MachineError, ModelError, UsageError
 from fcn_edge.runtime import segmenter as module
 from fcn_edge.runtime.segmenter import Segmenter, load
@@ -37,7 +37,7 @@ def frame() -> NDArray[np.uint8]:
 def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An engine of the tiny model at 96x128."""
     directory = tmp_path_factory.mktemp("engines") / "tiny"
-    build_engine(tiny.path, Request(backend="onnxruntime", size=(96, 128)), output=directory)
+    build_engine(tiny.path, BuildRequest(backend="onnxruntime", size=(96, 128)), output=directory)
     return directory
 
 
