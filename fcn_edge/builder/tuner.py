@@ -22,10 +22,10 @@ from fcn_edge.builder.outcome import Outcome
 from fcn_edge.builder.reference import Reference
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.halves import Part, halves_of
+from fcn_edge.datasets.scenes import rendered_drive, rendered_images
 from fcn_edge.errors import DatasetError, FcnEdgeError, GuardError, ModelError
 from fcn_edge.evaluation.guard import Guard, LabeledGuard, LabeledScore, RenderedGuard, Verdict
 from fcn_edge.evaluation.latency import speeds_of
-from fcn_edge.street import Street
 
 __all__ = ["DEFAULT_CHOICE", "Tuner", "frames_to_time"]
 
@@ -267,8 +267,8 @@ class Tuner:
             return None if split is None else LabeledScore(split)
         if split is not None:
             return self._second_half if self._selects else self._labeled(split)
-        streets = [Street(seed=seed, size=self.model.spec.size, frames=1) for seed in GUARD_SEEDS]
-        return RenderedGuard([street.frame(0)[0] for street in streets], self.reference.session)
+        scenes = list(rendered_images(self.model.spec.size, GUARD_SEEDS))
+        return RenderedGuard(scenes, self.reference.session)
 
     def _labeled(self, split: LabeledSplit) -> LabeledGuard:
         assert self.reference is not None
@@ -277,8 +277,7 @@ class Tuner:
 
 def frames_to_time() -> list[NDArray[np.uint8]]:
     """Rendered frames of 1280x720 that candidates are timed on, ``(H, W, 3)`` uint8 BGR."""
-    street = Street(seed=0, size=FRAME_SIZE, frames=FRAMES, fps=1.0)
-    return [image for image, _ in street]
+    return list(rendered_drive(FRAME_SIZE, FRAMES, fps=1.0))
 
 
 def _judged_by(guard: Guard, compiled: CompiledCandidate) -> Verdict:

@@ -17,8 +17,8 @@ __all__ = ["INT8_SHARE", "TypedFile", "require_share", "typed_file"]
 INT8_SHARE = 0.8
 """Share of the convolution MACs outside depthwise ones that must be INT8 for a candidate to be called int8."""
 
-RENDERED_FOR_RANGES = 8
-"""Scenes whose ranges tell what FP16 cannot hold, where there is no table."""
+RENDERED_FOR_RANGES = range(8)
+"""Seeds of the scenes whose ranges tell what FP16 cannot hold, where there is no table."""
 
 
 @dataclass(frozen=True)

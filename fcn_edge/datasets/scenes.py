@@ -1,8 +1,8 @@
-"""Rendered street scenes as images to check a converted model on, where nobody gave better ones."""
+"""Frames of rendered streets, where nobody gave images: to check, judge and time models on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,28 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.street import Street
 
-__all__ = ["rendered_images"]
+__all__ = ["rendered_drive", "rendered_images"]
 
 
-def rendered_images(size: Size, count: int = 8) -> Iterator[NDArray[np.uint8]]:
-    """Frames of different rendered streets, ``(*size, 3)`` uint8 BGR."""
-    for seed in range(count):
+def rendered_images(size: Size, seeds: Iterable[int] = range(8)) -> Iterator[NDArray[np.uint8]]:
+    """The first frame of each of several rendered streets, ``(*size, 3)`` uint8 BGR.
+
+    Args:
+        size: ``(height, width)``.
+        seeds: The streets.
+    """
+    for seed in seeds:
         yield Street(seed=seed, size=size, frames=1).frame(0)[0]
+
+
+def rendered_drive(size: Size, frames: int, *, seed: int = 0, fps: float = 25.0) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a drive through one rendered street, ``(*size, 3)`` uint8 BGR.
+
+    Args:
+        size: ``(height, width)``.
+        frames: How many.
+        seed: The street.
+        fps: Frames per second of driving.
+    """
+    for image, _ in Street(seed=seed, size=size, frames=frames, fps=fps):
+        yield image

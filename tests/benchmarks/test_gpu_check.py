@@ -22,7 +22,7 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver
 from fcn_edge.backends.cuda.providers import cuda_python
 from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
-from fcn_edge.builder import tuner as contest
+from fcn_edge.builder import tuner
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
 from fcn_edge.system.cuda_driver import loaded_driver
 from fcn_edge.testing.engine import fake_spec
@@ -180,7 +180,7 @@ def test_engines_are_held_against_the_processor(
     engines = import_module("gpu.engines")
     monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
     monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
-    monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
+    monkeypatch.setattr(tuner, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
     monkeypatch.setattr(import_module("fcn_edge.evaluation.guard"), "LEAST_LIKENESS", likeness)
     done = run("-o", str(tmp_path / "results.json"))
     assert done.exit_code == (0 if likeness < 1 else 4), done.output
@@ -259,7 +259,7 @@ def gpu_engines(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "BACKENDS", ("onnxruntime",))
     monkeypatch.setattr(engines, "PRECISIONS", ("fp32",))
     monkeypatch.setattr(engines, "_opened", opened)
-    monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
+    monkeypatch.setattr(tuner, "frames_to_time", lambda: [np.zeros((64, 96, 3), np.uint8)])
     monkeypatch.setattr(import_module("fcn_edge.evaluation.guard"), "LEAST_LIKENESS", 0.0)
 
 

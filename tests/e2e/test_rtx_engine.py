@@ -21,7 +21,7 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_m
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.tensorrt import TensorRTRTX
-from fcn_edge.builder import tuner as contest
+from fcn_edge.builder import tuner
 from fcn_edge.cli.main import main
 from fcn_edge.system.cuda_driver import loaded_driver
 
@@ -58,7 +58,7 @@ def built(request: pytest.FixtureRequest, table: Path, tmp_path_factory: pytest.
     """What ``build --json`` said of a small engine."""
     engine = tmp_path_factory.mktemp("engines") / request.param
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contest, "frames_to_time", list)  # nothing can be timed here
+        patch.setattr(tuner, "frames_to_time", list)  # nothing can be timed here
         return build(request.param, "64x96", table, engine, "--no-guard")
 
 

@@ -16,8 +16,7 @@ pytest.importorskip("onnxscript")
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest, verify_engine
 from fcn_edge.artifacts.spec import DECODER_STRIDES
-from fcn_edge.builder import PRECISIONS, BuildRequest, build_engine
-from fcn_edge.builder import tuner as contest
+from fcn_edge.builder import PRECISIONS, BuildRequest, build_engine, tuner
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.street import Street
 
@@ -32,7 +31,7 @@ QUICK = ["vgg16-fcn32s", "resnet50-fcn16s", "mobilenet_v2-fcn8s"]
 @pytest.fixture(autouse=True)
 def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws no streets to time engines on that cannot run here."""
-    monkeypatch.setattr(contest, "frames_to_time", lambda: [np.zeros((*SIZE, 3), np.uint8)])
+    monkeypatch.setattr(tuner, "frames_to_time", lambda: [np.zeros((*SIZE, 3), np.uint8)])
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def test_least_agreement_is_enough() -> None:
 
 
 def test_rendered_images_differ() -> None:
-    images = list(rendered_images((64, 96), 3))
+    images = list(rendered_images((64, 96), range(3)))
     assert [image.shape for image in images] == [(64, 96, 3)] * 3
     assert not np.array_equal(images[0], images[1])
 
