@@ -15,7 +15,15 @@ import shutil
 from pathlib import Path
 
 from fcn_edge.artifacts.calibration_table import write_table
-from fcn_edge.artifacts.models import MANIFEST_FILE, MODEL_FILE, TABLE_FILE, ZOO, manifest_for, write_manifest
+from fcn_edge.artifacts.models import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    TABLE_FILE,
+    ZOO,
+    manifest_for,
+    resolved_model,
+    write_manifest,
+)
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.builder.profile_tuning import chosen_for_profiles
 from fcn_edge.datasets import Split
@@ -56,14 +64,15 @@ def main() -> None:
         directory = ZOO / exported.spec.name
         directory.mkdir(exist_ok=True)
         partial.replace(directory / MODEL_FILE)
+        model = resolved_model(directory / MODEL_FILE)
         with owned_thread_pools(), load(directory / MODEL_FILE) as segmenter:
             measured = [evaluate(segmenter.session, split) for split in (val, RenderedSplit.from_uri(RENDERED))]
         records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
-        write_manifest(directory / MANIFEST_FILE, manifest_for(directory / MODEL_FILE, records, LICENSE))
+        write_manifest(directory / MANIFEST_FILE, manifest_for(model, records, LICENSE))
         with owned_thread_pools():
-            table = calibration_table(directory / MODEL_FILE, calibrated)
+            table = calibration_table(model, calibrated)
             table = chosen_for_profiles(
-                directory / MODEL_FILE, table, choosers, max_drop=MAX_DROP, max_class_drop=MAX_CLASS_DROP, tell=print
+                model, table, choosers, max_drop=MAX_DROP, max_class_drop=MAX_CLASS_DROP, tell=print
             )
         write_table(directory / TABLE_FILE, table)
         for key, record in records.items():

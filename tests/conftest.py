@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends import registry
 
 from .levels_network import LevelsNetwork, write_levels_network, write_levels_split
@@ -102,7 +103,7 @@ def table_of(levels_train: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
         if network.path not in made:
             path = tmp_path_factory.mktemp("table") / "table.json"
             images = calibration_set(levels_train, network.spec.classes, 6)
-            write_table(path, calibration_table(network.path, images, threads=1))
+            write_table(path, calibration_table(resolved_model(network.path), images, threads=1))
             made[network.path] = path
         return made[network.path]
 

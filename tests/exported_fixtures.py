@@ -17,6 +17,7 @@ pytest.importorskip("onnxscript")
 import onnx
 
 from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Size
 from fcn_edge.nets.checkpoints import save_checkpoint
@@ -84,7 +85,7 @@ def table_of(images_of_size: Callable[[Size], Images]) -> Callable[[Path, ModelS
     """A calibration table of a model on three rendered frames."""
 
     def table(path: Path, spec: ModelSpec) -> CalibrationTable:
-        return _table(path, spec, ranges_of_images(path, images_of_size((96, 160)), threads=1))
+        return _table(path, spec, ranges_of_images(resolved_model(path), images_of_size((96, 160)), threads=1))
 
     return table
 
@@ -112,14 +113,14 @@ def view(exported: Exported) -> GraphView:
 @pytest.fixture(scope="session")
 def int8(exported: Exported, table: CalibrationTable) -> Callable[[str], Typed]:
     """``exported`` in INT8 by the profile of a name, each made once; not to be changed."""
-    return cache(lambda profile: int8_model(exported.path, PROFILES[profile], table, method="mse"))
+    return cache(lambda profile: int8_model(exported.model, PROFILES[profile], table, method="mse"))
 
 
 @pytest.fixture(scope="session")
 def int8_file(small: Exported, small_table: CalibrationTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``small`` in INT8, for ONNX Runtime."""
     path = tmp_path_factory.mktemp("int8") / "int8.onnx"
-    onnx.save_model(int8_model(small.path, PROFILES["onnxruntime"], small_table, method="mse").model, path)
+    onnx.save_model(int8_model(small.model, PROFILES["onnxruntime"], small_table, method="mse").model, path)
     return path
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Normalization
 from fcn_edge.export.onnx import onnx_from_net
 from fcn_edge.nets.decoders import Decoder
@@ -42,6 +43,11 @@ class Exported:
     net: FCN
     spec: ModelSpec
     path: Path
+
+    @property
+    def model(self) -> Model:
+        """The file, opened anew."""
+        return resolved_model(self.path)
 
 
 def spec_of(encoder: str, decoder: str, **changes: object) -> ModelSpec:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.engine_manifest import EngineManifest
-from fcn_edge.artifacts.models import resolved_model, table_path
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Engine, Session
 from fcn_edge.backends.cuda.device import Device
@@ -151,7 +151,7 @@ def _plan(directory: Path, manifest: EngineManifest, device: Device, graphs: boo
 def _table(model: str, directory: Path) -> Path:
     """The model's own calibration table, or one of rendered scenes where it has none."""
     found = resolved_model(model)
-    own = table_path(found)
+    own = found.table_path
     if own is not None:
         return own
     made = directory / "calibration.json"
@@ -159,5 +159,5 @@ def _table(model: str, directory: Path) -> Path:
         from fcn_edge.quantization.calibrate import calibration_table
 
         images = calibration_set(CALIBRATION, found.spec.classes, CALIBRATION_IMAGES)
-        write_table(made, calibration_table(found.path, images))
+        write_table(made, calibration_table(found, images))
     return made

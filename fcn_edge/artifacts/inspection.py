@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fcn_edge.artifacts.checkpoint import checkpoint_header
-from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, verify_engine
+from fcn_edge.artifacts.engine_manifest import EngineManifest, verify_engine
 from fcn_edge.artifacts.models import Manifest, manifest_of, resolved_model
 from fcn_edge.artifacts.onnx_graph import graph_of_onnx
-from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.io.files import sha256_of
 
@@ -74,15 +73,15 @@ def inspection_of(text: str) -> Inspection:
     if Path(text).suffix == CHECKPOINT_SUFFIX:
         return _of_checkpoint(Path(text))
     model = resolved_model(text)
-    if model.kind == "engine":
-        return _of_engine(model.path)
-    graph = graph_of_onnx(model.path)
+    if model.engine_manifest is not None:
+        return _of_engine(model.path, model.engine_manifest)
+    graph = model.graph
     return Inspection(
         path=model.path,
         kind="onnx",
         spec=model.spec,
         size=model.spec.size,
-        digest=model_digest(model.path),
+        digest=model.digest,
         parameters=graph.parameters,
         file_bytes=model.path.stat().st_size,
         details={"opset": graph.opset, "operators": graph.operators},
@@ -104,8 +103,7 @@ def _of_checkpoint(path: Path) -> Inspection:
     )
 
 
-def _of_engine(directory: Path) -> Inspection:
-    manifest = read_manifest(directory)
+def _of_engine(directory: Path, manifest: EngineManifest) -> Inspection:
     verify_engine(directory, manifest)
     plan = directory / manifest.plan_file
     device = manifest.device

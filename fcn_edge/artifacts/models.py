@@ -6,17 +6,23 @@ accurate it is, bound to the file by its hash.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
 from fcn_edge.artifacts.migrations import Document, renamed
-from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
+from fcn_edge.artifacts.onnx_graph import Graph, graph_of_onnx
+from fcn_edge.artifacts.onnx_header import OnnxHeader, header_of_onnx, model_digest, opened_file
+from fcn_edge.artifacts.quantization_record import QuantizationRecord, quantization_record_of
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.io.documents import document_text, read_document
 from fcn_edge.io.files import replacing, sha256_of
 
@@ -27,7 +33,6 @@ __all__ = [
     "manifest_of",
     "resolved_model",
     "shipped_models",
-    "table_path",
     "write_manifest",
 ]
 
@@ -39,19 +44,92 @@ TABLE_FILE = "calibration.json"
 
 @dataclass(frozen=True)
 class Model:
-    """A model found on disk.
+    """A model on disk, opened once by ``resolved_model`` and handed on instead of its path.
+
+    All that it tells of an ONNX file is of one file: the header is read when the model is opened, the rest when it is
+    first asked for, and then never again. Where the file was changed or replaced in the meantime, that is a
+    ``ModelError``, and no mixture of two models.
 
     Attributes:
         kind: ``onnx`` or ``engine``.
         path: The ONNX file or the engine directory.
         spec: What it is; of an engine it is read but not verified.
         shipped: Name in the zoo; None for other files.
+        header: Header of an ONNX file.
+        engine_manifest: Manifest of an engine; it is read but the engine is not verified.
     """
 
     kind: Literal["onnx", "engine"]
     path: Path
     spec: ModelSpec
     shipped: str | None = None
+    header: OnnxHeader | None = field(default=None, repr=False, compare=False)
+    engine_manifest: EngineManifest | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over graph, weights and opset, in hexadecimal; of an engine, that of the model it was built from.
+
+        Raises:
+            ModelError: The file is damaged, or was changed since it was opened.
+        """
+        if self.engine_manifest is not None:
+            return self.engine_manifest.model_digest
+        return model_digest(self.path, self._header().state)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What the graph of an ONNX file takes, gives and holds.
+
+        Raises:
+            ModelError: The file is damaged, or was changed since it was opened.
+            UsageError: It is an engine.
+        """
+        return graph_of_onnx(self.path, self._header().state)
+
+    @cached_property
+    def quantization_record(self) -> QuantizationRecord | None:
+        """Where the ranges of an ONNX file's INT8 graph come from; None in a float graph.
+
+        Raises:
+            ModelError: What the file says of it makes no sense.
+            UsageError: It is an engine.
+        """
+        return quantization_record_of(self._header())
+
+    @property
+    def table_path(self) -> Path | None:
+        """Where the calibration table of a shipped model lies; None for other models, and where none ships."""
+        path = self.path.with_name(TABLE_FILE)
+        return path if self.shipped is not None and path.is_file() else None
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """The ONNX file, open for reading.
+
+        Raises:
+            ModelError: It was removed or changed since the model was opened.
+            UsageError: It is an engine.
+        """
+        with opened_file(self.path, self._header().state) as file:
+            yield file
+
+    def require_unchanged(self) -> None:
+        """Check that the ONNX file is still the one that was opened.
+
+        Raises:
+            ModelError: It was removed or changed.
+            UsageError: It is an engine.
+        """
+        with self.opened():
+            pass
+
+    def _header(self) -> OnnxHeader:
+        if self.header is None:
+            raise UsageError(
+                f"{self.path} is an engine; an ONNX file was expected.", "Give the ONNX file it was built from."
+            )
+        return self.header
 
 
 def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
@@ -92,37 +170,37 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in ZOO.glob(f"*/{MODEL_FILE}")))
 
 
-def resolved_model(text: str | Path) -> Model:
-    """The model that a text names.
+def resolved_model(model: str | Path | Model) -> Model:
+    """Open the model that a text names.
 
     Args:
-        text: A shipped name, the path of an ``.onnx`` file, or that of an engine directory.
+        model: A shipped name, the path of an ``.onnx`` file, or that of an engine directory. A model that is open
+            already is given back.
 
     Raises:
         ModelError: It names nothing, or the file is damaged.
         SpecError: The model has no valid spec.
         EngineError: The engine directory is damaged.
     """
-    if str(text) in shipped_models():
-        path = ZOO / str(text) / MODEL_FILE
-        return Model("onnx", path, spec_of_onnx(path), shipped=str(text))
-    path = Path(text)
+    if isinstance(model, Model):
+        return model
+    if str(model) in shipped_models():
+        return _onnx_model(ZOO / str(model) / MODEL_FILE, shipped=str(model))
+    path = Path(model)
     if path.is_dir():
-        from fcn_edge.artifacts.engine_manifest import read_manifest
-
-        return Model("engine", path, read_manifest(path).spec)
+        manifest = read_manifest(path)
+        return Model("engine", path, manifest.spec, engine_manifest=manifest)
     if path.is_file():
-        return Model("onnx", path, spec_of_onnx(path))
+        return _onnx_model(path)
     raise ModelError(
-        f"There is no model {str(text)!r}: a shipped name, an .onnx file or an engine directory was expected.",
+        f"There is no model {str(model)!r}: a shipped name, an .onnx file or an engine directory was expected.",
         f"Shipped models: {', '.join(shipped_models()) or 'none'}.",
     )
 
 
-def table_path(model: Model) -> Path | None:
-    """Where the calibration table of a shipped model lies; None for other models, and where none ships."""
-    path = model.path.with_name(TABLE_FILE)
-    return path if model.shipped is not None and path.is_file() else None
+def _onnx_model(path: Path, shipped: str | None = None) -> Model:
+    header = header_of_onnx(path)
+    return Model("onnx", path, header.spec(), shipped, header)
 
 
 def manifest_of(model: Model) -> Manifest | None:
@@ -144,23 +222,22 @@ def manifest_of(model: Model) -> Manifest | None:
     return manifest
 
 
-def manifest_for(path: Path, accuracy: dict[str, AccuracyRecord], terms: str = "") -> Manifest:
+def manifest_for(model: Model, accuracy: dict[str, AccuracyRecord], terms: str = "") -> Manifest:
     """The manifest of an ONNX file that is to ship: name, size and recipe are those of its spec.
 
     Args:
-        path: The ONNX file.
+        model: The ONNX file.
         accuracy: Measured with it, by name of the data set and split.
         terms: What the weights may be used for.
 
     Raises:
-        ModelError: The file is missing or damaged.
-        SpecError: It has no valid spec.
+        ModelError: The file is damaged, or was changed since it was opened.
     """
-    spec = spec_of_onnx(path)
+    spec = model.spec
     return Manifest(
         name=spec.name,
-        model_sha256=sha256_of(path),
-        model_digest=model_digest(path),
+        model_sha256=sha256_of(model.path),
+        model_digest=model.digest,
         size=spec.size,
         accuracy=accuracy,
         recipe=spec.provenance.recipe,

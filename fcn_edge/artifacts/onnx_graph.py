@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.onnx_header import damaged_onnx, opened_onnx
+from fcn_edge.artifacts.onnx_header import FileState, damaged_onnx, opened_onnx
 from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import ModelError, UsageError
@@ -67,13 +67,17 @@ class Graph:
     external: bool
 
 
-def graph_of_onnx(path: Path) -> Graph:
+def graph_of_onnx(path: Path, state: FileState | None = None) -> Graph:
     """What the graph of an ONNX file takes, gives and holds.
 
+    Args:
+        path: The file.
+        state: The state that it must have; any when left out.
+
     Raises:
-        ModelError: The file is missing or not a whole ONNX file.
+        ModelError: The file is missing, not a whole ONNX file, or not in that state.
     """
-    with opened_onnx(path) as buffer:
+    with opened_onnx(path, state) as buffer:
         try:
             opset, graph = 0, None
             for number, start, end in fields(buffer, 0, len(buffer)):

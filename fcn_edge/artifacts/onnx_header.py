@@ -9,15 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from fcn_edge.artifacts.protobuf import Buffer, WireError, fields
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ModelError
 
-__all__ = ["SPEC_KEY", "damaged_onnx", "metadata_of_onnx", "model_digest", "opened_onnx", "spec_of_onnx"]
+__all__ = [
+    "SPEC_KEY",
+    "FileState",
+    "OnnxHeader",
+    "damaged_onnx",
+    "header_of_onnx",
+    "metadata_of_onnx",
+    "model_digest",
+    "opened_file",
+    "opened_onnx",
+    "spec_of_onnx",
+]
 
 SPEC_KEY = "fcn_edge.spec"
 """Metadata key of the spec."""
@@ -26,14 +40,66 @@ IR_VERSION, GRAPH, OPSET_IMPORT, METADATA_PROPS, FUNCTIONS = 1, 7, 8, 14, 25
 DIGESTED = frozenset({IR_VERSION, GRAPH, OPSET_IMPORT, FUNCTIONS})
 
 
-def metadata_of_onnx(path: Path) -> dict[str, str]:
-    """The ``metadata_props`` of an ONNX file.
+class FileState(NamedTuple):
+    """What tells that a path still leads to the same file, and that it was not written to.
+
+    Attributes:
+        device: Number of the file system.
+        inode: Number of the file in it.
+        length: Length in bytes.
+        changed: When it was last written, in nanoseconds.
+    """
+
+    device: int
+    inode: int
+    length: int
+    changed: int
+
+    @classmethod
+    def of(cls, file: BinaryIO) -> FileState:
+        """State of an open file."""
+        status = os.fstat(file.fileno())
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class OnnxHeader:
+    """What an ONNX file says of itself, and which file that was.
+
+    Attributes:
+        path: The file.
+        metadata: Its ``metadata_props``.
+        state: State of the file when it was read.
+    """
+
+    path: Path
+    metadata: dict[str, str]
+    state: FileState
+
+    def spec(self) -> ModelSpec:
+        """The ModelSpec in the metadata.
+
+        Raises:
+            ModelError: There is none.
+            SpecError: It is not valid.
+        """
+        if SPEC_KEY not in self.metadata:
+            raise ModelError(
+                f"{self.path} is an ONNX file without an fcn_edge spec.",
+                "Make it with fcn-edge export from a checkpoint.",
+            )
+        return ModelSpec.from_json(self.metadata[SPEC_KEY])
+
+
+def header_of_onnx(path: Path) -> OnnxHeader:
+    """What an ONNX file says of itself, read once.
 
     Raises:
         ModelError: The file is missing or not a whole ONNX file.
     """
     metadata = {}
-    with opened_onnx(path) as buffer:
+    with opened_file(path) as file, _mapped(path, file) as buffer:
+        state = FileState.of(file)
         try:
             for number, start, end in _parts(buffer):
                 if number == METADATA_PROPS:
@@ -41,17 +107,30 @@ def metadata_of_onnx(path: Path) -> dict[str, str]:
                     metadata[entry.get(1, "")] = entry.get(2, "")
         except (WireError, UnicodeDecodeError) as error:
             raise damaged_onnx(path) from error
-    return metadata
+    return OnnxHeader(path, metadata, state)
 
 
-def model_digest(path: Path) -> str:
-    """SHA-256 over graph, weights and opset of an ONNX file, in hexadecimal; its metadata does not count.
+def metadata_of_onnx(path: Path) -> dict[str, str]:
+    """The ``metadata_props`` of an ONNX file.
 
     Raises:
         ModelError: The file is missing or not a whole ONNX file.
     """
+    return header_of_onnx(path).metadata
+
+
+def model_digest(path: Path, state: FileState | None = None) -> str:
+    """SHA-256 over graph, weights and opset of an ONNX file, in hexadecimal; its metadata does not count.
+
+    Args:
+        path: The file.
+        state: The state that it must have; any when left out.
+
+    Raises:
+        ModelError: The file is missing, not a whole ONNX file, or not in that state.
+    """
     digest = hashlib.sha256()
-    with opened_onnx(path) as buffer:
+    with opened_onnx(path, state) as buffer:
         try:
             for number, start, end in _parts(buffer):
                 if number in DIGESTED:
@@ -69,26 +148,51 @@ def spec_of_onnx(path: Path) -> ModelSpec:
         ModelError: The file is missing, damaged, or an ONNX file without a spec.
         SpecError: The spec inside is not valid.
     """
-    metadata = metadata_of_onnx(path)
-    if SPEC_KEY not in metadata:
-        raise ModelError(
-            f"{path} is an ONNX file without an fcn_edge spec.", "Make it with fcn-edge export from a checkpoint."
-        )
-    return ModelSpec.from_json(metadata[SPEC_KEY])
+    return header_of_onnx(path).spec()
 
 
 @contextmanager
-def opened_onnx(path: Path) -> Iterator[Buffer]:
+def opened_onnx(path: Path, state: FileState | None = None) -> Iterator[Buffer]:
     """The bytes of an ONNX file, mapped into memory.
 
+    Args:
+        path: The file.
+        state: The state that it must have; any when left out.
+
     Raises:
-        ModelError: The file is missing, empty or unreadable.
+        ModelError: The file is missing, empty or unreadable, or not in that state.
+    """
+    with opened_file(path, state) as file, _mapped(path, file) as buffer:
+        yield buffer
+
+
+@contextmanager
+def opened_file(path: Path, state: FileState | None = None) -> Iterator[BinaryIO]:
+    """A model's file, open for reading.
+
+    Args:
+        path: The file.
+        state: The state that it must have; any when left out.
+
+    Raises:
+        ModelError: The file is missing or unreadable, or not in that state.
     """
     if not path.is_file():
         raise ModelError(f"There is no model file {path}.", "Check the path.")
     try:
-        with path.open("rb") as file:
-            buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        file = path.open("rb")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    with file:
+        if state is not None and FileState.of(file) != state:
+            raise ModelError(f"{path} was changed or replaced while it was in use.", "Run the command again.")
+        yield file
+
+
+@contextmanager
+def _mapped(path: Path, file: BinaryIO) -> Iterator[Buffer]:
+    try:
+        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except ValueError as error:  # mmap refuses an empty file
         raise damaged_onnx(path) from error
     except OSError as error:

@@ -10,11 +10,11 @@ from pydantic import ConfigDict, ValidationError
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, Method
 from fcn_edge.artifacts.migrations import Document, renamed
-from fcn_edge.artifacts.onnx_header import metadata_of_onnx
+from fcn_edge.artifacts.onnx_header import OnnxHeader, header_of_onnx
 from fcn_edge.artifacts.spec import Fraction, Sha256, first_problem
 from fcn_edge.errors import ModelError
 
-__all__ = ["QuantizationRecord", "quantization_record_of_onnx"]
+__all__ = ["QuantizationRecord", "quantization_record_of", "quantization_record_of_onnx"]
 
 
 def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
@@ -48,12 +48,21 @@ class QuantizationRecord(Document):
 
 
 def quantization_record_of_onnx(path: Path) -> QuantizationRecord | None:
-    """The origin in an ONNX file; None where it has none, as every float graph.
+    """The record in an ONNX file; None where it has none, as every float graph.
 
     Raises:
         ModelError: The file is missing or damaged, what it says makes no sense, or a newer fcn_edge wrote it.
     """
-    text = metadata_of_onnx(path).get(TABLE_KEY)
+    return quantization_record_of(header_of_onnx(path))
+
+
+def quantization_record_of(header: OnnxHeader) -> QuantizationRecord | None:
+    """The record in the header of an ONNX file; None where it has none, as every float graph.
+
+    Raises:
+        ModelError: What it says makes no sense, or a newer fcn_edge wrote it.
+    """
+    path, text = header.path, header.metadata.get(TABLE_KEY)
     if text is None:
         return None
     fix = "Make it again: fcn-edge build MODEL --precision int8 --onnx-only -o FILE.onnx"

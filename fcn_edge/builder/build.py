@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fcn_edge.artifacts.device import ManifestValue
-from fcn_edge.artifacts.engine_manifest import TABLE_FILE, EngineManifest, file_of, read_manifest, write_manifest
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE, EngineManifest, file_of, write_manifest
 from fcn_edge.artifacts.models import Model
-from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.backends.base import Progress
 from fcn_edge.backends.opening import open_engine
@@ -25,9 +24,9 @@ from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.outcome import Outcome, kept_outcome
 from fcn_edge.builder.reference import opened_reference
 from fcn_edge.builder.report import CandidateReport, guard_sentence, reports_of, warnings_of
+from fcn_edge.builder.target import Target, target_at
 from fcn_edge.builder.tuner import Tuner, frames_to_time
 from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
-from fcn_edge.errors import EngineError
 from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
 from fcn_edge.version import __version__
 
@@ -56,7 +55,7 @@ class Build:
 
 
 def build_engine(
-    model: str | Path,
+    model: str | Path | Model,
     request: BuildRequest | None = None,
     *,
     output: Path | None = None,
@@ -72,7 +71,7 @@ def build_engine(
     is judged through its typed ONNX in ONNX Runtime and is not timed. A graph that is typed already is not judged.
 
     Args:
-        model: A shipped name or an ``.onnx`` file.
+        model: A shipped name, an ``.onnx`` file, or such a model that is open already.
         request: How to build; fp32 for the fastest backend when left out.
         output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
         if_stale: Build nothing when the engine is there, whole, and of the same model, size, options, table, labeled
@@ -83,7 +82,7 @@ def build_engine(
     Raises:
         UsageError: An argument makes no sense, or ``output`` holds something else than an engine; or ``auto`` cannot
             time its candidates, because the backend that was named does not run here.
-        ModelError: The model is missing or damaged, or no backend can run it.
+        ModelError: The model is missing, damaged or changed during the build, or no backend can run it.
         TableError: The calibration table is missing, damaged or another model's.
         DatasetError: The labeled images are those of the calibration, or too few to choose and to judge.
         GuardError: Every candidate loses more accuracy than is allowed.
@@ -93,20 +92,22 @@ def build_engine(
     found = buildable_model(model, request)
     table = table_for(found, request)
     candidates = candidates_of(found, request, table)
-    targets = {candidate.name: output or default_path(found, candidate) for candidate in candidates}
+    paths = {candidate.name: output or default_path(found, candidate) for candidate in candidates}
+    places = {path: target_at(path) for path in paths.values()}
+    targets = {name: places[path] for name, path in paths.items()}
     reason = ""
     if if_stale:
         there, reason = _engine_there(candidates, targets)
         if there is not None:
             return _unchanged(there)
-    for target in targets.values():
+    for target in places.values():
         check_replaceable(target)
     if request.evaluation is not None and any(candidate.precision == "int8" for candidate in candidates):
         hashes = calibration_images(found) if table is None else table.image_hashes
         refuse_calibration_images(hashes, request.evaluation)
     with (
         # beside what a link leads to: no rename goes from one file system to another
-        engine_workspace(next(iter(targets.values())).resolve().parent) as workspace,
+        engine_workspace(next(iter(places)).resolve().parent) as workspace,
         opened_reference(found, request, candidates) as reference,
     ):
         tuner = Tuner(found, request, candidates, table, workspace, reference, tell, progress)
@@ -116,9 +117,10 @@ def build_engine(
         kept = kept_outcome(outcomes, request)
         assert kept.compiled is not None
         manifest = _finished(found, request, kept, kept.compiled, _failed_steps(kept, outcomes))
-        place_engine(kept.compiled.directory, targets[kept.candidate.name])
+        found.require_unchanged()
+        place_engine(kept.compiled.directory, paths[kept.candidate.name])
     return Build(
-        targets[kept.candidate.name],
+        paths[kept.candidate.name],
         manifest,
         reports_of(outcomes, kept, request),
         up_to_date=False,
@@ -127,7 +129,7 @@ def build_engine(
     )
 
 
-def _engine_there(candidates: Sequence[Candidate], targets: Mapping[str, Path]) -> tuple[Path | None, str]:
+def _engine_there(candidates: Sequence[Candidate], targets: Mapping[str, Target]) -> tuple[Target | None, str]:
     """The engine that a build would make, where it is there already; else why it has to be built."""
     reasons = {}
     for candidate in candidates:
@@ -136,11 +138,8 @@ def _engine_there(candidates: Sequence[Candidate], targets: Mapping[str, Path]) 
             return targets[candidate.name], ""
     for candidate in candidates:
         # the one that is there has more to say than those that never were
-        try:
-            there = read_manifest(targets[candidate.name])
-        except EngineError:
-            continue
-        if (there.backend, there.precision) == (candidate.backend.name, candidate.precision):
+        there = targets[candidate.name].manifest
+        if there is not None and (there.backend, there.precision) == (candidate.backend.name, candidate.precision):
             return None, reasons[candidate.name]
     return None, next(iter(reasons.values()))
 
@@ -160,8 +159,8 @@ def _finished(
     """Write the manifest of a built candidate, then open and run it as ``load`` will."""
     identity, verdict = compiled.candidate.identity, outcome.verdict
     accuracy = verdict.accuracy if verdict else None
-    origin = quantization_record_of_onnx(compiled.typed.path) if compiled.candidate.precision == "int8" else None
-    beside = TABLE_FILE in compiled.files
+    record = compiled.typed.record
+    has_table = TABLE_FILE in compiled.files
     manifest = EngineManifest(
         model=model.shipped or str(model.path.absolute()),
         model_digest=identity.model_digest,
@@ -178,8 +177,8 @@ def _finished(
         options=identity.options,
         notes={**compiled.built.notes, **_notes(compiled, failed)},
         int8_share=round(compiled.int8_share, 4) if compiled.int8_share is not None else None,
-        calibration_digest=origin.table if origin else None,
-        calibration_images=origin.images if origin and not beside else (),
+        calibration_digest=record.table if record else None,
+        calibration_images=record.images if record and not has_table else (),
         guard=guard_sentence(outcome, request, model),
         speed=outcome.speed,
         accuracy=AccuracyRecord.model_validate(accuracy.to_json()) if accuracy else None,
@@ -221,10 +220,11 @@ def _notes(compiled: CompiledCandidate, failed: Sequence[str]) -> dict[str, Mani
     return notes
 
 
-def _unchanged(target: Path) -> Build:
-    manifest = read_manifest(target)
+def _unchanged(target: Target) -> Build:
+    manifest = target.manifest
+    assert manifest is not None
     ms = manifest.speed.end_to_end_ms if manifest.speed else None
     miou = manifest.accuracy.miou if manifest.accuracy else None
     reason = "model, size, precision, options, library, device and fcn_edge are those it was built for"
     kept = CandidateReport(manifest.backend, manifest.precision, ms, miou, True, "up to date", manifest.int8_share)
-    return Build(target, manifest, (kept,), up_to_date=True, reason=reason)
+    return Build(target.path, manifest, (kept,), up_to_date=True, reason=reason)

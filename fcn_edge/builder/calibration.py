@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, read_table
-from fcn_edge.artifacts.models import Model, table_path
-from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.models import Model
 from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import TableError, UsageError
 
@@ -27,7 +26,7 @@ def table_for(model: Model, request: BuildRequest) -> CalibrationTable | None:
         return None
     path = request.calibration
     if path is None and request.precision != "fp32":
-        path = table_path(model)
+        path = model.table_path
     if path is None:
         if request.precision == "int8":
             raise TableError(
@@ -37,5 +36,5 @@ def table_for(model: Model, request: BuildRequest) -> CalibrationTable | None:
             )
         return None
     table = read_table(path)
-    table.require_for(path, model_digest(model.path), model.spec)
+    table.require_for(path, model.digest, model.spec)
     return table

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
-from fcn_edge.artifacts.engine_manifest import read_manifest
 from fcn_edge.artifacts.models import Model, resolved_model
-from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import checked_size
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend
@@ -58,7 +56,7 @@ class Candidate:
         return replace(self, identity=replace(self.identity, spec=spec, precision="fp16"))
 
 
-def buildable_model(model: str | Path, request: BuildRequest) -> Model:
+def buildable_model(model: str | Path | Model, request: BuildRequest) -> Model:
     """The model to build, when it is one and the precision that was asked for can be made of it.
 
     Raises:
@@ -66,15 +64,15 @@ def buildable_model(model: str | Path, request: BuildRequest) -> Model:
         ModelError: It is missing or damaged.
     """
     found = resolved_model(model)
-    if found.kind == "engine":
+    if found.engine_manifest is not None:
         raise UsageError(
-            f"{model} is an engine already; engines are built from shipped models and .onnx files.",
-            f"It was built from {read_manifest(found.path).model}.",
+            f"{found.path} is an engine already; engines are built from shipped models and .onnx files.",
+            f"It was built from {found.engine_manifest.model}.",
         )
     typed = found.spec.precision
     if typed != "fp32" and request.precision not in (typed, "auto"):
         raise UsageError(
-            f"{model} is an {typed} graph; the precision {request.precision} was asked for.",
+            f"{found.shipped or found.path} is an {typed} graph; the precision {request.precision} was asked for.",
             "Give the fp32 ONNX file of fcn-edge export.",
         )
     return found
@@ -112,7 +110,6 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
                     "Name a precision: --precision fp32, fp16 or int8.",
                 )
     size = checked_size(request.size or model.spec.size, model.spec.geometry.size_multiple)
-    digest = model_digest(model.path)
     options: dict[str, ManifestValue] = {
         "backend": request.backend,
         "precision": request.precision,
@@ -131,7 +128,7 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
             if precision != spec.precision:
                 profile = _profile_name(made.name, device) if precision == "int8" else None
                 spec = spec.replace(precision=precision, profile=profile)
-            identity = EngineIdentity(digest, spec, size, precision, made.name, probe.version, device, bound)
+            identity = EngineIdentity(model.digest, spec, size, precision, made.name, probe.version, device, bound)
             candidates.append(Candidate(made, identity, probe.available, gpus[made.name]))
     return tuple(candidates)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
-from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, verify_engine
+from fcn_edge.artifacts.engine_manifest import EngineManifest, verify_engine
 from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.builder.target import Target
 from fcn_edge.errors import EngineError
 from fcn_edge.version import __version__
 
@@ -54,20 +54,23 @@ def identity_of(manifest: EngineManifest) -> EngineIdentity:
     )
 
 
-def staleness(directory: Path, wanted: EngineIdentity) -> str:
+def staleness(target: Target, wanted: EngineIdentity) -> str:
     """Why an engine would have to be built, as a phrase; empty when the one that is there will do.
 
     Args:
-        directory: Where the engine lies, or would.
+        target: Where the engine lies, or would.
         wanted: What it is to be bound to.
     """
-    if not directory.exists():
+    manifest, problem = target.manifest, target.problem
+    if manifest is not None:
+        try:
+            verify_engine(target.path, manifest)
+        except EngineError as error:
+            problem = error
+    if problem is not None:
+        return f"the one there is damaged: {problem.message.rstrip('.')}"
+    if manifest is None:
         return "there was none"
-    try:
-        manifest = read_manifest(directory)
-        verify_engine(directory, manifest)
-    except EngineError as error:
-        return f"the one there is damaged: {error.message.rstrip('.')}"
     there = identity_of(manifest)
     if there.model_digest != wanted.model_digest:
         return "the model's graph or weights changed"

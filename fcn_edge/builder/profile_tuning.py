@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice
-from fcn_edge.artifacts.onnx_header import spec_of_onnx
+from fcn_edge.artifacts.models import Model
 from fcn_edge.backends.onnxruntime.cpu import open_unfused
 from fcn_edge.builder.mixed_precision import best_method, mixed_precision, sensitivities
 from fcn_edge.datasets import LabeledSplit
@@ -22,7 +22,7 @@ __all__ = ["chosen_for_profiles"]
 
 
 def chosen_for_profiles(
-    path: Path,
+    model: Model,
     table: CalibrationTable,
     split: LabeledSplit,
     *,
@@ -37,7 +37,7 @@ def chosen_for_profiles(
     depend on the integer instructions of this processor.
 
     Args:
-        path: The fp32 ONNX file.
+        model: The fp32 ONNX file.
         table: Its calibration table.
         split: Labeled images; neither those of the table nor those that will judge.
         profiles: Names in ``PROFILES``.
@@ -48,9 +48,9 @@ def chosen_for_profiles(
     Raises:
         GuardError: A profile cannot hold the limits.
     """
-    spec = spec_of_onnx(path)
+    spec = model.spec
     choices = dict(table.choices)
-    with open_unfused(path, spec, spec.size) as engine, engine.session() as session:
+    with open_unfused(model.path, spec, spec.size) as engine, engine.session() as session:
         guard = LabeledGuard(split, session, max_drop, max_class_drop)
     with TemporaryDirectory() as directory:
         typed_path = Path(directory) / "typed.onnx"
@@ -60,7 +60,7 @@ def chosen_for_profiles(
             def attempt(choice: QuantizationChoice, name: str = name) -> tuple[Verdict, float]:
                 nonlocal layers
                 typed = int8_model(
-                    path, PROFILES[name], table, method=choice.method, excluded_layers=choice.excluded_layers
+                    model, PROFILES[name], table, method=choice.method, excluded_layers=choice.excluded_layers
                 )
                 layers = layers or typed.quantized
                 typed_path.write_bytes(typed.model.SerializeToString())

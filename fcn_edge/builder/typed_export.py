@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.artifacts.device import DeviceInfo
-from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.models import Model
 from fcn_edge.artifacts.spec import ModelSpec, checked_size
 from fcn_edge.backends import registry
 from fcn_edge.builder.calibration import table_for
@@ -41,11 +41,11 @@ class TypedExport:
     int8_share: float | None
 
 
-def write_typed_onnx(model: str | Path, request: BuildRequest, output: Path) -> TypedExport:
+def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: Path) -> TypedExport:
     """Write the typed ONNX that a backend would compile. The backend's library need not be there.
 
     Args:
-        model: A shipped name or an fp32 ``.onnx`` file.
+        model: A shipped name, an fp32 ``.onnx`` file, or such a model that is open already.
         request: Backend, precision, calibration; a size freezes the graph at it, else it stays open.
         output: The file to write.
 
@@ -66,7 +66,9 @@ def write_typed_onnx(model: str | Path, request: BuildRequest, output: Path) -> 
         )
     found = buildable_model(model, request)
     if found.spec.precision != "fp32":
-        raise UsageError(f"{model} is an {found.spec.precision} graph already.", "Give the fp32 ONNX file.")
+        raise UsageError(
+            f"{found.shipped or found.path} is an {found.spec.precision} graph already.", "Give the fp32 ONNX file."
+        )
     if output.exists() and output.samefile(found.path):
         raise UsageError(
             f"{output} is the model that the typed graph is made from.",
@@ -85,7 +87,7 @@ def write_typed_onnx(model: str | Path, request: BuildRequest, output: Path) -> 
         profile = profile_for(name, device.capability).name
     size = checked_size(request.size or found.spec.size, found.spec.geometry.size_multiple)
     spec = found.spec.replace(precision=request.precision, profile=profile)
-    identity = EngineIdentity(model_digest(found.path), spec, size, request.precision, name, "", device, {})
+    identity = EngineIdentity(found.digest, spec, size, request.precision, name, "", device, {})
     choice = table.choices.get(profile) if table is not None and profile is not None else None
     with tempfile.TemporaryDirectory() as directory:
         typed = typed_file(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice, TensorRange
 from fcn_edge.artifacts.models import Model
-from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
+from fcn_edge.artifacts.quantization_record import QuantizationRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.builder.candidates import Candidate
 from fcn_edge.errors import GuardError
@@ -31,6 +31,7 @@ class TypedFile:
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float graph.
         quantized: Convolutions with INT8 operands, by layer name.
         islands: Nodes that keep float32 in a graph that otherwise computes in FP16.
+        record: Where the ranges of an INT8 graph come from; None in a float graph.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class TypedFile:
     int8_share: float | None = None
     quantized: tuple[str, ...] = ()
     islands: tuple[str, ...] = ()
+    record: QuantizationRecord | None = None
 
 
 def typed_file(
@@ -64,8 +66,8 @@ def typed_file(
         MissingExtraError: The onnx package is not installed.
     """
     if model.spec.precision == candidate.precision and size is None:
-        origin = quantization_record_of_onnx(model.path)
-        return TypedFile(model.path, model.spec, origin.int8_share if origin is not None else None)
+        record = model.quantization_record
+        return TypedFile(model.path, model.spec, None if record is None else record.int8_share, record=record)
     from fcn_edge.quantization.profiles import PROFILES
     from fcn_edge.quantization.typed_graph import fp16_model, fp32_model, int8_model
 
@@ -75,16 +77,16 @@ def typed_file(
         assert candidate.identity.spec.profile is not None
         profile = PROFILES[candidate.identity.spec.profile]
         typed = int8_model(
-            model.path, profile, table, method=choice.method, excluded_layers=choice.excluded_layers, size=size
+            model, profile, table, method=choice.method, excluded_layers=choice.excluded_layers, size=size
         )
     elif candidate.precision == "fp16":
-        typed = fp16_model(model.path, _ranges(model, table), size=size)
+        typed = fp16_model(model, _ranges(model, table), size=size)
     else:
-        typed = fp32_model(model.path, size=size)
+        typed = fp32_model(model, size=size)
     path = directory / f"{candidate.name}.onnx"
     path.write_bytes(typed.model.SerializeToString(deterministic=True))
     share = typed.int8_share if candidate.precision == "int8" else None
-    return TypedFile(path, typed.spec, share, typed.quantized, typed.islands)
+    return TypedFile(path, typed.spec, share, typed.quantized, typed.islands, typed.record)
 
 
 def require_share(share: float | None) -> None:
@@ -110,4 +112,4 @@ def _ranges(model: Model, table: CalibrationTable | None) -> dict[str, TensorRan
     from fcn_edge.datasets.scenes import rendered_images
     from fcn_edge.quantization.calibrate import ranges_of_images
 
-    return ranges_of_images(model.path, rendered_images(model.spec.size, RENDERED_FOR_RANGES))
+    return ranges_of_images(model, rendered_images(model.spec.size, RENDERED_FOR_RANGES))

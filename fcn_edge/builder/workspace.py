@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE, read_manifest
+from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE
 from fcn_edge.backends import registry
-from fcn_edge.errors import EngineError, MachineError, UsageError
+from fcn_edge.builder.target import Target, target_at
+from fcn_edge.errors import MachineError, UsageError
 
 __all__ = ["check_replaceable", "engine_workspace", "place_engine"]
 
 
-def check_replaceable(target: Path) -> None:
+def check_replaceable(target: Target) -> None:
     """Check that an engine may be written to a path: nothing is there, an empty directory, or an engine.
 
     A directory that holds anything else is somebody's data and is never deleted.
@@ -26,22 +27,22 @@ def check_replaceable(target: Path) -> None:
         UsageError: Something else is there.
     """
     fix = "Give another directory with -o, or remove it yourself."
-    if not target.exists():
+    place = target.path
+    if not place.exists():
         return
-    if not target.is_dir():
-        raise UsageError(f"{target} is a file; an engine is a directory.", fix)
-    names = {path.name for path in target.iterdir()}
+    if not place.is_dir():
+        raise UsageError(f"{place} is a file; an engine is a directory.", fix)
+    names = {path.name for path in place.iterdir()}
     if not names:
         return
     if MANIFEST_FILE not in names:
-        raise UsageError(f"{target} is a directory that is not an engine; it is left as it is.", fix)
+        raise UsageError(f"{place} is a directory that is not an engine; it is left as it is.", fix)
+    known = _engine_files(target)
     strange = sorted(
-        path.name
-        for path in target.iterdir()
-        if path.name not in _engine_files(target) or path.is_symlink() or not path.is_file()
+        path.name for path in place.iterdir() if path.name not in known or path.is_symlink() or not path.is_file()
     )
     if strange:
-        raise UsageError(f"{target} holds {strange[0]}, which is not part of an engine; it is left as it is.", fix)
+        raise UsageError(f"{place} holds {strange[0]}, which is not part of an engine; it is left as it is.", fix)
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def place_engine(fresh: Path, target: Path) -> None:
         UsageError: Something that is not an engine lies there.
     """
     target = Path(os.path.realpath(target))  # a link to an engine stays a link
-    check_replaceable(target)
+    check_replaceable(target_at(target))  # again: a build may have taken minutes
     if not (target.exists() and any(target.iterdir())):
         os.replace(fresh, target)  # takes the place of an empty directory too
         return
@@ -99,11 +100,9 @@ def place_engine(fresh: Path, target: Path) -> None:
         raise
 
 
-def _engine_files(target: Path) -> set[str]:
+def _engine_files(target: Target) -> set[str]:
     """Names that belong to an engine; of one whose manifest is damaged, what backends call their files."""
-    try:
-        listed = set(read_manifest(target).files)
-    except EngineError:
-        backends = [registry.backend(name) for name in registry.BACKENDS]
-        listed = {TABLE_FILE, *(name for made in backends for name in (made.plan_file, *made.extra_files))}
-    return {MANIFEST_FILE, *listed}
+    if target.manifest is not None:
+        return {MANIFEST_FILE, *target.manifest.files}
+    backends = [registry.backend(name) for name in registry.BACKENDS]
+    return {MANIFEST_FILE, TABLE_FILE, *(name for made in backends for name in (made.plan_file, *made.extra_files))}

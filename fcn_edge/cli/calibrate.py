@@ -87,7 +87,7 @@ def command(
         if save_manifest is not None:
             write_manifest(save_manifest, images)
         with progress_bar("calibrating") as progress:
-            table = calibration_table(found.path, images, size=size, threads=threads, progress=progress)
+            table = calibration_table(found, images, size=size, threads=threads, progress=progress)
     write_table(output, table)
     _print(model, output, table)
     return {

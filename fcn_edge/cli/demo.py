@@ -123,7 +123,7 @@ def _int8(output: Path) -> dict[str, Any]:
     with owned_thread_pools():
         images = calibration_set(CALIBRATION_STREET, model.spec.classes, CALIBRATION_IMAGES)
         with progress_bar("calibrating") as progress:
-            table = calibration_table(model.path, images, progress=progress)
+            table = calibration_table(model, images, progress=progress)
         write_table(output / "calibration.json", table)
         scenes = split_of(JUDGING_STREET)
         request = BuildRequest(
@@ -133,7 +133,7 @@ def _int8(output: Path) -> dict[str, Any]:
             max_drop=MAX_DROP,
             max_class_drop=MAX_CLASS_DROP,
         )
-        built = build_engine(MODEL, request, output=output / ENGINE)
+        built = build_engine(model, request, output=output / ENGINE)
         # half of the scenes chose how INT8 clips; both precisions are scored on the other half
         with load(MODEL) as segmenter:
             fp32_miou = evaluate(segmenter.session, halves_of(scenes)[1]).scores.mean_iou

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from fcn_edge.artifacts.calibration_table import read_table
-from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE
 from fcn_edge.artifacts.models import Model
-from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.calibration import overlap
 from fcn_edge.errors import DatasetError
@@ -29,13 +28,13 @@ def calibration_images(model: Model) -> frozenset[str]:
     """
     if model.spec.precision != "int8":
         return frozenset()
-    if model.kind == "engine":
-        manifest = read_manifest(model.path)
+    manifest = model.engine_manifest
+    if manifest is not None:
         if TABLE_FILE in manifest.files:
             return read_table(model.path / TABLE_FILE).image_hashes
         return frozenset(manifest.calibration_images)
-    origin = quantization_record_of_onnx(model.path)
-    return frozenset() if origin is None else frozenset(origin.images)
+    record = model.quantization_record
+    return frozenset() if record is None else frozenset(record.images)
 
 
 def refuse_calibration_images(

@@ -68,6 +68,6 @@ def calibrate(
     chosen = calibration_set(images, found.spec.classes, count, seed, root=None if root is None else Path(root))
     for line in chosen.notes:
         tell(line)
-    table = calibration_table(found.path, chosen, size=size, threads=threads, progress=progress)
+    table = calibration_table(found, chosen, size=size, threads=threads, progress=progress)
     write_table(path, table)
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
-from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
-from fcn_edge.artifacts.spec import ModelSpec, Size, checked_size
+from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.spec import Size, checked_size
 from fcn_edge.backends.onnxruntime.library import errors_of
 from fcn_edge.datasets.calibration import CalibrationSet
 from fcn_edge.errors import DatasetError, ModelError
@@ -33,7 +32,7 @@ THREADS = 2
 
 
 def calibration_table(
-    path: Path,
+    model: Model,
     images: CalibrationSet,
     *,
     size: Size | None = None,
@@ -47,17 +46,17 @@ def calibration_table(
     table lists them.
 
     Args:
-        path: The ONNX file, fp32, of either head.
+        model: The ONNX file, fp32, of either head.
         images: What to run.
         size: ``(height, width)`` of the network's input; the model's default when left out.
         threads: Of ONNX Runtime; ``THREADS`` when left out.
         progress: Called with images done and images in all.
 
     Raises:
-        ModelError: The file is damaged, not fp32, or gives NaN or infinity.
+        ModelError: The file is damaged, was changed since it was opened, is not fp32, or gives NaN or infinity.
         DatasetError: An image cannot be read.
     """
-    spec = spec_of_onnx(path)
+    spec = model.spec
     size = checked_size(size or spec.size, spec.geometry.size_multiple)
     count = len(images.images)
 
@@ -67,10 +66,10 @@ def calibration_table(
             if progress is not None:
                 progress(index + 1, count)
 
-    tensors = ranges_of_images(path, counted(), size=size, threads=threads)
+    tensors = ranges_of_images(model, counted(), size=size, threads=threads)
     return CalibrationTable(
         model=spec.name,
-        model_digest=model_digest(path),
+        model_digest=model.digest,
         resize=spec.resize,
         normalization=spec.normalization,
         size=size,
@@ -85,22 +84,22 @@ def calibration_table(
 
 
 def ranges_of_images(
-    path: Path, images: Iterable[Image], *, size: Size | None = None, threads: int | None = None
+    model: Model, images: Iterable[Image], *, size: Size | None = None, threads: int | None = None
 ) -> dict[str, TensorRange]:
     """The statistics of every activation of a float model, by name of the tensor.
 
     Args:
-        path: The ONNX file.
+        model: The ONNX file.
         images: ``(H, W, 3)`` uint8 BGR, at least one.
         size: ``(height, width)`` of the network's input; the model's default when left out.
         threads: Of ONNX Runtime; ``THREADS`` when left out.
 
     Raises:
-        ModelError: The file is damaged, not fp32, or gives NaN or infinity.
+        ModelError: The file is damaged, was changed since it was opened, is not fp32, or gives NaN or infinity.
         DatasetError: There are no images.
     """
-    spec = spec_of_onnx(path)
-    runner = _Runner(path, spec, size or spec.size, threads or THREADS)
+    spec = model.spec
+    runner = _Runner(model, size or spec.size, threads or THREADS)
     statistics = {name: _Statistics() for name in runner.names}
     seen = False
     for image in images:
@@ -151,24 +150,24 @@ class _Statistics:
 class _Runner:
     """The float graph in ONNX Runtime, giving every activation of one image after the other."""
 
-    def __init__(self, path: Path, spec: ModelSpec, size: Size, threads: int) -> None:
-        model = source_model(path)
-        view = GraphView(model)
+    def __init__(self, model: Model, size: Size, threads: int) -> None:
+        proto = source_model(model)
+        view = GraphView(proto)
         self.names = view.activations()
         self.convolved = frozenset(conv.input for conv in view.convs)
-        self._path, self._spec, self._size = path, spec, size
-        del model.graph.output[:]
+        self._path, self._spec, self._size = model.path, model.spec, size
+        del proto.graph.output[:]
         for name in self.names:
-            model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+            proto.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # layouts are left alone: they would be changed back for every tensor that is looked at
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        with errors_of(path):
+        with errors_of(model.path):
             self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
 
     def __call__(self, image: Image) -> Iterator[tuple[str, NDArray[np.float32]]]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx
 from onnx import ModelProto
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable, Method, TensorRange
-from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx, spec_of_onnx
+from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx
 from fcn_edge.artifacts.quantization_record import QuantizationRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import FcnEdgeError, ModelError
 from fcn_edge.quantization.fp16 import float_islands, halve
 from fcn_edge.quantization.graph import GraphView, fix_size
 from fcn_edge.quantization.profiles import Profile
@@ -33,6 +33,7 @@ class Typed:
         quantized: Convolutions with INT8 operands, by layer name.
         islands: Nodes that keep float32 in an FP16 graph.
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands, 0 to 1.
+        record: Where the ranges of an INT8 graph come from, as its metadata say too; None in a float graph.
     """
 
     model: ModelProto
@@ -40,67 +41,68 @@ class Typed:
     quantized: tuple[str, ...]
     islands: tuple[str, ...]
     int8_share: float
+    record: QuantizationRecord | None = None
 
 
-def source_model(path: Path) -> ModelProto:
-    """The float graph of a file, to be typed.
+def source_model(model: Model) -> ModelProto:
+    """The float graph of a model, to be typed.
 
     Raises:
-        ModelError: The file is missing or damaged, or its graph is no fp32 one.
+        ModelError: The file is damaged, was changed since it was opened, or its graph is no fp32 one.
     """
-    spec = spec_of_onnx(path)
-    if spec.precision != "fp32":
+    if model.spec.precision != "fp32":
         raise ModelError(
-            f"{path} is an {spec.precision} graph already; an fp32 one was expected.",
+            f"{model.path} is an {model.spec.precision} graph already; an fp32 one was expected.",
             "Give the ONNX file of fcn-edge export.",
         )
     try:
-        model = onnx.load_model(path)
-        onnx.checker.check_model(model, full_check=True)
-    except MemoryError:
+        with model.opened() as file:
+            proto = onnx.load_model(file)
+        onnx.checker.check_model(proto, full_check=True)
+    except (MemoryError, FcnEdgeError):
         raise
     except Exception as error:  # protobuf's, onnx's and the file system's, which have no base class in common
-        raise damaged_onnx(path) from error
-    return model
+        raise damaged_onnx(model.path) from error
+    return proto
 
 
-def fp32_model(path: Path, *, size: Size | None = None) -> Typed:
+def fp32_model(model: Model, *, size: Size | None = None) -> Typed:
     """A model's graph as it is, or frozen at a size.
 
     Args:
-        path: The fp32 ONNX file.
+        model: The fp32 ONNX file.
         size: ``(height, width)`` to freeze the graph at; open when left out.
 
     Raises:
         ModelError: The file is damaged.
     """
-    model = source_model(path)
-    spec = _spec(path, size)
-    _finish(model, size, {SPEC_KEY: spec.to_json()})
-    return Typed(model, spec, (), (), 0.0)
+    proto = source_model(model)
+    spec = _spec(model, size)
+    _finish(proto, size, {SPEC_KEY: spec.to_json()})
+    return Typed(proto, spec, (), (), 0.0)
 
 
-def fp16_model(path: Path, ranges: Mapping[str, TensorRange], *, size: Size | None = None) -> Typed:
+def fp16_model(model: Model, ranges: Mapping[str, TensorRange], *, size: Size | None = None) -> Typed:
     """A model's graph in FP16.
 
     Args:
-        path: The fp32 ONNX file.
+        model: The fp32 ONNX file.
         ranges: Ranges of its activations; they decide what keeps float32.
         size: ``(height, width)`` to freeze the graph at; open when left out.
 
     Raises:
         ModelError: The file is damaged, or a weight does not fit into FP16.
     """
-    model = source_model(path)
-    islands = float_islands(model, ranges)
-    halve(model, islands)
-    spec = _spec(path, size, precision="fp16")
-    _finish(model, size, {SPEC_KEY: spec.to_json()})
-    return Typed(model, spec, (), tuple(sorted(islands)), 0.0)
+    proto = source_model(model)
+    islands = float_islands(proto, ranges)
+    halve(proto, islands)
+    spec = _spec(model, size, precision="fp16")
+    _finish(proto, size, {SPEC_KEY: spec.to_json()})
+    return Typed(proto, spec, (), tuple(sorted(islands)), 0.0)
 
 
 def int8_model(
-    path: Path,
+    model: Model,
     profile: Profile,
     table: CalibrationTable,
     *,
@@ -111,7 +113,7 @@ def int8_model(
     """A model's graph with the Q/DQ of a profile.
 
     Args:
-        path: The fp32 ONNX file that the table was made for.
+        model: The fp32 ONNX file that the table was made for.
         profile: Quantization profile of the backend that is to run it.
         table: Its calibration table.
         method: How activations are clipped.
@@ -121,29 +123,29 @@ def int8_model(
     Raises:
         ModelError: The file is damaged, or the table lacks a tensor of it.
     """
-    model = source_model(path)
-    spec = _spec(path, size, precision="int8", profile=profile.name)
-    view = GraphView(model)
+    proto = source_model(model)
+    spec = _spec(model, size, precision="int8", profile=profile.name)
+    view = GraphView(proto)
     missing = [name for name in view.activations() if name not in table.tensors]
     if missing:
         raise ModelError(
-            f"The calibration table lacks {len(missing)} tensors of {path}, such as {missing[0]}.",
-            f"Make it again: fcn-edge calibrate {path} --images DIR -o TABLE.json",
+            f"The calibration table lacks {len(missing)} tensors of {model.path}, such as {missing[0]}.",
+            f"Make it again: fcn-edge calibrate {model.path} --images DIR -o TABLE.json",
         )
     macs = view.macs(spec.size)
     depthwise = {conv.name for conv in view.convs if conv.depthwise}
-    islands = float_islands(model, table.tensors) if profile.rest == "fp16" else frozenset()
+    islands = float_islands(proto, table.tensors) if profile.rest == "fp16" else frozenset()
     means = {name: span.channel_means for name, span in table.tensors.items()}
     # what FP16 cannot hold stays in float32 altogether: Q/DQ must not be parted from its convolution by a cast
     excluded_layers = islands.union(excluded_layers)
     quantized = quantize(
-        model, profile, clipped_ranges(table, method), excluded_layers=excluded_layers, channel_means=means
+        proto, profile, clipped_ranges(table, method), excluded_layers=excluded_layers, channel_means=means
     )
     if profile.rest == "fp16":
-        halve(model, islands)
+        halve(proto, islands)
     whole = sum(count for name, count in macs.items() if name not in depthwise)
     share = sum(macs[name] for name in quantized if name not in depthwise) / max(1, whole)
-    origin = QuantizationRecord(
+    record = QuantizationRecord(
         table=table.digest,
         model=table.model_digest,
         method=method,
@@ -151,8 +153,8 @@ def int8_model(
         images=tuple(sorted(table.image_hashes)),
         int8_share=share,
     )
-    _finish(model, size, {SPEC_KEY: spec.to_json(), TABLE_KEY: origin.model_dump_json()})
-    return Typed(model, spec, quantized, tuple(sorted(islands)), share)
+    _finish(proto, size, {SPEC_KEY: spec.to_json(), TABLE_KEY: record.model_dump_json()})
+    return Typed(proto, spec, quantized, tuple(sorted(islands)), share, record)
 
 
 def clipped_ranges(table: CalibrationTable, method: Method) -> dict[str, Range]:
@@ -173,13 +175,12 @@ def _range(span: TensorRange, method: Method) -> Range:
     raise ValueError(f"there is no method {method!r}")
 
 
-def _spec(path: Path, size: Size | None, **changes: object) -> ModelSpec:
-    spec = spec_of_onnx(path)
-    return spec.replace(**changes, size=size or spec.size)
+def _spec(model: Model, size: Size | None, **changes: object) -> ModelSpec:
+    return model.spec.replace(**changes, size=size or model.spec.size)
 
 
-def _finish(model: ModelProto, size: Size | None, metadata: dict[str, str]) -> None:
+def _finish(proto: ModelProto, size: Size | None, metadata: dict[str, str]) -> None:
     if size is not None:
-        fix_size(model, size)
-    onnx.helper.set_model_props(model, metadata)
-    onnx.checker.check_model(model, full_check=True)
+        fix_size(proto, size)
+    onnx.helper.set_model_props(proto, metadata)
+    onnx.checker.check_model(proto, full_check=True)

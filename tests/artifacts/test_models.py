@@ -40,7 +40,7 @@ def zoo(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "zoo" / "shipped"
     directory.mkdir(parents=True)
     shutil.copyfile(tiny.path, directory / "model.onnx")
-    manifest = manifest_for(directory / "model.onnx", {"camvid/val": ACCURACY}, terms="Research use.")
+    manifest = manifest_for(resolved_model(directory / "model.onnx"), {"camvid/val": ACCURACY}, terms="Research use.")
     write_manifest(directory / "manifest.json", manifest)
     monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
     return directory

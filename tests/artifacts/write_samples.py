@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, QuantizationChoice, write_table
-from fcn_edge.artifacts.models import manifest_for, write_manifest
+from fcn_edge.artifacts.models import manifest_for, resolved_model, write_manifest
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Provenance, Resize
@@ -77,7 +77,7 @@ def write_samples(output: Path, scratch: Path) -> None:
     write_image_manifest(output / "image-manifest.json", images)
 
     def table_of(path: Path) -> CalibrationTable:
-        return calibration_table(path, images, threads=1)
+        return calibration_table(resolved_model(path), images, threads=1)
 
     choices = {
         "onnxruntime": QuantizationChoice(
@@ -90,7 +90,9 @@ def write_samples(output: Path, scratch: Path) -> None:
     write_typed_onnx(levels.path, request, output / "int8.onnx")
     with load(levels.path) as segmenter:
         record = AccuracyRecord.model_validate(evaluate(segmenter.session, val).to_json())
-    write_manifest(output / "zoo-manifest.json", manifest_for(levels.path, {"levels val": record}, "Anything."))
+    write_manifest(
+        output / "zoo-manifest.json", manifest_for(resolved_model(levels.path), {"levels val": record}, "Anything.")
+    )
 
     loud = write_levels_network(scratch / "loud.onnx", loud=1000.0, name="loud")
     write_table(scratch / "loud.json", table_of(loud.path))

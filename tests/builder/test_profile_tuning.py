@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.builder.mixed_precision import groups_of
 from fcn_edge.builder.profile_tuning import chosen_for_profiles
@@ -16,7 +17,7 @@ from fcn_edge.errors import GuardError
 def test_a_model_that_loses_nothing_is_quantized_whole(levels: Any, table_of: Any, levels_val: Path) -> None:
     table = read_table(table_of(levels))
     chosen = chosen_for_profiles(
-        levels.path,
+        resolved_model(levels.path),
         table,
         split_of(levels_val),
         profiles=["onnxruntime", "tensorrt"],
@@ -33,7 +34,7 @@ def test_a_model_that_loses_nothing_is_quantized_whole(levels: Any, table_of: An
 def test_layers_that_cost_too_much_stay_in_floating_point(loud: Any, table_of: Any, levels_val: Path) -> None:
     told: list[str] = []
     chosen = chosen_for_profiles(
-        loud.path,
+        resolved_model(loud.path),
         read_table(table_of(loud)),
         split_of(levels_val),
         profiles=["onnxruntime"],
@@ -50,7 +51,7 @@ def test_layers_that_cost_too_much_stay_in_floating_point(loud: Any, table_of: A
 def test_limits_that_no_choice_holds_are_an_error(loud: Any, table_of: Any, levels_val: Path) -> None:
     with pytest.raises(GuardError, match="does not hold the guard"):
         chosen_for_profiles(
-            loud.path,
+            resolved_model(loud.path),
             read_table(table_of(loud)),
             split_of(levels_val),
             profiles=["onnxruntime"],

@@ -11,6 +11,7 @@ import pytest
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE
 from fcn_edge.backends.registry import BACKENDS, backend
 from fcn_edge.builder import BuildRequest, build_engine
+from fcn_edge.builder.target import target_at
 from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
 
@@ -90,7 +91,7 @@ def test_old_engine_stays_when_the_new_one_cannot_be_put_there(engine: Path, mon
 @pytest.mark.parametrize("damage", ["", "{", '{"files": 5}'], ids=["empty", "cut off", "wrong"])
 def test_damaged_engine_may_be_replaced(engine: Path, damage: str) -> None:
     (engine / MANIFEST_FILE).write_text(damage)
-    check_replaceable(engine)
+    check_replaceable(target_at(engine))
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -98,14 +99,14 @@ def test_damaged_engine_of_any_backend_may_be_replaced(tmp_path: Path, name: str
     made = backend(name)
     for file in (MANIFEST_FILE, made.plan_file, *made.extra_files):
         (tmp_path / file).touch()
-    check_replaceable(tmp_path)
+    check_replaceable(target_at(tmp_path))
 
 
 def test_nothing_and_an_engine_may_be_replaced(engine: Path, tmp_path: Path) -> None:
-    check_replaceable(tmp_path / "nothing")
-    check_replaceable(engine)
+    check_replaceable(target_at(tmp_path / "nothing"))
+    check_replaceable(target_at(engine))
     (engine / "model.onnx").unlink()
-    check_replaceable(engine)
+    check_replaceable(target_at(engine))
 
 
 def directory_of_photos(tmp_path: Path) -> Path:
@@ -157,7 +158,7 @@ def test_what_is_no_engine_is_never_touched(tmp_path: Path, make: Any) -> None:
     target = make(tmp_path)
     before = sorted(str(path) for path in target.rglob("*"))
     with pytest.raises(UsageError, match=str(target)) as caught:
-        check_replaceable(target)
+        check_replaceable(target_at(target))
     assert "-o" in caught.value.fix
     with pytest.raises(UsageError), engine_workspace(tmp_path) as workspace:
         place_engine(fresh(workspace), target)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fcn_edge.artifacts import models
-from fcn_edge.artifacts.models import manifest_for, write_manifest
+from fcn_edge.artifacts.models import manifest_for, resolved_model, write_manifest
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, model_digest
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import Provenance
@@ -46,7 +46,9 @@ def shipped(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
         fw_iou=0.88,
         per_class={"sky": 0.9},
     )
-    manifest = manifest_for(directory / "model.onnx", {"camvid/val": accuracy}, terms="Research use only.")
+    manifest = manifest_for(
+        resolved_model(directory / "model.onnx"), {"camvid/val": accuracy}, terms="Research use only."
+    )
     write_manifest(directory / "manifest.json", manifest)
     monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
     return directory

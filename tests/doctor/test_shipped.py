@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts import models
-from fcn_edge.artifacts.models import manifest_for, write_manifest
+from fcn_edge.artifacts.models import manifest_for, resolved_model, write_manifest
 from fcn_edge.doctor.shipped import shipped
 
 
@@ -17,7 +17,7 @@ def model(tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     directory = tmp_path / "zoo" / "net"
     directory.mkdir(parents=True)
     shutil.copyfile(tiny.path, directory / "model.onnx")
-    write_manifest(directory / "manifest.json", manifest_for(directory / "model.onnx", {}))
+    write_manifest(directory / "manifest.json", manifest_for(resolved_model(directory / "model.onnx"), {}))
     monkeypatch.setattr(models, "ZOO", tmp_path / "zoo")
     return directory
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import ModelError, TableError, UsageError
 from fcn_edge.quantization.api import calibrate
@@ -26,7 +27,7 @@ def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_pat
     )
     assert read_table(output) == table
     images = calibration_set(levels_train, levels.spec.classes, 4)
-    assert table == calibration_table(levels.path, images)
+    assert table == calibration_table(resolved_model(levels.path), images)
     assert told == list(images.notes)
     assert seen[-1] == (4, 4)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from fcn_edge.artifacts.calibration_table import METHODS, CalibrationTable, read_table, write_table
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.cli.main import main
 from fcn_edge.datasets.calibration import CalibrationImage, CalibrationSet
@@ -52,7 +53,7 @@ def chosen(images_of_size, tmp_path_factory: pytest.TempPathFactory) -> Calibrat
 
 @pytest.fixture(scope="session")
 def made(small: Exported, chosen: CalibrationSet) -> CalibrationTable:
-    return calibration_table(small.path, chosen, threads=1)
+    return calibration_table(small.model, chosen, threads=1)
 
 
 def test_table_names_model_preprocessing_images_and_tools(
@@ -75,7 +76,7 @@ def test_same_inputs_give_the_same_bytes(
 ) -> None:
     paths = [tmp_path / "one.json", tmp_path / "two.json"]
     write_table(paths[0], made)
-    write_table(paths[1], calibration_table(small.path, chosen, threads=1))
+    write_table(paths[1], calibration_table(small.model, chosen, threads=1))
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert read_table(paths[0]) == made
 
@@ -84,7 +85,7 @@ def test_order_of_the_images_changes_only_their_list(
     small: Exported, chosen: CalibrationSet, made: CalibrationTable
 ) -> None:
     shuffled = CalibrationSet(**{**vars(chosen), "images": chosen.images[::-1]})
-    other = calibration_table(small.path, shuffled, threads=1)
+    other = calibration_table(small.model, shuffled, threads=1)
     assert other.tensors == made.tensors
     assert other.images == made.images[::-1]
 
@@ -103,7 +104,7 @@ def test_number_of_threads_depends_on_no_machine(
     for cores in ({0}, set(range(64))):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: len(cores))
-        calibration_table(small.path, chosen)
+        calibration_table(small.model, chosen)
     assert given == [2, 2]
     assert "2 when left out" in CliRunner().invoke(main, ["calibrate", "--help"]).output
 
@@ -111,7 +112,7 @@ def test_number_of_threads_depends_on_no_machine(
 def test_number_of_threads_changes_at_most_the_last_digits(
     small: Exported, chosen: CalibrationSet, made: CalibrationTable
 ) -> None:
-    other = calibration_table(small.path, chosen, threads=2)
+    other = calibration_table(small.model, chosen, threads=2)
     for name, span in made.tensors.items():
         for field in ("low", "high", "rms"):
             value = getattr(span, field)
@@ -134,7 +135,7 @@ def test_table_holds_every_tensor_that_a_profile_quantizes(
 def test_statistics_are_those_of_the_tensors(small: Exported, images_of_size) -> None:
     """Against a second way to look at them: in float64 and without a histogram."""
     images = images_of_size((96, 160))
-    found = ranges_of_images(small.path, images, threads=1)
+    found = ranges_of_images(small.model, images, threads=1)
     model = onnx.load_model(small.path)
     names = [name for name in found if name.startswith(("sub_", "clip_1", "add_", "decoder."))]
     model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
@@ -175,7 +176,7 @@ def test_images_are_let_go_one_after_the_other(small: Exported, images_of_size) 
             most = max(most, sum(each() is not None for each in made))
             yield image
 
-    ranges_of_images(small.path, images(), size=(64, 96), threads=1)
+    ranges_of_images(small.model, images(), size=(64, 96), threads=1)
     assert most <= 2
 
 
@@ -186,18 +187,18 @@ def test_activations_that_are_not_finite_are_refused(tmp_path: Path, value: floa
     graph.node("Relu", "first", "relu")
     path = saved(graph.model("relu"), tmp_path / "bad.onnx")
     with pytest.raises(ModelError, match="gives NaN or infinity at first") as caught:
-        ranges_of_images(path, [np.zeros((32, 64, 3), np.uint8)], threads=1)
+        ranges_of_images(resolved_model(path), [np.zeros((32, 64, 3), np.uint8)], threads=1)
     assert "train it again" in caught.value.fix
 
 
 def test_no_images_are_an_error(small: Exported) -> None:
     with pytest.raises(DatasetError, match="no images"):
-        ranges_of_images(small.path, [], threads=1)
+        ranges_of_images(small.model, [], threads=1)
 
 
 def test_typed_graphs_are_refused(int8_file: Path) -> None:
     with pytest.raises(ModelError, match="is an int8 graph already; an fp32 one was expected"):
-        ranges_of_images(int8_file, [np.zeros((32, 64, 3), np.uint8)])
+        ranges_of_images(resolved_model(int8_file), [np.zeros((32, 64, 3), np.uint8)])
 
 
 def test_graph_that_onnxruntime_refuses_is_a_model_error(tmp_path: Path) -> None:
@@ -208,12 +209,12 @@ def test_graph_that_onnxruntime_refuses_is_a_model_error(tmp_path: Path) -> None
     graph.node("Add", ["first", "bad"], "sum")
     path = saved(graph.model("sum"), tmp_path / "bad.onnx")
     with pytest.raises(ModelError, match=r"ONNX Runtime cannot run .*bad\.onnx"):
-        ranges_of_images(path, [np.zeros((64, 64, 3), np.uint8)], threads=1)
+        ranges_of_images(resolved_model(path), [np.zeros((64, 64, 3), np.uint8)], threads=1)
 
 
 def test_progress_is_told(small: Exported, chosen: CalibrationSet) -> None:
     told: list[tuple[int, int]] = []
-    calibration_table(small.path, chosen, size=(32, 64), threads=1, progress=lambda *done: told.append(done))
+    calibration_table(small.model, chosen, size=(32, 64), threads=1, progress=lambda *done: told.append(done))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -221,7 +222,7 @@ def test_image_that_changed_since_it_was_chosen_is_refused(small: Exported, chos
     first = chosen.images[0]
     other = CalibrationSet(**{**vars(chosen), "images": (CalibrationImage(first.name, first.path, "0" * 64, None),)})
     with pytest.raises(DatasetError, match="not the image that was chosen"):
-        calibration_table(small.path, other, threads=1)
+        calibration_table(small.model, other, threads=1)
 
 
 def test_damaged_model_on_the_command_line(small: Exported, chosen: CalibrationSet, tmp_path: Path) -> None:

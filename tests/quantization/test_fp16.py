@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, TensorRange
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.errors import ModelError
 from fcn_edge.export.rewrite import add_labels_head, store_weights_as_fp16
 from fcn_edge.quantization.calibrate import ranges_of_images
@@ -33,7 +34,7 @@ def float32_of(model: ModelProto) -> set[str]:
 
 
 def ranges(model: ModelProto, directory: Path) -> dict[str, TensorRange]:
-    return ranges_of_images(saved(model, directory / "measured.onnx"), [IMAGE], threads=1)
+    return ranges_of_images(resolved_model(saved(model, directory / "measured.onnx")), [IMAGE], threads=1)
 
 
 def copied(model: ModelProto) -> ModelProto:
@@ -44,7 +45,7 @@ def copied(model: ModelProto) -> ModelProto:
 
 @an_encoder_each
 def test_everything_is_fp16_but_image_and_scores(exported: Exported, table: CalibrationTable) -> None:
-    typed = fp16_model(exported.path, table.tensors)
+    typed = fp16_model(exported.model, table.tensors)
     assert typed.islands == ()
     graph = typed.model.graph
     assert float32_of(typed.model) == {"scores"}
@@ -60,7 +61,7 @@ def test_scores_stay_close(exported: Exported, table: CalibrationTable, images_o
     image = images_of_size((96, 160))[0]
     exact, halved = (
         run(onnx.load_model(exported.path), image),
-        run(fp16_model(exported.path, table.tensors).model, image),
+        run(fp16_model(exported.model, table.tensors).model, image),
     )
     assert halved.dtype == np.float32
     assert (exact.argmax(axis=0) == halved.argmax(axis=0)).mean() > 0.98
@@ -122,7 +123,7 @@ def test_convolutions_whose_partial_sums_may_overflow_are_islands(tmp_path: Path
     graph.conv("last", "planes", weight, strides=[8, 8])
     model = graph.model("last")
     even = np.full((32, 64, 3), 200, np.uint8)
-    found = ranges_of_images(saved(model, tmp_path / "a.onnx"), [even], threads=1)
+    found = ranges_of_images(resolved_model(saved(model, tmp_path / "a.onnx")), [even], threads=1)
     assert found["last"].high == 0
     assert float_islands(model, found) == {"last"}
 

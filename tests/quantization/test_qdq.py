@@ -165,7 +165,7 @@ def _inputs(view: GraphView, name: str) -> list[str]:
 
 def test_layers_stay_in_floating_point_when_asked(small: Exported, small_table: CalibrationTable) -> None:
     floats = ["encoder.features.0.0", "encoder.features.18.0"]
-    model = int8_model(small.path, PROFILES["onnxruntime"], small_table, method="mse", excluded_layers=floats)
+    model = int8_model(small.model, PROFILES["onnxruntime"], small_table, method="mse", excluded_layers=floats)
     assert set(model.quantized) == expected_layers(small, depthwise=True) - set(floats)
     wires = Wires(model.model)
     for name in floats:
@@ -246,7 +246,9 @@ def test_sum_that_stays_in_floating_point_gets_no_pairs() -> None:
 def test_sum_of_floats_gets_no_pairs(small: Exported, small_table: CalibrationTable) -> None:
     floats = [name for name in expected_layers(small, depthwise=True) if name.startswith("encoder.features.3.")]
     floats.append("encoder.features.2.conv.2")
-    wires = Wires(int8_model(small.path, PROFILES["openvino"], small_table, method="mse", excluded_layers=floats).model)
+    wires = Wires(
+        int8_model(small.model, PROFILES["openvino"], small_table, method="mse", excluded_layers=floats).model
+    )
     residual = GraphView(onnx.load_model(small.path)).residuals[0]
     assert list(wires.named(residual.node.name).input) == list(residual.inputs)
 

@@ -13,6 +13,7 @@ import pytest
 from onnx import ModelProto
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.export.rewrite import add_labels_head, set_spec
 from fcn_edge.quantization.profiles import PROFILES
@@ -71,7 +72,7 @@ def compiled(library: ModuleType) -> Compiled:
 def graph_of(exported: Exported, table: CalibrationTable, int8: Callable[[str], Typed], precision: str) -> ModelProto:
     if precision == "int8":
         return int8("tensorrt").model
-    return (fp32_model(exported.path) if precision == "fp32" else fp16_model(exported.path, table.tensors)).model
+    return (fp32_model(exported.model) if precision == "fp32" else fp16_model(exported.model, table.tensors)).model
 
 
 @an_encoder_each
@@ -94,9 +95,9 @@ def test_graphs_that_end_in_a_mask_compile(
     path = saved(model, tmp_path / "labels.onnx")
     table = table_of(path, spec)
     if precision == "fp16":
-        typed = fp16_model(path, table.tensors, size=SIZE)
+        typed = fp16_model(resolved_model(path), table.tensors, size=SIZE)
     else:
-        typed = int8_model(path, PROFILES["tensorrt"], table, method="mse", size=SIZE)
+        typed = int8_model(resolved_model(path), PROFILES["tensorrt"], table, method="mse", size=SIZE)
     assert compiled(typed.model, SIZE)
 
 
@@ -106,8 +107,8 @@ def test_graph_with_islands_of_float32_compiles(
     """As if a sum had been measured to leave FP16: casts lie around it, none between a pair and its convolution."""
     loud = small_table.tensors["add_3"].model_copy(update={"high": 1e5, "mse": (-1e5, 1e5), "mse_amax": 1e5})
     table = small_table.model_copy(update={"tensors": {**small_table.tensors, "add_3": loud}})
-    half = fp16_model(small.path, table.tensors)
-    whole = int8_model(small.path, PROFILES["tensorrt"], table, method="mse")
+    half = fp16_model(small.model, table.tensors)
+    whole = int8_model(small.model, PROFILES["tensorrt"], table, method="mse")
     assert "add_3" in half.islands
     assert whole.islands == half.islands
     for typed in (half, whole):

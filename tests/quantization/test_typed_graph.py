@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.options import RunOptions
@@ -96,7 +97,7 @@ def test_share_falls_with_the_layers_that_stay_float(small: Exported, small_tabl
     layers = convolutions(small.net, small.spec.decoder)
     whole = sum(count for name, count in macs.items() if layers[name].groups == 1)
     shares = [
-        int8_model(small.path, PROFILES["tensorrt"], small_table, method="mse", excluded_layers=floats).int8_share
+        int8_model(small.model, PROFILES["tensorrt"], small_table, method="mse", excluded_layers=floats).int8_share
         for floats in ((), (layer,))
     ]
     assert shares[0] - shares[1] == pytest.approx(macs[layer] / whole, rel=1e-9)
@@ -107,7 +108,11 @@ def test_graph_says_what_it_is_and_what_it_was_made_with(
 ) -> None:
     digest = model_digest(small.path)
     typed = int8_model(
-        small.path, PROFILES["tensorrt"], small_table, method="entropy", excluded_layers=["encoder.features.0.0"]
+        small.model,
+        PROFILES["tensorrt"],
+        small_table,
+        method="entropy",
+        excluded_layers=["encoder.features.0.0"],
     )
     path = saved(typed.model, tmp_path / "int8.onnx")
     assert spec_of_onnx(path) == typed.spec == small.spec.replace(precision="int8", profile="tensorrt")
@@ -132,9 +137,9 @@ def test_graph_may_be_frozen_at_a_size(
 ) -> None:
     size = (64, 96)
     typed = {
-        "fp32": lambda: fp32_model(small.path, size=size),
-        "fp16": lambda: fp16_model(small.path, small_table.tensors, size=size),
-        "int8": lambda: int8_model(small.path, PROFILES["openvino"], small_table, method="mse", size=size),
+        "fp32": lambda: fp32_model(small.model, size=size),
+        "fp16": lambda: fp16_model(small.model, small_table.tensors, size=size),
+        "int8": lambda: int8_model(small.model, PROFILES["openvino"], small_table, method="mse", size=size),
     }[precision]()
     assert (typed.spec.size, typed.spec.precision) == (size, precision)
     image, scores = typed.model.graph.input[0], typed.model.graph.output[0]
@@ -144,14 +149,14 @@ def test_graph_may_be_frozen_at_a_size(
 
 
 def test_fp32_graph_is_the_model_s_own(small: Exported) -> None:
-    typed = fp32_model(small.path)
+    typed = fp32_model(small.model)
     assert typed.model.graph == onnx.load_model(small.path).graph
     assert (typed.spec, typed.quantized, typed.islands, typed.int8_share) == (small.spec, (), (), 0.0)
 
 
 def test_sizes_that_no_network_takes_are_refused(small: Exported) -> None:
     with pytest.raises(SpecError, match="multiples of 32"):
-        fp32_model(small.path, size=(64, 97))
+        fp32_model(small.model, size=(64, 97))
 
 
 def test_tables_of_models_that_end_in_a_mask_hold_the_large_scores_too(
@@ -166,7 +171,7 @@ def test_tables_of_models_that_end_in_a_mask_hold_the_large_scores_too(
 def test_models_that_end_in_a_mask_are_quantized(
     labels: Exported, labels_table: CalibrationTable, images_of_size, name: str
 ) -> None:
-    typed = int8_model(labels.path, PROFILES[name], labels_table, method="mse")
+    typed = int8_model(labels.model, PROFILES[name], labels_table, method="mse")
     wires = Wires(typed.model)
     for node in (wires.named(each) for each in ("labels.resize", "labels.squeeze", "labels.argmax")):
         assert not any(wires.dequantized(each) for each in node.input)
@@ -186,7 +191,7 @@ def test_models_with_weights_stored_as_fp16_are_quantized(
     image = images_of_size((96, 160))[0]
     exact = run(model, image)
     for name, layers in (("tensorrt", 35), ("onnxruntime", 52)):
-        typed = int8_model(path, PROFILES[name], table, method="mse")
+        typed = int8_model(resolved_model(path), PROFILES[name], table, method="mse")
         assert len(typed.quantized) == layers
         assert np.sqrt(((run(typed.model, image) - exact) ** 2).mean()) < 0.15 * exact.std()
 
@@ -195,7 +200,7 @@ def test_tables_that_lack_a_tensor_are_refused(small: Exported, small_table: Cal
     tensors = {name: each for name, each in small_table.tensors.items() if name not in ("add_3", "add_5")}
     table = small_table.model_copy(update={"tensors": tensors})
     with pytest.raises(ModelError, match=r"lacks 2 tensors of .*, such as add_3") as caught:
-        int8_model(small.path, PROFILES["tensorrt"], table, method="mse")
+        int8_model(small.model, PROFILES["tensorrt"], table, method="mse")
     assert "fcn-edge calibrate" in caught.value.fix
 
 
@@ -203,9 +208,9 @@ def test_graphs_that_are_typed_already_are_refused(
     small: Exported, small_table: CalibrationTable, int8_file: Path
 ) -> None:
     for typed in (
-        lambda: fp32_model(int8_file),
-        lambda: fp16_model(int8_file, small_table.tensors),
-        lambda: int8_model(int8_file, PROFILES["tensorrt"], small_table, method="mse"),
+        lambda: fp32_model(resolved_model(int8_file)),
+        lambda: fp16_model(resolved_model(int8_file), small_table.tensors),
+        lambda: int8_model(resolved_model(int8_file), PROFILES["tensorrt"], small_table, method="mse"),
     ):
         with pytest.raises(ModelError, match="is an int8 graph already; an fp32 one was expected") as caught:
             typed()
@@ -248,7 +253,7 @@ def test_damaged_graphs_are_a_model_error(
     path = tmp_path / "damaged.onnx"
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"damaged\.onnx is not an ONNX file, or is cut off"):
-        source_model(path)
+        source_model(resolved_model(path))
 
 
 def test_bytes_that_are_no_graph_are_a_model_error(small: Exported, tmp_path: Path) -> None:
@@ -259,7 +264,7 @@ def test_bytes_that_are_no_graph_are_a_model_error(small: Exported, tmp_path: Pa
     path = tmp_path / "damaged.onnx"
     path.write_bytes(model.SerializeToString() + b"\x3a\x03\xff\xff\xff" + b"\x42\x02\x10\x14")
     with pytest.raises(ModelError, match=r"damaged\.onnx is not an ONNX file"):
-        source_model(path)
+        source_model(resolved_model(path))
 
 
 METHODS = {
@@ -296,7 +301,7 @@ def test_a_sum_beyond_fp16_stays_whole_in_int8(table_of: TableOf, tmp_path: Path
     graph.conv("last", "third", random.normal(0, 1, (2, 16, 1, 1)))
     model = graph.model("last")
     path = saved(model, tmp_path / "loud.onnx")
-    typed = int8_model(path, PROFILES["tensorrt"], table_of(path, spec_of_onnx(path)), method="minmax")
+    typed = int8_model(resolved_model(path), PROFILES["tensorrt"], table_of(path, spec_of_onnx(path)), method="minmax")
     assert set(typed.islands) == {"first", "second", "sum", "third"}
     assert typed.quantized == ("branch",)
     image = random.integers(0, 256, (32, 64, 3), np.uint8)
