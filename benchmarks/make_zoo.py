@@ -65,7 +65,7 @@ def main() -> None:
         directory.mkdir(exist_ok=True)
         partial.replace(directory / MODEL_FILE)
         model = resolved_model(directory / MODEL_FILE)
-        with owned_thread_pools(), load(directory / MODEL_FILE) as segmenter:
+        with owned_thread_pools(), load(model) as segmenter:
             measured = [evaluate(segmenter.session, split) for split in (val, RenderedSplit.from_uri(RENDERED))]
         records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
         write_manifest(directory / MANIFEST_FILE, manifest_for(model, records, LICENSE))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,34 @@ def levels_int8(
         request = BuildRequest(backend="onnxruntime", precision="int8", calibration=table_of(levels))
         build_engine(levels.path, request, output=engine)
     return engine
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, Path | None]]:
+    """How often an ONNX file's ``header`` and an engine's ``manifest`` were read, by path, and a ``digest`` made."""
+    import hashlib
+
+    from fcn_edge.artifacts import engine_manifest, onnx_header
+
+    counts: Counter[tuple[str, Path | None]] = Counter()
+    make_header, read_document = onnx_header.OnnxHeader, engine_manifest.read_document
+
+    def header(path: Path, *rest: Any) -> Any:
+        counts["header", path] += 1
+        return make_header(path, *rest)
+
+    def document(path: Path, *rest: Any) -> Any:
+        counts["manifest", path.parent] += 1
+        return read_document(path, *rest)
+
+    def sha256() -> Any:
+        counts["digest", None] += 1
+        return hashlib.sha256()
+
+    monkeypatch.setattr(onnx_header, "OnnxHeader", header)
+    monkeypatch.setattr(onnx_header, "hashlib", SimpleNamespace(sha256=sha256))
+    monkeypatch.setattr(engine_manifest, "read_document", document)
+    return counts
 
 
 @pytest.fixture

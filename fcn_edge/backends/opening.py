@@ -14,12 +14,13 @@ from fcn_edge.errors import DeviceError, EngineError, MachineError
 __all__ = ["open_engine"]
 
 
-def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS) -> Engine:
+def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS, manifest: EngineManifest | None = None) -> Engine:
     """A built engine, ready to run; everything is checked before its plan is read.
 
     Args:
         directory: The engine.
         options: How it runs.
+        manifest: Its manifest, where that has been read already; the files are checked against it.
 
     Raises:
         UsageError: The options are not for its backend.
@@ -27,7 +28,7 @@ def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS) -> Engine:
         MachineError: The library, or the kind of device, is not here.
         ModelError: The library refuses the plan.
     """
-    manifest = read_manifest(directory)
+    manifest = manifest or read_manifest(directory)
     verify_engine(directory, manifest)
     chosen = _fitting_backend(directory, manifest, options.device)
     return chosen.open(directory, manifest.spec, manifest.size, options)

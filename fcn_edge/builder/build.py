@@ -93,7 +93,7 @@ def build_engine(
     table = table_for(found, request)
     candidates = candidates_of(found, request, table)
     paths = {candidate.name: output or default_path(found, candidate) for candidate in candidates}
-    places = {path: target_at(path) for path in paths.values()}
+    places = {path: target_at(path) for path in dict.fromkeys(paths.values())}
     targets = {name: places[path] for name, path in paths.items()}
     reason = ""
     if if_stale:

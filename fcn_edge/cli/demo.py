@@ -135,7 +135,7 @@ def _int8(output: Path) -> dict[str, Any]:
         )
         built = build_engine(model, request, output=output / ENGINE)
         # half of the scenes chose how INT8 clips; both precisions are scored on the other half
-        with load(MODEL) as segmenter:
+        with load(model) as segmenter:
             fp32_miou = evaluate(segmenter.session, halves_of(scenes)[1]).scores.mean_iou
     kept = next(candidate for candidate in built.candidates if candidate.kept)
     fp32 = next(candidate for candidate in built.candidates if candidate.precision == "fp32")

@@ -52,11 +52,11 @@ def command(
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.system.thread_pools import owned_thread_pools
 
-    split = split_of(data)
-    with owned_thread_pools(), load(model, size=size, backend=backend, threads=threads, device=device) as segmenter:
+    split, found = split_of(data), resolved_model(model)
+    with owned_thread_pools(), load(found, size=size, backend=backend, threads=threads, device=device) as segmenter:
         # an engine's files have been verified by now
         with progress_bar("comparing") as progress:
-            refuse_calibration_images(calibration_images(resolved_model(model)), split, progress)
+            refuse_calibration_images(calibration_images(found), split, progress)
         with progress_bar("evaluating") as progress:
             accuracy = evaluate(segmenter.session, split, progress)
         name = segmenter.spec.name

@@ -46,7 +46,8 @@ def evaluate(
         MachineError: The backend's library or device is not here.
     """
     split = split_of(data) if isinstance(data, str | Path) else data
-    with load(model, size=size, backend=backend, threads=threads, device=device) as segmenter:
+    found = resolved_model(model)
+    with load(found, size=size, backend=backend, threads=threads, device=device) as segmenter:
         # an engine's files have been verified by now
-        refuse_calibration_images(calibration_images(resolved_model(model)), split)
+        refuse_calibration_images(calibration_images(found), split)
         return accuracy.evaluate(segmenter.session, split, progress)

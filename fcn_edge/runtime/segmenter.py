@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.artifacts.engine_manifest import read_manifest, rebuild_fix
+from fcn_edge.artifacts.engine_manifest import EngineManifest, rebuild_fix
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import ModelSpec, Size, checked_size
 from fcn_edge.backends import registry
@@ -128,7 +128,7 @@ class Segmenter(Closeable):
 
 
 def load(
-    model: str | Path,
+    model: str | Path | Model,
     *,
     size: Size | None = None,
     backend: str = "auto",
@@ -143,7 +143,7 @@ def load(
     thread pools are left alone; ``fcn_edge.system.thread_pools.owned_thread_pools`` says when to hold them.
 
     Args:
-        model: A shipped name, an ``.onnx`` file or an engine directory.
+        model: A shipped name, an ``.onnx`` file or an engine directory; or such a model that is open already.
         size: ``(height, width)`` of the network's input, in the multiples that it takes; the model's own when left
             out. An engine has the one it was built for.
         backend: What runs an ``.onnx`` file: ``auto`` or a name of ``fcn_edge.backends.BACKENDS``.
@@ -162,7 +162,11 @@ def load(
     found = resolved_model(model)
     if size is not None:
         size = checked_size(size, found.spec.geometry.size_multiple)
-    engine = _built(found, size, backend, options) if found.kind == "engine" else _direct(found, size, backend, options)
+    manifest = found.engine_manifest
+    if manifest is None:
+        engine = _direct(found, size, backend, options)
+    else:
+        engine = _built(found.path, manifest, size, backend, options)
     segmenter = Segmenter(engine)
     try:
         segmenter.warm_up()
@@ -173,20 +177,19 @@ def load(
     return segmenter
 
 
-def _built(model: Model, size: Size | None, backend: str, options: RunOptions) -> Engine:
-    manifest = read_manifest(model.path)
+def _built(directory: Path, manifest: EngineManifest, size: Size | None, backend: str, options: RunOptions) -> Engine:
     if backend not in ("auto", manifest.backend):
         raise UsageError(
-            f"{model.path} was built for the backend {manifest.backend}, not {backend}.",
+            f"{directory} was built for the backend {manifest.backend}, not {backend}.",
             f"Leave the backend out, or build: fcn-edge build {shlex.quote(manifest.model)} --backend {backend}",
         )
     if size not in (None, manifest.size):
-        fix = rebuild_fix(manifest, model.path, size, options.device)
+        fix = rebuild_fix(manifest, directory, size, options.device)
         raise UsageError(
-            f"{model.path} was built for {manifest.size[0]}x{manifest.size[1]} (height x width) and no other size.",
+            f"{directory} was built for {manifest.size[0]}x{manifest.size[1]} (height x width) and no other size.",
             f"Leave the size out, or {fix[:1].lower()}{fix[1:]}",
         )
-    return open_engine(model.path, options)
+    return open_engine(directory, options, manifest)
 
 
 def _direct(model: Model, size: Size | None, name: str, options: RunOptions) -> Engine:

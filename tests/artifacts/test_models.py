@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +12,17 @@ import pytest
 from fcn_edge.artifacts import models
 from fcn_edge.artifacts.models import (
     Manifest,
+    Model,
     manifest_for,
     manifest_of,
     resolved_model,
     shipped_models,
     write_manifest,
 )
+from fcn_edge.artifacts.onnx_graph import graph_of_onnx
+from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.records import AccuracyRecord
-from fcn_edge.errors import EngineError, ModelError
+from fcn_edge.errors import EngineError, ModelError, UsageError
 from fcn_edge.io.documents import document_text
 
 ACCURACY = AccuracyRecord(
@@ -68,6 +72,92 @@ def test_file_is_an_onnx_model(tiny: Any) -> None:
     model = resolved_model(str(tiny.path))
     assert (model.kind, model.path, model.spec, model.shipped) == ("onnx", tiny.path, tiny.spec, None)
     assert manifest_of(model) is None
+
+
+def test_model_tells_of_its_file_what_the_readers_do(tiny: Any) -> None:
+    model = resolved_model(tiny.path)
+    assert model.digest == model_digest(tiny.path)
+    assert model.graph == graph_of_onnx(tiny.path)
+    assert model.quantization_record is None
+    with model.opened() as file:
+        assert file.read() == tiny.path.read_bytes()
+    model.require_unchanged()
+    assert resolved_model(model) is model
+    assert model == resolved_model(str(tiny.path))
+
+
+def test_model_is_read_once(tiny: Any, reads: Any) -> None:
+    model = resolved_model(tiny.path)
+    assert reads == {("header", tiny.path): 1}
+    assert model.digest == model.digest
+    assert model.graph is model.graph
+    assert model.quantization_record is None
+    assert reads == {("header", tiny.path): 1, ("digest", None): 1}
+
+
+USES: dict[str, Callable[[Model], object]] = {
+    "digest": lambda model: model.digest,
+    "graph": lambda model: model.graph,
+    "opened": lambda model: model.opened().__enter__(),
+    "require_unchanged": Model.require_unchanged,
+}
+
+
+def rewritten(path: Path) -> None:
+    path.write_bytes(path.read_bytes())
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+
+def replaced(path: Path) -> None:
+    status = path.stat()
+    copy = path.with_suffix(".new")
+    copy.write_bytes(path.read_bytes())
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    copy.replace(path)
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("change", [rewritten, replaced, cut_off])
+@pytest.mark.parametrize("use", USES)
+def test_file_that_changed_since_it_was_opened_is_an_error(
+    tiny: Any, tmp_path: Path, change: Callable[[Path], None], use: str
+) -> None:
+    path = tmp_path / "m.onnx"
+    shutil.copyfile(tiny.path, path)
+    model, known = resolved_model(path), resolved_model(path)
+    assert known.digest == model_digest(tiny.path)
+    change(path)
+    with pytest.raises(ModelError, match=r"m\.onnx was changed or replaced while it was in use") as caught:
+        USES[use](model)
+    assert caught.value.exit_code == 3
+    assert known.digest == model_digest(tiny.path), "what was read stays"
+    path.unlink()
+    with pytest.raises(ModelError, match="no model file"):
+        model.require_unchanged()
+
+
+def test_engine_is_known_by_its_manifest(levels_int8: Path, levels: Any, reads: Any) -> None:
+    model = resolved_model(levels_int8)
+    assert model.kind == "engine"
+    assert model.engine_manifest is not None
+    assert model.spec == model.engine_manifest.spec
+    assert model.digest == resolved_model(levels.path).digest
+    assert reads["manifest", levels_int8] == 1
+    for use in (lambda: model.graph, model.require_unchanged):
+        with pytest.raises(UsageError, match="is an engine; an ONNX file was expected"):
+            use()
+
+
+@pytest.mark.usefixtures("zoo")
+def test_table_ships_beside_the_model(zoo: Path, tiny: Any) -> None:
+    assert resolved_model("shipped").table_path is None
+    (zoo / "calibration.json").write_text("{}")
+    assert resolved_model("shipped").table_path == zoo / "calibration.json"
+    assert resolved_model(tiny.path).table_path is None
 
 
 def test_directory_is_taken_for_an_engine(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def test_split_becomes_a_table(calibrate: Run, levels: Any, levels_train: Path, 
     assert set(table.tensors) == {"normal", "brightness", "stride8", "passed", "features", "output"}
 
 
+def test_model_is_read_once(calibrate: Run, levels: Any, levels_train: Path, reads: Any) -> None:
+    assert calibrate(levels_train).code == 0
+    assert reads == {("header", levels.path): 1, ("digest", None): 1}
+
+
 def test_people_are_told_what_was_done_and_what_comes_next(
     calibrate: Run, levels: Any, levels_train: Path, tmp_path: Path
 ) -> None:
