@@ -57,6 +57,11 @@ def test_the_measures_of_a_model_on_files(fcn_edge: Run, tiny: Any, split: Path)
     assert result["size"] == [64, 96]
 
 
+def test_engine_is_read_once(fcn_edge: Run, levels_int8: Path, levels_val: Path, reads: Any) -> None:
+    assert fcn_edge("evaluate", levels_int8, "--data", levels_val).code == 0
+    assert reads == {("manifest", levels_int8): 1}
+
+
 def test_people_see_percent_with_data_set_and_split(fcn_edge: Run, tiny: Any, split: Path) -> None:
     out = fcn_edge("evaluate", tiny.path, "--data", split).out
     assert "tiny-0 at 64x96 on mine test (2 images)" in out
