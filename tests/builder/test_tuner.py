@@ -310,7 +310,9 @@ def test_candidate_for_another_machine_is_built_judged_and_kept_untimed(
 def test_plan_that_runs_here_is_judged_by_its_own_library_and_no_other_way(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled_module, "open_unfused", lambda *_: pytest.fail("it was judged by arithmetic of no library"))
+    monkeypatch.setattr(
+        compiled_module, "open_unfused", lambda *_: pytest.fail("it was judged by arithmetic of no library")
+    )
     built = build(levels.path, tmp_path / "e", precision="int8", calibration=table_of(levels))
     assert "3 rendered scenes: " in built.manifest.guard
 
