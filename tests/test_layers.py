@@ -1,6 +1,7 @@
-"""Who may import whom: the floors of the package, and which floors do without the heavy libraries.
+"""Who may import whom: one table of rooms, held exactly; and which rooms do without the heavy libraries.
 
 All imports count, also those inside functions and those for type checkers: an import that is put off still couples.
+``python -m tests.test_layers`` draws the table anew in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +21,45 @@ import fcn_edge
 PACKAGE = "fcn_edge"
 ROOT = Path(fcn_edge.__file__).parent
 
-FLOORS = [
-    "calibrationtable closing errors files int8origin labels measured metrics opencv sealed spec version wire"
-    " checkpointfile graphfile imagefile modelfile ops io artifacts system",
-    "backends",
-    "datasets engine enginewriter inspection models staleness street testing",
-    "runtime",
-    "nets training",
-    "convert export quantization",
-    "measure evaluation",
-    "build builder",
-    "bench doctor fcn_edge",
-    "cli demo __main__",
-]
-"""Each floor imports from itself and from those above it in this list; ``fcn_edge`` is the package's own namespace."""
+MAY_IMPORT = {
+    "errors": "",
+    "version": "",
+    "street": "",
+    "metrics": "",
+    "io": "errors",
+    "system": "errors io.opencv",
+    "artifacts": "errors io version",
+    "ops": "artifacts errors io",
+    "datasets": "artifacts errors io street",
+    "nets": "artifacts errors io",
+    "backends": "artifacts errors io ops",
+    "backends.cuda": "artifacts backends errors io ops system",
+    "backends.onnxruntime": "artifacts backends backends.cuda errors system",
+    "backends.openvino": "artifacts backends errors system",
+    "backends.tensorrt": "artifacts backends backends.cuda errors io",
+    "testing": "artifacts backends backends.cuda errors ops",
+    "training": "artifacts datasets errors io metrics nets ops",
+    "export": "artifacts datasets errors io nets ops version",
+    "quantization": "artifacts backends.onnxruntime datasets errors io ops version",
+    "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.nvidia",
+    "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter",
+    "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system version",
+    "doctor": "artifacts.models backends.registry errors system version",
+    "fcn_edge": "builder errors evaluation export quantization runtime version",
+    "cli": "artifacts backends builder datasets doctor errors evaluation export io quantization runtime system"
+    " training version",
+    "__main__": "cli",
+}
+"""Room -> the rooms that it imports, no more and no fewer; ``room.module`` is that module alone.
 
-FLOOR_OF = {unit: number for number, units in enumerate(FLOORS) for unit in units.split()}
-TRAINING_LIBRARIES = {"torch", "onnx", "onnxscript", "safetensors"}
-TRAINING_UNITS = {"nets", "training", "convert", "export", "quantization", "cli"}
+A room is a folder of the package or a module at its top; below ``backends`` each library's folder is one. ``fcn_edge``
+is the package's own namespace. A new arrow is a change of one line here, which somebody reads.
+"""
+
+BEGIN, END = "<!-- rooms: begin (python -m tests.test_layers) -->", "<!-- rooms: end -->"
+
+TORCH = {"nets", "training", "export", "cli"}
+ONNX = TORCH | {"quantization", "builder"}
 
 
 @dataclass(frozen=True)
@@ -56,11 +79,6 @@ class Import:
     where: str
 
 
-def unit_of(module: str) -> str:
-    """The package or module below ``fcn_edge`` that a module belongs to."""
-    return module.split(".")[1] if "." in module else module
-
-
 def module_names() -> dict[str, Path]:
     names = {}
     for path in sorted(ROOT.rglob("*.py")):
@@ -70,6 +88,14 @@ def module_names() -> dict[str, Path]:
 
 
 MODULES = module_names()
+
+
+def room_of(module: str) -> str:
+    """The room that a module of the package lies in."""
+    _, *inner = module.split(".")
+    if not inner:
+        return PACKAGE
+    return ".".join(inner[:2]) if ".".join(inner[:2]) in MAY_IMPORT else inner[0]
 
 
 def imports_of(module: str, path: Path) -> Iterator[Import]:
@@ -82,7 +108,7 @@ def imports_of(module: str, path: Path) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports relatively; absolute imports are the rule here"
             source = node.module or ""
-            # `from fcn_edge import spec` names a module, `from fcn_edge.artifacts.spec import ModelSpec` does not
+            # `from fcn_edge.io import files` names a module, `from fcn_edge.io.files import replacing` does not
             targets = [
                 f"{source}.{alias.name}" if f"{source}.{alias.name}" in MODULES else source for alias in node.names
             ]
@@ -106,6 +132,12 @@ def eager_statements(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
 
 IMPORTS = [found for module, path in MODULES.items() for found in imports_of(module, path)]
 OWN = [found for found in IMPORTS if found.target.split(".")[0] == PACKAGE]
+BETWEEN = [found for found in OWN if room_of(found.importer) != room_of(found.target)]
+
+
+def allowed_by(entry: str, target: str) -> bool:
+    """Whether an entry of the table covers a module."""
+    return entry == room_of(target) or target == f"{PACKAGE}.{entry}"
 
 
 def test_imports_are_found() -> None:
@@ -118,26 +150,28 @@ def test_imports_are_found() -> None:
     assert len(OWN) > 100
 
 
-def test_every_module_has_a_floor() -> None:
-    homeless = sorted({unit_of(module) for module in MODULES} - set(FLOOR_OF))
-    assert not homeless, f"{homeless} stand on no floor: enter them in FLOORS, as low as their imports allow"
+def test_every_module_lies_in_a_room_of_the_table() -> None:
+    assert {room_of(module) for module in MODULES} == set(MAY_IMPORT)
 
 
-def test_imports_go_only_downwards() -> None:
-    upward = [
-        f"{found.where}: {found.importer} imports {found.target}"
-        for found in OWN
-        if FLOOR_OF[unit_of(found.importer)] < FLOOR_OF[unit_of(found.target)]
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_what_the_table_says(room: str) -> None:
+    entries = MAY_IMPORT[room].split()
+    found = [one for one in BETWEEN if room_of(one.importer) == room]
+    new = [
+        f"{one.where}: {one.importer} imports {one.target}"
+        for one in found
+        if not any(allowed_by(entry, one.target) for entry in entries)
     ]
-    assert not upward, "\n".join(upward)
+    assert not new, "\n".join(["The table does not have:", *new])
+    unused = [entry for entry in entries if not any(allowed_by(entry, one.target) for one in found)]
+    assert not unused, f"{room} imports nothing of {', '.join(unused)}: take it out of the table"
 
 
-def test_packages_make_no_circle() -> None:
+def test_rooms_make_no_circle() -> None:
     graph: dict[str, set[str]] = {}
-    for found in OWN:
-        importer, target = unit_of(found.importer), unit_of(found.target)
-        if importer != target:
-            graph.setdefault(importer, set()).add(target)
+    for found in BETWEEN:
+        graph.setdefault(room_of(found.importer), set()).add(room_of(found.target))
     graphlib.TopologicalSorter(graph).prepare()
 
 
@@ -149,12 +183,24 @@ def test_modules_make_no_circle_when_they_are_imported() -> None:
     graphlib.TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("library", sorted(TRAINING_LIBRARIES))
-def test_the_edge_needs_no_training_library(library: str) -> None:
+def test_no_library_of_a_backend_imports_another() -> None:
+    libraries = {"backends.onnxruntime", "backends.openvino", "backends.tensorrt"}
+    wrong = [
+        found.where
+        for found in BETWEEN
+        if room_of(found.target) in libraries and room_of(found.importer) in libraries | {"backends.cuda"}
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("library", "rooms"), [("torch", TORCH), ("safetensors", TORCH), ("onnx", ONNX), ("onnxscript", TORCH)]
+)
+def test_the_edge_needs_no_training_library(library: str, rooms: set[str]) -> None:
     wrong = [
         found.where
         for found in IMPORTS
-        if found.target.split(".")[0] == library and unit_of(found.importer) not in TRAINING_UNITS
+        if found.target.split(".")[0] == library and room_of(found.importer) not in rooms
     ]
     assert not wrong
 
@@ -164,7 +210,7 @@ def test_backends_import_their_library_only_when_they_run() -> None:
     wrong = [
         found.where
         for found in IMPORTS
-        if unit_of(found.importer) == "backends" and found.eager and found.target.split(".")[0] not in allowed
+        if room_of(found.importer).startswith("backends") and found.eager and found.target.split(".")[0] not in allowed
     ]
     assert not wrong
 
@@ -174,13 +220,11 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
     wrong = [
         f"{found.where}: {found.target}"
         for found in IMPORTS
-        if unit_of(found.importer) == "cli"
-        and found.importer != "fcn_edge.cli.demo"
+        if room_of(found.importer) == "cli"
+        and found.importer != "fcn_edge.cli.demo"  # `make demo` does one thing, with everything
         and found.eager
         and found.target.split(".")[0] not in light
-        and not found.target.startswith(
-            ("fcn_edge.cli", "fcn_edge.errors", "fcn_edge.version", "fcn_edge.training.options")
-        )
+        and not found.target.startswith(("fcn_edge.cli", "fcn_edge.errors", "fcn_edge.version"))
     ]
     assert not wrong
 
@@ -188,4 +232,45 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
 def test_opencv_is_imported_in_one_place() -> None:
     """``fcn_edge.io.opencv`` says what to do where it cannot be loaded; the renderer draws with it and is exempt."""
     importers = {found.importer for found in IMPORTS if found.target.split(".")[0] == "cv2"}
-    assert {importer for importer in importers if unit_of(importer) != "street"} == {"fcn_edge.io.opencv"}
+    assert {importer for importer in importers if room_of(importer) != "street"} == {"fcn_edge.io.opencv"}
+
+
+def test_the_top_of_the_package_holds_no_loose_modules() -> None:
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py", "version.py"}
+
+
+def test_modules_are_small() -> None:
+    lengths = sorted(path.read_text(encoding="utf-8").count("\n") for path in MODULES.values())
+    assert lengths[-1] <= 400
+    assert lengths[len(lengths) // 2] <= 110
+
+
+def test_contributing_shows_the_table() -> None:
+    assert picture() in (ROOT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def picture() -> str:
+    """The rooms, each above those that it imports, with what it says of itself."""
+    graph = {
+        room: {
+            other for other in MAY_IMPORT if any(entry == other or entry.startswith(f"{other}.") for entry in entries)
+        }
+        for room, entries in ((room, line.split()) for room, line in MAY_IMPORT.items())
+    }
+    level: dict[str, int] = {}
+    for room in graphlib.TopologicalSorter(graph).static_order():
+        level[room] = 1 + max((level[other] for other in graph[room] - {room}), default=-1)
+    lines = []
+    for room in sorted(MAY_IMPORT, key=lambda room: (-level[room], room)):
+        module = PACKAGE if room == PACKAGE else f"{PACKAGE}.{room}"
+        says = ast.get_docstring(ast.parse(MODULES[module].read_text(encoding="utf-8"))) or ""
+        lines.append(f"    {level[room]:>2}  {room:<22}{says.splitlines()[0]}")
+        lines += textwrap.wrap(MAY_IMPORT[room], 118, initial_indent=" " * 30 + "← ", subsequent_indent=" " * 32)
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    page = ROOT.parent / "CONTRIBUTING.md"
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    page.write_text(f"{before}{begin}\n\n{picture()}\n\n{end}{after}", encoding="utf-8")

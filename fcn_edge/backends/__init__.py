@@ -1,4 +1,4 @@
-"""What runs a network: one module a backend, behind ``Backend``, ``Engine`` and ``Session``."""
+"""What runs a network: one folder per library, behind ``Backend``, ``Engine`` and ``Session``."""
 
 from __future__ import annotations
 

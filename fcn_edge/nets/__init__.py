@@ -1,1 +1,1 @@
-"""The trained networks, in PyTorch: encoders, decoders, training. Needs the ``[export]`` extra."""
+"""The networks, in PyTorch: encoders, decoders, checkpoints. Needs the ``[export]`` extra."""
