@@ -81,7 +81,7 @@ def exported(
 
 
 @pytest.fixture(scope="session")
-def table_of(images_of_size: Callable[[Size], Images]) -> Callable[[Path, ModelSpec], CalibrationTable]:
+def made_table(images_of_size: Callable[[Size], Images]) -> Callable[[Path, ModelSpec], CalibrationTable]:
     """A calibration table of a model on three rendered frames."""
 
     def table(path: Path, spec: ModelSpec) -> CalibrationTable:
@@ -91,17 +91,17 @@ def table_of(images_of_size: Callable[[Size], Images]) -> Callable[[Path, ModelS
 
 
 @pytest.fixture(scope="session")
-def small_table(small: Exported, table_of: Callable[[Path, ModelSpec], CalibrationTable]) -> CalibrationTable:
+def small_table(small: Exported, made_table: Callable[[Path, ModelSpec], CalibrationTable]) -> CalibrationTable:
     """The calibration table of ``small``."""
-    return table_of(small.path, small.spec)
+    return made_table(small.path, small.spec)
 
 
 @pytest.fixture(scope="session")
 def table(
-    exported: Exported, small: Exported, small_table: CalibrationTable, table_of: Callable[..., CalibrationTable]
+    exported: Exported, small: Exported, small_table: CalibrationTable, made_table: Callable[..., CalibrationTable]
 ) -> CalibrationTable:
     """The calibration table of ``exported``."""
-    return small_table if exported is small else table_of(exported.path, exported.spec)
+    return small_table if exported is small else made_table(exported.path, exported.spec)
 
 
 @pytest.fixture(scope="session")

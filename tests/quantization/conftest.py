@@ -7,11 +7,11 @@ from ..exported_fixtures import (
     images_of_size,
     int8,
     int8_file,
+    made_table,
     small,
     small_checkpoint,
     small_table,
     table,
-    table_of,
     three_decoders,
     view,
 )
@@ -25,7 +25,7 @@ __all__ = [
     "small_checkpoint",
     "small_table",
     "table",
-    "table_of",
+    "made_table",
     "three_decoders",
     "view",
 ]

@@ -86,14 +86,14 @@ def test_typed_graphs_compile(
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_graphs_that_end_in_a_mask_compile(
-    small: Exported, small_table: CalibrationTable, table_of: Any, compiled: Compiled, tmp_path: Path, precision: str
+    small: Exported, made_table: Any, compiled: Compiled, tmp_path: Path, precision: str
 ) -> None:
     model = onnx.load_model(small.path)
     add_labels_head(model, small.spec.stride)
     spec = small.spec.replace(head="labels")
     set_spec(model, spec)
     path = saved(model, tmp_path / "labels.onnx")
-    table = table_of(path, spec)
+    table = made_table(path, spec)
     if precision == "fp16":
         typed = fp16_model(resolved_model(path), table.tensors, size=SIZE)
     else:

@@ -40,8 +40,8 @@ def labels(small: Exported, tmp_path_factory: pytest.TempPathFactory) -> Exporte
 
 
 @pytest.fixture(scope="session")
-def labels_table(labels: Exported, table_of: TableOf) -> CalibrationTable:
-    return table_of(labels.path, labels.spec)
+def labels_table(labels: Exported, made_table: TableOf) -> CalibrationTable:
+    return made_table(labels.path, labels.spec)
 
 
 @an_encoder_each
@@ -182,12 +182,12 @@ def test_models_that_end_in_a_mask_are_quantized(
 
 
 def test_models_with_weights_stored_as_fp16_are_quantized(
-    small: Exported, table_of: TableOf, images_of_size, tmp_path: Path
+    small: Exported, made_table: TableOf, images_of_size, tmp_path: Path
 ) -> None:
     model = onnx.load_model(small.path)
     store_weights_as_fp16(model)
     path = saved(model, tmp_path / "half.onnx")
-    table = table_of(path, small.spec)
+    table = made_table(path, small.spec)
     image = images_of_size((96, 160))[0]
     exact = run(model, image)
     for name, layers in (("tensorrt", 35), ("onnxruntime", 52)):
@@ -289,7 +289,7 @@ def test_other_methods_are_refused(small_table: CalibrationTable) -> None:
         clipped_ranges(small_table, "max")
 
 
-def test_a_sum_beyond_fp16_stays_whole_in_int8(table_of: TableOf, tmp_path: Path) -> None:
+def test_a_sum_beyond_fp16_stays_whole_in_int8(made_table: TableOf, tmp_path: Path) -> None:
     """Nothing next to it is rounded to a pair in FP16, whose end it is beyond."""
     random = np.random.default_rng(0)
     graph = SmallGraph()
@@ -301,7 +301,9 @@ def test_a_sum_beyond_fp16_stays_whole_in_int8(table_of: TableOf, tmp_path: Path
     graph.conv("last", "third", random.normal(0, 1, (2, 16, 1, 1)))
     model = graph.model("last")
     path = saved(model, tmp_path / "loud.onnx")
-    typed = int8_model(resolved_model(path), PROFILES["tensorrt"], table_of(path, spec_of_onnx(path)), method="minmax")
+    typed = int8_model(
+        resolved_model(path), PROFILES["tensorrt"], made_table(path, spec_of_onnx(path)), method="minmax"
+    )
     assert set(typed.islands) == {"first", "second", "sum", "third"}
     assert typed.quantized == ("branch",)
     image = random.integers(0, 256, (32, 64, 3), np.uint8)
