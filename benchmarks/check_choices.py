@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from typed_scores import WAYS, typed_scores
 
 from fcn_edge.artifacts.calibration_table import read_table
-from fcn_edge.artifacts.models import MODEL_FILE, TABLE_FILE, ZOO, shipped_models
+from fcn_edge.artifacts.models import TABLE_FILE, ZOO, resolved_model, shipped_models
 from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.datasets import split_of
@@ -100,11 +100,7 @@ def compared(name: str, profile: str, images: NDArray[np.uint8]) -> dict[str, An
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         typed = int8_model(
-            ZOO / name / MODEL_FILE,
-            PROFILES[profile],
-            table,
-            method=choice.method,
-            excluded_layers=choice.excluded_layers,
+            resolved_model(name), PROFILES[profile], table, method=choice.method, excluded_layers=choice.excluded_layers
         )
         (directory / "typed.onnx").write_bytes(typed.model.SerializeToString())
         np.save(directory / "images.npy", images)
