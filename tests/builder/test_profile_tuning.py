@@ -15,16 +15,17 @@ from fcn_edge.errors import GuardError
 
 
 def test_a_model_that_loses_nothing_is_quantized_whole(levels: Any, table_of: Any, levels_val: Path) -> None:
+    """The profiles of processors: float32 between Q/DQ. FP16 rounds otherwise in older ONNX Runtimes."""
     table = read_table(table_of(levels))
     chosen = chosen_for_profiles(
         resolved_model(levels.path),
         table,
         split_of(levels_val),
-        profiles=["onnxruntime", "tensorrt"],
+        profiles=["onnxruntime", "openvino"],
         max_drop=0.0,
         max_class_drop=0.0,
     )
-    assert chosen.choices.keys() == {"onnxruntime", "tensorrt"}
+    assert chosen.choices.keys() == {"onnxruntime", "openvino"}
     for choice in chosen.choices.values():
         assert choice.excluded_layers == ()
         assert choice.selected_on.endswith("8 images")
@@ -66,7 +67,7 @@ def test_no_fused_graph_chooses_anything(
     """What a fused graph gives depends on the processor's integer instructions."""
     monkeypatch.setattr(OnnxRuntime, "open_onnx", lambda *_, **__: pytest.fail("a fused graph was judged"))
     chosen = chosen_for_profiles(
-        levels.path,
+        resolved_model(levels.path),
         read_table(table_of(levels)),
         split_of(levels_val),
         profiles=["onnxruntime"],
