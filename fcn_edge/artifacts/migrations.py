@@ -47,6 +47,10 @@ VERSION, WRITER = "schema_version", "written_by"
 _RELEASE = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?")
 
 
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""What pydantic calls a key that is unknown: in a model, and in a dataclass."""
+
+
 @dataclass(frozen=True)
 class _Source:
     """What a document was read from.
@@ -153,7 +157,7 @@ def _release(version: str) -> tuple[int, ...]:
 def _without_unknown(content: dict[str, Any], error: ValidationError) -> dict[str, Any] | None:
     """The content without the keys that are unknown; None when that is not all that is wrong with it."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    if any(problem["type"] != "extra_forbidden" for problem in problems):
+    if any(problem["type"] not in _UNKNOWN for problem in problems):
         return None
     known = copy.deepcopy(content)
     for problem in problems:

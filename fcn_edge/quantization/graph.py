@@ -207,13 +207,32 @@ def fix_size(model: ModelProto, size: tuple[int, int]) -> None:
     """Give a graph with open sizes one: height and width of its input, and what follows for its output.
 
     Args:
-        model: A graph from ``image``.
-        size: ``(height, width)``, multiples of 32.
+        model: A graph from ``image``, whose open sizes read ``32*h`` and ``32*w`` or have another factor.
+        size: ``(height, width)``, multiples of the factors.
+
+    Raises:
+        ModelError: An open size has another name, or the factor does not divide the size.
     """
-    units = {"h": size[0] // 32, "w": size[1] // 32}
+    units: dict[str, int] = {}
+    for dim, side in zip(model.graph.input[0].type.tensor_type.shape.dim, size, strict=False):
+        if dim.dim_param:
+            factor, name = _open_side(dim.dim_param)
+            if side % factor:
+                raise ModelError(f"The network takes sides that are multiples of {factor}, and {side} is none.")
+            units[name] = side // factor
     for value in (*model.graph.input, *model.graph.output):
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param:
-                factor, _, name = dim.dim_param.rpartition("*")
-                dim.dim_value = int(factor or 1) * units[name]
+                factor, name = _open_side(dim.dim_param)
+                if name not in units:
+                    raise ModelError(f"The graph has an open size {dim.dim_param!r}, which its input does not fix.")
+                dim.dim_value = factor * units[name]
     del model.graph.value_info[:]
+
+
+def _open_side(text: str) -> tuple[int, str]:
+    """Factor and name of an open size such as ``32*h``."""
+    factor, _, name = text.rpartition("*")
+    if factor and not factor.isdecimal():
+        raise ModelError(f"The graph has an open size {text!r}; one such as '32*h' was expected.", EXPORT_AGAIN)
+    return int(factor or 1), name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from fcn_edge.artifacts import models
-from fcn_edge.artifacts.calibration_table import TABLE_KEY, read_table, write_table
+from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable, read_table, write_table
 from fcn_edge.artifacts.checkpoint import checkpoint_header
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, verify_engine, write_manifest
 from fcn_edge.artifacts.geometry import Geometry
@@ -252,3 +252,43 @@ def test_engine_of_an_unchanged_old_table_is_not_stale(
     for calibration in (table, tmp_path / "engine" / "calibration.json"):
         request = BuildRequest(backend="onnxruntime", precision="int8", calibration=calibration)
         assert build_engine(levels.path, request, output=tmp_path / "engine", if_stale=True).up_to_date
+
+
+def with_an_unknown_key(content: Any, path: tuple[str | int, ...]) -> Any:
+    """A copy with one key more in the object that a path leads to."""
+    copied = json.loads(json.dumps(content))
+    part = copied
+    for step in path:
+        part = part[step]
+    part["added_tomorrow"] = 1
+    return copied
+
+
+def objects_in(content: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Paths to the objects of a document whose keys are fields, down to where keys are names."""
+    if isinstance(content, dict):
+        yield path
+        for key, value in content.items():
+            if key not in ("tools", "options", "notes", "per_class"):
+                inner = isinstance(value, dict) and key in ("files", "tensors", "choices")
+                yield from (
+                    (found for name, one in value.items() for found in objects_in(one, (*path, key, name)))
+                    if inner
+                    else objects_in(value, (*path, key))
+                )
+    elif isinstance(content, list) and content:
+        yield from objects_in(content[0], (*path, 0))
+
+
+@pytest.mark.parametrize(("kind", "name"), [(EngineManifest, "engine/engine.json"), (CalibrationTable, "table.json")])
+def test_a_field_added_tomorrow_leaves_documents_readable_at_every_depth(kind: Any, name: str) -> None:
+    content = json.loads((SAMPLES / "schema2" / name).read_text())
+    del content["digest"]
+    as_it_is = kind.from_content(content, name, ArtifactError)
+    paths = list(objects_in(content))
+    assert len(paths) > 5
+    for path in paths:
+        newer = {**with_an_unknown_key(content, path), "written_by": "99.0.0"}
+        if "spec" in path:
+            newer["spec"]["written_by"] = "99.0.0"
+        assert kind.from_content(newer, name, ArtifactError) == as_it_is, path

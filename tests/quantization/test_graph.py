@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from fcn_edge.errors import ModelError
 from fcn_edge.export.rewrite import add_labels_head, store_weights_as_fp16
-from fcn_edge.quantization.graph import GraphView
+from fcn_edge.quantization.graph import GraphView, fix_size
 
 from ..exported_networks import Exported, an_encoder_each, convolutions, macs_of
 from .graphs import SmallGraph
@@ -141,3 +142,35 @@ def test_weights_that_are_computed_are_refused() -> None:
 def test_heads_are_the_score_layers(exported: Exported) -> None:
     view = GraphView(onnx.load(exported.path))
     assert view.heads == {conv.name for conv in view.convs if ".score" in conv.name}
+
+
+def open_graph(*output: str, height: str = "8*h", width: str = "8*w") -> onnx.ModelProto:
+    values = [
+        helper.make_tensor_value_info("image", TensorProto.UINT8, [height, width, 3]),
+        helper.make_tensor_value_info("scores", TensorProto.UINT8, [3, *output]),
+    ]
+    return helper.make_model(helper.make_graph([], "open", values[:1], values[1:]))
+
+
+def shape_of(value: onnx.ValueInfoProto) -> list[int]:
+    return [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+
+
+def test_sizes_follow_from_the_factors_of_the_graph() -> None:
+    model = open_graph("h", "2*w")
+    fix_size(model, (104, 136))
+    assert shape_of(model.graph.input[0]) == [104, 136, 3]
+    assert shape_of(model.graph.output[0]) == [3, 13, 34]
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (open_graph("h", "w", width="32*w"), "multiples of 32, and 136 is none"),
+        (open_graph("rows", "w"), "open size 'rows', which its input does not fix"),
+        (open_graph("h", "w", height="h*h"), "open size 'h\\*h'"),
+    ],
+)
+def test_sizes_that_cannot_be_fixed_are_refused(model: onnx.ModelProto, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        fix_size(model, (104, 136))
