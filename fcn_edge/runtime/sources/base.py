@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from typing_extensions import Self, override
 
 from fcn_edge.artifacts.spec import Size
+from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.errors import SourceError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.frame import Frame
@@ -36,7 +37,7 @@ class Picture:
     """What a source reads: a frame before it is numbered.
 
     Attributes:
-        image: ``(H, W, 3)`` uint8 BGR.
+        image: ``(H, W, 3)`` uint8 BGR, in host memory or as a ``FrameBuffer``.
         name: What files made from it are called, without a suffix; by the frame's number when empty.
         labels: ``(H, W)`` uint8 true classes, where they are known.
         time: Seconds in the source, by the source's own time stamps, where it has some.
@@ -46,7 +47,7 @@ class Picture:
             None.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | FrameBuffer
     name: str = ""
     labels: NDArray[np.uint8] | None = None
     time: float | None = None

@@ -19,11 +19,10 @@ from fcn_edge.backends.cuda.arrays import GpuFrame, device_frame, on_device
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.frame_buffer import FrameBuffer, host_frame
 from fcn_edge.errors import FrameError, MachineError
-from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.runtime.sources.base import Picture, Source
+from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture
 from fcn_edge.testing.engine import FakeEngine, FakeSession, fake_spec
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -186,27 +185,29 @@ def test_a_segmenter_takes_arrays_on_the_gpu_whatever_runs_the_network(gpu: Shar
     np.testing.assert_array_equal(result.frame, frame())
 
 
-class Grabbed(Source):
+class Grabbed(Connection):
     """A source whose frames are on the GPU, as a decoder there leaves them."""
 
     def __init__(self, gpu: FakeGpu, count: int) -> None:
         super().__init__("gpu:")
-        self._frames = [GpuFrame(Held(gpu, frame(seed=seed))) for seed in range(count)]
+        self._pictures = [Picture(GpuFrame(Held(gpu, frame(seed=seed))), str(seed)) for seed in range(count)]
 
-    def __iter__(self) -> Any:
-        return (Frame(image, index, 0, str(index)) for index, image in enumerate(self._frames))
-
-    def read(self) -> Picture | None:
-        raise NotImplementedError
-
-    def close(self) -> None:
+    def _connect(self, timeout: float | None) -> None:
         pass
+
+    def _next(self, timeout: float) -> Picture | None:
+        if not self._pictures:
+            raise EndOfSource
+        return self._pictures.pop(0)
 
 
 def test_a_pipeline_carries_them_from_source_to_result(rig: Callable[..., Rig]) -> None:
     made = rig()
     with Pipeline(made.session, Grabbed(made.gpu, 6)) as pipeline:
+        names = []
         for seed, result in enumerate(pipeline):
+            names.append(result.frame.name)
             assert isinstance(result.frame.image, GpuFrame)
             assert result.segmentation.image is result.frame.image
             np.testing.assert_array_equal(result.segmentation.labels, on_the_host(frame(seed=seed)))
+    assert names == ["0", "1", "2", "3", "4", "5"]
