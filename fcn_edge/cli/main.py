@@ -49,6 +49,16 @@ class _LazyGroup(click.Group):
             ctx.fail(f"{without_passwords(args[0])} is an address; a command was expected, such as run.")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Find the verb and run it; mistakes in the arguments are reported without the passwords of addresses."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            from fcn_edge.runtime.uri import prose_without_passwords
+
+            vars(error)["message"] = prose_without_passwords(error.message)  # click calls it final
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))

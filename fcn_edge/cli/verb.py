@@ -116,12 +116,12 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
 def say(text: str = "") -> None:
     """A line for people on standard output; silent under ``--json``."""
     if not click.get_current_context().ensure_object(dict).get("json"):
-        click.echo(text)
+        click.echo(_without_passwords(text))
 
 
 def note(text: str) -> None:
     """A line on standard error: progress, warnings."""
-    click.echo(text, err=True)
+    click.echo(_without_passwords(text), err=True)
 
 
 def failure(error: FcnEdgeError) -> dict[str, Any]:
@@ -139,6 +139,8 @@ def stopped() -> dict[str, int]:
 
 
 def _without_passwords(text: str) -> str:
+    if ":" not in text:  # nothing to hide, nothing to import
+        return text
     from fcn_edge.runtime.uri import prose_without_passwords
 
     return prose_without_passwords(text)

@@ -27,11 +27,14 @@ _QUERIED = frozenset({"synthetic"})
 """Schemes of our own: their query holds our options too."""
 
 _HIDDEN = "***"
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
+_HEAD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}")
+"""Scheme and slashes; one slash is what ``Path`` leaves of two."""
+_ADDRESS = re.compile(rf"{_HEAD.pattern}(?:.*@)?\S*")
+"""An address in prose. A password may hold spaces: all that precedes the line's last ``@`` belongs to the address."""
 _USERINFO = re.compile(r"(:|%3[aA]).*@", re.DOTALL)
 _SECRET = re.compile(
     r"(?<![A-Za-z0-9])"
-    r"((?:[\w.-]*(?:pass|pwd|token|secret|signature|credential|auth)[\w.-]*|(?:[\w.-]*[-_])?pw|(?:\w*[-_]?api[-_]?)?key"
+    r"((?:[\w.-]*(?:pass|pwd|pswd|token|secret|signature|credential|auth)[\w.-]*|(?:[\w.-]*[-_])?(?:pw|psw)|(?:\w*[-_]?api[-_]?)?key"
     r"|sig)\s*=\s*)(\"[^\"]*\"|'[^']*'|[^&\s]+)",
     re.IGNORECASE,
 )
@@ -44,9 +47,10 @@ def without_passwords(text: str) -> str:
     ``?``, ``#`` and ``@`` when somebody forgot to escape them, so that too much is hidden rather than too little), and
     the values of keys such as ``password``, ``token`` and ``key``.
     """
-    before, separator, behind = text.partition("://")
-    head, rest = (before + separator, behind) if separator else ("", text)
-    return head + _SECRET.sub(rf"\g<1>{_HIDDEN}", _USERINFO.sub(f":{_HIDDEN}@", rest, count=1))
+    found = _HEAD.match(text)
+    head = found[0] if found else ""
+    rest = _USERINFO.sub(f":{_HIDDEN}@", text[len(head) :], count=1)
+    return head + _SECRET.sub(rf"\g<1>{_HIDDEN}", rest)
 
 
 def prose_without_passwords(text: str) -> str:

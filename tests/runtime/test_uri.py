@@ -84,6 +84,9 @@ SECRETS = [
     "http://cam/video?user=me&password=secret",
     "http://cam/video?user=me&PWD=secret&x=1",
     "http://cam/video?password=secret#secret",
+    "http://cam/video?usr=me&pswd=secret",
+    "http://cam/video?usr=me&psw=secret",
+    "rtsp://user:my secret@cam/x",
     "http://cam/video?access_token=secret",
     "http://cam/video?api_key=secret&key=secret",
     "rtsp://cam:554/user=admin_password=secret_channel=1_stream=0.sdp",
@@ -136,6 +139,19 @@ def test_an_address_is_frozen_and_can_be_a_key() -> None:
     assert {uri: 1}[Uri.parse("x://y#seed=3", KEYS)] == 1
     with pytest.raises(dataclasses.FrozenInstanceError):
         uri.text = "z"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("There is no 'rtsp:/u:secret@x/images'.", "There is no 'rtsp:/u:***@x/images'."),
+        ("There is no /home/me/rtsp:/u:secret@x.", "There is no /home/me/rtsp:/u:***@x."),
+        ("open('rtsp://u:my secret@x')\nin a@b", "open('rtsp://u:***@x')\nin a@b"),
+        ("GET http:/x/?usr=a&pswd=secret failed", "GET http:/x/?usr=a&pswd=*** failed"),
+    ],
+)
+def test_prose_hides_the_passwords_of_addresses(text: str, shown: str) -> None:
+    assert prose_without_passwords(text) == shown
 
 
 def test_prose_keeps_its_words() -> None:

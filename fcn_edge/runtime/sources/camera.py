@@ -19,7 +19,7 @@ from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import quiet
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
-from fcn_edge.runtime.uri import Uri
+from fcn_edge.runtime.uri import Uri, without_passwords
 
 __all__ = ["CameraConnection"]
 
@@ -48,6 +48,7 @@ class CameraConnection(Connection):
     def __init__(self, address: Uri, device: str, size: Size | None = None, fps: float | None = None) -> None:
         super().__init__(address)
         self._device = f"/dev/video{device}" if device.isdecimal() else device
+        self._shown = without_passwords(self._device)  # it may be a mistyped address
         self._number = int(device) if device.isdecimal() else None
         self._asked_size = size
         self._asked_fps = fps
@@ -63,7 +64,7 @@ class CameraConnection(Connection):
     @override
     def _connect(self, timeout: float | None) -> None:
         if sys.platform.startswith("linux"):
-            self._check_device(Path(self._device))
+            self._check_device()
         self._thread.start()
         answer = self._answer(CONNECT_TIMEOUT if timeout is None else timeout)
         if isinstance(answer, Exception):
@@ -94,9 +95,9 @@ class CameraConnection(Connection):
             with suppress(queue.Empty):
                 return self._connected.get(timeout=SLICE)
         if self._interrupted:
-            return SourceError(f"Opening the camera {self._device} was interrupted.")
+            return SourceError(f"Opening the camera {self._shown} was interrupted.")
         return SourceError(
-            f"The camera {self._device} did not answer within {timeout:g} s.", "Unplug it and plug it in again."
+            f"The camera {self._shown} did not answer within {timeout:g} s.", "Unplug it and plug it in again."
         )
 
     def _run(self) -> None:
@@ -110,7 +111,7 @@ class CameraConnection(Connection):
                 there, image = capture.read()
                 if not there:
                     raise SourceError(
-                        f"The camera {self._device} was lost: it gives no more frames.", "Check the cable."
+                        f"The camera {self._shown} was lost: it gives no more frames.", "Check the cable."
                     )
                 picture = Picture(image, index=index, captured_ns=time.monotonic_ns(), captured_unix_ns=time.time_ns())
                 self._pictures.put(picture)
@@ -131,8 +132,8 @@ class CameraConnection(Connection):
                 capture = cv2().VideoCapture(self._device if self._number is None else self._number)
         if not capture.isOpened():
             raise SourceError(
-                f"The camera {self._device} could not be opened: it is in use, or is no capture device.",
-                f"See who uses it with: fuser -v {self._device}. Many cameras have two devices; try the other.",
+                f"The camera {self._shown} could not be opened: it is in use, or is no capture device.",
+                f"See who uses it with: fuser -v {self._shown}. Many cameras have two devices; try the other.",
             )
         return capture
 
@@ -149,19 +150,19 @@ class CameraConnection(Connection):
         there, image = capture.read()
         if not there:
             raise SourceError(
-                f"The camera {self._device} was opened and gives no frame.",
-                f"Another program may hold it (fuser -v {self._device}), or the cable or size is wrong.",
+                f"The camera {self._shown} was opened and gives no frame.",
+                f"Another program may hold it (fuser -v {self._shown}), or the cable or size is wrong.",
             )
         rate = capture.get(cv2().CAP_PROP_FPS)
         return (image.shape[0], image.shape[1]), float(rate) if 0 < rate < 1000 else None
 
-    @staticmethod
-    def _check_device(path: Path) -> None:
+    def _check_device(self) -> None:
+        path = Path(self._device)
         if not path.exists():
             here = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
-            raise SourceError(f"There is no camera {path}.", f"Cameras here: {here or 'none'}.")
+            raise SourceError(f"There is no camera {self._shown}.", f"Cameras here: {here or 'none'}.")
         if not os.access(path, os.R_OK | os.W_OK):
             raise SourceError(
-                f"The camera {path} may not be used by this account.",
+                f"The camera {self._shown} may not be used by this account.",
                 "Join its group with: sudo usermod -aG video $USER, then log in again.",
             )
