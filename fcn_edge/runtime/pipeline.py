@@ -32,7 +32,7 @@ from fcn_edge.runtime.statistics import StreamStatistics
 __all__ = ["Pipeline"]
 
 WAITING = 2
-"""Frames that may wait between two stages."""
+"""Frames that may wait between two stages; more behind ``infer`` where a session's depth asks for them."""
 
 
 class Pipeline:
@@ -70,8 +70,9 @@ class Pipeline:
         self._captured: Channel[tuple[Frame, int, Job | None]] = (
             Channel(1, newest=True) if source.live else Channel(WAITING)
         )
-        # what waits here grows old: no more than the overlap needs where frames are live
-        self._inferred: Channel[tuple[Frame, Job]] = Channel(1 if source.live else WAITING)
+        # what waits here grows old: no more than the overlap needs where frames are live. Else the device has as many
+        # jobs as keep it busy while the caller is slow with one; two let a processor go on, too
+        self._inferred: Channel[tuple[Frame, Job]] = Channel(1 if source.live else max(WAITING, session.depth))
         self._threads = [
             threading.Thread(target=work, name=f"fcn-edge {name}", daemon=True)
             for name, work in (("capture", self._capture), ("inference", self._infer))

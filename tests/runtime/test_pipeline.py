@@ -104,6 +104,28 @@ class TestResults:
                 if taken == 200:
                     break
 
+    @pytest.mark.parametrize(("depth", "waiting"), [(1, WAITING), (2, WAITING), (5, 5)])
+    def test_are_inferred_ahead_as_the_session_is_deep(
+        self, listed_source: MakeSource, depth: int, waiting: int
+    ) -> None:
+        ahead = 1 + waiting + 1  # in the caller's hand, in the channel, in the inference thread's hand
+        inferred = threading.Event()
+
+        class Deep(FakeSession):
+            def infer(self, job: Job) -> Job:
+                done = super().infer(job)
+                if self.calls.count("infer") == ahead:
+                    inferred.set()
+                return done
+
+        session = Deep()
+        session.depth = depth
+        with session, Pipeline(session, listed_source(endless())) as pipeline:
+            for _ in pipeline:
+                assert inferred.wait(10)
+                assert session.calls.count("infer") == ahead
+                break
+
 
 class TestLiveSource:
     def test_keeps_the_newest_frame_and_counts_the_dropped(self, listed_source: MakeSource) -> None:
