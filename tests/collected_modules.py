@@ -1,4 +1,4 @@
-"""Print the test modules that pytest collects with the arguments given, one a line.
+"""Print the test modules that pytest collects with the arguments given, one per line.
 
 Nothing is imported, neither they nor any ``conftest.py``, so that it is quick and needs no torch.
 """

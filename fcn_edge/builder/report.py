@@ -33,8 +33,8 @@ def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: BuildReques
     slow = base is not None and kept.speed is not None and kept.milliseconds >= base.milliseconds
     if base is not None and slow and candidate.precision != "fp32":
         warnings.append(
-            f"{candidate.precision} was asked for and is no faster than fp32 here: {kept.milliseconds:.1f} ms a frame, "
-            f"and {base.candidate.backend.name} fp32 takes {base.milliseconds:.1f} ms."
+            f"{candidate.precision} was asked for and is no faster than fp32 here: {kept.milliseconds:.1f} ms per "
+            f"frame, and {base.candidate.backend.name} fp32 takes {base.milliseconds:.1f} ms."
         )
     if not request.guard and candidate.precision != "fp32":
         warnings.append("It was built with --no-guard: nobody has looked at what it gives.")

@@ -215,7 +215,7 @@ def _print(built: Build, device: int) -> None:
             ]
             for one in built.candidates
         ]
-        say(table(["candidate", "ms a frame", "mIoU", "INT8", "kept"], rows))
+        say(table(["candidate", "ms per frame", "mIoU", "INT8", "kept"], rows))
         say()
         for one in built.candidates:
             say(f"{one.backend} {one.precision}: {one.reason.rstrip('.')}.")

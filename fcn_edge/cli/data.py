@@ -104,7 +104,9 @@ def _percent(share: float) -> str:
 )
 @click.option("--image-ending", default="", help="What image stems end in besides the common part.")
 @click.option("--label-ending", default="", help="What label stems end in besides the common part, such as _L.")
-@click.option("--list", "list_", type=click.Path(path_type=Path), help="Text file: take only these stems, one a line.")
+@click.option(
+    "--list", "list_", type=click.Path(path_type=Path), help="Text file: take only these stems, one per line."
+)
 @click.option("--link", is_flag=True, help="Hard-link the images instead of copying them.")
 @verb
 def import_(

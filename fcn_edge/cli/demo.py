@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{MODEL} over {summary['frames']} frames of a rendered street: {summary['fps']:.1f} frames/s",
         f"mIoU against the exact labels: {100 * summary['rendered_miou']:.1f}% "
         "(rendered: it says nothing of real streets)",
-        f"INT8, calibrated on {int8['calibration_images']} rendered scenes: {int8['int8_ms']:.1f} ms a frame beside "
+        f"INT8, calibrated on {int8['calibration_images']} rendered scenes: {int8['int8_ms']:.1f} ms per frame, beside "
         f"{int8['fp32_ms']:.1f} ms of fp32 ({int8['speedup']:.2f} x), mIoU {100 * int8['int8_miou']:.1f}% beside "
         f"{100 * int8['fp32_miou']:.1f}% on rendered scenes",
         f"Wrote {output}/out.mp4, {output}/street.png, {output}/summary.json, {output}/{ENGINE}/",

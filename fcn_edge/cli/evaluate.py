@@ -33,7 +33,7 @@ __all__ = ["command"]
     metavar="N",
     help="GPU that runs it, counted from 0 as CUDA does.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one a core when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one per core when left out.")
 @verb
 def command(
     model: str, data: str, size: tuple[int, int] | None, backend: str, device: int, threads: int | None

@@ -90,7 +90,7 @@ def _measurements(inspection: Inspection) -> Iterator[tuple[str, str]]:
         if manifest.speed:
             height, width = manifest.speed.frame_size
             times = (
-                f"{manifest.speed.end_to_end_ms:.1f} ms a frame, {manifest.speed.network_ms:.1f} ms of it the network"
+                f"{manifest.speed.end_to_end_ms:.1f} ms per frame, {manifest.speed.network_ms:.1f} ms of it the network"
             )
             yield "speed", f"{times} ({height}x{width} frames of a {manifest.speed.source}, {manifest.speed.device})"
     for number, record in enumerate(records):

@@ -39,7 +39,7 @@ STDOUT = "-"
     metavar="N",
     help="GPU that runs it, counted from 0 as CUDA does.",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one a core when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU backend; one per core when left out.")
 @click.option("--alpha", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Opacity of the classes.")
 @click.option("--legend/--no-legend", default=True, show_default=True, help="Name the classes in overlays.")
 @click.option(

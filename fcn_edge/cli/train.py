@@ -134,7 +134,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that read images; by the cores when left out.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one a core when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one per core when left out.")
 @verb
 def command(
     data: str, output: Path, init: Path | None, workers: int | None, threads: int | None, **options: Any
@@ -142,7 +142,7 @@ def command(
     """Train an FCN on the processor.
 
     Validation mIoU is measured on full frames, on averaged weights; the best checkpoint is kept. Beside it lie a log
-    of a line an epoch (.csv) and, while the training runs, its state: the same command goes on from there after a
+    of one line per epoch (.csv) and, while the training runs, its state: the same command goes on from there after a
     stop, with nothing lost but the running epoch. Coarser decoders of the same training are kept as well.
     """
     from fcn_edge.datasets.rendered import is_rendered
@@ -191,7 +191,7 @@ def _check_packages() -> None:
 
 
 class _Display:
-    """A bar an epoch and a line after it, on standard error.
+    """A bar per epoch and a line after it, on standard error.
 
     Args:
         rendered: The validation images are rendered.

@@ -78,7 +78,7 @@ def train(
 ) -> TrainResult:
     """Train by a recipe.
 
-    Beside ``output`` lie, of the same stem: ``.csv``, one line an epoch; ``.state``, what a killed run goes on
+    Beside ``output`` lie, of the same stem: ``.csv``, one line per epoch; ``.state``, what a killed run goes on
     from; and the checkpoints of the coarser stages.
 
     Args:

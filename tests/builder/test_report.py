@@ -19,7 +19,8 @@ def test_precision_that_is_no_faster_than_fp32_is_warned_of(ms: float, warned: b
     kept = outcome("int8", ms, holds=True)
     found = warnings_of(kept, [kept, outcome(ms=10.0, reference=True)], BuildRequest(precision="int8"), FLOAT_MODEL)
     expected = (
-        f"int8 was asked for and is no faster than fp32 here: {ms:.1f} ms a frame, and onnxruntime fp32 takes 10.0 ms."
+        f"int8 was asked for and is no faster than fp32 here: {ms:.1f} ms per frame, "
+        "and onnxruntime fp32 takes 10.0 ms."
     )
     assert found == ((expected,) if warned else ())
 

@@ -86,7 +86,7 @@ def test_engine(engine: Path, tiny: Any) -> None:
     assert content["manifest"]["backend"] == "onnxruntime"
     assert content["manifest"]["speed"]["end_to_end_ms"] > 0
     text = run(engine).stdout
-    for part in ("96x128", "onnxruntime", "built for", "ms a frame", "rendered street"):
+    for part in ("96x128", "onnxruntime", "built for", "ms per frame", "rendered street"):
         assert part in text
 
 
