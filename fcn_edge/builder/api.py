@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from fcn_edge.artifacts.models import Model
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.base import Progress
 from fcn_edge.builder import Build, BuildRequest, build_engine
@@ -14,7 +15,7 @@ __all__ = ["build"]
 
 
 def build(
-    model: str | Path,
+    model: str | Path | Model,
     output: str | Path | None = None,
     *,
     backend: str = "auto",
@@ -33,7 +34,7 @@ def build(
     """Build an engine directory for this machine: the fastest candidate that loses little enough against FP32.
 
     Args:
-        model: A shipped name or an ``.onnx`` file.
+        model: A shipped name, an ``.onnx`` file, or such a model that is open already.
         output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
         backend: A name of ``fcn_edge.backends.BACKENDS``; ``auto`` takes the fastest of those that run here.
         device: Index of the GPU that a GPU backend builds on and for, from 0, as CUDA counts them.

@@ -61,34 +61,24 @@ def command(
     others, such as differ in content. Images must be like those to come: random or even ones are refused. The table is
     bound to the model and its preprocessing, and engines built with it refuse to be scored on the same images.
     """
-    from fcn_edge.artifacts.calibration_table import write_table
-    from fcn_edge.artifacts.models import resolved_model
-    from fcn_edge.artifacts.spec import checked_size
-    from fcn_edge.datasets.calibration import calibration_set, write_manifest
-    from fcn_edge.errors import ModelError, UsageError
-    from fcn_edge.quantization.calibrate import calibration_table
+    from fcn_edge.quantization.api import calibrate
     from fcn_edge.system.thread_pools import owned_thread_pools
 
-    found = resolved_model(model)
-    if found.kind == "engine":
-        raise UsageError(f"{model} is an engine; fp32 models are calibrated.", "Give the ONNX file it was built from.")
-    if found.spec.precision != "fp32":
-        raise ModelError(
-            f"{model} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file."
+    with owned_thread_pools(), progress_bar("choosing") as choosing, progress_bar("calibrating") as progress:
+        table = calibrate(
+            model,
+            source,
+            output,
+            count=count,
+            size=size,
+            root=root,
+            manifest=save_manifest,
+            seed=seed,
+            threads=threads,
+            tell=lambda line: note(f"Note: {line}"),
+            choosing=choosing,
+            progress=progress,
         )
-    if size is not None:  # both are said before minutes of work
-        checked_size(size, found.spec.geometry.size_multiple)
-    _check_outputs(source, output, save_manifest)
-    with owned_thread_pools():
-        with progress_bar("choosing") as progress:
-            images = calibration_set(source, found.spec.classes, count, seed, progress, root=root)
-        for line in images.notes:
-            note(f"Note: {line}")
-        if save_manifest is not None:
-            write_manifest(save_manifest, images)
-        with progress_bar("calibrating") as progress:
-            table = calibration_table(found, images, size=size, threads=threads, progress=progress)
-    write_table(output, table)
     _print(model, output, table)
     return {
         "table": str(output),
@@ -100,24 +90,6 @@ def command(
         "chosen": table.chosen,
         "rendered": table.rendered,
     }
-
-
-def _check_outputs(source: str, output: Path, save_manifest: Path | None) -> None:
-    """Refuse files that could not be written, or that one of the others would be lost to."""
-    from fcn_edge.errors import UsageError
-    from fcn_edge.io.files import check_writable, same_file
-
-    taken = {"--images": Path(source)}
-    for option, path in (("-o", output), ("--save-manifest", save_manifest)):
-        if path is None:
-            continue
-        if path.suffix != ".json":
-            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
-        check_writable(path)
-        for other, there in taken.items():
-            if same_file(path, there):
-                raise UsageError(f"{other} and {option} are one file, {path}.", "Give each a file of its own.")
-        taken[option] = path
 
 
 def _print(model: str, output: Path, table: CalibrationTable) -> None:

@@ -47,19 +47,22 @@ def command(
     """
     from fcn_edge.artifacts.models import resolved_model
     from fcn_edge.datasets import split_of
-    from fcn_edge.evaluation.accuracy import evaluate
-    from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
-    from fcn_edge.runtime.segmenter import load
+    from fcn_edge.evaluation.api import evaluate
     from fcn_edge.system.thread_pools import owned_thread_pools
 
     split, found = split_of(data), resolved_model(model)
-    with owned_thread_pools(), load(found, size=size, backend=backend, threads=threads, device=device) as segmenter:
-        # an engine's files have been verified by now
-        with progress_bar("comparing") as progress:
-            refuse_calibration_images(calibration_images(found), split, progress)
-        with progress_bar("evaluating") as progress:
-            accuracy = evaluate(segmenter.session, split, progress)
-        name = segmenter.spec.name
+    with owned_thread_pools(), progress_bar("comparing") as comparing, progress_bar("evaluating") as progress:
+        accuracy = evaluate(
+            found,
+            split,
+            size=size,
+            backend=backend,
+            device=device,
+            threads=threads,
+            comparing=comparing,
+            progress=progress,
+        )
+    name = found.spec.name
     _print(name, accuracy)
     return {"model": name, **accuracy.to_json()}
 

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, write_table
-from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.artifacts.spec import Size
-from fcn_edge.datasets.calibration import calibration_set
+from fcn_edge.artifacts.models import Model, resolved_model
+from fcn_edge.artifacts.spec import Size, checked_size
+from fcn_edge.datasets.calibration import calibration_set, write_manifest
 from fcn_edge.errors import ModelError, UsageError
-from fcn_edge.io.files import check_writable
+from fcn_edge.io.files import check_writable, same_file
 from fcn_edge.quantization.calibrate import calibration_table
 
 __all__ = ["calibrate"]
 
 
 def calibrate(
-    model: str | Path,
+    model: str | Path | Model,
     images: str | Path,
     output: str | Path,
     *,
     count: int = 128,
     size: Size | None = None,
     root: str | Path | None = None,
+    manifest: str | Path | None = None,
     seed: int = 0,
     threads: int | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    choosing: Callable[[int, int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CalibrationTable:
     """Calibrate a model on images, for INT8: record what its activations are and where to clip them.
 
     Args:
-        model: A shipped name or an fp32 ``.onnx`` file.
+        model: A shipped name, an fp32 ``.onnx`` file, or such a model that is open already.
         images: A split (images with labels), a folder of images, a manifest of chosen images, or
             ``synthetic://street``. From images with labels those are chosen that show every class; from others, such as
             differ in content.
@@ -41,33 +43,51 @@ def calibrate(
         size: ``(height, width)`` of the network's input, multiples of 32; the model's own when left out. The table
             serves every size.
         root: Where a manifest's images lie; beside it when left out.
+        manifest: Where to write down which images were chosen, ``.json``; nowhere when left out.
         seed: Decides among images that are as good.
         threads: Threads of ONNX Runtime; 2 when left out, on every machine: the same number gives the same table, to
             the byte.
         tell: Called with a line for each thing that the caller should know of the choice.
+        choosing: Called with images looked at for the choice and images in all.
         progress: Called with images run and images in all.
 
     Returns:
         The table that was written.
 
     Raises:
-        UsageError: An argument makes no sense, or the output may not be written.
+        UsageError: An argument makes no sense, or an output may not be written or is also an input.
         ModelError: The model is missing, damaged, or not fp32.
         DatasetError: An image cannot be read, or the images are useless: random, or of one color.
     """
-    found, path = resolved_model(model), Path(output)
+    found = resolved_model(model)
+    outputs = {"output": Path(output), **({} if manifest is None else {"manifest": Path(manifest)})}
+    name = found.path if isinstance(model, Model) else model
     if found.kind == "engine":
-        raise UsageError(f"{model} is an engine; fp32 models are calibrated.", "Give the ONNX file it was built from.")
+        raise UsageError(f"{name} is an engine; fp32 models are calibrated.", "Give the ONNX file it was built from.")
     if found.spec.precision != "fp32":
-        raise ModelError(
-            f"{model} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file."
-        )
-    if path.suffix != ".json":
-        raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
-    check_writable(path)
-    chosen = calibration_set(images, found.spec.classes, count, seed, root=None if root is None else Path(root))
+        raise ModelError(f"{name} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file.")
+    if size is not None:  # like what follows, before minutes of work
+        checked_size(size, found.spec.geometry.size_multiple)
+    _check_files(Path(images), outputs)
+    root = None if root is None else Path(root)
+    chosen = calibration_set(images, found.spec.classes, count, seed, choosing, root=root)
     for line in chosen.notes:
         tell(line)
+    if manifest is not None:
+        write_manifest(outputs["manifest"], chosen)
     table = calibration_table(found, chosen, size=size, threads=threads, progress=progress)
-    write_table(path, table)
+    write_table(outputs["output"], table)
     return table
+
+
+def _check_files(images: Path, outputs: Mapping[str, Path]) -> None:
+    """Refuse files that could not be written, or that one of the others would be lost to."""
+    taken = {"images": images}
+    for name, path in outputs.items():
+        if path.suffix != ".json":
+            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
+        check_writable(path)
+        for other, there in taken.items():
+            if same_file(path, there):
+                raise UsageError(f"The {other} and the {name} are one file, {path}.", "Give each a file of its own.")
+        taken[name] = path

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.builder.api import build
 from fcn_edge.errors import UsageError
 from fcn_edge.runtime.segmenter import load
@@ -21,7 +22,12 @@ def test_builds_an_engine_that_runs(
     with load(output) as segment:
         assert segment.size == levels.spec.size
     again = build(
-        levels.path, output, precision="int8", calibration=table_of(levels), data=str(levels_val), if_stale=True
+        resolved_model(levels.path),
+        output,
+        precision="int8",
+        calibration=table_of(levels),
+        data=str(levels_val),
+        if_stale=True,
     )
     assert again.up_to_date
 

@@ -162,10 +162,10 @@ def test_table_that_is_there_stays_when_it_fails(calibrate: Run, folder: Path, t
         (["--save-manifest", "nowhere/m.json"], 2, "no directory nowhere"),
         (["-o", "folder.json"], 2, "folder.json is a directory"),
         (["--save-manifest", "folder.json"], 2, "folder.json is a directory"),
-        (["--save-manifest", "table.json"], 2, "-o and --save-manifest are one file"),
-        (["--images", "m.json", "-o", "m.json"], 2, "--images and -o are one file"),
-        (["--images", "m.json", "-o", "link.json"], 2, "--images and -o are one file"),
-        (["--images", "m.json", "--save-manifest", "m.json"], 2, "--images and --save-manifest are one file"),
+        (["--save-manifest", "table.json"], 2, "The output and the manifest are one file"),
+        (["--images", "m.json", "-o", "m.json"], 2, "The images and the output are one file"),
+        (["--images", "m.json", "-o", "link.json"], 2, "The images and the output are one file"),
+        (["--images", "m.json", "--save-manifest", "m.json"], 2, "The images and the manifest are one file"),
         (["--images", "nowhere"], 3, "no directory nowhere"),
         (["--images", "nowhere.json"], 3, "nowhere.json"),
         (["-n", "0"], 2, "0"),
@@ -198,13 +198,13 @@ def test_directory_that_may_not_be_written_is_found_out_before_images_are_chosen
 ) -> None:
     import tempfile
 
-    from fcn_edge.datasets import calibration
+    from fcn_edge.quantization import api
 
     def refused(**_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refused)
-    monkeypatch.setattr(calibration, "calibration_set", lambda *_, **__: pytest.fail("images were chosen"))
+    monkeypatch.setattr(api, "calibration_set", lambda *_, **__: pytest.fail("images were chosen"))
     done = calibrate(folder)
     assert done.code == 2
     assert "table.json could not be written: Permission denied" in done.err

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DatasetError
 from fcn_edge.evaluation import accuracy
@@ -27,5 +28,9 @@ def test_scores_a_model_on_a_split(tiny: Any) -> None:
 
 def test_refuses_the_images_of_the_calibration(levels_int8: Path, levels_train: Path, levels_val: Path) -> None:
     assert evaluate(levels_int8, levels_val).scores.mean_iou == 1.0
+    compared: list[tuple[int, int]] = []
     with pytest.raises(DatasetError, match="used to calibrate"):
-        evaluate(levels_int8, levels_train)
+        evaluate(
+            resolved_model(levels_int8), levels_train, comparing=lambda done, total: compared.append((done, total))
+        )
+    assert compared[-1] == (6, 6)

@@ -32,6 +32,26 @@ def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_pat
     assert seen[-1] == (4, 4)
 
 
+def test_takes_an_open_model_and_writes_down_what_it_chose(levels: Any, levels_train: Path, tmp_path: Path) -> None:
+    looked: list[tuple[int, int]] = []
+    chosen = tmp_path / "chosen.json"
+    table = calibrate(
+        resolved_model(levels.path),
+        levels_train,
+        tmp_path / "table.json",
+        count=4,
+        manifest=chosen,
+        choosing=lambda done, total: looked.append((done, total)),
+    )
+    assert looked[-1] == (6, 6)
+    again = calibrate(levels.path, chosen, tmp_path / "again.json", root=str(levels_train))
+    assert again.images == table.images
+    with pytest.raises(UsageError, match="The images and the output are one file"):
+        calibrate(levels.path, chosen, chosen)
+    with pytest.raises(UsageError, match="multiple of 32"):
+        calibrate(levels.path, levels_train, tmp_path / "table.json", size=(100, 100))
+
+
 def test_refuses_what_cannot_be_calibrated(levels: Any, levels_train: Path, levels_int8: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.json"
     with pytest.raises(UsageError, match="is an engine"):
