@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from fcn_edge.artifacts.label_sets import LabelSet
-from fcn_edge.artifacts.onnx_header import model_digest
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.spec import ModelSpec, Resize, Size, checked_size
 from fcn_edge.datasets.scenes import rendered_images
 from fcn_edge.errors import UsageError
@@ -118,10 +118,12 @@ def onnx_from_checkpoint(
         store_weights_as_fp16(model)
     with replacing(output) as temporary:
         onnx.save_model(model, temporary)
+        written = resolved_model(temporary)
         tell("Comparing the ONNX file with the checkpoint ...")
-        parity = parity_of_onnx(temporary, net, rendered_images(spec.size) if images is None else images)
+        parity = parity_of_onnx(written, net, rendered_images(spec.size) if images is None else images)
         parity.require()
-    return Export(output, spec, model_digest(output), parity)
+        digest = written.digest
+    return Export(output, spec, digest, parity)
 
 
 def onnx_from_net(net: FCN, spec: ModelSpec) -> ModelProto:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 from torch.nn import functional
 
-from fcn_edge.artifacts.onnx_header import spec_of_onnx
+from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
 from fcn_edge.nets.fcn import FCN
@@ -64,11 +64,11 @@ class Parity:
 
 
 @torch.inference_mode()
-def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size | None = None) -> Parity:
+def parity_of_onnx(model: Path | Model, net: FCN, images: Iterable[Image], *, size: Size | None = None) -> Parity:
     """Run an exported file in ONNX Runtime and its network in torch.
 
     Args:
-        path: The ONNX file.
+        model: The ONNX file, or such a model that is open already.
         net: The network that it was exported from, in evaluation mode.
         images: ``(H, W, 3)`` uint8 BGR, of any size, at least one.
         size: Network size ``(height, width)``; the file's own when left out.
@@ -77,10 +77,12 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size 
         CheckpointError: The network gives NaN or infinity.
         GuardError: Only the exported file does.
         DatasetError: There are no images.
+        ModelError: The file is damaged, or was changed since it was opened.
     """
-    spec = spec_of_onnx(path)
+    found = resolved_model(model)
+    spec = found.spec
     normalize = Normalize(spec.normalization)
-    run = _Runner(path, spec)
+    run = _Runner(found)
     worst, same, pixels, count = 0.0, 0, 0, 0
     classes: set[int] = set()
     for image in images:
@@ -108,13 +110,14 @@ def parity_of_onnx(path: Path, net: FCN, images: Iterable[Image], *, size: Size 
 class _Runner:
     """An ONNX file in ONNX Runtime, giving its output and, whatever its head, the scores."""
 
-    def __init__(self, path: Path, spec: ModelSpec) -> None:
+    def __init__(self, found: Model) -> None:
         options = onnxruntime.SessionOptions()
         # torch's threads compute between the runs, and must not share the cores with threads that spin
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = path.read_bytes()
-        self._outputs: list[str] = [spec.head]
-        if spec.head == "labels":
+        with found.opened() as file:
+            model = file.read()
+        self._outputs: list[str] = [found.spec.head]
+        if found.spec.head == "labels":
             proto = onnx.load_model_from_string(model)
             self._outputs.append(_scores_as_output(proto))
             model = proto.SerializeToString()

@@ -9,10 +9,11 @@ import onnx
 import pytest
 import torch
 
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.spec import Resize
 from fcn_edge.datasets.plain_images import image_files, images_of
 from fcn_edge.datasets.scenes import rendered_images
-from fcn_edge.errors import DatasetError, GuardError
+from fcn_edge.errors import DatasetError, GuardError, ModelError
 from fcn_edge.export.parity import LEAST_AGREEMENT, Parity, parity_of_onnx
 from fcn_edge.export.rewrite import set_spec
 
@@ -111,3 +112,13 @@ def test_folders_without_images_are_an_error(tmp_path: Path) -> None:
         image_files(tmp_path)
     with pytest.raises(DatasetError, match="no directory of images"):
         image_files(tmp_path / "missing")
+
+
+def test_is_of_the_file_that_was_opened(small: Exported, images_of_size, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(small.path.read_bytes())
+    model, frames = resolved_model(path), images_of_size((90, 150))
+    assert parity_of_onnx(model, small.net, frames) == parity_of_onnx(small.path, small.net, frames)
+    path.write_bytes(b"another")
+    with pytest.raises(ModelError, match="changed"):
+        parity_of_onnx(model, small.net, frames)
