@@ -30,7 +30,7 @@ def progress_bar(what: str, unit: str = "image") -> Iterator[Callable[[int, int]
         bars[0].total = total
         bars[0].update(done - bars[0].n)
         if done == total:  # the next one takes its line
-            bars[0].close()
+            bars.pop().close()
 
     try:
         yield moved
