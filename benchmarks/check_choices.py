@@ -5,7 +5,7 @@
 
 Each shipped model's graph of each profile, with the choice of its table, runs here and in an emulated processor that
 has AVX2 and neither AVX-512 nor VNNI. ``unfused`` is how choices are made: node by node, Q/DQ around arithmetic in
-float. If its scores are the same to the bit, so are masks, verdicts and choices. ``fused`` is how plans run; that it
+float. If its scores are the same to the bit, so are masks, verdicts and choices. ``fused`` is how engines run; that it
 differs in profiles with 8-bit weights shows that the emulated processor does what it is there for.
 
 Exit code 0: unfused scores are the same to the bit; 4: they are not; 6: there is no emulator.

@@ -24,7 +24,7 @@ from fcn_edge.system.thread_pools import owned_thread_pools
 __all__ = ["Bare", "Contender", "Run", "TorchEager", "UsualWay", "usual_graph"]
 
 Image = NDArray[np.uint8]
-PREPARED = 8
+PREPROCESSED = 8
 """Inputs that the bare network goes round."""
 
 
@@ -46,7 +46,7 @@ class Bare(Contender):
     def __init__(self, session: Session, video: Path) -> None:
         self._session = session
         with open_source(video) as source:
-            frames = [frame.image for frame, _ in zip(source, range(PREPARED), strict=False)]
+            frames = [frame.image for frame, _ in zip(source, range(PREPROCESSED), strict=False)]
         self._jobs = [session.preprocess(frame) for frame in frames]
 
     @override

@@ -89,12 +89,12 @@ def _manifest(path: Path) -> Manifest:
 
 
 def _onnx(path: Path) -> bytes | None:
-    """The file with spec and origin of the current version, in the places of the old ones; None where they are."""
+    """The file with its records of the current version, in the places of the old ones; None where they are."""
     metadata = metadata_of_onnx(path)
     fresh = {SPEC_KEY: spec_of_onnx(path).to_json()}
-    origin = quantization_record_of_onnx(path)
-    if origin is not None:
-        fresh[TABLE_KEY] = origin.model_dump_json()
+    quantization = quantization_record_of_onnx(path)
+    if quantization is not None:
+        fresh[TABLE_KEY] = quantization.model_dump_json()
     for key, text in list(fresh.items()):
         if _without_writer(json.loads(metadata[key])) == _without_writer(json.loads(text)):
             del fresh[key]

@@ -39,7 +39,7 @@ from fcn_edge.system.thread_pools import owned_thread_pools
 def main(
     data: str | None, size: tuple[int, int], wide: tuple[str, ...], wide_size: tuple[int, int], output: Path | None
 ) -> None:
-    """Build, judge and time INT8 plans."""
+    """Build, judge and time INT8 engines."""
     before = machine(None)
     split = None if data is None else split_of(data)
     shipped, rows = {}, {}

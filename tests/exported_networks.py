@@ -33,7 +33,7 @@ an_encoder_each = pytest.mark.parametrize(
 """Lets a test run on one network of each encoder, and on the other six in the slow tests."""
 
 CLASSES = 7
-NORMALISATION = Normalization()
+NORMALIZATION = Normalization()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def random_net(
     decoders: Sequence[str],
     images: Sequence[NDArray[np.uint8]],
     *,
-    normalization: Normalization = NORMALISATION,
+    normalization: Normalization = NORMALIZATION,
 ) -> FCN:
     """A network with random weights and BatchNorm statistics, in evaluation mode.
 

@@ -36,7 +36,7 @@ def with_graphs(found: dict[str, OpenDevice | MachineError]) -> OpenDevice:
     """The first library that captures graphs, or the first that reaches the GPU where none does.
 
     Args:
-        found: Of ``openers``.
+        found: What each of the ``openers`` gave, by name.
     """
     reached = [one for one in found.values() if not isinstance(one, MachineError)]
     return next((one for one in reached if _has_graphs(one)), reached[0])

@@ -28,8 +28,7 @@ from pydantic import (
 from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Resize, Sha256, Size, first_problem
 from fcn_edge.errors import TableError
-from fcn_edge.io.documents import content_digest, document_text, read_document
-from fcn_edge.io.files import replacing
+from fcn_edge.io.documents import content_digest, read_document, write_document
 
 __all__ = [
     "METHODS",
@@ -246,5 +245,4 @@ def write_table(path: Path, table: CalibrationTable) -> None:
         UsageError: The directory does not exist or may not be written.
         MachineError: The disk is full.
     """
-    with replacing(path) as temporary:
-        temporary.write_text(document_text(table.content()), encoding="utf-8")
+    write_document(path, table.content())

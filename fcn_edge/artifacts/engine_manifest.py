@@ -22,7 +22,7 @@ from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.records import AccuracyRecord, Speed
 from fcn_edge.artifacts.spec import Fraction, ModelSpec, Sha256, Size, first_problem
 from fcn_edge.errors import EngineError
-from fcn_edge.io.documents import document_text, read_document
+from fcn_edge.io.documents import read_document, write_document
 from fcn_edge.io.files import sha256_of
 
 __all__ = [
@@ -151,7 +151,7 @@ def read_manifest(directory: Path) -> EngineManifest:
 
 def write_manifest(directory: Path, manifest: EngineManifest) -> None:
     """Write ``engine.json`` into a directory whose other files are there."""
-    (directory / MANIFEST_FILE).write_text(document_text(manifest.model_dump(mode="json")), encoding="utf-8")
+    write_document(directory / MANIFEST_FILE, manifest.model_dump(mode="json"))
 
 
 def file_of(path: Path) -> File:

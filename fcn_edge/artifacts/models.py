@@ -23,8 +23,8 @@ from fcn_edge.artifacts.quantization_record import QuantizationRecord, quantizat
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
 from fcn_edge.errors import ModelError, UsageError
-from fcn_edge.io.documents import document_text, read_document
-from fcn_edge.io.files import replacing, sha256_of
+from fcn_edge.io.documents import read_document, write_document
+from fcn_edge.io.files import sha256_of
 
 __all__ = [
     "Manifest",
@@ -252,5 +252,4 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     Raises:
         UsageError: The directory does not exist or may not be written.
     """
-    with replacing(path) as temporary:
-        temporary.write_text(document_text(manifest.model_dump(mode="json")), encoding="utf-8")
+    write_document(path, manifest.model_dump(mode="json"))

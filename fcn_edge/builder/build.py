@@ -18,7 +18,7 @@ from fcn_edge.backends.options import RunOptions
 from fcn_edge.builder.calibration import table_for
 from fcn_edge.builder.candidates import Candidate, buildable_model, candidates_of, default_path
 from fcn_edge.builder.compiled import CompiledCandidate
-from fcn_edge.builder.identity import staleness
+from fcn_edge.builder.identity import why_stale
 from fcn_edge.builder.mixed_precision import groups_of
 from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.outcome import Outcome, kept_outcome
@@ -133,7 +133,7 @@ def _engine_there(candidates: Sequence[Candidate], targets: Mapping[str, Target]
     """The engine that a build would make, where it is there already; else why it has to be built."""
     reasons = {}
     for candidate in candidates:
-        reasons[candidate.name] = staleness(targets[candidate.name], candidate.identity)
+        reasons[candidate.name] = why_stale(targets[candidate.name], candidate.identity)
         if not reasons[candidate.name]:
             return targets[candidate.name], ""
     for candidate in candidates:

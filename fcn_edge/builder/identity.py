@@ -12,7 +12,7 @@ from fcn_edge.builder.target import Target
 from fcn_edge.errors import EngineError
 from fcn_edge.version import __version__
 
-__all__ = ["EngineIdentity", "identity_of", "staleness"]
+__all__ = ["EngineIdentity", "identity_of", "why_stale"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def identity_of(manifest: EngineManifest) -> EngineIdentity:
     )
 
 
-def staleness(target: Target, wanted: EngineIdentity) -> str:
+def why_stale(target: Target, wanted: EngineIdentity) -> str:
     """Why an engine would have to be built, as a phrase; empty when the one that is there will do.
 
     Args:

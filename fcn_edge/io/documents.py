@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fcn_edge.errors import ArtifactError, UsageError
+from fcn_edge.io.files import replacing
 
-__all__ = ["MOST_BYTES", "content_digest", "document_text", "read_document"]
+__all__ = ["MOST_BYTES", "content_digest", "document_text", "read_document", "write_document"]
 
 DIGEST = "digest"
 
@@ -41,6 +42,18 @@ def document_text(content: dict[str, Any]) -> str:
             f"The document has more than {MOST_BYTES >> 20} MB, and none so long is read.", "Choose fewer images."
         )
     return text
+
+
+def write_document(path: Path, content: dict[str, Any]) -> None:
+    """Write a document with a digest of its own content, whole or not at all.
+
+    Raises:
+        UsageError: It is longer than ``read_document`` reads, or the directory does not exist or may not be written.
+        MachineError: The disk is full.
+    """
+    text = document_text(content)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_document(path: Path, error: type[ArtifactError], fix: str) -> dict[str, Any]:

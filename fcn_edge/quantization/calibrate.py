@@ -28,7 +28,7 @@ __all__ = ["calibration_table", "ranges_of_images"]
 Image = NDArray[np.uint8]
 
 THREADS = 2
-"""Of ONNX Runtime, whatever the machine has: how many add up a sum decides how it is rounded."""
+"""Threads of ONNX Runtime, whatever the machine has: how many add up a sum decides how it is rounded."""
 
 
 def calibration_table(
@@ -49,7 +49,7 @@ def calibration_table(
         model: The ONNX file, fp32, of either head.
         images: What to run.
         size: ``(height, width)`` of the network's input; the model's default when left out.
-        threads: Of ONNX Runtime; ``THREADS`` when left out.
+        threads: Threads of ONNX Runtime; ``THREADS`` when left out.
         progress: Called with images done and images in all.
 
     Raises:
@@ -92,7 +92,7 @@ def ranges_of_images(
         model: The ONNX file.
         images: ``(H, W, 3)`` uint8 BGR, at least one.
         size: ``(height, width)`` of the network's input; the model's default when left out.
-        threads: Of ONNX Runtime; ``THREADS`` when left out.
+        threads: Threads of ONNX Runtime; ``THREADS`` when left out.
 
     Raises:
         ModelError: The file is damaged, was changed since it was opened, is not fp32, or gives NaN or infinity.

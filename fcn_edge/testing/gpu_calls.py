@@ -18,7 +18,7 @@ class FakeCalls:
     """Keeps the rules of a driver's calls.
 
     Args:
-        streams: Of the same GPU.
+        streams: Streams of the same GPU.
         fail_at: Number of the call, from 1, that fails (or the next one that can).
         sticky: All calls after it fail, too.
 
@@ -71,7 +71,7 @@ class FakeCalls:
         """A call; its work is done in the block.
 
         Args:
-            name: Of the call.
+            name: Name of the call.
             details: What identifies it.
             current: It needs the GPU to be current.
             waits: It waits for the GPU, which a capture does not allow.

@@ -102,10 +102,10 @@ def test_same_table_has_the_same_bytes(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("writer", ["0.0.1", "99.0.0"])
 def test_table_of_another_fcn_edge_keeps_its_digest(path: Path, tmp_path: Path, writer: str) -> None:
-    resealed("written_by", writer)(path)
+    rewritten("written_by", writer)(path)
     if writer == "99.0.0":
-        resealed("tensors.conv.median", 0.5)(path)
-        resealed("lens", "wide")(path)
+        rewritten("tensors.conv.median", 0.5)(path)
+        rewritten("lens", "wide")(path)
     table = read_table(path)
     assert table.digest == json.loads(path.read_text(encoding="utf-8"))["digest"] != table_for().digest
     write_table(tmp_path / "again.json", table)
@@ -193,8 +193,8 @@ def replaced(old: str, new: str) -> Damage:
     return damage
 
 
-def resealed(key: str, change: Any) -> Damage:
-    """Content changed and sealed again: what the digest cannot tell. ``images.0.sha256`` is a key inside others."""
+def rewritten(key: str, change: Any) -> Damage:
+    """Content changed, with a new digest: what the digest cannot tell. ``images.0.sha256`` is a key inside others."""
 
     def damage(path: Path) -> None:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -255,43 +255,43 @@ DAMAGES: dict[str, Damage] = {
     "number of many digits": replaced('"rms": 0.5', '"rms": ' + "9" * 5000),
     "key twice": replaced("{", '{"model": "other",'),
     "digest gone": replaced('"digest"', '"digset"'),
-    "unknown key, sealed": resealed("images.0", lambda image: {**image, "path": "/a"}),
-    "unknown key of two lines": resealed("images.0", lambda image: {**image, "a\nb\rc": 1}),
-    "unknown key of a thousand letters": resealed("images.0", lambda image: {**image, 1000 * "a": 1}),
-    "unknown key that is no text": resealed("images.0", lambda image: {**image, "\ud800": 1}),
-    "no model": resealed("model", None),
-    "model empty": resealed("model", ""),
-    "digest of the model too short": resealed("model_digest", "abc"),
-    "digest of the model in capitals": resealed("model_digest", str.upper),
-    "policy unknown": resealed("resize.policy", "crop"),
-    "std zero": resealed("normalization.std", [0, 1, 1]),
-    "size of one": resealed("size", [64]),
-    "size zero": resealed("size", [64, 0]),
-    "size negative": resealed("size", [-64, 96]),
-    "no images": resealed("images", []),
-    "images by name": resealed("images", {"a.png": "a" * 64}),
-    "image twice": resealed("images.0.sha256", "b" * 64),
-    "image without a hash": resealed("images.0.sha256", None),
-    "no tensors": resealed("tensors", {}),
-    "tensors a list": resealed("tensors", []),
-    "tensor without a name": resealed("tensors", lambda tensors: {"": tensors["conv"]}),
-    "tensor whose name is no text": resealed("tensors", lambda tensors: {"\ud800": tensors["conv"]}),
-    "tensor a number": resealed("tensors.conv", 3),
-    "ends swapped": resealed("tensors.conv.low", 5.0),
-    "low a word": resealed("tensors.conv.low", "deep"),
-    "high too large for a float": resealed("tensors.conv.high", 10**400),
-    "zeros more than all": resealed("tensors.conv.zeros", 1.5),
-    "rms negative": resealed("tensors.conv.rms", -1),
-    "range without zero": resealed("tensors.conv.percentile", [0.5, 2.0]),
-    "range of three": resealed("tensors.conv.mse", [-1, 0, 1]),
-    "threshold negative": resealed("tensors.conv.entropy", -2.0),
-    "threshold gone": resealed("tensors.conv.mse_amax", None),
-    "means with a word": resealed("tensors.input.channel_means", "0.1 much 3"),
-    "means with NaN": resealed("tensors.input.channel_means", "0.1 nan 3"),
-    "means a number": resealed("tensors.input.channel_means", 3),
-    "method unknown": resealed("choices.openvino.method", "best"),
-    "floats a number": resealed("choices.openvino.excluded_layers", 7),
-    "tools a list": resealed("tools", ["numpy"]),
+    "unknown key, checksummed": rewritten("images.0", lambda image: {**image, "path": "/a"}),
+    "unknown key of two lines": rewritten("images.0", lambda image: {**image, "a\nb\rc": 1}),
+    "unknown key of a thousand letters": rewritten("images.0", lambda image: {**image, 1000 * "a": 1}),
+    "unknown key that is no text": rewritten("images.0", lambda image: {**image, "\ud800": 1}),
+    "no model": rewritten("model", None),
+    "model empty": rewritten("model", ""),
+    "digest of the model too short": rewritten("model_digest", "abc"),
+    "digest of the model in capitals": rewritten("model_digest", str.upper),
+    "policy unknown": rewritten("resize.policy", "crop"),
+    "std zero": rewritten("normalization.std", [0, 1, 1]),
+    "size of one": rewritten("size", [64]),
+    "size zero": rewritten("size", [64, 0]),
+    "size negative": rewritten("size", [-64, 96]),
+    "no images": rewritten("images", []),
+    "images by name": rewritten("images", {"a.png": "a" * 64}),
+    "image twice": rewritten("images.0.sha256", "b" * 64),
+    "image without a hash": rewritten("images.0.sha256", None),
+    "no tensors": rewritten("tensors", {}),
+    "tensors a list": rewritten("tensors", []),
+    "tensor without a name": rewritten("tensors", lambda tensors: {"": tensors["conv"]}),
+    "tensor whose name is no text": rewritten("tensors", lambda tensors: {"\ud800": tensors["conv"]}),
+    "tensor a number": rewritten("tensors.conv", 3),
+    "ends swapped": rewritten("tensors.conv.low", 5.0),
+    "low a word": rewritten("tensors.conv.low", "deep"),
+    "high too large for a float": rewritten("tensors.conv.high", 10**400),
+    "zeros more than all": rewritten("tensors.conv.zeros", 1.5),
+    "rms negative": rewritten("tensors.conv.rms", -1),
+    "range without zero": rewritten("tensors.conv.percentile", [0.5, 2.0]),
+    "range of three": rewritten("tensors.conv.mse", [-1, 0, 1]),
+    "threshold negative": rewritten("tensors.conv.entropy", -2.0),
+    "threshold gone": rewritten("tensors.conv.mse_amax", None),
+    "means with a word": rewritten("tensors.input.channel_means", "0.1 much 3"),
+    "means with NaN": rewritten("tensors.input.channel_means", "0.1 nan 3"),
+    "means a number": rewritten("tensors.input.channel_means", 3),
+    "method unknown": rewritten("choices.openvino.method", "best"),
+    "floats a number": rewritten("choices.openvino.excluded_layers", 7),
+    "tools a list": rewritten("tools", ["numpy"]),
 }
 
 

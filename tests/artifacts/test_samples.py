@@ -93,13 +93,13 @@ def test_models(samples: Path, schema: int) -> None:
     assert model_digest(samples / "model.onnx") == LEVELS
     assert spec_of_onnx(samples / "int8.onnx") == fake_spec(name="levels", precision="int8", profile="onnxruntime")
     assert model_digest(samples / "int8.onnx") == INT8_LEVELS
-    origin = quantization_record_of_onnx(samples / "int8.onnx")
-    assert origin is not None
-    assert (origin.method, origin.excluded_layers) == ("mse", ("decoder.score8",))
-    assert (origin.table, origin.model) == (TABLES[schema], LEVELS)
-    assert set(origin.images) == read_table(samples / "table.json").image_hashes
-    assert origin.int8_share == pytest.approx(7168 / 7520)
-    assert calibration_images(resolved_model(samples / "int8.onnx")) == frozenset(origin.images)
+    record = quantization_record_of_onnx(samples / "int8.onnx")
+    assert record is not None
+    assert (record.method, record.excluded_layers) == ("mse", ("decoder.score8",))
+    assert (record.table, record.model) == (TABLES[schema], LEVELS)
+    assert set(record.images) == read_table(samples / "table.json").image_hashes
+    assert record.int8_share == pytest.approx(7168 / 7520)
+    assert calibration_images(resolved_model(samples / "int8.onnx")) == frozenset(record.images)
 
 
 def test_table_keeps_the_digest_that_its_graphs_are_bound_to(samples: Path, schema: int, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_image_manifest(samples: Path) -> None:
     assert {image.sha256 for image in manifest.images} == read_table(samples / "table.json").image_hashes
 
 
-def resealed_as_newer(path: Path) -> None:
+def rewritten_as_newer(path: Path) -> None:
     content = read_document(path, ArtifactError, "")
     path.write_text(document_text({**content, "schema_version": 3, "written_by": "7.0.0"}))
 
@@ -187,7 +187,7 @@ SEALED: dict[str, Callable[[Path], object]] = {
 def test_newer_document_is_refused_by_name(name: str, tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / "schema2", tmp_path / "samples")
     path = tmp_path / "samples" / name
-    resealed_as_newer(path)
+    rewritten_as_newer(path)
     with pytest.raises(ArtifactError) as caught:
         SEALED[name](path)
     check_refusal(caught.value, str(path))
@@ -198,7 +198,7 @@ def test_newer_manifest_of_a_shipped_model_is_refused(tmp_path: Path, monkeypatc
     shutil.copyfile(SAMPLES / "schema2" / "model.onnx", tmp_path / "levels" / "model.onnx")
     path = tmp_path / "levels" / "manifest.json"
     shutil.copyfile(SAMPLES / "schema2" / "zoo-manifest.json", path)
-    resealed_as_newer(path)
+    rewritten_as_newer(path)
     monkeypatch.setattr(models, "ZOO", tmp_path)
     with pytest.raises(ArtifactError) as caught:
         manifest_of(resolved_model("levels"))
@@ -226,7 +226,7 @@ def check_refusal(error: FcnEdgeError, name: str) -> None:
 
 def test_newer_engine_on_the_command_line(tmp_path: Path) -> None:
     shutil.copytree(SAMPLES / "schema2" / "engine", tmp_path / "engine")
-    resealed_as_newer(tmp_path / "engine" / "engine.json")
+    rewritten_as_newer(tmp_path / "engine" / "engine.json")
     done = CliRunner().invoke(main, ["inspect", str(tmp_path / "engine"), "--json"])
     assert done.exit_code == 3
     printed = json.loads(done.stdout)

@@ -28,7 +28,7 @@ def test_a_choice_is_judged_on_the_same_scores_without_vnni(tmp_path: Path) -> N
     result = json.loads(output.read_text())
     row = result["models"][MODEL]["onnxruntime"]
     assert row["unfused"] == {"same_bits": True, "largest": 0.0, "labels": 0.0}
-    here = result["machine"]["instructions"]
+    here = result["machine"]["cpu"]["instruction_set"]
     assert row["fused"]["same_bits"] == (here not in ("amx", "avx512_vnni", "avx_vnni"))
 
 

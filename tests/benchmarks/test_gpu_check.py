@@ -20,8 +20,7 @@ from click.testing import CliRunner, Result
 
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver
-from fcn_edge.backends.cuda.providers import cuda_python
-from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
+from fcn_edge.backends.cuda.providers import cuda_python, pycuda
 from fcn_edge.builder import tuner
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError
 from fcn_edge.system.cuda_driver import loaded_driver
@@ -64,7 +63,7 @@ def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, kernels: dict[str, 
             return made[-1]
 
         monkeypatch.setattr(cuda_python, "open_gpu", open_gpu)
-        monkeypatch.setattr(cuda_pycuda, "open_gpu", lambda index: None)
+        monkeypatch.setattr(pycuda, "open_gpu", lambda index: None)
         done = CliRunner().invoke(script.main, [*SMALL, *words])
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
@@ -319,7 +318,7 @@ def test_no_gpu_ends_with_6(script: ModuleType, monkeypatch: pytest.MonkeyPatch)
     def no_gpu(index: int) -> None:
         raise no_driver("libcuda.so.1 is missing")
 
-    monkeypatch.setattr(cuda_pycuda, "open_gpu", lambda index: None)
+    monkeypatch.setattr(pycuda, "open_gpu", lambda index: None)
     monkeypatch.setattr(cuda_python, "open_gpu", no_gpu)
     for words, fix in (((), "Install NVIDIA's driver"), (("--provider", "pycuda"), "pip install 'fcn_edge[pycuda]'")):
         done = CliRunner().invoke(script.main, words)

@@ -10,7 +10,7 @@ import pytest
 from fcn_edge.artifacts.calibration_table import read_table, write_table
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, write_manifest
 from fcn_edge.builder import Build, BuildRequest, build_engine
-from fcn_edge.builder.identity import identity_of, staleness
+from fcn_edge.builder.identity import identity_of, why_stale
 from fcn_edge.builder.target import target_at
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.datasets import split_of
@@ -127,7 +127,7 @@ def test_engine_of_auto_is_none_of_a_named_precision(build: Callable[..., Build]
 
 def test_engine_is_fresh_for_its_own_identity(build: Callable[..., Build]) -> None:
     engine = build().engine
-    assert staleness(target_at(engine), identity_of(read_manifest(engine))) == ""
+    assert why_stale(target_at(engine), identity_of(read_manifest(engine))) == ""
 
 
 @pytest.mark.parametrize(("tools", "said"), [({"fcn_edge": "0.0.9"}, "0.0.9"), ({}, "of an unknown version")])

@@ -33,11 +33,11 @@ def test_int8_graph_says_what_it_is_and_where_it_comes_from(
     assert (export.backend, spec.precision) == (backend, "int8")
     assert spec.profile is not None
     assert spec.profile.startswith(backend)
-    origin = quantization_record_of_onnx(export.path)
-    assert origin is not None
-    assert origin.table == read_table(table_of(levels)).digest
-    assert export.int8_share == origin.int8_share == pytest.approx(7168 / 7520)
-    assert origin.int8_share >= INT8_SHARE
+    record = quantization_record_of_onnx(export.path)
+    assert record is not None
+    assert record.table == read_table(table_of(levels)).digest
+    assert export.int8_share == record.int8_share == pytest.approx(7168 / 7520)
+    assert record.int8_share >= INT8_SHARE
     assert "QuantizeLinear" in {node.op_type for node in onnx.load_model(export.path).graph.node}
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
 
@@ -100,9 +100,9 @@ def test_choice_of_the_table_is_taken(levels: Any, table_of: Any, tmp_path: Path
     )
     request = BuildRequest(backend="openvino", precision="int8", calibration=tmp_path / "t.json")
     write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
-    origin = quantization_record_of_onnx(tmp_path / "m.onnx")
-    assert origin is not None
-    assert (origin.method, origin.excluded_layers) == ("entropy", ("encoder.features.1.0",))
+    record = quantization_record_of_onnx(tmp_path / "m.onnx")
+    assert record is not None
+    assert (record.method, record.excluded_layers) == ("entropy", ("encoder.features.1.0",))
 
 
 def test_graph_of_which_little_is_int8_is_not_written(levels: Any, table_of: Any, tmp_path: Path) -> None:

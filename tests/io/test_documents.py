@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fcn_edge.errors import EngineError, ModelError
-from fcn_edge.io.documents import MOST_BYTES, content_digest, document_text, read_document
+from fcn_edge.errors import EngineError, ModelError, UsageError
+from fcn_edge.io.documents import MOST_BYTES, content_digest, document_text, read_document, write_document
 
 CONTENT = {"name": "a", "size": [64, 96], "share": 0.1 + 0.2, "nested": {"é": None, "flag": True}}
 
@@ -33,7 +33,7 @@ def refused(path: Path, said: str) -> None:
 
 
 def test_content_comes_back_without_the_digest(path: Path) -> None:
-    path.write_text(document_text(CONTENT), encoding="utf-8")
+    write_document(path, CONTENT)
     assert read_document(path, EngineError, "") == CONTENT
     assert json.loads(path.read_text())["digest"] == content_digest(CONTENT)
 
@@ -52,9 +52,19 @@ def test_order_and_spaces_do_not_count(path: Path) -> None:
     assert read_document(path, EngineError, "") == CONTENT
 
 
-def test_sealing_again_replaces_the_digest(path: Path) -> None:
-    path.write_text(document_text({"digest": "old", **CONTENT}), encoding="utf-8")
+def test_writing_again_replaces_the_digest(path: Path) -> None:
+    write_document(path, {"digest": "old", **CONTENT})
     assert read_document(path, EngineError, "") == CONTENT
+
+
+def test_a_document_is_written_whole_or_not_at_all(path: Path, tmp_path: Path) -> None:
+    write_document(path, CONTENT)
+    with pytest.raises(UsageError, match="more than 16 MB"):
+        write_document(path, {"text": " " * MOST_BYTES})
+    assert read_document(path, EngineError, "") == CONTENT
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(UsageError, match="could not be written"):
+        write_document(tmp_path / "absent" / "document.json", CONTENT)
 
 
 @pytest.mark.parametrize(

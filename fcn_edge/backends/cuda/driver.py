@@ -1,7 +1,7 @@
-"""The calls that fcn_edge makes of CUDA, as one flat interface; ``cuda`` puts owned objects on top of it.
+"""The calls that fcn_edge makes of CUDA, as one flat interface; ``objects`` and ``device`` own what it makes.
 
-Handles and pointers are plain integers here. A provider (``cuda_python``, ``cuda_pycuda``, ``fake_cuda``) implements
-``Driver``; nothing else in the package touches a CUDA library.
+Handles and pointers are plain integers here. A provider (``providers.cuda_python``, ``providers.pycuda``,
+``fcn_edge.testing.gpu``) implements ``Driver``; nothing else in the package touches a CUDA library.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Driver(ABC):
     """One GPU through one CUDA library.
 
     All calls but ``enter``, ``facts`` and ``close`` need the GPU to be current in the calling thread: between ``enter``
-    and ``leave``, which nest. Every failing call raises a ``MachineError``, one of ``cuda_errors``.
+    and ``leave``, which nest. Every failing call raises a ``MachineError``, one of those that ``errors`` makes.
 
     Attributes:
         facts: What the GPU is.

@@ -157,7 +157,7 @@ class Stream(_Owned):
         """Run a kernel.
 
         Args:
-            function: Of ``Device.function``.
+            function: Handle of the kernel, from ``Device.function``.
             launch: How it is run; one that is used again costs less, for its arguments are packed already.
         """
         self._driver.launch(function, launch, self.handle)

@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 class CudaSession(Session):
     """A stream's view of an engine on the GPU.
 
-    ``preprocess`` also takes arrays that lie on the GPU (``device_array``), and waits until they are copied, so that
+    ``preprocess`` also takes arrays that lie on the GPU (``arrays``), and waits until they are copied, so that
     they are the caller's again when it returns. ``postprocess(job, device=True)`` leaves the mask there. A frame's
     memory is used again once its ``Job`` is gone.
 

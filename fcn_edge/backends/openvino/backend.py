@@ -1,4 +1,4 @@
-"""OpenVINO on the processor: plans for x86-64 and ARM, and ``.onnx`` files as they are."""
+"""OpenVINO on the processor: engines for x86-64 and ARM, and ``.onnx`` files as they are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COUNTED = re.compile(r"[A-Z][A-Za-z]*_\d+")
 
 
 class OpenVino(Backend):
-    """OpenVINO with its CPU plugin. Its plan is the graph at one size, in OpenVINO's own format."""
+    """OpenVINO with its CPU plugin. Its engine is the graph at one size, in OpenVINO's own format."""
 
     name = "openvino"
     plan_file = "model.xml"
@@ -70,7 +70,8 @@ class OpenVino(Backend):
             self._read(directory)  # it does not always see that the disk is full
         except (RuntimeError, ModelError) as error:
             raise MachineError(
-                f"OpenVINO could not write its plan to {directory}.", "Free some space, or give another place with -o."
+                f"OpenVINO could not write its engine to {directory}.",
+                "Free some space, or give another place with -o.",
             ) from error
         return Built((self.plan_file, *self.extra_files))
 

@@ -17,8 +17,7 @@ from fcn_edge.artifacts.spec import Sha256, first_problem
 from fcn_edge.datasets.calibration.sets import CalibrationImage, CalibrationSet
 from fcn_edge.datasets.rendered import sample_of_address
 from fcn_edge.errors import DatasetError, UsageError
-from fcn_edge.io.documents import document_text, read_document
-from fcn_edge.io.files import replacing
+from fcn_edge.io.documents import read_document, write_document
 
 __all__ = ["ImageManifest", "image_manifest", "read_manifest", "write_manifest"]
 
@@ -100,8 +99,7 @@ def write_manifest(path: Path, images: CalibrationSet) -> None:
         manifest = ImageManifest.model_validate(content)
     except ValidationError as error:
         raise DatasetError(f"No manifest can hold these images: {_said(error)}.", "Rename the file.") from error
-    with replacing(path) as temporary:
-        temporary.write_text(document_text(manifest.model_dump(mode="json")), encoding="ascii")
+    write_document(path, manifest.model_dump(mode="json"))
 
 
 def read_manifest(

@@ -22,7 +22,7 @@ from fcn_edge.runtime.uri import Uri
 __all__ = ["Connection", "EndOfSource", "FileConnection", "Picture", "State"]
 
 State = Literal["idle", "connecting", "live", "ended", "lost"]
-"""Of a connection: not connected yet, connecting, giving frames, at its end or interrupted, failed."""
+"""State of a connection: not connected yet, connecting, giving frames, at its end or interrupted, failed."""
 
 SLICE = 0.1
 """Seconds that one wait takes at most: an interrupt is noticed this soon."""

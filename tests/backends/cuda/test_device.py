@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.backends.cuda import device as cuda
+from fcn_edge.backends.cuda import device as cuda_device
 from fcn_edge.backends.cuda.device import open_device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, too_old
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
@@ -29,15 +29,15 @@ def providers(monkeypatch: pytest.MonkeyPatch) -> Any:
 
             return SimpleNamespace(open_gpu=open_gpu)
 
-        monkeypatch.setattr(cuda, "PROVIDERS", {str(index): str(index) for index in range(len(found))})
-        monkeypatch.setattr(cuda, "import_module", imported)
+        monkeypatch.setattr(cuda_device, "PROVIDERS", {str(index): str(index) for index in range(len(found))})
+        monkeypatch.setattr(cuda_device, "import_module", imported)
         return asked
 
     return set_found
 
 
 def test_providers_are_pycuda_then_cuda_python() -> None:
-    assert list(cuda.PROVIDERS) == ["pycuda", "cuda-python"]
+    assert list(cuda_device.PROVIDERS) == ["pycuda", "cuda-python"]
 
 
 def test_the_first_library_that_is_installed_is_taken(providers: Any) -> None:

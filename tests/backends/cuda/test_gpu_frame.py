@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Timing
-from fcn_edge.backends.cuda import arrays as device_array
+from fcn_edge.backends.cuda import arrays
 from fcn_edge.backends.cuda.arrays import GpuFrame, device_frame, on_device
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.frame_buffer import FrameBuffer, host_frame
@@ -50,7 +50,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shared:
         made.opened += 1
         return Device(made, tmp_path)
 
-    monkeypatch.setattr(device_array, "open_device", open_device)
+    monkeypatch.setattr(arrays, "open_device", open_device)
     return made
 
 
@@ -118,7 +118,7 @@ def test_a_failing_copy_leaves_nothing_behind(gpu: Shared) -> None:
         gpu.calls.clear()
         made = GpuFrame(Held(failing, frame()))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(device_array, "open_device", lambda index, one=failing: Device(one))
+            patch.setattr(arrays, "open_device", lambda index, one=failing: Device(one))
             with suppress(MachineError):
                 made.host()
         assert failing.failed

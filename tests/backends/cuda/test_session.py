@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import Resize
-from fcn_edge.backends.cuda import frame_work as cuda_work
+from fcn_edge.backends.cuda import frame_work
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.backends.cuda.session import CudaSession
@@ -317,7 +317,7 @@ def test_a_slot_s_launches_are_made_once(rig: Callable[..., Rig], monkeypatch: p
         return lambda *arguments: made.append(make(*arguments)) or made[-1]  # type: ignore[func-returns-value]
 
     for name in ("preprocess_launch", "decode_launch"):
-        monkeypatch.setattr(cuda_work, name, counted(getattr(cuda_work, name)))
+        monkeypatch.setattr(frame_work, name, counted(getattr(frame_work, name)))
     with rig(graphs=False).session as session:
         made.clear()
         for seed in range(3):

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from fcn_edge.artifacts.engine_manifest import read_manifest
-from fcn_edge.backends.cuda import device as cuda
+from fcn_edge.backends.cuda import device as cuda_device
 from fcn_edge.backends.cuda.errors import no_such_gpu
-from fcn_edge.backends.onnxruntime import cuda as onnxruntime_cuda
+from fcn_edge.backends.onnxruntime import cuda
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cuda import OnnxRuntimeCuda
 from fcn_edge.backends.opening import open_engine
@@ -44,10 +44,10 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[FakeGpu]:
         return library.gpu
 
     monkeypatch.setenv("FCN_EDGE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cuda, "PROVIDERS", {"fake": "fake"})
-    monkeypatch.setattr(cuda, "import_module", lambda name: SimpleNamespace(open_gpu=open_gpu))
+    monkeypatch.setattr(cuda_device, "PROVIDERS", {"fake": "fake"})
+    monkeypatch.setattr(cuda_device, "import_module", lambda name: SimpleNamespace(open_gpu=open_gpu))
     real = onnxruntime_library.library
-    monkeypatch.setattr(onnxruntime_cuda, "library", lambda *_: library)
+    monkeypatch.setattr(cuda, "library", lambda *_: library)
     # sessions of the CUDA provider are the stand-in's, all else is the real library's
     provider = "CUDAExecutionProvider"
 

@@ -23,7 +23,7 @@ onnx = pytest.importorskip("onnx")
 
 SIZE = (32, 64)
 STEP = 2.0**8
-"""Of the quantized scores; all of the network's scales are powers of two, so that float32 rounds nowhere."""
+"""Step of the quantized scores; all of the network's scales are powers of two, so that float32 rounds nowhere."""
 WEIGHTS = np.where(np.random.default_rng(0).random((11, 3, 8, 8)) < 0.8, 127, -127).astype(np.int8)
 IMAGE = np.where(np.random.default_rng(1).random((*SIZE, 3)) < 0.9, 255, 0).astype(np.uint8)
 """Most pairs of products are 2 * 255 * 127 = 64770, and 16 bits end at 32767."""

@@ -232,7 +232,7 @@ def test_plan_that_cannot_be_written_is_not_called_a_bad_model(network: Any, pla
     assert (plan / "model.bin").stat().st_size < 10_000 < (plan / "model.xml").stat().st_size
     for name in ("model.bin", "model.xml"):
         (plan / name).unlink()
-    with pytest.raises(MachineError, match="could not write its plan"), room_for(room):
+    with pytest.raises(MachineError, match="could not write its engine"), room_for(room):
         OpenVino().build(network.path, plan, (64, 96))
 
 
@@ -247,7 +247,7 @@ def test_plan_that_was_written_in_part_is_noticed(
         os.truncate(plan / name, (plan / name).stat().st_size // 2)
 
     monkeypatch.setattr(module, "library", lambda: types.SimpleNamespace(save_model=saved))
-    with pytest.raises(MachineError, match="could not write its plan"):
+    with pytest.raises(MachineError, match="could not write its engine"):
         OpenVino().build(network.path, plan, (64, 96))
 
 

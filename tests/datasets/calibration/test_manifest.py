@@ -108,9 +108,9 @@ BYTES: dict[str, Callable[[bytes], bytes]] = {
     "a key twice": lambda data: data.replace(b'"seed": 4', b'"seed": 4, "seed": 4'),
     "deep": lambda data: b"[" * 100_000,
     "huge": lambda data: data + b" " * MOST_BYTES,
-    "no digest": lambda data: unsealed_again(data, lambda content: content.pop("digest")),
-    "wrong digest": lambda data: unsealed_again(data, lambda content: content.update(digest="0" * 64)),
-    "digest of a number": lambda data: unsealed_again(data, lambda content: content.update(digest=7)),
+    "no digest": lambda data: with_digest_as_it_is(data, lambda content: content.pop("digest")),
+    "wrong digest": lambda data: with_digest_as_it_is(data, lambda content: content.update(digest="0" * 64)),
+    "digest of a number": lambda data: with_digest_as_it_is(data, lambda content: content.update(digest=7)),
 }
 
 
@@ -169,7 +169,7 @@ def flipped(data: bytes, place: int) -> bytes:
     return bytes(changed)
 
 
-def unsealed_again(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+def with_digest_as_it_is(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
     content = json.loads(data)
     change(content)
     return json.dumps(content).encode("ascii")
@@ -204,7 +204,7 @@ def test_damaged_content_is_one_sentence(manifest: Path, damage: str) -> None:
     refused(manifest)
 
 
-def test_sealed_anew_without_damage_is_read(manifest: Path) -> None:
+def test_written_again_without_damage_is_read(manifest: Path) -> None:
     """Without this, the way in which the test above writes could be what is refused."""
     content = json.loads(manifest.read_text())
     content["images"].sort(key=lambda image: image["name"])

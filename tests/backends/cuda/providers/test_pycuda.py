@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.backends.cuda import device as cuda
+from fcn_edge.backends.cuda import device as cuda_device
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.cuda.providers import cuda_python
-from fcn_edge.backends.cuda.providers import pycuda as cuda_pycuda
+from fcn_edge.backends.cuda.providers import cuda_python, pycuda
 from fcn_edge.backends.cuda.providers.pycuda import PyCuda, open_gpu
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.testing.engine import FakeSession, fake_spec
@@ -31,7 +30,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8).repeat(12
 
 @pytest.fixture(autouse=True)
 def version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda_pycuda.metadata, "version", lambda package: {"pycuda": "2026.1"}[package])
+    monkeypatch.setattr(pycuda.metadata, "version", lambda package: {"pycuda": "2026.1"}[package])
 
 
 @pytest.fixture
@@ -187,7 +186,7 @@ def nvcc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], str
         if where != "nowhere":
             found.touch(0o755)
         monkeypatch.setenv("PATH", str(tmp_path / "path"))
-        monkeypatch.setattr(cuda_pycuda, "_NVCC", tmp_path / "toolkit" / "nvcc")
+        monkeypatch.setattr(pycuda, "_NVCC", tmp_path / "toolkit" / "nvcc")
         return str(found)
 
     return put
@@ -211,11 +210,11 @@ def test_without_nvcc_cuda_python_is_taken(
     nvcc("nowhere")
     monkeypatch.setattr(cuda_python, "open_gpu", lambda index: FakeGpu(capability=(11, 0)) if also else None)
     if also:
-        with cuda.open_device() as device:
+        with cuda_device.open_device() as device:
             assert device.facts.capability == (11, 0)
         return
     with pytest.raises(MachineError, match="there is no nvcc") as caught:
-        cuda.open_device()
+        cuda_device.open_device()
     assert "fcn_edge[cuda12]" in caught.value.fix
 
 
