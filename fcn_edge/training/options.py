@@ -87,7 +87,7 @@ class TrainingOptions(Settings):
             raise UsageError(
                 f"{len(self.epochs)} numbers of epochs were given for {len(stages)} stage{'s' * (len(stages) > 1)}: "
                 f"{', '.join(stages)}.",
-                "Give --epochs one number for all, or one for each.",
+                "Give one number of epochs for all stages, or one for each.",
             )
         return self.epochs if len(self.epochs) == len(stages) else self.epochs * len(stages)
 
@@ -115,4 +115,4 @@ def decoder_of_checkpoint(init: Path | None) -> str | None:
 
 
 def _no_recipe(error: ValidationError) -> UsageError:
-    return UsageError(f"These options make no recipe: {first_problem(error)}.", "See fcn-edge train --help.")
+    return UsageError(f"These options make no recipe: {first_problem(error)}.", "Give it a value that it takes.")

@@ -181,7 +181,7 @@ class StageTrainer:
             if not math.isfinite(total):
                 raise UsageError(
                     f"The loss is no longer finite in step {step + 1} of {self.stage.name}'s epoch {self.epoch + 1}.",
-                    "Train again with a lower --lr and another -o; the last epoch's state is kept.",
+                    "Train again with a lower learning rate (lr) and another output; the last epoch's state is kept.",
                 )
             nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
             self.optimizer.step()

@@ -290,12 +290,13 @@ def _splits(data: str | Path, recipe: Recipe) -> tuple[LabeledSplit, LabeledSpli
             "Training needs train/ and val/, each with images/ and labels/.",
         )
     if recipe.rendered and splits["train"].rendered:
-        raise UsageError("The data is rendered already.", "Leave out --rendered.")
+        raise UsageError("The data is rendered already.", "Leave out the share of rendered scenes (rendered).")
     info = splits["train"].info
     if splits["val"].info.classes != info.classes:
         raise DatasetError(f"The splits of {data} have different classes.", "Use one dataset.toml for both.")
     if recipe.rendered and info.classes != LABEL_SETS["camvid"].classes:
         raise UsageError(
-            "Rendered street scenes have CamVid's classes, and this data set has others.", "Leave out --rendered."
+            "Rendered street scenes have CamVid's classes, and this data set has others.",
+            "Leave out the share of rendered scenes (rendered).",
         )
     return splits["train"], splits["val"]

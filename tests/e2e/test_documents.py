@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -26,6 +27,9 @@ EXAMPLES = dict.fromkeys(words for page in PAGES for words in commands_of(page))
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s#]*)(?:#([^)\s]+))?\)")
 NAMED = re.compile(r"^(?:from|:::) (fcn_edge[\w.]*)|^import (fcn_edge[\w.]*)", re.MULTILINE)
 """Modules that Python blocks import, and what the reference documents."""
+
+NAME = re.compile(r"`fcn_edge\.([\w.]+)`")
+"""A name of the package, in the text."""
 
 NEW_ENCODER = "plain"
 """The encoder that a page adds."""
@@ -47,6 +51,21 @@ def command_of(words: Sequence[str]) -> tuple[click.Command, list[str]]:
         assert subcommand is not None, name
         command = subcommand
     return command, rest
+
+
+def enter_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enter the new encoder's name where its page says, and let the command line read the file again."""
+    page = (ROOT / "docs/extend/encoder.md").read_text(encoding="utf-8")
+    (place,) = re.findall(r"`(\w+)` of\s+`(fcn_edge/[\w/]+\.py)`", page)
+    variable, file = place
+    text, count = re.subn(
+        rf"^{variable} = \(", f'{variable} = ("{NEW_ENCODER}", ', (ROOT / file).read_text("utf-8"), flags=re.MULTILINE
+    )
+    assert count == 1, f"{file} has no tuple {variable}"
+    name = file.removesuffix(".py").replace("/", ".")
+    module = ModuleType(name)
+    exec(compile(text, file, "exec"), module.__dict__)
+    monkeypatch.setitem(sys.modules, name, module)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -82,6 +101,15 @@ def test_modules_that_are_imported_or_documented_are_there(page: Path) -> None:
     lost = {name for name in named if not (ROOT / name.replace(".", "/")).with_suffix(".py").exists()}
     lost = {name for name in lost if not (ROOT / name.replace(".", "/")).is_dir()}
     assert {name for name in lost if name.removeprefix("fcn_edge.") not in fcn_edge.__all__} == set()
+
+
+def test_the_python_page_documents_names_of_the_package_and_no_package() -> None:
+    text = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^::: fcn_edge\.([\w.]+)$", text, re.MULTILINE)
+    functions = {name for cell in re.findall(r"^\| `fcn-edge .*", text, re.MULTILINE) for name in NAME.findall(cell)}
+    assert functions <= set(documented)
+    assert set(documented) == set(fcn_edge.__all__) - {"__version__", "errors"}, "modules have pages of their own"
+    assert not [name for name in documented if isinstance(getattr(fcn_edge, name), ModuleType)]
 
 
 def test_every_page_of_the_site_is_in_its_navigation() -> None:
@@ -124,7 +152,9 @@ def test_commands_are_understood(words: tuple[str, ...], tmp_path: Path, monkeyp
     for option, file in pairwise(words):
         if option == "--init":
             Path(file).touch()  # the one file that must be there to be named
-    command, rest = command_of(["mobilenet_v2" if word == NEW_ENCODER else word for word in words])
+    if NEW_ENCODER in words:
+        enter_encoder(monkeypatch)
+    command, rest = command_of(words)
     command.make_context(words[0], rest)  # fails on options, choices, sizes and numbers of arguments; runs nothing
 
 
