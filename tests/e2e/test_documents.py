@@ -78,12 +78,20 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("page", sorted(set(PAGES) - {ROOT / "CONTRIBUTING.md"}), ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_files_that_are_named_are_there(page: Path) -> None:
     named = re.findall(
         r"`((?:fcn_edge|tests|benchmarks|deploy|requirements|docs)/[\w./-]+?)/?`", page.read_text(encoding="utf-8")
     )
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_modules_that_contributing_names_are_there() -> None:
+    """It shortens paths: they start in the clone or in the package."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+/[\w*]+\.\w+|[\w/]+\.py|(?:backends|tests|benchmarks)/[\w/]+)`", text))
+    assert named
+    assert [name for name in sorted(named) if not any(list(top.glob(name)) for top in (ROOT, ROOT / "fcn_edge"))] == []
 
 
 def test_modules_of_tensorrt_are_there() -> None:
