@@ -1,4 +1,4 @@
-"""Whether what the shipped calibration tables choose depends on VNNI: the graphs here and on a processor without it.
+"""Whether judging the choices of the shipped tables depends on VNNI: the graphs here and on a processor without it.
 
     apt-get install qemu-user
     python benchmarks/check_choices.py [--size 480x640] [--images 1] [--data camvid/val] [-o results.json]
@@ -77,7 +77,7 @@ def main(
     if output is not None:
         output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     same = all(row["unfused"]["same_bits"] for model in rows.values() for row in model.values())
-    click.echo("The choices do not depend on VNNI." if same else "Unfused scores differ: the choices may depend on it.")
+    click.echo("Judging does not depend on VNNI." if same else "Unfused scores differ: choices may depend on VNNI.")
     sys.exit(0 if same else 4)
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/run_int8.py --data camvid/val [--wide net.onnx=table.json ...] [-o results.json]
 
-Each shipped model is built with ``--precision int8 --backend auto``: every backend's plan and fp32 are timed in turns,
+Each shipped model is built with ``--precision int8 --backend auto``: every backend's engine and fp32 are timed in turns,
 in one process, and judged on the labeled images. Models given with ``--wide`` are timed only, with ``--no-guard``;
 their weights need not be trained. The ``tensorrt`` profile's graphs run in ONNX Runtime, node by node as they are
 written, for their accuracy.
@@ -61,7 +61,7 @@ def main(
 
 
 def int8_row(model: str, request: BuildRequest, directory: Path) -> dict[str, Any]:
-    """What a build considered, and how the kept plan compares with ONNX Runtime's fp32."""
+    """What a build considered, and how the kept engine compares with ONNX Runtime's fp32."""
     built = build_engine(model, request, output=directory)
     candidates = [dataclasses.asdict(candidate) for candidate in built.candidates]
     kept = next(one for one in candidates if one["kept"])
@@ -78,7 +78,7 @@ def int8_row(model: str, request: BuildRequest, directory: Path) -> dict[str, An
 
 
 def own_size(name: str, split: LabeledSplit, directory: Path) -> dict[str, Any]:
-    """Accuracy at the model's own size: fp32, the kept INT8 plan, and the ``tensorrt`` profile in ONNX Runtime."""
+    """Accuracy at the model's own size: fp32, the kept INT8 engine, and the ``tensorrt`` profile in ONNX Runtime."""
     typed = directory / f"{name}.onnx"
     write_typed_onnx(name, BuildRequest(backend="tensorrt", precision="int8"), typed)
     built = build_engine(name, BuildRequest(precision="int8", evaluation=split), output=directory / f"{name}.own")

@@ -33,7 +33,7 @@ def written(tiny_network: Any, tiny: Any, tmp_path: Path) -> Any:
     return write
 
 
-def test_origin_is_read_back(written: Any) -> None:
+def test_record_is_read_back(written: Any) -> None:
     assert quantization_record_of_onnx(written(ORIGIN.model_dump_json())) == ORIGIN
 
 
