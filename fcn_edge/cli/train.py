@@ -134,7 +134,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that read images; by the cores when left out.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one a core when left out.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one per core when left out.")
 @verb
 def command(
     data: str, output: Path, init: Path | None, workers: int | None, threads: int | None, **options: Any
