@@ -4,8 +4,8 @@
 
 Each shipped model is built with ``--precision int8 --backend auto``: every backend's engine and fp32 are timed in
 turns, in one process, and judged on the labeled images. Models given with ``--wide`` are timed only, with
-``--no-guard``; their weights need not be trained. The ``tensorrt`` profile's graphs run in ONNX Runtime, node by node as
-they are written, for their accuracy.
+``--no-guard``; their weights need not be trained. The ``tensorrt`` profile's graphs run in ONNX Runtime, node by
+node as they are written, for their accuracy.
 """
 
 from __future__ import annotations

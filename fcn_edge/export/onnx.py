@@ -191,14 +191,14 @@ def _check_output(output: Path) -> None:
 
 
 def _check_arch(checkpoint: Path, spec: ModelSpec, arch: str | None, decoder: str | None) -> None:
-    for option, wanted, known in (
-        ("--arch", arch, (spec.arch, spec.encoder, spec.decoder)),
-        ("--decoder", decoder, (spec.decoder,)),
+    for argument, wanted, known in (
+        ("arch", arch, (spec.arch, spec.encoder, spec.decoder)),
+        ("decoder", decoder, (spec.decoder,)),
     ):
         if wanted is not None and wanted not in known:
             raise UsageError(
                 f"{checkpoint} is {spec.arch}, not {wanted}.",
-                f"Leave out {option}: the checkpoint says what it is.",
+                f"Leave out {argument}: the checkpoint says what it is.",
             )
 
 

@@ -59,7 +59,7 @@ class Parity:
             raise GuardError(
                 f"The ONNX file and the checkpoint agree on {self.label_agreement:.3%} of the pixels of {self.images} "
                 f"images (largest difference of scores {self.max_abs_diff:.3g}); {LEAST_AGREEMENT:.1%} was expected.",
-                "Give images like those of training with --images; where the weights were stored as fp16, keep fp32.",
+                "Give images like those of training; where the weights were stored as fp16, keep fp32.",
             )
 
 

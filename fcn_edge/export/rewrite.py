@@ -143,7 +143,7 @@ def store_weights_as_fp16(model: ModelProto) -> None:
         if np.abs(values).max() > np.finfo(np.float16).max:
             raise ModelError(
                 f"{initializer.name} holds a weight of {np.abs(values).max():g}; FP16 ends at 65504.",
-                "Export with --weights fp32.",
+                "Export with weights in fp32.",
             )
         name = initializer.name
         initializer.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.fp16"))

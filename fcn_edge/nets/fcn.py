@@ -64,7 +64,7 @@ class FCN(nn.Module):
         if decoder_name not in self.decoders:
             raise UsageError(
                 f"The network has no decoder {decoder_name!r}.",
-                f"It has: {', '.join(self.decoders)}; choose one with --decoder.",
+                f"It has: {', '.join(self.decoders)}; choose one of them.",
             )
         one = FCN.__new__(FCN)
         nn.Module.__init__(one)
