@@ -374,7 +374,7 @@ class TestConnection:
         for text in (str(video), f"v4l2://{device}", "synthetic://street"):
             with SourceAddress.of(text).connection() as connection:
                 assert connection.state == "idle"
-            assert connection.state == "idle"
+            assert connection.state == "ended"
 
     def test_is_connected_when_it_is_read_and_ends(self, write_image: Write, tmp_path: Path) -> None:
         write_image(tmp_path / "a.png")
@@ -389,12 +389,24 @@ class TestConnection:
             with pytest.raises(SourceError, match="has ended"):
                 connection.connect()
 
+    def test_that_was_closed_has_ended_though_it_was_never_connected(self, video: Path) -> None:
+        connection = SourceAddress.of(video).connection()
+        connection.close()
+        connection.close()
+        assert connection.state == "ended"
+        assert connection.read() is None
+        assert list(connection) == []
+        with pytest.raises(SourceError, match="has ended"):
+            connection.connect()
+
     def test_that_failed_is_lost(self, tmp_path: Path) -> None:
         path = tmp_path / "a.png"
         path.write_bytes(b"no image")
         connection = SourceAddress.of(path).connection()
         with pytest.raises(SourceError, match="not an image"):
             connection.connect()
+        assert connection.state == "lost"
+        connection.close()
         assert connection.state == "lost"
         with pytest.raises(SourceError, match="has ended"):
             connection.read()

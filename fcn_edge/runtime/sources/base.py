@@ -110,7 +110,7 @@ class Connection(Closeable):
         Raises:
             UsageError: The address makes no sense.
             SourceError: The source is missing, busy, empty or unreadable, did not answer in time, or the connection was
-                interrupted or has ended before.
+                interrupted, closed or has ended before.
         """
         if self.state == "live":
             return
@@ -167,8 +167,8 @@ class Connection(Closeable):
         self._interrupted = True
 
     def close(self) -> None:
-        """Give back what the connection holds. May be called more than once."""
-        if self.state in ("connecting", "live"):
+        """Give back what the connection holds; it has ended, connected or not. May be called more than once."""
+        if self.state != "lost":
             self.state = "ended"
 
     def __iter__(self) -> Self:
