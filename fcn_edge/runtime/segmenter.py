@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,7 @@ class Segmenter(Closeable):
         self.session = engine.session()
         self._sessions = [self.session]
         self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def spec(self) -> ModelSpec:
@@ -109,14 +111,17 @@ class Segmenter(Closeable):
         Raises:
             UsageError: The segmenter is closed.
         """
-        session = self.engine.session()
-        with self._lock:
+        with self._lock:  # the session is made inside it: ``close`` would miss one that is made meanwhile
+            if self._closed:
+                raise UsageError("The segmenter is closed.", "Load the model again.")
+            session = self.engine.session()
             self._sessions = [other for other in self._sessions if not other.closed] + [session]
         return session
 
     def close(self) -> None:
         """Close the sessions and the engine; nothing of them can be used afterwards."""
         with self._lock:
+            self._closed = True
             sessions, self._sessions = self._sessions, []
         for session in sessions:
             session.close()
@@ -167,12 +172,12 @@ def load(
         engine = _direct(found, size, backend, options)
     else:
         engine = _built(found.path, manifest, size, backend, options)
-    segmenter = Segmenter(engine)
-    try:
+    with ExitStack() as opened:
+        opened.callback(engine.close)
+        segmenter = Segmenter(engine)
+        opened.callback(segmenter.close)
         segmenter.warm_up()
-    except BaseException:
-        segmenter.close()
-        raise
+        opened.pop_all()
     _log_place(found, segmenter, device)
     return segmenter
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -293,6 +294,49 @@ def test_closed_segmenter_says_so(tiny: Any, frame: NDArray[np.uint8]) -> None:
         segment(frame)
     with pytest.raises(UsageError, match="closed"):
         segment.session_for_stream()
+
+
+def test_no_session_is_left_open_that_is_asked_for_while_the_segmenter_closes() -> None:
+    making, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeEngine):
+        def session(self) -> Session:
+            made = super().session()
+            if len(self.sessions) > 1:
+                making.set()
+                go_on.wait(0.2)  # time for a close that does not wait for this session
+            return made
+
+    engine = Slow()
+    segment = Segmenter(engine)
+    asking = threading.Thread(target=segment.session_for_stream)
+    asking.start()
+    assert making.wait(60)
+    segment.close()
+    go_on.set()
+    asking.join()
+    assert [session.closed for session in engine.sessions] == [True, True]
+    assert engine.closed
+    with pytest.raises(UsageError, match="The segmenter is closed"):
+        segment.session_for_stream()
+
+
+@pytest.mark.parametrize("sessions", [0, 1])
+def test_load_closes_the_engine_when_it_fails(tiny: Any, monkeypatch: pytest.MonkeyPatch, sessions: int) -> None:
+    """Without a session, or with one whose first frame fails."""
+
+    class Full(FakeEngine):
+        def session(self) -> Session:
+            if not sessions:
+                raise MachineError("The memory of the GPU is full.")
+            return super().session()
+
+    engine = Full(fail_at=1, error=MachineError("The memory of the GPU is full."))
+    monkeypatch.setattr(OnnxRuntime, "open_onnx", lambda *_: engine)
+    with pytest.raises(MachineError, match="full"):
+        load(tiny.path, backend="onnxruntime")
+    assert engine.closed
+    assert [session.closed for session in engine.sessions] == [True] * sessions
 
 
 def test_warm_up_takes_the_size_of_the_frames_to_come() -> None:
