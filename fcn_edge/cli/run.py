@@ -70,13 +70,14 @@ def command(
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
     from fcn_edge.runtime.segmenter import load
-    from fcn_edge.runtime.sinks import Overlays
+    from fcn_edge.runtime.sinks import Overlays, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.thread_pools import owned_thread_pools
 
     _refuse_address(model)
     address = SourceAddress.of(source)
-    address.connection()  # says what is wrong with it before the model is loaded
+    address.connection()  # says what is wrong with it before the model is loaded, as the next line does of the sinks
+    checked_sinks(sinks)
     scoring = RenderedScoring()
     with (
         owned_thread_pools(),

@@ -23,7 +23,7 @@ from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.report import Report, SourceReport
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.runtime.sinks import Overlays, Sink, SinkContext, open_sink
+from fcn_edge.runtime.sinks import AnySink, Overlays, Sink, SinkContext, checked_sinks, open_sink
 from fcn_edge.runtime.sources import Connection, SourceAddress
 from fcn_edge.runtime.sources.base import State
 
@@ -36,7 +36,7 @@ AnySource = str | int | Path | SourceAddress | Connection
 def run(
     sources: AnySource | Sequence[AnySource],
     engine: Segmenter,
-    sinks: str | Sink | Sequence[str | Sink] = (),
+    sinks: AnySink | Sequence[AnySink] = (),
     listeners: Sequence[Listener] = (),
     *,
     frames: int | None = None,
@@ -47,13 +47,13 @@ def run(
 ) -> Report:
     """Masks of all frames of a source, to every sink.
 
-    What it opens, it closes: sources and sinks that were given as texts. Files are whole when it returns or raises.
-    Ctrl-C ends it as the end of the source would, and is in the report. Windows need the main thread.
+    What it opens, it closes: sources and sinks that were given as texts or paths. Files are whole when it returns or
+    raises. Ctrl-C ends it as the end of the source would, and is in the report. Windows need the main thread.
 
     Args:
         sources: Where frames come from. One, in this version.
         engine: A loaded model.
-        sinks: Where masks go: texts as on the command line, or sinks, which stay the caller's to close.
+        sinks: Where masks go: texts as on the command line, paths, or sinks, which stay the caller's to close.
         listeners: Told what happens, event by event.
         frames: Stop after this many, >= 1.
         seconds: Request no frame later than this after the first, > 0, and wait for none beyond it.
@@ -70,9 +70,10 @@ def run(
         SourceError: The source is missing, empty, unreadable or lost, before the first frame.
         FcnEdgeError: Something else failed before the first frame.
     """
+    given = checked_sinks(sinks)
     with _Run(sources, engine, listeners, frames, seconds, unknown_below, session) as running:
         running.warm_up()
-        running.open_sinks([sinks] if isinstance(sinks, str | Sink) else sinks, overlays or Overlays())
+        running.open_sinks(given, overlays or Overlays())
         return running.to_end()
 
 
@@ -166,9 +167,6 @@ class _Run:
 
     def open_sinks(self, sinks: Sequence[str | Sink], overlays: Overlays) -> None:
         """Open those that were given as texts."""
-        names = [Path(sink).resolve() for sink in sinks if isinstance(sink, str)]
-        if len(set(names)) < len(names):
-            raise UsageError("A SINK is named twice.", "Name each once.")
         source = self._connection
         context = SinkContext(overlays, fps=source.fps, single=1 in (self._frames, source.length), reads=source.files)
         for given in sinks:

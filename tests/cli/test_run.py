@@ -206,6 +206,12 @@ class TestFailure:
         assert "Error: " in result.err
         assert result.out == ""
 
+    @pytest.mark.parametrize("sinks", [["null:", "null:"], ["out.mp4", "./out.mp4"]])
+    def test_of_a_sink_named_twice_comes_before_the_model_is_loaded(self, fcn_edge: Run, sinks: list[str]) -> None:
+        result = fcn_edge("run", "nothing.onnx", STREET, *sinks)
+        assert result.code == 2
+        assert "named twice" in result.err
+
     def test_of_a_missing_model(self, fcn_edge: Run) -> None:
         result = fcn_edge("run", "nothing.onnx", STREET, "--json")
         assert (result.code, result.json["exit_code"]) == (3, 3)

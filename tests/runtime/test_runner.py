@@ -239,6 +239,27 @@ class TestSinks:
             run(source, segment, [str(tmp_path / "a.mp4"), f"{tmp_path}/./a.mp4"])
         assert source.given == 0
 
+    def test_that_are_named_twice_are_refused_before_the_source_is_connected(
+        self, segment: Segmenter, listed_source: MakeSource, tmp_path: Path
+    ) -> None:
+        source, events = listed_source(noise(3)), list[Event]()
+        with pytest.raises(UsageError, match="named twice"):
+            run(source, segment, [tmp_path / "a.mp4", f"{tmp_path}/./a.mp4"], [events.append])
+        assert (source.state, events) == ("idle", [])
+
+    def test_may_be_paths(self, segment: Segmenter, tmp_path: Path) -> None:
+        sink = Collected()
+        run(STREET, segment, [tmp_path / "out.mp4", str(tmp_path / "masks"), sink])
+        run(STREET, segment, tmp_path / "alone")
+        with open_source(tmp_path / "out.mp4") as video:
+            assert len(list(video)) == len(sink.results) == 5
+        for folder in ("masks", "alone"):
+            assert len(list((tmp_path / folder).iterdir())) == 5
+
+    def test_that_are_none_are_refused(self, segment: Segmenter) -> None:
+        with pytest.raises(UsageError, match="A SINK is given as int"):
+            run(STREET, segment, ["null:", 3])  # type: ignore[arg-type]
+
     def test_of_an_address_hide_its_password(self, segment: Segmenter) -> None:
         with pytest.raises(UsageError, match=r"user:\*\*\*@host") as caught:
             run(STREET, segment, "rtsp://user:secret@host/out")

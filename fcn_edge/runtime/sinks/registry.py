@@ -6,7 +6,7 @@ A new kind is a ``Sink`` and a line in ``OPENERS``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from typing_extensions import override
@@ -17,10 +17,30 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["OPENERS", "open_sink"]
+__all__ = ["OPENERS", "AnySink", "checked_sinks", "open_sink"]
 
 FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
 WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
+
+AnySink = str | Path | Sink
+"""What names a sink, or a sink; a sink stays the caller's to close."""
+
+
+def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
+    """What was given as sinks, paths as texts; opens nothing.
+
+    Raises:
+        UsageError: One is named twice, or is neither a text nor a path nor a sink.
+    """
+    given: list[str | Sink] = []
+    for sink in [sinks] if isinstance(sinks, AnySink) else sinks:
+        if not isinstance(sink, AnySink):
+            raise UsageError(f"A SINK is given as {type(sink).__name__}.", "Give a text, a path, or a Sink.")
+        given.append(str(sink) if isinstance(sink, Path) else sink)
+    places = [Path(sink).resolve() for sink in given if isinstance(sink, str)]
+    if len(set(places)) < len(places):
+        raise UsageError("A SINK is named twice.", "Name each once.")
+    return given
 
 
 def open_sink(text: str, context: SinkContext) -> Sink:
