@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 STDOUT = "-"
+LONGEST = 1e9
+"""Seconds that a run may last: 31 years."""
+
+
+def _checked_seconds(_context: click.Context, _option: click.Parameter, seconds: float | None) -> float | None:
+    # a comparison that is false for NaN too
+    if seconds is not None and not seconds <= LONGEST:
+        raise click.BadParameter(f"{seconds:g} is no time that ends. Leave the option out to go to the end of SOURCE.")
+    return seconds
 
 
 @click.command(
@@ -30,7 +39,13 @@ STDOUT = "-"
 @click.argument("sinks", metavar="[SINK]...", nargs=-1)
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after this many frames.")
-@click.option("--for", "seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this many seconds.")
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_checked_seconds,
+    help="Stop after this many seconds.",
+)
 @click.option("--backend", default="auto", show_default=True, help="What runs the network.")
 @click.option(
     "--device",

@@ -8,6 +8,7 @@ Every output hangs on results and events (``fcn_edge.runtime.events``), none on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing_extensions import Self
 
 from fcn_edge.backends.base import Session
 from fcn_edge.errors import FcnEdgeError, UsageError
+from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, SinkFailed, SourceChanged, Started
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.report import Report, SourceReport
@@ -130,6 +132,8 @@ class _Run:
             raise UsageError(
                 "A run lasts 1 frame or more, and longer than 0 s.", "Leave the limit out to go to the end."
             )
+        if seconds is not None and not math.isfinite(seconds * NS_PER_S):
+            raise UsageError(f"seconds={seconds:g} is no time that ends.", "Leave it out to go to the end.")
         source = _one(sources)
         self._owned = not isinstance(source, Connection)
         self._connection = source if isinstance(source, Connection) else _address(source).connection()

@@ -212,6 +212,14 @@ class TestFailure:
         assert result.code == 2
         assert "named twice" in result.err
 
+    @pytest.mark.parametrize("seconds", ["inf", "1e300", "nan"])
+    def test_of_a_time_that_does_not_end_names_the_option(self, run: Run, seconds: str) -> None:
+        result = run(STREET, "--for", seconds)
+        assert result.code == 2
+        assert "--for" in result.err
+        assert "no time that ends" in result.err
+        assert result.out == ""
+
     def test_of_a_missing_model(self, fcn_edge: Run) -> None:
         result = fcn_edge("run", "nothing.onnx", STREET, "--json")
         assert (result.code, result.json["exit_code"]) == (3, 3)

@@ -356,12 +356,20 @@ class TestArguments:
         with pytest.raises(UsageError, match="No sources"):
             run([], segment)
 
-    @pytest.mark.parametrize("limits", [{"frames": 0}, {"seconds": 0.0}, {"seconds": -1.0}])
+    @pytest.mark.parametrize("limits", [{"frames": 0}, {"seconds": 0.0}, {"seconds": -1.0}, {"seconds": float("nan")}])
     def test_limits_that_make_no_sense(self, segment: Segmenter, limits: dict[str, Any]) -> None:
         with pytest.raises(UsageError, match="1 frame or more"):
             run(STREET, segment, **limits)
         with pytest.raises(UsageError, match="1 frame or more"):
             next(stream(segment, STREET, **limits))
+
+    @pytest.mark.parametrize("seconds", [float("inf"), 1e300])
+    def test_a_time_that_does_not_end(self, segment: Segmenter, seconds: float) -> None:
+        with pytest.raises(UsageError, match=r"seconds=.* is no time that ends"):
+            run(STREET, segment, seconds=seconds)
+        with pytest.raises(UsageError, match="no time that ends"):
+            next(stream(segment, STREET, seconds=seconds))
+        assert run(STREET, segment, seconds=1e9).frames == 5
 
     def test_a_source_is_a_text_a_path_an_address_or_a_connection(self, segment: Segmenter, video: Path) -> None:
         for source in (str(video), video, SourceAddress.of(video)):
