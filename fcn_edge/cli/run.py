@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,7 @@ def command(
     """
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
+    from fcn_edge.runtime.events import Event, SinkFailed
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.sinks import Overlays, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
@@ -94,6 +95,12 @@ def command(
     address.connection()  # says what is wrong with it before the model is loaded, as the next line does of the sinks
     checked_sinks(sinks)
     scoring = RenderedScoring()
+    failed: list[str] = []
+
+    def noted(event: Event) -> None:
+        if isinstance(event, SinkFailed):
+            failed.append(event.sink)
+
     with (
         owned_thread_pools(),
         load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
@@ -103,7 +110,7 @@ def command(
             [address],
             segmenter,
             sinks,
-            [progress, scoring],
+            [progress, scoring, noted],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
@@ -115,7 +122,7 @@ def command(
         result["rendered_miou"] = round(scoring.miou, 6)
     result |= _ending(report)
     to_stdout = STDOUT in sinks
-    _tell(result, sinks, note if to_stdout else say)
+    _tell(result, _written(sinks, failed), note if to_stdout else say)
     if to_stdout and not _as_json():
         click.echo(json.dumps(result))
     return result
@@ -172,7 +179,15 @@ def _as_json() -> bool:
     return bool(click.get_current_context().ensure_object(dict).get("json"))
 
 
-def _tell(result: dict[str, Any], sinks: Sequence[str], tell: Callable[[str], None]) -> None:
+def _written(sinks: Sequence[str], failed: Collection[str]) -> list[str]:
+    """Those that are files or folders and took every frame that there was; sinks are called by their addresses."""
+    from fcn_edge.runtime.uri import Uri
+
+    elsewhere = (STDOUT, "display", "null:", "null")
+    return [text for text in sinks if text not in elsewhere and Uri.parse(text).text not in failed]
+
+
+def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], None]) -> None:
     if "exit_code" in result and "error" not in result:
         tell("Interrupted.")
     count = result["frames"]
@@ -185,6 +200,5 @@ def _tell(result: dict[str, Any], sinks: Sequence[str], tell: Callable[[str], No
         tell(f"Stages, ms (p50): {stages}")
     if "rendered_miou" in result:
         tell(f"mIoU against the rendered labels: {100 * result['rendered_miou']:.1f}%")
-    files = [text for text in sinks if text not in (STDOUT, "display", "null:", "null")]
-    if files and count:
-        tell(f"Wrote {', '.join(files)}")
+    if written and count:
+        tell(f"Wrote {', '.join(written)}")

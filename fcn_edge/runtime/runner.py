@@ -65,12 +65,13 @@ def run(
             out.
 
     Returns:
-        What was done. An error that came after the first frame is in it: ``report.raise_error()`` raises it.
+        What was done. An error that came after the first frame was in every sink is in it: ``report.raise_error()``
+        raises it.
 
     Raises:
         UsageError: An argument makes no sense.
         SourceError: The source is missing, empty, unreadable or lost, before the first frame.
-        FcnEdgeError: Something else failed before the first frame.
+        FcnEdgeError: Something else failed before the first frame was in every sink.
     """
     given = checked_sinks(sinks)
     with _Run(sources, engine, listeners, frames, seconds, unknown_below, session) as running:
@@ -146,6 +147,7 @@ class _Run:
         self._state: State = self._connection.state
         self._sinks: list[Sink] = []
         self._opened: list[Sink] = []
+        self._finished = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -188,6 +190,7 @@ class _Run:
                 for sink in self._sinks:
                     self._write(sink, result)
                 self._tell(FrameDone(result, self._pipeline.statistics))
+                self._finished += 1
                 yield result
                 if any(sink.ended for sink in self._sinks):
                     return
@@ -196,7 +199,7 @@ class _Run:
         """Go through all results, close everything and say how it ended.
 
         Raises:
-            FcnEdgeError: Something failed before the first result.
+            FcnEdgeError: Something failed before the first result was in every sink.
         """
         error: FcnEdgeError | None = None
         interrupted = False
@@ -210,7 +213,8 @@ class _Run:
             error = caught
         error = self._closed_sinks(error)
         statistics = self._pipeline.statistics
-        if error is not None and not statistics.frames:
+        # the statistics count the frame in whose sink it failed, too: its mask was made
+        if error is not None and not self._finished:
             raise error
         self._stack.close()
         self._tell_state(error)

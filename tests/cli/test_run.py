@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
@@ -20,10 +21,13 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.cli.main import main
+from fcn_edge.errors import MachineError
 from fcn_edge.io.images import read_labels
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import load
+from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.street import Street
 from fcn_edge.testing.engine import fake_spec
@@ -248,6 +252,26 @@ class TestFailure:
         assert "2 frames in" in result.out
         assert str(folder / "c.png") in result.err
         assert len(frames_of(tmp_path / "out.mp4")) == 2
+
+    @pytest.mark.parametrize("number", [1, 3])
+    def test_of_a_sink_does_not_say_that_it_was_written(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        write, calls = VideoSink.write, itertools.count(1)
+
+        def fail(self: VideoSink, result: Result) -> None:
+            if next(calls) == number:
+                raise MachineError("The disk is full.", "Free some space.")
+            write(self, result)
+
+        monkeypatch.setattr(VideoSink, "write", fail)
+        result = run(STREET, tmp_path / "masks", tmp_path / "out.mp4")
+        assert result.code == 6
+        assert "Error: The disk is full." in result.err
+        assert "out.mp4" not in result.out
+        assert [line for line in result.out.splitlines() if line.startswith("Wrote")] == (
+            [] if number == 1 else [f"Wrote {tmp_path / 'masks'}"]
+        )
 
     def test_never_replaces_the_source(self, run: Run, photos: Path) -> None:
         before = (photos / "a.png").read_bytes()

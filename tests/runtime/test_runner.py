@@ -194,7 +194,15 @@ class TestSinks:
         report = run(listed_source(endless()), segment, sink)
         assert (report.frames, report.error, len(sink.results)) == (3, None, 3)
 
-    @pytest.mark.parametrize("number", [1, 4])
+    def test_that_fail_with_the_first_frame_raise(self, segment: Segmenter, tmp_path: Path) -> None:
+        events: list[Event] = []
+        with pytest.raises(MachineError, match="full"):
+            run(STREET, segment, [str(tmp_path / "out.mp4"), Collected(fail_at=1)], [events.append])
+        assert [summary(event) for event in events] == ["connecting", "live", "Started", "SinkFailed", "ended"]
+        with open_source(tmp_path / "out.mp4") as video:
+            assert len(list(video)) == 1
+
+    @pytest.mark.parametrize("number", [2, 4])
     def test_that_fail_end_it_with_what_was_done_before(self, segment: Segmenter, tmp_path: Path, number: int) -> None:
         events: list[Event] = []
         report = run(STREET, segment, [str(tmp_path / "out.mp4"), Collected(fail_at=number)], [events.append])
@@ -258,7 +266,7 @@ class TestSinks:
 
     def test_that_are_none_are_refused(self, segment: Segmenter) -> None:
         with pytest.raises(UsageError, match="A SINK is given as int"):
-            run(STREET, segment, ["null:", 3])  # type: ignore[arg-type]
+            run(STREET, segment, ["null:", 3])  # type: ignore[list-item]
 
     def test_of_an_address_hide_its_password(self, segment: Segmenter) -> None:
         with pytest.raises(UsageError, match=r"user:\*\*\*@host") as caught:
