@@ -102,6 +102,7 @@ def command(
             failed.append(event.sink)
 
     with (
+        _ended_before_the_first_frame(address.text),
         owned_thread_pools(),
         load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
         _bar() as progress,
@@ -170,9 +171,26 @@ def _ending(report: Report) -> dict[str, Any]:
         return failure(report.error)
     ending = stopped() if report.interrupted else {"exit_code": 0}
     if not report.frames and not ending["exit_code"]:
-        uri = report.sources[0].uri
-        return failure(SourceError(f"{uri} gave no frame before the run ended.", "Give it more time, or check it."))
+        return failure(_no_frame(report.sources[0].uri))
     return ending if report.interrupted else {}
+
+
+@contextmanager
+def _ended_before_the_first_frame(uri: str) -> Iterator[None]:
+    """What SIGTERM while the model is loaded or the source connected comes to: a run without a frame.
+
+    Once there are frames it does not pass through here: the run returns its report.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if stopped()["exit_code"]:  # Ctrl-C
+            raise
+        raise _no_frame(uri) from None
+
+
+def _no_frame(uri: str) -> SourceError:
+    return SourceError(f"{uri} gave no frame before the run ended.", "Give it more time, or check it.")
 
 
 def _as_json() -> bool:

@@ -68,7 +68,8 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
 
     The function prints for people with ``say`` (nothing under ``--json``) and reports progress with ``note``
     (standard error). Errors of fcn_edge become one sentence, its fix and their exit code; Ctrl-C becomes 130;
-    SIGTERM ends like Ctrl-C but with 0, for commands that close their files on KeyboardInterrupt.
+    SIGTERM ends like Ctrl-C but with 0, for commands that close their files on KeyboardInterrupt; a command for which
+    that is too early, such as ``run`` before its first frame, raises what it ends with instead.
 
     A command that fails and yet has something to report returns its object with the keys of ``failure`` added; one
     that was stopped and has a summary adds those of ``stopped``.
@@ -107,7 +108,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 if code and not (terminated and code == INTERRUPTED):
                     sys.exit(code)
                 return
-        if not terminated:
+        if result["exit_code"]:
             sys.exit(result["exit_code"])
 
     return command

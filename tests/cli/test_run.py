@@ -406,6 +406,31 @@ class TestSilentCamera:
         assert result.code == result.json["exit_code"] == (5 if number == signal.SIGTERM else 130)
 
 
+class TestSignalBeforeTheFirstFrame:
+    """While the model is loaded, and while the source is connected."""
+
+    @pytest.mark.parametrize(
+        "step", ["fcn_edge.runtime.segmenter.load", "fcn_edge.runtime.sources.street.StreetConnection._connect"]
+    )
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 5), (signal.SIGINT, 130)])
+    def test_ends_without_a_frame(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, step: str, number: signal.Signals, code: int
+    ) -> None:
+        def signaled(*_: object, **__: object) -> None:
+            signal.raise_signal(number)
+            raise AssertionError("the signal did not come")
+
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        monkeypatch.setattr(step, signaled)
+        try:
+            result = run(STREET, "--json")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert result.code == result.json["exit_code"] == code
+        said = f"{STREET} gave no frame before the run ended." if code == 5 else "Interrupted."
+        assert result.json["error"] == said
+
+
 class TestSignals:
     @contextmanager
     def started(self, *words: object) -> Iterator[subprocess.Popen[str]]:

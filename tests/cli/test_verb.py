@@ -174,6 +174,15 @@ def test_sigterm_is_like_ctrl_c_but_ends_with_0() -> None:
 
     assert invoked(summing_up).exit_code == 0
 
+    def too_early() -> dict[str, Any]:
+        try:
+            return run()
+        except KeyboardInterrupt:
+            raise errors.SourceError("There was no frame.") from None
+
+    result = invoked(too_early, "--json")
+    assert result.exit_code == json.loads(result.stdout)["exit_code"] == 5
+
 
 PROGRAM = """
 import click

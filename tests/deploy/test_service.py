@@ -81,7 +81,9 @@ def test_it_comes_back_where_that_can_help() -> None:
 
 def test_it_is_ended_by_sigterm() -> None:
     assert SERVICE.get("KillSignal", "SIGTERM") == "SIGTERM"
-    assert "SuccessExitStatus" not in SERVICE, "SIGTERM ends fcn-edge with 0"
+    ends = SERVICE["SuccessExitStatus"]
+    assert ends == str(SourceError.exit_code), "SIGTERM ends fcn-edge with 0, and with 5 before the first frame"
+    assert SERVICE["RestartForceExitStatus"] == ends, "a lost camera ends with 5, too, and is tried again"
 
 
 def test_the_sandbox_leaves_the_gpu_and_cameras() -> None:
