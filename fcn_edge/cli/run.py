@@ -14,7 +14,7 @@ from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from fcn_edge.runtime.events import Listener
+    from fcn_edge.runtime.events import Event, Listener
     from fcn_edge.runtime.report import Report
 
 __all__ = ["command"]
@@ -84,7 +84,6 @@ def command(
     """
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
-    from fcn_edge.runtime.events import Event, SinkFailed
     from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.sinks import Overlays, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
@@ -95,14 +94,9 @@ def command(
     address.connection()  # says what is wrong with it before the model is loaded, as the next line does of the sinks
     checked_sinks(sinks)
     scoring = RenderedScoring()
-    failed: list[str] = []
-
-    def noted(event: Event) -> None:
-        if isinstance(event, SinkFailed):
-            failed.append(event.sink)
-
+    watch = _Watch()
     with (
-        _ended_before_the_first_frame(address.text),
+        _ended_before_the_first_frame(address.text, watch),
         owned_thread_pools(),
         load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
         _bar() as progress,
@@ -111,7 +105,7 @@ def command(
             [address],
             segmenter,
             sinks,
-            [progress, scoring, noted],
+            [progress, scoring, watch],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
@@ -123,7 +117,7 @@ def command(
         result["rendered_miou"] = round(scoring.miou, 6)
     result |= _ending(report)
     to_stdout = STDOUT in sinks
-    _tell(result, _written(sinks, failed), note if to_stdout else say)
+    _tell(result, _written(sinks, watch.failed), note if to_stdout else say)
     if to_stdout and not _as_json():
         click.echo(json.dumps(result))
     return result
@@ -140,12 +134,28 @@ def _refuse_address(model: str) -> None:
         )
 
 
+class _Watch:
+    """A listener that counts the frames that every sink took, and keeps the names of sinks that failed."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.failed: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        from fcn_edge.runtime.events import FrameDone, SinkFailed
+
+        if isinstance(event, FrameDone):
+            self.frames += 1
+        elif isinstance(event, SinkFailed):
+            self.failed.append(event.sink)
+
+
 @contextmanager
 def _bar() -> Iterator[Listener]:
     """A listener that moves a bar on standard error."""
     from tqdm import tqdm
 
-    from fcn_edge.runtime.events import Event, FrameDone, Started
+    from fcn_edge.runtime.events import FrameDone, Started
 
     hidden = _as_json() or not sys.stderr.isatty()
     with tqdm(unit="frame", desc="run", disable=hidden, leave=False, dynamic_ncols=True) as bar:
@@ -176,15 +186,12 @@ def _ending(report: Report) -> dict[str, Any]:
 
 
 @contextmanager
-def _ended_before_the_first_frame(uri: str) -> Iterator[None]:
-    """What SIGTERM while the model is loaded or the source connected comes to: a run without a frame.
-
-    Once there are frames it does not pass through here: the run returns its report.
-    """
+def _ended_before_the_first_frame(uri: str, watch: _Watch) -> Iterator[None]:
+    """What SIGTERM while the model is loaded or the source connected comes to: a run without a frame."""
     try:
         yield
     except KeyboardInterrupt:
-        if stopped()["exit_code"]:  # Ctrl-C
+        if watch.frames or stopped()["exit_code"]:  # while everything is closed, or by Ctrl-C
             raise
         raise _no_frame(uri) from None
 

@@ -26,7 +26,7 @@ from fcn_edge.io.images import read_labels
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.segmenter import load
+from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.street import Street
@@ -429,6 +429,19 @@ class TestSignalBeforeTheFirstFrame:
         assert result.code == result.json["exit_code"] == code
         said = f"{STREET} gave no frame before the run ended." if code == 5 else "Interrupted."
         assert result.json["error"] == said
+
+    def test_that_comes_while_everything_is_closed_is_no_lack_of_frames(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        close = Segmenter.close
+
+        def signaled(self: Segmenter) -> None:
+            close(self)
+            signal.raise_signal(signal.SIGTERM)
+
+        monkeypatch.setattr(Segmenter, "close", signaled)
+        result = run(STREET, "--json")
+        assert (result.code, result.json["error"]) == (0, "Interrupted.")
 
 
 class TestSignals:
