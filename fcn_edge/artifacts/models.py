@@ -25,6 +25,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.io.documents import read_document, write_document
 from fcn_edge.io.files import sha256_of
+from fcn_edge.io.redaction import without_passwords
 
 __all__ = [
     "Manifest",
@@ -193,7 +194,8 @@ def resolved_model(model: str | Path | Model) -> Model:
     if path.is_file():
         return _onnx_model(path)
     raise ModelError(
-        f"There is no model {str(model)!r}: a shipped name, an .onnx file or an engine directory was expected.",
+        f"There is no model {without_passwords(str(model))!r}: a shipped name, an .onnx file or an engine "
+        "directory was expected.",
         f"Shipped models: {', '.join(shipped_models()) or 'none'}.",
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -27,6 +28,18 @@ VERBS = {
 }
 
 
+@contextmanager
+def _without_passwords() -> Iterator[None]:
+    """Click repeats what it does not understand, and that may be an address with its password."""
+    try:
+        yield
+    except click.ClickException as error:
+        from fcn_edge.io.redaction import prose_without_passwords
+
+        vars(error)["message"] = prose_without_passwords(error.message)  # click calls it final
+        raise
+
+
 class _LazyGroup(click.Group):
     """Lists the verbs without importing them, so that ``--help`` is quick."""
 
@@ -44,20 +57,20 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; an address in its place is refused without its password."""
         if args and "://" in args[0]:
-            from fcn_edge.runtime.uri import without_passwords
+            from fcn_edge.io.redaction import without_passwords
 
             ctx.fail(f"{without_passwords(args[0])} is an address; a command was expected, such as run.")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Take the arguments in front of the verb; mistakes in them are reported without passwords."""
+        with _without_passwords():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Find the verb and run it; mistakes in the arguments are reported without the passwords of addresses."""
-        try:
+        with _without_passwords():
             return super().invoke(ctx)
-        except click.ClickException as error:
-            from fcn_edge.runtime.uri import prose_without_passwords
-
-            vars(error)["message"] = prose_without_passwords(error.message)  # click calls it final
-            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

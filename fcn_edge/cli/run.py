@@ -125,7 +125,7 @@ def command(
 
 def _refuse_address(model: str) -> None:
     """Say that MODEL and SOURCE changed places, without the password that the address may hold."""
-    from fcn_edge.runtime.uri import without_passwords
+    from fcn_edge.io.redaction import without_passwords
 
     if "://" in model:
         raise UsageError(

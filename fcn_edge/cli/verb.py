@@ -142,7 +142,7 @@ def stopped() -> dict[str, int]:
 def _without_passwords(text: str) -> str:
     if ":" not in text:  # nothing to hide, nothing to import
         return text
-    from fcn_edge.runtime.uri import prose_without_passwords
+    from fcn_edge.io.redaction import prose_without_passwords
 
     return prose_without_passwords(text)
 

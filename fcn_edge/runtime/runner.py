@@ -19,6 +19,7 @@ from typing_extensions import Self
 
 from fcn_edge.backends.base import Session
 from fcn_edge.errors import FcnEdgeError, UsageError
+from fcn_edge.io.redaction import prose_without_passwords
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, SinkFailed, SourceChanged, Started
 from fcn_edge.runtime.pipeline import Pipeline
@@ -289,7 +290,8 @@ class _Run:
         """Tell the state of the source, where it is another than was told last."""
         state = self._connection.state
         if state != self._state:
-            self._changed(state, error.message if state == "lost" and isinstance(error, FcnEdgeError) else "")
+            message = error.message if state == "lost" and isinstance(error, FcnEdgeError) else ""
+            self._changed(state, prose_without_passwords(message))
 
     def _changed(self, state: State, message: str = "") -> None:
         self._state = state

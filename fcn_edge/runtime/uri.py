@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl, unquote, unquote_plus
 from typing_extensions import Self
 
 from fcn_edge.errors import UsageError
+from fcn_edge.io.redaction import without_passwords
 
-__all__ = ["Uri", "frame_size_from_text", "prose_without_passwords", "without_passwords"]
+__all__ = ["Uri", "frame_size_from_text"]
 
 _LARGEST_SIDE = 1 << 15
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://(.*)", re.DOTALL)
@@ -25,37 +26,6 @@ _WHOLE = frozenset({"gst"})
 """Schemes whose text is somebody else's language, in which ``#`` means something: they take flags, not options."""
 _QUERIED = frozenset({"synthetic"})
 """Schemes of our own: their query holds our options too."""
-
-_HIDDEN = "***"
-_HEAD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}")
-"""Scheme and slashes; one slash is what ``Path`` leaves of two."""
-_ADDRESS = re.compile(rf"{_HEAD.pattern}(?:.*@)?\S*")
-"""An address in prose. A password may hold spaces: all that precedes the line's last ``@`` belongs to the address."""
-_USERINFO = re.compile(r"(:|%3[aA]).*@", re.DOTALL)
-_SECRET = re.compile(
-    r"(?<![A-Za-z0-9])"
-    r"((?:[\w.-]*(?:pass|pwd|pswd|token|secret|signature|credential|auth)[\w.-]*|(?:[\w.-]*[-_])?(?:pw|psw)|(?:\w*[-_]?api[-_]?)?key"
-    r"|sig)\s*=\s*)(\"[^\"]*\"|'[^']*'|[^&\s]+)",
-    re.IGNORECASE,
-)
-
-
-def without_passwords(text: str) -> str:
-    """An address as it may be printed: what could be a password is replaced by ``***``.
-
-    Hidden are everything between the first colon and the last ``@`` behind the scheme (a password may hold ``/``,
-    ``?``, ``#`` and ``@`` when somebody forgot to escape them, so that too much is hidden rather than too little), and
-    the values of keys such as ``password``, ``token`` and ``key``.
-    """
-    found = _HEAD.match(text)
-    head = found[0] if found else ""
-    rest = _USERINFO.sub(f":{_HIDDEN}@", text[len(head) :], count=1)
-    return head + _SECRET.sub(rf"\g<1>{_HIDDEN}", rest)
-
-
-def prose_without_passwords(text: str) -> str:
-    """A text of many words in which addresses may stand, such as a library's error, without their passwords."""
-    return _ADDRESS.sub(lambda found: without_passwords(found[0]), text)
 
 
 @dataclass(frozen=True, repr=False)
@@ -79,8 +49,8 @@ class Uri:
     def parse(cls, text: str, keys: Collection[str] = ()) -> Self:
         """Take a text apart. Only ``scheme://`` makes a URI: ``a:b.mp4`` is a path, and so is ``what?.png``.
 
-        What stands behind the last ``#`` is taken for our options if it is ``key=value`` pairs of ``keys`` only and no
-        file has the whole text as its name; else it belongs to the place.
+        What stands behind the last ``#`` is taken for our options if it is ``key=value`` pairs of ``keys`` only,
+        without ``@``, and no file has the whole text as its name; else it belongs to the place.
 
         Args:
             text: A path, a number or an address.
@@ -95,7 +65,8 @@ class Uri:
         location, options = text, ""
         if scheme not in _WHOLE and not is_file:
             before, mark, behind = text.rpartition("#")
-            if mark and _are_options(behind, keys):
+            # an @ ends a password, and this # is part of it
+            if mark and "@" not in behind and _are_options(behind, keys):
                 location, options = before, behind
         pairs = parse_qsl(options, keep_blank_values=True)
         if scheme in _QUERIED:
@@ -132,7 +103,7 @@ class Uri:
                 values[key] = readers[key](text)
             except ValueError as error:
                 raise UsageError(
-                    f"{key}={text} in {self.text} makes no sense: {error}.", "Correct the value."
+                    f"{key}={without_passwords(text)} in {self.text} makes no sense: {error}.", "Correct the value."
                 ) from error
         return values
 

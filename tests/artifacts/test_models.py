@@ -237,3 +237,11 @@ def test_manifest_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     manifest = Manifest(name="x", model_sha256="a", model_digest="b", size=(64, 96))
     write_manifest(tmp_path / "manifest.json", manifest)
     assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+@pytest.mark.parametrize("name", ["rtsp://user:secret@cam", "rtsp://user:my secret@cam/x", "user:secret@cam"])
+def test_an_address_in_the_place_of_a_model_keeps_its_password(name: str) -> None:
+    with pytest.raises(ModelError, match="There is no model") as caught:
+        resolved_model(name)
+    assert "secret" not in str(caught.value)
+    assert "***@cam" in str(caught.value)

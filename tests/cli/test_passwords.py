@@ -23,6 +23,10 @@ ADDRESSES = [
     "http://x/?usr=a&pswd=secret",
     "http://x/?usr=a&psw=secret",
     "v4l2://u:secret@x",
+    "v4l2://u:p#size=secret@x",
+    "rtsp://secret@x",
+    "rtsp:/u:secret@x/y.ts",
+    "file://u:secret@x/y.mp4",
 ]
 """``secret`` in each is a password."""
 
@@ -31,6 +35,10 @@ PLACES = {
     "run, model": ["run", "{}", "null:"],
     "run, source": ["run", MODEL, "{}"],
     "run, sink": ["run", MODEL, "synthetic://street?frames=1&size=64x64", "{}"],
+    "run, frames": ["run", MODEL, "null:", "--frames", "{}"],
+    "run, size": ["run", MODEL, "null:", "--size", "{}"],
+    "doctor": ["doctor", "{}"],
+    "an option": ["--{}"],
     "a surplus argument": ["inspect", MODEL, "{}"],
     "evaluate, model": ["evaluate", "{}", "--data", "synthetic://street?frames=1"],
     "evaluate, data": ["evaluate", MODEL, "--data", "{}"],

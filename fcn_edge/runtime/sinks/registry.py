@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import UsageError
 from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.io.redaction import without_passwords
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
@@ -96,31 +97,33 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
     if not uri.place:
         raise UsageError("A SINK is empty.", FIX)
     path = Path(uri.place)
+    shown = without_passwords(str(path))
     suffix = path.suffix.lower()
     if path.is_dir() or uri.place.endswith(("/", os.sep)) or not suffix:
         if any(file.parent == path.resolve() for file in context.reads):
             raise UsageError(
-                f"{path} is where the source's images are: masks would mix with them or replace them.",
+                f"{shown} is where the source's images are: masks would mix with them or replace them.",
                 "Give another folder.",
             )
         return MaskFolderSink(path)
     if suffix not in IMAGE_SUFFIXES | VIDEO_CODECS.keys():
-        raise UsageError(f"{path} has the suffix {suffix}, which is neither a video's nor an image's here.", FIX)
+        raise UsageError(f"{shown} has the suffix {suffix}, which is neither a video's nor an image's here.", FIX)
     _check_file(path, context)
     if suffix in VIDEO_CODECS:
         return VideoSink(path, context)
     if not context.single:
-        raise UsageError(f"{path} is one image, and the source has many frames.", "Give a video or a folder.")
+        raise UsageError(f"{shown} is one image, and the source has many frames.", "Give a video or a folder.")
     return ImageSink(path, context)
 
 
 def _check_file(path: Path, context: SinkContext) -> None:
+    shown, folder = without_passwords(str(path)), without_passwords(str(path.parent))
     if path.resolve() in context.reads:
-        raise UsageError(f"{path} is the source itself and would be replaced.", "Give another name.")
+        raise UsageError(f"{shown} is the source itself and would be replaced.", "Give another name.")
     if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent} to write {path.name} into.", f"mkdir -p {path.parent}")
+        raise UsageError(f"There is no folder {folder} to write {Path(shown).name} into.", f"mkdir -p {folder}")
     if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"The folder {path.parent} may not be written.", "Give a folder that is yours.")
+        raise UsageError(f"The folder {folder} may not be written.", "Give a folder that is yours.")
 
 
 OPENERS: Mapping[str, Callable[[Uri, SinkContext], Sink]] = {

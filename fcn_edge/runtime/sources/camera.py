@@ -16,10 +16,11 @@ from typing_extensions import override
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
 from fcn_edge.io.opencv import cv2
+from fcn_edge.io.redaction import without_passwords
 from fcn_edge.io.video import quiet
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
-from fcn_edge.runtime.uri import Uri, without_passwords
+from fcn_edge.runtime.uri import Uri
 
 __all__ = ["CameraConnection"]
 

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from fcn_edge.io.redaction import prose_without_passwords
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("There is no 'rtsp:/u:secret@x/images'.", "There is no 'rtsp:/u:***@x/images'."),
+        ("There is no /home/me/rtsp:/u:secret@x.", "There is no /home/me/rtsp:/u:***@x."),
+        ("open('rtsp://u:my secret@x')\nin a@b", "open('rtsp://u:***@x')\nin a@b"),
+        ("GET http:/x/?usr=a&pswd=secret failed", "GET http:/x/?usr=a&pswd=*** failed"),
+        ("See https://secret@x/y, please", "See https://***@x/y, please"),
+    ],
+)
+def test_prose_hides_the_passwords_of_addresses(text: str, shown: str) -> None:
+    assert prose_without_passwords(text) == shown
+
+
+def test_prose_keeps_its_words() -> None:
+    text = "Cannot connect to rtsp://me:secret@cam/x?channel=1: it failed.\nSee me@example.com, at 10:30, or x://y."
+    shown = "Cannot connect to rtsp://me:***@cam/x?channel=1: it failed.\nSee me@example.com, at 10:30, or x://y."
+    assert prose_without_passwords(text) == shown
