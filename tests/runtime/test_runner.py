@@ -121,12 +121,12 @@ class TestEvents:
 
     def test_say_why_a_source_was_lost(self, segment: Segmenter, listed_source: MakeSource) -> None:
         events: list[Event] = []
-        source = listed_source([*noise(2), SourceError("The cable is cut.")])
+        source = listed_source([*noise(2), SourceError("The cable of rtsp://u:secret@x is cut.")])
         report = run(source, segment, (), [events.append])
         assert [summary(event) for event in events][-3:] == ["frame 1", "lost", "Ended"]
         lost = events[-2]
         assert isinstance(lost, SourceChanged)
-        assert lost.message == "The cable is cut."
+        assert lost.message == "The cable of rtsp://u:***@x is cut."
         assert report.sources[0].state == "lost"
 
     def test_of_a_source_that_cannot_be_opened(self, segment: Segmenter, tmp_path: Path) -> None:
