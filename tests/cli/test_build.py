@@ -77,7 +77,7 @@ def test_people_see_the_numbers_in_a_table_and_the_reasons_below(
     options = ["--precision", "auto", "--calibration", table_of(loud), "--eval", levels_val]
     lines = build(loud.path, *options, "-o", tmp_path / "e").out.splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("candidate"))
-    assert lines[head].split() == ["candidate", "ms", "a", "frame", "mIoU", "INT8", "kept"]
+    assert lines[head].split() == ["candidate", "ms", "per", "frame", "mIoU", "INT8", "kept"]
     fp32, int8 = (line.split() for line in lines[head + 2 : head + 4])
     assert fp32 == ["onnxruntime", "fp32", "10.0", "100.0%", "-", "no"]
     assert int8[:3] == ["onnxruntime", "int8", "4.0"]
