@@ -21,6 +21,10 @@ from fcn_edge.builder import Build, BuildRequest, build_engine
 from fcn_edge.system.cpu import instruction_set
 from fcn_edge.testing.engine import FakeEngine
 
+from ..engine_damages import engine, whole
+
+__all__ = ["add_backend", "build", "engine", "whole"]
+
 AddBackend = Callable[..., "type[Told]"]
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +9,9 @@ import pytest
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE
 from fcn_edge.backends.registry import BACKENDS, backend
-from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.builder.target import target_at
 from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
-
-
-@pytest.fixture(scope="session")
-def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, BuildRequest(backend="onnxruntime"), output=directory)
-    return directory
-
-
-@pytest.fixture
-def engine(whole: Path, tmp_path: Path) -> Path:
-    directory = tmp_path / "engine"
-    shutil.copytree(whole, directory)
-    return directory
 
 
 def fresh(workspace: Path) -> Path:
