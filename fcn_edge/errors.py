@@ -22,6 +22,8 @@ both and exits with ``exit_code``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 
 __all__ = [
@@ -141,6 +143,36 @@ class MissingExtraError(MachineError):
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
         """Loader processes send errors pickled."""
         return type(self), (self.package, self.extra, self.what)
+
+
+EXTRAS = {
+    "cv2": "cpu",
+    "onnxruntime": "cpu",
+    "onnx": "convert",
+    "onnxscript": "export",
+    "openvino": "openvino",
+    "safetensors": "export",
+    "torch": "export",
+}
+"""The extra that brings each optional module."""
+
+
+@contextmanager
+def needed_for(what: str) -> Iterator[None]:
+    """A block of imports: where one of an optional module fails, that is an error that names its extra.
+
+    Args:
+        what: What needs it, to begin the sentence.
+
+    Raises:
+        MissingExtraError: An optional module is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        raise MissingExtraError(error.name, EXTRAS[error.name], what) from error
 
 
 def _command(package: str, extra: str) -> str:

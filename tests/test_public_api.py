@@ -81,6 +81,19 @@ def test_functions_take_what_their_verb_takes(name: str, verb: str) -> None:
     assert {renamed.get(option, option) for option in options - flags} <= parameters.keys()
 
 
+def test_every_name_is_there_without_the_libraries_and_says_what_it_needs() -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'onnx', 'onnxscript', 'safetensors')))\n"
+        "from fcn_edge import *; import fcn_edge\n"
+        "def said(call):\n"
+        "    try: call()\n"
+        "    except errors.MissingExtraError as error: return error.extra\n"
+        "print(said(lambda: export_onnx('c.safetensors', 'net.onnx')), "
+        "said(lambda: calibrate('camvid-mobilenet_v2-fcn8s', 'photos', 'table.json')))"
+    )
+    assert in_fresh_interpreter(code) == "convert convert"
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'segment'"):
         _ = fcn_edge.segment

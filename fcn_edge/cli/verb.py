@@ -17,23 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.errors import ArtifactError, FcnEdgeError, MachineError, MissingExtraError
+from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, MachineError, MissingExtraError
 
 __all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
 
 INTERRUPTED = 130
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-EXTRAS = {
-    "cv2": "cpu",
-    "onnxruntime": "cpu",
-    "onnx": "convert",
-    "onnxscript": "export",
-    "openvino": "openvino",
-    "safetensors": "export",
-    "torch": "export",
-}
-"""The extra that brings each optional module."""
 
 if TYPE_CHECKING:
     _SizeType = click.ParamType[tuple[int, int]]

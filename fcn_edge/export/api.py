@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.datasets.class_names import labels_from_text
 from fcn_edge.datasets.plain_images import image_files, images_of
-from fcn_edge.export.onnx import Export, onnx_from_checkpoint
+from fcn_edge.errors import needed_for
+
+if TYPE_CHECKING:
+    from fcn_edge.export.onnx import Export
 
 __all__ = ["export_onnx"]
 
@@ -50,7 +53,11 @@ def export_onnx(
         UsageError: An argument does not fit the checkpoint, or the output may not be written.
         GuardError: File and checkpoint agree on too few pixels.
         DatasetError: The images cannot be read.
+        MissingExtraError: torch or another package of the ``[export]`` extra is not installed.
     """
+    with needed_for("An export"):
+        from fcn_edge.export.onnx import onnx_from_checkpoint
+
     return onnx_from_checkpoint(
         Path(checkpoint),
         Path(output),

@@ -9,9 +9,8 @@ from fcn_edge.artifacts.calibration_table import CalibrationTable, write_table
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import Size, checked_size
 from fcn_edge.datasets.calibration import calibration_set, write_manifest
-from fcn_edge.errors import ModelError, UsageError
+from fcn_edge.errors import ModelError, UsageError, needed_for
 from fcn_edge.io.files import check_writable, same_file
-from fcn_edge.quantization.calibrate import calibration_table
 
 __all__ = ["calibrate"]
 
@@ -58,7 +57,11 @@ def calibrate(
         UsageError: An argument makes no sense, or an output may not be written or is also an input.
         ModelError: The model is missing, damaged, or not fp32.
         DatasetError: An image cannot be read, or the images are useless: random, or of one color.
+        MissingExtraError: onnx or ONNX Runtime is not installed.
     """
+    with needed_for("A calibration"):  # before minutes of work
+        from fcn_edge.quantization.calibrate import calibration_table
+
     found = resolved_model(model)
     outputs = {"output": Path(output), **({} if manifest is None else {"manifest": Path(manifest)})}
     name = found.path if isinstance(model, Model) else model
