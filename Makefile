@@ -15,7 +15,7 @@ ENGINES := onnx,onnxruntime,openvino,tensorrt,tensorrt_rtx,torch
 # The Python versions of JetPack 6 and 7, in the names of their targets and environments
 TEST_PY := test-py310 test-py312
 
-.PHONY: check clean demo docs format lint lock test test-py test-slow $(TEST_PY)
+.PHONY: check clean demo docs format lint lock test test-py test-slow test-system $(TEST_PY)
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m fcn_edge.cli.demo
@@ -30,6 +30,10 @@ test: $(VENV)/.dev
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow --timeout 1800
+
+# Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason
+test-system: $(VENV)/.dev
+	$(BIN)/python -m pytest -m system --timeout 600 -rs
 
 # The tests that need no torch, on the Python versions that JetPack has
 test-py: $(TEST_PY)

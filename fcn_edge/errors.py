@@ -146,6 +146,7 @@ class MissingExtraError(MachineError):
 
 
 EXTRAS = {
+    "av": "streams",
     "cv2": "cpu",
     "onnxruntime": "cpu",
     "onnx": "convert",

@@ -24,6 +24,8 @@ class Frame:
         labels: ``(H, W)`` uint8 true classes of a rendered frame; None where nobody knows them.
         source: Id of the source: its address without the password.
         captured_unix_ns: Nanoseconds of Unix time at the capture. A replay gives that of the recording.
+        camera_time_ns: Nanoseconds of Unix time at the capture by the camera's own clock, which may be wrong by any
+            amount; None where it does not tell.
         time: Seconds in the source, by the source's own time stamps: 0 for the first frame of a video. None where the
             source has none, as with a folder of images or a camera.
     """
@@ -36,3 +38,4 @@ class Frame:
     source: str = ""
     captured_unix_ns: int = 0
     time: float | None = None
+    camera_time_ns: int | None = None

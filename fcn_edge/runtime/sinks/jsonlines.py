@@ -20,7 +20,8 @@ class JsonLinesSink(Sink):
 
     ``index`` is the frame's position in its source, ``name`` what files made from it are called, ``source`` the
     source's address without the password, ``time`` seconds in the source (null where it has no time stamps),
-    ``captured_ns`` Unix time of the capture in nanoseconds, ``age_ms`` from the capture to this line, ``latency_ms``
+    ``captured_ns`` Unix time of the capture in nanoseconds, ``camera_time_ns`` the same by the camera's own clock (null
+    where it does not tell), ``age_ms`` from the capture to this line, ``latency_ms``
     from the capture to the mask, and ``shares`` the share of the frame by class name, as fractions of 1.
     """
 
@@ -32,6 +33,7 @@ class JsonLinesSink(Sink):
             "source": result.source,
             "time": None if result.time is None else round(result.time, 6),
             "captured_ns": result.frame.captured_unix_ns,
+            "camera_time_ns": result.frame.camera_time_ns,
             "age_ms": round((time.monotonic_ns() - result.frame.captured_ns) / NS_PER_MS, 3),
             "latency_ms": round(result.latency_ns / NS_PER_MS, 3),
             "shares": {name: round(share, 6) for name, share in result.shares().items()},

@@ -19,10 +19,23 @@ from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["Connection", "EndOfSource", "FileConnection", "Picture", "State"]
+__all__ = ["CONNECTED", "Connection", "EndOfSource", "FileConnection", "Picture", "State"]
 
-State = Literal["idle", "connecting", "live", "ended", "lost"]
-"""State of a connection: not connected yet, connecting, giving frames, at its end or interrupted, failed."""
+State = Literal["idle", "connecting", "waiting_for_keyframe", "live", "stalled", "frozen", "black", "lost", "ended"]
+"""State of a connection.
+
+idle                    not connected yet
+connecting              connecting, also again after it was lost
+waiting_for_keyframe    connected; packets come that cannot be decoded before the next keyframe
+live                    giving frames
+stalled                 connected, but no frame came for a while
+frozen                  giving the same picture again and again
+black                   giving black pictures
+lost                    failed
+ended                   at its end, interrupted or closed
+"""
+
+CONNECTED: frozenset[State] = frozenset({"waiting_for_keyframe", "live", "stalled", "frozen", "black"})
 
 SLICE = 0.1
 """Seconds that one wait takes at most: an interrupt is noticed this soon."""
@@ -45,6 +58,7 @@ class Picture:
         captured_ns: ``time.monotonic_ns()`` of the capture; when it is handed over, if None.
         captured_unix_ns: Nanoseconds of Unix time at the capture, such as a recording's; when it is handed over, if
             None.
+        camera_time_ns: Nanoseconds of Unix time at the capture by the camera's own clock, where it tells.
     """
 
     image: NDArray[np.uint8] | FrameBuffer
@@ -54,6 +68,7 @@ class Picture:
     index: int | None = None
     captured_ns: int | None = None
     captured_unix_ns: int | None = None
+    camera_time_ns: int | None = None
 
 
 class Connection(Closeable):
@@ -69,7 +84,7 @@ class Connection(Closeable):
 
     Attributes:
         address: What it was made of.
-        state: What it does: ``idle``, ``connecting``, ``live``, ``ended`` or ``lost``.
+        state: What it does (``State``).
         live: Frames come when they come and old ones are worthless: a slow reader gets the newest.
         fps: Frames a second; None where there is no such thing. This and what follows are known once it is connected.
         size: ``(height, width)`` of the first frame; None when unknown. Later frames may differ.
@@ -112,7 +127,7 @@ class Connection(Closeable):
             SourceError: The source is missing, busy, empty or unreadable, did not answer in time, or the connection was
                 interrupted, closed or has ended before.
         """
-        if self.state == "live":
+        if self.state in CONNECTED:
             return
         if self.state != "idle" or self._interrupted:
             raise SourceError(f"The connection to {self.id} has ended.", "Open the source again.")
@@ -123,7 +138,8 @@ class Connection(Closeable):
             self.close()
             self.state = "ended" if self._interrupted else "lost"
             raise
-        self.state = "live"
+        if self.state == "connecting":
+            self.state = "live"
 
     def read(self, timeout: float | None = None) -> Frame | None:
         """The next frame, waiting for it.
@@ -206,6 +222,7 @@ class Connection(Closeable):
             source=self.id,
             captured_unix_ns=time.time_ns() if picture.captured_unix_ns is None else picture.captured_unix_ns,
             time=picture.time,
+            camera_time_ns=picture.camera_time_ns,
         )
 
 
