@@ -1,29 +1,35 @@
-"""Frames to masks with capture, inference and output overlapping in three threads.
+"""Frames to masks with capture, inference and output overlapping in threads.
 
-    capture thread      read a frame, bring it to the network's size
-    inference thread    run the network
+    capture threads     one per source: read a frame, bring it to the network's size
+    inference thread    run the network, for all sources in turns
     calling thread      scores to a mask, then whatever the caller does with it
 
 Windows can be drawn in the main thread only, hence the last line. A live source keeps its newest frame and drops
 those that nothing had time for; its frames are brought to the network's size in the inference thread, so that no work
 goes into a frame that is dropped. Other sources wait, and every frame is processed.
 
-An error in any stage reaches the caller after the results of the frames before it, as itself, once.
+An error in a source's thread, or of its frames in the network, ends that source and reaches the caller after the
+results of the frames before it, as itself, once.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from types import TracebackType
 
 from typing_extensions import Self
 
 from fcn_edge.backends.base import Job, Session
+from fcn_edge.errors import FrameError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
+from fcn_edge.runtime.feed import WAITING, Arrival, Feed
 from fcn_edge.runtime.frame import Frame
+from fcn_edge.runtime.intake import Intake
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.runtime.sources.base import SLICE, Connection
@@ -31,52 +37,71 @@ from fcn_edge.runtime.statistics import StreamStatistics
 
 __all__ = ["Pipeline"]
 
-WAITING = 2
-"""Frames that may wait between two stages; more behind ``infer`` where a session's depth asks for them."""
-
 
 class Pipeline:
-    """Masks of the frames of a source, in order. Use it in a ``with`` block and iterate, once.
+    """Masks of the frames of one or more sources, those of each in order. Use it in a ``with`` block and iterate, once.
 
-    The threads start with the iteration. Leaving the block stops and joins them; the source and the session stay the
-    caller's to close.
+    Threads start with the iteration. Leaving the block stops and joins them; connections, and sessions that were
+    given, stay the caller's to close. Sources that have frames take turns.
 
     Args:
-        session: Runs the network; nobody else may use it meanwhile.
-        source: Gives the frames; it is connected when the first is read, where it is not yet.
+        new_session: Makes a session for a source that is added without one.
         frames: Stop after this many results.
         seconds: Request no frame later than this after the first, and wait for none beyond it.
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+        on_end: Told, in the calling thread, that a feed has ended, and what ended it; when left out, what ended a feed
+            is raised there.
+        on_idle: Called in the calling thread while no result comes, about ten times a second.
 
     Attributes:
         statistics: How fast the results came so far.
+        keep_open: Wait for further sources when all have ended.
     """
 
     def __init__(
         self,
-        session: Session,
-        source: Connection,
+        new_session: Callable[[], Session],
         *,
         frames: int | None = None,
         seconds: float | None = None,
         unknown_below: float | None = None,
+        on_end: Callable[[Feed, BaseException | None], None] | None = None,
+        on_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.statistics = StreamStatistics()
-        self._session = session
-        self._source = source
+        self.keep_open = False
+        self._new_session = new_session
         self._frames = frames
         self._seconds = seconds
         self._unknown_below = unknown_below
-        self._captured: Channel[tuple[Frame, int, Job | None]] = (
-            Channel(1, newest=True) if source.live else Channel(WAITING)
-        )
-        # what waits here grows old: no more than the overlap needs where frames are live. Else the device has as many
-        # jobs as keep it busy while the caller is slow with one; two let a processor go on, too
-        self._inferred: Channel[tuple[Frame, Job]] = Channel(1 if source.live else max(WAITING, session.depth))
-        self._threads = [
-            threading.Thread(target=work, name=f"fcn-edge {name}", daemon=True)
-            for name, work in (("capture", self._capture), ("inference", self._infer))
-        ]
+        self._on_end = on_end or _raised
+        self._on_idle = on_idle
+        self._intake: Intake[Arrival] = Intake()
+        self._inferred: Channel[tuple[Arrival, Job | None]] | None = None
+        self._inference = threading.Thread(target=self._infer, name="fcn-edge inference", daemon=True)
+        self._lock = threading.Lock()
+        self._feeds: list[Feed] = []
+        self._dropped_before = 0
+        self._deadline: int | None = None
+
+    def add(self, connection: Connection, session: Session | None = None) -> Feed:
+        """Take a source in, from any thread, also while others run.
+
+        Args:
+            connection: Gives the frames; it is connected in the thread that reads it, where it is not yet.
+            session: Its session, which nobody else may use meanwhile; a new one when left out.
+
+        Returns:
+            The feed, which can be paused and stopped.
+        """
+        # where others are read too, nobody knows how many of the frames will be this one's
+        alone = None if self._feeds else self._frames
+        feed = Feed(self._intake, connection, session, self._new_session, alone)
+        with self._lock:
+            self._feeds.append(feed)
+            if self._inferred is not None:
+                feed.start(self._deadline)
+        return feed
 
     def __enter__(self) -> Self:
         return self
@@ -84,82 +109,110 @@ class Pipeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._captured.stop()
-        self._inferred.stop()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+        self._intake.close()
+        if self._inferred is not None:
+            self._inferred.stop()
+        if self._inference.ident is not None:
+            self._inference.join()
+        for feed in self._feeds:
+            feed.stop()
+        for feed in self._feeds:
+            feed.finish()
 
     def __iter__(self) -> Generator[Result, None, None]:
-        self.statistics.start(time.monotonic_ns())
-        for thread in self._threads:
-            thread.start()
-        for frame, job in self._inferred:
-            segmentation = self._finished(frame, job)
-            done = time.monotonic_ns()
-            latency = done - frame.captured_ns
-            try:
-                yield Result(frame, segmentation, latency, self.statistics)
-            finally:  # the last frame counts too when the caller leaves the loop
-                now = time.monotonic_ns()
-                self.statistics.add(job.timing, latency, now - done, now)
-                self.statistics.dropped = self._captured.dropped + self._source.dropped
+        self._start()
+        while True:
+            taken = self._next()
+            if taken is None:
+                return
+            arrival, job = taken
+            if arrival.frame is None or job is None:
+                self._ended(arrival)
+                if not self._feeds and not self.keep_open:
+                    return
+                continue
+            yield from self._result(arrival.feed, arrival.frame, job)
             if self.statistics.frames == self._frames:
                 return
 
-    def _finished(self, frame: Frame, job: Job) -> Segmentation:
-        if self._unknown_below is None:
-            return Segmentation(frame.image, self._session.postprocess(job), self._session.spec, job.timing)
-        labels, confidence = self._session.postprocess_with_confidence(job, self._unknown_below)
-        return Segmentation(frame.image, labels, self._session.spec, job.timing, confidence)
+    def _start(self) -> None:
+        now = time.monotonic_ns()
+        self.statistics.start(now)
+        with self._lock:
+            self._deadline = None if self._seconds is None else now + round(self._seconds * NS_PER_S)
+            # what waits here grows old: no more than the overlap needs where frames are live. Else the device has as
+            # many jobs as keep it busy while the caller is slow with one; two let a processor go on, too
+            live = any(feed.connection.live for feed in self._feeds)
+            self._inferred = Channel(1 if live else max([WAITING, *(feed.depth for feed in self._feeds)]))
+            for feed in self._feeds:
+                feed.start(self._deadline)
+        self._inference.start()
 
-    def _capture(self) -> None:
+    def _next(self) -> tuple[Arrival, Job | None] | None:
+        assert self._inferred is not None
+        while True:
+            with suppress(queue.Empty):
+                return self._inferred.take(SLICE)
+            self._on_idle()
+
+    def _result(self, feed: Feed, frame: Frame, job: Job) -> Generator[Result, None, None]:
+        segmentation = self._finished(feed.session, frame, job)
+        done = time.monotonic_ns()
+        latency = done - frame.captured_ns
         try:
-            for frame, capture_ns in self._timed_frames():
-                job = None if self._source.live else self._session.preprocess(frame.image)
-                if not self._captured.put((frame, capture_ns, job)):
-                    break
-            self._captured.end()
-        except BaseException as error:
-            self._captured.end(error)
+            yield Result(frame, segmentation, latency, feed.statistics)
+        finally:  # the last frame counts too when the caller leaves the loop
+            now = time.monotonic_ns()
+            for statistics in (self.statistics, feed.statistics):
+                statistics.add(job.timing, latency, now - done, now)
+            feed.statistics.dropped = feed.dropped
+            self.statistics.dropped = self._dropped_before + sum(one.dropped for one in self._feeds)
 
-    def _timed_frames(self) -> Iterator[tuple[Frame, int]]:
-        """Frames and the nanoseconds it took to get each, within the limits."""
-        # of a live source some are dropped: there the caller's side counts
-        left = None if self._source.live else self._frames
-        deadline = None if self._seconds is None else time.monotonic_ns() + round(self._seconds * NS_PER_S)
-        while left is None or left > 0:
-            started = time.monotonic_ns()
-            frame = self._next_frame(deadline)
-            if frame is None:
-                return
-            left = None if left is None else left - 1
-            yield frame, time.monotonic_ns() - started
+    def _finished(self, session: Session, frame: Frame, job: Job) -> Segmentation:
+        if self._unknown_below is None:
+            return Segmentation(frame.image, session.postprocess(job), session.spec, job.timing)
+        labels, confidence = session.postprocess_with_confidence(job, self._unknown_below)
+        return Segmentation(frame.image, labels, session.spec, job.timing, confidence)
 
-    def _next_frame(self, deadline: int | None) -> Frame | None:
-        """The next frame; None at the end of the source or the time, and when nobody wants it any more."""
-        while not self._captured.stopped:
-            # short waits: a camera that gives nothing must not keep the threads from ending
-            wait = SLICE if deadline is None else min(SLICE, (deadline - time.monotonic_ns()) / NS_PER_S)
-            if wait <= 0:
-                return None
-            frame = self._source.read(wait)
-            if frame is not None or self._source.state == "ended":
-                return frame
-        return None
+    def _ended(self, arrival: Arrival) -> None:
+        """A feed has ended and nothing of it is on its way any more."""
+        feed = arrival.feed
+        feed.finish()
+        feed.statistics.dropped = feed.dropped
+        with self._lock:
+            self._feeds.remove(feed)
+            self._dropped_before += feed.dropped
+        self._on_end(feed, arrival.error)
 
     def _infer(self) -> None:
+        assert self._inferred is not None
         try:
-            for frame, capture_ns, preprocessed in self._captured:
-                job = self._session.preprocess(frame.image) if preprocessed is None else preprocessed
-                job.timing.capture = capture_ns
-                self._session.infer(job)
-                if self._source.live:  # the next frame would grow old behind this one
-                    self._session.wait(job)
-                if not self._inferred.put((frame, job)):
+            while (arrival := self._intake.take()) is not None:
+                if not self._inferred.put(self._with_job(arrival)):
                     break
             self._inferred.end()
         except BaseException as error:
             self._inferred.end(error)
         finally:
-            self._captured.stop()
+            self._intake.close()
+
+    def _with_job(self, arrival: Arrival) -> tuple[Arrival, Job | None]:
+        """The frame, inferred; no job at the end of a feed, and where the frame is none that can be processed."""
+        feed, frame = arrival.feed, arrival.frame
+        if frame is None:
+            return arrival, None
+        try:
+            job = arrival.job or feed.session.preprocess(frame.image)
+        except FrameError as error:
+            feed.close()
+            return Arrival(feed, error=error), None
+        job.timing.capture = arrival.capture_ns
+        feed.session.infer(job)
+        if feed.connection.live:  # the next frame would grow old behind this one
+            feed.session.wait(job)
+        return arrival, job
+
+
+def _raised(_feed: Feed, error: BaseException | None) -> None:
+    if error is not None:
+        raise error

@@ -251,13 +251,13 @@ class _Run:
             self._stack.callback(self._session.close)
         self._pipeline = self._stack.enter_context(
             Pipeline(
-                self._session,
-                self._connection,
+                self._engine.session_for_stream,
                 frames=self._frames,
                 seconds=self._seconds,
                 unknown_below=self._unknown_below,
             )
         )
+        self._pipeline.add(self._connection, self._session)
         if self._owned:
             self._stack.callback(self._connection.interrupt)
         # left in reverse order: the sinks are whole even where a source keeps its thread waiting

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.backends.base import Job
+from fcn_edge.backends.base import Job, Session
 from fcn_edge.errors import DeviceError, FrameError, SourceError, UsageError
-from fcn_edge.runtime.pipeline import WAITING, Pipeline
-from fcn_edge.runtime.sources import Connection, Picture
+from fcn_edge.runtime.feed import WAITING, Feed
+from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.sources import Connection, EndOfSource, Picture
 from fcn_edge.testing.engine import FakeSession, brightness_scores, fake_spec
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -35,6 +36,17 @@ def endless() -> Iterator[Image]:
     return itertools.cycle(noise(4))
 
 
+def pipeline_of(session: Session, source: Connection, **limits: Any) -> Pipeline:
+    """A pipeline of one source."""
+    pipeline = Pipeline(session_of_none, **limits)
+    pipeline.add(source, session)
+    return pipeline
+
+
+def session_of_none() -> Session:
+    raise AssertionError("every source here brings its session")
+
+
 def break_off(pipeline: Pipeline, error: type[BaseException]) -> None:
     """Fail with the fourth result in hand."""
     for count, _ in enumerate(pipeline):
@@ -45,7 +57,7 @@ def break_off(pipeline: Pipeline, error: type[BaseException]) -> None:
 class TestResults:
     def test_are_the_masks_of_all_frames_in_order(self, listed_source: MakeSource) -> None:
         images = noise(25)
-        with FakeSession() as session, Pipeline(session, listed_source(images)) as pipeline:
+        with FakeSession() as session, pipeline_of(session, listed_source(images)) as pipeline:
             results = list(pipeline)
         alone = FakeSession()
         assert [result.frame.index for result in results] == list(range(25))
@@ -57,12 +69,12 @@ class TestResults:
             assert min(timing.capture, timing.preprocess, timing.infer, timing.decode) > 0
 
     def test_of_an_empty_source_are_none(self, listed_source: MakeSource) -> None:
-        with Pipeline(FakeSession(), listed_source([])) as pipeline:
+        with pipeline_of(FakeSession(), listed_source([])) as pipeline:
             assert list(pipeline) == []
         assert pipeline.statistics.frames == 0
 
     def test_are_counted(self, listed_source: MakeSource) -> None:
-        with Pipeline(FakeSession(), listed_source(noise(7))) as pipeline:
+        with pipeline_of(FakeSession(), listed_source(noise(7))) as pipeline:
             for _ in pipeline:
                 pass
         report = pipeline.statistics.report([])
@@ -72,7 +84,7 @@ class TestResults:
         assert report["latency_ms"]["p50"] <= report["latency_ms"]["p90"] <= report["latency_ms"]["p99"]
 
     def test_carry_confidence_and_unknown_pixels_when_asked(self, listed_source: MakeSource) -> None:
-        with Pipeline(FakeSession(), listed_source(noise(3)), unknown_below=1.0) as pipeline:
+        with pipeline_of(FakeSession(), listed_source(noise(3)), unknown_below=1.0) as pipeline:
             for result in pipeline:
                 confidence = result.segmentation.confidence
                 assert confidence is not None
@@ -80,25 +92,25 @@ class TestResults:
 
     def test_stop_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
         source = listed_source(endless())
-        with Pipeline(FakeSession(), source, frames=5) as pipeline:
+        with pipeline_of(FakeSession(), source, frames=5) as pipeline:
             assert len(list(pipeline)) == 5
         assert source.given == 5
         assert pipeline.statistics.frames == 5
 
     def test_of_a_live_source_stop_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
-        with Pipeline(FakeSession(), listed_source(endless(), live=True), frames=5) as pipeline:
+        with pipeline_of(FakeSession(), listed_source(endless(), live=True), frames=5) as pipeline:
             assert len(list(pipeline)) == 5
         assert pipeline.statistics.frames == 5
 
     @pytest.mark.parametrize("live", [False, True])
     def test_stop_after_a_time(self, listed_source: MakeSource, live: bool) -> None:
-        with Pipeline(FakeSession(), listed_source(endless(), live=live), seconds=0.05) as pipeline:
+        with pipeline_of(FakeSession(), listed_source(endless(), live=live), seconds=0.05) as pipeline:
             assert list(pipeline)
 
     def test_that_nobody_takes_keep_memory_bounded(self, listed_source: MakeSource) -> None:
         source = listed_source(endless())
         in_hand = 2  # one frame in each thread
-        with Pipeline(FakeSession(), source) as pipeline:
+        with pipeline_of(FakeSession(), source) as pipeline:
             for taken, _ in enumerate(pipeline, start=1):
                 assert source.given <= taken + 2 * WAITING + in_hand
                 if taken == 200:
@@ -120,7 +132,7 @@ class TestResults:
 
         session = Deep()
         session.depth = depth
-        with session, Pipeline(session, listed_source(endless())) as pipeline:
+        with session, pipeline_of(session, listed_source(endless())) as pipeline:
             for _ in pipeline:
                 assert inferred.wait(10)
                 assert session.calls.count("infer") == ahead
@@ -140,7 +152,7 @@ class TestLiveSource:
             return brightness_scores(fake_spec())(image)
 
         session = FakeSession(scores=slow)
-        with Pipeline(session, listed_source(images(), live=True)) as pipeline:
+        with pipeline_of(session, listed_source(images(), live=True)) as pipeline:
             indices = [result.frame.index for result in pipeline]
         # the network may have begun with any frame; the next that it saw was the last
         assert indices[-1] == 9
@@ -151,7 +163,7 @@ class TestLiveSource:
     def test_that_is_lost_says_so_after_its_last_frame(self, listed_source: MakeSource) -> None:
         source = listed_source([*noise(3), SourceError("The camera was lost.")], live=True)
         seen: list[int] = []
-        with pytest.raises(SourceError, match="lost"), Pipeline(FakeSession(), source) as pipeline:
+        with pytest.raises(SourceError, match="lost"), pipeline_of(FakeSession(), source) as pipeline:
             seen.extend(result.frame.index for result in pipeline)
         assert seen[-1] == 2
 
@@ -176,7 +188,7 @@ class SilentCamera(Connection):
 
 class TestSilentSource:
     def test_ends_with_its_time(self) -> None:
-        with Pipeline(FakeSession(), SilentCamera(), seconds=0.2) as pipeline:
+        with pipeline_of(FakeSession(), SilentCamera(), seconds=0.2) as pipeline:
             assert list(pipeline) == []
 
     def test_does_not_keep_the_caller_from_leaving(self) -> None:
@@ -186,7 +198,7 @@ class TestSilentSource:
         leaver = threading.Thread(target=lambda: (source.asked.wait(60), os.kill(os.getpid(), signal.SIGINT)))
         try:
             leaver.start()
-            with pytest.raises(KeyboardInterrupt), Pipeline(FakeSession(), source) as pipeline:
+            with pytest.raises(KeyboardInterrupt), pipeline_of(FakeSession(), source) as pipeline:
                 list(pipeline)
         finally:
             leaver.join()
@@ -197,7 +209,7 @@ class TestSilentSource:
         source = SilentCamera()
         interrupter = threading.Thread(target=lambda: (source.asked.wait(60), source.interrupt()))
         interrupter.start()
-        with Pipeline(FakeSession(), source) as pipeline:
+        with pipeline_of(FakeSession(), source) as pipeline:
             assert list(pipeline) == []
         interrupter.join()
         assert source.state == "ended"
@@ -239,7 +251,7 @@ class TestFailure:
     ) -> None:
         session, source = failing(stage, number, listed_source, total=10)
         seen: list[int] = []
-        with pytest.raises(ERRORS[stage]) as caught, Pipeline(session, source) as pipeline:
+        with pytest.raises(ERRORS[stage]) as caught, pipeline_of(session, source) as pipeline:
             seen.extend(result.frame.index for result in pipeline)
         assert seen == list(range(number - 1))
         if stage != "preprocess":
@@ -247,12 +259,12 @@ class TestFailure:
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, BrokenPipeError])
     def test_of_the_caller_stops_an_endless_source(self, listed_source: MakeSource, error: type[BaseException]) -> None:
-        with pytest.raises(error), Pipeline(FakeSession(), listed_source(endless())) as pipeline:
+        with pytest.raises(error), pipeline_of(FakeSession(), listed_source(endless())) as pipeline:
             break_off(pipeline, error)
 
     def test_that_is_no_exception_ends_the_threads_too(self, listed_source: MakeSource) -> None:
         session = FakeSession(scores=lambda image: (_ for _ in ()).throw(SystemExit(3)))
-        with pytest.raises(SystemExit), Pipeline(session, listed_source(endless())) as pipeline:
+        with pytest.raises(SystemExit), pipeline_of(session, listed_source(endless())) as pipeline:
             list(pipeline)
 
     @pytest.fixture
@@ -272,7 +284,7 @@ class TestFailure:
             return brightness_scores(fake_spec())(image)
 
         session = FakeSession(scores=network)
-        with Pipeline(session, listed_source(endless())) as pipeline:
+        with pipeline_of(session, listed_source(endless())) as pipeline:
             with pytest.raises(KeyboardInterrupt):
                 list(pipeline)
             released.set()
@@ -286,7 +298,7 @@ class TestFailure:
         source.live = rng.random() < 0.3
         seen = []
         try:
-            with Pipeline(session, source) as pipeline:
+            with pipeline_of(session, source) as pipeline:
                 for result in pipeline:
                     if len(seen) == leave:
                         break
@@ -299,6 +311,131 @@ class TestFailure:
 
     def test_in_the_block_before_the_first_frame_starts_nothing(self, listed_source: MakeSource) -> None:
         source = listed_source(endless())
-        with pytest.raises(UsageError), Pipeline(FakeSession(), source):
+        with pytest.raises(UsageError), pipeline_of(FakeSession(), source):
             raise UsageError("a sink could not be opened")
         assert source.given == 0
+
+
+def fleet_of(sources: dict[str, Connection], **how: Any) -> tuple[Pipeline, dict[str, Feed]]:
+    """A pipeline of several sources with a session each."""
+    pipeline = Pipeline(FakeSession, **how)
+    return pipeline, {name: pipeline.add(source) for name, source in sources.items()}
+
+
+class TestSeveralSources:
+    def test_each_gives_all_its_frames_in_order(self, listed_source: MakeSource) -> None:
+        lengths = {"a": 7, "b": 3, "c": 12}
+        pipeline, feeds = fleet_of({name: listed_source(noise(length)) for name, length in lengths.items()})
+        with pipeline:
+            results = list(pipeline)
+        for name, length in lengths.items():
+            own = [one.frame.index for one in results if one.statistics is feeds[name].statistics]
+            assert own == list(range(length))
+            assert feeds[name].statistics.frames == length
+        assert pipeline.statistics.frames == 22
+
+    def test_take_turns(self, listed_source: MakeSource) -> None:
+        pipeline, feeds = fleet_of({name: listed_source(endless()) for name in "abcd"}, frames=100)
+        with pipeline:
+            results = list(pipeline)
+        assert len(results) == 100
+        for feed in feeds.values():
+            assert abs(feed.statistics.frames - 25) <= 2
+
+    def test_of_which_one_dies_leaves_the_others(self, listed_source: MakeSource) -> None:
+        ends: list[tuple[Feed, BaseException | None]] = []
+        bad = listed_source([*noise(2), SourceError("the cable")])
+        pipeline, feeds = fleet_of(
+            {"a": listed_source(noise(9)), "bad": bad, "c": listed_source(noise(5))},
+            on_end=lambda feed, error: ends.append((feed, error)),
+        )
+        with pipeline:
+            assert len(list(pipeline)) == 16
+        errors = {id(feed): error for feed, error in ends}
+        assert len(errors) == 3
+        assert str(errors.pop(id(feeds["bad"]))) == "the cable"
+        assert set(errors.values()) == {None}
+
+    def test_a_live_frame_that_is_none_ends_its_source_alone(self, listed_source: MakeSource) -> None:
+        ends: list[BaseException | None] = []
+        bad = listed_source([np.zeros((4, 4), np.uint8)])
+        bad.live = True
+        pipeline, _ = fleet_of(
+            {"bad": bad, "good": listed_source(noise(5))}, on_end=lambda _, error: ends.append(error)
+        )
+        with pipeline:
+            assert len(list(pipeline)) == 5
+        assert sorted(type(error).__name__ for error in ends) == ["FrameError", "NoneType"]
+
+    def test_may_come_and_go_while_others_run(self, listed_source: MakeSource) -> None:
+        closed: list[FakeSession] = []
+
+        class Counted(FakeSession):
+            def close(self) -> None:
+                closed.append(self)
+                super().close()
+
+        threads = threading.active_count()
+        pipeline = Pipeline(Counted, on_end=lambda feed, error: None)
+        first = pipeline.add(listed_source(endless()))
+        rounds, guest = 0, None
+        with pipeline:
+            for result in pipeline:
+                if guest is None:
+                    guest = pipeline.add(listed_source(endless()))
+                elif result.statistics is guest.statistics:
+                    guest.stop()
+                    guest, rounds = None, rounds + 1
+                    assert threading.active_count() <= threads + 4  # those two, the inference, one that is ending
+                if rounds == 200:
+                    first.stop()
+                    break
+        assert len(closed) == 201
+        assert len({id(session) for session in closed}) == 201
+
+    def test_that_is_paused_gives_nothing_until_it_goes_on(self, listed_source: MakeSource) -> None:
+        pipeline, feeds = fleet_of({"a": listed_source(endless()), "b": listed_source(endless())})
+        paused_at = 0
+        with pipeline:
+            for _ in pipeline:
+                count = pipeline.statistics.frames
+                if count == 20:
+                    feeds["a"].paused = True
+                elif count == 60:  # what was on its way has come
+                    paused_at = feeds["a"].statistics.frames
+                elif count == 120:
+                    assert feeds["a"].statistics.frames == paused_at
+                    feeds["a"].paused = False
+                elif count > 120 and feeds["a"].statistics.frames > paused_at + 20:
+                    break
+        assert paused_at < 30
+
+    def test_are_waited_for_where_it_is_kept_open(self, listed_source: MakeSource) -> None:
+        idle: list[int] = []
+
+        def next_one() -> None:
+            idle.append(1)
+            if len(idle) == 2:
+                pipeline.keep_open = False
+                pipeline.add(listed_source(noise(4)))
+
+        pipeline = Pipeline(FakeSession, on_end=lambda feed, error: None, on_idle=next_one)
+        pipeline.keep_open = True
+        pipeline.add(listed_source(noise(3)))
+        with pipeline:
+            assert len(list(pipeline)) == 7
+
+    def test_are_connected_in_their_own_threads(self, listed_source: MakeSource) -> None:
+        where: list[str] = []
+
+        class Slow(Connection):
+            def _connect(self, timeout: float | None) -> None:
+                where.append(threading.current_thread().name)
+
+            def _next(self, timeout: float) -> Picture | None:
+                raise EndOfSource
+
+        pipeline, _ = fleet_of({"a": Slow("a"), "b": Slow("b")})
+        with pipeline:
+            assert list(pipeline) == []
+        assert where == ["fcn-edge capture"] * 2

@@ -1,0 +1,128 @@
+"""Items of several threads, taken in turns by one: what lets many sources share a network fairly."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+__all__ = ["Intake", "Lane"]
+
+T = TypeVar("T")
+
+
+class Lane(Generic[T]):
+    """One writer's way into an intake; made by ``Intake.lane``.
+
+    Attributes:
+        dropped: How many items were dropped for newer ones.
+        closed: Nobody takes from it any more.
+    """
+
+    def __init__(self, intake: Intake[T], capacity: int, newest: bool) -> None:
+        self.dropped = 0
+        self.closed = False
+        self._intake = intake
+        self._capacity = capacity
+        self._newest = newest
+        self._items: deque[T] = deque()
+
+    def put(self, item: T) -> bool:
+        """Hand an item over, when there is room; False when nobody takes it any more.
+
+        In a lane that keeps the newest there is always room: the oldest that waits goes.
+        """
+        with self._intake.changed:
+            if self._newest and not self.closed and len(self._items) == self._capacity:
+                self._items.popleft()
+                self.dropped += 1
+            while not self.closed and len(self._items) >= self._capacity:
+                self._intake.changed.wait()
+            return self._put(item)
+
+    def put_last(self, item: T) -> bool:
+        """Hand over what ends the lane: at once, behind everything that waits; False when nobody takes it any more."""
+        with self._intake.changed:
+            return self._put(item)
+
+    def close(self) -> None:
+        """Forget what waits; a waiting ``put`` and all that follow return False."""
+        with self._intake.changed:
+            self.closed = True
+            self._items.clear()
+            self._intake.forget(self)
+
+    def _put(self, item: T) -> bool:
+        if self.closed:
+            return False
+        self._items.append(item)
+        self._intake.changed.notify_all()
+        return True
+
+    def take(self) -> T | None:
+        """The oldest item that waits; None where there is none. For the intake, which holds the lock."""
+        return self._items.popleft() if self._items else None
+
+
+class Intake(Generic[T]):
+    """Lanes, taken from in turns: a lane that was served waits until every other one with something had its turn.
+
+    Any thread may make lanes and close them; one takes. The lock is never held while anybody works, and none of this
+    is for a thread that Ctrl-C may interrupt.
+
+    Attributes:
+        changed: Notified when an item comes or goes, and when a lane or the intake is closed.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self._lanes: deque[Lane[T]] = deque()
+        self._closed = False
+
+    def lane(self, capacity: int, newest: bool = False) -> Lane[T]:
+        """A new lane.
+
+        Args:
+            capacity: Most items that wait in it, >= 1.
+            newest: When it is full, drop the oldest waiting item in place of waiting.
+        """
+        if capacity < 1:
+            raise ValueError(f"a lane holds 1 item or more, not {capacity}")
+        lane = Lane(self, capacity, newest)
+        with self.changed:
+            lane.closed = self._closed
+            if not self._closed:
+                self._lanes.append(lane)
+        return lane
+
+    def take(self) -> T | None:
+        """The next item of the lane whose turn it is, waiting for one; None when the intake is closed."""
+        with self.changed:
+            while not self._closed:
+                if (item := self._next()) is not None:
+                    self.changed.notify_all()
+                    return item
+                self.changed.wait()
+            return None
+
+    def close(self) -> None:
+        """Close all lanes: nobody takes any more."""
+        with self.changed:
+            self._closed = True
+            for lane in tuple(self._lanes):
+                lane.close()
+            self.changed.notify_all()
+
+    def forget(self, lane: Lane[T]) -> None:
+        """Leave a closed lane out; the caller holds the lock."""
+        if lane in self._lanes:
+            self._lanes.remove(lane)
+        self.changed.notify_all()
+
+    def _next(self) -> T | None:
+        for _ in range(len(self._lanes)):
+            lane = self._lanes[0]
+            self._lanes.rotate(-1)
+            if (item := lane.take()) is not None:
+                return item
+        return None
