@@ -79,7 +79,7 @@ class Run(Contender):
         with (
             owned_thread_pools(),
             open_source(self._video) as source,
-            Pipeline(self._session, source, frames=frames) as pipeline,
+            Pipeline.of_one(self._session, source, frames=frames) as pipeline,
         ):
             for result in pipeline:
                 if self._overlays is not None:

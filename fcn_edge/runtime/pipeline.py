@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 from typing_extensions import Self
 
@@ -83,6 +84,19 @@ class Pipeline:
         self._feeds: list[Feed] = []
         self._dropped_before = 0
         self._deadline: int | None = None
+
+    @classmethod
+    def of_one(cls, session: Session, connection: Connection, **how: Any) -> Self:
+        """A pipeline of one source, whose frames go through a session that nobody else uses meanwhile.
+
+        Args:
+            session: Runs the network.
+            connection: Gives the frames.
+            how: What the constructor takes by name.
+        """
+        pipeline = cls(lambda: session, **how)
+        pipeline.add(connection, session)
+        return pipeline
 
     def add(self, connection: Connection, session: Session | None = None) -> Feed:
         """Take a source in, from any thread, also while others run.

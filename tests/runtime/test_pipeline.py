@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.backends.base import Job, Session
+from fcn_edge.backends.base import Job
 from fcn_edge.errors import DeviceError, FrameError, SourceError, UsageError
 from fcn_edge.runtime.feed import WAITING, Feed
 from fcn_edge.runtime.pipeline import Pipeline
@@ -36,17 +36,6 @@ def endless() -> Iterator[Image]:
     return itertools.cycle(noise(4))
 
 
-def pipeline_of(session: Session, source: Connection, **limits: Any) -> Pipeline:
-    """A pipeline of one source."""
-    pipeline = Pipeline(session_of_none, **limits)
-    pipeline.add(source, session)
-    return pipeline
-
-
-def session_of_none() -> Session:
-    raise AssertionError("every source here brings its session")
-
-
 def break_off(pipeline: Pipeline, error: type[BaseException]) -> None:
     """Fail with the fourth result in hand."""
     for count, _ in enumerate(pipeline):
@@ -57,7 +46,7 @@ def break_off(pipeline: Pipeline, error: type[BaseException]) -> None:
 class TestResults:
     def test_are_the_masks_of_all_frames_in_order(self, listed_source: MakeSource) -> None:
         images = noise(25)
-        with FakeSession() as session, pipeline_of(session, listed_source(images)) as pipeline:
+        with FakeSession() as session, Pipeline.of_one(session, listed_source(images)) as pipeline:
             results = list(pipeline)
         alone = FakeSession()
         assert [result.frame.index for result in results] == list(range(25))
@@ -69,12 +58,12 @@ class TestResults:
             assert min(timing.capture, timing.preprocess, timing.infer, timing.decode) > 0
 
     def test_of_an_empty_source_are_none(self, listed_source: MakeSource) -> None:
-        with pipeline_of(FakeSession(), listed_source([])) as pipeline:
+        with Pipeline.of_one(FakeSession(), listed_source([])) as pipeline:
             assert list(pipeline) == []
         assert pipeline.statistics.frames == 0
 
     def test_are_counted(self, listed_source: MakeSource) -> None:
-        with pipeline_of(FakeSession(), listed_source(noise(7))) as pipeline:
+        with Pipeline.of_one(FakeSession(), listed_source(noise(7))) as pipeline:
             for _ in pipeline:
                 pass
         report = pipeline.statistics.report([])
@@ -84,7 +73,7 @@ class TestResults:
         assert report["latency_ms"]["p50"] <= report["latency_ms"]["p90"] <= report["latency_ms"]["p99"]
 
     def test_carry_confidence_and_unknown_pixels_when_asked(self, listed_source: MakeSource) -> None:
-        with pipeline_of(FakeSession(), listed_source(noise(3)), unknown_below=1.0) as pipeline:
+        with Pipeline.of_one(FakeSession(), listed_source(noise(3)), unknown_below=1.0) as pipeline:
             for result in pipeline:
                 confidence = result.segmentation.confidence
                 assert confidence is not None
@@ -92,25 +81,25 @@ class TestResults:
 
     def test_stop_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
         source = listed_source(endless())
-        with pipeline_of(FakeSession(), source, frames=5) as pipeline:
+        with Pipeline.of_one(FakeSession(), source, frames=5) as pipeline:
             assert len(list(pipeline)) == 5
         assert source.given == 5
         assert pipeline.statistics.frames == 5
 
     def test_of_a_live_source_stop_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
-        with pipeline_of(FakeSession(), listed_source(endless(), live=True), frames=5) as pipeline:
+        with Pipeline.of_one(FakeSession(), listed_source(endless(), live=True), frames=5) as pipeline:
             assert len(list(pipeline)) == 5
         assert pipeline.statistics.frames == 5
 
     @pytest.mark.parametrize("live", [False, True])
     def test_stop_after_a_time(self, listed_source: MakeSource, live: bool) -> None:
-        with pipeline_of(FakeSession(), listed_source(endless(), live=live), seconds=0.05) as pipeline:
+        with Pipeline.of_one(FakeSession(), listed_source(endless(), live=live), seconds=0.05) as pipeline:
             assert list(pipeline)
 
     def test_that_nobody_takes_keep_memory_bounded(self, listed_source: MakeSource) -> None:
         source = listed_source(endless())
         in_hand = 2  # one frame in each thread
-        with pipeline_of(FakeSession(), source) as pipeline:
+        with Pipeline.of_one(FakeSession(), source) as pipeline:
             for taken, _ in enumerate(pipeline, start=1):
                 assert source.given <= taken + 2 * WAITING + in_hand
                 if taken == 200:
@@ -132,7 +121,7 @@ class TestResults:
 
         session = Deep()
         session.depth = depth
-        with session, pipeline_of(session, listed_source(endless())) as pipeline:
+        with session, Pipeline.of_one(session, listed_source(endless())) as pipeline:
             for _ in pipeline:
                 assert inferred.wait(10)
                 assert session.calls.count("infer") == ahead
@@ -152,7 +141,7 @@ class TestLiveSource:
             return brightness_scores(fake_spec())(image)
 
         session = FakeSession(scores=slow)
-        with pipeline_of(session, listed_source(images(), live=True)) as pipeline:
+        with Pipeline.of_one(session, listed_source(images(), live=True)) as pipeline:
             indices = [result.frame.index for result in pipeline]
         # the network may have begun with any frame; the next that it saw was the last
         assert indices[-1] == 9
@@ -163,7 +152,7 @@ class TestLiveSource:
     def test_that_is_lost_says_so_after_its_last_frame(self, listed_source: MakeSource) -> None:
         source = listed_source([*noise(3), SourceError("The camera was lost.")], live=True)
         seen: list[int] = []
-        with pytest.raises(SourceError, match="lost"), pipeline_of(FakeSession(), source) as pipeline:
+        with pytest.raises(SourceError, match="lost"), Pipeline.of_one(FakeSession(), source) as pipeline:
             seen.extend(result.frame.index for result in pipeline)
         assert seen[-1] == 2
 
@@ -188,7 +177,7 @@ class SilentCamera(Connection):
 
 class TestSilentSource:
     def test_ends_with_its_time(self) -> None:
-        with pipeline_of(FakeSession(), SilentCamera(), seconds=0.2) as pipeline:
+        with Pipeline.of_one(FakeSession(), SilentCamera(), seconds=0.2) as pipeline:
             assert list(pipeline) == []
 
     def test_does_not_keep_the_caller_from_leaving(self) -> None:
@@ -198,7 +187,7 @@ class TestSilentSource:
         leaver = threading.Thread(target=lambda: (source.asked.wait(60), os.kill(os.getpid(), signal.SIGINT)))
         try:
             leaver.start()
-            with pytest.raises(KeyboardInterrupt), pipeline_of(FakeSession(), source) as pipeline:
+            with pytest.raises(KeyboardInterrupt), Pipeline.of_one(FakeSession(), source) as pipeline:
                 list(pipeline)
         finally:
             leaver.join()
@@ -209,7 +198,7 @@ class TestSilentSource:
         source = SilentCamera()
         interrupter = threading.Thread(target=lambda: (source.asked.wait(60), source.interrupt()))
         interrupter.start()
-        with pipeline_of(FakeSession(), source) as pipeline:
+        with Pipeline.of_one(FakeSession(), source) as pipeline:
             assert list(pipeline) == []
         interrupter.join()
         assert source.state == "ended"
@@ -251,7 +240,7 @@ class TestFailure:
     ) -> None:
         session, source = failing(stage, number, listed_source, total=10)
         seen: list[int] = []
-        with pytest.raises(ERRORS[stage]) as caught, pipeline_of(session, source) as pipeline:
+        with pytest.raises(ERRORS[stage]) as caught, Pipeline.of_one(session, source) as pipeline:
             seen.extend(result.frame.index for result in pipeline)
         assert seen == list(range(number - 1))
         if stage != "preprocess":
@@ -259,12 +248,12 @@ class TestFailure:
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, BrokenPipeError])
     def test_of_the_caller_stops_an_endless_source(self, listed_source: MakeSource, error: type[BaseException]) -> None:
-        with pytest.raises(error), pipeline_of(FakeSession(), listed_source(endless())) as pipeline:
+        with pytest.raises(error), Pipeline.of_one(FakeSession(), listed_source(endless())) as pipeline:
             break_off(pipeline, error)
 
     def test_that_is_no_exception_ends_the_threads_too(self, listed_source: MakeSource) -> None:
         session = FakeSession(scores=lambda image: (_ for _ in ()).throw(SystemExit(3)))
-        with pytest.raises(SystemExit), pipeline_of(session, listed_source(endless())) as pipeline:
+        with pytest.raises(SystemExit), Pipeline.of_one(session, listed_source(endless())) as pipeline:
             list(pipeline)
 
     @pytest.fixture
@@ -284,7 +273,7 @@ class TestFailure:
             return brightness_scores(fake_spec())(image)
 
         session = FakeSession(scores=network)
-        with pipeline_of(session, listed_source(endless())) as pipeline:
+        with Pipeline.of_one(session, listed_source(endless())) as pipeline:
             with pytest.raises(KeyboardInterrupt):
                 list(pipeline)
             released.set()
@@ -298,7 +287,7 @@ class TestFailure:
         source.live = rng.random() < 0.3
         seen = []
         try:
-            with pipeline_of(session, source) as pipeline:
+            with Pipeline.of_one(session, source) as pipeline:
                 for result in pipeline:
                     if len(seen) == leave:
                         break
@@ -311,7 +300,7 @@ class TestFailure:
 
     def test_in_the_block_before_the_first_frame_starts_nothing(self, listed_source: MakeSource) -> None:
         source = listed_source(endless())
-        with pytest.raises(UsageError), pipeline_of(FakeSession(), source):
+        with pytest.raises(UsageError), Pipeline.of_one(FakeSession(), source):
             raise UsageError("a sink could not be opened")
         assert source.given == 0
 

@@ -28,7 +28,7 @@ def test_a_pipeline_waits_for_the_device_where_frames_are_live(
     listed_source: Callable[..., Any], live: bool, waits: int
 ) -> None:
     images = [np.full((40, 60, 3), value, np.uint8) for value in range(5)]
-    with Waiting() as session, Pipeline(session, listed_source(images, live=live)) as pipeline:
+    with Waiting() as session, Pipeline.of_one(session, listed_source(images, live=live)) as pipeline:
         count = len(list(pipeline))
         calls = [call for call in session.calls if call in ("infer", "wait")]
     assert count >= 1

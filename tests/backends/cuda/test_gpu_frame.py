@@ -203,7 +203,7 @@ class Grabbed(Connection):
 
 def test_a_pipeline_carries_them_from_source_to_result(rig: Callable[..., Rig]) -> None:
     made = rig()
-    with Pipeline(made.session, Grabbed(made.gpu, 6)) as pipeline:
+    with Pipeline.of_one(made.session, Grabbed(made.gpu, 6)) as pipeline:
         names = []
         for seed, result in enumerate(pipeline):
             names.append(result.frame.name)

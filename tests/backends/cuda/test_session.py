@@ -288,7 +288,7 @@ class Frames(Connection):
 def test_three_threads_as_in_the_pipeline(rig: Callable[..., Rig], integrated: bool) -> None:
     images = [frame(60, 100 if seed < 8 else 80, seed) for seed in range(16)]
     made = rig(integrated=integrated)
-    with Pipeline(made.session, Frames(images)) as pipeline:
+    with Pipeline.of_one(made.session, Frames(images)) as pipeline:
         masks = [result.segmentation.labels for result in pipeline]
     for mask, image in zip(masks, images, strict=True):
         np.testing.assert_array_equal(mask, on_the_host(image))
