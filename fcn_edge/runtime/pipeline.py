@@ -135,15 +135,10 @@ class Pipeline:
 
     def __iter__(self) -> Generator[Result, None, None]:
         self._start()
-        while True:
-            taken = self._next()
-            if taken is None:
-                return
+        while (taken := self._next()) is not None:
             arrival, job = taken
             if arrival.frame is None or job is None:
                 self._ended(arrival)
-                if not self._feeds and not self.keep_open:
-                    return
                 continue
             yield from self._result(arrival.feed, arrival.frame, job)
             if self.statistics.frames == self._frames:
@@ -163,11 +158,13 @@ class Pipeline:
         self._inference.start()
 
     def _next(self) -> tuple[Arrival, Job | None] | None:
+        """What comes next; None when nothing will any more."""
         assert self._inferred is not None
-        while True:
+        while self._feeds or self.keep_open:
             with suppress(queue.Empty):
                 return self._inferred.take(SLICE)
             self._on_idle()
+        return None
 
     def _result(self, feed: Feed, frame: Frame, job: Job) -> Generator[Result, None, None]:
         segmentation = self._finished(feed.session, frame, job)

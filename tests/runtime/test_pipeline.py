@@ -376,11 +376,11 @@ class TestSeveralSources:
                     guest.stop()
                     guest, rounds = None, rounds + 1
                     assert threading.active_count() <= threads + 4  # those two, the inference, one that is ending
-                if rounds == 200:
+                if rounds == 50:
                     first.stop()
                     break
-        assert len(closed) == 201
-        assert len({id(session) for session in closed}) == 201
+        assert len(closed) == 51
+        assert len({id(session) for session in closed}) == 51
 
     def test_that_is_paused_gives_nothing_until_it_goes_on(self, listed_source: MakeSource) -> None:
         pipeline, feeds = fleet_of({"a": listed_source(endless()), "b": listed_source(endless())})
