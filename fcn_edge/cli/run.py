@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fcn_edge.cli.quantities import BYTES, DURATION
 from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from fcn_edge.runtime.events import Event, Listener
-    from fcn_edge.runtime.report import Report
+    from fcn_edge.runtime.report import Report, SinkReport
 
 __all__ = ["command"]
 
 STDOUT = "-"
+FEW_FILES = 3
 LONGEST = 1e9
 """Seconds that a run may last: 31 years."""
 
@@ -60,6 +62,10 @@ def _checked_seconds(_context: click.Context, _option: click.Parameter, seconds:
 @click.option(
     "--unknown-below", type=click.FloatRange(0, 1), metavar="P", help="Less confident pixels get the void label."
 )
+@click.option("--segment", type=DURATION, metavar="TIME", help="Start a new video file after this time, such as 10m.")
+@click.option(
+    "--keep", type=BYTES, metavar="SIZE", help="Delete the oldest segments of a video beyond this size, such as 20GB."
+)
 @verb
 def command(
     model: str,
@@ -74,25 +80,28 @@ def command(
     alpha: float,
     legend: bool,
     unknown_below: float | None,
+    segment: float | None,
+    keep: int | None,
 ) -> dict[str, Any]:
     """Masks for every frame of SOURCE, to every SINK.
 
     MODEL is a shipped name, an .onnx file or an engine directory. SOURCE is a video, an image, a folder of images, a
     camera (0, '/dev/video0#size=720x1280&fps=30') or synthetic://street?seed=3&size=480x640&frames=200&fps=25. SINK is
     a video (out.mp4), a folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display,
-    or null:. Without one the run only measures.
+    or null:. Without one the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so
+    on.
     """
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
     from fcn_edge.runtime.segmenter import load
-    from fcn_edge.runtime.sinks import Overlays, checked_sinks
+    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.thread_pools import owned_thread_pools
 
     _refuse_address(model)
     address = SourceAddress.of(source)
     address.connection()  # says what is wrong with it before the model is loaded, as the next line does of the sinks
-    checked_sinks(sinks)
+    check_series(checked_sinks(sinks), segment, keep)
     scoring = RenderedScoring()
     watch = _Watch()
     with (
@@ -111,13 +120,16 @@ def command(
             unknown_below=unknown_below,
             overlays=Overlays(alpha, legend),
             session=segmenter.session,
+            segment=segment,
+            keep=keep,
         )
     result = report.to_json()
     if scoring.miou is not None:
         result["rendered_miou"] = round(scoring.miou, 6)
     result |= _ending(report)
     to_stdout = STDOUT in sinks
-    _tell(result, _written(sinks, watch.failed), note if to_stdout else say)
+    written = [_written(sink) for sink in report.sinks if sink.wrote and sink.error is None]
+    _tell(result, written, note if to_stdout else say)
     if to_stdout and not _as_json():
         click.echo(json.dumps(result))
     return result
@@ -135,11 +147,10 @@ def _refuse_address(model: str) -> None:
 
 
 class _Watch:
-    """A listener that counts the frames that every sink took, and keeps the names of sinks that failed."""
+    """A listener that counts the frames that the sinks took, and says at once which sink failed."""
 
     def __init__(self) -> None:
         self.frames = 0
-        self.failed: list[str] = []
 
     def __call__(self, event: Event) -> None:
         from fcn_edge.runtime.events import FrameDone, SinkFailed
@@ -147,7 +158,7 @@ class _Watch:
         if isinstance(event, FrameDone):
             self.frames += 1
         elif isinstance(event, SinkFailed):
-            self.failed.append(event.sink)
+            note(f"The sink {event.sink} failed and gets no more frames: {event.error.message}")
 
 
 @contextmanager
@@ -204,12 +215,11 @@ def _as_json() -> bool:
     return bool(click.get_current_context().ensure_object(dict).get("json"))
 
 
-def _written(sinks: Sequence[str], failed: Collection[str]) -> list[str]:
-    """Those that are files or folders and took every frame that there was; sinks are called by their addresses."""
-    from fcn_edge.runtime.uri import Uri
-
-    elsewhere = (STDOUT, "display", "null:", "null")
-    return [text for text in sinks if text not in elsewhere and Uri.parse(text).text not in failed]
+def _written(sink: SinkReport) -> str:
+    """What a sink wrote, however many files these are."""
+    if len(sink.wrote) <= FEW_FILES:
+        return ", ".join(sink.wrote)
+    return f"{sink.wrote[0]} to {sink.wrote[-1]} ({len(sink.wrote)} files)"
 
 
 def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], None]) -> None:

@@ -63,6 +63,11 @@ class Channel(Generic[T]):
         self.stopped = True
         self._tokens.put(False)  # wakes a writer that waits
 
+    @property
+    def full(self) -> bool:
+        """Whether a ``put`` would wait, or drop something; for the writer, whose puts alone change a no to a yes."""
+        return self._tokens.empty()
+
     def take(self, timeout: float | None = None) -> T | None:
         """The next item, waiting for it; None at the end, which comes once.
 

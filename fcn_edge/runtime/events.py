@@ -2,7 +2,7 @@
 
     SourceChanged("connecting"), SourceChanged("live"), Started,
     FrameDone ...                                   one per frame, after the sinks took it
-    SinkFailed ...                                  a sink could not take a frame, or complete what it wrote
+    SinkFailed ...                                  a sink failed and is left; the run goes on while others are there
     SourceChanged("ended" or "lost"), Ended
 
 A listener is a function of one event. It is called in the thread that called ``run`` (or iterates ``stream``), between
@@ -56,7 +56,7 @@ class Started:
 
 @dataclass(frozen=True)
 class FrameDone:
-    """A frame has its mask, and every sink has taken it.
+    """A frame has its mask, and every sink that has not failed has taken it.
 
     Attributes:
         result: The frame and its mask.
@@ -69,7 +69,7 @@ class FrameDone:
 
 @dataclass(frozen=True)
 class SinkFailed:
-    """A sink could not take a frame or complete what it wrote.
+    """A sink could not take a frame or complete what it wrote. It gets no more frames.
 
     Attributes:
         sink: Name of the sink, as it was given.

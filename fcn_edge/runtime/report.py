@@ -7,10 +7,11 @@ from typing import Any
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import FcnEdgeError
+from fcn_edge.io.redaction import prose_without_passwords
 from fcn_edge.runtime.sources.base import State
 from fcn_edge.runtime.statistics import StreamStatistics
 
-__all__ = ["Report", "SourceReport"]
+__all__ = ["Report", "SinkReport", "SourceReport"]
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,44 @@ class SourceReport:
 
 
 @dataclass(frozen=True)
+class SinkReport:
+    """What became of one sink.
+
+    Attributes:
+        sink: What it was given as, without a password; its class where it was given as a sink.
+        wrote: Files and folders that it wrote and that are still there.
+        dropped: Frames of a live source that it had no time for.
+        error: Why it took no more; None where it took all.
+    """
+
+    sink: str
+    wrote: tuple[str, ...]
+    dropped: int
+    error: FcnEdgeError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """One of ``sinks`` in the JSON object of ``fcn-edge run``; ``error`` is a sentence or null."""
+        error = None if self.error is None else prose_without_passwords(self.error.message)
+        return {"sink": self.sink, "wrote": list(self.wrote), "dropped": self.dropped, "error": error}
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run did, and how it ended.
 
     Attributes:
         statistics: How fast it was.
         sources: What became of each source.
-        error: What ended it; None when it came to its end.
+        error: What ended it, or made the first of its sinks fail; None when it came to its end with all of them.
         interrupted: It was ended by Ctrl-C.
+        sinks: What became of each sink.
     """
 
     statistics: StreamStatistics
     sources: tuple[SourceReport, ...]
     error: FcnEdgeError | None = None
     interrupted: bool = False
+    sinks: tuple[SinkReport, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -58,7 +83,7 @@ class Report:
         return self.statistics.frames
 
     def raise_error(self) -> None:
-        """Raise what ended the run early; nothing where it came to its end.
+        """Raise what ended the run early or made a sink fail; nothing where all went well.
 
         Raises:
             FcnEdgeError: The error.
@@ -71,4 +96,5 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of ``fcn-edge run``, without how it ended."""
-        return self.statistics.report([asdict(source) for source in self.sources])
+        report = self.statistics.report([asdict(source) for source in self.sources])
+        return report | {"sinks": [sink.to_json() for sink in self.sinks]}

@@ -21,12 +21,13 @@ from fcn_edge.backends.base import Session
 from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.redaction import prose_without_passwords
 from fcn_edge.metrics.durations import NS_PER_S
-from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, SinkFailed, SourceChanged, Started
+from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, SourceChanged, Started
+from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.report import Report, SourceReport
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.runtime.sinks import AnySink, Overlays, Sink, SinkContext, checked_sinks, open_sink
+from fcn_edge.runtime.sinks import AnySink, Overlays, Sink, SinkContext, check_series, checked_sinks
 from fcn_edge.runtime.sources import Connection, SourceAddress
 from fcn_edge.runtime.sources.base import State
 
@@ -47,11 +48,15 @@ def run(
     unknown_below: float | None = None,
     overlays: Overlays | None = None,
     session: Session | None = None,
+    segment: float | None = None,
+    keep: int | None = None,
 ) -> Report:
     """Masks of all frames of a source, to every sink.
 
     What it opens, it closes: sources and sinks that were given as texts or paths. Files are whole when it returns or
-    raises. Ctrl-C ends it as the end of the source would, and is in the report. Windows need the main thread.
+    raises. Ctrl-C ends it as the end of the source would, and is in the report. Windows need the main thread. A sink
+    that fails is told of (``SinkFailed``) and left; the run ends with its error when no sink is left, and has it in the
+    report else.
 
     Args:
         sources: Where frames come from. One, in this version.
@@ -64,20 +69,23 @@ def run(
         overlays: Draws overlays for the sinks that show them; at half opacity and without a legend when left out.
         session: A session of the engine to run the network in, which nobody else uses meanwhile; a new one when left
             out.
+        segment: Seconds after which videos go on in a new file: ``out-000000.mp4`` and so on in place of ``out.mp4``.
+        keep: Bytes that the files of one such series may take; its oldest are deleted. Those of earlier runs count.
 
     Returns:
-        What was done. An error that came after the first frame was in every sink is in it: ``report.raise_error()``
-        raises it.
+        What was done. An error that came after the first frame was in a sink is in it: ``report.raise_error()`` raises
+        it.
 
     Raises:
         UsageError: An argument makes no sense.
         SourceError: The source is missing, empty, unreadable or lost, before the first frame.
-        FcnEdgeError: Something else failed before the first frame was in every sink.
+        FcnEdgeError: Something else failed before the first frame was in a sink.
     """
     given = checked_sinks(sinks)
+    check_series(given, segment, keep)
     with _Run(sources, engine, listeners, frames, seconds, unknown_below, session) as running:
         running.warm_up()
-        running.open_sinks(given, overlays or Overlays())
+        running.open_sinks(given, overlays or Overlays(), segment, keep)
         return running.to_end()
 
 
@@ -146,8 +154,7 @@ class _Run:
         self._unknown_below = unknown_below
         self._given_session = session
         self._state: State = self._connection.state
-        self._sinks: list[Sink] = []
-        self._opened: list[Sink] = []
+        self._outputs = Outputs(self._tell)
         self._finished = 0
         self._stack = ExitStack()
 
@@ -172,35 +179,34 @@ class _Run:
         frame[...] = self._session.spec.normalization.mean_bgr
         self._session.labels(frame)
 
-    def open_sinks(self, sinks: Sequence[str | Sink], overlays: Overlays) -> None:
+    def open_sinks(
+        self, sinks: Sequence[str | Sink], overlays: Overlays, segment: float | None, keep: int | None
+    ) -> None:
         """Open those that were given as texts."""
         source = self._connection
-        context = SinkContext(overlays, fps=source.fps, single=1 in (self._frames, source.length), reads=source.files)
-        for given in sinks:
-            sink = open_sink(given, context) if isinstance(given, str) else given
-            self._sinks.append(sink)
-            if sink is not given:
-                self._opened.append(sink)
+        single = 1 in (self._frames, source.length)
+        self._outputs.open(
+            sinks, SinkContext(overlays, source.fps, single, source.files, source.live, segment=segment, keep=keep)
+        )
 
     def results(self) -> Generator[Result, None, None]:
-        """The one loop: each result after every sink took it."""
+        """The one loop: each result after the sinks took it."""
         lengths = filter(None, (self._frames, self._connection.length))
         self._tell(Started((self._connection,), self._session.spec, min(lengths, default=None)))
         with closing(iter(self._pipeline)) as results:
             for result in results:
-                for sink in self._sinks:
-                    self._write(sink, result)
+                self._outputs.write(result)
                 self._tell(FrameDone(result, self._pipeline.statistics))
                 self._finished += 1
                 yield result
-                if any(sink.ended for sink in self._sinks):
+                if self._outputs.ended:
                     return
 
     def to_end(self) -> Report:
         """Go through all results, close everything and say how it ended.
 
         Raises:
-            FcnEdgeError: Something failed before the first result was in every sink.
+            FcnEdgeError: Something failed before the first result was in a sink.
         """
         error: FcnEdgeError | None = None
         interrupted = False
@@ -212,7 +218,8 @@ class _Run:
             interrupted = True
         except FcnEdgeError as caught:
             error = caught
-        error = self._closed_sinks(error)
+        self._outputs.close()
+        error = error or self._outputs.error
         statistics = self._pipeline.statistics
         # the statistics count the frame in whose sink it failed, too: its mask was made
         if error is not None and not self._finished:
@@ -235,6 +242,7 @@ class _Run:
             ),
             error,
             interrupted,
+            self._outputs.reports(),
         )
         self._tell(Ended(report))
         return report
@@ -261,30 +269,7 @@ class _Run:
         if self._owned:
             self._stack.callback(self._connection.interrupt)
         # left in reverse order: the sinks are whole even where a source keeps its thread waiting
-        self._stack.callback(self._close_what_is_left)
-
-    def _write(self, sink: Sink, result: Result) -> None:
-        try:
-            sink.write(result)
-        except FcnEdgeError as error:
-            self._tell(SinkFailed(_name(sink), error))
-            raise
-
-    def _closed_sinks(self, error: FcnEdgeError | None) -> FcnEdgeError | None:
-        """Close the sinks; gives the error of the run, which is that of the first sink where there was none before."""
-        while self._opened:
-            sink = self._opened.pop()
-            try:
-                sink.close()
-            except FcnEdgeError as caught:
-                self._tell(SinkFailed(_name(sink), caught))
-                error = error or caught
-        return error
-
-    def _close_what_is_left(self) -> None:
-        with ExitStack() as sinks:
-            while self._opened:
-                sinks.callback(self._opened.pop().close)
+        self._stack.callback(self._outputs.close_what_is_left)
 
     def _tell_state(self, error: BaseException | None = None) -> None:
         """Tell the state of the source, where it is another than was told last."""
@@ -315,7 +300,3 @@ def _one(sources: AnySource | Sequence[AnySource]) -> AnySource:
 
 def _address(source: str | int | Path | SourceAddress) -> SourceAddress:
     return source if isinstance(source, SourceAddress) else SourceAddress.of(source)
-
-
-def _name(sink: Sink) -> str:
-    return sink.name or type(sink).__name__

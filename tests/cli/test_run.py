@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -172,6 +173,16 @@ class TestOutput:
         report = run(ENDLESS, "--for", 0.3, "--json").json
         assert report["frames"] >= 1
 
+    def test_segments_are_named_in_the_report(self, run: Run, tmp_path: Path) -> None:
+        source = "synthetic://street?size=64x96&frames=25&fps=5"
+        words = [source, tmp_path / "out.mp4", "--segment", "1s", "--keep", "1GB"]
+        result = run(*words)
+        assert result.code == 0, result.err
+        assert f"Wrote {tmp_path}/out-000000.mp4 to {tmp_path}/out-000004.mp4 (5 files)" in result.out
+        assert [len(frames_of(tmp_path / name)) for name in names_in(tmp_path)] == [5] * 5
+        (sink,) = run(*words, "--json").json["sinks"]
+        assert sink["wrote"] == [f"{tmp_path}/out-{number:06}.mp4" for number in range(5, 10)]
+
     def test_one_frame_of_many_may_go_into_an_image(self, run: Run, tmp_path: Path) -> None:
         assert run(STREET, tmp_path / "o.png", "--frames", 1).code == 0
         assert cv2.imread(str(tmp_path / "o.png")).shape == (64, 96, 3)
@@ -200,6 +211,11 @@ class TestFailure:
             ([STREET, "--for", "0"], 2),
             ([STREET, "--unknown-below", "2"], 2),
             ([STREET, "--backend", "abacus"], 2),
+            ([STREET, "--segment", "10m"], 2),
+            ([STREET, "masks/", "--segment", "10m", "--keep", "1GB"], 2),
+            ([STREET, "out.mp4", "--keep", "1GB"], 2),
+            ([STREET, "out.mp4", "--segment", "10 parsecs"], 2),
+            ([STREET, "out.mp4", "--segment", "10m", "--keep", "much"], 2),
             (["nothing.mp4"], 5),
             (["97"], 5),
         ],
@@ -209,6 +225,11 @@ class TestFailure:
         assert result.code == code
         assert "Error: " in result.err
         assert result.out == ""
+
+    def test_of_a_series_comes_before_the_model_is_loaded(self, fcn_edge: Run) -> None:
+        result = fcn_edge("run", "nothing.onnx", STREET, "masks/", "--segment", "10m")
+        assert result.code == 2
+        assert "no video" in result.err
 
     @pytest.mark.parametrize("sinks", [["null:", "null:"], ["out.mp4", "./out.mp4"]])
     def test_of_a_sink_named_twice_comes_before_the_model_is_loaded(self, fcn_edge: Run, sinks: list[str]) -> None:
@@ -267,11 +288,29 @@ class TestFailure:
         monkeypatch.setattr(VideoSink, "write", fail)
         result = run(STREET, tmp_path / "masks", tmp_path / "out.mp4")
         assert result.code == 6
+        assert f"The sink {tmp_path / 'out.mp4'} failed and gets no more frames: The disk is full." in result.err
         assert "Error: The disk is full." in result.err
         assert "out.mp4" not in result.out
-        assert [line for line in result.out.splitlines() if line.startswith("Wrote")] == (
-            [] if number == 1 else [f"Wrote {tmp_path / 'masks'}"]
-        )
+        assert "4 frames in" in result.out
+        assert [line for line in result.out.splitlines() if line.startswith("Wrote")] == [f"Wrote {tmp_path / 'masks'}"]
+
+    def test_of_all_sinks_ends_the_run(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "out.mp4").symlink_to("/dev/full")
+        result = run(ENDLESS, tmp_path / "out.mp4", "--json")
+        assert result.code == result.json["exit_code"] == 6
+        assert result.json["error"] == f"The disk of {tmp_path / 'out.mp4'} is full."
+        assert result.json["frames"] >= 1
+
+    def test_of_one_sink_is_in_the_report_of_the_others(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "out.mp4").symlink_to("/dev/full")
+        result = run(STREET, tmp_path / "out.mp4", tmp_path / "masks", "--json")
+        assert result.code == result.json["exit_code"] == 6
+        assert result.json["error"] == f"The disk of {tmp_path / 'out.mp4'} is full."
+        assert result.json["frames"] == 4
+        full, masks = result.json["sinks"]
+        assert (full["wrote"], full["error"]) == ([], result.json["error"])
+        assert (masks["wrote"], masks["error"]) == ([str(tmp_path / "masks")], None)
+        assert len(names_in(tmp_path / "masks")) == 4
 
     def test_never_replaces_the_source(self, run: Run, photos: Path) -> None:
         before = (photos / "a.png").read_bytes()
@@ -495,11 +534,14 @@ class TestSignals:
         assert summary["frames"] >= 5
         assert len(frames_of(tmp_path / "out.mkv")) >= 5
 
-    def test_sigkill_leaves_no_half_file_under_the_final_name(self, model: str, tmp_path: Path) -> None:
-        with self.started(model, ENDLESS, tmp_path / "out.mp4", "-") as process:
+    def test_sigkill_leaves_what_plays(self, model: str, tmp_path: Path) -> None:
+        with self.started(model, f"{ENDLESS}&fps=2", tmp_path / "out.mp4", "-") as process:
             process.kill()
             process.wait()
-        assert not (tmp_path / "out.mp4").exists()
+        assert names_in(tmp_path) == ["out.mp4"]
+        # six were handed over: the last second of them is not in a whole fragment, and four may wait for the encoder
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            assert container.streams.video[0].codec_context.name == "h264"
 
     def test_a_reader_that_goes_away_ends_it(self, model: str, tmp_path: Path) -> None:
         with self.started(model, ENDLESS, tmp_path / "out.mp4", "-") as process:

@@ -19,7 +19,8 @@ from fcn_edge.runtime.events import Ended, Event, FrameDone, SinkFailed, SourceC
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.runner import run, stream
 from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.runtime.sinks import Overlays, Sink
+from fcn_edge.runtime.sinks import OPENERS, Overlays, Sink
+from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.testing.engine import FakeEngine, FakeSession
 
@@ -194,36 +195,80 @@ class TestSinks:
         report = run(listed_source(endless()), segment, sink)
         assert (report.frames, report.error, len(sink.results)) == (3, None, 3)
 
-    def test_that_fail_with_the_first_frame_raise(self, segment: Segmenter, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [1, 2, 4])
+    def test_that_fail_are_left_and_the_others_go_on(self, segment: Segmenter, tmp_path: Path, number: int) -> None:
         events: list[Event] = []
-        with pytest.raises(MachineError, match="full"):
-            run(STREET, segment, [str(tmp_path / "out.mp4"), Collected(fail_at=1)], [events.append])
-        assert [summary(event) for event in events] == ["connecting", "live", "Started", "SinkFailed", "ended"]
-        with open_source(tmp_path / "out.mp4") as video:
-            assert len(list(video)) == 1
-
-    @pytest.mark.parametrize("number", [2, 4])
-    def test_that_fail_end_it_with_what_was_done_before(self, segment: Segmenter, tmp_path: Path, number: int) -> None:
-        events: list[Event] = []
-        report = run(STREET, segment, [str(tmp_path / "out.mp4"), Collected(fail_at=number)], [events.append])
+        failing = Collected(fail_at=number)
+        report = run(STREET, segment, [failing, str(tmp_path / "out.mp4")], [events.append])
         assert isinstance(report.error, MachineError)
-        assert report.frames == number
-        assert [summary(event) for event in events][-3:] == ["SinkFailed", "ended", "Ended"]
+        assert report.frames == 5
+        assert len(failing.results) == number - 1
+        frames = [f"frame {index}" for index in range(5)]
+        frames.insert(number - 1, "SinkFailed")
+        assert [summary(event) for event in events][3:] == [*frames, "ended", "Ended"]
         (failed,) = (event for event in events if isinstance(event, SinkFailed))
         assert (failed.sink, failed.error) == ("Collected", report.error)
         with open_source(tmp_path / "out.mp4") as video:
-            assert len(list(video)) == number
+            assert len(list(video)) == 5
         with pytest.raises(MachineError, match="full"):
             report.raise_error()
+
+    def test_of_which_none_is_left_end_the_run(self, segment: Segmenter, listed_source: MakeSource) -> None:
+        events: list[Event] = []
+        first, second = Collected(fail_at=2), Collected(3, MachineError("The cable is cut."))
+        report = run(listed_source(endless()), segment, [second, first], [events.append])
+        assert str(report.error) == "The disk is full."
+        assert [len(sink.results) for sink in (first, second)] == [1, 2]
+        assert report.frames == 3
+        assert [summary(event) for event in events][-3:] == ["frame 1", "SinkFailed", "Ended"]
+        assert [str(sink.error) for sink in report.sinks] == ["The cable is cut.", "The disk is full."]
+
+    def test_that_fail_alone_with_the_first_frame_raise(self, segment: Segmenter) -> None:
+        events: list[Event] = []
+        with pytest.raises(MachineError, match="full"):
+            run(STREET, segment, Collected(fail_at=1), [events.append])
+        assert [summary(event) for event in events] == ["connecting", "live", "Started", "SinkFailed", "ended"]
+
+    def test_that_fail_are_closed_at_once_where_the_run_opened_them(
+        self, segment: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        order: list[str] = []
+
+        class Failing(Collected):
+            def write(self, result: Result) -> None:
+                order.append("write")
+                super().write(result)
+
+            def close(self) -> None:
+                order.append("close")
+                raise MachineError("It cannot be closed either.")
+
+        monkeypatch.setitem(OPENERS, "failing", lambda uri, context: Failing(fail_at=2))
+        events: list[Event] = []
+        report = run(STREET, segment, ["failing://x", "null:"], [events.append])
+        assert order == ["write", "write", "close"]
+        assert str(report.error) == "The disk is full."
+        assert [event.sink for event in events if isinstance(event, SinkFailed)] == ["failing://x"]
+
+    def test_are_in_the_report(self, segment: Segmenter, tmp_path: Path) -> None:
+        report = run(STREET, segment, [str(tmp_path / "out.mp4"), "null:", Collected(fail_at=2)])
+        assert report.to_json()["sinks"] == [
+            {"sink": str(tmp_path / "out.mp4"), "wrote": [str(tmp_path / "out.mp4")], "dropped": 0, "error": None},
+            {"sink": "null:", "wrote": [], "dropped": 0, "error": None},
+            {"sink": "Collected", "wrote": [], "dropped": 0, "error": "The disk is full."},
+        ]
 
     def test_that_cannot_complete_what_they_wrote_are_reported(
         self, segment: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(self: Sink) -> None:
+        close = VideoSink.close
+
+        def fail(self: VideoSink) -> None:
+            close(self)
             raise MachineError("The disk is full.")
 
         events: list[Event] = []
-        monkeypatch.setattr("fcn_edge.runtime.sinks.video.VideoSink.close", fail)
+        monkeypatch.setattr(VideoSink, "close", fail)
         report = run(STREET, segment, [str(tmp_path / "out.mp4"), str(tmp_path / "masks")], [events.append])
         assert isinstance(report.error, MachineError)
         assert report.frames == 5

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,113 +26,6 @@ SINGLE = SinkContext(Overlays(), single=True)
 
 def names_in(folder: str | Path) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
-
-
-def read_back(path: Path) -> list[Any]:
-    with open_source(path) as source:
-        return [frame.image for frame in source]
-
-
-class TestVideo:
-    @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".mkv", ".mov", ".MP4"])
-    def test_holds_the_overlays(self, tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
-        path = tmp_path / f"out{suffix}"
-        with open_sink(str(path), CONTEXT) as sink:
-            for index in range(10):
-                sink.write(make_result(index))
-            assert not path.exists()
-        with open_source(path) as source:
-            assert source.fps == pytest.approx(12.5)
-        images = read_back(path)
-        assert len(images) == 10
-        expected = make_result(9).segmentation.overlay(0.5)
-        assert np.abs(images[9][10:-10, 40:].astype(int) - expected[10:-10, 40:]).mean() < 6
-        assert names_in(tmp_path) == [path.name]
-
-    def test_is_whole_after_an_error(self, tmp_path: Path, make_result: MakeResult) -> None:
-        path = tmp_path / "out.mp4"
-
-        def interrupted() -> None:
-            with open_sink(str(path), CONTEXT) as sink:
-                for index in range(7):
-                    sink.write(make_result(index))
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-        assert len(read_back(path)) == 7
-        assert names_in(tmp_path) == ["out.mp4"]
-
-    def test_replaces_an_older_one_only_when_it_is_whole(self, tmp_path: Path, make_result: MakeResult) -> None:
-        path = tmp_path / "out.mp4"
-        path.write_text("older")
-        with open_sink(str(path), CONTEXT) as sink:
-            sink.write(make_result())
-            assert path.read_text() == "older"
-        assert len(read_back(path)) == 1
-
-    def test_without_a_frame_is_not_made(self, tmp_path: Path) -> None:
-        with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
-            sink.close()
-        assert names_in(tmp_path) == []
-
-    @pytest.mark.parametrize(("height", "width"), [(49, 65), (1, 1), (33, 2)])
-    def test_takes_odd_sizes(self, tmp_path: Path, make_result: MakeResult, height: int, width: int) -> None:
-        with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
-            sink.write(make_result(20, height, width))
-        (image,) = read_back(tmp_path / "out.mp4")
-        assert image.shape == (height + height % 2, width + width % 2, 3)
-        expected = make_result(20, height, width).segmentation.overlay(0.5)
-        assert abs(float(image[:height, :width].mean()) - float(expected.mean())) < 6
-
-    def test_keeps_its_first_size_and_the_aspect_of_the_others(self, tmp_path: Path, make_result: MakeResult) -> None:
-        with open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
-            sink.write(make_result(20))
-            sink.write(make_result(20, height=96, width=64))
-        _, second = read_back(tmp_path / "out.mp4")
-        assert second.shape == (48, 64, 3)
-        assert second[:, 40:].mean() < 20  # 48x32 to the left, black to the right
-        assert second[:, :24].mean() > 60
-
-    @pytest.mark.parametrize("fps", [None, 0.01, 90_000.0])
-    def test_plays_at_25_where_the_rate_makes_no_sense(
-        self, tmp_path: Path, make_result: MakeResult, fps: float | None
-    ) -> None:
-        with open_sink(str(tmp_path / "out.mp4"), SinkContext(Overlays(), fps=fps)) as sink:
-            sink.write(make_result())
-            sink.write(make_result(1))
-        with open_source(tmp_path / "out.mp4") as source:
-            assert source.fps == 25
-
-    def test_stops_before_the_disk_is_full_and_keeps_what_it_has(
-        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
-        sink.write(make_result())
-        monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-        with pytest.raises(MachineError, match=r"out\.mp4 is full"), sink:
-            sink.write(make_result(1))
-        assert len(read_back(tmp_path / "out.mp4")) == 1
-
-    def test_that_cannot_be_read_back_is_not_left(
-        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
-        sink.write(make_result())
-        monkeypatch.setattr(cv2, "VideoCapture", lambda *_: SimpleNamespace(isOpened=lambda: False))
-        with pytest.raises(MachineError, match="full"):
-            sink.close()
-        assert names_in(tmp_path) == []
-
-    def test_that_opencv_cannot_write(
-        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(cv2, "VideoWriter", lambda *_: SimpleNamespace(isOpened=lambda: False))
-        monkeypatch.setattr(cv2, "VideoWriter_fourcc", lambda *_: 0, raising=False)
-        sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
-        with pytest.raises(MachineError, match="cannot write"), sink:
-            sink.write(make_result())
-        assert names_in(tmp_path) == []
 
 
 class TestMaskFolder:

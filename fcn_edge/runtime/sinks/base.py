@@ -45,12 +45,18 @@ class SinkContext:
         fps: Frames a second of the source; None when it has none.
         single: There will be one frame only.
         reads: Files that the source reads.
+        live: Frames come when they come; a sink that is slow leaves some out rather than keep the source waiting.
+        segment: Seconds after which a video goes on in a new file; None for one file.
+        keep: Bytes that the files of one video may take together, where ``segment`` is given; None for all of them.
     """
 
     overlay: Callable[[Result], NDArray[np.uint8]]
     fps: float | None = None
     single: bool = False
     reads: frozenset[Path] = frozenset()
+    live: bool = False
+    segment: float | None = None
+    keep: int | None = None
 
 
 class Sink(Closeable):
@@ -59,10 +65,17 @@ class Sink(Closeable):
     Attributes:
         name: What it was opened by, without a password; for messages.
         ended: The person at the screen wants no more; the stream should stop.
+        dropped: Frames of a live source that it had no time for.
     """
 
     name: str = ""
     ended: bool = False
+    dropped: int = 0
+
+    @property
+    def wrote(self) -> tuple[Path, ...]:
+        """The files and folders that it wrote and that are still there."""
+        return ()
 
     @abstractmethod
     def write(self, result: Result) -> None:

@@ -36,6 +36,11 @@ class MaskFolderSink(Sink):
             ) from error
         self._folder = folder
 
+    @property
+    @override
+    def wrote(self) -> tuple[Path, ...]:
+        return (self._folder,)
+
     @override
     def write(self, result: Result) -> None:
         _write_image(self._folder / f"{result.frame.name}.png", result.labels)
@@ -52,6 +57,11 @@ class ImageSink(Sink):
     def __init__(self, path: Path, context: SinkContext) -> None:
         self._path = path
         self._overlay = context.overlay
+
+    @property
+    @override
+    def wrote(self) -> tuple[Path, ...]:
+        return (self._path,) if self._path.exists() else ()
 
     @override
     def write(self, result: Result) -> None:

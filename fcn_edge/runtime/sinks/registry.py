@@ -18,10 +18,15 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["OPENERS", "AnySink", "checked_sinks", "open_sink"]
+__all__ = ["OPENERS", "AnySink", "check_series", "checked_sinks", "open_sink"]
 
 FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
 WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
+
+SHORTEST_SEGMENT, LONGEST_SEGMENT = 1.0, 365 * 86400.0
+"""Seconds."""
+LEAST_KEPT = 1 << 20
+"""Bytes."""
 
 AnySink = str | Path | Sink
 """What names a sink, or a sink; a sink stays the caller's to close."""
@@ -42,6 +47,41 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
     if len(set(places)) < len(places):
         raise UsageError("A SINK is named twice.", "Name each once.")
     return given
+
+
+def check_series(sinks: Sequence[str | Sink], segment: float | None, keep: int | None) -> None:
+    """Say what is wrong with a series of video files, if one was asked for.
+
+    Args:
+        sinks: What ``checked_sinks`` gave.
+        segment: Seconds of each file; None where no series was asked for.
+        keep: Bytes that the files may take together; None for all of them.
+
+    Raises:
+        UsageError: There is no video, or the numbers make no sense.
+    """
+    if segment is None and keep is None:
+        return
+    if segment is None:
+        raise UsageError(
+            "What is kept of a video can be limited only where it is cut into segments (keep without segment).",
+            "Give the length of a segment too, such as --segment 10m.",
+        )
+    if not SHORTEST_SEGMENT <= segment <= LONGEST_SEGMENT or (keep is not None and keep < LEAST_KEPT):
+        raise UsageError(
+            f"A segment lasts {SHORTEST_SEGMENT:.0f} s to 365 days, and {LEAST_KEPT >> 20} MB at least are kept.",
+            "Give such as --segment 10m --keep 20GB.",
+        )
+    if not any(isinstance(sink, str) and _is_video(sink) for sink in sinks):
+        raise UsageError("There is no video to cut into segments among the sinks.", "Name one, such as out.mp4.")
+
+
+def _is_video(text: str) -> bool:
+    from fcn_edge.runtime.sinks.video import VIDEO_SUFFIXES
+
+    uri = Uri.parse(text)
+    path = Path(uri.place)
+    return uri.scheme in ("", "file") and path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
 def open_sink(text: str, context: SinkContext) -> Sink:
@@ -92,7 +132,7 @@ def _open_display(_uri: Uri, context: SinkContext) -> Sink:
 
 def _open_file(uri: Uri, context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.images import ImageSink, MaskFolderSink
-    from fcn_edge.runtime.sinks.video import VIDEO_CODECS, VideoSink
+    from fcn_edge.runtime.sinks.video import VIDEO_SUFFIXES, VideoSink
 
     if not uri.place:
         raise UsageError("A SINK is empty.", FIX)
@@ -106,10 +146,10 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
                 "Give another folder.",
             )
         return MaskFolderSink(path)
-    if suffix not in IMAGE_SUFFIXES | VIDEO_CODECS.keys():
+    if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         raise UsageError(f"{shown} has the suffix {suffix}, which is neither a video's nor an image's here.", FIX)
     _check_file(path, context)
-    if suffix in VIDEO_CODECS:
+    if suffix in VIDEO_SUFFIXES:
         return VideoSink(path, context)
     if not context.single:
         raise UsageError(f"{shown} is one image, and the source has many frames.", "Give a video or a folder.")

@@ -1,114 +1,107 @@
-"""Overlays in a video file."""
+"""Overlays in a video file, or in a series of them."""
 
 from __future__ import annotations
 
-import shutil
-from contextlib import ExitStack
+import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
-from fcn_edge.io.files import replacing
-from fcn_edge.io.opencv import cv2
-from fcn_edge.io.video import ffmpeg_or_any, quiet
+from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
+from fcn_edge.runtime.sinks.h264 import CONTAINERS
+from fcn_edge.runtime.sinks.recording import Recording
+from fcn_edge.runtime.sinks.segments import Segments
+from fcn_edge.runtime.sinks.video_clock import VideoClock, usual_rate
 
-__all__ = ["VIDEO_CODECS", "VideoSink"]
+__all__ = ["VIDEO_SUFFIXES", "VideoSink"]
 
-VIDEO_CODECS = {".mp4": "mp4v", ".mov": "mp4v", ".m4v": "mp4v", ".mkv": "mp4v", ".avi": "XVID"}
-"""MPEG-4 part 2 in all of them: the one codec that every build of OpenCV can write."""
+VIDEO_SUFFIXES = frozenset(CONTAINERS)
 
-USUAL_FPS = 25.0
-FASTEST_FPS = 240.0
-RESERVE = 8 << 20
-"""Bytes of disk that are left free, so that the file's index still fits when the disk runs full."""
+WAITING = 4
+"""Frames that may wait for the encoder; what waits is lost when the process is killed."""
+CLOSE_TIMEOUT = 60.0
+"""Seconds that the last frames may take; a network disk that went away never answers."""
 
 
 class VideoSink(Sink):
-    """A video of overlays, of the size of the first one.
+    """A video of overlays, of the size of the first one, with the frames' own times.
 
-    It is written under a temporary name and renamed when it is closed, which also happens after Ctrl-C and errors:
-    the video then holds what was done until then. A file of that name that was there before stays whole until then.
+    It is encoded in a thread of its own. A frame of a file waits until there is room for it; one of a live source that
+    finds none is left out and counted, so that a slow disk never slows a camera. The file has its final name from
+    the start and plays however its writer ends (``H264Writer``). With ``context.segment`` it is a series of files
+    (``Segments``).
 
     Args:
         path: The file; its suffix chooses the container.
-        context: What the stream is. Without a frame rate the video plays 25 frames a second.
+        context: What the stream is. Without times and a frame rate the video plays 25 frames a second.
     """
 
     def __init__(self, path: Path, context: SinkContext) -> None:
         self._path = path
         self._overlay = context.overlay
-        rate = context.fps
-        self._fps = rate if rate is not None and 1 <= rate <= FASTEST_FPS else USUAL_FPS
-        self._file = ExitStack()
-        self._temporary = path
-        self._writer: Any = None
-        self._size = (0, 0)
+        self._live = context.live
+        fps = usual_rate(context.fps)
+        self._clock = VideoClock(fps, context.live)
+        segments = None if context.segment is None else Segments(path, context.keep, context.reads)
+        self._recording = Recording(path, fps, context.live, segments, context.segment)
+        self._waiting: Channel[tuple[NDArray[np.uint8], int]] = Channel(WAITING)
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._told = False
+        self._closed = False
 
     @override
     def write(self, result: Result) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._encode, name="fcn-edge video", daemon=True)
+            self._thread.start()
+        if self._live and self._waiting.full and not self._waiting.stopped:
+            self.dropped += 1
+            return
         image = self._overlay(result)
-        if self._writer is None:
-            self._open(image.shape[0], image.shape[1])
-        if shutil.disk_usage(self._path.parent).free < RESERVE:
-            raise _disk_full(self._path)
-        self._writer.write(_fitted(image, self._size))
+        if not self._waiting.put((image, self._clock.shown_ns(result.frame))):
+            self._told = True
+            self._raise()
 
     @override
     def close(self) -> None:
-        if self._writer is None:
+        if self._closed:
             return
-        writer, self._writer = self._writer, None
-        with self._file:
-            writer.release()
-            # OpenCV's writer reports no error of its own
-            with quiet():
-                written = cv2().VideoCapture(str(self._temporary.absolute()), ffmpeg_or_any())
-            if not written.isOpened() or not written.read()[0]:
-                raise _disk_full(self._path)
-            written.release()
-
-    def _open(self, height: int, width: int) -> None:
-        self._size = _even(height, width)
-        self._temporary = self._file.enter_context(replacing(self._path))
-        code = cv2().VideoWriter_fourcc(*VIDEO_CODECS[self._path.suffix.lower()])
-        with quiet():
-            writer = cv2().VideoWriter(
-                str(self._temporary.absolute()), ffmpeg_or_any(), code, self._fps, self._size[::-1]
+        self._closed = True
+        if self._thread is None:
+            return
+        self._waiting.end()
+        self._thread.join(CLOSE_TIMEOUT)
+        if self._thread.is_alive():
+            raise MachineError(
+                f"The disk of {self._path} took longer than {CLOSE_TIMEOUT:.0f} s for the end of the video.",
+                "Check the disk, or write elsewhere.",
             )
-        if not writer.isOpened():
-            with self._file:
-                raise MachineError(
-                    f"OpenCV here cannot write the video {self._path} of {height}x{width} pixels.",
-                    "Give a folder for the masks, or install OpenCV with FFmpeg: pip install opencv-python.",
-                )
-        self._writer = writer
+        if not self._told:
+            self._raise()
 
+    @property
+    @override
+    def wrote(self) -> tuple[Path, ...]:
+        return tuple(path for path in self._recording.files if path.exists())
 
-def _disk_full(path: Path) -> MachineError:
-    return MachineError(f"The disk of {path} is full.", "Free some space, or write elsewhere.")
+    def _raise(self) -> None:
+        """Raise what went wrong in the thread."""
+        if self._error is not None:
+            raise self._error
 
-
-def _even(height: int, width: int) -> tuple[int, int]:
-    """The next size up that the codec takes: it halves its color planes."""
-    return height + height % 2, width + width % 2
-
-
-def _fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The image in a canvas of ``size``: as it is where it fits but for an odd side, else scaled with black around."""
-    height, width = image.shape[:2]
-    if (height, width) == size:
-        return image
-    border = cv2().BORDER_REPLICATE
-    if _even(height, width) != size:
-        scale = min(size[0] / height, size[1] / width)
-        height, width = max(round(height * scale), 1), max(round(width * scale), 1)
-        image = cv2().resize(image, (width, height), interpolation=cv2().INTER_AREA)
-        border = cv2().BORDER_CONSTANT
-    canvas: NDArray[np.uint8] = cv2().copyMakeBorder(image, 0, size[0] - height, 0, size[1] - width, border)
-    return canvas
+    def _encode(self) -> None:
+        try:
+            for image, time_ns in self._waiting:
+                self._recording.write(image, time_ns)
+            self._recording.close()
+        except BaseException as error:
+            self._error = error
+            self._recording.give_up()
+        finally:
+            self._waiting.stop()

@@ -1,0 +1,110 @@
+"""The file or files of one video sink."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.errors import FcnEdgeError
+from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.sinks.h264 import H264Writer, h264_is_here
+from fcn_edge.runtime.sinks.mpeg4 import Mpeg4Writer
+from fcn_edge.runtime.sinks.segments import Segments
+from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, even, fitted
+
+__all__ = ["Recording"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class Recording:
+    """Frames into one file, or into a series of them, each of the size of its first frame. For one thread.
+
+    Args:
+        path: The file, or what a series is called after.
+        fps: Frames a second, as far as anybody knows.
+        endless: Nobody knows how long it gets.
+        segments: The series; one file when None.
+        seconds: Length of each file of the series.
+
+    Attributes:
+        files: The files that were made, in order.
+    """
+
+    def __init__(
+        self, path: Path, fps: float, endless: bool, segments: Segments | None = None, seconds: float | None = None
+    ) -> None:
+        self.files: list[Path] = []
+        self._path = path
+        self._fps = fps
+        self._endless = endless
+        self._segments = segments
+        self._length_ns = None if seconds is None else round(seconds * NS_PER_S)
+        self._make: Callable[[VideoTarget], VideoWriter] = H264Writer if h264_is_here() else _mpeg4
+        self._writer: VideoWriter | None = None
+        self._size = (0, 0)
+        self._start_ns = 0
+
+    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+        """Take one frame.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 BGR.
+            time_ns: When it is shown, from the first frame on.
+
+        Raises:
+            MachineError: The disk is full, or the file cannot be written for another reason.
+        """
+        if self._writer is not None and self._is_over(self._writer, time_ns):
+            self.close()
+        if self._writer is None:
+            self._size = even(*image.shape[:2])
+            self._start_ns = time_ns
+            self._writer = self._opened()
+        self._writer.write(fitted(image, self._size), time_ns - self._start_ns)
+
+    def close(self) -> None:
+        """Complete the file that is being written."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
+
+    def give_up(self) -> None:
+        """Close what is open, after an error."""
+        with suppress(FcnEdgeError):
+            self.close()
+
+    def _is_over(self, writer: VideoWriter, time_ns: int) -> bool:
+        if self._segments is None:
+            return False
+        by_time = self._length_ns is not None and time_ns - self._start_ns >= self._length_ns
+        return by_time or self._segments.is_large(writer.bytes)
+
+    def _opened(self) -> VideoWriter:
+        if self._segments is None:
+            target = VideoTarget(self._path, self._size, self._fps, endless=self._endless)
+        else:
+            path, make_room = self._segments.next_path(), self._segments.make_room
+            target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room)
+        writer = self._make(target)
+        self.files.append(target.path)
+        return writer
+
+
+def _mpeg4(target: VideoTarget) -> VideoWriter:
+    _say_that_it_is_mpeg4()
+    return Mpeg4Writer(target)
+
+
+@cache
+def _say_that_it_is_mpeg4() -> None:
+    _LOG.warning(
+        "Videos are written in MPEG-4, which browsers do not play, because PyAV with libx264 is not installed. "
+        "For H.264: pip install 'fcn_edge[streams]'."
+    )
