@@ -116,6 +116,11 @@ class Connection(Closeable):
         """Frames that were captured and skipped for newer ones before they could be read."""
         return 0
 
+    @property
+    def damaged(self) -> int:
+        """Packets and pictures that came damaged: skipped, or shown as far as they could be decoded."""
+        return 0
+
     def connect(self, timeout: float | None = None) -> None:
         """Connect, which may wait; once is enough.
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fcn_edge.errors import SourceError, UsageError
 from fcn_edge.io.images import IMAGE_SUFFIXES
@@ -15,6 +17,8 @@ from fcn_edge.runtime.sources.base import Connection
 from fcn_edge.runtime.uri import Uri, frame_size_from_text
 
 __all__ = ["OPENERS", "OPTIONS", "SourceAddress", "open_source"]
+
+STANDARD_INPUT = "-"
 
 FIX = "Give a video file, an image, a folder of images, a camera such as 0, or synthetic://street."
 
@@ -41,7 +45,15 @@ class SourceAddress(Uri):
         opener = OPENERS.get(self.scheme)
         if opener is None:
             raise UsageError(f"{self} is of a kind that this version does not read ({self.scheme}://).", FIX)
-        return opener(self)
+        common = {key: value for key, value in self.options.items() if key in COMMON_OPTIONS}
+        own = {key: value for key, value in self.options.items() if key not in COMMON_OPTIONS}
+        changes = replace(self, options=common).read_options(COMMON_OPTIONS)
+        connection = opener(replace(self, options=own))
+        if not changes:
+            return connection
+        from fcn_edge.runtime.sources.transformed import TransformedConnection
+
+        return TransformedConnection(connection, **changes)
 
     def open(self, timeout: float | None = None) -> Connection:
         """A connection to the source, connected; close it, or use it in a ``with`` block.
@@ -74,15 +86,13 @@ def open_source(source: str | int | Path) -> Connection:
 def _plain(address: SourceAddress) -> Connection:
     # /dev/shm holds files like any other folder
     place = address.place
+    if place == STANDARD_INPUT:
+        return _pipe(address)
     camera = place.isdecimal() or (place.startswith("/dev/") and not place.startswith("/dev/shm/"))
     return _camera(address) if camera else _file(address)
 
 
 def _file(address: SourceAddress) -> Connection:
-    from fcn_edge.runtime.sources.images import ImageConnection
-    from fcn_edge.runtime.sources.video import VideoConnection
-
-    address.read_options({})
     path = Path(address.place)
     try:
         there = bool(address.place) and path.exists()
@@ -91,9 +101,35 @@ def _file(address: SourceAddress) -> Connection:
         raise SourceError(f"{address.text[:200]} cannot be read: {error.strerror}.", FIX) from None
     if not there:
         raise SourceError(f"There is no file or folder {address.text!r}.", FIX)
-    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageConnection(address, path)
-    return VideoConnection(address, path)
+    return _pipe(address, path) if path.is_fifo() else _played(address, path)
+
+
+def _played(address: SourceAddress, path: Path) -> Connection:
+    from fcn_edge.runtime.sources.images import ImageConnection
+    from fcn_edge.runtime.sources.looped import LoopedConnection, loops_from_text
+    from fcn_edge.runtime.sources.video import VideoConnection
+
+    options = address.read_options({"loop": loops_from_text, "fps": _rate})
+    images = path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+
+    def opened() -> Connection:
+        return ImageConnection(address, path) if images else VideoConnection(address, path)
+
+    times = options.get("loop", 1)
+    return _rated(opened() if times == 1 else LoopedConnection(opened, times), options.get("fps"))
+
+
+def _pipe(address: SourceAddress, path: Path | None = None) -> Connection:
+    from fcn_edge.runtime.sources.pipe import TIMEOUT, PipeConnection
+
+    options = address.read_options({"timeout": _seconds, "fps": _rate})
+    return _rated(PipeConnection(address, path, options.get("timeout", TIMEOUT)), options.get("fps"))
+
+
+def _rated(connection: Connection, fps: float | None) -> Connection:
+    from fcn_edge.runtime.sources.rated import RatedConnection
+
+    return connection if fps is None else RatedConnection(connection, fps)
 
 
 def _camera(address: SourceAddress) -> Connection:
@@ -109,19 +145,42 @@ def _synthetic(address: SourceAddress) -> Connection:
 
 
 def _rate(text: str) -> float:
-    expected = ValueError("a positive number of frames a second was expected")
+    return _positive(text, "a positive number of frames a second")
+
+
+def _seconds(text: str) -> float:
+    return _positive(text, "a positive number of seconds")
+
+
+def _positive(text: str, what: str) -> float:
+    expected = ValueError(f"{what} was expected")
     try:
-        rate = float(text)
+        number = float(text)
     except ValueError:
         raise expected from None
-    if not (rate > 0 and math.isfinite(rate)):
+    if not (number > 0 and math.isfinite(number)):
         raise expected
-    return rate
+    return number
 
+
+def _region(text: str) -> Any:
+    from fcn_edge.runtime.sources.transformed import Region
+
+    return Region.from_text(text)
+
+
+def _flip(text: str) -> str:
+    from fcn_edge.runtime.sources.transformed import flip_from_text
+
+    return flip_from_text(text)
+
+
+COMMON_OPTIONS: Mapping[str, Callable[[str], Any]] = {"roi": _region, "flip": _flip}
+"""Options of every kind of source, done to its frames; what opens a kind does not see them."""
 
 CAMERA_OPTIONS = {"size": frame_size_from_text, "fps": _rate}
 
-OPTIONS = frozenset({"fps", "frames", "seed", "size"})
+OPTIONS = frozenset({"fps", "frames", "loop", "seed", "size", "timeout", *COMMON_OPTIONS})
 """Our options of all kinds of sources: what is taken for one behind ``#``."""
 
 OPENERS: Mapping[str, Callable[[SourceAddress], Connection]] = {

@@ -1,0 +1,90 @@
+"""Video files decoded with OpenCV, where PyAV is not installed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.errors import SourceError
+from fcn_edge.io.opencv import cv2
+from fcn_edge.io.video import ffmpeg_or_any, quiet
+from fcn_edge.runtime.sources.pyav import LIMITS
+from fcn_edge.runtime.sources.times import TimesAfterFirst
+
+__all__ = ["OpenCvReader"]
+
+OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""Variable from which OpenCV takes FFmpeg's options whenever it opens something; it has no other way."""
+
+_one_at_a_time = threading.Lock()
+
+
+class OpenCvReader:
+    """Every frame of a video file, upright. OpenCV skips what it cannot decode and does not tell.
+
+    Args:
+        path: The file. Playlists are not opened.
+        shown: What messages call it.
+
+    Attributes:
+        fps: Frames a second by the container; None where it does not say.
+        length: Frames, as far as the container tells; None when it does not.
+        damaged: 0: OpenCV does not tell.
+
+    Raises:
+        SourceError: It is no video that OpenCV can read.
+    """
+
+    damaged = 0
+
+    def __init__(self, path: Path, shown: str) -> None:
+        with quiet(), _limited():
+            # absolute: FFmpeg would take the start of `a:b.mp4` for a protocol
+            self._capture: Any = cv2().VideoCapture(str(path.absolute()), ffmpeg_or_any())
+        if not self._capture.isOpened():
+            raise SourceError(
+                f"{shown} is not a video or image that OpenCV can read, or is cut off.",
+                f"See what it holds with: ffprobe {shown}",
+            )
+        fps = self._capture.get(cv2().CAP_PROP_FPS)
+        announced = self._capture.get(cv2().CAP_PROP_FRAME_COUNT)
+        self.fps = float(fps) if 0 < fps < 1000 else None
+        self.length = int(announced) if 0 < announced < 1 << 40 else None
+        self._times = TimesAfterFirst()
+
+    def read(self) -> tuple[NDArray[np.uint8], float | None] | None:
+        """The next picture, ``(H, W, 3)`` uint8 BGR, and its time in seconds after the first; None at the end.
+
+        The time is None where the file does not tell, or where times do not grow.
+        """
+        there, image = self._capture.read()
+        if not there:
+            return None
+        return image, self._times(float(self._capture.get(cv2().CAP_PROP_POS_MSEC)) / 1000)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._capture.release()
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """What OpenCV's FFmpeg opens in this block is a file and no playlist."""
+    with _one_at_a_time:
+        before = os.environ.get(OPTIONS)
+        ours = "|".join(f"{key};{value}" for key, value in LIMITS.items() if key != "max_pixels")
+        os.environ[OPTIONS] = f"{before}|{ours}" if before else ours
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[OPTIONS]
+            else:
+                os.environ[OPTIONS] = before

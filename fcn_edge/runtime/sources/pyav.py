@@ -1,0 +1,225 @@
+"""Video decoded with PyAV (FFmpeg): from a file, or from anything that can be read.
+
+Pixels are those of OpenCV's reader to the last bit: both leave the conversion to FFmpeg's swscale, with the same filter
+and the color matrix and range that the frame tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.errors import SourceError, needed_for
+from fcn_edge.io.opencv import cv2
+from fcn_edge.runtime.sources.times import TimesAfterFirst
+
+__all__ = ["FORMATS", "LIMITS", "BgrConverter", "ByteStream", "PyAvReader", "has_pyav"]
+
+FORMATS = (
+    "3g2,3gp,apng,asf,av1,avi,dirac,dv,flv,gif,h261,h263,h264,hevc,ivf,jpeg_pipe,jpegxl_anim,live_flv,m4v,matroska,mj2,"
+    "mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,mxf,nsv,nut,obu,ogg,png_pipe,pva,rm,smjpeg,swf,vc1,vc1test,"
+    "vvc,webm,webp_pipe,wtv,yuv4mpegpipe"
+)
+"""FFmpeg's readers that may open a file or a pipe: those whose pictures lie in it. Playlists (HLS, DASH, concat, SDP,
+IMF and others) name further files and addresses, and whoever wrote the file would choose what is opened."""
+
+LIMITS = {
+    "format_whitelist": FORMATS,
+    "protocol_whitelist": "file",
+    "max_pixels": str(1 << 27),
+}
+"""FFmpeg's options for files and pipes. A damaged header may announce any size: 134 megapixels are the largest."""
+
+LOST_IN_A_ROW = 100
+"""Reads that may fail one after the other before a video counts as ended: each skips something, perhaps too little."""
+
+
+def has_pyav() -> bool:
+    """PyAV is installed, which the extra ``[streams]`` brings."""
+    return find_spec("av") is not None
+
+
+class ByteStream(Protocol):
+    """What FFmpeg reads from; with a ``seek`` and ``tell`` of which ``seekable`` says whether they work."""
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes, waiting for the first of them; none at the end."""
+
+
+class BgrConverter:
+    """Frames of PyAV to ``(H, W, 3)`` uint8 BGR, upright. For one thread.
+
+    One for each stream, kept: each new one of swscale's contexts takes megabytes.
+    """
+
+    def __init__(self) -> None:
+        with needed_for("Reading streams"):
+            from av.video.reformatter import Interpolation, VideoReformatter
+        self._reformatter = VideoReformatter()
+        self._filter = Interpolation.BICUBIC
+
+    def __call__(self, frame: Any) -> NDArray[np.uint8]:
+        """Pixels of a ``VideoFrame``, turned by its rotation, in memory that nobody else uses.
+
+        Raises:
+            av.FFmpegError: It is damaged.
+        """
+        bgr: Any = self._reformatter.reformat(frame, format="bgr24", interpolation=self._filter)
+        plane = bgr.planes[0]
+        width, height = bgr.width, bgr.height
+        image: NDArray[np.uint8]
+        if plane.line_size == 3 * width:  # no gaps between the rows: the array keeps the plane, and nothing is copied
+            image = np.frombuffer(plane, np.uint8, 3 * width * height).reshape(height, width, 3)
+        else:
+            image = bgr.to_ndarray()
+        return _upright(image, frame.rotation)
+
+
+def _upright(image: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
+    """An image turned counterclockwise by a multiple of 90 degrees; by others, none."""
+    turns = {90: cv2().ROTATE_90_COUNTERCLOCKWISE, 180: cv2().ROTATE_180, 270: cv2().ROTATE_90_CLOCKWISE}
+    turn = turns.get(degrees % 360)
+    if turn is None:
+        return image
+    turned: NDArray[np.uint8] = cv2().rotate(image, turn)
+    return turned
+
+
+class PyAvReader:
+    """The best video stream of a file or byte stream, frame by frame in the order of presentation.
+
+    Opens no address, no other file and no playlist. What cannot be decoded is skipped and counted.
+
+    Args:
+        file: The file, or what its bytes come from.
+        shown: What messages call it.
+        stopped: Asked between packets; the video ends when it says True.
+
+    Attributes:
+        fps: Frames a second by the container; None where it does not say.
+        length: Frames, as far as the container tells; None when it does not.
+        damaged: Packets that could not be read or decoded so far, and pictures of which parts are missing.
+
+    Raises:
+        SourceError: It is no video that FFmpeg can read here.
+        MissingExtraError: PyAV is not installed.
+    """
+
+    def __init__(self, file: Path | ByteStream, shown: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        with needed_for("Reading streams"):
+            import av
+        self.damaged = 0
+        self._stopped = stopped
+        # MemoryError also where a damaged header asks for more than there is
+        self._errors = (av.FFmpegError, ValueError, ArithmeticError, MemoryError)
+        # absolute: FFmpeg would take the start of `a:b.mp4` for a protocol
+        opened = str(file.absolute()) if isinstance(file, Path) else file
+        try:
+            self._container = av.open(opened, "r", options=LIMITS, metadata_errors="replace", buffer_size=1 << 16)
+        except self._errors:
+            raise _unreadable(shown) from None
+        try:
+            stream: Any = self._container.streams.best("video")
+            if stream is None or stream.codec_context is None:
+                raise _unreadable(shown)
+            stream.thread_type = "AUTO"
+            # of a variable rate this is the mean, with which a count of frames and an output at one rate are right
+            rate = stream.average_rate or stream.guessed_rate
+            fps = rate.numerator / rate.denominator if rate is not None and rate.denominator else 0.0
+            self.fps = fps if 0 < fps < 1000 else None
+            self.length = self._announced(stream)
+        except self._errors:
+            self._container.close()
+            raise _unreadable(shown) from None
+        except BaseException:
+            self._container.close()
+            raise
+        self._stream: Any = stream
+        self._convert = BgrConverter()
+        self._times = TimesAfterFirst()
+        self._images = self._decoded()
+
+    def read(self) -> tuple[NDArray[np.uint8], float | None] | None:
+        """The next picture, ``(H, W, 3)`` uint8 BGR, and its time in seconds after the first; None at the end.
+
+        The time is None where the file does not tell, or where times do not grow.
+        """
+        return next(self._images, None)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._images.close()
+        self._container.close()
+
+    def _announced(self, stream: Any) -> int | None:
+        length = stream.frames
+        if not length and self.fps is not None and self._container.duration:
+            length = int(self._container.duration / 1e6 * self.fps + 0.5)
+        return length if 0 < length < 1 << 40 else None
+
+    def _decoded(self) -> Generator[tuple[NDArray[np.uint8], float | None], None, None]:
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except self._errors:
+                self.damaged += 1
+                continue
+            for frame in frames:
+                try:
+                    image = self._convert(frame)
+                except self._errors:
+                    self.damaged += 1
+                    continue
+                self.damaged += bool(frame.is_corrupt)
+                yield image, self._times(self._stamp(frame))
+
+    def _packets(self) -> Iterator[Any]:
+        """Packets, the empty one at the end too, which makes the decoder give out what it still holds."""
+        failed = 0
+        while not self._stopped():
+            try:
+                for packet in self._container.demux(self._stream):
+                    if failed and packet.size:  # it went on, so that this was no end
+                        self.damaged += 1
+                        failed = 0
+                    yield packet
+                    if self._stopped():
+                        return
+                return
+            except self._errors:  # noqa: PERF203 (once per failure, not per packet)
+                failed += 1
+                if failed > LOST_IN_A_ROW:
+                    break
+        if not self._stopped():
+            yield _Flush(self._stream)
+
+    def _stamp(self, frame: Any) -> float | None:
+        """Seconds by the container's clock; containers without time stamps for pictures have those of packets."""
+        seconds = frame.time
+        if seconds is None and frame.dts is not None:
+            base = self._stream.time_base
+            seconds = frame.dts * base.numerator / base.denominator
+        return None if seconds is None else float(seconds)
+
+
+class _Flush:
+    """Stands for the empty packet where reading broke off."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def decode(self) -> list[Any]:
+        frames: list[Any] = self._stream.codec_context.decode(None)
+        return frames
+
+
+def _unreadable(shown: str) -> SourceError:
+    return SourceError(
+        f"{shown} is not a video or image that FFmpeg can read, or is cut off.",
+        f"See what it holds with: ffprobe {shown}",
+    )
