@@ -1,6 +1,8 @@
 """SOURCE on the command line and in ``stream()``: where frames come from.
 
 0, /dev/video0                      a camera; 0#size=720x1280&fps=30 with its options
+rtsp://user:password@camera/stream  a camera on the network; its options: #transport=udp&timeout=5
+http://camera/video.mjpg, https://host/drive.mp4, https://host/live.m3u8    MJPEG, a video file, HLS
 drive.mp4, photo.jpg, photos/       a video, an image, a folder of images; file:///... likewise
 synthetic://street?seed=3&size=480x640&frames=200&fps=25    a rendered drive with exact labels
 

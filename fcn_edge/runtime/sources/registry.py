@@ -5,22 +5,31 @@ A new kind is a ``Connection`` and a line in ``OPENERS``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from fcn_edge.errors import SourceError, UsageError
 from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.runtime.sources.base import Connection
-from fcn_edge.runtime.uri import Uri, frame_size_from_text
+from fcn_edge.runtime.sources.options import (
+    CAMERA_OPTIONS,
+    COMMON_OPTIONS,
+    CSI_OPTIONS,
+    FILE_OPTIONS,
+    GSTREAMER_OPTIONS,
+    HTTP_OPTIONS,
+    OPTIONS,
+    PIPE_OPTIONS,
+    RTSP_OPTIONS,
+)
+from fcn_edge.runtime.uri import Uri
 
 __all__ = ["OPENERS", "OPTIONS", "SourceAddress", "open_source"]
 
 STANDARD_INPUT = "-"
 
-FIX = "Give a video file, an image, a folder of images, a camera such as 0, or synthetic://street."
+FIX = "Give a video file, an image, a folder, a camera such as 0, rtsp://..., http://..., or synthetic://street."
 
 
 class SourceAddress(Uri):
@@ -106,10 +115,10 @@ def _file(address: SourceAddress) -> Connection:
 
 def _played(address: SourceAddress, path: Path) -> Connection:
     from fcn_edge.runtime.sources.images import ImageConnection
-    from fcn_edge.runtime.sources.looped import LoopedConnection, loops_from_text
+    from fcn_edge.runtime.sources.looped import LoopedConnection
     from fcn_edge.runtime.sources.video import VideoConnection
 
-    options = address.read_options({"loop": loops_from_text, "fps": _rate})
+    options = address.read_options(FILE_OPTIONS)
     images = path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
 
     def opened() -> Connection:
@@ -122,7 +131,7 @@ def _played(address: SourceAddress, path: Path) -> Connection:
 def _pipe(address: SourceAddress, path: Path | None = None) -> Connection:
     from fcn_edge.runtime.sources.pipe import TIMEOUT, PipeConnection
 
-    options = address.read_options({"timeout": _seconds, "fps": _rate})
+    options = address.read_options(PIPE_OPTIONS)
     return _rated(PipeConnection(address, path, options.get("timeout", TIMEOUT)), options.get("fps"))
 
 
@@ -138,55 +147,50 @@ def _camera(address: SourceAddress) -> Connection:
     return CameraConnection(address, address.place, **address.read_options(CAMERA_OPTIONS))
 
 
+def _csi(address: SourceAddress) -> Connection:
+    from fcn_edge.runtime.sources.gstreamer import gstreamer_csi
+
+    return gstreamer_csi(address, **address.read_options(CSI_OPTIONS))
+
+
+def _gst(address: SourceAddress) -> Connection:
+    from fcn_edge.runtime.sources.gstreamer import gstreamer_text
+
+    return gstreamer_text(address)
+
+
+def _rtsp(address: SourceAddress) -> Connection:
+    if "decoder" in address.options:
+        from fcn_edge.runtime.sources.gstreamer import gstreamer_rtsp
+
+        return gstreamer_rtsp(address, **address.read_options(GSTREAMER_OPTIONS))
+    from fcn_edge.runtime.sources.rtsp import RtspConnection
+
+    return RtspConnection(address, **address.read_options(RTSP_OPTIONS))
+
+
+def _http(address: SourceAddress) -> Connection:
+    from fcn_edge.runtime.sources.http import HttpConnection
+
+    return HttpConnection(address, **address.read_options(HTTP_OPTIONS))
+
+
 def _synthetic(address: SourceAddress) -> Connection:
     from fcn_edge.runtime.sources.street import StreetConnection
 
     return StreetConnection(address)
 
 
-def _rate(text: str) -> float:
-    return _positive(text, "a positive number of frames a second")
-
-
-def _seconds(text: str) -> float:
-    return _positive(text, "a positive number of seconds")
-
-
-def _positive(text: str, what: str) -> float:
-    expected = ValueError(f"{what} was expected")
-    try:
-        number = float(text)
-    except ValueError:
-        raise expected from None
-    if not (number > 0 and math.isfinite(number)):
-        raise expected
-    return number
-
-
-def _region(text: str) -> Any:
-    from fcn_edge.runtime.sources.transformed import Region
-
-    return Region.from_text(text)
-
-
-def _flip(text: str) -> str:
-    from fcn_edge.runtime.sources.transformed import flip_from_text
-
-    return flip_from_text(text)
-
-
-COMMON_OPTIONS: Mapping[str, Callable[[str], Any]] = {"roi": _region, "flip": _flip}
-"""Options of every kind of source, done to its frames; what opens a kind does not see them."""
-
-CAMERA_OPTIONS = {"size": frame_size_from_text, "fps": _rate}
-
-OPTIONS = frozenset({"fps", "frames", "loop", "seed", "size", "timeout", *COMMON_OPTIONS})
-"""Our options of all kinds of sources: what is taken for one behind ``#``."""
-
 OPENERS: Mapping[str, Callable[[SourceAddress], Connection]] = {
     "": _plain,
     "file": _file,
     "v4l2": _camera,
+    "csi": _csi,
+    "gst": _gst,
+    "rtsp": _rtsp,
+    "rtsps": _rtsp,
+    "http": _http,
+    "https": _http,
     "synthetic": _synthetic,
 }
 """What makes a connection for each scheme; the empty one is a plain path or number."""

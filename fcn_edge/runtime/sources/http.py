@@ -1,0 +1,153 @@
+"""Videos over HTTP: MJPEG cameras, video files, and HLS playlists."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from fcn_edge.errors import FcnEdgeError, SourceError
+from fcn_edge.runtime.sources.network import TIMEOUT, NetworkConnection
+from fcn_edge.runtime.sources.web import WebClient, WebFile
+from fcn_edge.runtime.uri import Uri
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+__all__ = ["HttpConnection"]
+
+FORMATS = (
+    "aac,ac3,asf,avi,eac3,flv,gif,h264,hevc,hls,ivf,jpeg_pipe,m4v,matroska,mjpeg,mov,mp3,mpeg,mpegts,mpegvideo,mpjpeg,"
+    "ogg,png_pipe,webvtt"
+)
+"""What FFmpeg may take an answer for. Absent are those that open other files by name, such as concat."""
+PLAYLIST = b"#EXTM3U"
+PLAYLIST_PATIENCE = 30.0
+"""Seconds without a packet after which a playlist is lost: segments last up to ten, and come whole."""
+LATE = 10.0
+"""Seconds: frames of a live playlist that are off by more than this begin a new count."""
+
+
+class HttpConnection(NetworkConnection):
+    """A video over http or https: MJPEG (``multipart/x-mixed-replace``), a video file, or an HLS playlist.
+
+    What has no length is live, and a slow reader gets the newest frame; a live playlist comes segment by segment, and
+    its frames are given at their own pace. Of a file or a playlist that is complete, every frame is given.
+
+    Args:
+        address: What the user called it.
+        timeout: Seconds without data after which it is lost.
+        fps: Frames a second to expect, where the stream does not say or says what is wrong.
+        verify: Trust only certificates that this machine's authorities have signed.
+    """
+
+    live = True
+
+    def __init__(self, address: Uri, timeout: float = TIMEOUT, fps: float | None = None, verify: bool = True) -> None:
+        super().__init__(address, timeout, fps)
+        self._client = WebClient(self.id, timeout, verify)
+        self._file: WebFile | None = None
+        self._is_playlist = False
+        self._pace: tuple[float, float] | None = None
+
+    @override
+    def _wake(self) -> None:
+        self._client.abort()
+
+    @override
+    def _container(self) -> InputContainer:
+        import av
+
+        self._client.timeout = self._open_timeout
+        self._file = self._client.open(self.address.location)
+        is_multipart = self._file.kind == "multipart/x-mixed-replace"
+        self._is_playlist = not is_multipart and self._file.head(len(PLAYLIST)) == PLAYLIST
+        form = "mpjpeg" if is_multipart else "hls" if self._is_playlist else None
+        try:
+            container = av.open(
+                self._file,
+                "r",
+                format=form,
+                options=self._options(),
+                timeout=(self._open_timeout / 2, PLAYLIST_PATIENCE) if self._is_playlist else None,
+                io_open=self._client.part,
+            )
+        except (av.FFmpegError, ValueError):
+            raise self._unreadable() from None
+        self._client.timeout = self._timeout
+        has_end = container.duration is not None or (self._file.size is not None and not self._is_playlist)
+        self.live = is_multipart or not has_end
+        return container
+
+    @override
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+        for packet in self._demuxed(container, stream):
+            if self._is_playlist and self.live and packet.dts is not None and packet.time_base:
+                self._keep_pace(float(packet.dts * packet.time_base))
+            if self._stopped():
+                return
+            yield packet
+        if self._stopped():
+            return
+        if self._client.problem is not None and not (self._is_playlist and self.packets):
+            raise self._client.problem
+        if self._is_playlist and not self.packets:
+            raise self._unreadable()
+        if self.live and not self._is_playlist:
+            raise SourceError(f"{self.id} was lost: the server ended the stream.", "Check the camera.")
+        # containers announce counts that are a little off
+        if self.packets < 0.97 * stream.frames - 3:
+            raise self._damaged()
+
+    def _demuxed(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+        import av
+
+        try:
+            yield from container.demux(stream)
+        except av.error.ExitError:
+            raise SourceError(
+                f"{self.id} was lost: nothing came for {PLAYLIST_PATIENCE:g} s.", "Check the server."
+            ) from None
+        except (av.FFmpegError, ValueError):
+            raise self._client.problem or self._damaged() from None
+
+    def _keep_pace(self, seconds: float) -> None:
+        """Wait until a frame of a live playlist is due."""
+        now = time.monotonic()
+        if self._pace is not None:
+            due = self._pace[0] + seconds - self._pace[1]
+            if abs(due - now) < LATE:
+                self._pause(due - now)
+                return
+        self._pace = now, seconds
+
+    def _options(self) -> dict[str, Any]:
+        # everything is opened by the client: FFmpeg itself may open nothing
+        options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+        if self._is_playlist:
+            # these would have FFmpeg look for its own HTTP inside the client's files
+            options |= {"http_persistent": "0", "http_multiple": "0", "seg_max_retry": "2"}
+        return options
+
+    def _unreadable(self) -> FcnEdgeError:
+        if self._client.problem is not None:
+            return self._client.problem
+        if self._is_playlist:
+            return SourceError(
+                f"{self.id} is a playlist of which no part can be read.",
+                "Its parts must be at plain http(s) addresses, not encrypted, and in MPEG-TS or MP4.",
+            )
+        return SourceError(
+            f"{self.id} answers, but with no video that FFmpeg can read.",
+            "Open the address in a browser: it may be a web page that only shows the stream.",
+        )
+
+    def _damaged(self) -> SourceError:
+        return SourceError(
+            f"{self.id} ends after {self.packets} frames: it is cut off or damaged.",
+            "The frames before were processed.",
+        )

@@ -1,0 +1,249 @@
+"""Streams that come over a network and are decoded by PyAV: what RTSP and HTTP sources share."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from fcn_edge.errors import SourceError
+from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.channel import Channel
+from fcn_edge.runtime.clock import CameraClock
+from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture, State
+from fcn_edge.runtime.sources.decoding import BgrConverter, Decoder, quiet_av
+from fcn_edge.runtime.sources.timeline import Arrival, Timeline
+from fcn_edge.runtime.uri import Uri
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+__all__ = ["CONNECT_TIMEOUT", "TIMEOUT", "NetworkConnection"]
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to connect."""
+TIMEOUT = 5.0
+"""Seconds without a packet after which a source is lost."""
+STALLED_NS = NS_PER_S
+"""Without a packet for this long, or for five frames, a source is stalled."""
+CLOSE_TIMEOUT = 1.0
+"""Seconds that closing waits for the thread; where FFmpeg keeps it longer, it lets go by itself in its own time."""
+WAITING = 2
+"""Frames of a file that wait to be taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """A decoded frame and its times; it becomes an image when somebody takes it."""
+
+    frame: VideoFrame
+    index: int
+    time: float | None
+    arrival: Arrival
+
+
+class NetworkConnection(Connection):
+    """A video over a network. A thread of its own opens it, reads packets and decodes them; others wait for it.
+
+    A new kind overrides ``_container`` and ``_packets``, and calls ``_stopped`` in whatever it waits for.
+
+    Args:
+        address: What the user called it.
+        timeout: Seconds without a packet after which it is lost; it is ``stalled`` from one second on.
+        fps: Frames a second to expect, where the stream does not say or says what is wrong.
+
+    Attributes:
+        clock: The camera's clock against ours, where the camera tells its time.
+        packets: Packets of the video that came.
+    """
+
+    def __init__(self, address: Uri, timeout: float = TIMEOUT, fps: float | None = None) -> None:
+        super().__init__(address)
+        self.clock = CameraClock()
+        self.packets = 0
+        self._timeout = timeout
+        self._asked_fps = fps
+        self._decoder: Decoder | None = None
+        self._converter: BgrConverter | None = None
+        self._frames: Channel[_Decoded] = Channel(1, newest=True)
+        self._connected: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._packet_ns = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="fcn-edge network", daemon=True)
+        self._open_timeout = CONNECT_TIMEOUT
+
+    @property
+    @override
+    def dropped(self) -> int:
+        return self._frames.dropped
+
+    @property
+    def decode_errors(self) -> int:
+        """Packets that could not be decoded, and pictures that were left out as damaged."""
+        return 0 if self._decoder is None else self._decoder.errors
+
+    @override
+    def close(self) -> None:
+        self._closed = True
+        self._frames.stop()
+        self._wake()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_TIMEOUT)
+        super().close()
+
+    @override
+    def interrupt(self) -> None:
+        super().interrupt()
+        self._wake()
+
+    @override
+    def _connect(self, timeout: float | None) -> None:
+        quiet_av()
+        self._open_timeout = CONNECT_TIMEOUT if timeout is None else timeout
+        self._thread.start()
+        # the thread's own answer says more than that there was none
+        until = time.monotonic() + self._open_timeout + SLICE
+        while not self._interrupted and time.monotonic() < until:
+            with suppress(queue.Empty):
+                answer = self._connected.get(timeout=SLICE)
+                if answer is not None:
+                    raise answer
+                self.state = self._condition()
+                return
+        if self._interrupted:
+            raise SourceError(f"Connecting to {self.id} was interrupted.")
+        raise SourceError(
+            f"{self.id} did not answer within {self._open_timeout:g} s.", "Check its address, power and the network."
+        )
+
+    @override
+    def _next(self, timeout: float) -> Picture | None:
+        try:
+            decoded = self._frames.take(timeout)
+        except queue.Empty:
+            self.state = self._condition()
+            return None
+        if decoded is None:
+            raise EndOfSource
+        self.state = "live"
+        if self._converter is None:
+            self._converter = BgrConverter()
+        image = self._converter.image_of(decoded.frame)
+        if self.size is None:
+            self.size = image.shape[0], image.shape[1]
+        return Picture(
+            image,
+            time=decoded.time,
+            index=decoded.index,
+            captured_ns=decoded.arrival.captured_ns if self.live else None,
+            captured_unix_ns=decoded.arrival.unix_ns if self.live else None,
+            camera_time_ns=decoded.arrival.camera_ns,
+        )
+
+    @abstractmethod
+    def _container(self) -> InputContainer:
+        """Open it, within ``_open_timeout`` seconds.
+
+        Raises:
+            SourceError: It cannot be opened.
+        """
+
+    @abstractmethod
+    def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+        """Packets of the video until ``_stopped`` or the end.
+
+        Raises:
+            SourceError: The source was lost.
+        """
+
+    def _wake(self) -> None:
+        """Make the thread's waiting end soon; where it waits in slices, there is nothing to do."""
+
+    def _stopped(self) -> bool:
+        """Nobody wants more."""
+        return self._closed or self._interrupted
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless it is stopped."""
+        until = time.monotonic() + seconds
+        while not self._stopped() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(SLICE, left))
+
+    def _silent_ns(self) -> int:
+        """Nanoseconds since the last packet came."""
+        return time.monotonic_ns() - self._packet_ns
+
+    def _condition(self) -> State:
+        """What it does while no frame comes."""
+        patience = max(STALLED_NS, round(5 * NS_PER_S / self.fps) if self.fps else 0)
+        if self.live and self._silent_ns() > min(patience, self._timeout * NS_PER_S / 2):
+            return "stalled"
+        if self._decoder is not None and self._decoder.waiting:
+            return "waiting_for_keyframe"
+        return "live"
+
+    def _run(self) -> None:
+        """The thread: open, decode until nobody wants more, close."""
+        container: InputContainer | None = None
+        try:
+            container = self._container()
+            stream = self._video_of(container)
+            self._decoder = Decoder(stream, self.live)
+            if not self.live:
+                self._frames = Channel(WAITING)
+            self._packet_ns = time.monotonic_ns()
+            self._connected.put(None)
+            if self._closed:  # it was while the channel was made anew
+                self._frames.stop()
+            self._decode(container, stream, self._decoder)
+            self._frames.end()
+        except Exception as error:
+            self._connected.put(error)
+            self._frames.end(error)
+        finally:
+            # by this thread and no other: FFmpeg may be inside
+            if container is not None:
+                container.close()
+
+    def _video_of(self, container: InputContainer) -> VideoStream:
+        if not container.streams.video:
+            raise SourceError(f"{self.id} has no video in it.", f"See what it has with: ffprobe {self.id}")
+        stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise SourceError(f"FFmpeg cannot decode the video of {self.id}.", "Set the camera to H.264.")
+        told = stream.average_rate or stream.guessed_rate
+        self.fps = self._asked_fps or (float(told) if told and 0 < told < 1000 else None)
+        context = stream.codec_context
+        self.size = (context.height, context.width) if context.height and context.width else None
+        if not self.live:
+            self.length = stream.frames or None
+        return stream
+
+    def _decode(self, container: InputContainer, stream: VideoStream, decoder: Decoder) -> None:
+        timeline = Timeline(self.live)
+        index = 0
+        for packet in self._packets(container, stream):
+            captured_ns, unix_ns = time.monotonic_ns(), time.time_ns()
+            arrival = Arrival(captured_ns, unix_ns)
+            if packet.size:
+                self._packet_ns = captured_ns
+                self.packets += 1
+                arrival = timeline.arrived(packet, captured_ns, unix_ns)
+                if arrival.camera_ns is not None:
+                    self.clock.add(arrival.camera_ns, captured_ns)
+            for frame in decoder.frames_of(packet):
+                its = timeline.arrival_of(frame.pts, arrival)
+                seconds = timeline.seconds_of(frame.pts, frame.time_base, its.captured_ns)
+                if not self._frames.put(_Decoded(frame, index, seconds, its)):
+                    return
+                index += 1

@@ -1,0 +1,111 @@
+"""A small HTTP server in threads of the test: files with byte ranges, redirections, logins, endless streams."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from typing_extensions import Self
+
+__all__ = ["WebServer", "multipart"]
+
+BOUNDARY = "frame"
+Stream = Callable[[], Iterable[bytes]]
+
+
+class WebServer:
+    """Serves in a ``with`` block, on 127.0.0.1.
+
+    Attributes:
+        files: What there is: by path, the content, a function that gives pieces of an endless one, or the address
+            that a redirection leads to.
+        kinds: Media types by path; ``application/octet-stream`` where there is none.
+        ranges: Whether parts of files are given.
+        login: ``user:password`` without which nothing is given; empty for none.
+        asked: Path and ``Range`` of each request that was answered.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes | Stream | str] = {}
+        self.kinds: dict[str, str] = {}
+        self.ranges = True
+        self.login = ""
+        self.asked: list[tuple[str, str]] = []
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": self}))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self.port: int = self._server.server_address[1]
+
+    def url(self, path: str, login: str = "") -> str:
+        """The address of a path."""
+        return f"http://{login}{'@' if login else ''}127.0.0.1:{self.port}{path}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    web: WebServer
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        web = self.web
+        path, wanted = self.path, self.headers.get("Range", "")
+        if web.login and self.headers.get("Authorization") != "Basic " + base64.b64encode(web.login.encode()).decode():
+            self._head(401, {"WWW-Authenticate": 'Basic realm="camera"', "Content-Length": "0"})
+            return
+        web.asked.append((path, wanted))
+        content = web.files.get(path)
+        if content is None:
+            self._head(404, {"Content-Length": "0"})
+        elif isinstance(content, str):
+            self._head(302, {"Location": content, "Content-Length": "0"})
+        elif isinstance(content, bytes):
+            self._give_file(path, content, wanted)
+        else:
+            self._head(200, {"Content-Type": web.kinds.get(path, "application/octet-stream")})
+            self._send(content())
+
+    def _give_file(self, path: str, content: bytes, wanted: str) -> None:
+        headers = {"Content-Type": self.web.kinds.get(path, "application/octet-stream")}
+        status = 200
+        if self.web.ranges:
+            headers["Accept-Ranges"] = "bytes"
+            if found := re.fullmatch(r"bytes=(\d+)-(\d*)", wanted):
+                first, last = int(found[1]), int(found[2] or len(content) - 1)
+                headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+                status, content = 206, content[first : last + 1]
+        self._head(status, {**headers, "Content-Length": str(len(content))})
+        self._send([content])
+
+    def _head(self, status: int, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _send(self, pieces: Iterable[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self.wfile.write(piece)
+        except OSError:  # the client has gone
+            pass
+
+
+def multipart(pictures: Iterable[bytes]) -> Iterable[bytes]:
+    """Pictures as the body of ``multipart/x-mixed-replace``."""
+    for picture in pictures:
+        yield f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
+        yield picture + b"\r\n"
