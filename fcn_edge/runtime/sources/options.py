@@ -92,7 +92,7 @@ COMMON_OPTIONS: Readers = {"roi": _region, "flip": _flip}
 """Options of every kind of source, done to its frames; what opens a kind does not see them."""
 
 CAMERA_OPTIONS: Readers = {"size": frame_size_from_text, "fps": _rate}
-CSI_OPTIONS: Readers = {**CAMERA_OPTIONS, "timeout": _seconds}
+CSI_OPTIONS: Readers = {**CAMERA_OPTIONS, "flip": _flip, "timeout": _seconds}
 FILE_OPTIONS: Readers = {"loop": _loops, "fps": _rate}
 PIPE_OPTIONS: Readers = {"timeout": _seconds, "fps": _rate}
 HTTP_OPTIONS: Readers = {"fps": _rate, "timeout": _seconds, "verify": _yes}

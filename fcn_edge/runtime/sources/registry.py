@@ -54,8 +54,10 @@ class SourceAddress(Uri):
         opener = OPENERS.get(self.scheme)
         if opener is None:
             raise UsageError(f"{self} is of a kind that this version does not read ({self.scheme}://).", FIX)
-        common = {key: value for key, value in self.options.items() if key in COMMON_OPTIONS}
-        own = {key: value for key, value in self.options.items() if key not in COMMON_OPTIONS}
+        # a board turns its camera's pictures for nothing; a part of them is cut out before
+        left = {"flip"} if self.scheme == "csi" and "roi" not in self.options else set()
+        common = {key: value for key, value in self.options.items() if key in COMMON_OPTIONS.keys() - left}
+        own = {key: value for key, value in self.options.items() if key not in common}
         changes = replace(self, options=common).read_options(COMMON_OPTIONS)
         connection = opener(replace(self, options=own))
         if not changes:

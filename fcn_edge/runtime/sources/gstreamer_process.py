@@ -1,0 +1,153 @@
+"""The child process in which GStreamer runs, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.runtime.sources import gstreamer_worker
+from fcn_edge.runtime.sources.gstreamer_worker import FRAME, HEADER, MAGIC, NO_TIME
+
+__all__ = ["GStreamerProcess", "WorkerFrame"]
+
+WORKER = Path(gstreamer_worker.__file__)
+LARGEST_SIDE = 1 << 15
+LONGEST_MESSAGE = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class WorkerFrame:
+    """A frame of the child.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 BGR.
+        index: Its number among all that arrived, from 0.
+        running_ns: Time in the pipeline; None where it has no time stamp.
+        captured_ns: ``time.monotonic_ns()`` at which it arrived; one clock for all processes.
+        captured_unix_ns: Unix time of the same moment.
+        camera_time_ns: Unix time at the capture by the camera's clock; None where it does not tell.
+    """
+
+    image: NDArray[np.uint8]
+    index: int
+    running_ns: int | None
+    captured_ns: int
+    captured_unix_ns: int
+    camera_time_ns: int | None
+
+
+class GStreamerProcess:
+    """A running child; ``read`` in one thread, ``end`` in any.
+
+    Args:
+        python: The interpreter, which has ``gi``.
+        description: The pipeline. It goes through the child's standard input: arguments are seen by everybody.
+        worker: The program that the interpreter runs.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+
+    def __init__(self, python: str, description: Mapping[str, Any], worker: Path = WORKER) -> None:
+        reading, writing = os.pipe()
+        try:
+            # a session of its own: Ctrl-C reaches this process, which ends the child. Its own words are dropped, since
+            # plugins print addresses; GST_DEBUG_FILE keeps them for who needs them
+            self._process = subprocess.Popen(
+                [python, "-I", str(worker), str(writing)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(writing,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        self._pipe = os.fdopen(reading, "rb", buffering=0)
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it has ended already, which the pipe tells
+            self._process.stdin.write(json.dumps(description).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def read(self) -> WorkerFrame | dict[str, Any] | None:
+        """The next frame or message, waiting for it; None when the child has ended.
+
+        Raises:
+            ValueError: What came is no record of the child's.
+        """
+        header = bytearray(HEADER.size)
+        if not self._fill(memoryview(header)):
+            return None
+        magic, kind, width, height, stride, size, index, running, captured, unix, camera = HEADER.unpack(header)
+        if magic != MAGIC:
+            raise ValueError("no record")
+        if kind != FRAME:
+            return self._message(size)
+        if not (0 < width <= LARGEST_SIDE >= height > 0 and 3 * width <= stride and size >= stride * (height - 1)):
+            raise ValueError("no frame")
+        rows = np.empty(max(size, stride * height), np.uint8)
+        if not self._fill(rows.data[:size]):
+            return None
+        image = rows[: stride * height].reshape(height, stride)[:, : 3 * width].reshape(height, width, 3)
+        return WorkerFrame(
+            np.ascontiguousarray(image),
+            index,
+            None if running == NO_TIME else running,
+            captured,
+            unix,
+            None if camera == NO_TIME else camera,
+        )
+
+    def exit_status(self, timeout: float) -> int | None:
+        """The exit status of the child, which is about to end; None where it does not in time."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def end(self, grace: float) -> None:
+        """Have the pipeline taken down, or kill the child where that takes longer than ``grace`` seconds."""
+        if self._process.stdin is not None:
+            with suppress(OSError):
+                self._process.stdin.close()
+        if self.exit_status(grace) is None:
+            with suppress(ProcessLookupError):  # it ends this moment
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self.exit_status(grace)
+
+    def close(self) -> None:
+        """Give the pipe back; nobody may be reading."""
+        self._pipe.close()
+
+    def _message(self, size: int) -> dict[str, Any] | None:
+        if size > LONGEST_MESSAGE:
+            raise ValueError("no message")
+        data = bytearray(size)
+        if not self._fill(memoryview(data)):
+            return None
+        message = json.loads(data)
+        if not isinstance(message, dict):
+            raise ValueError("no message")
+        return message
+
+    def _fill(self, view: memoryview) -> bool:
+        """Read until a view is full; False at the end of the pipe."""
+        while view:
+            count = self._pipe.readinto(view)
+            if not count:
+                return False
+            view = view[count:]
+        return True

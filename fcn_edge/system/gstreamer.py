@@ -1,0 +1,108 @@
+"""The system's GStreamer, used through the system's own Python: what is there, and what brings the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+__all__ = [
+    "APT",
+    "BINDING",
+    "SYSTEM_PYTHON",
+    "WATCHED",
+    "GStreamerFacts",
+    "package_of",
+    "read_gstreamer",
+]
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The Python that the binding ``gi`` is for: no package index has it as a wheel."""
+
+BINDING = ("python3-gi", "gir1.2-gst-plugins-base-1.0")
+"""Debian packages of the binding."""
+
+APT = (
+    *BINDING,
+    *(f"gstreamer1.0-plugins-{kind}" for kind in ("base", "good", "bad")),
+    "gstreamer1.0-libav",
+)
+"""Debian packages of everything that fcn_edge uses, beside a board's own."""
+
+_BASE, _GOOD, _BAD, _LIBAV = APT[len(BINDING) :]
+_BOARD = "nvidia-l4t-gstreamer"
+
+_PACKAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "appsink": _BASE,
+        "videoconvert": _BASE,
+        "videotestsrc": _BASE,
+        "decodebin": _BASE,
+        "rtspsrc": _GOOD,
+        "rtph264depay": _GOOD,
+        "rtph265depay": _GOOD,
+        "rtpjpegdepay": _GOOD,
+        "jpegdec": _GOOD,
+        "v4l2src": _GOOD,
+        "h264parse": _BAD,
+        "h265parse": _BAD,
+        "avdec_h264": _LIBAV,
+        "avdec_h265": _LIBAV,
+        "nvarguscamerasrc": _BOARD,
+        "nvv4l2decoder": _BOARD,
+        "nvvidconv": _BOARD,
+    }
+)
+
+WATCHED = ("appsink", "videoconvert", "rtspsrc", "h264parse", "avdec_h264")
+"""Elements whose presence is read on every machine, one or two for each package."""
+
+WATCHED_ON_BOARDS = ("nvvidconv", "nvv4l2decoder", "nvarguscamerasrc")
+
+
+@dataclass(frozen=True)
+class GStreamerFacts:
+    """GStreamer, as the system's Python sees it.
+
+    Attributes:
+        python: The system has a Python.
+        version: Version of GStreamer, such as ``1.20.3``; empty where the binding is missing or does not load.
+        missing: Those of ``WATCHED``, on a Jetson of ``WATCHED_ON_BOARDS`` as well, that are not here.
+    """
+
+    python: bool
+    version: str
+    missing: tuple[str, ...]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Debian packages that bring what is missing."""
+        if not self.version:
+            return APT
+        return tuple(dict.fromkeys(package for name in self.missing if (package := package_of(name))))
+
+
+def package_of(element: str) -> str:
+    """The Debian package that brings an element, on boards NVIDIA's; empty where that is not known."""
+    return _PACKAGES.get(element, "")
+
+
+def read_gstreamer(root: Path, probe: Callable[[], str], on_board: bool) -> GStreamerFacts:
+    """Read what GStreamer there is.
+
+    Args:
+        root: Where ``/usr`` is found.
+        probe: What ``gstreamer_probe.py`` prints in the system's Python; not asked where there is none.
+        on_board: This is a Jetson.
+    """
+    watched = (*WATCHED, *(WATCHED_ON_BOARDS if on_board else ()))
+    if not (root / SYSTEM_PYTHON.lstrip("/")).exists():
+        return GStreamerFacts(False, "", watched)
+    try:
+        told = json.loads(probe())
+    except ValueError:
+        told = {}
+    elements = frozenset(told.get("elements", ()))
+    return GStreamerFacts(True, str(told.get("version", "")), tuple(name for name in watched if name not in elements))
