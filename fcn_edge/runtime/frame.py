@@ -19,7 +19,8 @@ class Frame:
     Attributes:
         image: ``(H, W, 3)`` uint8 BGR, in host memory or a ``FrameBuffer``; ``host_frame`` makes an array of either.
         index: Position in the source, from 0; a live source counts the frames that were skipped too.
-        captured_ns: ``time.monotonic_ns()`` when the image was complete in memory; what latencies are counted from.
+        captured_ns: ``time.monotonic_ns()`` when the kernel or the library that reads the source had the frame, before
+            anybody waited for it; what latencies are counted from.
         name: What files made from this frame are called, without a suffix.
         labels: ``(H, W)`` uint8 true classes of a rendered frame; None where nobody knows them.
         source: Id of the source: its address without the password.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 import queue
+import sys
 import threading
 import time
 import traceback
@@ -206,7 +208,13 @@ class FakeCapture:
     def isOpened(self) -> bool:
         return self.frames >= 0
 
+    def stamp(self) -> float:
+        """Milliseconds of the kernel's clock; 0 where there is none."""
+        return 0.0
+
     def get(self, key: int) -> float:
+        if key == cv2.CAP_PROP_POS_MSEC:
+            return self.stamp()
         return 30.0 if key == cv2.CAP_PROP_FPS else 0.0
 
     def set(self, key: int, value: float) -> bool:
@@ -282,6 +290,37 @@ class TestCamera:
             frame = next(source)
             assert before[0] <= frame.captured_ns <= after[0]
             assert before[1] <= frame.captured_unix_ns <= after[1]
+            turns.put(None)
+
+    @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="V4L2 is Linux's")
+    @pytest.mark.parametrize(
+        ("shift_ms", "believed"), [(-20.0, True), (-3_600_000.0, False), (500.0, False), (math.nan, False)]
+    )
+    def test_takes_the_kernels_time_where_it_can_be_right(
+        self, device: str, monkeypatch: pytest.MonkeyPatch, shift_ms: float, believed: bool
+    ) -> None:
+        turns: queue.SimpleQueue[None] = queue.SimpleQueue()
+        capture = FakeCapture.giving(2, turns.get)
+        stamps: list[float] = []
+
+        def stamp(_capture: FakeCapture) -> float:
+            stamps.append(time.monotonic_ns() / 1e6 + shift_ms)
+            return stamps[-1]
+
+        monkeypatch.setattr(capture, "stamp", stamp)
+        monkeypatch.setattr(cv2, "VideoCapture", capture)
+        turns.put(None)
+        with open_source(device) as source:
+            time.sleep(0.05)  # the frame waits in the kernel for a part of this
+            turns.put(None)
+            frame = next(source)
+            after = time.monotonic_ns(), time.time_ns()
+            if believed:
+                assert frame.captured_ns == round(stamps[0] * 1e6)
+                assert after[1] - frame.captured_unix_ns == pytest.approx(after[0] - frame.captured_ns, abs=1e9)
+            else:
+                assert after[0] - frame.captured_ns >= 0
+                assert frame.captured_ns != round(stamps[0] * 1e6 if math.isfinite(shift_ms) else 0)
             turns.put(None)
 
     def test_that_does_not_answer_is_given_up_and_released_when_it_does(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import sys
@@ -18,6 +19,7 @@ from fcn_edge.errors import SourceError
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.redaction import without_passwords
 from fcn_edge.io.video import quiet
+from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
 from fcn_edge.runtime.uri import Uri
@@ -107,15 +109,18 @@ class CameraConnection(Connection):
         try:
             capture = self._opened()
             self._connected.put(self._configured(capture))
-            index = 0
+            index, last_ns = 0, time.monotonic_ns()
             while not self._pictures.stopped:
                 there, image = capture.read()
                 if not there:
                     raise SourceError(
                         f"The camera {self._shown} was lost: it gives no more frames.", "Check the cable."
                     )
-                picture = Picture(image, index=index, captured_ns=time.monotonic_ns(), captured_unix_ns=time.time_ns())
-                self._pictures.put(picture)
+                now_ns, unix_ns = time.monotonic_ns(), time.time_ns()
+                captured_ns = _kernel_time(capture, last_ns, now_ns)
+                last_ns = captured_ns
+                unix_ns -= now_ns - captured_ns
+                self._pictures.put(Picture(image, index=index, captured_ns=captured_ns, captured_unix_ns=unix_ns))
                 index += 1
             self._pictures.end()
         except Exception as error:
@@ -167,3 +172,19 @@ class CameraConnection(Connection):
                 f"The camera {self._shown} may not be used by this account.",
                 "Join its group with: sudo usermod -aG video $USER, then log in again.",
             )
+
+
+def _kernel_time(capture: Any, after_ns: int, now_ns: int) -> int:
+    """When the kernel got the frame just read; now, where that is not told or cannot be.
+
+    V4L2 stamps buffers on the clock of ``time.monotonic_ns``, and OpenCV shows the stamp with its microseconds.
+    Some drivers have a clock of their own: what lies before the last frame or in the future is none of ours.
+
+    Args:
+        capture: OpenCV's.
+        after_ns: When the last frame was captured.
+        now_ns: This moment.
+    """
+    told = float(capture.get(cv2().CAP_PROP_POS_MSEC)) if sys.platform.startswith("linux") else 0.0
+    told_ns = round(told * NS_PER_MS) if math.isfinite(told) else 0
+    return told_ns if after_ns < told_ns <= now_ns else now_ns
