@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "training": "artifacts datasets errors io metrics nets ops",
     "export": "artifacts datasets errors io nets ops version",
     "quantization": "artifacts backends.onnxruntime datasets errors io ops version",
-    "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.gstreamer system.nvidia",
+    "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.gstreamer"
+    " system.nvidia",
     "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter",
     "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system version",
     "doctor": "artifacts.models backends.registry errors system version",

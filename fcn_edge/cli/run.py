@@ -94,6 +94,7 @@ def command(
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
     from fcn_edge.runtime.segmenter import load
+    from fcn_edge.runtime.service import ServiceNotifier
     from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.thread_pools import owned_thread_pools
@@ -109,12 +110,13 @@ def command(
         owned_thread_pools(),
         load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
         _bar() as progress,
+        ServiceNotifier() as service,
     ):
         report = runner.run(
             [address],
             segmenter,
             sinks,
-            [progress, scoring, watch],
+            [progress, scoring, watch, service],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,

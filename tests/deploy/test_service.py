@@ -79,6 +79,12 @@ def test_it_comes_back_where_that_can_help() -> None:
     assert SourceError.exit_code not in given_up, "a lost camera may be plugged in again"
 
 
+def test_it_says_when_it_is_ready_and_alive() -> None:
+    assert (SERVICE["Type"], SERVICE["NotifyAccess"]) == ("notify", "main")
+    assert int(SERVICE["WatchdogSec"]) > 2 * 15, "a camera may take 15 s to come"
+    assert SERVICE["WatchdogSignal"] == "SIGTERM", "which closes the files"
+
+
 def test_it_is_ended_by_sigterm() -> None:
     assert SERVICE.get("KillSignal", "SIGTERM") == "SIGTERM"
     ends = SERVICE["SuccessExitStatus"]

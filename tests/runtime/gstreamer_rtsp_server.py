@@ -15,15 +15,18 @@ Gst.init(None)
 server = GstRtspServer.RTSPServer.new()
 server.set_address("127.0.0.1")
 server.set_service("0")
-for path, encoder, payloader in (
-    ("/h264", "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12", "rtph264pay"),
-    ("/jpeg", "jpegenc", "rtpjpegpay"),
+FORMAT = "video/x-raw,format=I420,width=320,height=240,framerate=25/1"
+H264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12 ! rtph264pay"
+SOUND = "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay1"
+for path, encoder, sound in (
+    ("/h264", H264, ""),
+    ("/h264-with-sound", H264, SOUND),  # where only one of both is taken, this server may send no reports of time
+    ("/jpeg", "jpegenc ! rtpjpegpay", SOUND),
+    ("/sound", "", "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0"),
 ):
+    picture = f"videotestsrc is-live=true pattern=ball ! {FORMAT} ! {encoder} name=pay0 pt=96" if encoder else ""
     factory = GstRtspServer.RTSPMediaFactory.new()
-    factory.set_launch(
-        "( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! "
-        f"{encoder} ! {payloader} name=pay0 pt=96 audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay1 )"
-    )
+    factory.set_launch(f"( {picture} {sound} )")
     factory.set_shared(True)
     if len(sys.argv) > 2:
         access = GstRtspServer.RTSPPermissions()

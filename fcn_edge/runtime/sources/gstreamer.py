@@ -155,7 +155,7 @@ class GStreamerConnection(Connection):
             self._opened.put(error)
             self._pictures.end(error)
         else:
-            self._opened.put(SourceError(f"{self.id} ended before its first frame."))
+            self._opened.put(SourceError(f"{self.id} ended before its first frame.", "Check what it reads."))
             self._pictures.end()
         finally:
             process.close()

@@ -83,7 +83,10 @@ def translated(shown: str, message: Mapping[str, Any]) -> FcnEdgeError:
             f"{shown} gives {message.get('format')}; BGR was expected.",
             "Leave the appsink out, or put videoconvert ! video/x-raw,format=BGR before it.",
         )
-    return _failed(shown, (str(message.get("domain", "")), int(message.get("code", 0))))
+    error = str(message.get("domain", "")), int(message.get("code", 0))
+    if error in _PLUGINS and message.get("factory") == "rtspsrc":  # of which the others have been left out
+        return SourceError(f"{shown} sends no video.", "Check the path: cameras have one for each stream.")
+    return _failed(shown, error)
 
 
 def crashed(shown: str, status: int | None) -> SourceError:

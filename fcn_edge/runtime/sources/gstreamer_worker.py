@@ -51,12 +51,7 @@ class MissingError(Exception):
 
 
 class ParseError(Exception):
-    """A text that is no pipeline.
-
-    Args:
-        code: GStreamer's number of what is wrong.
-        element: The element that it is about, where there is one.
-    """
+    """A text that is no pipeline: GStreamer's number of what is wrong, and the element that it is about."""
 
     def __init__(self, code: int, element: str) -> None:
         super().__init__(code, element)
@@ -179,13 +174,7 @@ class Pipeline:
     def appsink_of(self, element: Any) -> Any:
         if not isinstance(element, self.gst.Bin):
             return element if factory_of(element) == "appsink" else None
-        iterator = element.iterate_recurse()
-        while True:
-            result, child = iterator.next()
-            if result != self.gst.IteratorResult.OK:
-                return None
-            if factory_of(child) == "appsink":
-                return child
+        return element.iterate_all_by_element_factory_name("appsink").next()[1]
 
     def chain(self, steps: list[Any]) -> list[Any]:
         """Elements of the steps, made, added and linked."""
