@@ -107,9 +107,15 @@ class GuardError(FcnEdgeError):
 
 
 class SourceError(FcnEdgeError):
-    """A SOURCE of frames is missing, empty, unreadable or lost."""
+    """A SOURCE of frames is missing, empty, unreadable or lost.
+
+    Attributes:
+        persistent: It will hardly go away within seconds, as a wrong password or an unknown host: a supervised source
+            is tried again less often. Set it on the error; False by default.
+    """
 
     exit_code = 5
+    persistent: bool = False
 
 
 class FrameError(SourceError):

@@ -66,6 +66,11 @@ def _checked_seconds(_context: click.Context, _option: click.Parameter, seconds:
 @click.option(
     "--keep", type=BYTES, metavar="SIZE", help="Delete the oldest segments of a video beyond this size, such as 20GB."
 )
+@click.option(
+    "--webhook",
+    metavar="URL",
+    help="Post a JSON object there whenever a source's state or grade changes.",
+)
 @verb
 def command(
     model: str,
@@ -82,6 +87,7 @@ def command(
     unknown_below: float | None,
     segment: float | None,
     keep: int | None,
+    webhook: str | None,
 ) -> dict[str, Any]:
     """Masks for every frame of SOURCE, to every SINK.
 
@@ -90,6 +96,8 @@ def command(
     a video (out.mp4), a folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display,
     or null:. Without one the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so
     on.
+
+    A camera that was live once is connected again whenever it is lost. What becomes of it is told on standard error.
     """
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
@@ -106,6 +114,7 @@ def command(
     scoring = RenderedScoring()
     watch = _Watch()
     with (
+        _posting(webhook) as posted,
         _ended_before_the_first_frame(address.text, watch),
         owned_thread_pools(),
         load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
@@ -116,7 +125,7 @@ def command(
             [address],
             segmenter,
             sinks,
-            [progress, scoring, watch, service],
+            [progress, scoring, watch, _Log(), service, *posted],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
@@ -146,6 +155,39 @@ def _refuse_address(model: str) -> None:
             f"{without_passwords(model)} is an address; a model was expected.",
             "MODEL comes first, then SOURCE, then the SINKs.",
         )
+
+
+@contextmanager
+def _posting(url: str | None) -> Iterator[list[Listener]]:
+    """The listeners that post elsewhere what happens."""
+    if url is None:
+        yield []
+        return
+    from fcn_edge.runtime.webhook import Webhook
+
+    with Webhook(url) as webhook:
+        yield [webhook]
+
+
+class _Log:
+    """A listener that tells on standard error what becomes of live sources: their troubles, and that these are over."""
+
+    def __init__(self) -> None:
+        self._live = False
+        self._troubled = False
+
+    def __call__(self, event: Event) -> None:
+        from fcn_edge.runtime.events import GradeChanged, SourceChanged, Started
+
+        if isinstance(event, Started):
+            self._live = any(source.live for source in event.sources)
+        elif isinstance(event, GradeChanged) and self._live:
+            note(f"{event.source} is {event.grade}. {event.message}")
+        elif isinstance(event, SourceChanged) and self._live:
+            trouble = event.state not in ("connecting", "live", "ended")
+            if trouble or (self._troubled and event.state == "live"):
+                note(f"{event.source} is {event.state.replace('_', ' ')}. {event.message}".rstrip())
+            self._troubled = trouble
 
 
 class _Watch:

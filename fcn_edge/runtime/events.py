@@ -5,23 +5,26 @@
     SinkFailed ...                                  a sink failed and is left; the run goes on while others are there
     SourceChanged("ended" or "lost"), Ended
 
+Of a live source SourceChanged and GradeChanged come whenever its state or its grade changes, also while no frame does.
+
 A listener is a function of one event. It is called in the thread that called ``run`` (or iterates ``stream``), between
 two frames: what it does takes the stream's time. What it raises ends the run.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.runtime.report import Report
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.sources.base import Connection, State
+from fcn_edge.runtime.sources.base import Connection, Grade, State
 from fcn_edge.runtime.statistics import StreamStatistics
 
-__all__ = ["Ended", "Event", "FrameDone", "Listener", "SinkFailed", "SourceChanged", "Started"]
+__all__ = ["Ended", "Event", "FrameDone", "GradeChanged", "Listener", "SinkFailed", "SourceChanged", "Started"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,34 @@ class SourceChanged:
         source: Id of the source: its address without the password.
         state: The state that it has now.
         message: What happened, in a sentence; empty where the state says it all.
+        grade: How well it did in the last hour; None where it is not supervised, and in its first seconds.
+        unix_ns: Nanoseconds of Unix time of the change.
     """
 
     source: str
     state: State
     message: str = ""
+    grade: Grade | None = None
+    unix_ns: int = field(default_factory=time.time_ns)
+
+
+@dataclass(frozen=True)
+class GradeChanged:
+    """A supervised source's grade is another one.
+
+    Attributes:
+        source: Id of the source: its address without the password.
+        grade: The grade that it has now.
+        message: What the grade comes from, in a sentence.
+        state: The state that it has meanwhile.
+        unix_ns: Nanoseconds of Unix time of the change.
+    """
+
+    source: str
+    grade: Grade
+    message: str
+    state: State
+    unix_ns: int = field(default_factory=time.time_ns)
 
 
 @dataclass(frozen=True)
@@ -91,5 +117,5 @@ class Ended:
     report: Report
 
 
-Event = SourceChanged | Started | FrameDone | SinkFailed | Ended
+Event = SourceChanged | GradeChanged | Started | FrameDone | SinkFailed | Ended
 Listener = Callable[[Event], None]

@@ -8,7 +8,7 @@ from typing import Any
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.redaction import prose_without_passwords
-from fcn_edge.runtime.sources.base import State
+from fcn_edge.runtime.sources.base import Connection, Grade, State
 from fcn_edge.runtime.statistics import StreamStatistics
 
 __all__ = ["Report", "SinkReport", "SourceReport"]
@@ -26,6 +26,12 @@ class SourceReport:
         fps: Frames a second, as it says itself; None where there is no such thing.
         frames: Frames whose masks were made.
         dropped: Frames that were skipped for newer ones.
+        grade: How well it did in the last hour; None where it is not supervised, and in its first seconds.
+        reconnects: How often it was connected again after it was lost.
+        stalls: How often no frame came for a while.
+        packets_lost: Packets that the network lost; None where the source does not tell.
+        jitter_ms: Jitter of the packets' arrival, milliseconds; None where the source does not tell.
+        skew_ms: How much later its frames come than those of the other sources, milliseconds; None where it is alone.
     """
 
     uri: str
@@ -35,6 +41,37 @@ class SourceReport:
     fps: float | None
     frames: int
     dropped: int
+    grade: Grade | None = None
+    reconnects: int = 0
+    stalls: int = 0
+    packets_lost: int | None = None
+    jitter_ms: float | None = None
+    skew_ms: float | None = None
+
+    @classmethod
+    def of(cls, source: Connection, state: State, frames: int, dropped: int) -> SourceReport:
+        """What became of a connection.
+
+        Args:
+            source: The connection.
+            state: How it was left.
+            frames: Frames whose masks were made.
+            dropped: Frames that were skipped for newer ones.
+        """
+        return cls(
+            source.id,
+            state,
+            source.live,
+            source.size,
+            source.fps,
+            frames,
+            dropped,
+            source.grade,
+            source.reconnects,
+            source.stalls,
+            source.packets_lost,
+            source.jitter_ms,
+        )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ Every output hangs on results and events (``fcn_edge.runtime.events``), none on 
 from __future__ import annotations
 
 import math
+import queue
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -21,7 +22,7 @@ from fcn_edge.backends.base import Session
 from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.redaction import prose_without_passwords
 from fcn_edge.metrics.durations import NS_PER_S
-from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, SourceChanged, Started
+from fcn_edge.runtime.events import Ended, Event, FrameDone, GradeChanged, Listener, SourceChanged, Started
 from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.report import Report, SourceReport
@@ -29,7 +30,8 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sinks import AnySink, Overlays, Sink, SinkContext, check_series, checked_sinks
 from fcn_edge.runtime.sources import Connection, SourceAddress
-from fcn_edge.runtime.sources.base import State
+from fcn_edge.runtime.sources.base import State, StateChange
+from fcn_edge.runtime.sources.supervised import supervised
 
 __all__ = ["AnySource", "run", "stream"]
 
@@ -146,7 +148,8 @@ class _Run:
             raise UsageError(f"seconds={seconds:g} is no time that ends.", "Leave it out to go to the end.")
         source = _one(sources)
         self._owned = not isinstance(source, Connection)
-        self._connection = source if isinstance(source, Connection) else _address(source).connection()
+        self._connection = source if isinstance(source, Connection) else supervised(_address(source))
+        self._changes: queue.SimpleQueue[StateChange] = queue.SimpleQueue()
         self._engine = engine
         self._listeners = listeners
         self._frames = frames
@@ -196,6 +199,7 @@ class _Run:
         with closing(iter(self._pipeline)) as results:
             for result in results:
                 self._outputs.write(result)
+                self._tell_changes()
                 self._tell(FrameDone(result, self._pipeline.statistics))
                 self._finished += 1
                 yield result
@@ -227,33 +231,26 @@ class _Run:
         self._stack.close()
         self._tell_state(error)
         source = self._connection
-        report = Report(
-            statistics,
-            (
-                SourceReport(
-                    source.id,
-                    source.state,
-                    source.live,
-                    source.size,
-                    source.fps,
-                    statistics.frames,
-                    statistics.dropped,
-                ),
-            ),
-            error,
-            interrupted,
-            self._outputs.reports(),
-        )
+        # a supervised source that was lost stays so, though its connection has been closed
+        state = "lost" if self._state == "lost" else source.state
+        about_source = SourceReport.of(source, state, statistics.frames, statistics.dropped)
+        report = Report(statistics, (about_source,), error, interrupted, self._outputs.reports())
         self._tell(Ended(report))
         return report
 
     def _open(self) -> None:
         if self._owned:
             self._stack.callback(self._connection.close)
+        if self._connection.tells:
+            self._listen()
         if self._connection.state == "idle":
-            self._changed("connecting")
+            if not self._connection.tells:
+                self._changed("connecting")
             self._connection.connect()
-        self._tell_state()
+        if self._connection.tells:
+            self._tell_changes()
+        else:
+            self._tell_state()
         self._session = self._given_session or self._engine.session_for_stream()
         if self._given_session is None:
             self._stack.callback(self._session.close)
@@ -263,6 +260,7 @@ class _Run:
                 frames=self._frames,
                 seconds=self._seconds,
                 unknown_below=self._unknown_below,
+                on_idle=self._tell_changes,
             )
         )
         self._pipeline.add(self._connection, self._session)
@@ -273,10 +271,41 @@ class _Run:
 
     def _tell_state(self, error: BaseException | None = None) -> None:
         """Tell the state of the source, where it is another than was told last."""
+        self._tell_changes()
         state = self._connection.state
+        if self._connection.tells and (self._state == "lost" or (state != "ended" and not self._owned)):
+            return  # its thread tells the rest; what was lost stays so, though it has been closed
         if state != self._state:
             message = error.message if state == "lost" and isinstance(error, FcnEdgeError) else ""
             self._changed(state, prose_without_passwords(message))
+
+    def _listen(self) -> None:
+        """Have the changes of the source come to the calling thread; what else listens still does."""
+        also = self._connection.on_change
+
+        def heard(change: StateChange) -> None:
+            self._changes.put(change)
+            if also is not None:
+                also(change)
+
+        self._connection.on_change = heard
+        self._stack.callback(setattr, self._connection, "on_change", also)
+
+    def _tell_changes(self) -> None:
+        """Tell what the source has told since."""
+        while True:
+            try:
+                change = self._changes.get_nowait()
+            except queue.Empty:
+                return
+            self._tell(self._event_of(change))
+
+    def _event_of(self, change: StateChange) -> Event:
+        source = self._connection.id
+        if change.of_grade and change.grade is not None:
+            return GradeChanged(source, change.grade, change.message, change.state, change.unix_ns)
+        self._state = change.state
+        return SourceChanged(source, change.state, change.message, change.grade, change.unix_ns)
 
     def _changed(self, state: State, message: str = "") -> None:
         self._state = state

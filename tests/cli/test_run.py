@@ -88,6 +88,12 @@ class TestReport:
             "fps": 25.0,
             "frames": 4,
             "dropped": 0,
+            "grade": None,
+            "reconnects": 0,
+            "stalls": 0,
+            "packets_lost": None,
+            "jitter_ms": None,
+            "skew_ms": None,
         }
 
     def test_scores_rendered_frames_against_their_labels(self, run: Run, model: str) -> None:

@@ -152,6 +152,12 @@ class TestReport:
             "fps": 10.0,
             "frames": 5,
             "dropped": 0,
+            "grade": None,
+            "reconnects": 0,
+            "stalls": 0,
+            "packets_lost": None,
+            "jitter_ms": None,
+            "skew_ms": None,
         }
         json.dumps(report.to_json(), allow_nan=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,21 +20,24 @@ from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["CONNECTED", "Connection", "EndOfSource", "FileConnection", "Picture", "State"]
+__all__ = ["CONNECTED", "Connection", "EndOfSource", "FileConnection", "Grade", "Picture", "State", "StateChange"]
 
 State = Literal["idle", "connecting", "waiting_for_keyframe", "live", "stalled", "frozen", "black", "lost", "ended"]
 """State of a connection.
 
 idle                    not connected yet
-connecting              connecting, also again after it was lost
+connecting              connecting for the first time
 waiting_for_keyframe    connected; packets come that cannot be decoded before the next keyframe
 live                    giving frames
 stalled                 connected, but no frame came for a while
 frozen                  giving the same picture again and again
 black                   giving black pictures
-lost                    failed
+lost                    failed; a supervised source is connected again and again meanwhile
 ended                   at its end, interrupted or closed
 """
+
+Grade = Literal["excellent", "fair", "poor", "unusable"]
+"""How well a supervised source did in the last hour; ``runtime.grade`` has the rules."""
 
 CONNECTED: frozenset[State] = frozenset({"waiting_for_keyframe", "live", "stalled", "frozen", "black"})
 
@@ -71,6 +75,25 @@ class Picture:
     camera_time_ns: int | None = None
 
 
+@dataclass(frozen=True)
+class StateChange:
+    """A supervised source has another state or another grade than before; never both at once.
+
+    Attributes:
+        state: The state that it has now.
+        grade: The grade that it has now; None in its first seconds.
+        message: What happened, in a sentence; empty where the state says it all.
+        unix_ns: Nanoseconds of Unix time of the change.
+        of_grade: It is the grade that is another one.
+    """
+
+    state: State
+    grade: Grade | None
+    message: str
+    unix_ns: int
+    of_grade: bool = False
+
+
 class Connection(Closeable):
     """A source that is read: made, connected, read until it ends, closed; a ``with`` block closes it.
 
@@ -91,9 +114,29 @@ class Connection(Closeable):
         length: How many frames there are, as far as the source knows; None when it does not.
         classes: Names of the classes in the frames' labels; empty where frames have none.
         files: The files that are read; nothing may write over them meanwhile.
+        reopens: It can be connected again after it was lost; what comes through a pipe cannot.
+        keyframes: How many of the pictures that were decoded so far need no other picture; None where it does not tell.
+        longest_gap: Seconds without a picture that are normal here, as with video that comes in segments.
+        packets_lost: Packets that the network lost so far; None where it does not tell.
+        jitter_ms: Jitter of the packets' arrival, milliseconds; None where it does not tell.
+        tells: It calls ``on_change`` itself; the state of others is looked at when a run begins and ends.
+        on_change: Called at each change of state or grade, in the thread that reads the source.
+        grade: How well it does; None where it is not supervised, and in its first seconds.
+        reconnects: How often it was connected again after it was lost.
+        stalls: How often no frame came for a while.
     """
 
     live: bool = False
+    reopens: bool = True
+    keyframes: int | None = None
+    longest_gap: float = 0.0
+    packets_lost: int | None = None
+    jitter_ms: float | None = None
+    tells: bool = False
+    on_change: Callable[[StateChange], None] | None = None
+    grade: Grade | None = None
+    reconnects: int = 0
+    stalls: int = 0
 
     def __init__(self, address: Uri | str) -> None:
         self.address = Uri.parse(address) if isinstance(address, str) else address
@@ -143,7 +186,7 @@ class Connection(Closeable):
             self.close()
             self.state = "ended" if self._interrupted else "lost"
             raise
-        if self.state == "connecting":
+        if self.state == "connecting" and not self.tells:
             self.state = "live"
 
     def read(self, timeout: float | None = None) -> Frame | None:

@@ -120,8 +120,10 @@ class CameraConnection(Connection):
                 captured_ns = _kernel_time(capture, last_ns, now_ns)
                 last_ns = captured_ns
                 unix_ns -= now_ns - captured_ns
-                self._pictures.put(Picture(image, index=index, captured_ns=captured_ns, captured_unix_ns=unix_ns))
+                picture = Picture(image, index=index, captured_ns=captured_ns, captured_unix_ns=unix_ns)
                 index += 1
+                self.keyframes = index  # none of them needs another
+                self._pictures.put(picture)
             self._pictures.end()
         except Exception as error:
             self._connected.put(error)
