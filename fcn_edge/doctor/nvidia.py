@@ -7,8 +7,8 @@ from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.gpu import gpu
 from fcn_edge.doctor.jetson import jetpack
 from fcn_edge.doctor.memory import build_memory
-from fcn_edge.doctor.opencv import gstreamer
 from fcn_edge.doctor.power import power_mode
+from fcn_edge.doctor.streams import video_engine
 from fcn_edge.doctor.tensorrt import tensorrt
 from fcn_edge.system.facts import MachineFacts
 
@@ -37,6 +37,6 @@ def nvidia(facts: MachineFacts) -> list[Check]:
         cuda.bindings(facts.nvidia, facts.software),
         power_mode(facts.jetson),
         build_memory(facts),
-        gstreamer(facts),
+        video_engine(facts.jetson, facts),
     ]
     return board + [check for check in rest if check is not None]

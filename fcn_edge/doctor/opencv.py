@@ -6,7 +6,7 @@ from fcn_edge.doctor.check import Check
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.software import OPENCV, VIDEO_LIBRARIES
 
-__all__ = ["gstreamer", "opencv", "video"]
+__all__ = ["opencv", "video"]
 
 
 def opencv(facts: MachineFacts) -> Check:
@@ -29,19 +29,3 @@ def video(facts: MachineFacts) -> Check:
         fix = "pip install --force-reinstall opencv-python-headless, whose builds have FFmpeg"
         return Check("video files", False, "OpenCV does not load" if opencv.problem else found, fix)
     return Check("video files", True, found)
-
-
-def gstreamer(facts: MachineFacts) -> Check | None:
-    """Whether OpenCV on a Jetson has GStreamer, the only way to a CSI camera; None when it has, or does not load."""
-    opencv = facts.software.opencv
-    if opencv.problem or "GStreamer" in opencv.libraries:
-        return None
-    cameras = [camera.device.removeprefix("/dev/") for camera in facts.cameras if camera.is_csi]
-    found = "OpenCV is built without it, as all wheels on PyPI are"
-    if not cameras:
-        return Check("GStreamer", True, f"{found}; only CSI cameras need it")
-    fix = (
-        f"pip uninstall -y {' '.join(OPENCV)} && pip install 'numpy<2' && sudo apt-get install python3-opencv, in an "
-        "environment made with python3 -m venv --system-site-packages"
-    )
-    return Check("GStreamer", False, f"{found}; the CSI camera {', '.join(sorted(cameras))} needs it", fix)

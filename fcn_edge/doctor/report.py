@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fcn_edge.doctor import devices, machine, opencv, software
+from fcn_edge.doctor import devices, machine, opencv, software, streams
 from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.memory import memory
 from fcn_edge.doctor.nvidia import nvidia
@@ -20,6 +20,7 @@ def all_checks(facts: MachineFacts) -> list[Check]:
     """
     clash = software.rivals("onnxruntime", "onnxruntime-gpu", facts)
     training = ("torch", "onnx", "onnxscript", "safetensors")
+    account = streams.groups(facts)
     return [
         software.python(facts),
         software.base(facts),
@@ -27,6 +28,8 @@ def all_checks(facts: MachineFacts) -> list[Check]:
         *([clash] if clash else []),
         opencv.opencv(facts),
         opencv.video(facts),
+        software.extra("streams", ("av",), "network cameras", facts),
+        streams.gstreamer(facts),
         *shipped(),
         software.extra("export", training, "train and export", facts),
         machine.cores(facts),
@@ -36,5 +39,6 @@ def all_checks(facts: MachineFacts) -> list[Check]:
         machine.thread_variables(facts),
         *nvidia(facts),
         devices.cameras(facts),
+        *([account] if account else []),
         devices.display(facts),
     ]

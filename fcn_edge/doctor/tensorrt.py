@@ -7,6 +7,7 @@ import shlex
 
 from fcn_edge.doctor.check import Check
 from fcn_edge.system.facts import MachineFacts
+from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 from fcn_edge.system.jetson import JetPack
 from fcn_edge.system.software import TENSORRT
 
@@ -14,7 +15,6 @@ __all__ = ["tensorrt"]
 
 NAME = "TensorRT"
 APT_PACKAGE = "python3-libnvinfer"
-SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 def tensorrt(facts: MachineFacts) -> Check:

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.system.account import AccountFacts, read_account
 from fcn_edge.system.cameras import CameraFacts, read_cameras
 from fcn_edge.system.cpu import CpuFacts, board_name, read_cpu
 from fcn_edge.system.dpkg import package_versions
+from fcn_edge.system.gstreamer import GStreamerFacts, read_gstreamer
 from fcn_edge.system.jetson import JetsonFacts, in_container, read_jetson
 from fcn_edge.system.memory import DiskFacts, MemoryFacts, read_disk, read_memory
 from fcn_edge.system.nvidia import NvidiaFacts, read_nvidia
@@ -43,6 +45,8 @@ class MachineFacts:
         nvidia: NVIDIA hardware and driver; None where there is none.
         debian: Version of each installed package of ``DEBIAN_PACKAGES``; empty where there is no NVIDIA hardware.
         cameras: Video devices.
+        gstreamer: The system's GStreamer.
+        account: What this process may open.
         software: What is installed.
         environment: Those of ``ENVIRONMENT`` that are set.
     """
@@ -56,6 +60,8 @@ class MachineFacts:
     nvidia: NvidiaFacts | None
     debian: Mapping[str, str]
     cameras: tuple[CameraFacts, ...]
+    gstreamer: GStreamerFacts
+    account: AccountFacts
     software: SoftwareFacts
     environment: Mapping[str, str]
 
@@ -75,6 +81,7 @@ class MachineFacts:
                 "python": python.version,
                 "packages": {name: version for name, version in self.software.packages.items() if version},
                 "opencv": {"version": opencv.version, "libraries": opencv.libraries, "gui": opencv.gui},
+                "gstreamer": self.gstreamer.version or None,
                 "debian": dict(self.debian),
             },
             "environment": dict(self.environment),
@@ -102,6 +109,8 @@ def read_facts(root: Path = Path("/"), probes: Probes | None = None) -> MachineF
         nvidia=nvidia,
         debian=package_versions(root, DEBIAN_PACKAGES) if nvidia else {},
         cameras=read_cameras(root),
+        gstreamer=read_gstreamer(root, probes.gstreamer, probes.which, jetson is not None),
+        account=read_account(root, probes.identity),
         software=read_software(root, probes),
         environment={name: probes.environ[name] for name in ENVIRONMENT if name in probes.environ},
     )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+
+from fcn_edge.system.text import text_of
 
 __all__ = [
     "APT",
     "BINDING",
     "SYSTEM_PYTHON",
     "WATCHED",
+    "WATCHED_ON_BOARDS",
     "GStreamerFacts",
     "package_of",
     "read_gstreamer",
@@ -70,11 +74,15 @@ class GStreamerFacts:
         python: The system has a Python.
         version: Version of GStreamer, such as ``1.20.3``; empty where the binding is missing or does not load.
         missing: Those of ``WATCHED``, on a Jetson of ``WATCHED_ON_BOARDS`` as well, that are not here.
+        lsmod: The program ``lsmod`` is here, which NVIDIA's plugins run.
+        nvgpu: It lists the kernel module ``nvgpu``.
     """
 
     python: bool
     version: str
     missing: tuple[str, ...]
+    lsmod: bool
+    nvgpu: bool
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -89,20 +97,27 @@ def package_of(element: str) -> str:
     return _PACKAGES.get(element, "")
 
 
-def read_gstreamer(root: Path, probe: Callable[[], str], on_board: bool) -> GStreamerFacts:
+def read_gstreamer(
+    root: Path, probe: Callable[[], str], which: Callable[[str], str | None], on_board: bool
+) -> GStreamerFacts:
     """Read what GStreamer there is.
 
     Args:
-        root: Where ``/usr`` is found.
+        root: Where ``/usr`` and ``/proc`` are found.
         probe: What ``gstreamer_probe.py`` prints in the system's Python; not asked where there is none.
+        which: Path of a program; None when there is none.
         on_board: This is a Jetson.
     """
+    lsmod = bool(which("lsmod"))
+    # what lsmod prints is this file
+    nvgpu = re.search(r"^nvgpu\b", text_of(root / "proc/modules"), re.MULTILINE) is not None
     watched = (*WATCHED, *(WATCHED_ON_BOARDS if on_board else ()))
     if not (root / SYSTEM_PYTHON.lstrip("/")).exists():
-        return GStreamerFacts(False, "", watched)
+        return GStreamerFacts(False, "", watched, lsmod, nvgpu)
     try:
         told = json.loads(probe())
     except ValueError:
         told = {}
     elements = frozenset(told.get("elements", ()))
-    return GStreamerFacts(True, str(told.get("version", "")), tuple(name for name in watched if name not in elements))
+    missing = tuple(name for name in watched if name not in elements)
+    return GStreamerFacts(True, str(told.get("version", "")), missing, lsmod, nvgpu)

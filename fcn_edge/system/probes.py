@@ -14,7 +14,9 @@ from pathlib import Path
 from types import ModuleType
 
 from fcn_edge.io.opencv import cv2
+from fcn_edge.system import gstreamer_probe
 from fcn_edge.system.cuda_driver import Driver, loaded_driver
+from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 
 __all__ = ["Probes", "Versions", "installed_version"]
 
@@ -44,6 +46,23 @@ def nvpmodel() -> str:
     return asked.stdout
 
 
+def gstreamer() -> str:
+    """What ``gstreamer_probe.py`` prints in the system's Python; empty where it cannot be asked."""
+    program = Path(gstreamer_probe.__file__)
+    command = [SYSTEM_PYTHON, "-I", str(program)]
+    try:
+        # on its first start GStreamer looks through all its plugins
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout
+
+
+def identity() -> tuple[int, frozenset[int]]:
+    """Number of this process's user, and the numbers of its groups."""
+    return os.geteuid(), frozenset((*os.getgroups(), os.getegid()))
+
+
 @dataclass(frozen=True)
 class Probes:
     """Everything that is asked, so that another machine can be played.
@@ -54,6 +73,8 @@ class Probes:
         driver: What the driver library says.
         which: Path of a program; None when there is none.
         nvpmodel: What ``nvpmodel -q`` prints.
+        gstreamer: What ``gstreamer_probe.py`` prints in the system's Python.
+        identity: Number of this process's user, and the numbers of its groups.
         opencv: Loads the module ``cv2``; raises MachineError where it cannot.
         environ: The environment variables.
         prefix: Where the environment of this Python is.
@@ -66,6 +87,8 @@ class Probes:
     driver: Callable[[], Driver] = loaded_driver
     which: Callable[[str], str | None] = shutil.which
     nvpmodel: Callable[[], str] = nvpmodel
+    gstreamer: Callable[[], str] = gstreamer
+    identity: Callable[[], tuple[int, frozenset[int]]] = identity
     opencv: Callable[[], ModuleType] = cv2
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     prefix: Path = field(default_factory=lambda: Path(sys.prefix))

@@ -35,6 +35,7 @@ DISTRIBUTIONS = (
     *("torch", "onnx", "onnxscript", "safetensors"),
     *("onnxruntime", "onnxruntime-gpu", "openvino"),
     *OPENCV,
+    "av",
     *TENSORRT,
     *("tensorrt-rtx", "tensorrt-rtx-cu13"),
     *("cuda-python", "cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12", "pycuda"),

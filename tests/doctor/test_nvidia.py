@@ -11,10 +11,13 @@ from fcn_edge.doctor.nvidia import nvidia
 from fcn_edge.system.cuda_driver import Driver
 
 from . import trees
-from .trees import facts, opencv_built_with
+from .trees import facts
 
-WITH_GSTREAMER = opencv_built_with("  Video I/O:\n    GStreamer:                   YES (1.20.3)\n")
-WITHOUT_GSTREAMER = opencv_built_with("  Video I/O:\n    GStreamer:                   NO\n")
+WITH_GSTREAMER: dict[str, Any] = {
+    "gstreamer": trees.gstreamer_has(*trees.GSTREAMER, *trees.ON_BOARDS),
+    "which": trees.has("lsmod"),
+}
+NVGPU = {"usr/bin/python3": "", "proc/modules": "nvgpu 2678784 24 - Live 0x0000000000000000\n"}
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -26,7 +29,7 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 
 def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
-    checks = by_name(nvidia(facts(trees.jetpack_62(tmp_path), opencv=WITHOUT_GSTREAMER)))
+    checks = by_name(nvidia(facts(trees.jetpack_62(tmp_path))))
     assert [name for name, check in checks.items() if check.ok] == ["GPU", "JetPack"]
     assert checks["GPU"].found.endswith("Kit Super, CUDA up to 12.6, compute capability 8.7")
     assert checks["JetPack"].found == "6.2 (L4T 36.4.3), on the host"
@@ -34,32 +37,33 @@ def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
     assert checks["CUDA from Python"].fix.startswith("pip install 'fcn_edge[cuda12]'")
     assert checks["power mode"].fix == "sudo nvpmodel -m 2 && sudo jetson_clocks"
     assert "swapon /swapfile" in checks["memory for builds"].fix
-    assert "apt-get install python3-opencv" in checks["GStreamer"].fix
+    assert "video engine" not in checks, "what GStreamer lacks is a check of every machine's"
 
 
 def test_a_fixed_orin_nano(tmp_path: Path) -> None:
     root = trees.jetpack_62(tmp_path)
-    trees.written(root, {"var/lib/nvpmodel/status": "pmode:0002", **trees.memory(5)})
+    trees.written(root, {"var/lib/nvpmodel/status": "pmode:0002", **trees.memory(5), **NVGPU})
     installed = {"tensorrt": "10.3.0", "cuda-bindings": "12.9.4"}
-    checks = by_name(nvidia(facts(root, installed=installed, opencv=WITH_GSTREAMER)))
+    checks = by_name(nvidia(facts(root, installed=installed, **WITH_GSTREAMER)))
     assert all(check.ok for check in checks.values())
     assert checks["TensorRT"].found == "10.3.0, as JetPack 6.2 ships 10.3.0.30"
-    assert "GStreamer" not in checks
+    assert checks["video engine"].found.endswith("nvarguscamerasrc; lsmod lists nvgpu")
 
 
 def test_a_thor_with_jetpack_71(tmp_path: Path) -> None:
     installed = {"tensorrt": "10.13.3.9", "cuda-bindings": "13.0.3"}
-    answers: dict[str, Any] = {"python": (3, 12), "opencv": WITHOUT_GSTREAMER}
+    answers: dict[str, Any] = {"python": (3, 12)}
     checks = by_name(nvidia(facts(trees.jetpack_71(tmp_path), trees.THOR, installed=installed, **answers)))
     assert all(check.ok for check in checks.values())
     assert checks["JetPack"].found == "7.1 (L4T 38.4.0), on the host"
     assert checks["power mode"].found == "MAXN (mode 0)"
-    assert "only CSI cameras need it" in checks["GStreamer"].found
 
 
 def test_an_agx_orin_with_jetpack_72(tmp_path: Path) -> None:
-    answers: dict[str, Any] = {"installed": {"tensorrt": "10.16.2.10"}, "python": (3, 12), "opencv": WITH_GSTREAMER}
-    checks = by_name(nvidia(facts(trees.jetpack_72(tmp_path), trees.ORIN_ON_JETPACK_7, **answers)))
+    answers: dict[str, Any] = {"installed": {"tensorrt": "10.16.2.10"}, "python": (3, 12), **WITH_GSTREAMER}
+    root = trees.written(trees.jetpack_72(tmp_path), {"usr/bin/python3": ""})
+    checks = by_name(nvidia(facts(root, trees.ORIN_ON_JETPACK_7, **answers)))
+    assert checks["video engine"].found.endswith("lsmod is here, without nvgpu")
     assert [name for name, check in checks.items() if not check.ok] == ["CUDA from Python"]
     assert checks["JetPack"].found == "7.2 (L4T 39.2.0), on the host"
     assert checks["TensorRT"].found == "10.16.2.10, as JetPack 7.2 ships 10.16.2.10"
@@ -67,7 +71,7 @@ def test_an_agx_orin_with_jetpack_72(tmp_path: Path) -> None:
 
 
 def test_a_desktop(tmp_path: Path) -> None:
-    checks = by_name(nvidia(facts(trees.desktop(tmp_path), trees.DESKTOP_GPU, opencv=WITHOUT_GSTREAMER)))
+    checks = by_name(nvidia(facts(trees.desktop(tmp_path), trees.DESKTOP_GPU)))
     assert list(checks) == ["GPU", "TensorRT", "CUDA from Python", "onnxruntime-gpu"]
     assert "driver 570.86.15, CUDA up to 12.8" in checks["GPU"].found
     assert checks["TensorRT"].fix == "pip install tensorrt-cu12"

@@ -9,7 +9,7 @@ from fcn_edge.doctor import opencv
 from fcn_edge.errors import MachineError
 from fcn_edge.system.facts import MachineFacts, read_facts
 
-from .trees import facts, opencv_built_with, written
+from .trees import facts, opencv_built_with
 
 
 def unloadable() -> ModuleType:
@@ -66,23 +66,3 @@ def test_video_without_opencv(tmp_path: Path) -> None:
 
 def test_the_real_build_information_is_understood() -> None:
     assert "with FFMPEG" in opencv.video(read_facts()).found
-
-
-CSI = {"sys/class/video4linux/video0/name": "vi-output, imx219 9-0010\n"}
-USB = {"sys/class/video4linux/video0/name": "HD Pro Webcam C920\n"}
-
-
-@pytest.mark.parametrize(
-    ("files", "gstreamer", "ok"), [(CSI, "YES (1.20)", None), (CSI, "NO", False), (USB, "NO", True), ({}, "NO", True)]
-)
-def test_gstreamer_on_a_jetson(tmp_path: Path, files: dict[str, str], gstreamer: str, ok: bool | None) -> None:
-    check = opencv.gstreamer(built_with(written(tmp_path, files), BUILD.format(ffmpeg="YES", gstreamer=gstreamer)))
-    assert (check and check.ok) == ok
-    if ok is False:
-        assert check is not None
-        assert "CSI camera video0" in check.found
-        assert "--system-site-packages" in check.fix
-
-
-def test_gstreamer_without_opencv(tmp_path: Path) -> None:
-    assert opencv.gstreamer(facts(written(tmp_path, CSI), opencv=unloadable)) is None

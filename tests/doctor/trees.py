@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -29,6 +30,9 @@ CPU_ONLINE CORE_0 1
 < POWER_MODEL ID=3 NAME=7W >
 < PM_CONFIG DEFAULT=1 >
 """
+GSTREAMER = ("appsink", "videoconvert", "rtspsrc", "h264parse", "avdec_h264")
+ON_BOARDS = ("nvvidconv", "nvv4l2decoder", "nvarguscamerasrc")
+
 THOR_MODES = "< POWER_MODEL ID=0 NAME=MAXN >\n< POWER_MODEL ID=1 NAME=120W >\n"
 
 
@@ -135,6 +139,16 @@ def pci(vendor: str, kind: str, slot: str = "1") -> dict[str, str]:
     return {f"{device}/vendor": f"{vendor}\n", f"{device}/class": f"{kind}\n"}
 
 
+def gstreamer_has(*elements: str, version: str = "1.20.3") -> Callable[[], str]:
+    """A GStreamer with these elements."""
+    return lambda: json.dumps({"version": version, "elements": elements})
+
+
+def has(*programs: str) -> Callable[[str], str | None]:
+    """Finds these programs and no other."""
+    return lambda program: f"/usr/bin/{program}" if program in programs else None
+
+
 def probes(driver: Driver = ORIN, /, installed: dict[str, str] | None = None, **answers: Any) -> Probes:
     """Probes of a system in which nothing but ``installed`` is installed."""
     versions = dict(installed or {})
@@ -145,6 +159,8 @@ def probes(driver: Driver = ORIN, /, installed: dict[str, str] | None = None, **
             "driver": lambda: driver,
             "which": lambda program: None,
             "nvpmodel": lambda: "",
+            "gstreamer": lambda: "",
+            "identity": lambda: (1000, frozenset({1000})),
             "environ": {},
             "prefix": Path("/home/user/fcn_edge/.venv"),
             "is_venv": True,

@@ -95,13 +95,14 @@ def test_every_file_and_every_probe_is_asked_once(tmp_path: Path, monkeypatch: p
 
     root, played = tree(tmp_path), probes()
     trees.written(root, {"proc/cpuinfo": "Features : asimd\n", "etc/nvpmodel.conf": trees.ORIN_NANO_MODES})
+    trees.written(root, {"usr/bin/python3": "", "proc/modules": "", "etc/group": ""})
     (root / "var/lib/nvpmodel/status").unlink(missing_ok=True)
-    questions = ("versions", "importable", "driver", "which", "nvpmodel", "opencv")
+    questions = ("versions", "importable", "driver", "which", "nvpmodel", "gstreamer", "identity", "opencv")
     counting_probes: dict[str, Any] = {name: counting(name, getattr(played, name)) for name in questions}
     monkeypatch.setattr(Path, "read_text", counted)
     read_facts(root, Probes(**counting_probes, environ={}))
     assert asked[root / "proc/cpuinfo"] == 1
-    assert asked["opencv",] == 1
+    assert asked["opencv",] == asked["gstreamer",] == 1
     assert {what: times for what, times in asked.items() if times > 1} == {}
 
 

@@ -1,0 +1,68 @@
+"""What live cameras need beside OpenCV: GStreamer of the system, the board's video engine, groups."""
+
+from __future__ import annotations
+
+from fcn_edge.doctor.check import Check
+from fcn_edge.system.facts import MachineFacts
+from fcn_edge.system.gstreamer import APT, SYSTEM_PYTHON, WATCHED_ON_BOARDS
+from fcn_edge.system.jetson import JetsonFacts
+
+__all__ = ["groups", "gstreamer", "video_engine"]
+
+PURPOSE = "for csi:// and gst:// and decoding on a board"
+ON_BOARD = "sudo apt-get install nvidia-l4t-gstreamer nvidia-l4t-camera"
+ORIN = "36."
+"""How the L4T of JetPack 6 begins, on whose boards the GPU's kernel module is ``nvgpu``."""
+
+
+def gstreamer(facts: MachineFacts) -> Check:
+    """GStreamer, its binding for the system's Python, and its plugins."""
+    name, found = "GStreamer", facts.gstreamer
+    if not found.python:
+        return Check(name, False, f"no {SYSTEM_PYTHON}; it is {PURPOSE}", f"sudo apt-get install {' '.join(APT)}")
+    if not found.version:
+        lacks = f"{SYSTEM_PYTHON} has no binding for it; it is {PURPOSE}"
+        return Check(name, False, lacks, f"sudo apt-get install {' '.join(APT)}")
+    missing = [element for element in found.missing if element not in WATCHED_ON_BOARDS]
+    if missing:
+        fix = f"sudo apt-get install {' '.join(found.packages)}"
+        return Check(name, False, f"{found.version}, without {', '.join(missing)}", fix)
+    return Check(name, True, f"{found.version} with the plugins base, good, bad and libav")
+
+
+def video_engine(jetson: JetsonFacts, facts: MachineFacts) -> Check | None:
+    """The board's decoder and cameras in GStreamer; None where there is no GStreamer, which is a check of its own."""
+    name, found = "video engine", facts.gstreamer
+    if not found.version:
+        return None
+    missing = [element for element in found.missing if element in WATCHED_ON_BOARDS]
+    if missing:
+        fix = "docker run --runtime nvidia ..." if facts.container else ON_BOARD
+        return Check(name, False, f"GStreamer has no {', '.join(missing)}", fix)
+    # NVIDIA's plugin asks lsmod which board this is; without an answer it starts and never gives a frame
+    if not found.lsmod:
+        fix = "apt-get install kmod, in the image where this is a container"
+        return Check(name, False, "nvv4l2decoder never gives a frame without the program lsmod", fix)
+    if not found.nvgpu and jetson.l4t.startswith(ORIN):
+        fix = "sudo modprobe nvgpu, on the board itself where this is a container"
+        return Check(name, False, "nvv4l2decoder never gives a frame where lsmod does not list nvgpu", fix)
+    return Check(
+        name, True, f"{', '.join(WATCHED_ON_BOARDS)}; lsmod {'lists' if found.nvgpu else 'is here, without'} nvgpu"
+    )
+
+
+def groups(facts: MachineFacts) -> Check | None:
+    """The account's groups; None where there is no device that asks for one."""
+    account = facts.account
+    needed = {
+        "video": facts.jetson is not None or any(camera.exists for camera in facts.cameras),
+        "render": facts.jetson is not None,
+    }
+    if account.is_root or not any(needed.values()):
+        return None
+    missing = [name for name in account.others if needed[name]]
+    listed = ", ".join(account.groups) or "none"
+    if missing:
+        fix = f'sudo usermod -aG {",".join(missing)} "$USER", then log in again'
+        return Check("groups", False, f"{listed}; devices belong to {' and '.join(missing)}, too", fix)
+    return Check("groups", True, listed)
