@@ -44,7 +44,8 @@ class RtspServer:
             options: Ours, behind ``#``.
             scheme: rtsp or rtsps.
         """
-        return f"{scheme}://{login}{'@' if login else ''}127.0.0.1:{self.port}{self._path}{'#' if options else ''}{options}"
+        user, ours = f"{login}@" if login else "", f"#{options}" if options else ""
+        return f"{scheme}://{user}127.0.0.1:{self.port}{self._path}{ours}"
 
     def start(self) -> None:
         """Start it, on the port that it had before, if it had one."""

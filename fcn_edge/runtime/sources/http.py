@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from fcn_edge.errors import FcnEdgeError, SourceError
 from fcn_edge.runtime.sources.network import TIMEOUT, NetworkConnection
-from fcn_edge.runtime.sources.web import WebClient, WebFile
+from fcn_edge.runtime.sources.web import WebClient
 from fcn_edge.runtime.uri import Uri
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ class HttpConnection(NetworkConnection):
     def __init__(self, address: Uri, timeout: float = TIMEOUT, fps: float | None = None, verify: bool = True) -> None:
         super().__init__(address, timeout, fps)
         self._client = WebClient(self.id, timeout, verify)
-        self._file: WebFile | None = None
         self._is_playlist = False
         self._pace: tuple[float, float] | None = None
 
@@ -59,27 +58,31 @@ class HttpConnection(NetworkConnection):
         self._client.abort()
 
     @override
+    def _release(self) -> None:
+        self._client.close()
+
+    @override
     def _container(self) -> InputContainer:
         import av
 
-        self._client.timeout = self._open_timeout
-        self._file = self._client.open(self.address.location)
-        is_multipart = self._file.kind == "multipart/x-mixed-replace"
-        self._is_playlist = not is_multipart and self._file.head(len(PLAYLIST)) == PLAYLIST
+        self._client.wait(self._open_timeout)
+        file = self._client.open(self.address.location)
+        is_multipart = file.kind == "multipart/x-mixed-replace"
+        self._is_playlist = not is_multipart and file.head(len(PLAYLIST)) == PLAYLIST
         form = "mpjpeg" if is_multipart else "hls" if self._is_playlist else None
         try:
             container = av.open(
-                self._file,
+                file,
                 "r",
                 format=form,
-                options=self._options(),
+                options=self._options(is_multipart),
                 timeout=(self._open_timeout / 2, PLAYLIST_PATIENCE) if self._is_playlist else None,
                 io_open=self._client.part,
             )
         except (av.FFmpegError, ValueError):
             raise self._unreadable() from None
-        self._client.timeout = self._timeout
-        has_end = container.duration is not None or (self._file.size is not None and not self._is_playlist)
+        self._client.wait(self._timeout)
+        has_end = container.duration is not None or (file.size is not None and not self._is_playlist)
         self.live = is_multipart or not has_end
         return container
 
@@ -125,9 +128,11 @@ class HttpConnection(NetworkConnection):
                 return
         self._pace = now, seconds
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, is_multipart: bool) -> dict[str, str]:
         # everything is opened by the client: FFmpeg itself may open nothing
         options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+        if is_multipart:  # one picture says all, and those that were read to learn more would be old
+            options |= {"probesize": "32", "analyzeduration": "0"}
         if self._is_playlist:
             # these would have FFmpeg look for its own HTTP inside the client's files
             options |= {"http_persistent": "0", "http_multiple": "0", "seg_max_retry": "2"}

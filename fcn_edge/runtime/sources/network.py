@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from fcn_edge.errors import SourceError
+from fcn_edge.errors import FcnEdgeError, SourceError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.clock import CameraClock
@@ -116,6 +116,8 @@ class NetworkConnection(Connection):
         while not self._interrupted and time.monotonic() < until:
             with suppress(queue.Empty):
                 answer = self._connected.get(timeout=SLICE)
+                if self._interrupted:
+                    break
                 if answer is not None:
                     raise answer
                 self.state = self._condition()
@@ -169,6 +171,9 @@ class NetworkConnection(Connection):
     def _wake(self) -> None:
         """Make the thread's waiting end soon; where it waits in slices, there is nothing to do."""
 
+    def _release(self) -> None:
+        """Give back what ``_container`` opened beside the container; in the thread, at its end."""
+
     def _stopped(self) -> bool:
         """Nobody wants more."""
         return self._closed or self._interrupted
@@ -214,6 +219,7 @@ class NetworkConnection(Connection):
             # by this thread and no other: FFmpeg may be inside
             if container is not None:
                 container.close()
+            self._release()
 
     def _video_of(self, container: InputContainer) -> VideoStream:
         if not container.streams.video:
@@ -231,19 +237,34 @@ class NetworkConnection(Connection):
 
     def _decode(self, container: InputContainer, stream: VideoStream, decoder: Decoder) -> None:
         timeline = Timeline(self.live)
-        index = 0
-        for packet in self._packets(container, stream):
-            captured_ns, unix_ns = time.monotonic_ns(), time.time_ns()
-            arrival = Arrival(captured_ns, unix_ns)
-            if packet.size:
-                self._packet_ns = captured_ns
-                self.packets += 1
-                arrival = timeline.arrived(packet, captured_ns, unix_ns)
-                if arrival.camera_ns is not None:
-                    self.clock.add(arrival.camera_ns, captured_ns)
-            for frame in decoder.frames_of(packet):
-                its = timeline.arrival_of(frame.pts, arrival)
-                seconds = timeline.seconds_of(frame.pts, frame.time_base, its.captured_ns)
-                if not self._frames.put(_Decoded(frame, index, seconds, its)):
+        newest = Arrival(time.monotonic_ns(), time.time_ns())
+        count = 0
+
+        def given(frames: list[VideoFrame]) -> bool:
+            """Hand frames over; False when nobody wants them."""
+            nonlocal count
+            for frame in frames:
+                arrival = timeline.arrival_of(frame.pts, newest)
+                seconds = timeline.seconds_of(frame.pts, frame.time_base, arrival.captured_ns)
+                if not self._frames.put(_Decoded(frame, count, seconds, arrival)):
+                    return False
+                count += 1
+            return True
+
+        try:
+            for packet in self._packets(container, stream):
+                if packet.size:
+                    self._packet_ns = time.monotonic_ns()
+                    self.packets += 1
+                    newest = timeline.arrived(packet, self._packet_ns, time.time_ns())
+                    if newest.camera_ns is not None:
+                        self.clock.add(newest.camera_ns, newest.captured_ns)
+                if not given(decoder.frames_of(packet)):
                     return
-                index += 1
+        except FcnEdgeError:
+            given(decoder.frames_of(None))
+            raise
+        if not count and not self.live:
+            raise SourceError(
+                f"{self.id} holds no frame that can be decoded.", f"See what it holds with: ffprobe {self.id}"
+            )

@@ -29,7 +29,7 @@ __all__ = ["OPENERS", "OPTIONS", "SourceAddress", "open_source"]
 
 STANDARD_INPUT = "-"
 
-FIX = "Give a video file, an image, a folder, a camera such as 0 or csi://0, rtsp://..., http://..., or synthetic://street."
+FIX = "Give a video, an image, a folder, a camera such as 0 or csi://0, rtsp://..., http://..., or synthetic://street."
 
 
 class SourceAddress(Uri):

@@ -37,12 +37,12 @@ _WRITE = 2
 """FFmpeg's AVIO_FLAG_WRITE."""
 
 
-class WebClient:
+class WebClient(Closeable):
     """Opens addresses with one user's name and password, until it is aborted.
 
     Args:
         shown: What the user called the source, without the password: for errors.
-        timeout: Seconds in which a host must answer, and in which data must follow data.
+        timeout: Seconds in which a host must answer, and in which data must follow data; ``wait`` changes it.
         verify: Trust only certificates that this machine's authorities have signed.
 
     Attributes:
@@ -56,6 +56,7 @@ class WebClient:
         self.problem: FcnEdgeError | None = None
         self._aborted = False
         self._sockets: set[socket.socket] = set()
+        self._files: set[WebFile] = set()
         self._lock = threading.Lock()
         self._passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         self._tls = ssl.create_default_context()
@@ -68,8 +69,8 @@ class WebClient:
             _Redirects(),
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPErrorProcessor(),
-            urllib.request.HTTPBasicAuthHandler(self._passwords),
-            urllib.request.HTTPDigestAuthHandler(self._passwords),
+            _Basic(self._passwords),
+            _Digest(self._passwords),
         ):
             self._opener.add_handler(handler)
 
@@ -85,7 +86,9 @@ class WebClient:
             UsageError: There is no host in it.
             SourceError: It is of another scheme, nobody answers, or the answer is an error.
         """
-        return WebFile(self, url, self.response(url, start, stop), start)
+        file = WebFile(self, url, self.response(url, start, stop), start)
+        self._files.add(file)
+        return file
 
     def part(self, url: str, flags: int, options: Mapping[str, str]) -> WebFile | io.BytesIO:
         """Open what a playlist names; PyAV's ``io_open``. What is not to be had is an empty file and a ``problem``."""
@@ -123,6 +126,23 @@ class WebClient:
                 f"The server of {self.shown} cannot give parts of a file.", "Use one that serves byte ranges."
             )
         return response
+
+    def wait(self, timeout: float) -> None:
+        """From now on, also where something is open, give up after this many seconds."""
+        self.timeout = timeout
+        with self._lock:
+            for sock in self._sockets:
+                sock.settimeout(timeout)
+
+    @override
+    def close(self) -> None:
+        """Close what FFmpeg has left open; in the thread that opened it."""
+        for file in list(self._files):
+            file.close()
+
+    def closed(self, file: WebFile) -> None:
+        """Forget a file that was closed."""
+        self._files.discard(file)
 
     def abort(self) -> None:
         """Make whatever is read or opened fail at once, now and later. For other threads."""
@@ -234,7 +254,7 @@ class WebFile(Closeable):
             self._at += len(data)
             return data
         if self._response_at != self._at and not self._skipped():
-            self.close()
+            self._hang_up()
         data = self._received(count)
         self._at += len(data)
         return data
@@ -285,6 +305,10 @@ class WebFile(Closeable):
 
     @override
     def close(self) -> None:
+        self._hang_up()
+        self._client.closed(self)
+
+    def _hang_up(self) -> None:
         if self._response is not None:
             self._response.close()
             self._response = None
@@ -330,6 +354,20 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if there not in PORTS or (req.type == "https" and there != "https"):
             return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Basic(urllib.request.HTTPBasicAuthHandler):
+    @override
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        fp.close()  # which urllib leaves to the garbage collector
+        return super().http_error_401(req, fp, code, msg, headers)
+
+
+class _Digest(urllib.request.HTTPDigestAuthHandler):
+    @override
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        fp.close()
+        return super().http_error_401(req, fp, code, msg, headers)
 
 
 def _escaped(url: str) -> str:
