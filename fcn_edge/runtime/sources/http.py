@@ -81,6 +81,9 @@ class HttpConnection(NetworkConnection):
             )
         except (av.FFmpegError, ValueError):
             raise self._unreadable() from None
+        if self._client.problem is not None and not container.streams.video:
+            container.close()
+            raise self._client.problem
         self._client.wait(self._timeout)
         has_end = container.duration is not None or (file.size is not None and not self._is_playlist)
         self.live = is_multipart or not has_end

@@ -132,7 +132,8 @@ class WebClient(Closeable):
         self.timeout = timeout
         with self._lock:
             for sock in self._sockets:
-                sock.settimeout(timeout)
+                with suppress(OSError):  # it is closed
+                    sock.settimeout(timeout)
 
     @override
     def close(self) -> None:
