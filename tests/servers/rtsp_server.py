@@ -46,10 +46,8 @@ def main() -> None:
     server.set_address(options.host)
     server.set_service(str(options.port))
     factory = shared_factory(camera, options)
-    if options.user:
-        protect(server, factory, options.user, options.password)
-    if options.certificate:
-        encrypt(server, options.certificate)
+    if options.user or options.certificate:
+        protect(server, factory, options)
     server.get_mount_points().add_factory(options.path, factory)
     if server.attach(None) == 0:
         sys.exit(f"port {options.port} is taken")
@@ -153,28 +151,23 @@ def shared_factory(camera: Camera, options: argparse.Namespace) -> Any:
     return factory
 
 
-def protect(server: Any, factory: Any, user: str, password: str) -> None:
-    """Let only one user in, by digest."""
+def protect(server: Any, factory: Any, options: argparse.Namespace) -> None:
+    """Let only one user in, by digest, and encrypt, as far as the options ask for it."""
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth.set_supported_methods(2)  # GST_RTSP_AUTH_DIGEST
-    auth.add_digest(user, password, token)
+    if options.user:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(options.user, options.password, token)
+    else:
+        auth.set_default_token(token)
+    if options.certificate:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.certificate))
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role("viewer", "media.factory.access", True)
     permissions.add_permission_for_role("viewer", "media.factory.construct", True)
     factory.set_permissions(permissions)
-
-
-def encrypt(server: Any, certificate: str) -> None:
-    auth = server.get_auth() or GstRtspServer.RTSPAuth()
-    auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(certificate))
-    if server.get_auth() is None:
-        token = GstRtspServer.RTSPToken()
-        token.set_string("media.factory.role", "viewer")
-        auth.set_default_token(token)
-    server.set_auth(auth)
 
 
 def encoded(options: argparse.Namespace, height: int, width: int) -> list[bytes]:

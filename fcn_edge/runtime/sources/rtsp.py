@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 import time
@@ -72,11 +73,12 @@ class RtspConnection(NetworkConnection):
         connected_socket(host.host, host.port, until, self._stopped, self.id).close()
         # FFmpeg starts the clock twice: to open, and to learn what the stream holds
         half = max((until - time.monotonic()) / 2, READ_SLICE)
+        started = time.monotonic()
         try:
             return av.open(self._url(scheme), format="rtsp", options=self._options(scheme), timeout=(half, READ_SLICE))
         except (av.FFmpegError, ValueError) as error:
             # without what led to it, which shows the password
-            raise self._refusal(error) from None
+            raise self._refusal(error, time.monotonic() - started >= half) from None
 
     @override
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
@@ -125,8 +127,13 @@ class RtspConnection(NetworkConnection):
             options |= {"tls_verify": "1", "ca_file": _authorities()}
         return options
 
-    def _refusal(self, error: Exception) -> SourceError:
-        """What an error of FFmpeg means, in a sentence."""
+    def _refusal(self, error: Exception, late: bool) -> SourceError:
+        """What an error of FFmpeg means, in a sentence.
+
+        Args:
+            error: The error; one of many that FFmpeg gives, where it was kept waiting.
+            late: The time was up.
+        """
         import av
 
         if self._stopped():
@@ -142,10 +149,10 @@ class RtspConnection(NetworkConnection):
             return SourceError(
                 f"The camera of {self.id} has no such stream.", "Correct the path behind the host; the manual has it."
             )
-        if isinstance(error, av.error.HTTPError):
+        if isinstance(error, av.error.HTTPError) or getattr(error, "errno", 0) == errno.EPROTONOSUPPORT:
             other = "udp" if self._transport == "tcp" else "tcp"
             return SourceError(f"The camera of {self.id} refuses to play.", f"Try #transport={other}.")
-        if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        if late or isinstance(error, av.error.ExitError | av.error.TimeoutError):
             return SourceError(
                 f"{self.id} took the connection and did not answer within {self._open_timeout:g} s.",
                 "Check that this port is the camera's RTSP port, or start the camera anew.",

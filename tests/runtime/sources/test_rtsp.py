@@ -9,9 +9,9 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fcn_edge.errors import SourceError
@@ -63,8 +63,8 @@ class TestCamera:
             assert source.packets >= 60
         numbers = [number_of(frame.image) for frame in frames]
         assert None not in numbers
-        steps = [(b - a) % LOOP for a, b in zip(numbers, numbers[1:], strict=False)]  # type: ignore[operator]
-        assert steps == [b.index - a.index for a, b in zip(frames, frames[1:], strict=False)]
+        steps = [(b - a) % LOOP for a, b in pairwise(numbers)]  # type: ignore[operator]
+        assert steps == [b.index - a.index for a, b in pairwise(frames)]
         assert frames[0].time == 0
         lasted = frames[-1].index - frames[0].index
         assert frames[-1].time == pytest.approx(lasted / 25, abs=0.2)
@@ -72,14 +72,16 @@ class TestCamera:
         assert times == sorted(times)
 
     def test_starts_with_a_keyframe(self, tmp_path: Path) -> None:
-        with RtspServer(tmp_path / "log", gop=50) as camera, SourceAddress.of(camera.url()).connection() as source:
-            with open_source(camera.url()):  # somebody watches: this one comes into the middle
-                time.sleep(0.5)
-                source.connect()
-                states = [source.state]
-                while (frame := source.read(0.02)) is None:
-                    states.append(source.state)
-        assert states[0] == "waiting_for_keyframe"
+        # whoever watches already keeps the stream going: this one comes into the middle
+        with (
+            RtspServer(tmp_path / "log", gop=50) as camera,
+            open_source(camera.url()),
+            open_source(camera.url()) as source,
+        ):
+            states = [source.state]
+            while (frame := source.read(0.02)) is None:
+                states.append(source.state)
+        assert set(states) == {"waiting_for_keyframe"}
         number = number_of(frame.image)
         assert number is not None
         assert number % 50 <= 2  # later only where this machine was slow to take it
@@ -238,4 +240,3 @@ def test_memory_and_threads_do_not_grow(camera: RtspServer) -> None:
     after = resident_mib(), descriptors(), threading.active_count()
     assert after[1:] == before[1:]
     assert after[0] - before[0] < 20
-    assert np.isfinite(after[0])
