@@ -87,7 +87,10 @@ class PictureWatch:
             self._measure(luma, now_ns)
             if self._still is not None and self._still.moved_to(luma):
                 self._frozen = False
-        return "black" if self._black else "frozen" if self._frozen else "live"
+        if self._black:
+            return "black"
+        # a picture that is about to be black is not frozen first
+        return "frozen" if self._frozen and self._turned_ns is None else "live"
 
     def _compare(self, image: NDArray[np.uint8], now_ns: int) -> None:
         still = self._still

@@ -158,9 +158,8 @@ class SupervisedConnection(Connection):
         self._pictures.stop()
         if self._thread.ident is not None:
             self._thread.join(CLOSE_TIMEOUT)
-        before = self.state
-        super().close()
-        if self.state != before and before != "idle":
+        before, self.state = self.state, "ended"
+        if before not in ("idle", "lost", "ended"):
             self._tell(StateChange(self.state, self.grade, "", time.time_ns()))
 
     @override
