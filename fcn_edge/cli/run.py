@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,13 @@ def _checked_seconds(_context: click.Context, _option: click.Parameter, seconds:
     if seconds is not None and not seconds <= LONGEST:
         raise click.BadParameter(f"{seconds:g} is no time that ends. Leave the option out to go to the end of SOURCE.")
     return seconds
+
+
+def _checked_age(_context: click.Context, _option: click.Parameter, age: float | None) -> float | None:
+    # a comparison that is false for NaN too
+    if age is not None and not age < math.inf:
+        raise click.BadParameter(f"{age:g} is no age. Leave the option out to keep every mask.")
+    return age
 
 
 @click.command(
@@ -71,6 +79,14 @@ def _checked_seconds(_context: click.Context, _option: click.Parameter, seconds:
     metavar="URL",
     help="Post a JSON object there whenever a source's state or grade changes.",
 )
+@click.option("--realtime", is_flag=True, help="Play a file at the pace of its own times, like a camera.")
+@click.option(
+    "--max-age",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_checked_age,
+    metavar="MS",
+    help="Drop masks older than this, counted from the capture.",
+)
 @verb
 def command(
     model: str,
@@ -88,6 +104,8 @@ def command(
     segment: float | None,
     keep: int | None,
     webhook: str | None,
+    realtime: bool,
+    max_age: float | None,
 ) -> dict[str, Any]:
     """Masks for every frame of SOURCE, to every SINK.
 
@@ -130,6 +148,8 @@ def command(
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
+            realtime=realtime,
+            max_age=None if max_age is None else max_age / 1000,
             overlays=Overlays(alpha, legend),
             session=segmenter.session,
             segment=segment,
@@ -237,7 +257,8 @@ def _ending(report: Report) -> dict[str, Any]:
         return failure(report.error)
     ending = stopped() if report.interrupted else {"exit_code": 0}
     if not report.frames and not ending["exit_code"]:
-        return failure(_no_frame(report.sources[0].uri))
+        late = report.statistics.late
+        return failure(_all_late(report.sources[0].uri, late) if late else _no_frame(report.sources[0].uri))
     return ending if report.interrupted else {}
 
 
@@ -256,6 +277,13 @@ def _no_frame(uri: str) -> SourceError:
     return SourceError(f"{uri} gave no frame before the run ended.", "Give it more time, or check it.")
 
 
+def _all_late(uri: str, late: int) -> SourceError:
+    return SourceError(
+        f"No mask of {uri} was young enough: all {late} were older than --max-age when they were ready.",
+        "Allow more, or take a faster model or a smaller --size.",
+    )
+
+
 def _as_json() -> bool:
     return bool(click.get_current_context().ensure_object(dict).get("json"))
 
@@ -271,8 +299,11 @@ def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], 
     if "exit_code" in result and "error" not in result:
         tell("Interrupted.")
     count = result["frames"]
-    dropped = f", {result['dropped']} dropped" if result["dropped"] else ""
-    tell(f"{count} frame{'s' * (count != 1)} in {result['seconds']:.2f} s: {result['fps']:.1f} frames/s{dropped}")
+    lost = "".join(f", {result[what]} {what}" for what in ("dropped", "late") if result[what])
+    tell(f"{count} frame{'s' * (count != 1)} in {result['seconds']:.2f} s: {result['fps']:.1f} frames/s{lost}")
+    for source in result["sources"]:
+        if source["damaged"]:
+            tell(f"{source['uri']} is damaged in {source['damaged']} places, which were skipped or are incomplete.")
     if count:
         latency = result["latency_ms"]
         tell(f"Capture to mask, ms: {latency['p50']:.1f} (p50), {latency['p90']:.1f} (p90), {latency['p99']:.1f} (p99)")

@@ -32,6 +32,7 @@ class SourceReport:
         packets_lost: Packets that the network lost; None where the source does not tell.
         jitter_ms: Jitter of the packets' arrival, milliseconds; None where the source does not tell.
         skew_ms: How much later its frames come than those of the other sources, milliseconds; None where it is alone.
+        damaged: Packets and pictures that came damaged: skipped, or shown as far as they could be decoded.
     """
 
     uri: str
@@ -47,6 +48,7 @@ class SourceReport:
     packets_lost: int | None = None
     jitter_ms: float | None = None
     skew_ms: float | None = None
+    damaged: int = 0
 
     @classmethod
     def of(cls, source: Connection, state: State, frames: int, dropped: int) -> SourceReport:
@@ -71,6 +73,7 @@ class SourceReport:
             source.stalls,
             source.packets_lost,
             source.jitter_ms,
+            damaged=source.damaged,
         )
 
 

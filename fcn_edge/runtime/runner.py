@@ -32,6 +32,7 @@ from fcn_edge.runtime.sinks import AnySink, Overlays, Sink, SinkContext, check_s
 from fcn_edge.runtime.sources import Connection, SourceAddress
 from fcn_edge.runtime.sources.base import State, StateChange
 from fcn_edge.runtime.sources.supervised import supervised
+from fcn_edge.runtime.sources.paced import PacedConnection
 
 __all__ = ["AnySource", "run", "stream"]
 
@@ -48,6 +49,8 @@ def run(
     frames: int | None = None,
     seconds: float | None = None,
     unknown_below: float | None = None,
+    realtime: bool = False,
+    max_age: float | None = None,
     overlays: Overlays | None = None,
     session: Session | None = None,
     segment: float | None = None,
@@ -68,6 +71,9 @@ def run(
         frames: Stop after this many, >= 1.
         seconds: Request no frame later than this after the first, > 0, and wait for none beyond it.
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+        realtime: Play a file at the pace of its own times, as a camera would: what nothing has time for is dropped.
+        max_age: Seconds from the capture after which a mask is worthless, > 0: such frames are dropped, and counted as
+            late.
         overlays: Draws overlays for the sinks that show them; at half opacity and without a legend when left out.
         session: A session of the engine to run the network in, which nobody else uses meanwhile; a new one when left
             out.
@@ -85,7 +91,7 @@ def run(
     """
     given = checked_sinks(sinks)
     check_series(given, segment, keep)
-    with _Run(sources, engine, listeners, frames, seconds, unknown_below, session) as running:
+    with _Run(sources, engine, listeners, frames, seconds, unknown_below, realtime, max_age, session) as running:
         running.warm_up()
         running.open_sinks(given, overlays or Overlays(), segment, keep)
         return running.to_end()
@@ -99,6 +105,8 @@ def stream(
     frames: int | None = None,
     seconds: float | None = None,
     unknown_below: float | None = None,
+    realtime: bool = False,
+    max_age: float | None = None,
 ) -> Iterator[Result]:
     """Masks of the frames of a source, capture, inference and your loop overlapping.
 
@@ -111,6 +119,9 @@ def stream(
         frames: Stop after this many, >= 1.
         seconds: Request no frame later than this after the first, > 0, and wait for none beyond it.
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+        realtime: Play a file at the pace of its own times, as a camera would: what nothing has time for is dropped.
+        max_age: Seconds from the capture after which a mask is worthless, > 0: such frames are dropped, and counted as
+            late.
 
     Yields:
         One result per frame, in order: what a ``Segmentation`` has, and index, time, source and statistics. A live
@@ -121,7 +132,7 @@ def stream(
         SourceError: The source is missing, empty, unreadable or lost.
     """
     with (
-        _Run(source, segmenter, listeners, frames, seconds, unknown_below) as running,
+        _Run(source, segmenter, listeners, frames, seconds, unknown_below, realtime, max_age) as running,
         closing(running.results()) as results,
     ):
         yield from results
@@ -138,6 +149,8 @@ class _Run:
         frames: int | None,
         seconds: float | None,
         unknown_below: float | None,
+        realtime: bool,
+        max_age: float | None,
         session: Session | None = None,
     ) -> None:
         if (frames is not None and frames < 1) or (seconds is not None and not seconds > 0):
@@ -146,15 +159,19 @@ class _Run:
             )
         if seconds is not None and not math.isfinite(seconds * NS_PER_S):
             raise UsageError(f"seconds={seconds:g} is no time that ends.", "Leave it out to go to the end.")
+        if max_age is not None and not 0 < max_age < math.inf:
+            raise UsageError(f"max_age={max_age:g} is no age that a mask can have.", "Give seconds above 0.")
         source = _one(sources)
         self._owned = not isinstance(source, Connection)
-        self._connection = source if isinstance(source, Connection) else supervised(_address(source))
+        connection = source if isinstance(source, Connection) else supervised(_address(source))
+        self._connection = PacedConnection(connection, leave_open=not self._owned) if realtime else connection
         self._changes: queue.SimpleQueue[StateChange] = queue.SimpleQueue()
         self._engine = engine
         self._listeners = listeners
         self._frames = frames
         self._seconds = seconds
         self._unknown_below = unknown_below
+        self._max_age = max_age
         self._given_session = session
         self._state: State = self._connection.state
         self._outputs = Outputs(self._tell)
@@ -239,7 +256,8 @@ class _Run:
         return report
 
     def _open(self) -> None:
-        if self._owned:
+        closes = self._owned or isinstance(self._connection, PacedConnection)
+        if closes:
             self._stack.callback(self._connection.close)
         if self._connection.tells:
             self._listen()
@@ -260,11 +278,12 @@ class _Run:
                 frames=self._frames,
                 seconds=self._seconds,
                 unknown_below=self._unknown_below,
+                max_age=self._max_age,
                 on_idle=self._tell_changes,
             )
         )
         self._pipeline.add(self._connection, self._session)
-        if self._owned:
+        if closes:
             self._stack.callback(self._connection.interrupt)
         # left in reverse order: the sinks are whole even where a source keeps its thread waiting
         self._stack.callback(self._outputs.close_what_is_left)

@@ -17,6 +17,8 @@ class StreamStatistics:
     Attributes:
         frames: Frames whose mask was made and used.
         dropped: Frames of a live source that were skipped for newer ones.
+        late_before_inference: Frames that were too old for a mask to be made.
+        late_after: Frames whose mask came too late and was not used.
         seconds: From the first frame requested to the last output.
         latency: Capture to mask.
         stages: Time by stage: capture, preprocess, infer, decode, output.
@@ -25,9 +27,15 @@ class StreamStatistics:
     def __init__(self) -> None:
         self.frames = 0
         self.dropped = 0
+        self.late_before_inference = self.late_after = 0
         self.latency = Durations()
         self.stages = {name: Durations() for name in ("capture", "preprocess", "infer", "decode", "output")}
         self._started_ns = self._ended_ns = 0
+
+    @property
+    def late(self) -> int:
+        """Deadline misses: frames that were older than a mask may be."""
+        return self.late_before_inference + self.late_after
 
     @property
     def seconds(self) -> float:
@@ -59,6 +67,11 @@ class StreamStatistics:
             self.stages[name].add(getattr(timing, name))
         self.stages["output"].add(output_ns)
 
+    def add_late(self, now_ns: int) -> None:
+        """Count one frame whose mask came too late."""
+        self.late_after += 1
+        self._ended_ns = now_ns
+
     def report(self, sources: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The statistics as the JSON object of ``run``; percentiles are None where no frame was counted.
 
@@ -70,6 +83,7 @@ class StreamStatistics:
             "seconds": round(self.seconds, 6),
             "fps": round(self.fps, 3),
             "dropped": self.dropped,
+            "late": self.late,
             "latency_ms": {f"p{percent}": self.latency.percentile_ms(percent) for percent in (50, 90, 99)},
             "stages_ms": {name: durations.percentile_ms(50) for name, durations in self.stages.items()},
             "sources": list(sources),

@@ -94,6 +94,7 @@ class TestReport:
             "packets_lost": None,
             "jitter_ms": None,
             "skew_ms": None,
+            "damaged": 0,
         }
 
     def test_scores_rendered_frames_against_their_labels(self, run: Run, model: str) -> None:
@@ -137,6 +138,43 @@ class TestReport:
         result = fcn_edge("run", "--help")
         assert "Example: fcn-edge run" in result.out
         assert "synthetic://street" in result.out
+
+
+class TestPace:
+    def test_realtime_takes_as_long_as_the_video(self, run: Run, tmp_path: Path) -> None:
+        run(STREET, tmp_path / "drive.mp4")
+        report = run(tmp_path / "drive.mp4", "--realtime", "--json").json
+        (source,) = report["sources"]
+        assert source["live"]
+        assert report["frames"] + report["dropped"] == 4
+        assert report["seconds"] >= 0.1 or report["dropped"]
+
+    def test_realtime_of_what_has_no_times(self, run: Run, photos: Path) -> None:
+        result = run(photos, "--realtime")
+        assert result.code == 2
+        assert "#fps=10" in result.err
+
+    def test_masks_that_are_too_old_are_counted(self, run: Run) -> None:
+        report = run(STREET, "--max-age", "600000", "--json").json
+        assert (report["frames"], report["late"]) == (4, 0)
+        result = run(STREET, "--max-age", "0.001", "--json")
+        assert (result.code, result.json["frames"], result.json["late"]) == (5, 0, 4)
+        assert "No mask of" in result.json["error"]
+        assert "4 late" in run(STREET, "--max-age", "0.001").out
+
+    @pytest.mark.parametrize("age", ["0", "-5", "nan", "inf", "soon"])
+    def test_an_age_that_makes_no_sense(self, run: Run, age: str) -> None:
+        assert run(STREET, f"--max-age={age}").code == 2
+
+    def test_damage_is_told_in_one_sentence(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("fcn_edge.runtime.sources.street.StreetConnection.damaged", 3)
+        result = run(STREET)
+        assert result.code == 0
+        assert result.out.count(f"{STREET} is damaged in 3 places") == 1
+
+    def test_a_region_is_what_becomes_of_the_masks(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        assert run(f"{photos}#roi=0,32,48x64&flip=horizontal", tmp_path / "masks").code == 0
+        assert read_labels(tmp_path / "masks" / "a.png").shape == (48, 64)
 
 
 class TestOutput:

@@ -158,6 +158,7 @@ class TestReport:
             "packets_lost": None,
             "jitter_ms": None,
             "skew_ms": None,
+            "damaged": 0,
         }
         json.dumps(report.to_json(), allow_nan=False)
 

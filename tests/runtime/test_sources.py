@@ -79,6 +79,7 @@ class TestVideo:
             open_source(path)
 
     def test_without_frames(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
+        monkeypatch.setattr("fcn_edge.runtime.sources.video.has_pyav", lambda: False)
         monkeypatch.setattr(cv2, "VideoCapture", FakeCapture.giving(0))
         with pytest.raises(SourceError, match=f"{video} holds no frame"):
             open_source(video)
@@ -408,6 +409,7 @@ class TestConnection:
             raise AssertionError("it was opened")
 
         monkeypatch.setattr(cv2, "VideoCapture", opened)
+        monkeypatch.setattr("fcn_edge.runtime.sources.video.PyAvReader", opened)
         device = video.parent / "video7"
         device.touch()
         for text in (str(video), f"v4l2://{device}", "synthetic://street"):
@@ -545,9 +547,10 @@ class TestAddress:
     def test_every_option_of_the_street_is_known(self) -> None:
         assert rendered.DEFAULTS.keys() <= OPTIONS
 
-    def test_files_take_no_options(self, video: Path) -> None:
-        with pytest.raises(UsageError, match="no option 'fps'"):
-            open_source(f"{video}#fps=5")
+    def test_options_of_cameras_are_not_those_of_files(self, video: Path) -> None:
+        with pytest.raises(UsageError, match="no option 'size'") as caught:
+            open_source(f"{video}#size=48x64")
+        assert "loop, fps, roi, flip" in caught.value.fix
 
     def test_a_file_of_that_very_name_wins(self, tmp_path: Path, write_image: Write) -> None:
         path = write_image(tmp_path / "a#fps=5.png")

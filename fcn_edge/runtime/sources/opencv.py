@@ -29,6 +29,8 @@ _one_at_a_time = threading.Lock()
 class OpenCvReader:
     """Every frame of a video file, upright. OpenCV skips what it cannot decode and does not tell.
 
+    Where the size changes midway it scales the frames to the first one's.
+
     Args:
         path: The file. Playlists are not opened.
         shown: What messages call it.
@@ -37,6 +39,7 @@ class OpenCvReader:
         fps: Frames a second by the container; None where it does not say.
         length: Frames, as far as the container tells; None when it does not.
         damaged: 0: OpenCV does not tell.
+        reached: Seconds in the file that the pictures so far have reached.
 
     Raises:
         SourceError: It is no video that OpenCV can read.
@@ -57,6 +60,7 @@ class OpenCvReader:
         announced = self._capture.get(cv2().CAP_PROP_FRAME_COUNT)
         self.fps = float(fps) if 0 < fps < 1000 else None
         self.length = int(announced) if 0 < announced < 1 << 40 else None
+        self.reached = 0.0
         self._times = TimesAfterFirst()
 
     def read(self) -> tuple[NDArray[np.uint8], float | None] | None:
@@ -67,7 +71,9 @@ class OpenCvReader:
         there, image = self._capture.read()
         if not there:
             return None
-        return image, self._times(float(self._capture.get(cv2().CAP_PROP_POS_MSEC)) / 1000)
+        stamp = float(self._capture.get(cv2().CAP_PROP_POS_MSEC)) / 1000
+        self.reached = max(self.reached, stamp)
+        return image, self._times(stamp)
 
     def close(self) -> None:
         """Give the file back."""

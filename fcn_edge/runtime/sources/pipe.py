@@ -26,6 +26,7 @@ TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
 """Seconds that closing waits for the thread, which ends after the frame that it decodes."""
 STANDARD_INPUT = 0
+FIX = "Send one that needs no seeking: ffmpeg -i drive.mp4 -c copy -f mpegts - | fcn-edge run MODEL -"
 AHEAD = 2
 """Frames that are decoded before they are read."""
 
@@ -66,6 +67,8 @@ class PipeConnection(Connection):
         while not self._interrupted and (until is None or time.monotonic() < until):
             with suppress(queue.Empty):
                 answer = self._connected.get(timeout=SLICE)
+                if self._interrupted:  # it sees an end then, which is no failure of the source
+                    break
                 if isinstance(answer, Exception):
                     raise answer
                 self.size, self.fps = answer
@@ -115,7 +118,7 @@ class PipeConnection(Connection):
                 stream.close()
 
     def _decode(self, stream: _Descriptor) -> None:
-        reader = self._reader = PyAvReader(stream, self._shown, self._stop.is_set)
+        reader = self._reader = PyAvReader(stream, self._shown, FIX, self._stop.is_set)
         first = True
         while (read := reader.read()) is not None:
             image, seconds = read

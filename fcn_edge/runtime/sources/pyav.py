@@ -69,14 +69,10 @@ class BgrConverter:
         Raises:
             av.FFmpegError: It is damaged.
         """
-        bgr: Any = self._reformatter.reformat(frame, format="bgr24", interpolation=self._filter)
-        plane = bgr.planes[0]
-        width, height = bgr.width, bgr.height
-        image: NDArray[np.uint8]
-        if plane.line_size == 3 * width:  # no gaps between the rows: the array keeps the plane, and nothing is copied
-            image = np.frombuffer(plane, np.uint8, 3 * width * height).reshape(height, width, 3)
-        else:
-            image = bgr.to_ndarray()
+        # one thread, as in OpenCV: more take processor time from the network. The copy costs less than new pages for
+        # every frame: the memory of the converted one is used again at once
+        bgr = self._reformatter.reformat(frame, format="bgr24", interpolation=self._filter, threads=1)
+        image: Any = bgr.to_ndarray()
         return _upright(image, frame.rotation)
 
 
@@ -98,22 +94,27 @@ class PyAvReader:
     Args:
         file: The file, or what its bytes come from.
         shown: What messages call it.
+        fix: What to do where it is no video.
         stopped: Asked between packets; the video ends when it says True.
 
     Attributes:
         fps: Frames a second by the container; None where it does not say.
         length: Frames, as far as the container tells; None when it does not.
         damaged: Packets that could not be read or decoded so far, and pictures of which parts are missing.
+        reached: Seconds on the container's own clock that the pictures so far have reached.
 
     Raises:
         SourceError: It is no video that FFmpeg can read here.
         MissingExtraError: PyAV is not installed.
     """
 
-    def __init__(self, file: Path | ByteStream, shown: str, stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, file: Path | ByteStream, shown: str, fix: str = "", stopped: Callable[[], bool] = lambda: False
+    ) -> None:
         with needed_for("Reading streams"):
             import av
         self.damaged = 0
+        self.reached = 0.0
         self._stopped = stopped
         # MemoryError also where a damaged header asks for more than there is
         self._errors = (av.FFmpegError, ValueError, ArithmeticError, MemoryError)
@@ -122,11 +123,11 @@ class PyAvReader:
         try:
             self._container = av.open(opened, "r", options=LIMITS, metadata_errors="replace", buffer_size=1 << 16)
         except self._errors:
-            raise _unreadable(shown) from None
+            raise _unreadable(shown, fix) from None
         try:
             stream: Any = self._container.streams.best("video")
             if stream is None or stream.codec_context is None:
-                raise _unreadable(shown)
+                raise _unreadable(shown, fix)
             stream.thread_type = "AUTO"
             # of a variable rate this is the mean, with which a count of frames and an output at one rate are right
             rate = stream.average_rate or stream.guessed_rate
@@ -135,7 +136,7 @@ class PyAvReader:
             self.length = self._announced(stream)
         except self._errors:
             self._container.close()
-            raise _unreadable(shown) from None
+            raise _unreadable(shown, fix) from None
         except BaseException:
             self._container.close()
             raise
@@ -176,7 +177,9 @@ class PyAvReader:
                     self.damaged += 1
                     continue
                 self.damaged += bool(frame.is_corrupt)
-                yield image, self._times(self._stamp(frame))
+                stamp = self._stamp(frame)
+                self.reached = self.reached if stamp is None else max(self.reached, stamp)
+                yield image, self._times(stamp)
 
     def _packets(self) -> Iterator[Any]:
         """Packets, the empty one at the end too, which makes the decoder give out what it still holds."""
@@ -218,8 +221,5 @@ class _Flush:
         return frames
 
 
-def _unreadable(shown: str) -> SourceError:
-    return SourceError(
-        f"{shown} is not a video or image that FFmpeg can read, or is cut off.",
-        f"See what it holds with: ffprobe {shown}",
-    )
+def _unreadable(shown: str, fix: str) -> SourceError:
+    return SourceError(f"{shown} is not a video or image that FFmpeg can read, or is cut off.", fix)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from typing_extensions import override
+
 from fcn_edge.errors import SourceError, UsageError
 from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.runtime.sources.base import Connection
@@ -27,7 +29,7 @@ from fcn_edge.runtime.uri import Uri
 
 __all__ = ["OPENERS", "OPTIONS", "SourceAddress", "open_source"]
 
-STANDARD_INPUT = "-"
+STANDARD_INPUT = frozenset({"-", "/dev/stdin"})
 
 FIX = "Give a video, an image, a folder, a camera such as 0 or csi://0, rtsp://..., http://..., or synthetic://street."
 
@@ -58,13 +60,18 @@ class SourceAddress(Uri):
         left = {"flip"} if self.scheme == "csi" and "roi" not in self.options else set()
         common = {key: value for key, value in self.options.items() if key in COMMON_OPTIONS.keys() - left}
         own = {key: value for key, value in self.options.items() if key not in common}
-        changes = replace(self, options=common).read_options(COMMON_OPTIONS)
+        changes = replace(self, options=common).read_options({})
         connection = opener(replace(self, options=own))
         if not changes:
             return connection
         from fcn_edge.runtime.sources.transformed import TransformedConnection
 
         return TransformedConnection(connection, **changes)
+
+    @override
+    def read_options(self, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+        """The values of our options, read: those of one kind of source, and those that every kind has."""
+        return super().read_options({**readers, **COMMON_OPTIONS})
 
     def open(self, timeout: float | None = None) -> Connection:
         """A connection to the source, connected; close it, or use it in a ``with`` block.
@@ -97,8 +104,10 @@ def open_source(source: str | int | Path) -> Connection:
 def _plain(address: SourceAddress) -> Connection:
     # /dev/shm holds files like any other folder
     place = address.place
-    if place == STANDARD_INPUT:
+    if place in STANDARD_INPUT:
         return _pipe(address)
+    if _is_pipe(place):
+        return _pipe(address, Path(place))
     camera = place.isdecimal() or (place.startswith("/dev/") and not place.startswith("/dev/shm/"))
     return _camera(address) if camera else _file(address)
 
@@ -113,6 +122,14 @@ def _file(address: SourceAddress) -> Connection:
     if not there:
         raise SourceError(f"There is no file or folder {address.text!r}.", FIX)
     return _pipe(address, path) if path.is_fifo() else _played(address, path)
+
+
+def _is_pipe(place: str) -> bool:
+    """A named pipe, also one of a shell's ``<(...)``, which lies in /dev/fd."""
+    try:
+        return Path(place).is_fifo()
+    except OSError:  # what is wrong with it, _file says
+        return False
 
 
 def _played(address: SourceAddress, path: Path) -> Connection:

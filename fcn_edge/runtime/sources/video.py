@@ -23,8 +23,10 @@ SHARE_MISSING = 0.03
 class VideoConnection(FileConnection):
     """Every frame of a video file, with the time that the file gives it.
 
-    PyAV reads it, or OpenCV where that is absent: the same pixels and times. The length is what the container announces. Where clearly fewer frames come, reading raises after the last: the
-    file is cut off. What is damaged before the end is skipped and, with PyAV, counted.
+    PyAV reads it, or OpenCV where that is absent: the same pixels and times, but OpenCV scales frames that change their
+    size to that of the first. The length is what the container
+    announces. Where clearly fewer frames come, reading raises after the last: the file is cut off. What is damaged
+    before the end is skipped and, with PyAV, counted.
 
     Args:
         address: What the user called it.
@@ -37,7 +39,6 @@ class VideoConnection(FileConnection):
         self._path = path
         self._reader: PyAvReader | OpenCvReader | None = None
         self._read = 0
-        self._reached = 0.0
 
     @property
     @override
@@ -49,7 +50,9 @@ class VideoConnection(FileConnection):
         refuse_playlist(self._path)
         shown = str(self._path)
         if has_pyav():
-            self._reader = PyAvReader(self._path, shown, lambda: self._interrupted)
+            self._reader = PyAvReader(
+                self._path, shown, f"See what it holds with: ffprobe {shown}", lambda: self._interrupted
+            )
         else:
             self._reader = OpenCvReader(self._path, shown)
         self.fps, self.length = self._reader.fps, self._reader.length
@@ -64,7 +67,6 @@ class VideoConnection(FileConnection):
             return None
         image, seconds = read
         self._read += 1
-        self._reached = self._reached if seconds is None else seconds
         return Picture(image, time=seconds)
 
     @override
@@ -74,12 +76,13 @@ class VideoConnection(FileConnection):
         super().close()
 
     def _check_whole(self) -> None:
+        assert self._reader is not None
         if self.length is None or self.fps is None or self._interrupted:
             return
         # containers without a count announce seconds x a guess of the frame rate, so that the count alone may be
         # wrong by any factor; the time that was reached is then right
         slack = max(FEWEST_MISSING, SHARE_MISSING * self.length)
-        if max(self._read, self._reached * self.fps + 1) < self.length - slack:
+        if max(self._read, self._reader.reached * self.fps + 1) < self.length - slack:
             raise SourceError(
                 f"{self._path} ends after {self._read} of {self.length} frames: the file is cut off or damaged.",
                 "Copy it again; the frames before were processed.",

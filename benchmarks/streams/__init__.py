@@ -1,0 +1,1 @@
+"""What sources, sinks and pacing are measured with."""
