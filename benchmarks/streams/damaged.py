@@ -1,0 +1,134 @@
+"""What becomes of a run whose video is damaged: 200 files, read with PyAV and with OpenCV.
+
+    python -m benchmarks.streams.damaged [--count 200] [-o benchmarks/results/streams/damaged.json]
+
+Each file goes through a whole run, with a stand-in for the network, to a video and a folder of masks. That happens in
+another process: a crash, a run that takes longer than ``--timeout`` seconds, and an end without a frame or a sentence
+fail the script.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.machine import machine
+from benchmarks.streams.damages import DamagedVideo, damaged_videos
+from fcn_edge.errors import FcnEdgeError
+from fcn_edge.runtime.runner import run
+from fcn_edge.runtime.segmenter import Segmenter
+from fcn_edge.runtime.sources import video
+from fcn_edge.testing.engine import FakeEngine
+
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "damaged.json"
+READERS = ("pyav", "opencv")
+LIBRARIES = ("av", "opencv-python-headless", "opencv-python", "numpy")
+
+
+def outcome(path: Path, reader: str, folder: Path) -> dict[str, Any]:
+    """What a run made of a file: in a process of its own."""
+    video.has_pyav = lambda: reader == "pyav"  # type: ignore[assignment]
+    started = time.perf_counter()
+    error, frames, damaged = "", 0, 0
+    try:
+        report = run(path, Segmenter(FakeEngine()), [folder / "out.mp4", folder / "masks"])
+        frames, damaged = report.frames, report.sources[0].damaged
+        if report.error is not None:
+            raise report.error
+    except FcnEdgeError as caught:
+        error = caught.message.replace(str(path), "FILE")
+        if caught.exit_code != 5:
+            error = f"exit code {caught.exit_code}: {error}"
+    return {"frames": frames, "damaged": damaged, "error": error, "seconds": round(time.perf_counter() - started, 3)}
+
+
+class _Pool:
+    """One process that runs files one after the other, and a new one after a crash or a hang."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._pool = self._new()
+
+    def outcome(self, damaged: DamagedVideo, reader: str, folder: Path) -> dict[str, Any]:
+        try:
+            return self._pool.submit(outcome, damaged.path, reader, folder).result(self._timeout)
+        except BrokenProcessPool:
+            self._pool = self._new()
+            return {"crashed": True}
+        except NotInTime:
+            for process in list(self._pool._processes.values()):
+                process.kill()
+            self._pool = self._new()
+            return {"hung": True}
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    @staticmethod
+    def _new() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+def end_of(result: dict[str, Any]) -> str:
+    """In which way a run ended."""
+    if "crashed" in result or "hung" in result:
+        return "crashed" if "crashed" in result else "hung"
+    if result["error"].startswith("exit code") or "\n" in result["error"] or not (result["error"] or result["frames"]):
+        return "wrong"
+    if not result["error"]:
+        return "frames"
+    return "frames, then one sentence" if result["frames"] else "one sentence"
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="How many files.")
+@click.option("--seed", type=int, default=8, show_default=True, help="What the damage is drawn from.")
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that a run may take.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+def main(count: int, seed: int, timeout: float, output: Path) -> None:
+    """Run over damaged files and write what became of each."""
+    pool = _Pool(timeout)
+    samples = []
+    with tempfile.TemporaryDirectory() as folder:
+        sinks = Path(folder) / "sinks"
+        sinks.mkdir()
+        for damaged in damaged_videos(Path(folder), count, seed):
+            runs = {reader: pool.outcome(damaged, reader, sinks) for reader in READERS}
+            samples.append({"file": damaged.path.name, "kind": damaged.kind, "whole": damaged.whole, **runs})
+    pool.close()
+    ends = {reader: dict(Counter(end_of(sample[reader]) for sample in samples)) for reader in READERS}
+    result = {
+        "machine": machine(None),
+        "versions": {name: version(name) for name in LIBRARIES if _installed(name)},
+        "seed": seed,
+        "ends": ends,
+        "samples": samples,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n")
+    click.echo(json.dumps(ends))
+    if any(found.keys() & {"crashed", "hung", "wrong"} for found in ends.values()):
+        raise SystemExit(1)
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
