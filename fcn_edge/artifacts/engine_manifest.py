@@ -71,6 +71,7 @@ class EngineManifest(Document):
         size: ``(height, width)`` that it was built for.
         backend: Name of the backend that runs it.
         precision: Precision of the engine.
+        batch: Frames that it takes at once.
         plan_file: Name of the file that the backend's library opens.
         files: Every other file of the directory by name.
         library: Version of the backend's library; another one is refused at load.
@@ -95,6 +96,7 @@ class EngineManifest(Document):
     size: Size
     backend: str
     precision: Literal["fp32", "fp16", "int8"]
+    batch: Annotated[int, Field(ge=1)] = 1
     plan_file: str
     files: dict[str, File]
     library: str
@@ -187,6 +189,8 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
             options += f" {option} {shlex.quote(str(given[name]))}"
     if given.get("guard") is False:
         options += " --no-guard"
+    if manifest.batch > 1:
+        options += f" --batch {manifest.batch}"
     if device:
         options += f" --device {device}"
     said = f", where {' and '.join(where)}" if where else ""

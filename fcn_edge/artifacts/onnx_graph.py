@@ -16,7 +16,7 @@ from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import ModelError, UsageError
 
-__all__ = ["UINT8", "Graph", "Value", "check_size", "checked_graph", "graph_of_onnx"]
+__all__ = ["UINT8", "Graph", "Value", "check_batch", "check_size", "checked_graph", "graph_of_onnx"]
 
 GRAPH, OPSET_IMPORT = 7, 8
 NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12
@@ -66,6 +66,17 @@ class Graph:
     parameters: int
     external: bool
 
+    @property
+    def batch(self) -> int:
+        """Images that it takes at once: the first of four axes of its input; 1 where there are three, 0 where open."""
+        lead = self.inputs[0].shape[0] if self.inputs and len(self.inputs[0].shape) == 4 else 1
+        return lead if isinstance(lead, int) else 0
+
+    @property
+    def sides(self) -> tuple[int | str, ...]:
+        """Height and width of the images, as lengths or as names of what is open."""
+        return self.inputs[0].shape[-3:-1]
+
 
 def graph_of_onnx(path: Path, state: FileState | None = None) -> Graph:
     """What the graph of an ONNX file takes, gives and holds.
@@ -95,8 +106,12 @@ def graph_of_onnx(path: Path, state: FileState | None = None) -> Graph:
             raise damaged_onnx(path) from error
 
 
-def checked_graph(path: Path) -> Graph:
+def checked_graph(path: Path, *, batches: bool = False) -> Graph:
     """The graph of an ONNX file that a backend can run: one uint8 ``(H, W, 3)`` image in, one tensor out.
+
+    Args:
+        path: The file.
+        batches: The backend also takes graphs of several images at once, ``(N, H, W, 3)`` with a fixed N.
 
     Raises:
         ModelError: The file is missing or damaged, or its graph takes or gives something else, or its weights are kept
@@ -109,9 +124,15 @@ def checked_graph(path: Path) -> Graph:
             "Export it again with fcn-edge export.",
         )
     image = graph.inputs[0] if len(graph.inputs) == 1 else None
-    if image is None or image.element != UINT8 or len(image.shape) != 3 or image.shape[2] != 3:
+    single = image is not None and len(image.shape) == 3
+    if image is None or image.element != UINT8 or image.shape[-1:] != (3,) or not (single or graph.batch > 1):
         raise ModelError(
             f"{path} does not take one uint8 image (height, width, 3).", "Export the checkpoint with fcn-edge export."
+        )
+    if not single and not batches:
+        raise ModelError(
+            f"{path} takes {graph.batch} images at once; a graph that takes one was expected.",
+            "Build it from the model without --batch.",
         )
     if len(graph.outputs) != 1:
         raise ModelError(
@@ -132,11 +153,29 @@ def check_size(path: Path, graph: Graph, size: Size) -> None:
     Raises:
         UsageError: It takes images of another size only.
     """
-    fixed = graph.inputs[0].shape[:2]
+    fixed = graph.sides
     if any(isinstance(axis, int) and axis != side for axis, side in zip(fixed, size, strict=True)):
         raise UsageError(
             f"{path} takes {fixed[0]}x{fixed[1]} images (height x width) only; {size[0]}x{size[1]} was asked for.",
             "Export the checkpoint with fcn-edge export: its files take every size.",
+        )
+
+
+def check_batch(path: Path, graph: Graph, batch: int) -> None:
+    """Check that a graph takes a number of images at once.
+
+    Args:
+        path: The ONNX file, for the message.
+        graph: What ``checked_graph`` says of it.
+        batch: The number.
+
+    Raises:
+        UsageError: It takes another number.
+    """
+    if graph.batch != batch:
+        raise UsageError(
+            f"{path} takes {graph.batch} image{'s' * (graph.batch > 1)} at once; {batch} was asked for.",
+            "fcn-edge build MODEL --batch N makes a graph of the model that takes N.",
         )
 
 

@@ -49,7 +49,7 @@ class AccuracyRecord(_Measurement):
 
 
 class Speed(_Measurement):
-    """Times of a frame, medians in milliseconds, one frame after the other.
+    """Times of a frame, medians in milliseconds, one frame after the other; of several at once, each one's share.
 
     Attributes:
         network_ms: The network alone.

@@ -9,12 +9,15 @@ pipeline can run them in different threads:
     postprocess  waits for that work, the only step that does, and gives the mask
 
 Several frames may be between the steps at once, each in its own ``Job``; each step is called from one thread at a time.
+
+An engine may be built to take several frames at once. Its sessions infer any one of them alone, and up to ``batch`` of
+them, their own and those of other sessions of the engine, with ``infer_batch``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +28,10 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.frame_buffer import FrameBuffer
+from fcn_edge.backends.job import Job, Timing
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import UsageError
 from fcn_edge.io.closeable import Closeable
-from fcn_edge.ops.geometry import Placement
 
 __all__ = ["Backend", "Built", "Engine", "Job", "Probe", "Progress", "Session", "Timing"]
 
@@ -84,49 +87,6 @@ class Built:
     int8_share: float | None = None
 
 
-@dataclass
-class Timing:
-    """Nanoseconds that a frame spent in each stage, with one meaning on every backend; 0 where one did not happen.
-
-    A stage is work, not the call in which it is done: on a GPU, where ``infer`` enqueues all of it, the stages are
-    taken apart by events. Waiting for other frames belongs to no stage. Complete when ``postprocess`` has returned.
-
-    Attributes:
-        capture: Reading the frame from its source.
-        preprocess: From the frame to the network's input in the memory where the network reads it: the frame's check
-            and its copy, its way to the GPU, crop, resize and fill.
-        infer: The network alone.
-        decode: From the network's output to the mask in the caller's memory: the decoder, and the mask's way back.
-    """
-
-    capture: int = 0
-    preprocess: int = 0
-    infer: int = 0
-    decode: int = 0
-
-    @property
-    def total(self) -> int:
-        """The sum of all steps."""
-        return self.capture + self.preprocess + self.infer + self.decode
-
-
-@dataclass
-class Job:
-    """One frame on its way through a session.
-
-    Attributes:
-        place: Where the frame lies in the network's input.
-        data: The backend's own: the input image, then the output of the network.
-        timing: Nanoseconds of each stage, filled step by step.
-        inferred: ``infer`` was called.
-    """
-
-    place: Placement
-    data: Any
-    timing: Timing = field(default_factory=Timing)
-    inferred: bool = False
-
-
 class Session(Closeable):
     """One stream's view of an engine. Close it when done; a ``with`` block does.
 
@@ -135,12 +95,14 @@ class Session(Closeable):
         size: ``(height, width)`` of the network's input.
         depth: Jobs between ``infer`` and ``postprocess`` that keep the device busy: 1 where ``infer`` computes, more
             where it enqueues. More jobs than that are taken, too, each with memory of its own; they only wait longer.
+        batch: Frames that the network takes at once. Fewer take as long as so many.
         closed: ``close`` was called.
     """
 
     spec: ModelSpec
     size: Size
     depth: int = 1
+    batch: int = 1
     closed: bool = False
 
     @abstractmethod
@@ -165,6 +127,21 @@ class Session(Closeable):
             UsageError: The job was inferred before, or the session is closed.
             MachineError: The device fails.
         """
+
+    def infer_batch(self, jobs: Sequence[Job]) -> None:
+        """Do what ``infer`` does with several preprocessed frames: up to ``batch`` of them at once, in order.
+
+        Args:
+            jobs: Any number of them; where ``batch`` is more than 1, those of other sessions of this engine too. Each
+                is postprocessed by the session that preprocessed it.
+
+        Raises:
+            UsageError: A job was inferred before or is there twice, or the session is closed; none is inferred then.
+            MachineError: The device fails.
+        """
+        self.check_batch(jobs)
+        for job in jobs:
+            self.infer(job)
 
     @abstractmethod
     def postprocess(self, job: Job) -> NDArray[np.uint8]:
@@ -225,6 +202,17 @@ class Session(Closeable):
         """
         return self.postprocess(self.infer(self.preprocess(frame)))
 
+    def labels_batch(self, frames: Sequence[NDArray[np.uint8] | FrameBuffer]) -> list[NDArray[np.uint8]]:
+        """The masks of several frames, each as ``labels`` gives it; up to ``batch`` of them at once.
+
+        Raises:
+            FrameError: One is no such frame.
+            ModelError: The scores hold NaN or infinity.
+        """
+        jobs = [self.preprocess(frame) for frame in frames]
+        self.infer_batch(jobs)
+        return [self.postprocess(job) for job in jobs]
+
     @abstractmethod
     def close(self) -> None:
         """Give back what the session holds; it cannot be used afterwards.
@@ -249,7 +237,17 @@ class Session(Closeable):
         """
         self.check_open()
         if job.inferred:
-            raise UsageError("The job was inferred already.", "Give each frame to preprocess() for a job of its own.")
+            raise _inferred_already()
+
+    def check_batch(self, jobs: Sequence[Job]) -> None:
+        """Say why ``infer_batch`` does not take jobs.
+
+        Raises:
+            UsageError: One was inferred before or is there twice, or the session is closed.
+        """
+        self.check_open()
+        if any(job.inferred for job in jobs) or len({id(job) for job in jobs}) < len(jobs):
+            raise _inferred_already()
 
     def check_inferred(self, job: Job) -> None:
         """Say why ``postprocess`` does not take a job.
@@ -269,11 +267,13 @@ class Engine(Closeable):
         spec: What the model is.
         size: ``(height, width)`` of the network's input.
         backend: Name of the backend.
+        batch: Frames that the network takes at once.
     """
 
     spec: ModelSpec
     size: Size
     backend: str
+    batch: int = 1
 
     @abstractmethod
     def session(self) -> Session:
@@ -364,3 +364,7 @@ class Backend(ABC):
             precision: Precision of the plan.
             device: Index of the GPU that is to run it.
         """
+
+
+def _inferred_already() -> UsageError:
+    return UsageError("The job was inferred already.", "Give each frame to preprocess() for a job of its own.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,31 +29,36 @@ class HostSession(Session):
     """A session whose frames are preprocessed and decoded by the processor, with ``ops``.
 
     A subclass gives ``run_network``; the rest is here. ``infer`` computes the scores, so that nothing is left to wait
-    for, and a frame that lies on a GPU is downloaded.
+    for, and a frame that lies on a GPU is downloaded. A network that takes several frames at once computes as many
+    whatever there is: of fewer, what lay in its input before is computed once more, and nobody reads the result.
 
     Args:
         spec: What the model is.
         size: ``(height, width)`` of the network's input.
+        batch: Frames that the network takes at once.
     """
 
-    def __init__(self, spec: ModelSpec, size: Size) -> None:
+    def __init__(self, spec: ModelSpec, size: Size, batch: int = 1) -> None:
         self.spec = spec
         self.size = size
+        self.batch = batch
         self.closed = False
+        self._images: NDArray[np.uint8] | None = None
         self._shape: tuple[int, ...] = size
         if spec.head == "scores":
             self._shape = (len(spec.classes), *spec.grid_size(size))
 
     @abstractmethod
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        """The graph's output for a ``(*size, 3)`` uint8 BGR image.
+        """The graph's output for a ``(*size, 3)`` uint8 BGR image, or ``(batch, *size, 3)`` where it takes several.
 
         Returns:
-            ``(C, h, w)`` float scores, or the ``(*size)`` uint8 mask of a model whose head is ``labels``.
+            ``(C, h, w)`` float scores, or the ``(*size)`` uint8 mask of a model whose head is ``labels``; of several
+            images with ``batch`` in front, in memory that the next call leaves alone.
         """
 
     def checked_output(self, output: NDArray[Any], source: Path) -> NDArray[Any]:
-        """The graph's output without its batch axis.
+        """The graph's output, without the batch axis where it takes one image.
 
         Args:
             output: What the library gave.
@@ -61,12 +67,15 @@ class HostSession(Session):
         Raises:
             ModelError: It has not the shape that the spec says.
         """
-        if output.ndim == len(self._shape) + 1 and output.shape[0] == 1:
+        expected = self._shape
+        if self.batch > 1:
+            expected = (self.batch, *self._shape)
+        elif output.ndim == len(self._shape) + 1 and output.shape[0] == 1:
             output = output[0]
-        if output.shape != self._shape:
+        if output.shape != expected:
             raise ModelError(
                 f"{source} gave {self.spec.head} of shape {output.shape}; its spec ({self.spec.arch}, "
-                f"{len(self.spec.classes)} classes) says {self._shape}.",
+                f"{len(self.spec.classes)} classes) says {expected}.",
                 "Export the checkpoint again with fcn-edge export.",
             )
         return output
@@ -83,11 +92,17 @@ class HostSession(Session):
     @override
     def infer(self, job: Job) -> Job:
         self.check_inferable(job)
-        started = time.perf_counter_ns()
-        job.data = self.run_network(job.data)
-        job.timing.infer = time.perf_counter_ns() - started
-        job.inferred = True
+        self._infer([job])
         return job
+
+    @override
+    def infer_batch(self, jobs: Sequence[Job]) -> None:
+        if self.batch == 1:
+            super().infer_batch(jobs)
+            return
+        self.check_batch(jobs)
+        for first in range(0, len(jobs), self.batch):
+            self._infer(jobs[first : first + self.batch])
 
     @override
     def postprocess(self, job: Job) -> NDArray[np.uint8]:
@@ -122,11 +137,40 @@ class HostSession(Session):
         image = checked_frame(image)
         if image.shape[:2] != self.size:
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
-        return np.asarray(self.run_network(np.ascontiguousarray(image)), np.float32)
+        return np.asarray(self._outputs(self._network_input([image]))[0], np.float32)
 
     @override
     def close(self) -> None:
         self.closed = True
+        self._images = None
+
+    def _infer(self, jobs: Sequence[Job]) -> None:
+        """Run the network once, for as many jobs as it takes or fewer."""
+        started = time.perf_counter_ns()
+        images = self._network_input([job.data for job in jobs])
+        placed = time.perf_counter_ns()
+        outputs = self._outputs(images)
+        done = time.perf_counter_ns()
+        for place, job in enumerate(jobs):
+            job.data = outputs[place]
+            job.inferred = True
+            job.timing.preprocess += (placed - started) // len(jobs)
+            job.timing.infer = (done - placed) // len(jobs)
+
+    def _network_input(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """What the network takes: the image, or its one input with the images in the first places."""
+        if self.batch == 1:
+            return np.ascontiguousarray(images[0])
+        if self._images is None:  # only sessions that infer need it
+            self._images = np.zeros((self.batch, *self.size, 3), np.uint8)
+        for place, image in enumerate(images):
+            self._images[place] = image
+        return self._images
+
+    def _outputs(self, images: NDArray[np.uint8]) -> Sequence[NDArray[Any]] | NDArray[Any]:
+        """What the network gives, by the place of the image."""
+        output = self.run_network(images)
+        return output if self.batch > 1 else (output,)
 
 
 def no_scores(spec: ModelSpec) -> ModelError:

@@ -31,7 +31,14 @@ def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS, manifest: E
     manifest = manifest or read_manifest(directory)
     verify_engine(directory, manifest)
     chosen = _fitting_backend(directory, manifest, options.device)
-    return chosen.open(directory, manifest.spec, manifest.size, options)
+    engine = chosen.open(directory, manifest.spec, manifest.size, options)
+    if engine.batch != manifest.batch:
+        engine.close()
+        raise EngineError(
+            f"{directory} takes {engine.batch} frames at once; its manifest says {manifest.batch}.",
+            rebuild_fix(manifest, directory, device=options.device),
+        )
+    return engine
 
 
 def _fitting_backend(directory: Path, manifest: EngineManifest, device: int) -> Backend:

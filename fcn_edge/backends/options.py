@@ -7,10 +7,13 @@ from typing import Literal
 
 from fcn_edge.errors import UsageError
 
-__all__ = ["BUILD_DEFAULTS", "RUN_DEFAULTS", "BuildOptions", "PreprocessOn", "RunOptions"]
+__all__ = ["BUILD_DEFAULTS", "LARGEST_BATCH", "RUN_DEFAULTS", "BuildOptions", "PreprocessOn", "RunOptions"]
 
 PreprocessOn = Literal["auto", "host", "device"]
 """Where frames of the host are brought to the network's size."""
+
+LARGEST_BATCH = 16
+"""Frames that an engine may take at once."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +70,22 @@ class BuildOptions:
 
     Attributes:
         device: Index of the GPU to build on and for, from 0, as CUDA counts them; CPU backends take none but 0.
+        batch: Frames that the engine takes at once, 1 to ``LARGEST_BATCH``; the graph to compile must take as many.
 
     Raises:
-        UsageError: The index is negative.
+        UsageError: The index is negative, or the batch is out of range.
     """
 
     device: int = 0
+    batch: int = 1
 
     def __post_init__(self) -> None:
         _check_device(self.device)
+        if not 1 <= self.batch <= LARGEST_BATCH:
+            raise UsageError(
+                f"batch is {self.batch}; 1 to {LARGEST_BATCH} was expected.",
+                "It is the number of frames that the engine takes at once.",
+            )
 
     def check_for_cpu(self, backend: str) -> None:
         """Refuse what a backend on the processor does not have.
@@ -87,6 +97,21 @@ class BuildOptions:
             UsageError: A GPU was chosen.
         """
         _check_for_cpu(self.device, backend)
+
+    def check_for_gpu(self, backend: str) -> None:
+        """Refuse what a backend on the GPU does not have.
+
+        Args:
+            backend: Name of the backend.
+
+        Raises:
+            UsageError: Several frames at once were asked for.
+        """
+        if self.batch > 1:
+            raise UsageError(
+                f"A batch of {self.batch} was asked for, and {backend} takes one frame at a time.",
+                "Leave the batch out: on a GPU the frames of several sources are queued behind each other.",
+            )
 
 
 def _check_device(device: int) -> None:
@@ -106,4 +131,4 @@ RUN_DEFAULTS = RunOptions()
 """A backend's own choice of everything."""
 
 BUILD_DEFAULTS = BuildOptions()
-"""The first GPU, where there are some."""
+"""The first GPU, where there are some; one frame at a time."""

@@ -22,6 +22,7 @@ def build(
     device: int = 0,
     precision: str = "fp32",
     size: Size | None = None,
+    batch: int = 1,
     calibration: str | Path | None = None,
     data: str | Path | LabeledSplit | None = None,
     max_drop: float = 0.01,
@@ -35,11 +36,12 @@ def build(
 
     Args:
         model: A shipped name, an ``.onnx`` file, or such a model that is open already.
-        output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
+        output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out, with ``.bN`` of a batch.
         backend: A name of ``fcn_edge.backends.BACKENDS``; ``auto`` takes the fastest of those that run here.
         device: Index of the GPU that a GPU backend builds on and for, from 0, as CUDA counts them.
         precision: ``fp32``, ``fp16``, ``int8``; ``auto`` takes the fastest that holds the guard.
         size: ``(height, width)`` of the network's input, multiples of 32; the model's own when left out.
+        batch: Frames that the engine takes at once, 1 to 16: for several sources on one CPU engine.
         calibration: The table that ``calibrate`` wrote, for INT8; a shipped model's own when left out.
         data: A split to guard the accuracy on: ``images/`` and ``labels/``; rendered scenes stand in when left out.
         max_drop: How much mIoU, as a fraction of 1, the engine may lose against FP32 on ``data``.
@@ -65,6 +67,7 @@ def build(
         device=device,
         precision=precision,
         size=size,
+        batch=batch,
         calibration=None if calibration is None else Path(calibration),
         evaluation=split_of(data) if isinstance(data, str | Path) else data,
         max_drop=max_drop,

@@ -73,7 +73,7 @@ def build_engine(
     Args:
         model: A shipped name, an ``.onnx`` file, or such a model that is open already.
         request: How to build; fp32 for the fastest backend when left out.
-        output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out.
+        output: The engine directory; ``engines/<model>.<backend>.<precision>`` when left out, with ``.bN`` of a batch.
         if_stale: Build nothing when the engine is there, whole, and of the same model, size, options, table, labeled
             images, library, device and version of fcn_edge.
         tell: Called with a line before each step that takes time.
@@ -150,7 +150,8 @@ def _float_candidates(model: Model, request: BuildRequest, candidates: Sequence[
         return ()
     if not any(candidate.runs for candidate in candidates):
         return ()
-    return candidates_of(model, BuildRequest(backend=request.backend, size=request.size), None)
+    compared = BuildRequest(backend=request.backend, size=request.size, batch=request.batch)
+    return candidates_of(model, compared, None)
 
 
 def _finished(
@@ -168,6 +169,7 @@ def _finished(
         size=identity.size,
         backend=identity.backend,
         precision=identity.precision,
+        batch=identity.batch,
         plan_file=compiled.candidate.backend.plan_file,
         files={name: file_of(compiled.directory / name) for name in compiled.files},
         library=identity.library,
@@ -197,7 +199,8 @@ def _failed_steps(kept: Outcome, outcomes: Sequence[Outcome]) -> tuple[str, ...]
     """Why the same backend could not build INT8, where FP16 was kept."""
     if kept.candidate.precision != "fp16":
         return ()
-    same = [one for one in outcomes if one.candidate.name == f"{kept.candidate.backend.name}.int8"]
+    wanted = (kept.candidate.backend.name, "int8")
+    same = [one for one in outcomes if (one.candidate.backend.name, one.candidate.precision) == wanted]
     return tuple(f"int8: {one.error.message}" for one in same if one.error is not None)
 
 

@@ -47,8 +47,9 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Backend and precision in one word."""
-        return f"{self.backend.name}.{self.precision}"
+        """Backend, precision, and what it takes at once if more than one frame, in one word."""
+        batch = self.identity.batch
+        return f"{self.backend.name}.{self.precision}" + (f".b{batch}" if batch > 1 else "")
 
     def in_fp16(self) -> Candidate:
         """The same in FP16."""
@@ -60,7 +61,7 @@ def buildable_model(model: str | Path | Model, request: BuildRequest) -> Model:
     """The model to build, when it is one and the precision that was asked for can be made of it.
 
     Raises:
-        UsageError: It is an engine, or a typed graph of another precision.
+        UsageError: It is an engine, a typed graph of another precision, or one of several images at once.
         ModelError: It is missing or damaged.
     """
     found = resolved_model(model)
@@ -68,6 +69,11 @@ def buildable_model(model: str | Path | Model, request: BuildRequest) -> Model:
         raise UsageError(
             f"{found.path} is an engine already; engines are built from shipped models and .onnx files.",
             f"It was built from {found.engine_manifest.model}.",
+        )
+    if found.graph.batch > 1:
+        raise UsageError(
+            f"{found.path} takes {found.graph.batch} images at once already; engines are built from graphs of one.",
+            "Give the ONNX file that it was made from, and --batch.",
         )
     typed = found.spec.precision
     if typed != "fp32" and request.precision not in (typed, "auto"):
@@ -87,14 +93,15 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
         table: Its calibration table; None where there is none, and INT8 is then no candidate of ``auto``.
 
     Raises:
-        UsageError: The fastest precision is to be found of a backend that cannot run here, or a GPU was chosen for
-            backends that use none.
+        UsageError: The fastest precision is to be found of a backend that cannot run here, a GPU was chosen for
+            backends that use none, or a batch for those that take one frame at a time.
         MachineError: A backend that was named cannot build here, or none can.
         ModelError: The model is an INT8 graph that was made for other backends.
     """
     if request.backend == "auto":
-        chosen = registry.available_backends(request.device)
+        chosen = _for_batch(request, registry.available_backends(request.device))
     else:
+        _for_batch(request, (registry.backend(request.backend),))
         chosen = (_present(request.backend, request.device),)
     if model.spec.precision == "int8":
         chosen = _made_for(model, chosen, request.device)
@@ -128,13 +135,15 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
             if precision != spec.precision:
                 profile = _profile_name(made.name, device) if precision == "int8" else None
                 spec = spec.replace(precision=precision, profile=profile)
-            identity = EngineIdentity(model.digest, spec, size, precision, made.name, probe.version, device, bound)
+            identity = EngineIdentity(
+                model.digest, spec, size, precision, made.name, probe.version, device, bound, request.batch
+            )
             candidates.append(Candidate(made, identity, probe.available, gpus[made.name]))
     return tuple(candidates)
 
 
 def default_path(model: Model, candidate: Candidate) -> Path:
-    """Where an engine goes when no path is given: ``engines/<model>.<backend>.<precision>``."""
+    """Where an engine goes when no path is given: ``engines/<model>.<backend>.<precision>``, or that with ``.bN``."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", model.shipped or model.spec.name).strip("._") or "model"
     return ENGINES / f"{name}.{candidate.name}"
 
@@ -178,6 +187,18 @@ def _profile_name(backend: str, device: DeviceInfo) -> str:
 
 def _gpu_of(made: Backend, request: BuildRequest) -> int:
     return request.device if registry.BACKENDS[made.name].device == "cuda" else 0
+
+
+def _for_batch(request: BuildRequest, backends: Sequence[Backend]) -> tuple[Backend, ...]:
+    """Those of the backends that take as many frames at once as asked for.
+
+    Raises:
+        UsageError: There is none.
+    """
+    fitting = tuple(made for made in backends if request.batch == 1 or registry.BACKENDS[made.name].device == "cpu")
+    if not fitting:
+        BuildOptions(request.device, request.batch).check_for_gpu(backends[0].name)
+    return fitting
 
 
 def _present(name: str, device: int) -> Backend:

@@ -94,7 +94,7 @@ def compiled_candidate(
     typed = typed_file(model, candidate, workspace, table=table, choice=choice)
     if not any_share:  # before a build that may take minutes
         require_share(typed.int8_share)
-    options = BuildOptions(device=candidate.gpu)
+    options = BuildOptions(device=candidate.gpu, batch=candidate.identity.batch)
     built = candidate.backend.build(typed.path, directory, candidate.identity.size, options, progress)
     seconds = time.perf_counter() - started
     files = built.files

@@ -28,6 +28,7 @@ class EngineIdentity:
         library: Version of its library.
         device: What it is built for.
         options: What it is built with.
+        batch: Frames that it takes at once.
     """
 
     model_digest: str
@@ -38,6 +39,7 @@ class EngineIdentity:
     library: str
     device: DeviceInfo
     options: dict[str, ManifestValue]
+    batch: int = 1
 
 
 def identity_of(manifest: EngineManifest) -> EngineIdentity:
@@ -51,6 +53,7 @@ def identity_of(manifest: EngineManifest) -> EngineIdentity:
         library=manifest.library,
         device=manifest.device,
         options=manifest.options,
+        batch=manifest.batch,
     )
 
 
@@ -84,6 +87,7 @@ def why_stale(target: Target, wanted: EngineIdentity) -> str:
         return "the model's spec changed"
     for what, old, new in (
         ("size", _size_text(there.size), _size_text(wanted.size)),
+        ("batch", str(there.batch), str(wanted.batch)),
         *_options(there.options, wanted.options),
         ("library", there.library, wanted.library),
         ("device", _device_text(there.device), _device_text(wanted.device)),

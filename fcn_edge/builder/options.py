@@ -32,10 +32,11 @@ class BuildRequest:
         max_class_drop: How much IoU any one class may lose there.
         guard: Whether an engine that loses more is refused.
         device: Index of the GPU that GPU backends build on and for, from 0, as CUDA counts them.
+        batch: Frames that the engine takes at once, 1 to ``LARGEST_BATCH``; GPU backends take one at a time.
 
     Raises:
-        UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, or images were
-            given to guard with and no guard was asked for.
+        UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, the batch out
+            of range, or images were given to guard with and no guard was asked for.
     """
 
     backend: str = "auto"
@@ -47,9 +48,10 @@ class BuildRequest:
     max_class_drop: float = 0.03
     guard: bool = True
     device: int = 0
+    batch: int = 1
 
     def __post_init__(self) -> None:
-        BuildOptions(self.device)
+        BuildOptions(self.device, self.batch)
         if self.precision not in (*PRECISIONS, "auto"):
             known = ", ".join((*PRECISIONS, "auto"))
             raise UsageError(f"There is no precision {self.precision!r} to build with.", f"There is: {known}.")

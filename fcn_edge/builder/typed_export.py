@@ -46,7 +46,7 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
 
     Args:
         model: A shipped name, an fp32 ``.onnx`` file, or such a model that is open already.
-        request: Backend, precision, calibration; a size freezes the graph at it, else it stays open.
+        request: Backend, precision, calibration, batch; a size freezes the graph at it, else it stays open.
         output: The file to write.
 
     Raises:
@@ -87,7 +87,7 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
         profile = profile_for(name, device.capability).name
     size = checked_size(request.size or found.spec.size, found.spec.geometry.size_multiple)
     spec = found.spec.replace(precision=request.precision, profile=profile)
-    identity = EngineIdentity(found.digest, spec, size, request.precision, name, "", device, {})
+    identity = EngineIdentity(found.digest, spec, size, request.precision, name, "", device, {}, request.batch)
     choice = table.choices.get(profile) if table is not None and profile is not None else None
     with tempfile.TemporaryDirectory() as directory:
         typed = typed_file(

@@ -65,9 +65,17 @@ def typed_file(
         ModelError: The model is damaged, or does not fit into FP16.
         MissingExtraError: The onnx package is not installed.
     """
+    batch = candidate.identity.batch
+    path = directory / f"{candidate.name}.onnx"
     if model.spec.precision == candidate.precision and size is None:
         record = model.quantization_record
-        return TypedFile(model.path, model.spec, None if record is None else record.int8_share, record=record)
+        share = None if record is None else record.int8_share
+        if batch == 1:
+            return TypedFile(model.path, model.spec, share, record=record)
+        from fcn_edge.quantization.typed_graph import batched_model
+
+        path.write_bytes(batched_model(model, batch).SerializeToString(deterministic=True))
+        return TypedFile(path, model.spec, share, record=record)
     from fcn_edge.quantization.profiles import PROFILES
     from fcn_edge.quantization.typed_graph import fp16_model, fp32_model, int8_model
 
@@ -76,14 +84,12 @@ def typed_file(
         assert choice is not None
         assert candidate.identity.spec.profile is not None
         profile = PROFILES[candidate.identity.spec.profile]
-        typed = int8_model(
-            model, profile, table, method=choice.method, excluded_layers=choice.excluded_layers, size=size
-        )
+        floats = choice.excluded_layers
+        typed = int8_model(model, profile, table, method=choice.method, excluded_layers=floats, size=size, batch=batch)
     elif candidate.precision == "fp16":
-        typed = fp16_model(model, _ranges(model, table), size=size)
+        typed = fp16_model(model, _ranges(model, table), size=size, batch=batch)
     else:
-        typed = fp32_model(model, size=size)
-    path = directory / f"{candidate.name}.onnx"
+        typed = fp32_model(model, size=size, batch=batch)
     path.write_bytes(typed.model.SerializeToString(deterministic=True))
     share = typed.int8_share if candidate.precision == "int8" else None
     return TypedFile(path, typed.spec, share, typed.quantized, typed.islands, typed.record)

@@ -27,6 +27,14 @@ __all__ = ["command"]
 @click.command(epilog="Example: fcn-edge build camvid-mobilenet_v2-fcn8s --size 512x1024")
 @click.argument("model")
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Frames that the engine takes at once, for N sources on one CPU.",
+)
 @click.option("--backend", default="auto", show_default=True, help="What runs the network; auto: the fastest here.")
 @click.option(
     "--device",
@@ -70,13 +78,14 @@ __all__ = ["command"]
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR|FILE",
-    help="The engine; engines/MODEL.BACKEND.PRECISION below the current directory when left out.",
+    help="The engine; engines/MODEL.BACKEND.PRECISION[.bN] below the current directory when left out.",
 )
 @verb
 def command(
     model: str,
     data: str | None,
     size: tuple[int, int] | None,
+    batch: int,
     backend: str,
     device: int,
     precision: str,
@@ -103,6 +112,7 @@ def command(
         backend=backend,
         precision=precision,
         size=size,
+        batch=batch,
         calibration=calibration,
         evaluation=None if data is None else split_of(data),
         max_drop=max_drop,
@@ -128,6 +138,7 @@ def command(
         "precision": manifest.precision,
         "int8_share": manifest.int8_share,
         "size": list(manifest.size),
+        "batch": manifest.batch,
         "build_seconds": manifest.build_seconds,
         "candidates": [dataclasses.asdict(candidate) for candidate in built.candidates],
         **({"miou": manifest.accuracy.miou} if manifest.accuracy else {}),

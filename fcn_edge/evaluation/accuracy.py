@@ -15,6 +15,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Session
 from fcn_edge.datasets import DatasetInfo, LabeledSample, LabeledSplit
 from fcn_edge.errors import DatasetError
+from fcn_edge.evaluation.grouping import grouped
 from fcn_edge.metrics.confusion import ConfusionMatrix, Scores
 
 __all__ = ["Accuracy", "ClassMapping", "evaluate"]
@@ -116,9 +117,11 @@ def evaluate(session: Session, split: LabeledSplit, progress: Callable[[int, int
     mapping = ClassMapping(spec, info)
     matrix = ConfusionMatrix(len(info.classes))
     images = 0
-    for image, labels in _read_ahead(split):
-        matrix.update(labels, mapping(session.labels(image)))
-        images += 1
+    for pairs in grouped(_read_ahead(split), session.batch):
+        masks = session.labels_batch([image for image, _ in pairs])
+        for (_, labels), mask in zip(pairs, masks, strict=True):
+            matrix.update(labels, mapping(mask))
+        images += len(pairs)
         if progress is not None:
             progress(images, len(split))
     try:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fcn_edge.backends.base import Session
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
+from fcn_edge.evaluation.grouping import masks_of
 from fcn_edge.metrics.confusion import ConfusionMatrix
 
 __all__ = ["Guard", "LabeledGuard", "LabeledScore", "RenderedGuard", "Verdict"]
@@ -130,8 +131,7 @@ class RenderedGuard:
         """The verdict on an engine."""
         matrix = ConfusionMatrix(len(session.spec.classes))
         same = 0.0
-        for frame, mask in zip(self.frames, self.masks, strict=True):
-            labels = session.labels(frame)
+        for mask, labels in zip(self.masks, masks_of(session, self.frames), strict=True):
             matrix.update(mask, labels)
             same += float(np.mean(mask == labels)) / len(self.frames)
         likeness = matrix.compute().mean_iou

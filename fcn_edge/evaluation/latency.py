@@ -29,7 +29,8 @@ def speeds_of(
 ) -> dict[str, Speed]:
     """Median times of frames that pass several sessions, one frame after the other.
 
-    The sessions take turns, so that a busy machine slows all of them alike and their ratios hold.
+    The sessions take turns, so that a busy machine slows all of them alike and their ratios hold. One whose network
+    takes several frames at once is given as many each time, and its times are divided by their number.
 
     Args:
         sessions: What runs the networks, by name.
@@ -46,19 +47,20 @@ def speeds_of(
     deadline = time.perf_counter_ns() + round(seconds * len(sessions) * 1e9)
     rounds = 0
     while rounds < _FEWEST or (rounds < _MOST and time.perf_counter_ns() < deadline):
-        frame = frames[rounds % len(frames)]
         for name, session in sessions.items():
             started = time.perf_counter_ns()
-            job = session.infer(session.preprocess(frame))
-            session.postprocess(job)
-            whole[name].append(time.perf_counter_ns() - started)
-            network[name].append(job.timing.infer)
+            jobs = [session.preprocess(frames[(rounds + place) % len(frames)]) for place in range(session.batch)]
+            session.infer_batch(jobs)
+            for job in jobs:
+                session.postprocess(job)
+            whole[name].append((time.perf_counter_ns() - started) // session.batch)
+            network[name].append(jobs[0].timing.infer)
         rounds += 1
     return {
         name: Speed(
             network_ms=round(statistics.median(network[name]) / _NS_PER_MS, 3),
             end_to_end_ms=round(statistics.median(whole[name]) / _NS_PER_MS, 3),
-            frames=rounds,
+            frames=rounds * sessions[name].batch,
             frame_size=(frames[0].shape[0], frames[0].shape[1]),
             source=source,
             device=devices[name],

@@ -14,13 +14,14 @@ from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx
 from fcn_edge.artifacts.quantization_record import QuantizationRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import FcnEdgeError, ModelError
+from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.quantization.fp16 import float_islands, halve
 from fcn_edge.quantization.graph import GraphView, fix_size
 from fcn_edge.quantization.profiles import Profile
 from fcn_edge.quantization.qdq import quantize
 from fcn_edge.quantization.thresholds import Range
 
-__all__ = ["Typed", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
+__all__ = ["Typed", "batched_model", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,26 @@ def source_model(model: Model) -> ModelProto:
             f"{model.path} is an {model.spec.precision} graph already; an fp32 one was expected.",
             "Give the ONNX file of fcn-edge export.",
         )
+    return _loaded(model)
+
+
+def batched_model(model: Model, batch: int) -> ModelProto:
+    """A model's graph as it is, typed already or not, for several images at once; its metadata stay.
+
+    Args:
+        model: The ONNX file.
+        batch: Images that the graph is to take at once, >= 1.
+
+    Raises:
+        ModelError: The file is damaged, was changed since it was opened, or its graph cannot be batched.
+    """
+    proto = _loaded(model)
+    batch_graph(proto, batch)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def _loaded(model: Model) -> ModelProto:
     try:
         with model.opened() as file:
             proto = onnx.load_model(file)
@@ -66,38 +87,40 @@ def source_model(model: Model) -> ModelProto:
     return proto
 
 
-def fp32_model(model: Model, *, size: Size | None = None) -> Typed:
+def fp32_model(model: Model, *, size: Size | None = None, batch: int = 1) -> Typed:
     """A model's graph as it is, or frozen at a size.
 
     Args:
         model: The fp32 ONNX file.
         size: ``(height, width)`` to freeze the graph at; open when left out.
+        batch: Images that the graph takes at once.
 
     Raises:
-        ModelError: The file is damaged.
+        ModelError: The file is damaged, or its graph cannot be batched.
     """
     proto = source_model(model)
     spec = _spec(model, size)
-    _finish(proto, size, {SPEC_KEY: spec.to_json()})
+    _finish(proto, size, batch, {SPEC_KEY: spec.to_json()})
     return Typed(proto, spec, (), (), 0.0)
 
 
-def fp16_model(model: Model, ranges: Mapping[str, TensorRange], *, size: Size | None = None) -> Typed:
+def fp16_model(model: Model, ranges: Mapping[str, TensorRange], *, size: Size | None = None, batch: int = 1) -> Typed:
     """A model's graph in FP16.
 
     Args:
         model: The fp32 ONNX file.
         ranges: Ranges of its activations; they decide what keeps float32.
         size: ``(height, width)`` to freeze the graph at; open when left out.
+        batch: Images that the graph takes at once.
 
     Raises:
-        ModelError: The file is damaged, or a weight does not fit into FP16.
+        ModelError: The file is damaged, a weight does not fit into FP16, or the graph cannot be batched.
     """
     proto = source_model(model)
     islands = float_islands(proto, ranges)
     halve(proto, islands)
     spec = _spec(model, size, precision="fp16")
-    _finish(proto, size, {SPEC_KEY: spec.to_json()})
+    _finish(proto, size, batch, {SPEC_KEY: spec.to_json()})
     return Typed(proto, spec, (), tuple(sorted(islands)), 0.0)
 
 
@@ -109,6 +132,7 @@ def int8_model(
     method: Method,
     excluded_layers: Collection[str] = (),
     size: Size | None = None,
+    batch: int = 1,
 ) -> Typed:
     """A model's graph with the Q/DQ of a profile.
 
@@ -119,9 +143,10 @@ def int8_model(
         method: How activations are clipped.
         excluded_layers: Layers that stay in floating point.
         size: ``(height, width)`` to freeze the graph at; open when left out.
+        batch: Images that the graph takes at once.
 
     Raises:
-        ModelError: The file is damaged, or the table lacks a tensor of it.
+        ModelError: The file is damaged, the table lacks a tensor of it, or the graph cannot be batched.
     """
     proto = source_model(model)
     spec = _spec(model, size, precision="int8", profile=profile.name)
@@ -153,7 +178,7 @@ def int8_model(
         images=tuple(sorted(table.image_hashes)),
         int8_share=share,
     )
-    _finish(proto, size, {SPEC_KEY: spec.to_json(), TABLE_KEY: record.model_dump_json()})
+    _finish(proto, size, batch, {SPEC_KEY: spec.to_json(), TABLE_KEY: record.model_dump_json()})
     return Typed(proto, spec, quantized, tuple(sorted(islands)), share, record)
 
 
@@ -179,8 +204,9 @@ def _spec(model: Model, size: Size | None, **changes: object) -> ModelSpec:
     return model.spec.replace(**changes, size=size or model.spec.size)
 
 
-def _finish(proto: ModelProto, size: Size | None, metadata: dict[str, str]) -> None:
+def _finish(proto: ModelProto, size: Size | None, batch: int, metadata: dict[str, str]) -> None:
     if size is not None:
         fix_size(proto, size)
+    batch_graph(proto, batch)
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)

@@ -90,6 +90,11 @@ class Feed:
         return 1 if self._session is None else self._session.depth
 
     @property
+    def batch(self) -> int:
+        """Frames that the network takes at once, as far as the session is there to tell."""
+        return 1 if self._session is None else self._session.batch
+
+    @property
     def dropped(self) -> int:
         """Frames that were skipped for newer ones, here or in the source."""
         return self._lane.dropped + self.connection.dropped

@@ -97,13 +97,23 @@ class Intake(Generic[T]):
 
     def take(self) -> T | None:
         """The next item of the lane whose turn it is, waiting for one; None when the intake is closed."""
+        return next(iter(self.take_many(1)), None)
+
+    def take_many(self, most: int) -> list[T]:
+        """The next items of different lanes, those whose turn it is first; none when the intake is closed.
+
+        It waits for the first and for no other.
+
+        Args:
+            most: Take no more than this, >= 1.
+        """
         with self.changed:
             while not self._closed:
-                if (item := self._next()) is not None:
+                if items := self._next(most):
                     self.changed.notify_all()
-                    return item
+                    return items
                 self.changed.wait()
-            return None
+            return []
 
     def close(self) -> None:
         """Close all lanes: nobody takes any more."""
@@ -119,10 +129,13 @@ class Intake(Generic[T]):
             self._lanes.remove(lane)
         self.changed.notify_all()
 
-    def _next(self) -> T | None:
+    def _next(self, most: int) -> list[T]:
+        items: list[T] = []
         for _ in range(len(self._lanes)):
             lane = self._lanes[0]
             self._lanes.rotate(-1)
             if (item := lane.take()) is not None:
-                return item
-        return None
+                items.append(item)
+            if len(items) == most:
+                break
+        return items

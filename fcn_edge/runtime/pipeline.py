@@ -1,12 +1,15 @@
 """Frames to masks with capture, inference and output overlapping in threads.
 
     capture threads     one per source: read a frame, bring it to the network's size
-    inference thread    run the network, for all sources in turns
+    inference thread    run the network, for all sources in turns, or for several at once where it takes them
     calling thread      scores to a mask, then whatever the caller does with it
 
 Windows can be drawn in the main thread only, hence the last line. A live source keeps its newest frame and drops
 those that nothing had time for; its frames are brought to the network's size in the inference thread, so that no work
 goes into a frame that is dropped. Other sources wait, and every frame is processed.
+
+An engine that takes several frames at once gets one of each source that has some, and waits for no other. A session of
+its own runs the network for all of them, and each frame is preprocessed and postprocessed by the session of its source.
 
 An error in a source's thread, or of its frames in the network, ends that source and reaches the caller after the
 results of the frames before it, as itself, once.
@@ -18,7 +21,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
@@ -78,7 +81,9 @@ class Pipeline:
         self._on_end = on_end or _raised
         self._on_idle = on_idle
         self._intake: Intake[Arrival] = Intake()
-        self._inferred: Channel[tuple[Arrival, Job | None]] | None = None
+        self._inferred: Channel[list[tuple[Arrival, Job | None]]] | None = None
+        self._network: Session | None = None
+        self._made = ExitStack()
         self._inference = threading.Thread(target=self._infer, name="fcn-edge inference", daemon=True)
         self._lock = threading.Lock()
         self._feeds: list[Feed] = []
@@ -96,6 +101,7 @@ class Pipeline:
         """
         pipeline = cls(lambda: session, **how)
         pipeline.add(connection, session)
+        pipeline._network = session
         return pipeline
 
     def add(self, connection: Connection, session: Session | None = None) -> Feed:
@@ -136,13 +142,13 @@ class Pipeline:
     def __iter__(self) -> Generator[Result, None, None]:
         self._start()
         while (taken := self._next()) is not None:
-            arrival, job = taken
-            if arrival.frame is None or job is None:
-                self._ended(arrival)
-                continue
-            yield from self._result(arrival.feed, arrival.frame, job)
-            if self.statistics.frames == self._frames:
-                return
+            for arrival, job in taken:
+                if arrival.frame is None or job is None:
+                    self._ended(arrival)
+                    continue
+                yield from self._result(arrival.feed, arrival.frame, job)
+                if self.statistics.frames == self._frames:
+                    return
 
     def _start(self) -> None:
         now = time.monotonic_ns()
@@ -157,8 +163,8 @@ class Pipeline:
                 feed.start(self._deadline)
         self._inference.start()
 
-    def _next(self) -> tuple[Arrival, Job | None] | None:
-        """What comes next; None when nothing will any more."""
+    def _next(self) -> list[tuple[Arrival, Job | None]] | None:
+        """What comes next, those together that were inferred together; None when nothing will any more."""
         assert self._inferred is not None
         while self._feeds or self.keep_open:
             with suppress(queue.Empty):
@@ -197,10 +203,15 @@ class Pipeline:
 
     def _infer(self) -> None:
         assert self._inferred is not None
+        batch = 1  # until a session has told
         try:
-            while (arrival := self._intake.take()) is not None:
-                if not self._inferred.put(self._with_job(arrival)):
-                    break
+            with self._made:
+                while arrivals := self._intake.take_many(batch):
+                    batch = max(batch, *(arrival.feed.batch for arrival in arrivals))
+                    preprocessed = [self._with_job(arrival) for arrival in arrivals]
+                    self._run_network(preprocessed)
+                    if not self._inferred.put(preprocessed):
+                        break
             self._inferred.end()
         except BaseException as error:
             self._inferred.end(error)
@@ -208,7 +219,7 @@ class Pipeline:
             self._intake.close()
 
     def _with_job(self, arrival: Arrival) -> tuple[Arrival, Job | None]:
-        """The frame, inferred; no job at the end of a feed, and where the frame is none that can be processed."""
+        """The frame, preprocessed; no job at the end of a feed, and where the frame is none that can be processed."""
         feed, frame = arrival.feed, arrival.frame
         if frame is None:
             return arrival, None
@@ -218,10 +229,28 @@ class Pipeline:
             feed.close()
             return Arrival(feed, error=error), None
         job.timing.capture = arrival.capture_ns
-        feed.session.infer(job)
-        if feed.connection.live:  # the next frame would grow old behind this one
-            feed.session.wait(job)
         return arrival, job
+
+    def _run_network(self, preprocessed: list[tuple[Arrival, Job | None]]) -> None:
+        """Infer the jobs: in the session of the one frame, or all at once in that which is there for it."""
+        jobs = [(arrival.feed, job) for arrival, job in preprocessed if job is not None]
+        if not jobs:
+            return
+        feed, job = jobs[0]
+        if feed.batch == 1:
+            session = feed.session
+            session.infer(job)
+        else:
+            session = self._session_of_batches()
+            session.infer_batch([job for _, job in jobs])
+        for feed, job in jobs:
+            if feed.connection.live:  # the next frame would grow old behind this one
+                session.wait(job)
+
+    def _session_of_batches(self) -> Session:
+        if self._network is None:
+            self._network = self._made.enter_context(self._new_session())
+        return self._network
 
 
 def _raised(_feed: Feed, error: BaseException | None) -> None:

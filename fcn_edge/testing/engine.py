@@ -11,7 +11,7 @@ Everything around the network is real: frames are checked, brought to the networ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,9 +74,11 @@ class FakeSession(HostSession):
             ``labels``), or a function that makes it from the input image; ``brightness_scores`` when left out.
         fail_at: Number of the frame, from 1, whose ``infer`` fails; it fails once.
         error: What it fails with; a DeviceError when left out.
+        batch: Frames that the network takes at once; its array or function stays that of one.
 
     Attributes:
-        calls: What was called, in order: ``preprocess``, ``infer``, ``postprocess``, ``scores``, ``close``.
+        calls: What was called, in order: ``preprocess``, ``infer``, ``postprocess``, ``scores``, ``close``; and
+            ``infer N`` for N frames at once.
         closed: ``close`` was called.
     """
 
@@ -88,9 +90,10 @@ class FakeSession(HostSession):
         *,
         fail_at: int | None = None,
         error: Exception | None = None,
+        batch: int = 1,
     ) -> None:
         spec = spec or fake_spec()
-        super().__init__(spec, size or spec.size)
+        super().__init__(spec, size or spec.size, batch)
         if scores is None and spec.head == "labels":
             raise UsageError("A fake of a model that ends in labels needs them.", "Give scores=, a mask or a function.")
         self.calls: list[str] = []
@@ -101,7 +104,7 @@ class FakeSession(HostSession):
 
     @override
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
-        return self._scores(image) if callable(self._scores) else self._scores
+        return self._output(image) if self.batch == 1 else np.stack([self._output(each) for each in image])
 
     @override
     def preprocess(self, frame: NDArray[np.uint8] | FrameBuffer) -> Job:
@@ -111,10 +114,15 @@ class FakeSession(HostSession):
     @override
     def infer(self, job: Job) -> Job:
         self.calls.append("infer")
-        self._inferred += 1
-        if self._inferred == self._fail_at:
-            raise self._error
+        self._fail_or_go_on(1)
         return super().infer(job)
+
+    @override
+    def infer_batch(self, jobs: Sequence[Job]) -> None:
+        if self.batch > 1:
+            self.calls.append(f"infer {len(jobs)}")
+            self._fail_or_go_on(len(jobs))
+        super().infer_batch(jobs)
 
     @override
     def postprocess(self, job: Job) -> NDArray[np.uint8]:
@@ -138,6 +146,14 @@ class FakeSession(HostSession):
         self.calls.append("close")
         super().close()
 
+    def _output(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        return self._scores(image) if callable(self._scores) else self._scores
+
+    def _fail_or_go_on(self, frames: int) -> None:
+        before, self._inferred = self._inferred, self._inferred + frames
+        if self._fail_at is not None and before < self._fail_at <= self._inferred:
+            raise self._error
+
 
 class FakeEngine(Engine):
     """An engine whose sessions are ``FakeSession``, with the same arguments.
@@ -157,9 +173,11 @@ class FakeEngine(Engine):
         *,
         fail_at: int | None = None,
         error: Exception | None = None,
+        batch: int = 1,
     ) -> None:
         self.spec = spec or fake_spec()
         self.size = size or self.spec.size
+        self.batch = batch
         self.sessions: list[FakeSession] = []
         self.closed = False
         self._scores = scores
@@ -170,7 +188,9 @@ class FakeEngine(Engine):
     def session(self) -> Session:
         if self.closed:
             raise UsageError("The engine is closed.", "Load it again.")
-        made = FakeSession(self.spec, self.size, self._scores, fail_at=self._fail_at, error=self._error)
+        made = FakeSession(
+            self.spec, self.size, self._scores, fail_at=self._fail_at, error=self._error, batch=self.batch
+        )
         self.sessions.append(made)
         return made
 

@@ -27,6 +27,7 @@ class OnnxRuntime(OnnxPlans):
     """ONNX Runtime with its CPU provider."""
 
     name = "onnxruntime"
+    batches = True
 
     @override
     def probe(self, device: int = 0) -> Probe:
@@ -89,12 +90,14 @@ class _Engine(Engine):
         self.size = size
         self._path = path
         self._runner = runner
+        shape = runner.get_inputs()[0].shape
+        self.batch = shape[0] if len(shape) == 4 else 1
 
     @override
     def session(self) -> Session:
         if self._runner is None:
             raise UsageError("The engine is closed.", "Load the model again.")
-        return _Session(self._path, self._runner, self.spec, self.size)
+        return _Session(self._path, self._runner, self.spec, self.size, self.batch)
 
     @override
     def close(self) -> None:
@@ -104,8 +107,8 @@ class _Engine(Engine):
 class _Session(HostSession):
     """A stream's view of an engine; ONNX Runtime lets several of them run one network at the same time."""
 
-    def __init__(self, path: Path, runner: Any, spec: ModelSpec, size: Size) -> None:
-        super().__init__(spec, size)
+    def __init__(self, path: Path, runner: Any, spec: ModelSpec, size: Size, batch: int) -> None:
+        super().__init__(spec, size, batch)
         self._path = path
         self._runner = runner
         self._input = runner.get_inputs()[0].name

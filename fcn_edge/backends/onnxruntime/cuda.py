@@ -16,13 +16,13 @@ from typing_extensions import override
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.backends.base import Engine, Probe
+from fcn_edge.backends.base import Built, Engine, Probe, Progress
 from fcn_edge.backends.cuda.device import Device, open_device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
-from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
+from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, ModelError
 from fcn_edge.system.cpu import thread_count
 
@@ -63,6 +63,18 @@ class OnnxRuntimeCuda(OnnxPlans):
                 return Probe(version, (gpu.facts.device,), providers=providers)
         except MachineError as error:
             return Probe(version, problem=error.message, fix=error.fix)
+
+    @override
+    def build(
+        self,
+        typed_onnx: Path,
+        directory: Path,
+        size: Size,
+        options: BuildOptions = BUILD_DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Built:
+        options.check_for_gpu(self.name)
+        return super().build(typed_onnx, directory, size, options, progress)
 
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:

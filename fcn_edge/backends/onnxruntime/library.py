@@ -12,7 +12,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from fcn_edge.artifacts.onnx_graph import Graph, check_size, checked_graph
+from fcn_edge.artifacts.onnx_graph import Graph, check_batch, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Progress
 from fcn_edge.backends.cuda.errors import cuda_error
@@ -64,6 +64,9 @@ class OnnxPlans(Backend):
 
     plan_file = "model.onnx"
 
+    batches = False
+    """Its sessions run graphs that take several frames at once."""
+
     @override
     def build(
         self,
@@ -73,7 +76,9 @@ class OnnxPlans(Backend):
         options: BuildOptions = BUILD_DEFAULTS,
         progress: Progress | None = None,
     ) -> Built:
-        check_size(typed_onnx, checked_graph(typed_onnx), size)
+        graph = checked_graph(typed_onnx, batches=self.batches)
+        check_size(typed_onnx, graph, size)
+        check_batch(typed_onnx, graph, options.batch)
         shutil.copyfile(typed_onnx, directory / self.plan_file)
         return Built((self.plan_file,))
 
@@ -106,7 +111,7 @@ def inference_session(
         ModelError: It is missing or damaged, does not take that size, or ONNX Runtime refuses it.
         MachineError: The GPU has no memory left, or it fails.
     """
-    graph = checked_graph(path)
+    graph = checked_graph(path, batches=True)
     check_size(path, graph, size)
     options = _session_options(graph, size, threads)
     if not fused:
@@ -129,7 +134,7 @@ def _session_options(graph: Graph, size: Size, threads: int) -> Any:
     # threads that wait do not spin: the network takes as long (medians within noise on two cores), and the decoder,
     # the next frame's capture and the output get the cycles, a fifth of all with spinning
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    for axis, side in zip(graph.inputs[0].shape, size, strict=False):
+    for axis, side in zip(graph.sides, size, strict=True):
         if isinstance(axis, str) and axis:
             options.add_free_dimension_override_by_name(axis, side)
     return options

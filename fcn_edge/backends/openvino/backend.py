@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.artifacts.device import DeviceInfo
-from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
+from fcn_edge.artifacts.onnx_graph import check_batch, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress, Session
 from fcn_edge.backends.host_session import HostSession
@@ -62,7 +62,7 @@ class OpenVino(Backend):
         progress: Progress | None = None,
     ) -> Built:
         options.check_for_cpu(self.name)
-        model = _model_of_onnx(typed_onnx, size)
+        model = _model_of_onnx(typed_onnx, size, options.batch)
         _name_by_place(model)
         try:
             # as it is: by default every float would be rounded to FP16
@@ -102,9 +102,10 @@ class OpenVino(Backend):
 class _Engine(Engine):
     backend = OpenVino.name
 
-    def __init__(self, path: Path, compiled: Any, spec: ModelSpec, size: Size) -> None:
+    def __init__(self, path: Path, compiled: Any, spec: ModelSpec, size: Size, batch: int) -> None:
         self.spec = spec
         self.size = size
+        self.batch = batch
         self._path = path
         self._compiled = compiled
 
@@ -112,9 +113,7 @@ class _Engine(Engine):
     def session(self) -> Session:
         if self._compiled is None:
             raise UsageError("The engine is closed.", "Load the model again.")
-        with _errors_of(self._path):
-            request = self._compiled.create_infer_request()
-        return _Session(self._path, request, self.spec, self.size)
+        return _Session(self._path, self._compiled, self.spec, self.size, self.batch)
 
     @override
     def close(self) -> None:
@@ -122,15 +121,23 @@ class _Engine(Engine):
 
 
 class _Session(HostSession):
-    """A stream's view of an engine: a request of its own, which holds the network's buffers."""
+    """A stream's view of an engine: a request of its own, which holds the network's buffers.
 
-    def __init__(self, path: Path, request: Any, spec: ModelSpec, size: Size) -> None:
-        super().__init__(spec, size)
+    Where frames of several sessions are inferred at once, one of them does it, and the others need no request.
+    """
+
+    def __init__(self, path: Path, compiled: Any, spec: ModelSpec, size: Size, batch: int) -> None:
+        super().__init__(spec, size, batch)
         self._path = path
-        self._request = request
+        self._compiled = compiled
+        self._request: Any = None
+        if batch == 1:
+            self._make_request()
 
     @override
     def run_network(self, image: NDArray[np.uint8]) -> NDArray[Any]:
+        if self._request is None:
+            self._make_request()
         with _errors_of(self._path):
             # the input is read in place; the output is a copy, since the next frame overwrites the request's own
             output: NDArray[Any] = self._request.infer({0: image}, share_inputs=True)[0]
@@ -139,16 +146,29 @@ class _Session(HostSession):
     @override
     def close(self) -> None:
         super().close()
-        self._request = None
+        self._request = self._compiled = None
+
+    def _make_request(self) -> None:
+        with _errors_of(self._path):
+            self._request = self._compiled.create_infer_request()
 
 
-def _model_of_onnx(path: Path, size: Size) -> Any:
-    """OpenVINO's graph of an ONNX file, at one size."""
-    check_size(path, checked_graph(path), size)
+def _model_of_onnx(path: Path, size: Size, batch: int | None = None) -> Any:
+    """OpenVINO's graph of an ONNX file, at one size.
+
+    Args:
+        path: The file.
+        size: ``(height, width)`` of its input.
+        batch: Images that it must take at once; any number when left out.
+    """
+    graph = checked_graph(path, batches=True)
+    check_size(path, graph, size)
+    if batch is not None:
+        check_batch(path, graph, batch)
     content, reader = _content(path), core()
     with _errors_of(path):
         model = reader.read_model(content)
-        model.reshape([*size, 3])
+        model.reshape([*graph.inputs[0].shape[:-3], *size, 3])
     return model
 
 
@@ -174,8 +194,12 @@ def _engine(path: Path, model: Any, spec: ModelSpec, size: Size, threads: int) -
     kinds, compiler = library().Type, core()
     with _errors_of(path):
         takes = [(value.get_element_type(), list(value.get_partial_shape())) for value in model.inputs]
-        if takes == [(kinds.u8, [*size, 3])] and len(model.outputs) == 1:
-            return _Engine(path, compiler.compile_model(model, _DEVICE, _options(compiler, spec, threads)), spec, size)
+        shape = takes[0][1] if takes else []
+        batch = shape[0].get_length() if len(shape) == 4 and shape[0].is_static else 1
+        expected = [*size, 3] if batch == 1 else [batch, *size, 3]
+        if takes == [(kinds.u8, expected)] and len(model.outputs) == 1:
+            compiled = compiler.compile_model(model, _DEVICE, _options(compiler, spec, threads))
+            return _Engine(path, compiled, spec, size, batch)
     raise ModelError(
         f"{path} does not take one uint8 image of {size[0]}x{size[1]} (height x width) and give one output.",
         "Build it again with fcn-edge build.",
