@@ -20,7 +20,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,6 +208,8 @@ class Session(Closeable):
             FrameError: One is no such frame.
             ModelError: The scores hold NaN or infinity.
         """
+        if self.batch == 1:
+            return [self.labels(frame) for frame in frames]
         jobs = [self.preprocess(frame) for frame in frames]
         self.infer_batch(jobs)
         return [self.postprocess(job) for job in jobs]
