@@ -56,6 +56,7 @@ class Feed:
     Attributes:
         connection: The source.
         statistics: How fast its results came so far.
+        late_before_inference: Frames that were too old for a mask to be made.
         paused: Its frames are not wanted for now. A live source is read on, so that it starts again with a new frame.
     """
 
@@ -69,6 +70,7 @@ class Feed:
     ) -> None:
         self.connection = connection
         self.statistics = StreamStatistics()
+        self.late_before_inference = 0
         self.paused = False
         self._session = session
         self._new_session = new_session
@@ -94,10 +96,10 @@ class Feed:
         """Frames that the network takes at once, as far as the session is there to tell."""
         return 1 if self._session is None else self._session.batch
 
-    @property
-    def dropped(self) -> int:
-        """Frames that were skipped for newer ones, here or in the source."""
-        return self._lane.dropped + self.connection.dropped
+    def count_losses(self) -> None:
+        """Bring what is counted elsewhere into the statistics."""
+        self.statistics.dropped = self._lane.dropped + self.connection.dropped
+        self.statistics.late_before_inference = self.late_before_inference
 
     def start(self, deadline: int | None) -> None:
         """Start reading.

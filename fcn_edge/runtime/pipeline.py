@@ -53,6 +53,8 @@ class Pipeline:
         frames: Stop after this many results.
         seconds: Request no frame later than this after the first, and wait for none beyond it.
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
+        max_age: Seconds from the capture after which a mask is worthless: such a frame is dropped, before inference
+            where it is that old already, and counted as late.
         on_end: Told, in the calling thread, that a feed has ended, and what ended it; when left out, what ended a feed
             is raised there.
         on_idle: Called in the calling thread while no result comes, about ten times a second.
@@ -69,6 +71,7 @@ class Pipeline:
         frames: int | None = None,
         seconds: float | None = None,
         unknown_below: float | None = None,
+        max_age: float | None = None,
         on_end: Callable[[Feed, BaseException | None], None] | None = None,
         on_idle: Callable[[], None] = lambda: None,
     ) -> None:
@@ -78,6 +81,7 @@ class Pipeline:
         self._frames = frames
         self._seconds = seconds
         self._unknown_below = unknown_below
+        self._max_age_ns = None if max_age is None else round(max_age * NS_PER_S)
         self._on_end = on_end or _raised
         self._on_idle = on_idle
         self._intake: Intake[Arrival] = Intake()
@@ -87,7 +91,7 @@ class Pipeline:
         self._inference = threading.Thread(target=self._infer, name="fcn-edge inference", daemon=True)
         self._lock = threading.Lock()
         self._feeds: list[Feed] = []
-        self._dropped_before = 0
+        self._before = StreamStatistics()  # of feeds that are over; only what they lost
         self._deadline: int | None = None
 
     @classmethod
@@ -114,8 +118,8 @@ class Pipeline:
         Returns:
             The feed, which can be paused and stopped.
         """
-        # where others are read too, nobody knows how many of the frames will be this one's
-        alone = None if self._feeds else self._frames
+        # where others are read too, or some frames are late, nobody knows how many of the results will be this one's
+        alone = None if self._feeds or self._max_age_ns is not None else self._frames
         feed = Feed(self._intake, connection, session, self._new_session, alone)
         with self._lock:
             self._feeds.append(feed)
@@ -141,14 +145,17 @@ class Pipeline:
 
     def __iter__(self) -> Generator[Result, None, None]:
         self._start()
-        while (taken := self._next()) is not None:
-            for arrival, job in taken:
-                if arrival.frame is None or job is None:
-                    self._ended(arrival)
-                    continue
-                yield from self._result(arrival.feed, arrival.frame, job)
-                if self.statistics.frames == self._frames:
-                    return
+        try:
+            while (taken := self._next()) is not None:
+                for arrival, job in taken:
+                    if arrival.frame is None or job is None:
+                        self._ended(arrival)
+                        continue
+                    yield from self._result(arrival.feed, arrival.frame, job)
+                    if self.statistics.frames == self._frames:
+                        return
+        finally:
+            self._count_losses()
 
     def _start(self) -> None:
         now = time.monotonic_ns()
@@ -175,15 +182,30 @@ class Pipeline:
     def _result(self, feed: Feed, frame: Frame, job: Job) -> Generator[Result, None, None]:
         segmentation = self._finished(feed.session, frame, job)
         done = time.monotonic_ns()
+        both = self.statistics, feed.statistics
+        if self._is_late(frame, done):
+            for statistics in both:
+                statistics.add_late(done)
+            return
         latency = done - frame.captured_ns
         try:
             yield Result(frame, segmentation, latency, feed.statistics)
         finally:  # the last frame counts too when the caller leaves the loop
             now = time.monotonic_ns()
-            for statistics in (self.statistics, feed.statistics):
+            for statistics in both:
                 statistics.add(job.timing, latency, now - done, now)
-            feed.statistics.dropped = feed.dropped
-            self.statistics.dropped = self._dropped_before + sum(one.dropped for one in self._feeds)
+            self._count_losses()
+
+    def _is_late(self, frame: Frame, now_ns: int) -> bool:
+        return self._max_age_ns is not None and now_ns - frame.captured_ns > self._max_age_ns
+
+    def _count_losses(self) -> None:
+        """Bring what is counted elsewhere into the statistics."""
+        for feed in self._feeds:
+            feed.count_losses()
+        self.statistics.dropped = self._before.dropped + sum(feed.statistics.dropped for feed in self._feeds)
+        late = sum(feed.statistics.late_before_inference for feed in self._feeds)
+        self.statistics.late_before_inference = self._before.late_before_inference + late
 
     def _finished(self, session: Session, frame: Frame, job: Job) -> Segmentation:
         if self._unknown_below is None:
@@ -195,10 +217,11 @@ class Pipeline:
         """A feed has ended and nothing of it is on its way any more."""
         feed = arrival.feed
         feed.finish()
-        feed.statistics.dropped = feed.dropped
+        feed.count_losses()
         with self._lock:
             self._feeds.remove(feed)
-            self._dropped_before += feed.dropped
+        self._before.dropped += feed.statistics.dropped
+        self._before.late_before_inference += feed.statistics.late_before_inference
         self._on_end(feed, arrival.error)
 
     def _infer(self) -> None:
@@ -208,7 +231,7 @@ class Pipeline:
             with self._made:
                 while arrivals := self._intake.take_many(batch):
                     batch = max(batch, *(arrival.feed.batch for arrival in arrivals))
-                    preprocessed = [self._with_job(arrival) for arrival in arrivals]
+                    preprocessed = [self._with_job(arrival) for arrival in arrivals if not self._dropped_late(arrival)]
                     self._run_network(preprocessed)
                     if not self._inferred.put(preprocessed):
                         break
@@ -217,6 +240,12 @@ class Pipeline:
             self._inferred.end(error)
         finally:
             self._intake.close()
+
+    def _dropped_late(self, arrival: Arrival) -> bool:
+        if arrival.frame is None or not self._is_late(arrival.frame, time.monotonic_ns()):
+            return False
+        arrival.feed.late_before_inference += 1
+        return True
 
     def _with_job(self, arrival: Arrival) -> tuple[Arrival, Job | None]:
         """The frame, preprocessed; no job at the end of a feed, and where the frame is none that can be processed."""

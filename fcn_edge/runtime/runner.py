@@ -31,8 +31,8 @@ from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sinks import AnySink, Overlays, Sink, SinkContext, check_series, checked_sinks
 from fcn_edge.runtime.sources import Connection, SourceAddress
 from fcn_edge.runtime.sources.base import State, StateChange
-from fcn_edge.runtime.sources.supervised import supervised
 from fcn_edge.runtime.sources.paced import PacedConnection
+from fcn_edge.runtime.sources.supervised import supervised
 
 __all__ = ["AnySource", "run", "stream"]
 
