@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -11,98 +12,155 @@ from fcn_edge.io.redaction import without_passwords
 from fcn_edge.runtime.events import Event, SinkFailed
 from fcn_edge.runtime.report import SinkReport
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.sinks import Sink, SinkContext, open_sink
+from fcn_edge.runtime.sinks import Sink, SinkContext, is_for_all, of_source, open_sink
 
 __all__ = ["Outputs"]
+
+MOST_REPORTS = 1000
+"""Of sinks of sources that are over; a run may last for months."""
 
 
 @dataclass
 class _Output:
-    sink: Sink
-    opened: bool
-    error: FcnEdgeError | None = None
+    """A sink; without one where it could not be opened."""
 
-    @property
-    def name(self) -> str:
-        return self.sink.name or type(self.sink).__name__
+    sink: Sink | None
+    name: str
+    opened: bool
+    source: str | None = None
+    error: FcnEdgeError | None = None
 
 
 class Outputs:
     """The sinks of one run.
 
     Args:
+        sinks: What was given: texts, which are opened and closed here, or sinks, which stay the caller's to close.
         tell: Publishes an event.
 
     Attributes:
         error: The error of the first that failed; None where all are well.
     """
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
+    def __init__(self, sinks: Sequence[str | Sink], tell: Callable[[Event], None]) -> None:
         self.error: FcnEdgeError | None = None
+        self._given = sinks
+        self._all_common = all(_is_common(given) for given in sinks)
         self._tell = tell
         self._outputs: list[_Output] = []
+        self._over: deque[SinkReport] = deque(maxlen=MOST_REPORTS)
 
     @property
     def ended(self) -> bool:
         """One of them wants no more."""
-        return any(output.sink.ended for output in self._outputs)
+        return any(output.sink.ended for output in self._outputs if output.sink is not None)
 
-    def open(self, sinks: Sequence[str | Sink], context: SinkContext) -> None:
-        """Open those that were given as texts; the others stay the caller's to close."""
-        for given in sinks:
-            sink = open_sink(given, context) if isinstance(given, str) else given
-            self._outputs.append(_Output(sink, opened=sink is not given))
-
-    def write(self, result: Result) -> None:
-        """Hand a result to all that have not failed.
+    def open(self, context: SinkContext) -> None:
+        """Open all of them for the one source of the run.
 
         Raises:
-            FcnEdgeError: None is left; the error of the first that failed.
+            FcnEdgeError: One of them cannot be opened.
+        """
+        for given in self._given:
+            self._add(given, context)
+
+    def open_common(self, context: SinkContext) -> None:
+        """Open those that take the results of all sources, where there are several.
+
+        Raises:
+            FcnEdgeError: One of them cannot be opened.
+        """
+        for given in self._given:
+            if _is_common(given):
+                self._add(given, context)
+
+    def open_for(self, source: str, context: SinkContext) -> None:
+        """Open those that each of several sources has for itself; one that cannot be opened has failed.
+
+        Args:
+            source: Id of the source.
+            context: What the stream is; the sinks are called by its ``source``.
+        """
+        for given in self._given:
+            if isinstance(given, str) and not is_for_all(given):
+                text = of_source(given, context.source)
+                try:
+                    self._add(text, context, source)
+                except FcnEdgeError as error:
+                    failed = _Output(None, without_passwords(text), False, source)
+                    self._outputs.append(failed)
+                    self._failed(failed, error)
+
+    def write(self, result: Result, all_open: bool = True) -> None:
+        """Hand a result to all that take it and have not failed.
+
+        Args:
+            result: The result.
+            all_open: All sources have the sinks that they are to have for themselves.
+
+        Raises:
+            FcnEdgeError: None is left, and none will come; the error of the first that failed.
         """
         for output in self._outputs:
-            if output.error is None:
+            if output.error is None and output.sink is not None and output.source in (None, result.source):
                 try:
                     output.sink.write(result)
                 except FcnEdgeError as error:
                     self._failed(output, error)
-        if self.error is not None and all(output.error for output in self._outputs):
+        if self.error is not None and (all_open or self._all_common) and all(output.error for output in self._outputs):
             raise self.error
+
+    def close_for(self, source: str) -> None:
+        """Close those that one of several sources has for itself."""
+        own = [output for output in self._outputs if output.source == source]
+        self._close(own)
+        self._over.extend(_report(output) for output in own)
+        self._outputs = [output for output in self._outputs if output.source != source]
 
     def close(self) -> None:
         """Close those that were opened here; what goes wrong is told and in ``error``."""
-        for output in reversed(self._outputs):
-            if output.opened:
+        self._close(self._outputs)
+
+    def close_what_is_left(self) -> None:
+        """Close those that ``close`` did not get to, because something else was raised."""
+        with ExitStack() as sinks:
+            for output in self._outputs:
+                if output.opened and output.sink is not None:
+                    output.opened = False
+                    sinks.callback(output.sink.close)
+
+    def reports(self) -> tuple[SinkReport, ...]:
+        """What became of each."""
+        return *self._over, *(_report(output) for output in self._outputs)
+
+    def _add(self, given: str | Sink, context: SinkContext, source: str | None = None) -> None:
+        sink = open_sink(given, context) if isinstance(given, str) else given
+        self._outputs.append(_Output(sink, sink.name or type(sink).__name__, sink is not given, source))
+
+    def _close(self, outputs: Sequence[_Output]) -> None:
+        for output in reversed(outputs):
+            if output.opened and output.sink is not None:
                 output.opened = False
                 try:
                     output.sink.close()
                 except FcnEdgeError as error:
                     self._failed(output, error)
 
-    def close_what_is_left(self) -> None:
-        """Close those that ``close`` did not get to, because something else was raised."""
-        with ExitStack() as sinks:
-            for output in self._outputs:
-                if output.opened:
-                    output.opened = False
-                    sinks.callback(output.sink.close)
-
-    def reports(self) -> tuple[SinkReport, ...]:
-        """What became of each."""
-        return tuple(
-            SinkReport(
-                output.name,
-                tuple(without_passwords(str(path)) for path in output.sink.wrote),
-                output.sink.dropped,
-                output.error,
-            )
-            for output in self._outputs
-        )
-
     def _failed(self, output: _Output, error: FcnEdgeError) -> None:
         output.error = error
         self.error = self.error or error
         self._tell(SinkFailed(output.name, error))
-        if output.opened:
+        if output.opened and output.sink is not None:
             output.opened = False
             with suppress(FcnEdgeError):
                 output.sink.close()
+
+
+def _report(output: _Output) -> SinkReport:
+    sink = output.sink
+    wrote = () if sink is None else tuple(without_passwords(str(path)) for path in sink.wrote)
+    return SinkReport(output.name, wrote, 0 if sink is None else sink.dropped, output.error)
+
+
+def _is_common(given: str | Sink) -> bool:
+    return isinstance(given, Sink) or is_for_all(given)

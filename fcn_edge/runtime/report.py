@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from statistics import median
 from typing import Any
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.redaction import prose_without_passwords
+from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.sources.base import Connection, Grade, State
 from fcn_edge.runtime.statistics import StreamStatistics
 
-__all__ = ["Report", "SinkReport", "SourceReport"]
+__all__ = ["Report", "SinkReport", "SourceReport", "with_skews"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class SourceReport:
         stalls: How often no frame came for a while.
         packets_lost: Packets that the network lost; None where the source does not tell.
         jitter_ms: Jitter of the packets' arrival, milliseconds; None where the source does not tell.
-        skew_ms: How much later its frames come than those of the other sources, milliseconds; None where it is alone.
+        clock_offset_ms: Milliseconds that the camera's clock is ahead of this machine's, less the time that its frames
+            took at least; None where it does not tell its time.
+        clock_drift_ppm: Microseconds that it gains in a second; None where nobody knows yet.
+        skew_ms: Milliseconds that it is ahead of the median of all cameras that tell their time; None where fewer than
+            two do.
         damaged: Packets and pictures that came damaged: skipped, or shown as far as they could be decoded.
     """
 
@@ -47,6 +54,8 @@ class SourceReport:
     stalls: int = 0
     packets_lost: int | None = None
     jitter_ms: float | None = None
+    clock_offset_ms: float | None = None
+    clock_drift_ppm: float | None = None
     skew_ms: float | None = None
     damaged: int = 0
 
@@ -60,6 +69,7 @@ class SourceReport:
             frames: Frames whose masks were made.
             dropped: Frames that were skipped for newer ones.
         """
+        offset_ns, drift_ppm = source.clock.offset_ns, source.clock.drift_ppm
         return cls(
             source.id,
             state,
@@ -73,8 +83,23 @@ class SourceReport:
             source.stalls,
             source.packets_lost,
             source.jitter_ms,
+            None if offset_ns is None else round(offset_ns / NS_PER_MS, 3),
+            None if drift_ppm is None else round(drift_ppm, 3),
             damaged=source.damaged,
         )
+
+
+def with_skews(reports: Iterable[SourceReport]) -> tuple[SourceReport, ...]:
+    """The reports with ``skew_ms``, which hangs on all of them."""
+    reports = tuple(reports)
+    told = [report.clock_offset_ms for report in reports if report.clock_offset_ms is not None]
+    if len(told) < 2:
+        return reports
+    middle = median(told)
+    return tuple(
+        report if report.clock_offset_ms is None else replace(report, skew_ms=round(report.clock_offset_ms - middle, 3))
+        for report in reports
+    )
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fcn_edge.backends.base import Session
 from fcn_edge.errors import UsageError
 from fcn_edge.runtime.feed import Feed
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources import Connection, SourceAddress
 from fcn_edge.runtime.sources.base import State
+from fcn_edge.runtime.sources.paced import PacedConnection
+from fcn_edge.runtime.sources.supervised import supervised
+from fcn_edge.runtime.uri import Uri
 
-__all__ = ["AnySource", "Source", "Sources"]
+__all__ = ["AnySource", "Source", "Sources", "label_of"]
+
+LONGEST_LABEL = 64
+HOSTED = frozenset({"rtsp", "rtsps", "http", "https"})
+"""Schemes whose place begins with a host."""
 
 AnySource = str | int | Path | SourceAddress | Connection
 """What names a source, or a connection to one; a connection stays the caller's to close."""
@@ -27,6 +36,7 @@ class Source:
     Attributes:
         connection: A connection to it.
         owned: The run made the connection, and closes it.
+        label: Short name that no other source of its set has or had: what its files are called by.
         feed: Its way into the network; None while nothing runs.
 
     Raises:
@@ -36,7 +46,13 @@ class Source:
 
     def __init__(self, given: AnySource) -> None:
         self.owned = not isinstance(given, Connection)
-        self.connection = given if isinstance(given, Connection) else _address(given).connection()
+        address: Uri
+        if isinstance(given, Connection):
+            self.connection, address = given, given.address
+        else:
+            address = _address(given)
+            self.connection = supervised(address)
+        self.label = label_of(address)
         self.feed: Feed | None = None
         self.paused = False
 
@@ -45,11 +61,24 @@ class Source:
         """What it is called: its address without the password."""
         return self.connection.id
 
+    def pace(self) -> None:
+        """Play it at the pace of its own times, like a camera."""
+        self.connection = PacedConnection(self.connection, leave_open=not self.owned)
+
+    def interrupt(self) -> None:
+        """Have a read that waits give up, where the run made the connection."""
+        if self._closes:
+            self.connection.interrupt()
+
     def close(self) -> None:
         """Close the connection, where the run made it."""
-        if self.owned:
-            self.connection.interrupt()
+        if self._closes:
             self.connection.close()
+
+    @property
+    def _closes(self) -> bool:
+        # that which paces a connection of the caller's leaves it open
+        return self.owned or isinstance(self.connection, PacedConnection)
 
 
 class Sources:
@@ -73,7 +102,9 @@ class Sources:
     def __init__(self, *sources: AnySource, stay: bool = False) -> None:
         self._lock = threading.Lock()
         self._sources: dict[str, Source] = {}
+        self._labels: set[str] = set()
         self._pipeline: Pipeline | None = None
+        self._joined: Callable[[Source], Session | None] = lambda _: None
         self._stay = stay
         for source in sources:
             self.add(source)
@@ -95,9 +126,10 @@ class Sources:
         with self._lock:
             if new.id in self._sources:
                 raise UsageError(f"The source {new.id} is there already.", "Name each once, or remove it first.")
+            new.label = self._unique(new.label)
             self._sources[new.id] = new
             if self._pipeline is not None:
-                new.feed = self._pipeline.add(new.connection)
+                self._join(new, self._pipeline)
         return new.id
 
     def remove(self, source: str) -> None:
@@ -149,8 +181,13 @@ class Sources:
         with self._lock:
             return len(self._sources)
 
-    def attach(self, pipeline: Pipeline) -> None:
+    def attach(self, pipeline: Pipeline, joined: Callable[[Source], Session | None] = lambda _: None) -> None:
         """Send the frames of all sources, and of those to come, through a pipeline. For the run loop.
+
+        Args:
+            pipeline: Where they go.
+            joined: Told of each source before it is read, in the thread that adds it; gives its session, or None for a
+                new one.
 
         Raises:
             UsageError: Another run goes through it.
@@ -158,12 +195,10 @@ class Sources:
         with self._lock:
             if self._pipeline is not None:
                 raise UsageError("Another run goes through these sources.", "Wait for it, or make a set of their own.")
-            self._pipeline = pipeline
+            self._pipeline, self._joined = pipeline, joined
             pipeline.keep_open = self._stay
             for source in self._sources.values():
-                if source.feed is None:
-                    source.feed = pipeline.add(source.connection)
-                source.feed.paused = source.paused
+                self._join(source, pipeline)
 
     def ended(self, feed: Feed) -> Source:
         """Take out the source of a feed that has ended. For the run loop."""
@@ -180,6 +215,18 @@ class Sources:
             self._sources.clear()
             return left
 
+    def _join(self, source: Source, pipeline: Pipeline) -> None:
+        session = self._joined(source)
+        source.feed = pipeline.add(source.connection, session)
+        source.feed.paused = source.paused
+
+    def _unique(self, label: str) -> str:
+        """The label, with a number where another source has or had it: nothing of that one is to be written over."""
+        candidates = (label, *(f"{label}-{number}" for number in range(2, len(self._labels) + 3)))
+        found = next(one for one in candidates if one not in self._labels)
+        self._labels.add(found)
+        return found
+
     def _named(self, name: str) -> Source:
         if name not in self._sources:
             there = ", ".join(self._sources) or "none"
@@ -192,6 +239,19 @@ class Sources:
             source.paused = paused
             if source.feed is not None:
                 source.feed.paused = paused
+
+
+def label_of(address: Uri) -> str:
+    """A short name of letters, digits, ``_`` and ``-`` for what an address names: its option ``name`` or its last part.
+
+    Logins stand before the host, and a camera's own options behind ``?``; neither is in it.
+    """
+    place = address.place.partition("?")[0] if address.scheme else address.place
+    path = Path(place.partition("/")[2] if address.scheme in HOSTED else place)
+    host = place.partition("/")[0].rpartition("@")[2]
+    last = address.options.get("name") or path.stem or host
+    label = re.sub(r"[^\w-]+", "-", last, flags=re.ASCII).strip("-")[:LONGEST_LABEL] or "source"
+    return f"camera-{label}" if label.isdecimal() else label
 
 
 def _address(source: str | int | Path | SourceAddress) -> SourceAddress:

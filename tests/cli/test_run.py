@@ -93,6 +93,8 @@ class TestReport:
             "stalls": 0,
             "packets_lost": None,
             "jitter_ms": None,
+            "clock_offset_ms": None,
+            "clock_drift_ppm": None,
             "skew_ms": None,
             "damaged": 0,
         }

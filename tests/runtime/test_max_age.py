@@ -44,7 +44,7 @@ class Aged(Connection):
 class TestMaxAge:
     def test_too_old_frames_cost_no_inference_and_are_counted(self) -> None:
         session = FakeSession()
-        with Pipeline(session, Aged([0, 2 * LONG, 0, 3 * LONG]), max_age=LONG) as pipeline:
+        with Pipeline.of_one(session, Aged([0, 2 * LONG, 0, 3 * LONG]), max_age=LONG) as pipeline:
             assert [result.index for result in pipeline] == [0, 2]
         assert session.calls.count("infer") == 2
         statistics = pipeline.statistics
@@ -54,7 +54,7 @@ class TestMaxAge:
 
     def test_of_a_live_source_they_are_not_even_preprocessed(self) -> None:
         session = FakeSession()
-        with Pipeline(session, Aged([2 * LONG], live=True), max_age=LONG) as pipeline:
+        with Pipeline.of_one(session, Aged([2 * LONG], live=True), max_age=LONG) as pipeline:
             assert list(pipeline) == []
         assert session.calls == []
         assert pipeline.statistics.late == 1
@@ -65,7 +65,7 @@ class TestMaxAge:
             time.sleep(0.3)
             return brightness_scores(SPEC)(image)
 
-        with Pipeline(FakeSession(scores=slow), Aged([0.0], live), max_age=0.2) as pipeline:
+        with Pipeline.of_one(FakeSession(scores=slow), Aged([0.0], live), max_age=0.2) as pipeline:
             assert list(pipeline) == []
         assert (pipeline.statistics.frames, pipeline.statistics.late) == (0, 1)
         assert pipeline.statistics.seconds >= 0.3

@@ -13,6 +13,25 @@ What opens each kind is in ``registry``; a new kind is a line there.
 from __future__ import annotations
 
 from fcn_edge.runtime.sinks.base import Overlays, Sink, SinkContext
-from fcn_edge.runtime.sinks.registry import OPENERS, AnySink, check_series, checked_sinks, open_sink
+from fcn_edge.runtime.sinks.registry import (
+    OPENERS,
+    AnySink,
+    check_series,
+    checked_sinks,
+    is_for_all,
+    of_source,
+    open_sink,
+)
 
-__all__ = ["OPENERS", "AnySink", "Overlays", "Sink", "SinkContext", "check_series", "checked_sinks", "open_sink"]
+__all__ = [
+    "OPENERS",
+    "AnySink",
+    "Overlays",
+    "Sink",
+    "SinkContext",
+    "check_series",
+    "checked_sinks",
+    "is_for_all",
+    "of_source",
+    "open_sink",
+]

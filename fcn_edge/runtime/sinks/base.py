@@ -45,6 +45,7 @@ class SinkContext:
         fps: Frames a second of the source; None when it has none.
         single: There will be one frame only.
         reads: Files that the source reads.
+        source: Short name of the source, where there are several.
         live: Frames come when they come; a sink that is slow leaves some out rather than keep the source waiting.
         segment: Seconds after which a video goes on in a new file; None for one file.
         keep: Bytes that the files of one video may take together, where ``segment`` is given; None for all of them.
@@ -55,6 +56,7 @@ class SinkContext:
     single: bool = False
     reads: frozenset[Path] = frozenset()
     live: bool = False
+    source: str = ""
     segment: float | None = None
     keep: int | None = None
 

@@ -30,6 +30,7 @@ class DisplaySink(Sink):
 
     def __init__(self, context: SinkContext) -> None:
         self._overlay = context.overlay
+        self._title = f"{TITLE}: {context.source}" if context.source else TITLE
         # asked first: OpenCV's Qt ends the whole process where there is no screen
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise MachineError(
@@ -37,7 +38,7 @@ class DisplaySink(Sink):
                 "Run it on the desktop, with ssh -X, or write a video: out.mp4.",
             )
         try:
-            cv2().namedWindow(TITLE, cv2().WINDOW_NORMAL)
+            cv2().namedWindow(self._title, cv2().WINDOW_NORMAL)
         except cv2().error as error:
             raise MachineError(
                 "OpenCV was built without windows (opencv-python-headless).",
@@ -47,9 +48,9 @@ class DisplaySink(Sink):
 
     @override
     def write(self, result: Result) -> None:
-        cv2().imshow(TITLE, self._overlay(result))
+        cv2().imshow(self._title, self._overlay(result))
         key = cv2().waitKey(1) & 0xFF
-        closed = cv2().getWindowProperty(TITLE, cv2().WND_PROP_VISIBLE) < 1
+        closed = cv2().getWindowProperty(self._title, cv2().WND_PROP_VISIBLE) < 1
         self.ended = self.ended or closed or key in (ESCAPE, ord("q"))
 
     @override

@@ -18,7 +18,7 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["OPENERS", "AnySink", "check_series", "checked_sinks", "open_sink"]
+__all__ = ["OPENERS", "AnySink", "check_series", "checked_sinks", "is_for_all", "of_source", "open_sink"]
 
 FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
 WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
@@ -82,6 +82,27 @@ def _is_video(text: str) -> bool:
     uri = Uri.parse(text)
     path = Path(uri.place)
     return uri.scheme in ("", "file") and path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+
+
+def is_for_all(text: str) -> bool:
+    """Whether a sink takes the results of several sources, which are one stream each to all others."""
+    return WORDS.get(text) in ("stdout", "null")
+
+
+def of_source(text: str, label: str) -> str:
+    """What a sink is called for one of several sources: ``masks/front`` of ``masks``, ``out-front.mp4`` of ``out.mp4``.
+
+    Args:
+        text: What was given.
+        label: The short name of the source.
+    """
+    uri = Uri.parse(text)
+    if WORDS.get(text, uri.scheme) not in ("", "file"):
+        return text
+    path = Path(uri.place)
+    if path.is_dir() or uri.place.endswith(("/", os.sep)) or not path.suffix:
+        return str(path / label)
+    return str(path.with_name(f"{path.stem}-{label}{path.suffix}"))
 
 
 def open_sink(text: str, context: SinkContext) -> Sink:

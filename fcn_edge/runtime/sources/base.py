@@ -17,6 +17,7 @@ from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.errors import SourceError
 from fcn_edge.io.closeable import Closeable
+from fcn_edge.runtime.clock import CameraClock
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.uri import Uri
 
@@ -114,6 +115,7 @@ class Connection(Closeable):
         length: How many frames there are, as far as the source knows; None when it does not.
         classes: Names of the classes in the frames' labels; empty where frames have none.
         files: The files that are read; nothing may write over them meanwhile.
+        clock: The clock of the camera against ours, where it tells its time.
         reopens: It can be connected again after it was lost; what comes through a pipe cannot.
         keyframes: How many of the pictures that were decoded so far need no other picture; None where it does not tell.
         longest_gap: Seconds without a picture that are normal here, as with video that comes in segments.
@@ -146,6 +148,7 @@ class Connection(Closeable):
         self.length: int | None = None
         self.classes: tuple[str, ...] = ()
         self.files: frozenset[Path] = frozenset()
+        self.clock = CameraClock()
         self._count = 0
         self._interrupted = False
 
@@ -261,10 +264,13 @@ class Connection(Closeable):
     def _numbered(self, picture: Picture) -> Frame:
         index = self._count if picture.index is None else picture.index
         self._count += 1
+        captured_ns = time.monotonic_ns() if picture.captured_ns is None else picture.captured_ns
+        if picture.camera_time_ns is not None:
+            self.clock.add(picture.camera_time_ns, captured_ns)
         return Frame(
             picture.image,
             index,
-            time.monotonic_ns() if picture.captured_ns is None else picture.captured_ns,
+            captured_ns,
             picture.name or f"{index:06d}",
             picture.labels,
             source=self.id,

@@ -16,7 +16,6 @@ from typing_extensions import override
 from fcn_edge.errors import FcnEdgeError, SourceError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
-from fcn_edge.runtime.clock import CameraClock
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture, State
 from fcn_edge.runtime.sources.decoding import BgrConverter, Decoder, quiet_av
 from fcn_edge.runtime.sources.timeline import Arrival, Timeline
@@ -63,13 +62,11 @@ class NetworkConnection(Connection):
         fps: Frames a second to expect, where the stream does not say or says what is wrong.
 
     Attributes:
-        clock: The camera's clock against ours, where the camera tells its time.
         packets: Packets of the video that came.
     """
 
     def __init__(self, address: Uri, timeout: float = TIMEOUT, fps: float | None = None) -> None:
         super().__init__(address)
-        self.clock = CameraClock()
         self.packets = 0
         self._timeout = timeout
         self._asked_fps = fps
@@ -257,8 +254,6 @@ class NetworkConnection(Connection):
                     self._packet_ns = time.monotonic_ns()
                     self.packets += 1
                     newest = timeline.arrived(packet, self._packet_ns, time.time_ns())
-                    if newest.camera_ns is not None:
-                        self.clock.add(newest.camera_ns, newest.captured_ns)
                 if not given(decoder.frames_of(packet)):
                     return
         except FcnEdgeError:

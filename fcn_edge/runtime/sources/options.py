@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -82,14 +83,20 @@ def _region(text: str) -> Any:
     return Region.from_text(text)
 
 
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[\w-]{1,64}", text, re.ASCII):
+        raise ValueError("letters, digits, _ and - were expected")
+    return text
+
+
 def _flip(text: str) -> str:
     from fcn_edge.runtime.sources.transformed import flip_from_text
 
     return flip_from_text(text)
 
 
-COMMON_OPTIONS: Readers = {"roi": _region, "flip": _flip}
-"""Options of every kind of source, done to its frames; what opens a kind does not see them."""
+COMMON_OPTIONS: Readers = {"roi": _region, "flip": _flip, "name": _name}
+"""Options of every kind of source; what opens a kind does not see them."""
 
 CAMERA_OPTIONS: Readers = {"size": frame_size_from_text, "fps": _rate}
 CSI_OPTIONS: Readers = {**CAMERA_OPTIONS, "flip": _flip, "timeout": _seconds}

@@ -62,6 +62,7 @@ class SourceAddress(Uri):
         common = {key: value for key, value in self.options.items() if key in COMMON_OPTIONS.keys() - left}
         own = {key: value for key, value in self.options.items() if key not in common}
         changes = replace(self, options=common).read_options({})
+        changes.pop("name", None)  # for who runs several
         connection = opener(replace(self, options=own))
         if not changes:
             return connection

@@ -24,7 +24,7 @@ class Wrapper(Connection):
     def __init__(self, inner: Connection) -> None:
         self._inner = inner
         super().__init__(inner.address)
-        self.live = inner.live
+        self.live, self.reopens = inner.live, inner.reopens
         self.state = inner.state
         if self.state != "idle":
             self._take_over()
@@ -44,6 +44,21 @@ class Wrapper(Connection):
     @override
     def id(self) -> str:
         return self._inner.id
+
+    @property
+    def keyframes(self) -> int | None:  # type: ignore[override]
+        """How many of the pictures that were decoded so far need no other picture; None where it does not tell."""
+        return self._inner.keyframes
+
+    @property
+    def packets_lost(self) -> int | None:  # type: ignore[override]
+        """Packets that the network lost so far; None where it does not tell."""
+        return self._inner.packets_lost
+
+    @property
+    def jitter_ms(self) -> float | None:  # type: ignore[override]
+        """Jitter of the packets' arrival, milliseconds; None where it does not tell."""
+        return self._inner.jitter_ms
 
     @property
     @override
@@ -88,6 +103,7 @@ class Wrapper(Connection):
         """What is known once the inner connection is connected."""
         self.fps, self.size, self.length = self._inner.fps, self._inner.size, self._inner.length
         self.classes, self.files = self._inner.classes, self._inner.files
+        self.longest_gap = self._inner.longest_gap
 
 
 def picture_of(frame: Frame) -> Picture:
