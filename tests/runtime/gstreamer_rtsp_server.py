@@ -16,7 +16,7 @@ server = GstRtspServer.RTSPServer.new()
 server.set_address("127.0.0.1")
 server.set_service("0")
 FORMAT = "video/x-raw,format=I420,width=320,height=240,framerate=25/1"
-H264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12 ! rtph264pay"
+H264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=50 ! rtph264pay"
 SOUND = "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay1"
 for path, encoder, sound in (
     ("/h264", H264, ""),

@@ -130,6 +130,19 @@ class TestConnection:
             assert next(source).index == 1
             assert source.state == "live"
 
+    def test_that_waits_for_a_keyframe(self, play: Play, tmp_path: Path) -> None:
+        go = tmp_path / "go"
+        wait = f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+        source = play("writer.message(kind='waiting')\n" + wait + "started()\nframe(1, 0)\n" + WAIT)
+        connecting = threading.Thread(target=source.connect)
+        connecting.start()
+        while source.state != "waiting_for_keyframe":
+            time.sleep(0.001)
+        go.touch()
+        connecting.join()
+        with source:
+            assert source.state == "live"
+
     def test_that_gives_nothing_in_time(self, play: Play) -> None:
         source = play(WAIT)
         with pytest.raises(SourceError, match=r"gave no frame within 0\.2 s"):

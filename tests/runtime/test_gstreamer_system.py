@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -19,6 +20,8 @@ import pytest
 from fcn_edge.errors import MachineError, SourceError
 from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.runtime.sources.gstreamer import GStreamerConnection, gstreamer_rtsp
+from fcn_edge.runtime.sources.gstreamer_pipelines import csi_pipeline
+from fcn_edge.runtime.uri import Uri
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("no_thread_left", "gstreamer")]
@@ -174,6 +177,19 @@ def test_a_csi_camera_on_a_machine_that_is_no_jetson() -> None:
     assert caught.value.exit_code == 6
 
 
+def test_the_chain_of_a_csi_camera_with_stand_ins() -> None:
+    """The elements that a board alone has are replaced by some that every machine has; the rest is as it is there."""
+    pipeline = csi_pipeline(0, (240, 320), 25, "180")
+    text = json.dumps(pipeline).replace("(memory:NVMM)", "")
+    for board, everywhere in (("nvarguscamerasrc", "videotestsrc"), ("nvvidconv", "videoconvert")):
+        assert board in text
+        text = text.replace(board, everywhere)
+    with GStreamerConnection(Uri.parse("csi://0"), json.loads(text), endless=True) as source:
+        source.connect()
+        assert (source.live, source.fps, source.size) == (True, 25.0, (240, 320))
+        assert len({next(source).index for _ in range(5)}) == 5
+
+
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
 def test_a_child_that_dies_is_a_lost_source(name: str) -> None:
     with open_source(TEST) as source:
@@ -245,6 +261,19 @@ def test_a_network_camera_tells_its_own_time(serve: Serve) -> None:
             if frame.time is not None and frame.time > LONGEST:
                 pytest.fail("no sender report came")
         assert abs(frame.captured_unix_ns - frame.camera_time_ns) < 5e9, "one machine, one clock"
+
+
+def test_a_stream_that_is_joined_between_keyframes_shows_no_gray(serve: Serve) -> None:
+    server = serve()
+    addresses = [SourceAddress.of(server.address()) for _ in range(4)]
+    with gstreamer_rtsp(addresses[0]) as source:  # keeps the shared encoder running: a keyframe comes every two seconds
+        source.connect()
+        for address in addresses[1:]:
+            with gstreamer_rtsp(address) as joined:
+                joined.connect()
+                image = np.asarray(next(joined).image)
+                assert image.max() > 200
+                assert np.median(image) < 20, "a white ball on black"
 
 
 def test_sound_is_left_out(serve: Serve) -> None:

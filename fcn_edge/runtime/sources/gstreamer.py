@@ -103,7 +103,7 @@ class GStreamerConnection(Connection):
                 answer = self._opened.get(timeout=SLICE)
                 if isinstance(answer, Exception):
                     raise answer
-                self.size = answer
+                self.size, self.state = answer, "live"
                 self._given_ns = time.monotonic_ns()
                 return
         if self._interrupted:
@@ -183,6 +183,9 @@ class GStreamerConnection(Connection):
                 self.live = bool(record["live"])
                 if self.live:  # nobody has read from the other one yet
                     self._pictures = Channel(1, newest=True)
+            elif record.get("kind") == "waiting":
+                if self.state == "connecting":
+                    self.state = "waiting_for_keyframe"
             elif record.get("kind") == "end":
                 if self._endless:
                     raise SourceError(f"{self.id} was lost: it ended the stream.", "Check the camera.")

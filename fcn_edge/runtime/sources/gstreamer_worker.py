@@ -1,6 +1,6 @@
 """Frames of a GStreamer pipeline, written to a pipe: what runs in the child process, in the system's own Python.
 
-    /usr/bin/python3 gstreamer_worker.py FD     the pipeline as one line of JSON on standard input (``build``)
+    /usr/bin/python3 gstreamer_worker.py FD     the pipeline as one line of JSON on standard input (``Pipeline``)
 
 GStreamer's Python binding, ``gi``, comes with the system and is for the system's Python only, which may be older than
 the one that fcn_edge needs: this file imports nothing but ``gi`` and the standard library of Python 3.8. It ends when
@@ -43,20 +43,11 @@ NTP_TO_UNIX_NS = 2208988800 * 10**9
 
 
 class MissingError(Exception):
-    """Elements of which one is needed and none is here."""
-
-    def __init__(self, elements: list[str]) -> None:
-        super().__init__(elements)
-        self.elements = elements
+    """Elements of which one is needed and none is here: a list of their names."""
 
 
 class ParseError(Exception):
     """A text that is no pipeline: GStreamer's number of what is wrong, and the element that it is about."""
-
-    def __init__(self, code: int, element: str) -> None:
-        super().__init__(code, element)
-        self.code = code
-        self.element = element
 
 
 class Mailbox:
@@ -69,6 +60,7 @@ class Mailbox:
         self.count = 0
         self.content: tuple[Any, int, tuple[int, int]] | None = None
         self.problem: dict[str, Any] | None = None
+        self.waits = False
 
     def put(self, sample: Any) -> None:
         """Leave a frame that has just arrived; called in a thread of GStreamer."""
@@ -230,18 +222,27 @@ class Pipeline:
                     self.mailbox.fail({"kind": "encoding", "encoding": str(encoding)[:32]})
                     return
                 elements = self.chain(encodings[encoding])
+                probe = self.gst.PadProbeType.BUFFER
+                elements[-1].get_static_pad("sink").add_probe(probe, self.from_keyframe)
                 linked = elements[-1].link(after)
                 for element in reversed(elements):
                     element.sync_state_with_parent()
                 if not linked or pad.link(elements[0].get_static_pad("sink")) != self.gst.PadLinkReturn.OK:
                     raise RuntimeError("link")
             except MissingError as missing:
-                self.mailbox.fail({"kind": "missing", "elements": missing.elements})
+                self.mailbox.fail({"kind": "missing", "elements": missing.args[0]})
             except RuntimeError:
                 self.mailbox.fail({"kind": "link"})
 
         source.connect("select-stream", is_video)
         source.connect("pad-added", added)
+
+    def from_keyframe(self, _pad: Any, info: Any) -> Any:
+        """Keep from the decoder what it could only guess at: it would show gray."""
+        if info.get_buffer().has_flags(self.gst.BufferFlags.DELTA_UNIT):
+            self.mailbox.waits = True
+            return self.gst.PadProbeReturn.DROP
+        return self.gst.PadProbeReturn.REMOVE
 
     def arrived(self, sink: Any) -> Any:
         sample = sink.emit("pull-sample")
@@ -251,7 +252,7 @@ class Pipeline:
 
     def run(self, writer: Writer) -> None:
         """Play to the end of the pipeline or of standard input."""
-        bus = self.pipeline.get_bus()
+        bus, told = self.pipeline.get_bus(), False
         try:
             if self.pipeline.set_state(self.gst.State.PLAYING) == self.gst.StateChangeReturn.FAILURE:
                 self.listen(bus)  # most say why
@@ -261,6 +262,9 @@ class Pipeline:
                 content = self.mailbox.take(SLICE)
                 if content is not None:  # the end comes after the last frame
                     self.write(writer, *content)
+                elif self.mailbox.waits and not told:
+                    told = True
+                    writer.message(kind="waiting")
                 elif self.mailbox.problem is not None:
                     writer.message(**self.mailbox.problem)
                     return
@@ -374,10 +378,10 @@ def main(fd: int) -> None:
         try:
             pipeline = Pipeline(Gst, description)
         except MissingError as missing:
-            writer.message(kind="missing", elements=missing.elements)
+            writer.message(kind="missing", elements=missing.args[0])
             return
         except ParseError as error:
-            writer.message(kind="parse", code=error.code, element=error.element)
+            writer.message(kind="parse", code=error.args[0], element=error.args[1])
             return
         except RuntimeError:
             writer.message(kind="link")
