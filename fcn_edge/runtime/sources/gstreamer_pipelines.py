@@ -1,4 +1,4 @@
-"""What GStreamer is asked to build for each kind of source, as the child process takes it (``gstreamer_worker.Pipeline``).
+"""What GStreamer is asked to build for each kind of source, as ``gstreamer_worker.Pipeline`` takes it.
 
 Addresses and passwords are values of properties here and never part of a pipeline's text, in which a space or a ``!``
 would make further elements of them.
