@@ -179,7 +179,7 @@ def test_a_csi_camera_on_a_machine_that_is_no_jetson() -> None:
 
 def test_the_chain_of_a_csi_camera_with_stand_ins() -> None:
     """The elements that a board alone has are replaced by some that every machine has; the rest is as it is there."""
-    pipeline = csi_pipeline(0, (240, 320), 25, "180")
+    pipeline = csi_pipeline(0, (240, 320), 25, "rotate-180")
     text = json.dumps(pipeline).replace("(memory:NVMM)", "")
     for board, everywhere in (("nvarguscamerasrc", "videotestsrc"), ("nvvidconv", "videoconvert")):
         assert board in text
@@ -261,6 +261,11 @@ def test_a_network_camera_tells_its_own_time(serve: Serve) -> None:
             if frame.time is not None and frame.time > LONGEST:
                 pytest.fail("no sender report came")
         assert abs(frame.captured_unix_ns - frame.camera_time_ns) < 5e9, "one machine, one clock"
+
+
+def test_an_address_with_its_decoder(serve: Serve) -> None:
+    with open_source(f"{serve().address()}#decoder=gstreamer&transport=tcp&flip=clockwise") as source:
+        assert np.asarray(next(source).image).shape == (320, 240, 3)
 
 
 def test_a_stream_that_is_joined_between_keyframes_shows_no_gray(serve: Serve) -> None:
