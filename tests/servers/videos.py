@@ -32,7 +32,7 @@ def write_video(
     with av.open(str(path), "w", format=form, options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
         stream.height, stream.width = numbered(0).shape[:2]
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for index in range(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(index), format="bgr24")))
         container.mux(stream.encode(None))

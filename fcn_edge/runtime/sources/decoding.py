@@ -102,7 +102,7 @@ class BgrConverter:
         self._reformatter = VideoReformatter()
 
     def image_of(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """``(H, W, 3)`` uint8 BGR, upright where the frame says how it is turned.
+        """``(H, W, 3)`` uint8 BGR, contiguous and writable, upright where the frame says how it is turned.
 
         Raises:
             SourceError: FFmpeg cannot convert its format.
@@ -117,5 +117,5 @@ class BgrConverter:
                 f"A frame in the format {frame.format.name} cannot be converted to BGR.",
                 "Set the camera or the encoder to 8-bit YUV 4:2:0.",
             ) from None
-        turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+        # widths that are no multiple of FFmpeg's alignment come with a gap behind each row
+        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
