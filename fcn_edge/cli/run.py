@@ -111,12 +111,11 @@ def command(
 
     MODEL is a shipped name, an .onnx file or an engine directory. SOURCE is a video, an image, a folder of images, a
     video stream on standard input (-) or a named pipe, a camera (0, '/dev/video0#size=720x1280&fps=30', csi://0,
-    rtsp://..., http://...), a pipeline of GStreamer ('gst://...') or
-    synthetic://street?seed=3&size=480x640&frames=200&fps=25. Each takes #roi=TOP,LEFT,HEIGHTxWIDTH and #flip=horizontal
-    behind it, files #loop=true and #fps=5. SINK is
-    a video (out.mp4), a folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display,
-    or null:. Without one the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so
-    on.
+    'rtsp://user:password@camera/stream#transport=udp'), an http(s) address of a video, MJPEG or HLS, a pipeline of
+    GStreamer ('gst://...') or synthetic://street?seed=3&size=480x640&frames=200&fps=25. Each takes
+    #roi=TOP,LEFT,HEIGHTxWIDTH and #flip=horizontal behind it, files #loop=true and #fps=5. SINK is a video (out.mp4), a
+    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, or null:. Without one
+    the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on.
 
     A camera that was live once is connected again whenever it is lost. What becomes of it is told on standard error.
     """

@@ -33,6 +33,22 @@ SQUARE = 16
 BITS = 16
 """Bits of a frame's number; a white and a black square stand before them."""
 WHITE, BLACK = 235, 16
+CODECS = {
+    "h264": (
+        "x264enc tune=zerolatency speed-preset=ultrafast sliced-threads=false byte-stream=true aud=false "
+        "bitrate={bitrate} key-int-max={gop} ! h264parse config-interval=-1",
+        "video/x-h264,stream-format=byte-stream,alignment=au",
+        "rtph264pay config-interval=0",
+    ),
+    "h265": (
+        "x265enc tune=zerolatency speed-preset=ultrafast bitrate={bitrate} key-int-max={gop} "
+        "! h265parse config-interval=-1",
+        "video/x-h265,stream-format=byte-stream,alignment=au",
+        "rtph265pay config-interval=0",
+    ),
+    "jpeg": ("jpegenc", "image/jpeg", "rtpjpegpay"),
+}
+"""What encodes, what comes out, and what makes RTP of it."""
 
 
 def main() -> None:
@@ -41,7 +57,7 @@ def main() -> None:
     height, width = (int(side) for side in options.size.split("x"))
     units = encoded(options, height, width)
     log = Path(options.log).open("w", buffering=1) if options.log else None  # noqa: SIM115 (until the process ends)
-    camera = Camera(units, options.fps, log)
+    camera = Camera(units, parameter_sets(units[0], options.codec), options.fps, log)
     server = GstRtspServer.RTSPServer()
     server.set_address(options.host)
     server.set_service(str(options.port))
@@ -69,6 +85,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--gop", type=int, default=25, help="frames from one keyframe to the next")
     parser.add_argument("--frames", type=int, default=250, help="length of the loop, at most 65536")
+    parser.add_argument("--codec", choices=CODECS, default="h264")
     parser.add_argument("--bitrate", type=int, default=2000, help="kbit/s")
     parser.add_argument("--video", help="take the pictures of this file in place of a moving pattern")
     parser.add_argument("--user")
@@ -82,14 +99,14 @@ def read_options() -> argparse.Namespace:
 class Camera:
     """Gives one access unit after the other to whatever pipeline there is, each at its time."""
 
-    def __init__(self, units: list[bytes], fps: int, log: TextIO | None) -> None:
+    def __init__(self, units: list[bytes], parameters: bytes, fps: int, log: TextIO | None) -> None:
         self._units = units
         self._fps = fps
         self._log = log
         self._source: Any = None
         self._fresh = False
         self._lock = threading.Lock()
-        self._parameters = parameter_sets(units[0])
+        self._parameters = parameters
 
     def attach(self, source: Any) -> None:
         with self._lock:
@@ -132,10 +149,11 @@ def shared_factory(camera: Camera, options: argparse.Namespace) -> Any:
     """The one pipeline that all clients share, made when the first comes and again after the last has left."""
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_shared(True)
+    _, caps, payloader = CODECS[options.codec]
+    size = "" if options.codec != "jpeg" else ",height={},width={}".format(*options.size.split("x"))
     factory.set_launch(
         "( appsrc name=camera is-live=true do-timestamp=true format=time min-latency=0 "
-        "caps=video/x-h264,stream-format=byte-stream,alignment=au,"
-        f"framerate={options.fps}/1 ! rtph264pay name=pay0 pt=96 config-interval=0 )"
+        f"caps={caps}{size},framerate={options.fps}/1 ! {payloader} name=pay0 pt=96 )"
     )
     if options.transport != "any":
         factory.set_protocols(getattr(GstRtsp.RTSPLowerTrans, options.transport.upper()))
@@ -172,13 +190,11 @@ def protect(server: Any, factory: Any, options: argparse.Namespace) -> None:
 
 def encoded(options: argparse.Namespace, height: int, width: int) -> list[bytes]:
     """The access units of the loop, the first a keyframe with its parameter sets."""
+    encoder, out, _ = CODECS[options.codec]
     caps = f"video/x-raw,format=I420,width={width},height={height},framerate={options.fps}/1"
     pipeline = Gst.parse_launch(
         f"appsrc name=in format=time block=true max-bytes={4 * height * width} caps={caps} ! "
-        "x264enc tune=zerolatency speed-preset=ultrafast sliced-threads=false byte-stream=true aud=false "
-        f"bitrate={options.bitrate} key-int-max={options.gop} ! video/x-h264,stream-format=byte-stream,alignment=au ! "
-        "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au ! "
-        "appsink name=out sync=false"
+        f"{encoder.format(bitrate=options.bitrate, gop=options.gop)} ! {out} ! appsink name=out sync=false"
     )
     source, sink = pipeline.get_by_name("in"), pipeline.get_by_name("out")
     pipeline.set_state(Gst.State.PLAYING)
@@ -251,10 +267,14 @@ def numbered(picture: bytearray, index: int, height: int, width: int) -> bytes:
     return bytes(picture)
 
 
-def parameter_sets(unit: bytes) -> bytes:
-    """SPS and PPS of an access unit in Annex B."""
+def parameter_sets(unit: bytes, codec: str) -> bytes:
+    """The parameter sets of an access unit in Annex B; nothing where the codec has none."""
+    if codec == "jpeg":
+        return b""
     parts = unit.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
-    return b"".join(b"\0\0\0\1" + part for part in parts if part[0] & 31 in (7, 8))
+    kept = (7, 8) if codec == "h264" else (32, 33, 34)
+    kinds = [part[0] & 31 if codec == "h264" else part[0] >> 1 & 63 for part in parts]
+    return b"".join(b"\0\0\0\1" + part for part, kind in zip(parts, kinds, strict=True) if kind in kept)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,13 @@ class TestCamera:
         assert offset is not None
         assert -10 * FRAME_NS < offset <= FRAME_NS
 
+    @pytest.mark.parametrize("codec", ["h265", "jpeg"])
+    def test_speaks_other_codecs(self, codec: str) -> None:
+        with RtspServer(None, codec=codec) as camera, open_source(camera.url()) as source:
+            numbers = [number_of(frame.image) for frame in frames_of(source, 20)]
+        assert None not in numbers
+        assert numbers == sorted(numbers)  # type: ignore[type-var]
+
     def test_gives_the_newest_frame_to_a_slow_reader(self, camera: RtspServer) -> None:
         with open_source(camera.url()) as source:
             first = next(source)
