@@ -27,7 +27,7 @@ __all__ = ["JITTER", "RtspConnection"]
 PORTS = {"rtsp": 554, "rtsps": 322}
 PROTOCOLS = {"rtsp": "rtsp,rtp,srtp,udp,tcp", "rtsps": "rtsp,rtp,srtp,udp,tcp,tls"}
 """What FFmpeg may open; wherever the camera's description leads, it is no file."""
-READ_SLICE = 0.25
+READ_SLICE = 0.5
 """Seconds that one read of FFmpeg lasts at most. The session outlives a read that gave nothing."""
 JITTER = 0.1
 """Seconds that a UDP packet which came early waits for those before it."""
@@ -61,6 +61,7 @@ class RtspConnection(NetworkConnection):
         self._transport = transport
         self._jitter = jitter
         self._verify = verify
+        self._read_ns = 0
 
     @override
     def _container(self) -> InputContainer:
@@ -82,28 +83,35 @@ class RtspConnection(NetworkConnection):
 
     @override
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        import av
-
         while not self._stopped():
-            try:
-                yield from self._until_stopped(container, stream)
-            except av.error.ExitError:  # the slice is over
-                if self._silent_ns() < self._timeout * NS_PER_S:
-                    continue
+            yield from self._until_silent(container, stream)
+            if self._stopped():
+                return
+            if self._read_ns < READ_SLICE * NS_PER_S:
+                if container.duration is not None:
+                    return
+                raise SourceError(f"{self.id} was lost: the camera ended the stream.", "Check the camera.")
+            if self._silent_ns() >= self._timeout * NS_PER_S:
                 raise SourceError(
                     f"{self.id} was lost: no packet came for {self._timeout:g} s.",
                     "Check the camera's power and the network."
                     + (" A firewall may hold back UDP: try #transport=tcp." if self._transport == "udp" else ""),
-                ) from None
-            except (av.FFmpegError, ValueError):
-                pass
-            if not self._stopped() and container.duration is None:
-                raise SourceError(f"{self.id} was lost: the camera ended the stream.", "Check the camera.")
-            return
+                )
 
-    def _until_stopped(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        for packet in container.demux(stream):
-            if self._stopped():
+    def _until_silent(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+        """Packets until a read fails or its slice is over, which FFmpeg reports as any error, or as an end."""
+        import av
+
+        packets = container.demux(stream)
+        while not self._stopped():
+            began = time.monotonic_ns()
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, ValueError):
+                packet = None
+            self._read_ns = time.monotonic_ns() - began
+            # the empty one that announces an end is not for the decoder: it may be none
+            if packet is None or not packet.size:
                 return
             yield packet
 
@@ -123,8 +131,9 @@ class RtspConnection(NetworkConnection):
             "analyzeduration": "0",
             "max_delay": str(round(self._jitter * 1e6)),
         }
-        if scheme == "rtsps" and self._verify:
-            options |= {"tls_verify": "1", "ca_file": _authorities()}
+        if scheme == "rtsps":
+            # said in any case: versions of FFmpeg differ in what they do when nothing is said
+            options |= {"tls_verify": "1", "ca_file": _authorities()} if self._verify else {"tls_verify": "0"}
         return options
 
     def _refusal(self, error: Exception, late: bool) -> SourceError:
