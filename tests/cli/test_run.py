@@ -245,7 +245,7 @@ class TestFailure:
     @pytest.mark.parametrize(
         ("words", "code"),
         [
-            (["rtsp://camera/1"], 2),
+            (["ftp://camera/1"], 2),
             (["synthetic://street?seed=x"], 2),
             ([STREET, "out.txt"], 2),
             ([STREET, "no/such/folder/out.mp4"], 2),

@@ -509,7 +509,7 @@ class TestStream:
         with pytest.raises(SourceError, match="no file or folder"):
             next(stream(segment, "nothing.mp4"))
         with pytest.raises(UsageError, match="does not read"):
-            next(stream(segment, "udp://camera/1"))
+            next(stream(segment, "ftp://camera/1"))
 
     def test_raises_an_error_after_the_results_before_it(self, segment: Segmenter, listed_source: MakeSource) -> None:
         seen: list[int] = []

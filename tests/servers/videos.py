@@ -18,8 +18,9 @@ def write_video(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
+    height: int = 96,
 ) -> Path:
-    """A video of 320x96 at 25 frames a second.
+    """A video, 320 pixels wide, at 25 frames a second.
 
     Args:
         path: Where to write it.
@@ -28,13 +29,14 @@ def write_video(
         codec: Encoder.
         options: Options of the encoder.
         container_options: Options of the container.
+        height: Its height, 16 or more.
     """
     with av.open(str(path), "w", format=form, options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=25, options=options or {})
-        stream.height, stream.width = numbered(0).shape[:2]
+        stream.height, stream.width = numbered(0, height).shape[:2]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for index in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(index), format="bgr24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(index, height), format="bgr24")))
         container.mux(stream.encode(None))
     return path
 

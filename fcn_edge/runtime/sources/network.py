@@ -219,9 +219,15 @@ class NetworkConnection(Connection):
             self._release()
 
     def _video_of(self, container: InputContainer) -> VideoStream:
+        from av.stream import Discard
+
         if not container.streams.video:
             raise SourceError(f"{self.id} has no video in it.", f"See what it has with: ffprobe {self.id}")
-        stream = container.streams.video[0]
+        # the largest, of a playlist with several; before the first picture no size may be known
+        stream = max(container.streams.video, key=_rows_of)
+        for other in container.streams:
+            if other is not stream:
+                other.discard = Discard.all  # or it would be fetched all the same
         if stream.codec_context is None:
             raise SourceError(f"FFmpeg cannot decode the video of {self.id}.", "Set the camera to H.264.")
         told = stream.average_rate or stream.guessed_rate
@@ -263,3 +269,7 @@ class NetworkConnection(Connection):
             raise SourceError(
                 f"{self.id} holds no frame that can be decoded.", f"See what it holds with: ffprobe {self.id}"
             )
+
+
+def _rows_of(stream: VideoStream) -> int:
+    return 0 if stream.codec_context is None else stream.codec_context.height

@@ -122,7 +122,8 @@ class RtspConnection(NetworkConnection):
     def _options(self, scheme: str) -> dict[str, str]:
         options = {
             "rtsp_transport": self._transport,
-            "timeout": str(round(self._timeout * 1e6)),
+            # longer than a slice, which is how silence is told from an end
+            "timeout": str(round(max(self._timeout, 4 * READ_SLICE) * 1e6)),
             "protocol_whitelist": PROTOCOLS[scheme],
             # with sound beside it, the first sender report would move the time stamps
             "allowed_media_types": "video",

@@ -198,6 +198,25 @@ class TestPlaylist:
             assert numbers(source) == list(range(50))
         assert capfd.readouterr().err == ""
 
+    def test_of_playlists_is_read_in_its_largest_form_and_the_others_are_left(
+        self, web: WebServer, content: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        parts = 10
+        write_video(tmp_path / "small.ts", form="mpegts", height=48)
+        listed = PLAYLIST + "".join(f"#EXT-X-DISCONTINUITY\n#EXTINF:2,\n{{0}}{part}.ts\n" for part in range(parts))
+        listed += "#EXT-X-ENDLIST\n"
+        web.files = {"/small.m3u8": listed.format("small").encode(), "/large.m3u8": listed.format("large").encode()}
+        for part in range(parts):
+            web.files[f"/small{part}.ts"] = (tmp_path / "small.ts").read_bytes()
+            web.files[f"/large{part}.ts"] = content["drive.ts"]
+        web.files["/a.m3u8"] = (
+            b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000\nsmall.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=9000\nlarge.m3u8\n"
+        )
+        with open_source(web.url("/a.m3u8")) as source:
+            assert source.size == (96, 320)
+            assert numbers(source) == list(range(50)) * parts
+        assert len([path for path, _ in web.asked if path.startswith("/small")]) < parts / 2
+
     def test_that_is_live_comes_at_its_own_pace(self, web: WebServer, content: dict[str, bytes]) -> None:
         live = f"{PLAYLIST}#EXTINF:1,\ndrive0.ts\n#EXTINF:1,\ndrive1.ts\n"
         web.files = {f"/{name}": data for name, data in content.items()} | {"/a.m3u8": live.encode()}
