@@ -290,10 +290,11 @@ def _as_json() -> bool:
 
 
 def _written(sink: SinkReport) -> str:
-    """What a sink wrote, however many files these are."""
-    if len(sink.wrote) <= FEW_FILES:
-        return ", ".join(sink.wrote)
-    return f"{sink.wrote[0]} to {sink.wrote[-1]} ({len(sink.wrote)} files)"
+    """What a sink wrote, however many files these are, and what it left out."""
+    wrote = ", ".join(sink.wrote)
+    if len(sink.wrote) > FEW_FILES:
+        wrote = f"{sink.wrote[0]} to {sink.wrote[-1]} ({len(sink.wrote)} files)"
+    return f"{wrote} without {sink.dropped} frames that it had no time for" if sink.dropped else wrote
 
 
 def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], None]) -> None:

@@ -215,3 +215,14 @@ def test_says_whether_it_was_stopped() -> None:
     assert not channel.stopped
     channel.stop()
     assert channel.stopped
+
+
+def test_says_whether_a_put_would_wait() -> None:
+    channel: Channel[int] = Channel(2)
+    assert not channel.full
+    channel.put(1)
+    assert not channel.full
+    channel.put(2)
+    assert channel.full
+    assert channel.take() == 1
+    assert not channel.full

@@ -76,6 +76,17 @@ def test_is_not_said_with_pyav(
     assert not caplog.messages
 
 
+def test_is_what_a_pyav_without_x264_writes(
+    tmp_path: Path, make_result: MakeResult, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("av.codecs_available", {"mpeg4"})
+    with caplog.at_level(logging.WARNING, "fcn_edge"), open_sink(str(tmp_path / "out.mp4"), CONTEXT) as sink:
+        sink.write(make_result())
+    assert len(caplog.messages) == 1
+    assert len(read_back(tmp_path / "out.mp4")) == 1
+
+
 def test_replaces_an_older_one_only_when_it_is_whole(tmp_path: Path, make_result: MakeResult) -> None:
     path = tmp_path / "out.mp4"
     path.write_text("older")
