@@ -129,7 +129,8 @@ def command(
 
     _refuse_address(model)
     address = SourceAddress.of(source)
-    address.connection()  # says what is wrong with it before the model is loaded, as the next line does of the sinks
+    # says what is wrong with it before the model is loaded, as the next line does of the sinks
+    live = address.connection().live
     check_series(checked_sinks(sinks), segment, keep)
     scoring = RenderedScoring()
     watch = _Watch()
@@ -145,7 +146,7 @@ def command(
             [address],
             segmenter,
             sinks,
-            [progress, scoring, watch, _Log(), service, *posted],
+            [progress, scoring, watch, *([_tell_troubles()] if live else []), service, *posted],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
@@ -191,25 +192,23 @@ def _posting(url: str | None) -> Iterator[list[Listener]]:
         yield [webhook]
 
 
-class _Log:
-    """A listener that tells on standard error what becomes of live sources: their troubles, and that these are over."""
+def _tell_troubles() -> Listener:
+    """A listener that tells on standard error what becomes of a camera: troubles, their ends, grades."""
+    from fcn_edge.runtime.events import GradeChanged, SourceChanged
 
-    def __init__(self) -> None:
-        self._live = False
-        self._troubled = False
+    troubled = False
 
-    def __call__(self, event: Event) -> None:
-        from fcn_edge.runtime.events import GradeChanged, SourceChanged, Started
-
-        if isinstance(event, Started):
-            self._live = any(source.live for source in event.sources)
-        elif isinstance(event, GradeChanged) and self._live:
+    def tell(event: Event) -> None:
+        nonlocal troubled
+        if isinstance(event, GradeChanged):
             note(f"{event.source} is {event.grade}. {event.message}")
-        elif isinstance(event, SourceChanged) and self._live:
+        elif isinstance(event, SourceChanged):
             trouble = event.state not in ("connecting", "live", "ended")
-            if trouble or (self._troubled and event.state == "live"):
+            if trouble or (troubled and event.state == "live"):
                 note(f"{event.source} is {event.state.replace('_', ' ')}. {event.message}".rstrip())
-            self._troubled = trouble
+            troubled = trouble
+
+    return tell
 
 
 class _Watch:

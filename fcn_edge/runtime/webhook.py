@@ -89,7 +89,7 @@ class Webhook:
         self._waiting.end()
         self._wake.put(None)
         if self._thread is not None:
-            self._thread.join(CLOSE_TIMEOUT)
+            self._thread.join(CLOSE_TIMEOUT + 1)  # an attempt that runs ends with the deadline, or a moment later
 
     def _run(self) -> None:
         for body in self._waiting:

@@ -31,6 +31,7 @@ class Script:
     Attributes:
         there: Set while the source can be connected.
         made: The connections that were made.
+        attempts: How many of them were connected, or tried to.
         error: What connecting raises while it is not there.
         steps: What the connected one does next.
     """
@@ -42,6 +43,7 @@ class Script:
         self.live = live
         self.fps = fps
         self.made: list[Scripted] = []
+        self.attempts = 0
         self.error: Callable[[], Exception] = lambda: SourceError("rtsp://u:secret@camera does not answer.", "Wait.")
         self.steps: queue.SimpleQueue[Step] = queue.SimpleQueue()
 
@@ -75,6 +77,7 @@ class Scripted(Connection):
 
     @override
     def _connect(self, timeout: float | None) -> None:
+        self._script.attempts += 1
         if not self._script.there.is_set():
             raise self._script.error()
         self.opened = True
