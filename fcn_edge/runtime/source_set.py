@@ -62,8 +62,9 @@ class Source:
         return self.connection.id
 
     def pace(self) -> None:
-        """Play it at the pace of its own times, like a camera."""
-        self.connection = PacedConnection(self.connection, leave_open=not self.owned)
+        """Play it at the pace of its own times, like a camera, unless it is live already."""
+        if not self.connection.live:
+            self.connection = PacedConnection(self.connection, leave_open=not self.owned)
 
     def interrupt(self) -> None:
         """Have a read that waits give up, where the run made the connection."""

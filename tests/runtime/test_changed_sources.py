@@ -18,6 +18,7 @@ from fcn_edge.runtime.events import Event, SourceChanged
 from fcn_edge.runtime.runner import run, stream
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sources import Connection, EndOfSource, Picture, SourceAddress, open_source
+from fcn_edge.runtime.sources.base import StateChange
 from fcn_edge.runtime.sources.paced import PacedConnection
 from fcn_edge.runtime.sources.rated import RatedConnection
 from fcn_edge.runtime.sources.transformed import FLIPS, Region, TransformedConnection
@@ -145,6 +146,23 @@ class TestRegionAndFlip:
         assert source.state == "ended"
         source.close()
         assert inner.closed
+
+    def test_what_the_source_tells_goes_through(self, listed_source: Any) -> None:
+        inner = listed_source([np.zeros((4, 6, 3), np.uint8)] * 3, live=True)
+        inner.reopens, inner.longest_gap, inner.tells, inner.grade = False, 7.0, True, "fair"
+        inner.state = "live"  # what tells of itself sets it
+        changes: list[StateChange] = []
+        with TransformedConnection(inner, Region(0, 0, (2, 2))) as source:
+            source.on_change = changes.append
+            assert (source.reopens, source.longest_gap, source.tells) == (False, 7.0, True)
+            inner.packets_lost, inner.keyframes, inner.reconnects, inner.stalls, inner.jitter_ms = 3, 1, 2, 5, 0.5
+            next(source)
+            assert (source.packets_lost, source.keyframes, source.jitter_ms) == (3, 1, 0.5)
+            assert (source.reconnects, source.stalls, source.grade) == (2, 5, "fair")
+            change = StateChange("stalled", "poor", "No frame came.", 1)
+            assert inner.on_change is not None
+            inner.on_change(change)
+        assert changes == [change]
 
     def test_interrupt_and_errors_go_through(self, listed_source: Any) -> None:
         inner = listed_source([np.zeros((4, 6, 3), np.uint8), SourceError("It was lost.")])

@@ -173,7 +173,7 @@ class TestStandardInput:
 
     @pytest.mark.parametrize(
         ("options", "message"),
-        [("timeout=0", "positive number of seconds"), ("size=3x4", "no option 'size'"), ("loop=2", "no option 'loop'")],
+        [("timeout=0", "seconds from 0.1 to 3600"), ("size=3x4", "no option 'size'"), ("loop=2", "no option 'loop'")],
     )
     def test_refuses_options_that_make_no_sense(self, options: str, message: str) -> None:
         with pytest.raises(UsageError, match=message):

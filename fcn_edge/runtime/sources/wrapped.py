@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing_extensions import override
 
 from fcn_edge.runtime.frame import Frame
-from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture, State
+from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture, State, StateChange
 
 __all__ = ["Wrapper", "picture_of"]
 
 ENDS: frozenset[State] = frozenset({"idle", "ended", "lost"})
+
+TOLD = ("reopens", "longest_gap", "tells", "keyframes", "packets_lost", "jitter_ms", "grade", "reconnects", "stalls")
+"""What a connection tells of itself while it is read."""
 
 
 class Wrapper(Connection):
@@ -26,6 +29,9 @@ class Wrapper(Connection):
         super().__init__(inner.address)
         self.live, self.reopens = inner.live, inner.reopens
         self.state = inner.state
+        self._look()
+        if inner.tells:
+            inner.on_change = self._pass_on
         if self.state != "idle":
             self._take_over()
 
@@ -88,16 +94,27 @@ class Wrapper(Connection):
     def _connect(self, timeout: float | None) -> None:
         self._inner.connect(timeout)
         self._take_over()
+        self._look()
         self.state = "live"
 
     @override
     def _next(self, timeout: float) -> Picture | None:
         frame = self._inner.read(timeout)
+        self._look()
         if frame is None:
             if self._inner.state == "ended":
                 raise EndOfSource
             return None
         return self.changed(picture_of(frame))
+
+    def _look(self) -> None:
+        """Tell what the inner connection tells now."""
+        for name in TOLD:
+            setattr(self, name, getattr(self._inner, name))
+
+    def _pass_on(self, change: StateChange) -> None:
+        if self.on_change is not None:
+            self.on_change(change)
 
     def _take_over(self) -> None:
         """What is known once the inner connection is connected."""
