@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -122,6 +123,20 @@ class TestPixels:
             assert np.array_equal(one.image, other.image)
             assert np.array_equal(one.image, np.rot90(before.image, -degrees // 90))
 
+    def test_take_no_more_memory_with_every_frame(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def resident() -> int:
+            return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+        choose("pyav", monkeypatch)
+        path = encode(tmp_path / "a.mp4", [picture(index) for index in range(40)])
+        with open_source(f"{path}#loop=true") as source:
+            for _ in range(200):
+                next(source)
+            before = resident()
+            for _ in range(800):
+                next(source)
+            assert resident() - before < 32 << 20  # a context of swscale per frame took 1 GB
+
 
 class TestTimes:
     def test_of_a_variable_rate_are_kept(self, tmp_path: Path, by_both: Any) -> None:
@@ -222,8 +237,6 @@ class TestPlaylists:
             listener.accept()
 
     def test_the_options_of_opencv_are_the_users_again(self, video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        import os
-
         choose("opencv", monkeypatch)
         key = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
         for value in (None, "threads;1"):

@@ -39,11 +39,12 @@ class VideoConnection(FileConnection):
         self._path = path
         self._reader: PyAvReader | OpenCvReader | None = None
         self._read = 0
+        self._damaged = 0
 
     @property
     @override
     def damaged(self) -> int:
-        return 0 if self._reader is None else self._reader.damaged
+        return self._damaged if self._reader is None else self._reader.damaged
 
     @override
     def _open(self) -> None:
@@ -71,8 +72,11 @@ class VideoConnection(FileConnection):
 
     @override
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
+        # let go of at once, not when the garbage collector comes: a decoder takes megabytes
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            self._damaged = reader.damaged
+            reader.close()
         super().close()
 
     def _check_whole(self) -> None:
