@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.options import BuildOptions
 from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.testing.engine import FakeEngine
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -31,10 +34,21 @@ class Subject:
 MakeSubject = Callable[..., Subject]
 
 
-@pytest.fixture(params=[*BACKENDS, "fake", "fake-gpu", "fake-board"])
+BATCH = 3
+"""Frames that the engines take at once that take several."""
+
+TAKE_SEVERAL = [*(name for name, entry in BACKENDS.items() if entry.device == "cpu"), "fake"]
+"""Backends whose engines may take several frames at once."""
+
+KINDS = [*BACKENDS, "fake", "fake-gpu", "fake-board", *(f"{name} x{BATCH}" for name in TAKE_SEVERAL)]
+
+
+@pytest.fixture(params=KINDS)
 def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callable[..., Any]) -> Iterator[MakeSubject]:
     """Makes an engine of a backend, built and opened as an engine directory is; closes it at the end."""
     made: list[Engine] = []
+    kind, _, several = request.param.partition(" x")
+    batch = int(several or 1)
 
     def make(size: tuple[int, int] = (64, 96), **how: Any) -> Subject:
         network = tiny_network(tmp_path / f"model{len(made)}.onnx", **how)
@@ -44,22 +58,24 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
                 return network.labels(image)
             return network.scores(image).astype(np.float32)
 
-        if request.param == "fake":
-            engine: Engine = FakeEngine(network.spec, size, output)
-        elif request.param in ("fake-gpu", "fake-board"):
+        if kind == "fake":
+            engine: Engine = FakeEngine(network.spec, size, output, batch=batch)
+        elif kind in ("fake-gpu", "fake-board"):
             # all of a GPU's backend but its driver and its network: on a card, and on a board that shares its memory
-            gpu = FakeGpu(KERNELS, integrated=request.param == "fake-board")
+            gpu = FakeGpu(KERNELS, integrated=kind == "fake-board")
             device = Device(gpu, tmp_path / "kernels")
-            where = "host" if request.param == "fake-board" else "device"
+            where = "host" if kind == "fake-board" else "device"
             engine = FakeGpuEngine(gpu, device, network.spec, size, output=output, preprocess_on=where)
         else:
-            chosen = backend(request.param)
+            chosen = backend(kind)
             probe = chosen.probe()
             if not probe.available:
-                pytest.skip(f"{request.param}: {probe.problem}")
+                pytest.skip(f"{kind}: {probe.problem}")
+            if batch > 1:
+                take_several(network.path, batch)
             directory = tmp_path / f"engine{len(made)}"
             directory.mkdir()
-            files = chosen.build(network.path, directory, size).files
+            files = chosen.build(network.path, directory, size, BuildOptions(batch=batch)).files
             assert chosen.plan_file in files
             assert {chosen.plan_file, *chosen.extra_files} >= set(files)
             assert sorted(files) == sorted(path.name for path in directory.iterdir())
@@ -70,6 +86,13 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
     yield make
     for engine in made:
         engine.close()
+
+
+def take_several(path: Path, batch: int) -> None:
+    """Let the graph of an ONNX file take several images at once."""
+    model = onnx.load_model(path)
+    batch_graph(model, batch)
+    onnx.save_model(model, path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,55 @@ def test_more_jobs_than_its_depth_only_wait_longer(subject: MakeSubject, frame: 
         jobs = [session.infer(session.preprocess(image)) for image in images]
         for job, labels in zip(jobs, expected, strict=True):
             np.testing.assert_array_equal(session.postprocess(job), labels)
+
+
+def test_jobs_of_several_frames_may_be_inferred_together(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject().engine.session() as session:
+        assert session.batch >= 1
+        for count in range(2 * session.batch + 2):  # none, fewer than it takes at once, as many, and more
+            images = [frame(50 + 7 * seed, 80 + count, seed) for seed in range(count)]
+            expected = [session.labels(image) for image in images]
+            jobs = [session.preprocess(image) for image in images]
+            session.infer_batch(jobs)
+            assert all(job.inferred for job in jobs)
+            for job, labels in reversed(list(zip(jobs, expected, strict=True))):
+                np.testing.assert_array_equal(session.postprocess(job), labels)
+                assert min(job.timing.preprocess, job.timing.infer, job.timing.decode) > 0
+            for labels, again in zip(expected, session.labels_batch(images), strict=True):
+                np.testing.assert_array_equal(again, labels)
+
+
+def test_a_batch_may_hold_jobs_of_other_sessions(subject: MakeSubject, frame: MakeFrame) -> None:
+    """Each step in a thread of its own, as in a pipeline of several sources."""
+    engine = subject().engine
+    if engine.batch == 1:
+        pytest.skip("it takes one frame at a time")
+    images = [frame(50 + 7 * seed, 80, seed) for seed in range(engine.batch)]
+    with ExitStack() as stack:
+        network, *streams = (stack.enter_context(engine.session()) for _ in range(engine.batch + 1))
+        expected = [network.labels(image) for image in images]
+        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in images]
+        for _ in range(3):
+            steps = zip(threads, streams, images, strict=True)
+            jobs = [thread.submit(stream.preprocess, image) for thread, stream, image in steps]
+            network.infer_batch([job.result() for job in jobs])
+            for job, stream, labels in zip(jobs, streams, expected, strict=True):
+                np.testing.assert_array_equal(stream.postprocess(job.result()), labels)
+
+
+def test_jobs_that_cannot_be_inferred_together_are_all_left_alone(subject: MakeSubject, frame: MakeFrame) -> None:
+    engine = subject().engine
+    with engine.session() as session:
+        done, first, second = (session.preprocess(frame(64, 96, seed)) for seed in range(3))
+        session.infer(done)
+        for jobs in ([first, done], [first, second, first]):
+            with pytest.raises(UsageError, match="inferred already"):
+                session.infer_batch(jobs)
+            assert not first.inferred
+            assert not second.inferred
+        session.infer_batch([first, second])
+    with pytest.raises(UsageError, match="closed"):
+        session.infer_batch([])
 
 
 def test_jobs_that_are_given_up_do_no_harm(subject: MakeSubject, frame: MakeFrame) -> None:

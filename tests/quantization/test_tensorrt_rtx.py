@@ -59,7 +59,8 @@ def compiled(library: ModuleType) -> Compiled:
         config.num_compute_capabilities = 1
         config.set_compute_capability(library.ComputeCapability.SM86, 0)
         profile = builder.create_optimization_profile()
-        profile.set_shape("image", *[(*size, 3)] * 3)
+        several = tuple(network.get_input(0).shape)[:-3]
+        profile.set_shape("image", *[(*several, *size, 3)] * 3)
         config.add_optimization_profile(profile)
         plan = builder.build_serialized_network(network, config)
         assert plan is not None, said
@@ -113,3 +114,26 @@ def test_graph_with_islands_of_float32_compiles(
     assert whole.islands == half.islands
     for typed in (half, whole):
         assert compiled(typed.model, SIZE)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_graphs_of_several_images_compile(
+    small: Exported, small_table: CalibrationTable, compiled: Compiled, precision: str
+) -> None:
+    if precision == "fp32":
+        typed = fp32_model(small.model, batch=4)
+    elif precision == "fp16":
+        typed = fp16_model(small.model, small_table.tensors, batch=4)
+    else:
+        typed = int8_model(small.model, PROFILES["tensorrt"], small_table, method="mse", batch=4)
+    assert compiled(typed.model, SIZE)
+
+
+def test_a_graph_of_several_images_that_ends_in_masks_compiles(
+    small: Exported, compiled: Compiled, tmp_path: Path
+) -> None:
+    model = onnx.load_model(small.path)
+    add_labels_head(model, small.spec.stride)
+    set_spec(model, small.spec.replace(head="labels"))
+    found = resolved_model(saved(model, tmp_path / "labels.onnx"))
+    assert compiled(fp32_model(found, batch=4).model, SIZE)
