@@ -84,7 +84,7 @@ def inspection_of(text: str) -> Inspection:
         digest=model.digest,
         parameters=graph.parameters,
         file_bytes=model.path.stat().st_size,
-        details={"opset": graph.opset, "operators": graph.operators},
+        details={"opset": graph.opset, "operators": graph.operators, **_batch(graph.batch)},
         manifest=manifest_of(model),
     )
 
@@ -119,10 +119,16 @@ def _of_engine(directory: Path, manifest: EngineManifest) -> Inspection:
             "backend": f"{manifest.backend} {manifest.library}",
             "built_for": f"{device.name} ({device.kind}, {device.capability})",
             "built_from": manifest.model,
+            **_batch(manifest.batch),
             **_build_report(manifest),
         },
         manifest=manifest,
     )
+
+
+def _batch(batch: int) -> dict[str, Any]:
+    """How many frames it takes at once, where that is more than one."""
+    return {"batch": batch} if batch > 1 else {}
 
 
 def _build_report(manifest: EngineManifest) -> dict[str, Any]:

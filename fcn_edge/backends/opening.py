@@ -35,7 +35,7 @@ def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS, manifest: E
     if engine.batch != manifest.batch:
         engine.close()
         raise EngineError(
-            f"{directory} takes {engine.batch} frames at once; its manifest says {manifest.batch}.",
+            f"The plan of {directory} is for batches of {engine.batch}; its manifest says {manifest.batch}.",
             rebuild_fix(manifest, directory, device=options.device),
         )
     return engine

@@ -125,7 +125,7 @@ def command(
         if output is None or if_stale or data is not None:
             _refuse_combination()
         with owned_thread_pools():
-            return _onnx_result(write_typed_onnx(model, request, output))
+            return {**_onnx_result(write_typed_onnx(model, request, output)), "batch": batch}
     with owned_thread_pools(), _build_bar() as progress:
         built = build_engine(model, request, output=output, if_stale=if_stale, tell=note, progress=progress)
     _print(built, device)
@@ -214,7 +214,8 @@ def _print(built: Build, device: int) -> None:
         say(f"{built.engine} is up to date: {built.reason}.")
     else:
         because = f", built because {built.reason}" if built.reason else ""
-        say(f"{built.engine}: {manifest.spec.name} at {height}x{width}{because}.")
+        several = f", {manifest.batch} frames at once" if manifest.batch > 1 else ""
+        say(f"{built.engine}: {manifest.spec.name} at {height}x{width}{several}{because}.")
         say()
         rows = [
             [

@@ -49,11 +49,16 @@ def source_model(model: Model) -> ModelProto:
     """The float graph of a model, to be typed.
 
     Raises:
-        ModelError: The file is damaged, was changed since it was opened, or its graph is no fp32 one.
+        ModelError: The file is damaged, was changed since it was opened, or its graph is no fp32 one of one image.
     """
     if model.spec.precision != "fp32":
         raise ModelError(
             f"{model.path} is an {model.spec.precision} graph already; an fp32 one was expected.",
+            "Give the ONNX file of fcn-edge export.",
+        )
+    if model.graph.batch > 1:
+        raise ModelError(
+            f"{model.path} takes {model.graph.batch} images at once; a graph of one was expected.",
             "Give the ONNX file of fcn-edge export.",
         )
     return _loaded(model)

@@ -159,3 +159,11 @@ def test_unreadable_directory_is_an_engine_error(engine: Path, monkeypatch: pyte
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(EngineError, match="Permission denied"):
         verify_engine(engine, manifest)
+
+
+def test_manifest_of_an_engine_for_one_frame_need_not_say_so(engine: Path) -> None:
+    manifest = read_manifest(engine)
+    assert manifest.batch == 1
+    content = manifest.model_dump(mode="json")
+    del content["batch"]
+    assert type(manifest).from_content(content, "engine.json", EngineError) == manifest

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fcn_edge.artifacts.onnx_graph import UINT8, check_size, checked_graph, graph_of_onnx
+from fcn_edge.artifacts.onnx_graph import UINT8, check_batch, check_size, checked_graph, graph_of_onnx
 from fcn_edge.errors import ModelError, UsageError
 
 onnx = pytest.importorskip("onnx")
@@ -131,3 +131,33 @@ def test_number_of_weights_does_not_overflow(tmp_path: Path, tiny_network: Write
             tensor.dims[:] = [2**40, 2**40]
     network.path.write_bytes(model.SerializeToString())
     assert graph_of_onnx(network.path).parameters > np.iinfo(np.int64).max
+
+
+def image_graph(path: Path, shape: list[Any]) -> Path:
+    helper, kinds = onnx.helper, onnx.TensorProto
+    image = helper.make_tensor_value_info("image", kinds.UINT8, shape)
+    node = helper.make_node("Cast", ["image"], ["out"], to=kinds.FLOAT)
+    graph = helper.make_graph([node], "g", [image], [helper.make_tensor_value_info("out", kinds.FLOAT, None)])
+    onnx.save(helper.make_model(graph), path)
+    return path
+
+
+def test_several_images_are_for_backends_that_take_several(tmp_path: Path) -> None:
+    path = image_graph(tmp_path / "m.onnx", [4, "32*h", 96, 3])
+    graph = checked_graph(path, batches=True)
+    assert (graph.batch, graph.sides) == (4, ("32*h", 96))
+    check_size(path, graph, (64, 96))
+    check_batch(path, graph, 4)
+    with pytest.raises(UsageError, match="64x128 was asked for"):
+        check_size(path, graph, (64, 128))
+    with pytest.raises(UsageError, match="takes 4 images at once; 2 was asked for"):
+        check_batch(path, graph, 2)
+    with pytest.raises(ModelError, match="takes 4 images at once; a graph that takes one was expected"):
+        checked_graph(path)
+
+
+@pytest.mark.parametrize("shape", [[1, "h", "w", 3], ["n", "h", "w", 3], [4, 3, "h", "w"], [2, 2, "h", "w", 3]])
+def test_batches_of_no_fixed_number_are_refused(tmp_path: Path, shape: list[Any]) -> None:
+    path = image_graph(tmp_path / "m.onnx", shape)
+    with pytest.raises(ModelError, match="does not take one uint8 image"):
+        checked_graph(path, batches=True)

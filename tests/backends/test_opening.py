@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.engine_manifest import read_manifest, write_manifest
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.errors import DeviceError, EngineError, MachineError
@@ -116,3 +117,11 @@ def test_checks_come_in_their_order(engine: Path, tiny: Any) -> None:
     rewritten(library=OnnxRuntime().probe().version)(engine)
     with pytest.raises(DeviceError, match="finds none here"):
         open_engine(engine)
+
+
+def test_engine_that_does_not_take_what_its_manifest_says_is_refused(engine: Path) -> None:
+    manifest = read_manifest(engine)
+    write_manifest(engine, manifest.model_copy(update={"batch": 4}))
+    with pytest.raises(EngineError, match="batches of 1; its manifest says 4") as caught:
+        open_engine(engine)
+    assert "--batch 4" in caught.value.fix

@@ -46,3 +46,16 @@ def test_a_processor_has_no_gpu(options: RunOptions | BuildOptions) -> None:
 )
 def test_a_processor_takes_the_rest(options: RunOptions | BuildOptions) -> None:
     options.check_for_cpu("openvino")
+
+
+@pytest.mark.parametrize("batch", [0, 17])
+def test_no_engine_takes_so_many_frames(batch: int) -> None:
+    with pytest.raises(UsageError, match=f"batch is {batch}; 1 to 16"):
+        BuildOptions(batch=batch)
+
+
+def test_a_gpu_takes_one_frame_at_a_time() -> None:
+    BuildOptions(device=1).check_for_gpu("tensorrt")
+    BuildOptions(batch=16).check_for_cpu("openvino")
+    with pytest.raises(UsageError, match="tensorrt takes one frame at a time"):
+        BuildOptions(batch=2).check_for_gpu("tensorrt")

@@ -16,7 +16,7 @@ from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.backends.options import BuildOptions, RunOptions
-from fcn_edge.builder import Build, BuildRequest
+from fcn_edge.builder import Build, BuildRequest, write_typed_onnx
 from fcn_edge.builder import build as build_module
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
@@ -384,3 +384,52 @@ def test_plans_are_built_and_opened_on_the_chosen_gpu(
     assert build(levels.path, tmp_path / "e", device=3, guard=False).manifest.backend == "fast"
     assert len(asked) >= 3
     assert set(asked) == {3}
+
+
+def test_engine_takes_as_many_frames_at_once_as_asked(tmp_path: Path, tiny: Any) -> None:
+    built = build_engine(tiny.path, batch=3, output=tmp_path / "e")
+    assert built.manifest.batch == read_manifest(tmp_path / "e").batch == 3
+    images = [np.full((64, 96, 3), level, np.uint8) for level in (0, 90, 200, 250)]
+    with open_engine(tmp_path / "e") as engine, engine.session() as session:
+        assert engine.batch == session.batch == 3
+        for image, mask in zip(images, session.labels_batch(images), strict=True):
+            np.testing.assert_array_equal(mask, session.labels(image))
+        np.testing.assert_allclose(session.scores(images[1]), tiny.scores(images[1]), atol=1e-3)
+
+
+def test_engines_that_take_more_frames_have_a_place_of_their_own(
+    tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert build_engine(tiny.path).engine == Path("engines/tiny-0.onnxruntime.fp32")
+    assert build_engine(tiny.path, batch=2).engine == Path("engines/tiny-0.onnxruntime.fp32.b2")
+    assert build_engine(tiny.path, batch=2, if_stale=True).up_to_date
+    assert build_engine(tiny.path, if_stale=True).up_to_date
+
+
+def test_another_batch_is_stale(tmp_path: Path, tiny: Any) -> None:
+    build_engine(tiny.path, output=tmp_path / "e")
+    again = build_engine(tiny.path, batch=4, output=tmp_path / "e", if_stale=True)
+    assert again.reason == "the batch changed from 1 to 4"
+    assert build_engine(tiny.path, batch=4, output=tmp_path / "e", if_stale=True).up_to_date
+
+
+def test_a_graph_of_several_images_is_not_built_again(tmp_path: Path, tiny: Any) -> None:
+    export = write_typed_onnx(tiny.path, BuildRequest(batch=2), tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match=r"m\.onnx takes 2 images at once already"):
+        build_engine(export.path, output=tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+
+
+@pytest.mark.parametrize("batch", [0, -1, 17])
+def test_batches_that_no_engine_has_are_refused(batch: int) -> None:
+    with pytest.raises(UsageError, match=f"batch is {batch}; 1 to 16 was expected"):
+        BuildRequest(batch=batch)
+
+
+def test_auto_passes_over_backends_that_take_one_frame_at_a_time(tmp_path: Path, tiny: Any, add_backend: Any) -> None:
+    gpu = add_backend("gpu", "cuda")
+    built = build_engine(tiny.path, batch=2, output=tmp_path / "e")
+    assert [one.backend for one in built.candidates] == ["onnxruntime"]
+    assert gpu.built == []
+    assert len(build_engine(tiny.path, output=tmp_path / "f").candidates) == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,16 @@ def test_model_is_not_replaced_by_its_own_typed_graph(levels: Any, tmp_path: Pat
     with pytest.raises(UsageError, match="is the model that the typed graph is made from"):
         write_typed_onnx(model, BuildRequest(precision="fp16"), tmp_path / name)
     assert model.read_bytes() == levels.path.read_bytes()
+
+
+@pytest.mark.parametrize(("backend", "precision"), [("tensorrt", "int8"), ("openvino", "int8"), ("auto", "fp16")])
+def test_graph_may_take_several_images(
+    levels: Any, table_of: Any, tmp_path: Path, backend: str, precision: str
+) -> None:
+    """Also for backends whose sessions take one: ``trtexec`` runs it."""
+    request = BuildRequest(backend=backend, precision=precision, calibration=table_of(levels), batch=4)
+    export = write_typed_onnx(levels.path, request, tmp_path / "m.onnx")
+    assert inputs_of(export.path) == [4, "32*h", "32*w", 3]
+    frozen = write_typed_onnx(levels.path, replace(request, size=(64, 96)), tmp_path / "f.onnx")
+    assert inputs_of(frozen.path) == [4, 64, 96, 3]
+    assert (quantization_record_of_onnx(export.path) is not None) == (precision == "int8")

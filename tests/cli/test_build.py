@@ -220,3 +220,16 @@ def test_help_shows_an_example_and_the_defaults(build: Run) -> None:
     words = " ".join(done.out.split())
     for text in ("[fp32|fp16|int8|auto]", "[default: fp32]", "[default: 0.01]", "[default: 0.03]"):
         assert text in words
+
+
+def test_several_frames_at_once(build: Run, fcn_edge: Run, tiny: Any, tmp_path: Path) -> None:
+    done = build(tiny.path, "--batch", "3", "-o", tmp_path / "e", "--json")
+    assert done.json["batch"] == 3
+    assert "3 frames at once" in build(tiny.path, "--batch", "3", "-o", tmp_path / "e").out
+    assert fcn_edge("inspect", tmp_path / "e", "--json").json["batch"] == 3
+    with load(tmp_path / "e") as segment:
+        assert segment.engine.batch == 3
+    printed = build(tiny.path, "--batch", "2", "--onnx-only", "-o", tmp_path / "m.onnx", "--json").json
+    assert printed["batch"] == 2
+    refused = build(tiny.path, "--batch", "2", "--backend", "tensorrt", "--json")
+    assert (refused.code, refused.json["exit_code"]) == (2, 2)

@@ -119,3 +119,15 @@ def test_unknown_pixels_are_no_class_even_where_void_is_a_low_number() -> None:
     info = DatasetInfo(name="x", classes=labels.classes[::-1], void=255)
     mapped = ClassMapping(fake_spec(), info)(np.array([[0, 10, 11, 200]], np.uint8))
     assert mapped.tolist() == [[10, 0, 255, 255]]
+
+
+def test_images_are_scored_as_many_at_once_as_the_network_takes() -> None:
+    split = Split([np.full((32, 64), level, np.uint8) for level in (0, 1, 2, 1, 0)], ABC)
+    alone = session_of(ABC)
+    together = FakeSession(alone.spec, batch=2)
+    done: list[int] = []
+    accuracy = evaluate(together, split, lambda images, _: done.append(images))
+    assert together.calls.count("infer 2") == 2
+    assert together.calls.count("infer 1") == 1
+    assert done == [2, 4, 5]
+    assert accuracy.scores == evaluate(alone, split).scores

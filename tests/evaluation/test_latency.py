@@ -72,3 +72,11 @@ def test_quick_networks_are_measured_fifty_times_at_most() -> None:
     with FakeSession() as session:
         speed = speed_of(session, FRAMES, source="gray", device="fake", seconds=1000)
     assert speed.frames == 50
+
+
+def test_a_network_that_takes_several_frames_is_given_as_many() -> None:
+    with FakeSession(batch=3) as session:
+        speed = speed_of(session, FRAMES, source="gray", device="fake", seconds=0)
+    assert session.calls.count("infer 3") == 5
+    assert speed.frames == 15
+    assert 0 < speed.network_ms <= speed.end_to_end_ms

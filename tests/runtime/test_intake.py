@@ -103,3 +103,27 @@ def test_a_lane_that_is_closed_leaves_the_others_alone() -> None:
 def test_without_room_for_an_item_there_is_no_lane() -> None:
     with pytest.raises(ValueError, match="1 item or more"):
         Intake[str]().lane(0)
+
+
+def test_many_are_of_different_lanes_in_turns() -> None:
+    intake: Intake[str] = Intake()
+    a, b, c = (intake.lane(9) for _ in range(3))
+    for item in "AAA":
+        a.put(item)
+    for item in "BB":
+        b.put(item)
+    c.put("C")
+    assert intake.take_many(2) == ["A", "B"]
+    assert intake.take_many(2) == ["C", "A"]
+    assert intake.take_many(9) == ["B", "A"]
+
+
+def test_many_wait_for_the_first_and_for_no_other() -> None:
+    intake: Intake[str] = Intake()
+    lane, _ = intake.lane(9), intake.lane(9)
+    writer = threading.Timer(0.02, lane.put, ["1"])
+    writer.start()
+    assert intake.take_many(4) == ["1"]
+    writer.join()
+    intake.close()
+    assert intake.take_many(4) == []

@@ -18,7 +18,7 @@ from fcn_edge.errors import DeviceError, FrameError, SourceError, UsageError
 from fcn_edge.runtime.feed import WAITING, Feed
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources import Connection, EndOfSource, Picture
-from fcn_edge.testing.engine import FakeSession, brightness_scores, fake_spec
+from fcn_edge.testing.engine import FakeEngine, FakeSession, brightness_scores, fake_spec
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -428,3 +428,103 @@ class TestSeveralSources:
         with pipeline:
             assert list(pipeline) == []
         assert where == ["fcn-edge capture"] * 2
+
+
+class Batches(FakeEngine):
+    """An engine that takes several frames at once; tells what its networks were given."""
+
+    def __init__(self, batch: int, **how: Any) -> None:
+        super().__init__(batch=batch, **how)
+        self.pipeline = Pipeline(self.session, on_end=self._ended)
+        self.ends: list[BaseException | None] = []
+
+    def _ended(self, _feed: Feed, error: BaseException | None) -> None:
+        self.ends.append(error)
+
+    @property
+    def groups(self) -> list[int]:
+        """Frames of each call of a network."""
+        calls = [call for session in self.sessions for call in session.calls if call.startswith("infer")]
+        return [int(call.removeprefix("infer ")) for call in calls]
+
+
+class TestBatches:
+    def test_hold_a_frame_of_each_source_that_has_one(self, listed_source: MakeSource) -> None:
+        engine = Batches(4)
+        images = {name: noise(40, start) for start, name in enumerate("abcd")}
+        feeds = {name: engine.pipeline.add(listed_source(own)) for name, own in images.items()}
+        with engine.pipeline as pipeline:
+            results = list(pipeline)
+        alone = FakeSession()
+        for name, own in images.items():
+            given = [one for one in results if one.statistics is feeds[name].statistics]
+            assert [one.frame.index for one in given] == list(range(40))
+            for image, result in zip(own, given, strict=True):
+                assert np.array_equal(result.segmentation.labels, alone.labels(image))
+                timing = result.segmentation.timing
+                assert min(timing.capture, timing.preprocess, timing.infer, timing.decode) > 0
+        assert sum(engine.groups) == 160
+        assert max(engine.groups) == 4
+        assert len(engine.groups) < 160
+        assert engine.ends == [None] * 4
+
+    def test_run_in_one_session_that_is_closed_at_the_end(self, listed_source: MakeSource) -> None:
+        engine = Batches(2)
+        for _ in range(3):
+            engine.pipeline.add(listed_source(noise(5)))
+        with engine.pipeline as pipeline:
+            list(pipeline)
+        assert len(engine.sessions) == 4
+        assert all(session.closed for session in engine.sessions)
+        [network] = [one for one in engine.sessions if any(call.startswith("infer") for call in one.calls)]
+        assert "preprocess" not in network.calls
+        assert "postprocess" not in network.calls
+
+    def test_of_one_source_wait_for_no_other_and_use_its_session(self, listed_source: MakeSource) -> None:
+        images = noise(6)
+        with FakeSession(batch=4) as session:
+            with Pipeline.of_one(session, listed_source(images)) as pipeline:
+                masks = [result.segmentation.labels for result in pipeline]
+            assert session.calls.count("infer 1") == 6
+            assert not session.closed
+            for image, mask in zip(images, masks, strict=True):
+                assert np.array_equal(mask, session.labels(image))
+
+    def test_of_live_sources_are_of_their_newest_frames(self, listed_source: MakeSource) -> None:
+        engine = Batches(3)
+        feeds = [engine.pipeline.add(listed_source(endless(), live=True)) for _ in range(3)]
+        with engine.pipeline as pipeline:
+            for result in pipeline:
+                assert result.segmentation.labels.shape == result.frame.image.shape[:2]
+                if all(feed.statistics.frames >= 10 for feed in feeds):
+                    break
+        assert max(engine.groups) <= 3
+
+    def test_leave_out_the_source_whose_frame_is_none(self, listed_source: MakeSource) -> None:
+        engine = Batches(2)
+        good = engine.pipeline.add(listed_source(noise(9)))
+        bad = engine.pipeline.add(listed_source([np.zeros((4, 4), np.uint8)], live=True))
+        with engine.pipeline as pipeline:
+            list(pipeline)
+        assert good.statistics.frames == 9
+        assert bad.statistics.frames == 0
+        assert sorted(type(end).__name__ for end in engine.ends) == ["FrameError", "NoneType"]
+
+    def test_that_fail_reach_the_caller_once(self, listed_source: MakeSource) -> None:
+        engine = Batches(2, fail_at=5)
+        for _ in range(2):
+            engine.pipeline.add(listed_source(noise(9)))
+        taken: list[Any] = []
+        with engine.pipeline as pipeline, pytest.raises(DeviceError, match="lost"):
+            taken.extend(pipeline)
+        assert len(taken) in (3, 4)
+        assert all(session.closed for session in engine.sessions)
+
+    def test_stop_in_the_middle_after_a_number_of_frames(self, listed_source: MakeSource) -> None:
+        engine = FakeEngine(batch=4)
+        pipeline = Pipeline(engine.session, frames=6)
+        for _ in range(4):
+            pipeline.add(listed_source(endless()))
+        with pipeline:
+            assert len(list(pipeline)) == 6
+        assert all(session.closed for session in engine.sessions)
