@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from fcn_edge.runtime.runner import run, stream
     from fcn_edge.runtime.segmentation import Segmentation
     from fcn_edge.runtime.segmenter import Segmenter, load
+    from fcn_edge.runtime.source_set import Sources
 
 __all__ = [
     "Result",
     "Segmentation",
     "Segmenter",
+    "Sources",
     "__version__",
     "build",
     "calibrate",
@@ -49,6 +51,7 @@ _HOMES = {
     "Result": "fcn_edge.runtime.result",
     "Segmentation": "fcn_edge.runtime.segmentation",
     "Segmenter": "fcn_edge.runtime.segmenter",
+    "Sources": "fcn_edge.runtime.source_set",
     "build": "fcn_edge.builder.api",
     "calibrate": "fcn_edge.quantization.api",
     "evaluate": "fcn_edge.evaluation.api",

@@ -47,6 +47,13 @@ def _checked_age(_context: click.Context, _option: click.Parameter, age: float |
 @click.argument("model")
 @click.argument("source")
 @click.argument("sinks", metavar="[SINK]...", nargs=-1)
+@click.option(
+    "--source",
+    "more",
+    multiple=True,
+    metavar="SOURCE",
+    help="A further source beside SOURCE; they share the network in turns. May be given several times.",
+)
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after this many frames.")
 @click.option(
@@ -92,6 +99,7 @@ def command(
     model: str,
     source: str,
     sinks: tuple[str, ...],
+    more: tuple[str, ...],
     size: tuple[int, int] | None,
     frames: int | None,
     seconds: float | None,
@@ -117,7 +125,9 @@ def command(
     folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, or null:. Without one
     the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on.
 
-    A camera that was live once is connected again whenever it is lost. What becomes of it is told on standard error.
+    A camera that was live once is connected again whenever it is lost. What becomes of it is told on standard error. Of
+    several sources (--source), one that fails leaves the others, and each has files of its own: out-front.mp4 and
+    masks/front for 'rtsp://...#name=front'.
     """
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
@@ -128,25 +138,25 @@ def command(
     from fcn_edge.system.thread_pools import owned_thread_pools
 
     _refuse_address(model)
-    address = SourceAddress.of(source)
-    # says what is wrong with it before the model is loaded, as the next line does of the sinks
-    live = address.connection().live
+    addresses = [SourceAddress.of(one) for one in (source, *more)]
+    # says what is wrong with them before the model is loaded, as the next line does of the sinks
+    told = any(address.connection().live for address in addresses) or bool(more)
     check_series(checked_sinks(sinks), segment, keep)
     scoring = RenderedScoring()
     watch = _Watch()
     with (
         _posting(webhook) as posted,
-        _ended_before_the_first_frame(address.text, watch),
+        _ended_before_the_first_frame(addresses[0].text, watch),
         owned_thread_pools(),
         load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
         _bar() as progress,
         ServiceNotifier() as service,
     ):
         report = runner.run(
-            [address],
+            addresses,
             segmenter,
             sinks,
-            [progress, scoring, watch, *([_tell_troubles()] if live else []), service, *posted],
+            [progress, scoring, watch, *([_tell_troubles()] if told else []), service, *posted],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
@@ -193,20 +203,19 @@ def _posting(url: str | None) -> Iterator[list[Listener]]:
 
 
 def _tell_troubles() -> Listener:
-    """A listener that tells on standard error what becomes of a camera: troubles, their ends, grades."""
+    """A listener that tells on standard error what becomes of cameras: troubles, their ends, grades."""
     from fcn_edge.runtime.events import GradeChanged, SourceChanged
 
-    troubled = False
+    troubled: set[str] = set()
 
     def tell(event: Event) -> None:
-        nonlocal troubled
         if isinstance(event, GradeChanged):
             note(f"{event.source} is {event.grade}. {event.message}")
         elif isinstance(event, SourceChanged):
             trouble = event.state not in ("connecting", "live", "ended")
-            if trouble or (troubled and event.state == "live"):
+            if trouble or (event.source in troubled and event.state == "live"):
                 note(f"{event.source} is {event.state.replace('_', ' ')}. {event.message}".rstrip())
-            troubled = trouble
+            (troubled.add if trouble else troubled.discard)(event.source)
 
     return tell
 
@@ -303,6 +312,9 @@ def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], 
     lost = "".join(f", {result[what]} {what}" for what in ("dropped", "late") if result[what])
     tell(f"{count} frame{'s' * (count != 1)} in {result['seconds']:.2f} s: {result['fps']:.1f} frames/s{lost}")
     for source in result["sources"]:
+        if len(result["sources"]) > 1:
+            grade = f", {source['grade']}" if source["grade"] else ""
+            tell(f"{source['uri']}: {source['frames']} frames, {source['dropped']} dropped, {source['state']}{grade}")
         if source["damaged"]:
             tell(f"{source['uri']} is damaged in {source['damaged']} places, which were skipped or are incomplete.")
     if count:

@@ -138,7 +138,8 @@ class Feed:
             self.connection.connect()
             if self._session is None:
                 self._session = self._new_session()
-                warm_up(self._session, self.connection.size)
+                if self._session.batch == 1:  # else another session runs the network
+                    warm_up(self._session, self.connection.size)
             for frame, capture_ns in self._timed_frames():
                 job = None if self.connection.live else self.session.preprocess(frame.image)
                 if not self._lane.put(Arrival(self, frame, capture_ns, job)):

@@ -142,6 +142,37 @@ class TestReport:
         assert "synthetic://street" in result.out
 
 
+class TestSeveralSources:
+    def test_have_files_of_their_own_and_share_what_is_common(self, run: Run, tmp_path: Path) -> None:
+        sources = [
+            STREET.replace("seed=2", f"seed={seed}") + f"#name={name}" for seed, name in ((2, "front"), (5, "rear"))
+        ]
+        result = run(sources[0], tmp_path / "out.mp4", tmp_path / "masks", "-", "--source", sources[1])
+        assert result.code == 0, result.err
+        *lines, summary = [json.loads(line) for line in result.out.splitlines()]
+        assert sorted((line["source"], line["index"]) for line in lines) == sorted(
+            (source, index) for source in sources for index in range(4)
+        )
+        assert summary["frames"] == 8
+        assert {one["uri"]: one["frames"] for one in summary["sources"]} == dict.fromkeys(sources, 4)
+        assert names_in(tmp_path) == ["masks", "out-front.mp4", "out-rear.mp4"]
+        assert names_in(tmp_path / "masks" / "rear") == [f"00000{index}.png" for index in range(4)]
+        for name in ("front", "rear"):
+            assert len(frames_of(tmp_path / f"out-{name}.mp4")) == 4
+
+    def test_of_which_one_is_lost_end_with_5_after_the_others(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "bad.mp4").write_bytes(b"none")
+        result = run(STREET, "--source", tmp_path / "bad.mp4", "--json")
+        assert result.code == 5
+        assert result.json["frames"] == 4
+        assert "bad.mp4" in result.json["error"]
+        assert "bad.mp4 is lost" in result.err
+
+    def test_a_further_one_that_makes_no_sense_is_said_before_anything_runs(self, run: Run) -> None:
+        result = run(STREET, "--source", "nothing.mp4", "--json")
+        assert (result.code, result.json["error"]) == (5, "There is no file or folder 'nothing.mp4'.")
+
+
 class TestPace:
     def test_realtime_takes_as_long_as_the_video(self, run: Run, tmp_path: Path) -> None:
         run(STREET, tmp_path / "drive.mp4")
@@ -482,7 +513,7 @@ class TestSilentCamera:
         stopper.start()
         try:
             with pytest.MonkeyPatch.context() as monkeypatch:
-                monkeypatch.setattr("fcn_edge.runtime.runner.Pipeline", Watched)
+                monkeypatch.setattr("fcn_edge.runtime.loop.Pipeline", Watched)
                 result = run(camera, "--json")
         finally:
             stopper.join()

@@ -52,21 +52,6 @@ class Wrapper(Connection):
         return self._inner.id
 
     @property
-    def keyframes(self) -> int | None:  # type: ignore[override]
-        """How many of the pictures that were decoded so far need no other picture; None where it does not tell."""
-        return self._inner.keyframes
-
-    @property
-    def packets_lost(self) -> int | None:  # type: ignore[override]
-        """Packets that the network lost so far; None where it does not tell."""
-        return self._inner.packets_lost
-
-    @property
-    def jitter_ms(self) -> float | None:  # type: ignore[override]
-        """Jitter of the packets' arrival, milliseconds; None where it does not tell."""
-        return self._inner.jitter_ms
-
-    @property
     @override
     def dropped(self) -> int:
         return self._inner.dropped
