@@ -27,8 +27,8 @@ __all__ = ["JITTER", "RtspConnection"]
 PORTS = {"rtsp": 554, "rtsps": 322}
 PROTOCOLS = {"rtsp": "rtsp,rtp,srtp,udp,tcp", "rtsps": "rtsp,rtp,srtp,udp,tcp,tls"}
 """What FFmpeg may open; wherever the camera's description leads, it is no file."""
-READ_SLICE = 0.5
-"""Seconds that one read of FFmpeg lasts at most. The session outlives a read that gave nothing."""
+SHORTEST = 0.25
+"""Seconds that FFmpeg gets for half of an opening at least."""
 JITTER = 0.1
 """Seconds that a UDP packet which came early waits for those before it."""
 
@@ -61,7 +61,6 @@ class RtspConnection(NetworkConnection):
         self._transport = transport
         self._jitter = jitter
         self._verify = verify
-        self._read_ns = 0
 
     @override
     def _container(self) -> InputContainer:
@@ -73,47 +72,42 @@ class RtspConnection(NetworkConnection):
         # FFmpeg connects without being woken, and does not tell an unknown host from any other failure
         connected_socket(host.host, host.port, until, self._stopped, self.id).close()
         # FFmpeg starts the clock twice: to open, and to learn what the stream holds
-        half = max((until - time.monotonic()) / 2, READ_SLICE)
+        half = max((until - time.monotonic()) / 2, SHORTEST)
         started = time.monotonic()
+        # A read ends by itself only when the camera is lost. Ended earlier, and taken up again, it would now and then
+        # be ended within a packet, and FFmpeg would take the rest of it for something else.
+        timeout = (half, self._timeout)
         try:
-            return av.open(self._url(scheme), format="rtsp", options=self._options(scheme), timeout=(half, READ_SLICE))
+            return av.open(self._url(scheme), format="rtsp", options=self._options(scheme), timeout=timeout)
         except (av.FFmpegError, ValueError) as error:
             # without what led to it, which shows the password
             raise self._refusal(error, time.monotonic() - started >= half) from None
 
     @override
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        while not self._stopped():
-            yield from self._until_silent(container, stream)
-            if self._stopped():
-                return
-            if self._read_ns < READ_SLICE * NS_PER_S:
-                if container.duration is not None:
-                    return
-                raise SourceError(f"{self.id} was lost: the camera ended the stream.", "Check the camera.")
-            if self._silent_ns() >= self._timeout * NS_PER_S:
-                raise SourceError(
-                    f"{self.id} was lost: no packet came for {self._timeout:g} s.",
-                    "Check the camera's power and the network."
-                    + (" A firewall may hold back UDP: try #transport=tcp." if self._transport == "udp" else ""),
-                )
-
-    def _until_silent(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
-        """Packets until a read fails or its slice is over, which FFmpeg reports as any error, or as an end."""
         import av
 
-        packets = container.demux(stream)
-        while not self._stopped():
-            began = time.monotonic_ns()
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, ValueError):
-                packet = None
-            self._read_ns = time.monotonic_ns() - began
-            # the empty one that announces an end is not for the decoder: it may be none
-            if packet is None or not packet.size:
-                return
-            yield packet
+        began = self._packet_ns
+        try:
+            for packet in container.demux(stream):
+                # the empty one at the end has nothing that could be decoded without the ones before
+                if self._stopped() or not packet.size:
+                    break
+                yield packet
+                began = time.monotonic_ns()
+        except (av.FFmpegError, ValueError):
+            pass
+        if self._stopped():
+            return
+        # FFmpeg has many errors, and an end, for a read whose time was up
+        if time.monotonic_ns() - began >= 0.9 * self._timeout * NS_PER_S:
+            raise SourceError(
+                f"{self.id} was lost: no packet came for {self._timeout:g} s.",
+                "Check the camera's power and the network."
+                + (" A firewall may hold back UDP: try #transport=tcp." if self._transport == "udp" else ""),
+            )
+        if container.duration is None:
+            raise SourceError(f"{self.id} was lost: the camera ended the stream.", "Check the camera.")
 
     def _url(self, scheme: str) -> str:
         """The address, its scheme as FFmpeg writes it."""
@@ -122,8 +116,7 @@ class RtspConnection(NetworkConnection):
     def _options(self, scheme: str) -> dict[str, str]:
         options = {
             "rtsp_transport": self._transport,
-            # longer than a slice, which is how silence is told from an end
-            "timeout": str(round(max(self._timeout, 4 * READ_SLICE) * 1e6)),
+            "timeout": str(round(self._timeout * 1e6)),
             "protocol_whitelist": PROTOCOLS[scheme],
             # with sound beside it, the first sender report would move the time stamps
             "allowed_media_types": "video",

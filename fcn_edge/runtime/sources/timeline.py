@@ -83,25 +83,38 @@ class Timeline:
         """Seconds from the first frame to a frame. They grow, also where a camera sets its time stamps anew.
 
         Args:
-            pts: Time stamp of the frame; the answer is None where it has none, or a file's does not grow.
+            pts: Time stamp of the frame. Without one, a live frame's time goes by its arrival; the answer for a file's
+                is None, as for one that does not grow.
             time_base: Seconds of one unit of it.
             captured_ns: ``time.monotonic_ns()`` of its arrival.
         """
-        if pts is None or not time_base:
+        stamp = None if pts is None or not time_base else pts * Fraction(time_base)
+        seconds = self._live_seconds(stamp, captured_ns) if self._live else self._file_seconds(stamp)
+        if seconds is None:
             return None
-        stamp = pts * Fraction(time_base)
-        if self._start is None:
-            self._start = stamp
-        if self._last is not None:
-            ahead = stamp - self._start - self._last[0]
-            if ahead <= 0 and not self._live:
-                return None
-            passed = Fraction(captured_ns - self._last[1], NS_PER_S)
-            if self._live and (ahead <= 0 or abs(ahead - passed) > Fraction(JUMP_NS, NS_PER_S)):
-                self._start = stamp - self._last[0] - max(passed, Fraction(1, 1000))
-        seconds = stamp - self._start
         self._last = seconds, captured_ns
         return float(seconds)
+
+    def _file_seconds(self, stamp: Fraction | None) -> Fraction | None:
+        if stamp is None:
+            return None
+        if self._start is None:
+            self._start = stamp
+        seconds = stamp - self._start
+        return None if self._last is not None and seconds <= self._last[0] else seconds
+
+    def _live_seconds(self, stamp: Fraction | None, captured_ns: int) -> Fraction:
+        if self._last is None:
+            self._start = stamp
+            return Fraction(0)
+        last, last_ns = self._last
+        passed = max(Fraction(captured_ns - last_ns, NS_PER_S), Fraction(1, 1000))
+        if stamp is None:
+            return last + passed
+        ahead = None if self._start is None else stamp - self._start - last
+        if ahead is None or ahead <= 0 or abs(ahead - passed) > Fraction(JUMP_NS, NS_PER_S):
+            self._start, ahead = stamp - last - passed, passed
+        return last + ahead
 
     def _camera_ns(self, packet: Packet[VideoStream]) -> int | None:
         told = bytes(packet.get_sidedata("prft"))

@@ -130,6 +130,12 @@ class TestTimeline:
         times = [timeline.seconds_of(pts, Fraction(1, 1000), 0) for pts in (5000, 5040, 5040, None, 95_080)]
         assert times == [0, pytest.approx(0.04), None, None, pytest.approx(90.08)]
 
+    def test_seconds_of_live_frames_without_stamps_go_by_their_arrival(self) -> None:
+        timeline = Timeline(live=True)
+        stamps = [None, 9000, 9040, None, 9120]
+        times = [timeline.seconds_of(a, Fraction(1, 1000), 40_000_000 * i) for i, a in enumerate(stamps)]
+        assert times == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
+
     @pytest.mark.parametrize("anew", [0, 10_000_000])
     def test_seconds_of_a_live_stream_grow_where_its_stamps_are_set_anew(self, anew: int) -> None:
         timeline = Timeline(live=True)

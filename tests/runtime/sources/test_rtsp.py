@@ -123,7 +123,7 @@ class TestCamera:
             time.sleep(1.0)
             frame = next(source)
             assert source.dropped >= 10
-            assert frame.index - first.index > source.dropped
+            assert first.index + 10 < frame.index <= source.dropped + 1
             assert time.monotonic_ns() - frame.captured_ns < 0.5e9
 
     def test_that_stops_is_stalled_and_goes_on_in_the_same_session(self, tmp_path: Path) -> None:
@@ -164,17 +164,18 @@ class TestCamera:
             with open_source(address) as source:
                 assert number_of(next(source).image) is not None
 
-    def test_that_is_read_or_connected_can_be_interrupted(self, tmp_path: Path) -> None:
+    def test_that_is_silent_can_be_interrupted(self, tmp_path: Path) -> None:
         with RtspServer(tmp_path / "log") as camera, open_source(camera.url(options="timeout=60")) as source:
             next(source)
             camera.pause()
-            interrupter = threading.Timer(0.2, source.interrupt)
+            wait_for(source, "stalled")
+            interrupter = threading.Timer(0.1, source.interrupt)
             interrupter.start()
-            assert list(source) is not None
+            assert source.read() is None
             assert source.state == "ended"
-            source.close()
             interrupter.join()
             camera.resume()
+            source._thread.join(30)  # type: ignore[attr-defined]
 
 
 class TestConnecting:
