@@ -1,0 +1,106 @@
+"""What kill -9 leaves of a video: runs in the pace of a camera, killed at random moments.
+
+    python -m benchmarks.streams.killed [--count 10] [-o benchmarks/results/streams/killed.json]
+
+Each is the command with a shipped model over rendered streets, ten frames a second so that a busy machine keeps up, to
+one container after the other. What the file holds is decoded by FFmpeg. The seconds that were lost count from the
+kill: they hold what the run itself had not finished, too. More than ``ALLOWED`` of them, or a file that does not play,
+fails the script.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import av
+import click
+
+from benchmarks.machine import machine
+
+__all__ = ["ALLOWED", "killed_run"]
+
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "killed.json"
+ALLOWED = 2.0
+MODEL = "camvid-mobilenet_v2-fcn32s"
+STREET = "synthetic://street?size=120x160&fps=10&frames=100000"
+SUFFIXES = (".mp4", ".mkv", ".mov", ".avi")
+
+
+def killed_run(path: Path, seconds: float, words: list[str]) -> dict[str, Any]:
+    """A run that is killed so many seconds after its first frame was captured.
+
+    Args:
+        path: The video.
+        seconds: When it is killed.
+        words: Model and source, and what else the command takes.
+
+    Returns:
+        Frames that came through the run, frames that the video holds, and the seconds of video that are missing up to
+        the kill (``lost_seconds``) and up to the last frame that came through (``lost_of_run_seconds``).
+    """
+    command = [sys.executable, "-m", "fcn_edge", "run", *words, str(path), "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        started = first["captured_ns"] / 1e9
+        time.sleep(max(started + seconds - time.time(), 0))
+        process.kill()
+        killed = time.time()
+        rest = process.stdout.read().splitlines(keepends=True)
+        lines = [first, *(json.loads(line) for line in rest if line.endswith("\n"))]
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+        # AVI has no pts; no frame is coded out of order
+        reached = float((frames[-1].dts if path.suffix == ".avi" else frames[-1].pts) * stream.time_base)
+    return {
+        "file": path.name,
+        "killed_after": round(killed - started, 3),
+        "frames": len(lines),
+        "decoded": len(frames),
+        "lost_seconds": round(killed - started - reached, 3),
+        "lost_of_run_seconds": round(lines[-1]["time"] - reached, 3),
+    }
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1), default=10, show_default=True, help="How many kills.")
+@click.option("--seed", type=int, default=8, show_default=True, help="What the moments are drawn from.")
+@click.option("--longest", type=float, default=12.0, show_default=True, help="Seconds of the longest run.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+def main(count: int, seed: int, longest: float, output: Path) -> None:
+    """Kill runs and write what is left of each."""
+    chosen = random.Random(seed)
+    about = machine(None)
+    samples = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, suffix in zip(range(count), itertools.cycle(SUFFIXES), strict=False):
+            words = [MODEL, STREET, "--size", "128x160", "--realtime"]
+            path = Path(folder) / f"{number}{suffix}"
+            samples.append(killed_run(path, chosen.uniform(min(2.0, longest), longest), words))
+            click.echo(json.dumps(samples[-1]))
+    most = max(sample["lost_seconds"] for sample in samples)
+    result = {
+        "machine": about,
+        "versions": {name: version(name) for name in ("av", "numpy", "onnxruntime")},
+        "seed": seed,
+        "most_lost_seconds": most,
+        "samples": samples,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n")
+    if most > ALLOWED:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("av")
+
+from benchmarks.streams.killed import ALLOWED
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_kills_runs(tmp_path: Path) -> None:
+    output = tmp_path / "killed.json"
+    words = ["--count", "2", "--longest", "3", "-o", str(output)]
+    subprocess.run([sys.executable, "-m", "benchmarks.streams.killed", *words], check=False, timeout=280, cwd=ROOT)
+    samples = json.loads(output.read_text())["samples"]
+    assert [sample["file"] for sample in samples] == ["0.mp4", "1.mkv"]
+    for sample in samples:
+        # a busy machine falls behind its source, which is not the video's fault
+        assert sample["lost_of_run_seconds"] <= ALLOWED
+        assert sample["decoded"] > 0
+
+
+def test_the_committed_result_plays_up_to_two_seconds_before_the_kill() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "streams" / "killed.json").read_text())
+    assert len(result["samples"]) == 10
+    assert max(sample["lost_seconds"] for sample in result["samples"]) == result["most_lost_seconds"] <= ALLOWED
+    assert result["machine"]["cpu"]["instruction_set"]
