@@ -120,8 +120,10 @@ class PyAvReader:
         self._errors = (av.FFmpegError, ValueError, ArithmeticError, MemoryError)
         # absolute: FFmpeg would take the start of `a:b.mp4` for a protocol
         opened = str(file.absolute()) if isinstance(file, Path) else file
+        # titles in any bytes; PyAV 19 takes them all without being told
+        lenient: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
         try:
-            self._container = av.open(opened, "r", options=LIMITS, metadata_errors="replace", buffer_size=1 << 16)
+            self._container = av.open(opened, "r", options=LIMITS, buffer_size=1 << 16, **lenient)
         except self._errors:
             raise _unreadable(shown, fix) from None
         try:
