@@ -135,9 +135,11 @@ def command(
     from fcn_edge.runtime.service import ServiceNotifier
     from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
+    from fcn_edge.system.allocator import keep_freed_memory
     from fcn_edge.system.thread_pools import owned_thread_pools
 
     _refuse_address(model)
+    keep_freed_memory()
     addresses = [SourceAddress.of(one) for one in (source, *more)]
     # says what is wrong with them before the model is loaded, as the next line does of the sinks
     told = any(address.connection().live for address in addresses) or bool(more)
