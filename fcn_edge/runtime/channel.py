@@ -6,6 +6,8 @@ import queue
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from fcn_edge.runtime.waiting import item_within
+
 __all__ = ["Channel"]
 
 T = TypeVar("T")
@@ -78,7 +80,7 @@ class Channel(Generic[T]):
             queue.Empty: No item came in time.
             BaseException: The writer's error, where that is how it ended.
         """
-        item = self._items.get(timeout=timeout)
+        item = item_within(self._items, timeout)
         if isinstance(item, _End):
             if item.error is not None:
                 raise item.error

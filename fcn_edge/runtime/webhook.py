@@ -30,6 +30,7 @@ from fcn_edge.errors import UsageError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.events import Event, GradeChanged, SourceChanged
+from fcn_edge.runtime.waiting import item_within
 
 __all__ = ["Webhook"]
 
@@ -113,7 +114,7 @@ class Webhook:
         """Wait before another attempt; False where there is no time for one."""
         if self._deadline is None:
             try:
-                self._wake.get(timeout=pause)
+                item_within(self._wake, pause)
             except queue.Empty:
                 return True
         return self._left() > 0

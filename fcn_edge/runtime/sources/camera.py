@@ -23,6 +23,7 @@ from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.runtime.waiting import item_within
 
 __all__ = ["CameraConnection"]
 
@@ -96,7 +97,7 @@ class CameraConnection(Connection):
         until = time.monotonic() + timeout
         while not self._interrupted and time.monotonic() < until:
             with suppress(queue.Empty):
-                return self._connected.get(timeout=SLICE)
+                return item_within(self._connected, SLICE)
         if self._interrupted:
             return SourceError(f"Opening the camera {self._shown} was interrupted.")
         return SourceError(

@@ -27,6 +27,7 @@ from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.health import Health
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Grade, Picture, StateChange
 from fcn_edge.runtime.sources.numbering import Numbering
+from fcn_edge.runtime.waiting import item_within
 
 if TYPE_CHECKING:
     from fcn_edge.runtime.sources.registry import SourceAddress
@@ -168,7 +169,7 @@ class SupervisedConnection(Connection):
         self._thread.start()
         while not self._interrupted:
             try:
-                answer = self._answer.get(timeout=SLICE)
+                answer = item_within(self._answer, SLICE)
             except queue.Empty:
                 continue
             if answer is not None:
@@ -288,7 +289,7 @@ class SupervisedConnection(Connection):
         until_ns = lost_ns + round(self._backoff.delay(lost_for, persistent) * NS_PER_S)
         while not self._ends and now_ns < until_ns:
             try:
-                self._wake.get(timeout=min((until_ns - now_ns) / NS_PER_S, 1.0))
+                item_within(self._wake, min((until_ns - now_ns) / NS_PER_S, 1.0))
             except queue.Empty:
                 self._health.lost(time.monotonic_ns(), message)
             now_ns = time.monotonic_ns()
