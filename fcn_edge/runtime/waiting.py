@@ -15,8 +15,8 @@ def item_within(items: queue.SimpleQueue[T], timeout: float | None) -> T:
 
     CPython's own waits for ever where the queue's lock is free, the queue is empty, and the time is over before it has
     looked: what is left is negative then, which means no limit to the lock. That is rare with long timeouts, and
-    common with a few microseconds. A look that does not wait leaves the lock taken, so that the wait behind it is right.
-    One thread may wait at a time.
+    common with a few microseconds. A look that does not wait leaves the lock taken, so that the wait behind it is
+    right. One thread may wait at a time.
 
     Args:
         items: The queue.
