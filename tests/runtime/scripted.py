@@ -41,6 +41,7 @@ class Script:
         if there:
             self.there.set()
         self.live = live
+        self.live_when_connected = live
         self.fps = fps
         self.made: list[Scripted] = []
         self.attempts = 0
@@ -81,6 +82,7 @@ class Scripted(Connection):
         if not self._script.there.is_set():
             raise self._script.error()
         self.opened = True
+        self.live = self._script.live_when_connected
         self.fps, self.size = self._script.fps, (48, 64)
 
     @override

@@ -173,6 +173,21 @@ class TestHealing:
             assert [frame.index for frame in source] == [0, 1, 2]
             assert (source.state, source.live, len(script.made)) == ("ended", False, 1)
 
+    def test_an_address_that_turns_out_to_be_a_file_gives_every_frame_once(self) -> None:
+        script = Script(live=True)
+        script.give(20)
+        script.fail("The server is gone.")
+        with SupervisedConnection(script.make, backoff=quick(), patience=Patience(silent=0.01)) as source:
+            assert source.live
+            script.live_when_connected = False
+            source.connect()
+            assert not source.live
+            time.sleep(0.1)
+            assert [next(source).index for _ in range(20)] == list(range(20))
+            with pytest.raises(SourceError, match="server is gone"):
+                source.read(SOON)
+        assert len(script.made) == 1
+
     def test_a_silent_source_is_given_up(self, script: Script) -> None:
         patience = Patience(silent=0.3, keyframe=0.3)
         script.fps = 100.0

@@ -247,6 +247,7 @@ class NetworkConnection(Connection):
             """Hand frames over; False when nobody wants them."""
             nonlocal count
             for frame in frames:
+                self.keyframes = (self.keyframes or 0) + bool(frame.key_frame)
                 arrival = timeline.arrival_of(frame.pts, newest)
                 seconds = timeline.seconds_of(frame.pts, frame.time_base, arrival.captured_ns)
                 if not self._frames.put(_Decoded(frame, count, seconds, arrival)):

@@ -229,6 +229,11 @@ class SupervisedConnection(Connection):
                 self._inner.interrupt()
         inner = self._inner
         inner.connect(self._timeout)
+        if not inner.live and self.live:  # an address of the web may be a file
+            self.live = False
+            self._pictures = Channel(1)
+            if self._ends:
+                self._pictures.stop()
         self.fps, self.size, self.length = inner.fps, inner.size, inner.length
         self.classes, self.files = inner.classes, inner.files
         self._health.longest_gap = inner.longest_gap
@@ -256,6 +261,8 @@ class SupervisedConnection(Connection):
                 if not inner.live:
                     return True
                 raise SourceError(f"{self.id} ended the stream.", "Is it restarting?")
+            if not inner.live:
+                continue
             waiting = inner.state == "waiting_for_keyframe"
             self._health.nothing(now_ns, waiting)
             silent = self._health.silent_ns(now_ns) / NS_PER_S
@@ -279,7 +286,8 @@ class SupervisedConnection(Connection):
         message = prose_without_passwords(error.message)
         self._health.lost(now_ns, message)
         waits = self._answered or (self._wait and isinstance(error, SourceError))
-        if isinstance(error, UsageError) or not waits:
+        # a file would begin again
+        if isinstance(error, UsageError) or not waits or not self.live:
             raise error
         self._answer_first(None)
         self._inner.close()
