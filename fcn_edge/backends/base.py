@@ -292,11 +292,13 @@ class Backend(ABC):
         name: Its key in the table ``BACKENDS``.
         plan_file: Name of the file in an engine directory that the library opens.
         extra_files: Names of the other files that its build leaves there.
+        batches: Its engines may take several frames at once.
     """
 
     name: str
     plan_file: str
     extra_files: tuple[str, ...] = ()
+    batches: bool = False
 
     @abstractmethod
     def probe(self, device: int = 0) -> Probe:

@@ -98,8 +98,8 @@ class BuildOptions:
         """
         _check_for_cpu(self.device, backend)
 
-    def check_for_gpu(self, backend: str) -> None:
-        """Refuse what a backend on the GPU does not have.
+    def check_single(self, backend: str) -> None:
+        """Refuse several frames at once, for a backend whose engines take one.
 
         Args:
             backend: Name of the backend.
@@ -110,7 +110,7 @@ class BuildOptions:
         if self.batch > 1:
             raise UsageError(
                 f"A batch of {self.batch} was asked for, and {backend} takes one frame at a time.",
-                "Leave the batch out: on a GPU the frames of several sources are queued behind each other.",
+                "Leave the batch out, or take a backend whose engines take several: onnxruntime or openvino.",
             )
 
 

@@ -195,9 +195,9 @@ def _for_batch(request: BuildRequest, backends: Sequence[Backend]) -> tuple[Back
     Raises:
         UsageError: There is none.
     """
-    fitting = tuple(made for made in backends if request.batch == 1 or registry.BACKENDS[made.name].device == "cpu")
+    fitting = tuple(made for made in backends if request.batch == 1 or made.batches)
     if not fitting:
-        BuildOptions(request.device, request.batch).check_for_gpu(backends[0].name)
+        BuildOptions(request.device, request.batch).check_single(backends[0].name)
     return fitting
 
 

@@ -32,7 +32,7 @@ class BuildRequest:
         max_class_drop: How much IoU any one class may lose there.
         guard: Whether an engine that loses more is refused.
         device: Index of the GPU that GPU backends build on and for, from 0, as CUDA counts them.
-        batch: Frames that the engine takes at once, 1 to ``LARGEST_BATCH``; GPU backends take one at a time.
+        batch: Frames that the engine takes at once, 1 to ``LARGEST_BATCH``; not every backend's take more than one.
 
     Raises:
         UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, the batch out

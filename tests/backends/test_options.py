@@ -54,8 +54,8 @@ def test_no_engine_takes_so_many_frames(batch: int) -> None:
         BuildOptions(batch=batch)
 
 
-def test_a_gpu_takes_one_frame_at_a_time() -> None:
-    BuildOptions(device=1).check_for_gpu("tensorrt")
+def test_several_frames_are_for_backends_that_take_them() -> None:
+    BuildOptions(device=1).check_single("tensorrt")
     BuildOptions(batch=16).check_for_cpu("openvino")
     with pytest.raises(UsageError, match="tensorrt takes one frame at a time"):
-        BuildOptions(batch=2).check_for_gpu("tensorrt")
+        BuildOptions(batch=2).check_single("tensorrt")

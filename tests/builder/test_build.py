@@ -429,6 +429,7 @@ def test_batches_that_no_engine_has_are_refused(batch: int) -> None:
 
 def test_auto_passes_over_backends_that_take_one_frame_at_a_time(tmp_path: Path, tiny: Any, add_backend: Any) -> None:
     gpu = add_backend("gpu", "cuda")
+    gpu.batches = False
     built = build_engine(tiny.path, batch=2, output=tmp_path / "e")
     assert [one.backend for one in built.candidates] == ["onnxruntime"]
     assert gpu.built == []

@@ -37,7 +37,7 @@ MakeSubject = Callable[..., Subject]
 BATCH = 3
 """Frames that the engines take at once that take several."""
 
-TAKE_SEVERAL = [*(name for name, entry in BACKENDS.items() if entry.device == "cpu"), "fake"]
+TAKE_SEVERAL = [*(name for name in BACKENDS if backend(name).batches), "fake"]
 """Backends whose engines may take several frames at once."""
 
 KINDS = [*BACKENDS, "fake", "fake-gpu", "fake-board", *(f"{name} x{BATCH}" for name in TAKE_SEVERAL)]

@@ -73,7 +73,7 @@ class OnnxRuntimeCuda(OnnxPlans):
         options: BuildOptions = BUILD_DEFAULTS,
         progress: Progress | None = None,
     ) -> Built:
-        options.check_for_gpu(self.name)
+        options.check_single(self.name)
         return super().build(typed_onnx, directory, size, options, progress)
 
     @override

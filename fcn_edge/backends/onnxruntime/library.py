@@ -64,9 +64,6 @@ class OnnxPlans(Backend):
 
     plan_file = "model.onnx"
 
-    batches = False
-    """Its sessions run graphs that take several frames at once."""
-
     @override
     def build(
         self,

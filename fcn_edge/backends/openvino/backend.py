@@ -42,6 +42,7 @@ class OpenVino(Backend):
     name = "openvino"
     plan_file = "model.xml"
     extra_files = ("model.bin",)
+    batches = True
 
     @override
     def probe(self, device: int = 0) -> Probe:

@@ -59,7 +59,7 @@ class TensorRT(Backend):
         options: BuildOptions = BUILD_DEFAULTS,
         progress: Progress | None = None,
     ) -> Built:
-        options.check_for_gpu(self.name)
+        options.check_single(self.name)
         probe = self.probe(options.device)
         if not probe.buildable:
             raise MachineError(probe.problem, probe.fix)
