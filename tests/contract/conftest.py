@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -16,7 +15,6 @@ from fcn_edge.backends.base import Engine
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.options import BuildOptions
 from fcn_edge.backends.registry import BACKENDS, backend
-from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.testing.engine import FakeEngine
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -90,6 +88,10 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, tiny_network: Callab
 
 def take_several(path: Path, batch: int) -> None:
     """Let the graph of an ONNX file take several images at once."""
+    import onnx
+
+    from fcn_edge.quantization.batching import batch_graph
+
     model = onnx.load_model(path)
     batch_graph(model, batch)
     onnx.save_model(model, path)
