@@ -80,7 +80,7 @@ class Feed:
         self._owns_session = session is None
         self._frames = frames
         self._deadline: int | None = None
-        self._lane = intake.lane(1, newest=True) if connection.live else intake.lane(WAITING)
+        self._lane = intake.lane(WAITING)
         self._thread = threading.Thread(target=self._run, name="fcn-edge capture", daemon=True)
 
     @property
@@ -136,6 +136,8 @@ class Feed:
         error: BaseException | None = None
         try:
             self.connection.connect()
+            if self.connection.live:  # an address of the web tells only now
+                self._lane.keep_newest(1)
             if self._session is None:
                 self._session = self._new_session()
                 if self._session.batch == 1:  # else another session runs the network

@@ -19,13 +19,17 @@ class Lane(Generic[T]):
         closed: Nobody takes from it any more.
     """
 
-    def __init__(self, intake: Intake[T], capacity: int, newest: bool) -> None:
+    def __init__(self, intake: Intake[T], capacity: int) -> None:
         self.dropped = 0
         self.closed = False
         self._intake = intake
         self._capacity = capacity
-        self._newest = newest
+        self._newest = False
         self._items: deque[T] = deque()
+
+    def keep_newest(self, capacity: int) -> None:
+        """From now on, drop the oldest waiting item in place of waiting. For the writer, before its first item."""
+        self._capacity, self._newest = capacity, True
 
     def put(self, item: T) -> bool:
         """Hand an item over, when there is room; False when nobody takes it any more.
@@ -79,16 +83,15 @@ class Intake(Generic[T]):
         self._lanes: deque[Lane[T]] = deque()
         self._closed = False
 
-    def lane(self, capacity: int, newest: bool = False) -> Lane[T]:
-        """A new lane.
+    def lane(self, capacity: int) -> Lane[T]:
+        """A new lane, whose writer waits where it is full.
 
         Args:
             capacity: Most items that wait in it, >= 1.
-            newest: When it is full, drop the oldest waiting item in place of waiting.
         """
         if capacity < 1:
             raise ValueError(f"a lane holds 1 item or more, not {capacity}")
-        lane = Lane(self, capacity, newest)
+        lane = Lane(self, capacity)
         with self.changed:
             lane.closed = self._closed
             if not self._closed:

@@ -54,7 +54,8 @@ def test_a_full_lane_waits_and_its_end_does_not() -> None:
 
 def test_the_newest_is_kept_and_the_dropped_counted() -> None:
     intake: Intake[str] = Intake()
-    lane = intake.lane(1, newest=True)
+    lane = intake.lane(3)
+    lane.keep_newest(1)
     for item in "abc":
         assert lane.put(item)
     lane.put_last("end")

@@ -78,6 +78,7 @@ class PacedConnection(Wrapper):
     @override
     def _take_over(self) -> None:
         super()._take_over()
+        self.live = True
         if not self._inner.live and self.fps is None:
             raise UsageError(
                 f"{self.id} has no rate to be played at.",

@@ -103,6 +103,7 @@ class Wrapper(Connection):
 
     def _take_over(self) -> None:
         """What is known once the inner connection is connected."""
+        self.live = self._inner.live
         self.fps, self.size, self.length = self._inner.fps, self._inner.size, self._inner.length
         self.classes, self.files = self._inner.classes, self._inner.files
         self.longest_gap = self._inner.longest_gap
