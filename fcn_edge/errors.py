@@ -109,13 +109,18 @@ class GuardError(FcnEdgeError):
 class SourceError(FcnEdgeError):
     """A SOURCE of frames is missing, empty, unreadable or lost.
 
-    Attributes:
-        persistent: It will hardly go away within seconds, as a wrong password or an unknown host: a supervised source
-            is tried again less often. Set it on the error; False by default.
+    Args:
+        message: One sentence: what happened and what was expected.
+        fix: One sentence or command that fixes it; empty when there is none.
+        persistent: It will hardly go away within seconds, as a wrong password: a supervised source is tried again less
+            often.
     """
 
     exit_code = 5
-    persistent: bool = False
+
+    def __init__(self, message: str, fix: str = "", persistent: bool = False) -> None:
+        super().__init__(message, fix)
+        self.persistent = persistent
 
 
 class FrameError(SourceError):

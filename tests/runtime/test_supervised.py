@@ -217,9 +217,7 @@ class TestHealing:
                 return 0.01
 
         def refused() -> SourceError:
-            error = SourceError("The password is wrong.")
-            error.persistent = True
-            return error
+            return SourceError("The password is wrong.", persistent=True)
 
         script.error = refused
         with SupervisedConnection(script.make, backoff=Noting()) as camera:

@@ -145,6 +145,7 @@ class RtspConnection(NetworkConnection):
             return SourceError(
                 f"{self.id} wants a user and a password, or other ones.",
                 "Put them before the host: rtsp://user:password@host/path.",
+                persistent=True,  # a camera locks out who tries too often
             )
         if isinstance(error, av.error.HTTPForbiddenError):
             return SourceError(f"{self.id} may not be read by this user.", "Give the user that right in the camera.")

@@ -283,6 +283,7 @@ def _refusal(shown: str, status: int) -> SourceError:
         return SourceError(
             f"{shown} wants a user and a password, or other ones (HTTP {status}).",
             "Put them before the host: http://user:password@host/path.",
+            persistent=True,
         )
     if status == 403:
         return SourceError(f"{shown} may not be read by this user (HTTP 403).", "Give the user that right.")

@@ -153,6 +153,7 @@ class TestFile:
         for login in ("", "me:secret"):
             with pytest.raises(SourceError, match="wants a user and a password") as caught:
                 open_source(web.url("/a.mp4", login))
+            assert caught.value.persistent
             assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 

@@ -187,6 +187,7 @@ class TestConnecting:
             for login in ("", "me:wrong"):
                 with pytest.raises(SourceError, match="wants a user and a password") as caught:
                     open_source(camera.url(login))
+                assert caught.value.persistent
                 assert "wrong@" not in "".join(traceback.format_exception(caught.value, chain=True)[-1:])
 
     def test_to_a_path_that_is_not_there(self, camera: RtspServer) -> None:
