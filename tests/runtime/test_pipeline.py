@@ -329,7 +329,7 @@ class TestSeveralSources:
             results = list(pipeline)
         assert len(results) == 100
         for feed in feeds.values():
-            assert abs(feed.statistics.frames - 25) <= 2
+            assert abs(feed.statistics.frames - 25) <= 5  # they do not begin at the same moment
 
     def test_of_which_one_dies_leaves_the_others(self, listed_source: MakeSource) -> None:
         ends: list[tuple[Feed, BaseException | None]] = []
