@@ -31,6 +31,7 @@ from fcn_edge.runtime.sources.gstreamer_pipelines import (
 )
 from fcn_edge.runtime.sources.gstreamer_process import WORKER, GStreamerProcess, WorkerFrame
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.runtime.waiting import item_within
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 
 __all__ = ["GStreamerConnection", "gstreamer_csi", "gstreamer_rtsp", "gstreamer_text"]
@@ -100,7 +101,7 @@ class GStreamerConnection(Connection):
         until = time.monotonic() + limit
         while not self._interrupted and time.monotonic() < until:
             with suppress(queue.Empty):
-                answer = self._opened.get(timeout=SLICE)
+                answer = item_within(self._opened, SLICE)
                 if isinstance(answer, Exception):
                     raise answer
                 self.size, self.state = answer, "live"

@@ -20,6 +20,7 @@ from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Pictur
 from fcn_edge.runtime.sources.decoding import BgrConverter, Decoder, quiet_av
 from fcn_edge.runtime.sources.timeline import Arrival, Timeline
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.runtime.waiting import item_within
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -112,7 +113,7 @@ class NetworkConnection(Connection):
         until = time.monotonic() + self._open_timeout + SLICE
         while not self._interrupted and time.monotonic() < until:
             with suppress(queue.Empty):
-                answer = self._connected.get(timeout=SLICE)
+                answer = item_within(self._connected, SLICE)
                 if self._interrupted:
                     break
                 if answer is not None:

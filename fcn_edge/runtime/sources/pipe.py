@@ -19,6 +19,7 @@ from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
 from fcn_edge.runtime.sources.pyav import PyAvReader
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.runtime.waiting import item_within
 
 __all__ = ["PipeConnection"]
 
@@ -66,7 +67,7 @@ class PipeConnection(Connection):
         until = None if timeout is None else time.monotonic() + timeout
         while not self._interrupted and (until is None or time.monotonic() < until):
             with suppress(queue.Empty):
-                answer = self._connected.get(timeout=SLICE)
+                answer = item_within(self._connected, SLICE)
                 if self._interrupted:  # it sees an end then, which is no failure of the source
                     break
                 if isinstance(answer, Exception):
