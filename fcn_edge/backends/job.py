@@ -22,7 +22,8 @@ class Timing:
         preprocess: From the frame to the network's input in the memory where the network reads it: the frame's check
             and its copy, its way to the GPU, crop, resize and fill.
         infer: The network alone. Of frames that it took at once, each has its share: the time divided by their number.
-        decode: From the network's output to the mask in the caller's memory: the decoder, and the mask's way back.
+        decode: From the network's output to the mask in the caller's memory: the decoder, and the mask's way back;
+            all of them where a job is postprocessed several times.
     """
 
     capture: int = 0

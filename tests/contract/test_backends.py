@@ -122,6 +122,9 @@ def test_steps_make_what_labels_makes_and_tell_their_times(subject: MakeSubject,
         labels = session.postprocess(job)
         assert min(job.timing.preprocess, job.timing.infer, job.timing.decode) > 0
         assert job.timing.total == job.timing.preprocess + job.timing.infer + job.timing.decode
+        once = job.timing.decode
+        session.postprocess(job)
+        assert job.timing.decode > once
         np.testing.assert_array_equal(labels, session.labels(image))
 
 
