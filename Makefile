@@ -12,6 +12,9 @@ DEMO_PINS := requirements/demo$(shell $(PYTHON) -c 'import sys; print("-py310" i
 SPREAD := -n auto --dist worksteal
 # The libraries that run or train networks; most tests need none of them.
 ENGINES := onnx,onnxruntime,openvino,tensorrt,tensorrt_rtx,torch
+# Tests that read and write real media, or wait for clocks: not while you work.
+MEDIA := $(addprefix tests/runtime/,sinks sources test_changed_sources.py test_gstreamer.py test_picture_watch.py \
+	test_pipes.py test_several_sources.py test_source_set.py test_supervised.py test_video_files.py test_webhook.py)
 # The Python versions of JetPack 6 and 7, in the names of their targets and environments
 TEST_PY := test-py310 test-py312
 
@@ -23,7 +26,7 @@ demo: $(VENV)/.demo
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest $(SPREAD) -p tests.without --without $(ENGINES)
+	$(BIN)/python -m pytest $(SPREAD) -p tests.without --without $(ENGINES) $(addprefix --ignore=,$(MEDIA))
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(SPREAD)

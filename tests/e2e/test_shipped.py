@@ -89,7 +89,8 @@ def test_doctor_reports(tmp_path: Path) -> None:
     assert all({"name", "ok", "found", "fix"} <= set(check) for check in run("doctor", cwd=tmp_path)["checks"])
 
 
-@pytest.mark.timeout(900)  # it calibrates and builds at full size
+@pytest.mark.system  # it calibrates and builds at full size
+@pytest.mark.timeout(900)
 def test_the_demo_leaves_video_picture_and_summary(tmp_path: Path) -> None:
     assert demo.main(["-o", str(tmp_path), "--frames", "4"]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
