@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -17,11 +18,22 @@ from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.errors import SourceError
 from fcn_edge.io.closeable import Closeable
+from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.clock import CameraClock
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["CONNECTED", "Connection", "EndOfSource", "FileConnection", "Grade", "Picture", "State", "StateChange"]
+__all__ = [
+    "CONNECTED",
+    "Connection",
+    "EndOfSource",
+    "FileConnection",
+    "Grade",
+    "Picture",
+    "State",
+    "StateChange",
+    "next_picture",
+]
 
 State = Literal["idle", "connecting", "waiting_for_keyframe", "live", "stalled", "frozen", "black", "lost", "ended"]
 """State of a connection.
@@ -93,6 +105,22 @@ class StateChange:
     message: str
     unix_ns: int
     of_grade: bool = False
+
+
+def next_picture(pictures: Channel[Picture], timeout: float) -> Picture | None:
+    """The next picture that a source's own thread reads; None when none came within ``timeout`` seconds.
+
+    Raises:
+        EndOfSource: None will come any more.
+        Exception: What ended the thread.
+    """
+    try:
+        picture = pictures.take(timeout)
+    except queue.Empty:
+        return None
+    if picture is None:
+        raise EndOfSource
+    return picture
 
 
 class Connection(Closeable):

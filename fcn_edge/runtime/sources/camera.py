@@ -21,7 +21,7 @@ from fcn_edge.io.redaction import without_passwords
 from fcn_edge.io.video import quiet
 from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.channel import Channel
-from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
+from fcn_edge.runtime.sources.base import SLICE, Connection, Picture, next_picture
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.runtime.waiting import item_within
 
@@ -77,13 +77,7 @@ class CameraConnection(Connection):
 
     @override
     def _next(self, timeout: float) -> Picture | None:
-        try:
-            picture = self._pictures.take(timeout)
-        except queue.Empty:
-            return None
-        if picture is None:
-            raise EndOfSource
-        return picture
+        return next_picture(self._pictures, timeout)
 
     @override
     def close(self) -> None:

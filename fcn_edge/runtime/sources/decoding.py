@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fcn_edge.errors import SourceError, needed_for
+from fcn_edge.errors import needed_for
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["BgrConverter", "Decoder", "quiet_av"]
+__all__ = ["Decoder", "quiet_av"]
 
 _GIVES_GRAY = frozenset(
     {"flv1", "h261", "h263", "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2"}
@@ -88,34 +85,3 @@ class Decoder:
             return False
         self.waiting = False
         return True
-
-
-class BgrConverter:
-    """Decoded frames to images. For one thread; frames may change their size and format.
-
-    One of swscale's contexts is kept for all frames: each new one costs megabytes that FFmpeg 8 is slow to give back.
-    """
-
-    def __init__(self) -> None:
-        with needed_for("A video stream"):
-            from av.video.reformatter import VideoReformatter
-        self._reformatter = VideoReformatter()
-
-    def image_of(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        """``(H, W, 3)`` uint8 BGR, contiguous and writable, upright where the frame says how it is turned.
-
-        Raises:
-            SourceError: FFmpeg cannot convert its format.
-        """
-        import av
-
-        try:
-            converted = self._reformatter.reformat(frame, format="bgr24", threads=1)
-            image = converted.to_ndarray().astype(np.uint8, copy=False)
-        except (av.FFmpegError, ValueError):
-            raise SourceError(
-                f"A frame in the format {frame.format.name} cannot be converted to BGR.",
-                "Set the camera or the encoder to 8-bit YUV 4:2:0.",
-            ) from None
-        # widths that are no multiple of FFmpeg's alignment come with a gap behind each row
-        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))

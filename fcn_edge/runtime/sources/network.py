@@ -11,13 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.errors import FcnEdgeError, SourceError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture, State
-from fcn_edge.runtime.sources.decoding import BgrConverter, Decoder, quiet_av
+from fcn_edge.runtime.sources.bgr import BgrConverter
+from fcn_edge.runtime.sources.decoding import Decoder, quiet_av
 from fcn_edge.runtime.sources.timeline import Arrival, Timeline
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.runtime.waiting import item_within
@@ -136,9 +139,7 @@ class NetworkConnection(Connection):
         if decoded is None:
             raise EndOfSource
         self.state = "live"
-        if self._converter is None:
-            self._converter = BgrConverter()
-        image = self._converter.image_of(decoded.frame)
+        image = self._image_of(decoded.frame)
         if self.size is None:
             self.size = image.shape[0], image.shape[1]
         return Picture(
@@ -149,6 +150,19 @@ class NetworkConnection(Connection):
             captured_unix_ns=decoded.arrival.unix_ns if self.live else None,
             camera_time_ns=decoded.arrival.camera_ns,
         )
+
+    def _image_of(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        import av
+
+        if self._converter is None:
+            self._converter = BgrConverter()
+        try:
+            return self._converter(frame)
+        except (av.FFmpegError, ValueError):
+            raise SourceError(
+                f"A frame of {self.id} in the format {frame.format.name} cannot be converted to BGR.",
+                "Set the camera or the encoder to 8-bit YUV 4:2:0.",
+            ) from None
 
     @abstractmethod
     def _container(self) -> InputContainer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing_extensions import override
 from fcn_edge.errors import UsageError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
-from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
+from fcn_edge.runtime.sources.base import SLICE, Connection, Picture, next_picture
 from fcn_edge.runtime.sources.wrapped import Wrapper, picture_of
 
 __all__ = ["PacedConnection"]
@@ -67,13 +66,7 @@ class PacedConnection(Wrapper):
             return super()._next(timeout)
         if self._thread.ident is None:
             self._thread.start()
-        try:
-            picture = self._pictures.take(timeout)
-        except queue.Empty:
-            return None
-        if picture is None:
-            raise EndOfSource
-        return picture
+        return next_picture(self._pictures, timeout)
 
     @override
     def _take_over(self) -> None:

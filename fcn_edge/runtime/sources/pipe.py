@@ -16,7 +16,7 @@ from typing_extensions import override
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
 from fcn_edge.runtime.channel import Channel
-from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
+from fcn_edge.runtime.sources.base import SLICE, Connection, Picture, next_picture
 from fcn_edge.runtime.sources.pyav import PyAvReader
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.runtime.waiting import item_within
@@ -80,13 +80,7 @@ class PipeConnection(Connection):
 
     @override
     def _next(self, timeout: float) -> Picture | None:
-        try:
-            picture = self._pictures.take(timeout)
-        except queue.Empty:
-            return None
-        if picture is None:
-            raise EndOfSource
-        return picture
+        return next_picture(self._pictures, timeout)
 
     @override
     def interrupt(self) -> None:

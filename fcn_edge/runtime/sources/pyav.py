@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import SourceError, needed_for
-from fcn_edge.io.opencv import cv2
+from fcn_edge.runtime.sources.bgr import BgrConverter
 from fcn_edge.runtime.sources.times import TimesAfterFirst
 
-__all__ = ["FORMATS", "LIMITS", "BgrConverter", "ByteStream", "PyAvReader", "has_pyav"]
+__all__ = ["FORMATS", "LIMITS", "ByteStream", "PyAvReader", "has_pyav"]
 
 FORMATS = (
     "3g2,3gp,apng,asf,av1,avi,dirac,dv,flv,gif,h261,h263,h264,hevc,ivf,jpeg_pipe,jpegxl_anim,live_flv,m4v,matroska,mj2,"
@@ -49,41 +49,6 @@ class ByteStream(Protocol):
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes, waiting for the first of them; none at the end."""
-
-
-class BgrConverter:
-    """Frames of PyAV to ``(H, W, 3)`` uint8 BGR, upright. For one thread.
-
-    One for each stream, kept: each new one of swscale's contexts takes megabytes.
-    """
-
-    def __init__(self) -> None:
-        with needed_for("Reading streams"):
-            from av.video.reformatter import Interpolation, VideoReformatter
-        self._reformatter = VideoReformatter()
-        self._filter = Interpolation.BICUBIC
-
-    def __call__(self, frame: Any) -> NDArray[np.uint8]:
-        """Pixels of a ``VideoFrame``, turned by its rotation, in memory that nobody else uses.
-
-        Raises:
-            av.FFmpegError: It is damaged.
-        """
-        # one thread, as in OpenCV: more take processor time from the network. The copy costs less than new pages for
-        # every frame: the memory of the converted one is used again at once
-        bgr = self._reformatter.reformat(frame, format="bgr24", interpolation=self._filter, threads=1)
-        image: Any = bgr.to_ndarray()
-        return _upright(image, frame.rotation)
-
-
-def _upright(image: NDArray[np.uint8], degrees: int) -> NDArray[np.uint8]:
-    """An image turned counterclockwise by a multiple of 90 degrees; by others, none."""
-    turns = {90: cv2().ROTATE_90_COUNTERCLOCKWISE, 180: cv2().ROTATE_180, 270: cv2().ROTATE_90_CLOCKWISE}
-    turn = turns.get(degrees % 360)
-    if turn is None:
-        return image
-    turned: NDArray[np.uint8] = cv2().rotate(image, turn)
-    return turned
 
 
 class PyAvReader:

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from fcn_edge.runtime.sources.decoding import BgrConverter, Decoder
+from fcn_edge.runtime.sources.bgr import BgrConverter
+from fcn_edge.runtime.sources.decoding import Decoder
 from fcn_edge.runtime.sources.timeline import KEPT, Timeline
 
 from ...servers.frame_numbers import number_of
@@ -34,7 +35,7 @@ class TestDecoder:
         for stream, packet in packets(path):
             decoder = decoder or Decoder(stream, live)
             for frame in decoder.frames_of(packet):
-                numbers.append(number_of(converter.image_of(frame)))
+                numbers.append(number_of(converter(frame)))
                 times.append(frame.pts)
         assert numbers == list(range(30))
         assert times == sorted(times)
@@ -55,7 +56,7 @@ class TestDecoder:
             if place < 5:
                 continue
             first = first or (place if packet.is_keyframe else 0)
-            numbers += [number_of(converter.image_of(frame)) for frame in decoder.frames_of(packet)]
+            numbers += [number_of(converter(frame)) for frame in decoder.frames_of(packet)]
         assert 5 < first < 30
         assert numbers == list(range(first, 30))
 
@@ -75,7 +76,7 @@ class TestDecoder:
             decoder = decoder or Decoder(stream, live=True)
             if place == 7:
                 packet = av.Packet(b"\x00" * 100)
-            numbers += [number_of(BgrConverter().image_of(frame)) for frame in decoder.frames_of(packet)]
+            numbers += [number_of(BgrConverter()(frame)) for frame in decoder.frames_of(packet)]
         assert decoder is not None
         assert decoder.errors == 1
         assert numbers == [number for number in range(30) if number != 7]
@@ -89,7 +90,7 @@ class TestDecoder:
             if place == 5:
                 decoder.flush()
                 assert decoder.waiting
-            numbers += [number_of(BgrConverter().image_of(frame)) for frame in decoder.frames_of(packet)]
+            numbers += [number_of(BgrConverter()(frame)) for frame in decoder.frames_of(packet)]
         assert numbers[:5] == list(range(5))
         assert numbers[-10:] == list(range(10, 20))
 
@@ -103,7 +104,7 @@ class TestBgrConverter:
             color = (100, 100, 100) if gray else (200, 100, 30)
             image = np.full((height, width, 3), color, np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=form)
-            given = converter.image_of(frame)
+            given = converter(frame)
             assert (given.shape, given.dtype, given.flags.c_contiguous) == ((height, width, 3), np.uint8, True)
             assert given.flags.writeable
             assert np.abs(given.reshape(-1, 3).mean(0) - color).max() < 4
