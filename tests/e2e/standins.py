@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +18,8 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends import registry
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
+
+from ..servers.web import WebServer, multipart
 
 FRAMES_SHOWN = 3
 
@@ -41,6 +45,21 @@ def plug_in_board(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     table = {"tensorrt": entry, "onnxruntime": registry.BACKENDS["onnxruntime"]}
     monkeypatch.setattr(registry, "BACKENDS", MappingProxyType(table))
+
+
+@contextmanager
+def network_camera(picture: bytes) -> Iterator[str]:
+    """The address of a server on this machine that gives one JPEG for ever, 50 times a second."""
+
+    def pieces() -> Iterator[bytes]:
+        while True:
+            yield from multipart([picture])
+            time.sleep(0.02)
+
+    with WebServer() as web:
+        web.files["/stream1"] = pieces
+        web.kinds["/stream1"] = "multipart/x-mixed-replace; boundary=frame"
+        yield web.url("/stream1")
 
 
 def plug_in_camera(monkeypatch: pytest.MonkeyPatch, device: str, image: NDArray[np.uint8]) -> None:

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from fcn_edge.cli.main import main
 
 from .documents import README, commands_of, python_of
-from .standins import plug_in_board, plug_in_camera, plug_in_screen
+from .standins import network_camera, plug_in_board, plug_in_camera, plug_in_screen
 from .workspace import QUICK, write_workspace
 
 CAMERA = "/dev/video0"
+NETWORK_CAMERA = "rtsp://192.168.1.20/stream1"
 
 
 @pytest.fixture(autouse=True)
@@ -47,19 +48,22 @@ def run(words: tuple[str, ...]) -> Any:
 def test_the_commands_can_be_followed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="training and exporting need torch")
     pytest.importorskip("onnx", reason="calibrating needs onnx")
+    pytest.importorskip("av", reason="network cameras need PyAV")
     device = workspace / "video0"
     device.touch()
     plug_in_camera(monkeypatch, str(device), cv2.imread("frame.png"))
     shown = plug_in_screen(monkeypatch)
     ran = []
-    for words in commands_of(README):
-        with pytest.MonkeyPatch.context() as board:
-            if needs_board(words):
-                plug_in_board(board)
-            run(tuple(f"v4l2://{device}" if word == CAMERA else word for word in words))
-        ran.append(words[0])
-    assert len(ran) >= 12
-    assert len(shown) >= 2, "a PC's camera and a Jetson's"
+    with network_camera(cv2.imencode(".jpg", cv2.imread("frame.png"))[1].tobytes()) as address:
+        cameras = {CAMERA: f"v4l2://{device}", NETWORK_CAMERA: address}
+        for words in commands_of(README):
+            with pytest.MonkeyPatch.context() as board:
+                if needs_board(words):
+                    plug_in_board(board)
+                run(tuple(cameras.get(word, word) for word in words))
+            ran.append(words[0])
+    assert len(ran) >= 13
+    assert len(shown) >= 3, "a PC's cameras and a Jetson's"
     assert Path("masks.mp4").stat().st_size > 0
     assert sorted(path.name for path in Path("masks").iterdir()) == ["0.png", "1.png"]
     assert sorted(path.parent.name for path in Path("engines").glob("*/engine.json")) == ["net", "street"]
