@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -47,7 +48,13 @@ def names_in(folder: Path) -> list[str]:
 
 
 def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if re.fullmatch(r"out-\d{6}\.mp4", path.name))
+    """Bytes of the series at one moment: another thread writes and deletes meanwhile."""
+    while True:
+        before = names_in(folder)
+        with suppress(FileNotFoundError):
+            size = sum((folder / name).stat().st_size for name in before if re.fullmatch(r"out-\d{6}\.mp4", name))
+            if names_in(folder) == before:
+                return size
 
 
 class TestFiles:
