@@ -41,9 +41,11 @@ def colored(labels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np
     Returns:
         ``(H, W, 3)`` uint8 BGR.
     """
-    # many times as fast as palette[labels]; and not applyColorMap: while it tells its overloads apart it runs pending
-    # signal handlers, and crashes the process when one of them raises, as Ctrl-C does
-    image: NDArray[np.uint8] = cv2().LUT(cv2().merge((labels, labels, labels)), palette.reshape(1, 256, 3))
+    # many times as fast as palette[labels], and twice as fast as all channels in one LUT; and not applyColorMap: while
+    # it tells its overloads apart it runs pending signal handlers, and crashes the process when one of them raises, as
+    # Ctrl-C does
+    channels = [cv2().LUT(labels, np.ascontiguousarray(palette[:, channel])) for channel in range(3)]
+    image: NDArray[np.uint8] = cv2().merge(channels)
     return image
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.base import Timing
 from fcn_edge.backends.frame_buffer import FrameBuffer, host_frame
+from fcn_edge.io.opencv import cv2
 from fcn_edge.ops.overlay import colored, legend, overlay, palette_bgr
 
 __all__ = ["Segmentation"]
@@ -71,7 +72,8 @@ class Segmentation:
 
     def shares(self) -> dict[str, float]:
         """Share of all pixels of the frame by class name, as fractions of 1; void is not a class."""
-        counts = np.bincount(self.labels.ravel(), minlength=256)
+        # in less than half of bincount's time, which makes 8 bytes of every label first
+        counts = cv2().calcHist([self.labels], [0], None, [256], [0, 256]).ravel()
         return {name: float(counts[index]) / self.labels.size for index, name in enumerate(self.spec.classes)}
 
     @property
