@@ -18,6 +18,9 @@ def keep_freed_memory() -> None:
 
     By its defaults it gives the memory of a frame back to the system and gets new pages, which are zeroed, for the next
     one: 450 page faults per frame of 1280x720, a fifth of the time of decoding it.
+
+    ``load`` and ``fcn_edge.run`` do not call it: it holds for the whole process and cannot be taken back. A program
+    that owns its process may. A run that writes overlays of 1024x512 in H.264 takes 4% less processor time with it.
     """
     if not sys.platform.startswith("linux"):
         return
