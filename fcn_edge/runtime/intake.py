@@ -23,6 +23,8 @@ class Lane(Generic[T]):
         self.dropped = 0
         self.closed = False
         self._intake = intake
+        # of its own: a writer that is woken for another one's room only takes the interpreter from the network
+        self._room = threading.Condition(intake.lock)
         self._capacity = capacity
         self._newest = False
         self._items: deque[T] = deque()
@@ -36,36 +38,40 @@ class Lane(Generic[T]):
 
         In a lane that keeps the newest there is always room: the oldest that waits goes.
         """
-        with self._intake.changed:
+        with self._room:
             if self._newest and not self.closed and len(self._items) == self._capacity:
                 self._items.popleft()
                 self.dropped += 1
             while not self.closed and len(self._items) >= self._capacity:
-                self._intake.changed.wait()
+                self._room.wait()
             return self._put(item)
 
     def put_last(self, item: T) -> bool:
         """Hand over what ends the lane: at once, behind everything that waits; False when nobody takes it any more."""
-        with self._intake.changed:
+        with self._room:
             return self._put(item)
 
     def close(self) -> None:
         """Forget what waits; a waiting ``put`` and all that follow return False."""
-        with self._intake.changed:
+        with self._room:
             self.closed = True
             self._items.clear()
+            self._room.notify_all()
             self._intake.forget(self)
 
     def _put(self, item: T) -> bool:
         if self.closed:
             return False
         self._items.append(item)
-        self._intake.changed.notify_all()
+        self._intake.arrived.notify()
         return True
 
     def take(self) -> T | None:
         """The oldest item that waits; None where there is none. For the intake, which holds the lock."""
-        return self._items.popleft() if self._items else None
+        if not self._items:
+            return None
+        self._room.notify()
+        return self._items.popleft()
 
 
 class Intake(Generic[T]):
@@ -75,11 +81,13 @@ class Intake(Generic[T]):
     is for a thread that Ctrl-C may interrupt.
 
     Attributes:
-        changed: Notified when an item comes or goes, and when a lane or the intake is closed.
+        lock: Held while lanes and items change; one thread may take it again.
+        arrived: Notified when an item comes, and when the intake is closed.
     """
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.arrived = threading.Condition(self.lock)
         self._lanes: deque[Lane[T]] = deque()
         self._closed = False
 
@@ -92,7 +100,7 @@ class Intake(Generic[T]):
         if capacity < 1:
             raise ValueError(f"a lane holds 1 item or more, not {capacity}")
         lane = Lane(self, capacity)
-        with self.changed:
+        with self.lock:
             lane.closed = self._closed
             if not self._closed:
                 self._lanes.append(lane)
@@ -110,27 +118,25 @@ class Intake(Generic[T]):
         Args:
             most: Take no more than this, >= 1.
         """
-        with self.changed:
+        with self.arrived:
             while not self._closed:
                 if items := self._next(most):
-                    self.changed.notify_all()
                     return items
-                self.changed.wait()
+                self.arrived.wait()
             return []
 
     def close(self) -> None:
         """Close all lanes: nobody takes any more."""
-        with self.changed:
+        with self.arrived:
             self._closed = True
             for lane in tuple(self._lanes):
                 lane.close()
-            self.changed.notify_all()
+            self.arrived.notify_all()
 
     def forget(self, lane: Lane[T]) -> None:
         """Leave a closed lane out; the caller holds the lock."""
         if lane in self._lanes:
             self._lanes.remove(lane)
-        self.changed.notify_all()
 
     def _next(self, most: int) -> list[T]:
         items: list[T] = []
