@@ -21,61 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import click
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.machine import machine
+from benchmarks.streams.memory import Image, Memory, rendered_street
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
-from fcn_edge.metrics.durations import NS_PER_MS, NS_PER_S
+from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.segmenter import Segmenter, load
-from fcn_edge.runtime.sources import Connection, EndOfSource, Picture
-from fcn_edge.street import Street
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "batch.json"
 LIBRARIES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "opencv-python")
 SOURCES = 4
-FRAME_SIZE, RENDERED_SIZE = (720, 1280), (360, 640)
+FRAME_SIZE = (720, 1280)
 DISTINCT = 8
 """Frames that each source repeats: rendering is not what is measured."""
 
 CAMERA_FPS = 25.0
-
-Image = NDArray[np.uint8]
-
-
-class Memory(Connection):
-    """A source of frames in memory.
-
-    Args:
-        name: What it is called.
-        images: Its frames, from the first again after the last.
-        count: How many it gives; without end for a camera.
-        fps: Give them at this rate and as a camera does; as fast as they are taken when left out.
-    """
-
-    def __init__(self, name: str, images: Sequence[Image], count: int | None, fps: float | None) -> None:
-        super().__init__(f"memory://{name}")
-        self.live = fps is not None
-        self._memory, self._most = images, count
-        self._period = None if fps is None else round(NS_PER_S / fps)
-        self._given, self._due = 0, 0
-
-    def _connect(self, timeout: float | None) -> None:  # noqa: ARG002
-        self._due = time.monotonic_ns()
-
-    def _next(self, timeout: float) -> Picture | None:  # noqa: ARG002
-        if self._given == self._most:
-            raise EndOfSource
-        if self._period is not None:
-            time.sleep(max(0, self._due - time.monotonic_ns()) / NS_PER_S)
-            self._due = max(self._due + self._period, time.monotonic_ns())
-        image = self._memory[self._given % len(self._memory)]
-        self._given += 1
-        return Picture(image)
 
 
 def round_of(segmenter: Segmenter, streets: Sequence[Sequence[Image]], frames: int, *, live: bool) -> dict[str, Any]:
@@ -143,13 +107,7 @@ def same_pixels(engines: dict[int, Segmenter], streets: Sequence[Sequence[Image]
 
 def rendered_streets() -> list[list[Image]]:
     """The frames of each source, of a street of its own."""
-    return [
-        [
-            cv2.resize(image, FRAME_SIZE[::-1], interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-            for image, _ in Street(seed=seed, size=RENDERED_SIZE, frames=DISTINCT)
-        ]
-        for seed in range(SOURCES)
-    ]
+    return [rendered_street(seed, FRAME_SIZE, DISTINCT) for seed in range(SOURCES)]
 
 
 @click.command()
