@@ -130,8 +130,8 @@ def _judge_messages(
 def _judge_end(verdict: Verdict, run: WatchedRun, outages: Sequence[Outage]) -> None:
     states = [change.state for change in run.changes if change.kind == "state"]
     verdict.equal("last states", states[-2:], ["live", "ended"])
-    if not run.report:
-        verdict.equal("report", None, "there")
+    verdict.equal("there are frames and a report", bool(run.frames and run.report), True)
+    if not (run.frames and run.report):
         return
     [source] = run.report["sources"]
     verdict.equal("error of the run", run.report["error"], None)

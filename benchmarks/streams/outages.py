@@ -22,7 +22,8 @@ import click
 
 from benchmarks.machine import machine
 from benchmarks.streams.lossy import lossy_run, missing
-from benchmarks.streams.outage_run import Kind, Plan, outage_run
+from benchmarks.streams.outage_run import Plan, outage_run
+from benchmarks.streams.outage_verdict import Kind
 from benchmarks.streams.verdict import versions, write_result
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
