@@ -136,6 +136,11 @@ class Camera:
             self._fresh = False
         if source is None:
             return
+        # between its clock and its base time, appsrc would stamp a buffer hours ahead, for which the sinks then wait
+        if source.get_clock() is None or source.get_base_time() == 0:
+            with self._lock:
+                self._fresh = self._fresh or fresh
+            return
         unit = self._units[index]
         if fresh and index:  # the description of the stream must not wait for the next keyframe
             unit = self._parameters + unit
