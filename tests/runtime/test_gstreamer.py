@@ -15,23 +15,26 @@ import numpy as np
 import pytest
 
 from fcn_edge.errors import FcnEdgeError, MachineError, SourceError, UsageError
-from fcn_edge.runtime.sources import SourceAddress, gstreamer_worker
+from fcn_edge.runtime.sources import SourceAddress
 from fcn_edge.runtime.sources import gstreamer as module
 from fcn_edge.runtime.sources.gstreamer import GStreamerConnection, gstreamer_rtsp
 from fcn_edge.runtime.sources.gstreamer_errors import translated
 from fcn_edge.runtime.sources.gstreamer_pipelines import csi_pipeline, rtsp_pipeline, text_pipeline
+from fcn_edge.runtime.sources.gstreamer_process import WORKER
+from fcn_edge.runtime.sources.gstreamer_reception import Keyframes
 from fcn_edge.runtime.uri import Uri
 
 HEAD = f"""
 import json, os, signal, sys, time
-sys.path.insert(0, {str(Path(gstreamer_worker.__file__).parent)!r})
-from gstreamer_worker import NO_TIME, Writer, first_line
+sys.path.append({str(WORKER.parent)!r})
+from gstreamer_records import NO_TIME, Writer
+from gstreamer_worker import first_line
 writer = Writer(int(sys.argv[1]))
 asked = json.loads(first_line())
-def frame(level, index, width=4, height=2, camera=NO_TIME, running=NO_TIME):
+def frame(level, index, width=4, height=2, camera=NO_TIME, running=NO_TIME, keyframes=-1):
     stride = (3 * width + 3) // 4 * 4
     times = running, time.monotonic_ns(), time.time_ns(), camera
-    writer.frame(bytes([level]) * (stride * height), (width, height, stride), index, times)
+    writer.frame(bytes([level]) * (stride * height), (width, height, stride), index, keyframes, times)
 def started(live=True, fps=25.0):
     writer.message(kind="started", live=live, fps=fps, version=[1, 22, 0])
 """
@@ -103,7 +106,9 @@ class TestConnection:
         with pytest.raises(SourceError, match="ended with status 1"):
             play("raise ValueError").connect()
 
-    @pytest.mark.parametrize("text", ["os.write(writer.fd, b'x' * 1000)", "writer.frame(b'', (0, 0, 0), 0, (0,) * 4)"])
+    @pytest.mark.parametrize(
+        "text", ["os.write(writer.fd, b'x' * 1000)", "writer.frame(b'', (0, 0, 0), 0, -1, (0,) * 4)"]
+    )
     def test_that_sends_nonsense(self, play: Play, text: str) -> None:
         with pytest.raises(SourceError, match="makes no sense"):
             play(text).connect()
@@ -158,6 +163,17 @@ class TestConnection:
         timer.join()
         assert source.state == "ended"
 
+    def test_tells_keyframes_and_what_the_network_lost(self, play: Play) -> None:
+        text = "started(False)\nframe(1, 0)\nframe(2, 1, keyframes=1)\nframe(3, 2, keyframes=1)\n"
+        first = "writer.message(kind='reception', packets_lost=3, jitter_ns=1_234_567)\n"
+        second = "writer.message(kind='reception', packets_lost=4, jitter_ns=None)\n"
+        with play(first + text + second + "frame(4, 3, keyframes=2)\nwriter.message(kind='end')") as source:
+            assert (source.packets_lost, source.jitter_ms, source.keyframes) == (None, None, None)
+            source.connect()
+            assert (source.packets_lost, source.jitter_ms) == (3, 1.235)
+            assert [source.keyframes for _ in source] == [None, 1, 1, 2], "each with its own picture"
+            assert (source.packets_lost, source.jitter_ms) == (4, None)
+
     def test_a_child_that_does_not_go_is_killed(self, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "GRACE", 0.2)
         source = play("started()\nframe(1, 0)\nwhile True: time.sleep(1)")
@@ -194,7 +210,7 @@ class TestConnection:
         with source:
             assert int(next(source).image[0, 0, 0]) == 1
             arguments = source._process._process.args  # type: ignore[union-attr]
-            assert [arguments[0], arguments[1], len(arguments)] == [sys.executable, "-I", 4]
+            assert [arguments[0], arguments[1], len(arguments)] == [sys.executable, "-IB", 4]
 
     def test_leaves_no_descriptor(self, play: Play) -> None:
         text = "started()\nframe(1, 0)\n" + WAIT
@@ -335,10 +351,28 @@ class TestAddress:
         assert connection._pipeline == rtsp_pipeline("rtsp://u:secret@cam/1", "nvv4l2decoder", "udp", 2)
 
 
-@pytest.mark.parametrize("name", ["runtime/sources/gstreamer_worker.py", "system/gstreamer_probe.py"])
-def test_what_runs_in_the_systems_python_needs_nothing_of_ours(name: str) -> None:
+def test_keyframes_are_found_by_their_time_stamps() -> None:
+    none = 1 << 64
+    keyframes = Keyframes(none)
+    assert (keyframes.any, keyframes.decoded(0)) == (False, -1)
+    for pts in (100, none, 200):
+        keyframes.encoded(pts)
+    assert keyframes.any
+    assert [keyframes.decoded(pts) for pts in (90, 100, none, 150, 201, 300)] == [0, 1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("runtime/sources/gstreamer_worker.py", {"gi"}),
+        ("runtime/sources/gstreamer_records.py", set()),
+        ("runtime/sources/gstreamer_reception.py", set()),
+        ("system/gstreamer_probe.py", {"gi"}),
+    ],
+)
+def test_what_runs_in_the_systems_python_needs_nothing_of_ours(name: str, needs: set[str]) -> None:
     """JetPack's oldest has Python 3.8, and none of its Pythons has our packages."""
-    path = Path(gstreamer_worker.__file__).parents[2] / name
+    path = WORKER.parents[2] / name
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
     modules = set()
     for node in ast.walk(tree):
@@ -346,4 +380,4 @@ def test_what_runs_in_the_systems_python_needs_nothing_of_ours(name: str) -> Non
             modules |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             modules.add((node.module or "").split(".")[0])
-    assert modules - set(sys.stdlib_module_names) == {"gi"}
+    assert modules - set(sys.stdlib_module_names) == needs

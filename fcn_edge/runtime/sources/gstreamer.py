@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError, UsageError
-from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.metrics.durations import NS_PER_MS, NS_PER_S
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources import gstreamer_errors as errors
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
@@ -77,7 +77,7 @@ class GStreamerConnection(Connection):
         self._python = python
         self._worker = worker
         self._process: GStreamerProcess | None = None
-        self._pictures: Channel[Picture] = Channel(1)
+        self._pictures: Channel[tuple[Picture, int | None]] = Channel(1)
         self._opened: queue.SimpleQueue[Size | Exception] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="fcn-edge gstreamer", daemon=True)
         self._closing = False
@@ -116,12 +116,13 @@ class GStreamerConnection(Connection):
     @override
     def _next(self, timeout: float) -> Picture | None:
         try:
-            picture = self._pictures.take(timeout)
+            taken = self._pictures.take(timeout)
         except queue.Empty:
             self._check_waiting()
             return None
-        if picture is None:
+        if taken is None:
             raise EndOfSource
+        picture, self.keyframes = taken
         self._given_ns = time.monotonic_ns()
         if self.state == "stalled":
             self.state = "live"
@@ -177,7 +178,7 @@ class GStreamerConnection(Connection):
                     self._opened.put((record.image.shape[0], record.image.shape[1]))
                 received += 1
                 self._skipped = record.index + 1 - received
-                if not self._pictures.put(self._picture(record)):
+                if not self._pictures.put((self._picture(record), record.keyframes)):
                     return
             elif record.get("kind") == "started":
                 self.fps = float(record["fps"]) or None
@@ -187,6 +188,9 @@ class GStreamerConnection(Connection):
             elif record.get("kind") == "waiting":
                 if self.state == "connecting":
                     self.state = "waiting_for_keyframe"
+            elif record.get("kind") == "reception":
+                self.packets_lost, jitter = record["packets_lost"], record["jitter_ns"]
+                self.jitter_ms = None if jitter is None else round(jitter / NS_PER_MS, 3)
             elif record.get("kind") == "end":
                 if self._endless:
                     raise SourceError(f"{self.id} was lost: it ended the stream.", "Check the camera.")

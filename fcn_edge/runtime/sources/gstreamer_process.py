@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.runtime.sources import gstreamer_worker
-from fcn_edge.runtime.sources.gstreamer_worker import FRAME, HEADER, MAGIC, NO_TIME
+from fcn_edge.runtime.sources.gstreamer_records import FRAME, HEADER, MAGIC, NO_TIME, UNTOLD
 
-__all__ = ["GStreamerProcess", "WorkerFrame"]
+__all__ = ["WORKER", "GStreamerProcess", "WorkerFrame"]
 
-WORKER = Path(gstreamer_worker.__file__)
+WORKER = Path(__file__).with_name("gstreamer_worker.py")
 LARGEST_SIDE = 1 << 15
 LONGEST_MESSAGE = 1 << 16
 
@@ -32,6 +31,7 @@ class WorkerFrame:
     Attributes:
         image: ``(H, W, 3)`` uint8 BGR.
         index: Its number among all that arrived, from 0.
+        keyframes: How many keyframes there were up to it; None where nobody counts them.
         running_ns: Time in the pipeline; None where it has no time stamp.
         captured_ns: ``time.monotonic_ns()`` at which it arrived; one clock for all processes.
         captured_unix_ns: Unix time of the same moment.
@@ -40,6 +40,7 @@ class WorkerFrame:
 
     image: NDArray[np.uint8]
     index: int
+    keyframes: int | None
     running_ns: int | None
     captured_ns: int
     captured_unix_ns: int
@@ -64,7 +65,7 @@ class GStreamerProcess:
             # a session of its own: Ctrl-C reaches this process, which ends the child. Its own words are dropped, since
             # plugins print addresses; GST_DEBUG_FILE keeps them for who needs them
             self._process = subprocess.Popen(
-                [python, "-I", str(worker), str(writing)],
+                [python, "-IB", str(worker), str(writing)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -91,7 +92,9 @@ class GStreamerProcess:
         header = bytearray(HEADER.size)
         if not self._fill(memoryview(header)):
             return None
-        magic, kind, width, height, stride, size, index, running, captured, unix, camera = HEADER.unpack(header)
+        magic, kind, width, height, stride, size, index, keyframes, running, captured, unix, camera = HEADER.unpack(
+            header
+        )
         if magic != MAGIC:
             raise ValueError("no record")
         if kind != FRAME:
@@ -105,6 +108,7 @@ class GStreamerProcess:
         return WorkerFrame(
             np.ascontiguousarray(image),
             index,
+            None if keyframes == UNTOLD else keyframes,
             None if running == NO_TIME else running,
             captured,
             unix,

@@ -4,37 +4,35 @@
 
 GStreamer's Python binding, ``gi``, comes with the system and is for the system's Python only, which may be older than
 the one that fcn_edge needs: this file imports nothing but ``gi`` and the standard library of Python 3.8. It ends when
-its standard input does, and so with its parent.
-
-What goes through the pipe are records: ``HEADER``, then as many bytes as it says, either the rows of a frame or a
-message as JSON. A message holds names and numbers only, never a text of GStreamer's, which would show addresses with
-their passwords.
+its standard input does, and so with its parent. What it writes are records (``gstreamer_records``).
 """
 
 from __future__ import annotations
 
-import fcntl
+import importlib.util
 import json
 import os
-import struct
 import sys
 import threading
 import time
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-__all__ = ["FRAME", "HEADER", "MAGIC", "MESSAGE", "NO_TIME", "main"]
+__all__ = ["main"]
 
-MAGIC = b"FcnG"
-FRAME, MESSAGE = 1, 2
-NO_TIME = -1
-HEADER = struct.Struct("<4sIIIIIQqqqq")
-"""Magic; FRAME or MESSAGE; width, height and stride in bytes; bytes that follow; index of the frame, skipped ones
-counted; nanoseconds: running time in the pipeline, CLOCK_MONOTONIC and Unix time at which the frame arrived, Unix time
-by the camera's clock; ``NO_TIME`` where there is none."""
 
-PIPE_BYTES = 1 << 20
-F_SETPIPE_SZ = 1031  # fcntl has a name for it since Python 3.10
+def beside(name: str) -> Any:
+    """A module of this folder. The folder is on no path: its ``http`` would come before the standard library's."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+records, reception = beside("gstreamer_records"), beside("gstreamer_reception")
+NO_TIME: int = records.NO_TIME
 SLICE = 0.05
 GRACE = 2.0
 NO_SUCH_ELEMENT = 1
@@ -58,22 +56,22 @@ class Mailbox:
         self.live = live
         self.stopped = False
         self.count = 0
-        self.content: tuple[Any, int, tuple[int, int]] | None = None
+        self.content: tuple[Any, int, int, tuple[int, int]] | None = None
         self.problem: dict[str, Any] | None = None
         self.waits = False
 
-    def put(self, sample: Any) -> None:
-        """Leave a frame that has just arrived; called in a thread of GStreamer."""
+    def put(self, sample: Any, keyframes: int) -> None:
+        """Leave a frame that has just arrived, with the keyframes up to it; called in a thread of GStreamer."""
         arrived = time.monotonic_ns(), time.time_ns()
         with self.changed:
             while self.content is not None and not self.live and not self.stopped:
                 self.changed.wait()
-            self.content = (sample, self.count, arrived)
+            self.content = (sample, self.count, keyframes, arrived)
             self.count += 1
             self.changed.notify_all()
 
-    def take(self, timeout: float) -> tuple[Any, int, tuple[int, int]] | None:
-        """The next frame with its index and times; None when none comes in time."""
+    def take(self, timeout: float) -> tuple[Any, int, int, tuple[int, int]] | None:
+        """The next frame with its index, its keyframes and times; None when none comes in time."""
         with self.changed:
             if self.content is None and self.problem is None and not self.stopped:
                 self.changed.wait(timeout)
@@ -92,29 +90,6 @@ class Mailbox:
             self.changed.notify_all()
 
 
-class Writer:
-    """Records into the pipe."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        os.set_inheritable(fd, False)  # GStreamer's plugin scanner would keep it open
-        with suppress(OSError):  # a smaller one is slower, no more
-            fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
-
-    def message(self, **content: Any) -> None:
-        data = json.dumps(content).encode()
-        self._all(HEADER.pack(MAGIC, MESSAGE, 0, 0, 0, len(data), 0, NO_TIME, NO_TIME, NO_TIME, NO_TIME) + data)
-
-    def frame(self, data: Any, shape: Any, index: int, times: Any) -> None:
-        self._all(HEADER.pack(MAGIC, FRAME, *shape, len(data), index, *times))
-        self._all(data)
-
-    def _all(self, data: Any) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self.fd, view) :]
-
-
 class Pipeline:
     """A pipeline of ``gi`` made of a description, and its way to its end.
 
@@ -130,6 +105,7 @@ class Pipeline:
         self.gst = gst
         self.mailbox = Mailbox(bool(description.get("live")))
         self.started = False
+        self.keyframes = reception.Keyframes(gst.CLOCK_TIME_NONE)
         if "text" in description:
             self.pipeline = self.parsed(description["text"], description["tail"])
             self.sink = self.appsink_of(self.pipeline)
@@ -139,6 +115,7 @@ class Pipeline:
             self.sink = chain[-1]
             if "rtsp" in description:
                 self.add_rtsp(description["rtsp"], description["encodings"], chain[0])
+        self.reception = reception.Reception(gst, self.pipeline)
         self.sink.set_property("emit-signals", True)
         self.sink.connect("new-sample", self.arrived)
 
@@ -223,7 +200,7 @@ class Pipeline:
                     return
                 elements = self.chain(encodings[encoding])
                 probe = self.gst.PadProbeType.BUFFER
-                elements[-1].get_static_pad("sink").add_probe(probe, self.from_keyframe)
+                elements[-1].get_static_pad("sink").add_probe(probe, self.from_keyframe_on)
                 linked = elements[-1].link(after)
                 for element in reversed(elements):
                     element.sync_state_with_parent()
@@ -237,20 +214,23 @@ class Pipeline:
         source.connect("select-stream", is_video)
         source.connect("pad-added", added)
 
-    def from_keyframe(self, _pad: Any, info: Any) -> Any:
-        """Keep from the decoder what it could only guess at: it would show gray."""
-        if info.get_buffer().has_flags(self.gst.BufferFlags.DELTA_UNIT):
+    def from_keyframe_on(self, _pad: Any, info: Any) -> Any:
+        """Keep from the decoder what it could only guess at: it would show gray. And note its keyframes."""
+        buffer = info.get_buffer()
+        if not buffer.has_flags(self.gst.BufferFlags.DELTA_UNIT):
+            self.keyframes.encoded(buffer.pts)
+        elif not self.keyframes.any:
             self.mailbox.waits = True
             return self.gst.PadProbeReturn.DROP
-        return self.gst.PadProbeReturn.REMOVE
+        return self.gst.PadProbeReturn.OK
 
     def arrived(self, sink: Any) -> Any:
         sample = sink.emit("pull-sample")
         if sample is not None:
-            self.mailbox.put(sample)
+            self.mailbox.put(sample, self.keyframes.decoded(sample.get_buffer().pts))
         return self.gst.FlowReturn.OK
 
-    def run(self, writer: Writer) -> None:
+    def run(self, writer: Any) -> None:
         """Play to the end of the pipeline or of standard input."""
         bus, told = self.pipeline.get_bus(), False
         try:
@@ -259,6 +239,9 @@ class Pipeline:
                 self.mailbox.fail({"kind": "error", "domain": "", "code": 0, "factory": ""})
             while not self.mailbox.stopped:
                 self.listen(bus)
+                news = self.reception.news()
+                if news:
+                    writer.message(kind="reception", **news)
                 content = self.mailbox.take(SLICE)
                 if content is not None:  # the end comes after the last frame
                     self.write(writer, *content)
@@ -289,7 +272,7 @@ class Pipeline:
                     {"kind": "error", "domain": error.domain, "code": error.code, "factory": factory_of(message.src)}
                 )
 
-    def write(self, writer: Writer, sample: Any, index: int, arrived: Any) -> None:
+    def write(self, writer: Any, sample: Any, index: int, keyframes: int, arrived: Any) -> None:
         gst = self.gst
         structure, buffer = sample.get_caps().get_structure(0), sample.get_buffer()
         if structure.get_name() != "video/x-raw" or structure.get_string("format") != "BGR":
@@ -317,7 +300,7 @@ class Pipeline:
             return
         try:
             times = (running, arrived[0], arrived[1], self.camera_time(buffer))
-            writer.frame(view.data, (width, height, stride), index, times)
+            writer.frame(view.data, (width, height, stride), index, keyframes, times)
         finally:
             buffer.unmap(view)
 
@@ -363,7 +346,7 @@ def first_line() -> bytes:
 
 def main(fd: int) -> None:
     """Run the pipeline that standard input describes, and write its frames to a file descriptor."""
-    writer = Writer(fd)
+    writer = records.Writer(fd)
     description = json.loads(first_line())
     try:
         try:
