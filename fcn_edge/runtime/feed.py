@@ -11,6 +11,7 @@ import numpy as np
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.base import Job, Session
+from fcn_edge.errors import FcnEdgeError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.intake import Intake
@@ -80,6 +81,7 @@ class Feed:
         self._owns_session = session is None
         self._frames = frames
         self._deadline: int | None = None
+        self._stopped = False
         self._lane = intake.lane(WAITING)
         self._thread = threading.Thread(target=self._run, name="fcn-edge capture", daemon=True)
 
@@ -115,8 +117,11 @@ class Feed:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask for the end: what waits is still processed, then the feed ends. From any thread; waits for nothing."""
-        self._deadline = 0
+        """Ask for the end: what waits is still processed, then the feed ends. From any thread; waits for nothing.
+
+        What is wrong with the source from now on is nobody's concern any more, and no error of the feed.
+        """
+        self._stopped = True
 
     def close(self) -> None:
         """Take nothing more of it, and forget what waits. From any thread; waits for nothing."""
@@ -147,7 +152,7 @@ class Feed:
                 if not self._lane.put(Arrival(self, frame, capture_ns, job)):
                     return
         except BaseException as caught:
-            error = caught
+            error = None if self._stopped and isinstance(caught, FcnEdgeError) else caught
         self._lane.put_last(Arrival(self, error=error))
 
     def _timed_frames(self) -> Iterator[tuple[Frame, int]]:
@@ -166,7 +171,7 @@ class Feed:
 
     def _next_frame(self) -> Frame | None:
         """The next frame; None at the end of the source or the time, and when nobody wants it any more."""
-        while not self._lane.closed:
+        while not (self._lane.closed or self._stopped):
             # short waits: a camera that gives nothing must not keep the threads from ending
             deadline = self._deadline
             wait = SLICE if deadline is None else min(SLICE, (deadline - time.monotonic_ns()) / NS_PER_S)

@@ -136,6 +136,9 @@ class Sources:
     def remove(self, source: str) -> None:
         """Take a source out; what was captured of it is still processed. It is closed by the run.
 
+        It waits for nothing. A source that the run connects gives up what it waits for: one that does not answer is
+        gone in about a second. A connection of the caller's is left alone.
+
         Raises:
             UsageError: There is none of that name.
         """
@@ -145,6 +148,7 @@ class Sources:
                 del self._sources[source]
             else:
                 removed.feed.stop()
+                removed.interrupt()
 
     def pause(self, source: str) -> None:
         """Process no frame of a source until ``resume``. The connection is kept; a live one is read on.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,30 @@ MakeSource = Callable[..., Any]
 def street(seed: int, frames: int = 4, name: str = "") -> str:
     option = f"#name={name}" if name else ""
     return f"synthetic://street?seed={seed}&size=64x96&frames={frames}&fps=10{option}"
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[int, list[socket.socket]]]:
+    """The port of a camera that takes every connection and never says a word, and the connections that it took."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken: list[socket.socket] = []
+
+        def take() -> None:
+            with suppress(OSError):  # it was closed
+                while True:
+                    taken.append(server.accept()[0])
+
+        taking = threading.Thread(target=take)
+        taking.start()
+        yield server.getsockname()[1], taken
+        server.shutdown(socket.SHUT_RDWR)
+        taking.join()
+        for one in taken:
+            one.close()
+        # FFmpeg cannot be woken while it opens an address: its thread ends only now
+        for thread in threading.enumerate():
+            if thread.name == "fcn-edge network":
+                thread.join()
 
 
 @pytest.fixture
@@ -187,6 +214,37 @@ class TestSources:
             street(2, 10_000): "ended",
         }
         assert report.frames == sum(counts.values())
+
+    @pytest.mark.parametrize(("scheme", "connections"), [("rtsp", 2), ("http", 1)])
+    def test_one_that_does_not_answer_is_removed_before_its_time_is_up(
+        self,
+        segment: Segmenter,
+        silent: tuple[int, list[socket.socket]],
+        monkeypatch: pytest.MonkeyPatch,
+        scheme: str,
+        connections: int,
+    ) -> None:
+        pytest.importorskip("av")
+        monkeypatch.setattr("fcn_edge.runtime.sources.network.CONNECT_TIMEOUT", 3600.0)
+        port, taken = silent
+        name = f"{scheme}://127.0.0.1:{port}/camera"
+        sources, events = Sources(name, stay=True), list[Event]()
+
+        def steer() -> None:
+            while len(taken) < connections:  # FFmpeg's own follows a first one that asks who is there
+                time.sleep(0.01)
+            sources.remove(name)
+            while len(sources):
+                time.sleep(0.01)
+            sources.close()
+
+        thread = threading.Thread(target=steer)
+        thread.start()
+        report = run(sources, segment, (), [events.append])
+        thread.join()
+        assert [(one.uri, one.state, one.frames) for one in report.sources] == [(name, "ended", 0)]
+        assert report.error is None, "nobody wanted it any more"
+        assert states(events, name) == ["connecting", "ended"]
 
     def test_one_that_comes_back_writes_over_nothing(self, segment: Segmenter, tmp_path: Path) -> None:
         sources = Sources(street(1, 2, "front"), stay=True)

@@ -36,12 +36,15 @@ def named(listed_source: MakeSource) -> Callable[..., Any]:
     return make
 
 
-def run_through(sources: Sources, each: Callable[[str], None] = lambda name: None) -> dict[str, int]:
-    """Frames of each source."""
+def run_through(
+    sources: Sources, each: Callable[[str], None] = lambda name: None, before: Callable[[], None] = lambda: None
+) -> dict[str, int]:
+    """Frames of each source; ``before`` is called when all are there and nothing runs yet."""
     counts: dict[str, int] = {}
     pipeline = Pipeline(FakeSession, on_end=lambda feed, error: sources.ended(feed).close())
     with pipeline:
         sources.attach(pipeline)
+        before()
         for result in pipeline:
             counts[result.source] = counts.get(result.source, 0) + 1
             each(result.source)
@@ -78,6 +81,11 @@ def test_one_that_is_removed_gives_no_more(named: MakeSource) -> None:
     counts = run_through(sources, remove)
     assert counts["b"] == 300
     assert counts["a"] < 10
+
+
+def test_one_that_is_removed_before_anything_runs_gives_nothing(named: MakeSource) -> None:
+    sources = Sources(named("a"), named("b", 3))
+    assert run_through(sources, before=lambda: sources.remove("a")) == {"b": 3}
 
 
 def test_one_that_is_paused_waits(named: MakeSource) -> None:

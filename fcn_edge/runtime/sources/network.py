@@ -95,10 +95,10 @@ class NetworkConnection(Connection):
 
     @override
     def close(self) -> None:
-        self._closed = True
+        again, self._closed = self._closed, True
         self._frames.stop()
         self._wake()
-        if self._thread.ident is not None:
+        if self._thread.ident is not None and not again:  # what did not end then is waited for no second time
             self._thread.join(CLOSE_TIMEOUT)
         super().close()
 
