@@ -13,6 +13,9 @@ from fcn_edge.io.redaction import prose_without_passwords
         ("open('rtsp://u:my secret@x')\nin a@b", "open('rtsp://u:***@x')\nin a@b"),
         ("GET http:/x/?usr=a&pswd=secret failed", "GET http:/x/?usr=a&pswd=*** failed"),
         ("See https://secret@x/y, please", "See https://***@x/y, please"),
+        ("rtsp://u:***@x is lost. See rtsp://u:***@x/y.", "rtsp://u:***@x is lost. See rtsp://u:***@x/y."),
+        ("https://***@x is lost. See rtsp://u:my secret@x.", "https://***@x is lost. See rtsp://u:***@x."),
+        ("rtsp://u:***@secret@x is lost.", "rtsp://u:***@x is lost."),
     ],
 )
 def test_prose_hides_the_passwords_of_addresses(text: str, shown: str) -> None:
