@@ -158,7 +158,7 @@ def command(
             addresses,
             segmenter,
             sinks,
-            [progress, scoring, watch, *([_tell_troubles()] if told else []), service, *posted],
+            [progress, scoring, watch, *([_tell_troubles(alone=not more)] if told else []), service, *posted],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
@@ -204,16 +204,25 @@ def _posting(url: str | None) -> Iterator[list[Listener]]:
         yield [webhook]
 
 
-def _tell_troubles() -> Listener:
-    """A listener that tells on standard error what becomes of cameras: troubles, their ends, grades."""
-    from fcn_edge.runtime.events import GradeChanged, SourceChanged
+def _tell_troubles(alone: bool) -> Listener:
+    """A listener that tells on standard error what becomes of cameras: troubles, their ends, grades.
+
+    Args:
+        alone: There is one source; that it is missing at the start is what the run ends with, and said then.
+    """
+    from fcn_edge.runtime.events import GradeChanged, SourceChanged, Started
+    from fcn_edge.runtime.sources.base import CONNECTED
 
     troubled: set[str] = set()
+    connected = not alone
 
     def tell(event: Event) -> None:
+        nonlocal connected
+        if isinstance(event, Started) or (isinstance(event, SourceChanged) and event.state in CONNECTED):
+            connected = True
         if isinstance(event, GradeChanged):
             note(f"{event.source} is {event.grade}. {event.message}")
-        elif isinstance(event, SourceChanged):
+        elif isinstance(event, SourceChanged) and (connected or event.state != "lost"):
             trouble = event.state not in ("connecting", "live", "ended")
             if trouble or (event.source in troubled and event.state == "live"):
                 note(f"{event.source} is {event.state.replace('_', ' ')}. {event.message}".rstrip())

@@ -82,9 +82,20 @@ def test_a_camera_that_is_lost_when_time_is_up_does_not_fail_the_run(run: Run, s
 
 def test_a_camera_that_is_not_there_at_the_start_fails_it(run: Run, script: Script) -> None:
     script.there.clear()
-    result = run(CAMERA, "--json")
+    result = run(CAMERA)
     assert (result.code, script.attempts) == (5, 1)
-    assert "secret" not in result.out + result.err
+    _runs_on, *lines = result.err.splitlines()
+    assert lines == [f"Error: {SHOWN} does not answer.", "Fix: Wait."], "said once"
+    assert "secret" not in result.out
+
+
+def test_one_of_several_that_is_not_there_is_told_of_at_once(run: Run, script: Script) -> None:
+    script.there.clear()
+    result = run(CAMERA, "--source", "synthetic://street?size=64x96&frames=2")
+    assert result.code == 5
+    lines = [line for line in result.err.splitlines() if SHOWN in line]
+    assert lines[0] == f"{SHOWN} is lost. {SHOWN} does not answer."
+    assert lines[-1] == f"Error: {SHOWN} does not answer."
 
 
 def test_a_camera_that_ends_before_its_first_frame_fails_it(run: Run, script: Script) -> None:
