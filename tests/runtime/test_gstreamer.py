@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,15 @@ class TestConnection:
         go = tmp_path / "go"
         wait = f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
         source = play("writer.message(kind='waiting')\n" + wait + "started()\nframe(1, 0)\n" + WAIT)
-        connecting = threading.Thread(target=source.connect)
-        connecting.start()
-        while source.state != "waiting_for_keyframe":
-            time.sleep(0.001)
-        go.touch()
-        connecting.join()
+        with ThreadPoolExecutor(1) as pool:
+            connecting = pool.submit(source.connect)
+            while source.state != "waiting_for_keyframe":
+                if connecting.done():  # also where the test is skipped, which is raised in the thread
+                    connecting.result()
+                    pytest.fail("it waited for no keyframe")
+                time.sleep(0.001)
+            go.touch()
+            connecting.result()
         with source:
             assert source.state == "live"
 
