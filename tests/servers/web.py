@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.server
 import re
 import threading
@@ -14,6 +15,7 @@ from typing_extensions import Self
 __all__ = ["WebServer", "multipart"]
 
 BOUNDARY = "frame"
+REALM, NONCE = "camera", "dcd98b7102dd2f0e8b11d0f600bfb0c0"
 Stream = Callable[[], Iterable[bytes]]
 
 
@@ -26,6 +28,9 @@ class WebServer:
         kinds: Media types by path; ``application/octet-stream`` where there is none.
         ranges: Whether parts of files are given.
         login: ``user:password`` without which nothing is given; empty for none.
+        digest: How the login is asked for: the challenge of ``WWW-Authenticate: Digest`` without realm and nonce, such
+            as ``qop="auth", algorithm=SHA-256``; Basic when None.
+        refused: How many requests were answered by asking for the login.
         asked: Path and ``Range`` of each request that was answered.
     """
 
@@ -34,6 +39,8 @@ class WebServer:
         self.kinds: dict[str, str] = {}
         self.ranges = True
         self.login = ""
+        self.digest: str | None = None
+        self.refused = 0
         self.asked: list[tuple[str, str]] = []
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": self}))
         self._server.daemon_threads = True
@@ -63,8 +70,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         web = self.web
         path, wanted = self.path, self.headers.get("Range", "")
-        if web.login and self.headers.get("Authorization") != "Basic " + base64.b64encode(web.login.encode()).decode():
-            self._head(401, {"WWW-Authenticate": 'Basic realm="camera"', "Content-Length": "0"})
+        if web.login and not self._is_let_in():
+            web.refused += 1
+            challenge = f'Digest realm="{REALM}", nonce="{NONCE}", {web.digest}' if web.digest is not None else ""
+            self._head(401, {"WWW-Authenticate": challenge or f'Basic realm="{REALM}"', "Content-Length": "0"})
             return
         web.asked.append((path, wanted))
         content = web.files.get(path)
@@ -77,6 +86,22 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         else:
             self._head(200, {"Content-Type": web.kinds.get(path, "application/octet-stream")})
             self._send(content())
+
+    def _is_let_in(self) -> bool:
+        given = self.headers.get("Authorization", "")
+        if self.web.digest is None:
+            return given == "Basic " + base64.b64encode(self.web.login.encode()).decode()
+        # as RFC 7616 has it, for qop=auth and for none
+        told = {name: quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', given)}
+        make = hashlib.sha256 if "SHA-256" in self.web.digest else hashlib.md5
+
+        def digest(*parts: str) -> str:
+            return make(":".join(parts).encode()).hexdigest()
+
+        user, _, password = self.web.login.partition(":")
+        counted = [told.get(name, "") for name in ("nc", "cnonce", "qop")] if "qop" in told else []
+        whole = digest(digest(user, REALM, password), NONCE, *counted, digest("GET", told.get("uri", "")))
+        return (told.get("username"), told.get("uri"), told.get("response")) == (user, self.path, whole)
 
     def _give_file(self, path: str, content: bytes, wanted: str) -> None:
         headers = {"Content-Type": self.web.kinds.get(path, "application/octet-stream")}

@@ -6,6 +6,7 @@ and there is nothing else that it could open.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import io
 import socket
@@ -198,7 +199,11 @@ class WebClient(Closeable):
         except SourceError:
             raise
         except ValueError:  # of the login's kinds; the password may be in its words
-            raise _refusal(self.shown, 401) from None
+            raise SourceError(
+                f"{self.shown} wants a login of a kind that is not known here.",
+                "Set the camera to digest (MD5 or SHA-256) or basic logins.",
+                persistent=True,
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             raise self.error(error) from None
         if response is None:
@@ -267,10 +272,26 @@ class _Basic(urllib.request.HTTPBasicAuthHandler):
 
 
 class _Digest(urllib.request.HTTPDigestAuthHandler):
+    """Logs in by digest, once: urllib would try a wrong password six times, and a camera may lock the user out."""
+
     @override
     def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         fp.close()
-        return super().http_error_401(req, fp, code, msg, headers)
+        asked = headers.get("www-authenticate", "").lower()
+        refused = req.has_header(self.auth_header) and "stale=true" not in asked
+        answer = None if refused else super().http_error_401(req, fp, code, msg, headers)
+        if answer is None and asked.startswith("digest"):  # others would say that they do not know this kind
+            raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
+        return answer
+
+    def get_algorithm_impls(self, algorithm: str) -> Any:
+        if algorithm != "SHA-256":  # Python knows it from 3.14 on
+            return super().get_algorithm_impls(algorithm)
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
 
 
 def _escaped(url: str) -> str:

@@ -144,6 +144,32 @@ class TestFile:
         with pytest.raises(SourceError, match=r"nothing at .*/a.mp4 \(HTTP 404\)"):
             open_source(web.url("/a.mp4"))
 
+    @pytest.mark.parametrize(
+        "digest", ['qop="auth", algorithm=MD5', 'qop="auth,auth-int"', "opaque=x", 'qop="auth", algorithm=SHA-256']
+    )
+    def test_behind_a_digest_login(self, web: WebServer, content: dict[str, bytes], digest: str) -> None:
+        web.files["/a.mp4?channel=1"] = content["drive.mp4"]  # its index is at its end, so that it is sought
+        web.login, web.digest = "me:s@cr/t#1", digest
+        with open_source(web.url("/a.mp4?channel=1", "me:s%40cr%2Ft%231")) as source:
+            assert len(list(source)) == 50
+        assert web.refused
+        for login in ("", "me:secret"):
+            before = web.refused
+            with pytest.raises(SourceError, match="wants a user and a password") as caught:
+                open_source(web.url("/a.mp4?channel=1", login))
+            assert caught.value.persistent
+            assert web.refused - before == (2 if login else 1), "cameras lock out who tries too often"
+            assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+    def test_behind_a_login_of_a_kind_that_is_not_known(self, web: WebServer) -> None:
+        web.login, web.digest = "me:secret", 'qop="auth", algorithm=SHA-512-256'
+        with pytest.raises(SourceError, match="a login of a kind that is not known here") as caught:
+            open_source(web.url("/a.mp4", "me:secret"))
+        assert caught.value.persistent
+        assert "SHA-256" in caught.value.fix
+        assert "secret" not in caught.value.message
+        assert caught.value.__suppress_context__
+
     def test_behind_a_login(self, web: WebServer, content: dict[str, bytes]) -> None:
         web.files["/a.mp4"] = content["drive.mp4"]
         web.login = "me:s@cr/t#1"
