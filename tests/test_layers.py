@@ -42,10 +42,11 @@ MAY_IMPORT = {
     "export": "artifacts datasets errors io nets ops version",
     "quantization": "artifacts backends.onnxruntime datasets errors io ops version",
     "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.gstreamer"
-    " system.nvidia",
+    " system.nvidia system.video_encoder",
     "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter",
     "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system version",
-    "doctor": "artifacts.models backends.registry errors system version",
+    "doctor": "artifacts.models backends.registry errors runtime.sinks.encoders.choice runtime.sinks.encoders.elements"
+    " system version",
     "fcn_edge": "builder errors evaluation export quantization runtime version",
     "cli": "artifacts backends builder datasets doctor errors evaluation export io quantization runtime system"
     " training version",

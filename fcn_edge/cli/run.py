@@ -123,7 +123,8 @@ def command(
     GStreamer ('gst://...') or synthetic://street?seed=3&size=480x640&frames=200&fps=25. Each takes
     #roi=TOP,LEFT,HEIGHTxWIDTH and #flip=horizontal behind it, files #loop=true and #fps=5. SINK is a video (out.mp4), a
     folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, or null:. Without one
-    the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on.
+    the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on. A video is encoded
+    by the machine's own encoder where that works, else by libx264; out.mp4#encoder=libx264 takes this one.
 
     A camera that was live once is connected again whenever it is lost. What becomes of it is told on standard error. Of
     several sources (--source), one that fails leaves the others, and each has files of its own: out-front.mp4 and

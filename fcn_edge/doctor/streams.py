@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from fcn_edge.doctor.check import Check
+from fcn_edge.runtime.sinks.encoders.choice import chosen, problem_of
+from fcn_edge.runtime.sinks.encoders.elements import BOARD
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.gstreamer import APT, SYSTEM_PYTHON, WATCHED_ON_BOARDS
 from fcn_edge.system.jetson import JetsonFacts
+from fcn_edge.system.video_encoder import may_have_encoder
 
-__all__ = ["groups", "gstreamer", "video_engine"]
+__all__ = ["encoder", "groups", "gstreamer", "video_engine"]
 
 PURPOSE = "for csi:// and gst:// and decoding on a board"
 ON_BOARD = "sudo apt-get install nvidia-l4t-gstreamer nvidia-l4t-camera"
@@ -49,6 +52,18 @@ def video_engine(jetson: JetsonFacts, facts: MachineFacts) -> Check | None:
     return Check(
         name, True, f"{', '.join(WATCHED_ON_BOARDS)}; lsmod {'lists' if found.nvgpu else 'is here, without'} nvgpu"
     )
+
+
+def encoder() -> Check:
+    """What encodes videos; asked of this installation, as its backends are: hardware has to encode a picture for it."""
+    name, choice = "video encoder", chosen()
+    if choice is None:
+        found = "MPEG-4 by OpenCV, which browsers do not play"
+        return Check(name, False, found, "pip install 'fcn_edge[streams]'")
+    if choice.name in BOARD:
+        return Check(name, True, f"{choice.name}, this machine's own, for H.264")
+    problem = problem_of(BOARD[0]) if may_have_encoder() else None
+    return Check(name, True, f"{choice.name}, on the processor, for H.264{f'. {problem.message}' if problem else ''}")
 
 
 def groups(facts: MachineFacts) -> Check | None:

@@ -36,10 +36,12 @@ APT = (
 """Debian packages of everything that fcn_edge uses, beside a board's own."""
 
 _BASE, _GOOD, _BAD, _LIBAV = APT[len(BINDING) :]
+_UGLY = "gstreamer1.0-plugins-ugly"
 _BOARD = "nvidia-l4t-gstreamer"
 
 _PACKAGES: Mapping[str, str] = MappingProxyType(
     {
+        "appsrc": _BASE,
         "appsink": _BASE,
         "videoconvert": _BASE,
         "videotestsrc": _BASE,
@@ -50,12 +52,16 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
         "rtpjpegdepay": _GOOD,
         "jpegdec": _GOOD,
         "v4l2src": _GOOD,
+        "v4l2h264enc": _GOOD,
+        "x264enc": _UGLY,
+        "openh264enc": _BAD,
         "h264parse": _BAD,
         "h265parse": _BAD,
         "avdec_h264": _LIBAV,
         "avdec_h265": _LIBAV,
         "nvarguscamerasrc": _BOARD,
         "nvv4l2decoder": _BOARD,
+        "nvv4l2h264enc": _BOARD,
         "nvvidconv": _BOARD,
     }
 )

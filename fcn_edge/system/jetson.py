@@ -11,7 +11,7 @@ from types import MappingProxyType
 from fcn_edge.system.power import PowerFacts, read_power
 from fcn_edge.system.text import text_of
 
-__all__ = ["JETPACKS", "OLDEST_PYTHON", "RELEASE", "JetPack", "JetsonFacts", "in_container", "read_jetson"]
+__all__ = ["JETPACKS", "OLDEST_PYTHON", "RELEASE", "JetPack", "JetsonFacts", "in_container", "is_jetson", "read_jetson"]
 
 RELEASE = "etc/nv_tegra_release"
 OLDEST_PYTHON = (3, 10)
@@ -81,22 +81,31 @@ class JetsonFacts:
         return self.jetpack is not None and self.jetpack.python < OLDEST_PYTHON
 
 
+def is_jetson(root: Path) -> bool:
+    """Whether this is a Jetson. A container may hide some of the signs.
+
+    Args:
+        root: Where ``/etc``, ``/proc`` and ``/sys`` are found.
+    """
+    return (
+        (root / RELEASE).is_file()
+        or "nvidia,tegra" in text_of(root / "proc/device-tree/compatible")
+        or text_of(root / "sys/devices/soc0/family").strip() == "Tegra"
+    )
+
+
 def read_jetson(root: Path, board: str, nvpmodel: Callable[[], str]) -> JetsonFacts | None:
-    """Read what board this is; None where it is no Jetson. A container may hide some of the signs.
+    """Read what board this is; None where it is no Jetson.
 
     Args:
         root: Where ``/etc``, ``/proc``, ``/sys`` and ``/var`` are found.
         board: What the board calls itself; may be empty.
         nvpmodel: What ``nvpmodel -q`` prints.
     """
-    release = root / RELEASE
-    if not (
-        release.is_file()
-        or "nvidia,tegra" in text_of(root / "proc/device-tree/compatible")
-        or text_of(root / "sys/devices/soc0/family").strip() == "Tegra"
-    ):
+    if not is_jetson(root):
         return None
-    found = re.search(r"^# R(\d+) \(release\), REVISION: (\d+(?:\.\d+)*)", text_of(release), re.MULTILINE)
+    release = text_of(root / RELEASE)
+    found = re.search(r"^# R(\d+) \(release\), REVISION: (\d+(?:\.\d+)*)", release, re.MULTILINE)
     return JetsonFacts(
         board=board or "NVIDIA Tegra",
         l4t=f"{found[1]}.{found[2]}" if found else "",

@@ -7,6 +7,9 @@ import pytest
 
 from fcn_edge.doctor import all_checks, streams
 from fcn_edge.doctor.check import Check
+from fcn_edge.runtime.sinks.encoders.base import EncoderError
+from fcn_edge.runtime.sinks.encoders.choice import Choice
+from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 
 from . import trees
 from .trees import GSTREAMER, ON_BOARDS, facts, gstreamer_has, has, written
@@ -111,3 +114,23 @@ def test_pyav_is_looked_for(tmp_path: Path) -> None:
 
     assert check().fix == "pip install 'fcn_edge[streams]'"
     assert (check(av="18.1.0").ok, check(av="18.1.0").found) == (True, "av 18.1.0")
+
+
+@pytest.mark.parametrize(
+    ("choice", "hardware", "ok", "says"),
+    [
+        (None, False, False, "MPEG-4"),
+        (Choice("nvv4l2h264enc", Libx264Encoder), True, True, "nvv4l2h264enc, this machine's own"),
+        (Choice("libx264", Libx264Encoder), False, True, "libx264, on the processor, for H.264"),
+        (Choice("libx264", Libx264Encoder), True, True, "H.264. The encoder of the board is broken."),
+    ],
+)
+def test_the_encoder_of_videos(
+    monkeypatch: pytest.MonkeyPatch, choice: Choice | None, hardware: bool, ok: bool, says: str
+) -> None:
+    monkeypatch.setattr(streams, "chosen", lambda: choice)
+    monkeypatch.setattr(streams, "may_have_encoder", lambda: hardware)
+    monkeypatch.setattr(streams, "problem_of", lambda name: EncoderError("The encoder of the board is broken."))
+    check = streams.encoder()
+    assert (check.ok, check.required, bool(check.fix)) == (ok, False, not ok)
+    assert says in check.found

@@ -1,6 +1,6 @@
 """SINK on the command line: where masks go.
 
-out.mp4, out.avi, out.mkv   a video of overlays
+out.mp4, out.avi, out.mkv   a video of overlays; out.mp4#encoder=libx264 by this encoder
 masks/                      a folder of masks: one PNG of class ids per frame
 out.png, out.jpg            the overlay, where the source is one image
 -                           one JSON object per frame on standard output

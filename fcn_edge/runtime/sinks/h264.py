@@ -1,11 +1,11 @@
-"""H.264 by libx264 through PyAV, in files that play up to the last second or two, however their writer ends."""
+"""H.264 of any encoder, in files of PyAV that play up to the last second or two, however their writer ends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,35 +14,24 @@ from typing_extensions import override
 from fcn_edge.errors import MachineError, needed_for
 from fcn_edge.io.opencv import cv2
 from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError, VideoBegin
 from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_full
 
 if TYPE_CHECKING:
     from av import Packet
 
-__all__ = ["CONTAINERS", "H264Writer", "h264_is_here"]
+__all__ = ["CONTAINERS", "H264Writer"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi"}
 """FFmpeg's names of the containers, by suffix."""
-
-ENCODER: Final = "libx264"
-PRESET = {"preset": "ultrafast", "crf": "25", "tune": "zerolatency", "x264-params": "deblock=0,0"}
-"""Chosen on overlays of CamVid's classes over a drive, 1024x512, on one core of an x86-64 server. With the deblocking
-filter that ultrafast switches off: 2.5 ms per frame, 2.1 Mbit/s, PSNR 45.2 dB. Without: 2.2 ms, 2.2 Mbit/s, 44.5 dB;
-superfast: 5.1 ms, 2.0 Mbit/s, 44.7 dB; veryfast: 7 ms. ``zerolatency``: no frame waits in the encoder when the process
-dies."""
 
 TICKS = 90_000
 """Units of time in a second."""
 SMALLEST_STEP = TICKS // 1000
 """Ticks between two frames, at least: Matroska counts milliseconds."""
 KEYFRAME_EVERY_NS = NS_PER_S
-ONE_THREAD = 1 << 20
-"""Pixels up to which one thread encodes: more than one would take them from the network."""
-
 FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"
-BT709, BT601 = 1, 6
-LIMITED = 1
 
 
 class H264Writer(VideoWriter):
@@ -57,19 +46,18 @@ class H264Writer(VideoWriter):
 
     Args:
         target: The file to make.
+        encoder: Encodes it, and is not closed with it.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         MachineError: The file cannot be written.
     """
 
-    def __init__(self, target: VideoTarget) -> None:
+    def __init__(self, target: VideoTarget, encoder: Encoder) -> None:
         with needed_for("Writing H.264"):
             import av
-            from av.video.frame import PictureType
         self._target = target
-        self._new_frame = av.VideoFrame.from_ndarray
-        self._intra = PictureType.I
+        self._encoder = encoder
         rate = Fraction(target.fps).limit_denominator(1001)
         container = CONTAINERS[target.path.suffix.lower()]
         self._base = 1 / rate if container == "avi" else Fraction(1, TICKS)
@@ -84,30 +72,24 @@ class H264Writer(VideoWriter):
                 self._container = av.open(
                     self._file, "w", format=container, options=_muxer_options(container, target.endless)
                 )
-                self._stream = self._container.add_stream(ENCODER, rate=rate, options=PRESET)
-                context = self._stream.codec_context
-                context.height, context.width = target.size
-                context.pix_fmt = "yuv420p"
-                context.time_base = self._base
-                context.thread_count = 1 if target.size[0] * target.size[1] <= ONE_THREAD else 2
-                context.colorspace, context.color_range = BT601, LIMITED
-                context.color_primaries = context.color_trc = BT709
+                encoder.begin(VideoBegin(self._container, target.size, rate, self._base))
         except BaseException:
             self._file.abandon()
             raise
 
     @override
     def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
-        frame = self._new_frame(cv2().cvtColor(image, cv2().COLOR_BGR2YUV_I420), format="yuv420p")
-        frame.colorspace, frame.color_range = BT601, LIMITED
+        planes: NDArray[np.uint8] = cv2().cvtColor(image, cv2().COLOR_BGR2YUV_I420)
         self._last = max(round(Fraction(time_ns, NS_PER_S) / self._base), self._last + self._step)
-        frame.pts, frame.time_base = self._last, self._base
-        if self._keyframe_ns is None or time_ns - self._keyframe_ns >= KEYFRAME_EVERY_NS:
+        keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= KEYFRAME_EVERY_NS
+        if keyframe:
             self._keyframe_ns = time_ns
-            frame.pict_type = self._intra
         try:
             with self._errors():
-                self._mux(self._stream.encode(frame))
+                self._mux(self._encoder.encode(planes, self._last, keyframe))
+        except EncoderError:
+            self._end_here()
+            raise
         except BaseException:
             self._give_up()
             raise
@@ -123,9 +105,12 @@ class H264Writer(VideoWriter):
             return
         try:
             with self._errors():
-                self._mux(self._stream.encode(None))
+                self._mux(self._encoder.end())
                 self._container.close()
                 self._file.close()
+        except EncoderError:
+            self._end_here()
+            raise
         except BaseException:
             self._give_up()
             raise
@@ -135,6 +120,14 @@ class H264Writer(VideoWriter):
             packet.duration = self._duration  # of the last one nothing else tells
             self._container.mux(packet)
             self._file.complete()
+
+    def _end_here(self) -> None:
+        """Make a whole file of what was encoded; no file where nothing was."""
+        if self._file.size:
+            with suppress(Exception):
+                self._container.close()
+                self._file.close()
+        self._give_up()
 
     def _give_up(self) -> None:
         """Leave what is complete and plays."""
@@ -163,15 +156,6 @@ class H264Writer(VideoWriter):
             raise MachineError(
                 f"The video {path} cannot be written: {error.strerror}.", "Check the disk, or write elsewhere."
             ) from error
-
-
-def h264_is_here() -> bool:
-    """Whether PyAV is installed and has the encoder; some builds leave it out because of its license."""
-    try:
-        import av
-    except ImportError:
-        return False
-    return ENCODER in av.codecs_available
 
 
 def _muxer_options(container: str, endless: bool) -> dict[str, str]:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.metrics.durations import NS_PER_S
-from fcn_edge.runtime.sinks.h264 import H264Writer, h264_is_here
+from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError
+from fcn_edge.runtime.sinks.encoders.choice import Choice
+from fcn_edge.runtime.sinks.h264 import H264Writer
 from fcn_edge.runtime.sinks.mpeg4 import Mpeg4Writer
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, even, fitted
@@ -26,10 +28,14 @@ _LOG = logging.getLogger(__name__)
 class Recording:
     """Frames into one file, or into a series of them, each of the size of its first frame. For one thread.
 
+    Where an encoder fails that has a spare one, that one goes on: in the next file of a series, or in the same one
+    where nothing is in it yet.
+
     Args:
         path: The file, or what a series is called after.
         fps: Frames a second, as far as anybody knows.
         endless: Nobody knows how long it gets.
+        choice: What encodes; MPEG-4 is written when None.
         segments: The series; one file when None.
         seconds: Length of each file of the series.
 
@@ -38,7 +44,13 @@ class Recording:
     """
 
     def __init__(
-        self, path: Path, fps: float, endless: bool, segments: Segments | None = None, seconds: float | None = None
+        self,
+        path: Path,
+        fps: float,
+        endless: bool,
+        choice: Choice | None,
+        segments: Segments | None = None,
+        seconds: float | None = None,
     ) -> None:
         self.files: list[Path] = []
         self._path = path
@@ -46,7 +58,8 @@ class Recording:
         self._endless = endless
         self._segments = segments
         self._length_ns = None if seconds is None else round(seconds * NS_PER_S)
-        self._make: Callable[[VideoTarget], VideoWriter] = H264Writer if h264_is_here() else _mpeg4
+        self._encoder = None if choice is None else choice.make()
+        self._spare = None if choice is None else choice.spare
         self._writer: VideoWriter | None = None
         self._size = (0, 0)
         self._start_ns = 0
@@ -61,24 +74,48 @@ class Recording:
         Raises:
             MachineError: The disk is full, or the file cannot be written for another reason.
         """
-        if self._writer is not None and self._is_over(self._writer, time_ns):
+        try:
+            self._write(image, time_ns)
+        except EncoderError as error:
+            if self._spare is None or (self._segments is None and self._path.exists()):
+                raise
+            _LOG.warning("%s libx264 goes on.", error.message)
+            self._take_spare(self._spare)
+            self._write(image, time_ns)
+
+    def close(self) -> None:
+        """Complete the file that is being written, and let the encoder go."""
+        try:
+            self._complete()
+        finally:
+            if self._encoder is not None:
+                self._encoder.close()
+
+    def give_up(self) -> None:
+        """Close what is open, after an error."""
+        with suppress(FcnEdgeError):
             self.close()
+
+    def _write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+        if self._writer is not None and self._is_over(self._writer, time_ns):
+            self._complete()
         if self._writer is None:
             self._size = even(*image.shape[:2])
             self._start_ns = time_ns
             self._writer = self._opened()
         self._writer.write(fitted(image, self._size), time_ns - self._start_ns)
 
-    def close(self) -> None:
-        """Complete the file that is being written."""
+    def _complete(self) -> None:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close()
 
-    def give_up(self) -> None:
-        """Close what is open, after an error."""
-        with suppress(FcnEdgeError):
-            self.close()
+    def _take_spare(self, spare: Callable[[], Encoder]) -> None:
+        """Leave the file that the encoder failed in as it is, and the encoder."""
+        assert self._encoder is not None
+        self._writer = None
+        self._encoder.close()
+        self._encoder, self._spare = spare(), None
 
     def _is_over(self, writer: VideoWriter, time_ns: int) -> bool:
         if self._segments is None:
@@ -92,8 +129,9 @@ class Recording:
         else:
             path, make_room = self._segments.next_path(), self._segments.make_room
             target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room)
-        writer = self._make(target)
-        self.files.append(target.path)
+        writer = _mpeg4(target) if self._encoder is None else H264Writer(target, self._encoder)
+        if target.path not in self.files[-1:]:
+            self.files.append(target.path)
         return writer
 
 

@@ -28,6 +28,9 @@ SHORTEST_SEGMENT, LONGEST_SEGMENT = 1.0, 365 * 86400.0
 LEAST_KEPT = 1 << 20
 """Bytes."""
 
+OPTIONS = frozenset({"encoder"})
+"""Our options of all kinds of sinks: what is taken for one behind ``#``."""
+
 AnySink = str | Path | Sink
 """What names a sink, or a sink; a sink stays the caller's to close."""
 
@@ -43,7 +46,7 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
         if not isinstance(sink, AnySink):
             raise UsageError(f"A SINK is given as {type(sink).__name__}.", "Give a text, a path, or a Sink.")
         given.append(str(sink) if isinstance(sink, Path) else sink)
-    places = [Path(sink).resolve() for sink in given if isinstance(sink, str)]
+    places = [Path(Uri.parse(sink, OPTIONS).location).resolve() for sink in given if isinstance(sink, str)]
     if len(set(places)) < len(places):
         raise UsageError("A SINK is named twice.", "Name each once.")
     return given
@@ -79,7 +82,7 @@ def check_series(sinks: Sequence[str | Sink], segment: float | None, keep: int |
 def _is_video(text: str) -> bool:
     from fcn_edge.runtime.sinks.video import VIDEO_SUFFIXES
 
-    uri = Uri.parse(text)
+    uri = Uri.parse(text, OPTIONS)
     path = Path(uri.place)
     return uri.scheme in ("", "file") and path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
@@ -96,13 +99,14 @@ def of_source(text: str, label: str) -> str:
         text: What was given.
         label: The short name of the source.
     """
-    uri = Uri.parse(text)
+    uri = Uri.parse(text, OPTIONS)
     if WORDS.get(text, uri.scheme) not in ("", "file"):
         return text
     path = Path(uri.place)
     if path.is_dir() or uri.place.endswith(("/", os.sep)) or not path.suffix:
         return str(path / label)
-    return str(path.with_name(f"{path.stem}-{label}{path.suffix}"))
+    options = text[len(uri.location) :]
+    return str(path.with_name(f"{path.stem}-{label}{path.suffix}")) + options
 
 
 def open_sink(text: str, context: SinkContext) -> Sink:
@@ -120,7 +124,7 @@ def open_sink(text: str, context: SinkContext) -> Sink:
             nothing may be written.
         MachineError: The machine lacks what the sink needs, such as a screen.
     """
-    uri = Uri.parse(text)
+    uri = Uri.parse(text, OPTIONS)
     scheme = WORDS.get(text, uri.scheme)
     if scheme not in OPENERS:
         raise UsageError(f"{uri} is of a kind that this version does not write ({scheme}://).", FIX)
@@ -152,6 +156,7 @@ def _open_display(_uri: Uri, context: SinkContext) -> Sink:
 
 
 def _open_file(uri: Uri, context: SinkContext) -> Sink:
+    from fcn_edge.runtime.sinks.encoders.choice import encoder_from_text
     from fcn_edge.runtime.sinks.images import ImageSink, MaskFolderSink
     from fcn_edge.runtime.sinks.video import VIDEO_SUFFIXES, VideoSink
 
@@ -166,12 +171,14 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
                 f"{shown} is where the source's images are: masks would mix with them or replace them.",
                 "Give another folder.",
             )
+        uri.read_options({})
         return MaskFolderSink(path)
     if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         raise UsageError(f"{shown} has the suffix {suffix}, which is neither a video's nor an image's here.", FIX)
     _check_file(path, context)
     if suffix in VIDEO_SUFFIXES:
-        return VideoSink(path, context)
+        return VideoSink(path, context, **uri.read_options({"encoder": encoder_from_text}))
+    uri.read_options({})
     if not context.single:
         raise UsageError(f"{shown} is one image, and the source has many frames.", "Give a video or a folder.")
     return ImageSink(path, context)

@@ -13,6 +13,7 @@ from fcn_edge.errors import MachineError
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
+from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen
 from fcn_edge.runtime.sinks.h264 import CONTAINERS
 from fcn_edge.runtime.sinks.recording import Recording
 from fcn_edge.runtime.sinks.segments import Segments
@@ -39,16 +40,20 @@ class VideoSink(Sink):
     Args:
         path: The file; its suffix chooses the container.
         context: What the stream is. Without times and a frame rate the video plays 25 frames a second.
+        encoder: One of ``encoders.choice.ENCODERS``.
+
+    Raises:
+        MachineError: The encoder that was named is not here, or does not work.
     """
 
-    def __init__(self, path: Path, context: SinkContext) -> None:
+    def __init__(self, path: Path, context: SinkContext, encoder: str = AUTO) -> None:
         self._path = path
         self._overlay = context.overlay
         self._live = context.live
         fps = usual_rate(context.fps)
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
-        self._recording = Recording(path, fps, context.live, segments, context.segment)
+        self._recording = Recording(path, fps, context.live, chosen(encoder), segments, context.segment)
         self._waiting: Channel[tuple[NDArray[np.uint8], int]] = Channel(WAITING)
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None

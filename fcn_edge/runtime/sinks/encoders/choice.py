@@ -1,0 +1,118 @@
+"""Which encoder of H.264 writes videos here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, partial
+
+import numpy as np
+
+from fcn_edge.errors import MachineError, needed_for
+from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError, VideoBegin
+from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS
+from fcn_edge.runtime.sinks.encoders.failures import failed
+from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder
+from fcn_edge.runtime.sinks.encoders.libx264 import LIBX264, Libx264Encoder, libx264_is_here
+from fcn_edge.system.video_encoder import may_have_encoder
+
+__all__ = ["AUTO", "ENCODERS", "Choice", "chosen", "encoder_from_text", "problem_of"]
+
+AUTO = "auto"
+ENCODERS = (AUTO, LIBX264, *ELEMENTS)
+"""Values of the option ``encoder`` of a video."""
+
+TRIED_SIZE = (240, 320)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The encoder of a video.
+
+    Attributes:
+        name: What it is called.
+        make: Makes one; it may be called again.
+        spare: Makes the one that goes on where that one fails; None where there is none, or the user wants no other.
+    """
+
+    name: str
+    make: Callable[[], Encoder]
+    spare: Callable[[], Encoder] | None = None
+
+
+def encoder_from_text(text: str) -> str:
+    """The value of the option ``encoder``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if text not in ENCODERS:
+        raise ValueError(f"{', '.join(ENCODERS[:-1])} or {ENCODERS[-1]} was expected")
+    return text
+
+
+def chosen(name: str = AUTO) -> Choice | None:
+    """The encoder that writes: of ``auto`` a board's own where it works, else libx264; None where there is neither.
+
+    An element of GStreamer encodes two small pictures first, once in a process.
+
+    Args:
+        name: One of ``ENCODERS``.
+
+    Raises:
+        MissingExtraError: PyAV, which writes the files of every encoder, is not installed; not of ``auto``.
+        MachineError: The encoder that was named is not here, or does not work; not of ``auto``.
+    """
+    if name == AUTO:
+        return _best()
+    with needed_for("Writing H.264"):
+        import av  # noqa: F401
+    if name == LIBX264:
+        if not libx264_is_here():
+            raise MachineError(
+                "PyAV was built without libx264 here.",
+                "Take its wheel: pip install --force-reinstall --only-binary av av",
+            )
+        return Choice(LIBX264, Libx264Encoder)
+    problem = problem_of(name)
+    if problem is not None:
+        raise EncoderError(problem.message, problem.fix)
+    return Choice(name, partial(GStreamerEncoder, name))
+
+
+@cache
+def problem_of(name: str) -> EncoderError | None:
+    """What keeps an element of GStreamer from encoding; None where it encodes. Asked once in a process.
+
+    Args:
+        name: One of ``ELEMENTS``.
+    """
+    import av
+
+    rate, base = Fraction(25), Fraction(1, 90_000)
+    gray = np.full((TRIED_SIZE[0] * 3 // 2, TRIED_SIZE[1]), 128, np.uint8)
+    packets = 0
+    try:
+        with av.open(os.devnull, "w", format="mp4") as container, GStreamerEncoder(name) as encoder:
+            encoder.begin(VideoBegin(container, TRIED_SIZE, rate, base))
+            packets += len(encoder.encode(gray, 0, True))
+            packets += len(encoder.encode(gray, 3600, False))
+            packets += len(encoder.end())
+    except EncoderError as error:
+        return error
+    return None if packets == 2 else failed(name, "left pictures out")
+
+
+def _best() -> Choice | None:
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return None
+    spare = Libx264Encoder if libx264_is_here() else None
+    if may_have_encoder():
+        for name in BOARD:
+            if problem_of(name) is None:
+                return Choice(name, partial(GStreamerEncoder, name), spare)
+    return None if spare is None else Choice(LIBX264, spare)

@@ -1,0 +1,233 @@
+"""Pictures in, access units of H.264 out: what runs in the child process, in the system's own Python.
+
+    /usr/bin/python3 worker.py FD     the pipeline as one line of JSON on standard input, then pictures
+
+GStreamer's Python binding, ``gi``, comes with the system and is for the system's Python only, which may be older than
+the one that fcn_edge needs: this file imports nothing but ``gi`` and the standard library of Python 3.8. It ends when
+its standard input does, and so with its parent; what the encoder still holds is given out first.
+
+A picture is ``PICTURE`` and its bytes. What goes through the file descriptor are records: ``HEADER``, then as many
+bytes as it says, either an access unit or a message as JSON, which holds names and numbers only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+__all__ = ["HEADER", "MAGIC", "MESSAGE", "PICTURE", "UNIT", "main"]
+
+MAGIC = b"FcnE"
+UNIT, MESSAGE = 1, 2
+PICTURE = struct.Struct("<4sqII")
+"""Magic; nanoseconds at which it is shown; 1 where it must be a keyframe; bytes that follow."""
+HEADER = struct.Struct("<4sIqII")
+"""Magic; UNIT or MESSAGE; nanoseconds at which the unit is shown; 1 where it is a keyframe; bytes that follow."""
+
+AT_ONCE = (1 << 64) - 1
+NVIDIAS_SIGNAL = "force-IDR"
+GRACE = 5.0
+"""Seconds that the encoder has for what it still holds."""
+
+
+class Writer:
+    """Records into the pipe, from several threads."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.lock = threading.Lock()
+        os.set_inheritable(fd, False)  # GStreamer's plugin scanner would keep it open
+
+    def record(self, kind: int, time_ns: int, keyframe: bool, data: Any) -> None:
+        with self.lock:
+            for part in (HEADER.pack(MAGIC, kind, time_ns, keyframe, len(data)), data):
+                view = memoryview(part)
+                while view:
+                    view = view[os.write(self.fd, view) :]
+
+    def message(self, **content: Any) -> None:
+        self.record(MESSAGE, 0, False, json.dumps(content).encode())
+
+
+class MissingError(Exception):
+    """An element that is not here: its name."""
+
+
+class Pipeline:
+    """The elements of a description, each with ``factory`` and ``properties``, from an appsrc to an appsink.
+
+    Args:
+        gst: The module ``gi.repository.Gst``.
+        gobject: The module ``gi.repository.GObject``.
+        steps: The elements.
+        writer: Takes the access units.
+    """
+
+    def __init__(self, gst: Any, gobject: Any, steps: Any, writer: Writer) -> None:
+        self.gst = gst
+        self.writer = writer
+        self.forced = 0
+        self.pipeline = gst.Pipeline.new(None)
+        self.elements = [self.made(step["factory"], step["properties"]) for step in steps]
+        for element in self.elements:
+            self.pipeline.add(element)
+        for place in range(1, len(self.elements)):
+            if not self.elements[place - 1].link(self.elements[place]):
+                raise RuntimeError("link")
+        self.source, self.sink = self.elements[0], self.elements[-1]
+        # NVIDIA's encoder leaves the event unread and has a signal of its own
+        lookup = gobject.signal_lookup
+        self.deaf = [element for element in self.elements if lookup(NVIDIAS_SIGNAL, element.__gtype__)]
+        self.sink.set_property("emit-signals", True)
+        self.sink.connect("new-sample", self.arrived)
+
+    def made(self, factory: str, properties: Any) -> Any:
+        element = self.gst.ElementFactory.make(factory, None)
+        if element is None:
+            raise MissingError(factory)
+        for name, value in properties.items():
+            specification = element.find_property(name)
+            if specification is None:
+                continue  # another release of GStreamer or of the board's software
+            if name == "caps":
+                value = self.gst.Caps.from_string(value)
+            if isinstance(value, str) and specification.value_type.name != "gchararray":
+                self.gst.util_set_object_arg(element, name, value)  # an enumeration, or a structure
+            else:
+                element.set_property(name, value)
+        return element
+
+    def arrived(self, sink: Any) -> Any:
+        """An access unit is ready; called in a thread of GStreamer."""
+        sample = sink.emit("pull-sample")
+        if sample is None:
+            return self.gst.FlowReturn.EOS
+        buffer = sample.get_buffer()
+        # some encoders move all times, so that none before the first one is negative; the segment knows
+        time_ns = sample.get_segment().to_running_time(self.gst.Format.TIME, buffer.pts)
+        keyframe = not buffer.has_flags(self.gst.BufferFlags.DELTA_UNIT)
+        mapped, view = buffer.map(self.gst.MapFlags.READ)
+        if not mapped:
+            return self.gst.FlowReturn.ERROR
+        try:
+            self.writer.record(UNIT, time_ns, keyframe, view.data)
+        except OSError:
+            os._exit(0)  # nobody reads any more
+        finally:
+            buffer.unmap(view)
+        return self.gst.FlowReturn.OK
+
+    def force_keyframe(self, time_ns: int) -> None:
+        """Have the next picture become one, through an event that goes down the pipeline before it."""
+        # a time in the place of "at once" is ignored after encoders that move all times, such as x264enc of 1.22
+        text = "GstForceKeyUnit, timestamp=(guint64)%d, stream-time=(guint64)%d, running-time=(guint64)%d"
+        text += ", all-headers=(boolean)true, count=(uint)%d"
+        structure = self.gst.Structure.new_from_string(text % (time_ns, time_ns, AT_ONCE, self.forced))
+        self.source.send_event(self.gst.Event.new_custom(self.gst.EventType.CUSTOM_DOWNSTREAM, structure))
+        for element in self.deaf:
+            element.emit(NVIDIAS_SIGNAL)
+        self.forced += 1
+
+    def put(self, data: bytes, time_ns: int, keyframe: bool) -> None:
+        if keyframe:
+            self.force_keyframe(time_ns)
+        buffer = self.gst.Buffer.new_wrapped(data)
+        buffer.pts = time_ns
+        self.source.emit("push-buffer", buffer)
+
+    def start(self) -> None:
+        threading.Thread(target=self.listen, daemon=True).start()
+        if self.pipeline.set_state(self.gst.State.PLAYING) == self.gst.StateChangeReturn.FAILURE:
+            time.sleep(0.2)  # most say why
+            self.finish(kind="error", domain="", code=0, factory="")
+        self.writer.message(kind="ready", version=list(self.gst.version()[:3]))
+
+    def listen(self) -> None:
+        """The thread that waits for an error or the end."""
+        kinds = self.gst.MessageType
+        message = self.pipeline.get_bus().timed_pop_filtered(self.gst.CLOCK_TIME_NONE, kinds.ERROR | kinds.EOS)
+        if message.type == kinds.EOS:
+            self.finish(kind="end")
+        error, _text = message.parse_error()
+        factory = message.src.get_factory() if hasattr(message.src, "get_factory") else None
+        name = factory.get_name() if factory is not None else ""
+        self.finish(kind="error", domain=error.domain, code=error.code, factory=name)
+
+    def finish(self, **message: Any) -> None:
+        """Say how it ended, give the device back and be gone."""
+        with suppress(OSError):  # nobody reads any more
+            self.writer.message(**message)
+        threading.Thread(target=gone_after, args=(GRACE,), daemon=True).start()
+        self.pipeline.set_state(self.gst.State.NULL)
+        os._exit(0)
+
+
+def gone_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(0)
+
+
+def read(size: int) -> bytes:
+    """So many bytes of standard input; fewer at its end."""
+    parts = []
+    while size:
+        part = os.read(0, min(size, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def first_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)  # and none of the pictures behind it
+        if not byte:
+            break
+        line += byte
+    return line
+
+
+def main(fd: int) -> None:
+    """Encode what standard input gives, and write it to a file descriptor."""
+    writer = Writer(fd)
+    steps = json.loads(first_line())["steps"]
+    try:
+        import gi
+
+        gi.require_version("Gst", "1.0")
+        from gi.repository import GObject, Gst
+    except (ImportError, ValueError):
+        writer.message(kind="no_gi")
+        return
+    Gst.init(None)
+    try:
+        pipeline = Pipeline(Gst, GObject, steps, writer)
+    except MissingError as missing:
+        writer.message(kind="missing", element=missing.args[0])
+        return
+    except RuntimeError:
+        writer.message(kind="link")
+        return
+    pipeline.start()
+    while len(header := read(PICTURE.size)) == PICTURE.size:
+        _, time_ns, keyframe, size = PICTURE.unpack(header)
+        data = read(size)
+        if len(data) < size:
+            break
+        pipeline.put(data, time_ns, bool(keyframe))
+    pipeline.source.emit("end-of-stream")
+    gone_after(GRACE)  # where the end does not come
+
+
+if __name__ == "__main__":
+    with suppress(BrokenPipeError):  # nobody reads any more
+        main(int(sys.argv[1]))
+    os._exit(0)  # threads of GStreamer's plugins must not hold it up

@@ -1,0 +1,399 @@
+"""The encoder in GStreamer's child process, with children that are played."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import dataclasses
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.errors import MachineError, MissingExtraError, UsageError
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks import Overlays, SinkContext, check_series, checked_sinks, of_source, open_sink
+from fcn_edge.runtime.sinks.encoders import choice as choices
+from fcn_edge.runtime.sinks.encoders import gstreamer as module
+from fcn_edge.runtime.sinks.encoders import worker
+from fcn_edge.runtime.sinks.encoders.base import EncoderError
+from fcn_edge.runtime.sinks.encoders.choice import Choice, chosen, problem_of
+from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS, encoder_pipeline
+from fcn_edge.runtime.sinks.encoders.failures import told
+from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder, aligned
+from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
+from fcn_edge.runtime.sinks.recording import Recording
+from fcn_edge.runtime.sinks.segments import Segments
+
+MakeResult = Callable[..., Result]
+CONTEXT = SinkContext(Overlays(), fps=25)
+SIZE = (48, 64)
+PICTURES = 80
+
+CHILD = f"""
+import base64, json, os, signal, sys, time
+sys.path.insert(0, {str(Path(worker.__file__).parent)!r})
+from worker import PICTURE, UNIT, Writer, first_line, read
+writer, asked = Writer(int(sys.argv[1])), json.loads(first_line())
+units = [base64.b64decode(line) for line in open(os.path.join(os.path.dirname(__file__), "units"))]
+def pictures():
+    number = 0
+    while len(header := read(PICTURE.size)) == PICTURE.size:
+        _, time_ns, keyframe, size = PICTURE.unpack(header)
+        assert len(read(size)) == size
+        yield number, time_ns, keyframe
+        number += 1
+def give(number, time_ns):
+    writer.record(UNIT, time_ns, number % 25 == 0, units[number])
+writer.message(kind="ready")
+"""
+ORDERLY = "for number, time_ns, _ in pictures(): give(number, time_ns)\n"
+
+Play = Callable[..., GStreamerEncoder]
+
+
+@pytest.fixture(scope="module")
+def units() -> list[bytes]:
+    """Access units of a video, with a keyframe each 25."""
+    context: Any = av.CodecContext.create("libx264", "w")
+    context.height, context.width = SIZE
+    context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
+    context.options = {"tune": "zerolatency", "x264-params": "keyint=25:scenecut=0"}
+    packets = []
+    for index in range(PICTURES):
+        frame: Any = av.VideoFrame.from_ndarray(planes(index), format="yuv420p")
+        frame.pts = index
+        packets += context.encode(frame)
+    return [bytes(packet) for packet in packets]
+
+
+@pytest.fixture
+def play(tmp_path: Path, units: list[bytes]) -> Play:
+    """An encoder whose child runs this text."""
+    folder = tmp_path / "child"
+    folder.mkdir()
+    (folder / "units").write_text("".join(base64.b64encode(unit).decode() + "\n" for unit in units))
+
+    def encoder(text: str = ORDERLY) -> GStreamerEncoder:
+        (folder / "program.py").write_text(CHILD + text)
+        return GStreamerEncoder("x264enc", sys.executable, folder / "program.py")
+
+    return encoder
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def planes(index: int) -> NDArray[np.uint8]:
+    return np.full((SIZE[0] * 3 // 2, SIZE[1]), 4 * index % 256, np.uint8)
+
+
+def recorded(
+    path: Path,
+    encoder: GStreamerEncoder,
+    count: int = 50,
+    *,
+    spare: bool = False,
+    segments: Segments | None = None,
+    seconds: float = 1.0,
+) -> list[Path]:
+    """Write so many pictures, 25 a second."""
+    choice = Choice("played", lambda: encoder, Libx264Encoder if spare else None)
+    recording = Recording(path, 25, False, choice, segments, None if segments is None else seconds)
+    try:
+        for index in range(count):
+            recording.write(np.full((*SIZE, 3), 5 * index % 256, np.uint8), index * 40_000_000)
+        recording.close()
+    finally:
+        recording.give_up()
+    return recording.files
+
+
+def seen(path: Path) -> list[tuple[float, bool]]:
+    """Time and kind of each frame."""
+    with av.open(str(path)) as container:
+        return [(frame.time, frame.key_frame) for frame in container.decode(video=0)]
+
+
+def even_times(count: int) -> list[tuple[float, bool]]:
+    return [(pytest.approx(index / 25), index % 25 == 0) for index in range(count)]
+
+
+class TestChild:
+    def test_encodes_every_picture_with_its_time(self, tmp_path: Path, play: Play) -> None:
+        encoder = play()
+        recorded(tmp_path / "out.mp4", encoder)
+        assert seen(tmp_path / "out.mp4") == even_times(50)
+        assert encoder.pid is None
+
+    def test_may_hold_pictures_back(self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "FIRST_PATIENCE", 0.02)
+        monkeypatch.setattr(module, "PATIENCE", 0.02)
+        text = "held = []\nfor number, time_ns, _ in pictures():\n    held.append((number, time_ns))\n"
+        text += "    if len(held) > 3: give(*held.pop(0))\nfor one in held: give(*one)\nwriter.message(kind='end')\n"
+        recorded(tmp_path / "out.mp4", play(text))
+        assert seen(tmp_path / "out.mp4") == even_times(50)
+
+    def test_may_leave_a_picture_out(self, tmp_path: Path, play: Play) -> None:
+        text = "for number, time_ns, _ in pictures():\n    if number != 7: give(number, time_ns)\n"
+        recorded(tmp_path / "out.mp4", play(text))
+        times = [time for time, _ in seen(tmp_path / "out.mp4")]
+        assert times == pytest.approx([index / 25 for index in range(50) if index != 7])
+
+    @pytest.mark.parametrize(
+        ("seconds", "lengths", "starts"),
+        [(1.0, [25, 25], 2), (2.0, [50, 25], 1)],
+    )
+    def test_is_kept_from_file_to_file_where_it_makes_keyframes_when_asked(
+        self, tmp_path: Path, play: Play, seconds: float, lengths: list[int], starts: int
+    ) -> None:
+        text = f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\n"
+        path = tmp_path / "out.mp4"
+        files = recorded(path, play(text + ORDERLY), sum(lengths), segments=Segments(path), seconds=seconds)
+        assert [len(seen(file)) for file in files] == lengths
+        assert (tmp_path / "starts").read_text() == "x" * starts
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("os.kill(os.getpid(), signal.SIGKILL)", "is gone: its process was ended by SIGKILL"),
+            ("sys.exit(3)", "is gone: its process ended with status 3"),
+            ("give(0, 10**15)", "sent what it was not given"),
+            ("writer.record(UNIT, 0, True, b'no video at all')", "sent what is no H.264"),
+            ("writer.record(UNIT, 0, False, units[1])", "did not begin with a keyframe"),
+            ("os.write(writer.fd, b'what is this, please?' * 9)", "sent what makes no sense"),
+            ("writer.message(kind='error', domain='gst-stream-error-quark', code=1, factory='x')", "or failed"),
+            ("for _ in pictures(): pass\ntime.sleep(60)", "gave nothing for 0.3 s"),
+            ("time.sleep(60)", "gave nothing for 0.3 s"),
+        ],
+    )
+    def test_that_fails_is_one_sentence_and_leaves_no_file(
+        self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch, text: str, says: str
+    ) -> None:
+        for limit, seconds in (("TIMEOUT", 0.3), ("FIRST_PATIENCE", 0.1), ("PATIENCE", 0.01)):
+            monkeypatch.setattr(module, limit, seconds)
+        monkeypatch.setattr(module, "GRACE", 0.1)
+        encoder = play(text)
+        with pytest.raises(EncoderError, match=says) as caught:
+            recorded(tmp_path / "out.mp4", encoder)
+        assert "#encoder=libx264" in caught.value.fix
+        assert not (tmp_path / "out.mp4").exists()
+        assert encoder.pid is None
+
+    def test_that_dies_midway_leaves_what_plays(self, tmp_path: Path, play: Play) -> None:
+        text = "for number, time_ns, _ in pictures():\n    if number == 30: os._exit(1)\n    give(number, time_ns)\n"
+        with pytest.raises(EncoderError, match="ended with status 1"):
+            recorded(tmp_path / "out.mp4", play(text), spare=True)
+        assert seen(tmp_path / "out.mp4") == even_times(30)
+
+    def test_that_dies_midway_in_a_series_is_followed_by_libx264(
+        self, tmp_path: Path, play: Play, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        text = "for number, time_ns, _ in pictures():\n    if number == 10: os._exit(1)\n    give(number, time_ns)\n"
+        path = tmp_path / "out.mp4"
+        with caplog.at_level("WARNING", "fcn_edge"):
+            files = recorded(path, play(text), spare=True, segments=Segments(path))
+        counts = [len(seen(file)) for file in files]
+        assert counts[0] == 10
+        assert sum(counts) >= 49
+        assert "libx264 goes on" in caplog.text
+
+    def test_that_encodes_nothing_is_followed_by_libx264_in_the_same_file(
+        self, tmp_path: Path, play: Play, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("WARNING", "fcn_edge"):
+            files = recorded(tmp_path / "out.mp4", play("writer.message(kind='error')"), spare=True)
+        assert files == [tmp_path / "out.mp4"]
+        assert len(seen(files[0])) == 50
+
+    def test_leaves_no_descriptor_and_no_process(self, tmp_path: Path, play: Play) -> None:
+        def left() -> int:
+            return len(names_in(Path("/proc/self/fd")))
+
+        recorded(tmp_path / "out.mp4", play(), 3)
+        before = left()
+        for text in (ORDERLY, "sys.exit(3)", ORDERLY):
+            with suppress(EncoderError):
+                recorded(tmp_path / "out.mp4", play(text), 3)
+        assert left() == before
+
+    def test_a_python_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(EncoderError, match="/no/such/python3 is not here"):
+            recorded(tmp_path / "out.mp4", GStreamerEncoder("x264enc", "/no/such/python3"))
+
+
+@pytest.mark.parametrize(
+    ("message", "says", "fix"),
+    [
+        ({"kind": "no_gi"}, "lacks its binding", "apt-get install python3-gi"),
+        ({"kind": "missing", "element": "nvv4l2h264enc"}, "is not here", "apt-get install nvidia-l4t-gstreamer"),
+        ({"kind": "missing", "element": "unheard-of"}, "is not here", "apt-cache search"),
+        ({"kind": "link"}, "does not fit", "#encoder=libx264"),
+    ],
+)
+def test_what_the_child_tells(message: dict[str, Any], says: str, fix: str) -> None:
+    error = told("nvv4l2h264enc", message)
+    assert says in error.message
+    assert fix in error.fix
+
+
+def test_the_planes_are_laid_out_as_gstreamer_does() -> None:
+    """Rows of each plane begin at multiples of four."""
+    image = np.arange(6 * 6, dtype=np.uint8).reshape(6, 6)  # 4 rows of Y; U and V are 2x3 each
+    assert aligned(image) == b"".join(
+        bytes([*row, *[0] * (-len(row) % 4)]) for row in (*image[:4].tolist(), *image[4:].reshape(4, 3).tolist())
+    )
+    assert aligned(np.zeros((6, 8), np.uint8)) == bytes(48)
+
+
+def test_the_child_needs_nothing_but_the_old_standard_library() -> None:
+    tree = ast.parse(Path(worker.__file__).read_text(encoding="utf-8"), feature_version=(3, 8))
+    imported = {
+        alias.name if isinstance(node, ast.Import) else str(node.module)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {name.split(".")[0] for name in imported} - sys.stdlib_module_names == {"gi"}
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_the_pipelines(name: str) -> None:
+    steps = encoder_pipeline(name, (720, 1280), Fraction(30))["steps"]
+    names = [step["factory"] for step in steps]
+    assert (names[0], names[-1]) == ("appsrc", "appsink")
+    assert names.index(name) < names.index("h264parse")
+    assert json.loads(json.dumps(steps)) == steps
+    assert "width=1280,height=720,framerate=30/1" in steps[0]["properties"]["caps"]
+
+
+def test_a_jetsons_pipeline() -> None:
+    steps = encoder_pipeline("nvv4l2h264enc", (720, 1280), Fraction(30))["steps"]
+    assert [step["factory"] for step in steps[1:4]] == ["nvvidconv", "capsfilter", "nvv4l2h264enc"]
+    assert steps[2]["properties"]["caps"] == "video/x-raw(memory:NVMM),format=NV12"
+    properties = steps[3]["properties"]
+    assert (properties["iframeinterval"], properties["idrinterval"], properties["insert-sps-pps"]) == (30, 30, True)
+    assert 3_000_000 < properties["bitrate"] < 6_000_000
+
+
+class TestChoice:
+    @pytest.fixture(autouse=True)
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """On a machine that may have an encoder; which ones were tried."""
+        names: list[str] = []
+
+        def problem(name: str) -> EncoderError | None:
+            names.append(name)
+            return None if name in self.working else EncoderError(f"{name} is broken.", "Mend it.")
+
+        self.working: set[str] = set()
+        monkeypatch.setattr(choices, "problem_of", problem)
+        monkeypatch.setattr(choices, "may_have_encoder", lambda: True)
+        return names
+
+    @pytest.mark.parametrize("name", BOARD)
+    def test_the_boards_own_where_it_encodes(self, name: str) -> None:
+        self.working = {name}
+        choice = chosen()
+        assert choice is not None
+        assert (choice.name, choice.spare) == (name, Libx264Encoder)
+        assert choice.make().name == name
+
+    def test_libx264_where_it_does_not(self, asked: list[str]) -> None:
+        choice = chosen()
+        assert choice is not None
+        assert (choice.name, choice.spare, tuple(asked)) == ("libx264", None, BOARD)
+
+    def test_nothing_is_tried_where_there_can_be_none(self, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(choices, "may_have_encoder", lambda: False)
+        assert chosen("auto") == chosen("libx264") == Choice("libx264", Libx264Encoder)
+        assert not asked
+
+    def test_the_board_alone_where_pyav_has_no_x264(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("av.codecs_available", {"mpeg4"})
+        assert chosen() is None
+        with pytest.raises(MachineError, match="without libx264"):
+            chosen("libx264")
+        self.working = {BOARD[0]}
+        choice = chosen()
+        assert choice is not None
+        assert (choice.name, choice.spare) == (BOARD[0], None)
+
+    def test_one_that_was_named_and_no_other(self) -> None:
+        self.working = {"x264enc"}
+        choice = chosen("x264enc")
+        assert choice is not None
+        assert (choice.name, choice.spare, choice.make().name) == ("x264enc", None, "x264enc")
+        with pytest.raises(EncoderError, match=r"openh264enc is broken\.") as caught:
+            chosen("openh264enc")
+        assert caught.value.fix == "Mend it."
+
+    def test_without_pyav(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "av", None)
+        assert chosen() is None
+        with pytest.raises(MissingExtraError):
+            chosen("x264enc")
+
+
+class TestOption:
+    def test_stands_behind_the_file(self, tmp_path: Path, make_result: MakeResult) -> None:
+        with open_sink(f"{tmp_path}/out.mp4#encoder=libx264", CONTEXT) as sink:
+            sink.write(make_result())
+        assert sink.wrote == (tmp_path / "out.mp4",)
+        assert names_in(tmp_path) == ["out.mp4"]
+
+    @pytest.mark.parametrize("name", ["take#2.mp4", "a#b=c.mp4", "#.mp4"])
+    def test_leaves_names_with_a_hash_alone(self, tmp_path: Path, make_result: MakeResult, name: str) -> None:
+        for text in (name, f"{name}#encoder=libx264"):
+            with open_sink(f"{tmp_path}/{text}", CONTEXT) as sink:
+                sink.write(make_result())
+            assert sink.wrote == (tmp_path / name,)
+        assert names_in(tmp_path) == [name]
+
+    @pytest.mark.parametrize("text", ["", "x264", "x264enc ! filesink location=x", "auto "])
+    def test_names_one_of_those_that_are_known(self, tmp_path: Path, text: str) -> None:
+        with pytest.raises(UsageError, match="makes no sense: auto, libx264, nvv4l2h264enc"):
+            open_sink(f"{tmp_path}/out.mp4#encoder={text}", CONTEXT)
+        assert not names_in(tmp_path)
+
+    @pytest.mark.parametrize("name", ["masks", "masks/", "out.png"])
+    def test_is_for_videos(self, tmp_path: Path, name: str) -> None:
+        single = dataclasses.replace(CONTEXT, single=True)
+        with pytest.raises(UsageError, match="has no option 'encoder'"):
+            open_sink(f"{tmp_path}/{name}#encoder=libx264", single)
+        assert not names_in(tmp_path)
+
+    def test_goes_with_the_name_of_each_source(self) -> None:
+        assert of_source("a/out.mp4#encoder=x264enc", "front") == "a/out-front.mp4#encoder=x264enc"
+        assert of_source("a/take#2.mp4", "front") == "a/take#2-front.mp4"
+
+    def test_makes_no_other_file(self) -> None:
+        with pytest.raises(UsageError, match="named twice"):
+            checked_sinks(["out.mp4", "out.mp4#encoder=libx264"])
+
+    def test_is_for_series_too(self) -> None:
+        check_series(["out.mp4#encoder=libx264"], 10.0, None)
+
+
+def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = itertools.count()
+
+    def never(*_: Any) -> Any:
+        next(started)
+        raise OSError
+
+    monkeypatch.setattr(module, "EncoderProcess", never)
+    problem_of.cache_clear()
+    assert all("is not here or does not start" in str(problem_of("x264enc")) for _ in range(3))
+    assert next(started) == 1
+    problem_of.cache_clear()
