@@ -37,7 +37,7 @@ from fcn_edge.runtime.sinks.segments import Segments
 MakeResult = Callable[..., Result]
 CONTEXT = SinkContext(Overlays(), fps=25)
 SIZE = (48, 64)
-PICTURES = 80
+PICTURES = 100
 
 CHILD = f"""
 import base64, json, os, signal, sys, time
@@ -162,6 +162,17 @@ class TestChild:
         files = recorded(path, play(text + ORDERLY), sum(lengths), segments=Segments(path), seconds=seconds)
         assert [len(seen(file)) for file in files] == lengths
         assert (tmp_path / "starts").read_text() == "x" * starts
+
+    def test_is_another_one_where_the_size_changes(self, tmp_path: Path, play: Play) -> None:
+        text = f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\n"
+        path, encoder = tmp_path / "out.mp4", play(text + ORDERLY)
+        recording = Recording(path, 25, False, Choice("played", lambda: encoder), Segments(path), 2.0)
+        for index in range(150):
+            size = SIZE if index < 100 else (2 * SIZE[0], 2 * SIZE[1])
+            recording.write(np.zeros((*size, 3), np.uint8), index * 40_000_000)
+        recording.close()
+        assert [len(seen(file)) for file in recording.files] == [50, 50, 50]
+        assert (tmp_path / "starts").read_text() == "xx"
 
     @pytest.mark.parametrize(
         ("text", "says"),

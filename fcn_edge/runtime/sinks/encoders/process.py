@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -23,6 +24,7 @@ WORKER = Path(worker.__file__)
 LARGEST = 1 << 26
 """Bytes of one record."""
 READ = 1 << 20
+PIPE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,8 @@ class EncoderProcess:
         self._output = reading
         self._received = bytearray()
         self._over = False
+        with suppress(OSError):  # a smaller one is slower, no more
+            fcntl.fcntl(self._input.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         os.set_blocking(reading, False)
         os.set_blocking(self._input.fileno(), False)
         self.send(json.dumps(description).encode() + b"\n", time.monotonic() + 1)
