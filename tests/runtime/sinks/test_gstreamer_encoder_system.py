@@ -24,6 +24,7 @@ from fcn_edge.errors import MachineError
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sinks.encoders import choice as choices
+from fcn_edge.runtime.sinks.encoders import gstreamer as module
 from fcn_edge.runtime.sinks.encoders.choice import chosen, problem_of
 from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
@@ -148,8 +149,10 @@ def test_a_size_that_it_does_not_take_is_left_to_libx264(
 
 
 def test_a_series_is_encoded_by_one_process(
-    tmp_path: Path, make_result: MakeResult, encoders: list[GStreamerEncoder]
+    tmp_path: Path, make_result: MakeResult, encoders: list[GStreamerEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for limit in ("FIRST_PATIENCE", "PATIENCE", "TIMEOUT"):  # however busy the machine is
+        monkeypatch.setattr(module, limit, 60.0)
     with open_sink(str(tmp_path / "out.mp4"), SEGMENTS) as sink:
         for index in range(60):
             sink.write(at(make_result(index), index / 10))
@@ -199,7 +202,6 @@ def test_a_child_that_dies_in_a_series_is_followed_by_libx264(
 def test_a_child_that_hangs_is_given_up_and_killed(
     tmp_path: Path, make_result: MakeResult, encoders: list[GStreamerEncoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fcn_edge.runtime.sinks.encoders.gstreamer.TIMEOUT", 1.0)
     sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
     pids = []
 
@@ -210,6 +212,7 @@ def test_a_child_that_hangs_is_given_up_and_killed(
                 wait_until(lambda: len(encoders) == 1)
                 pids.append(pid_of(encoders[0]))
                 os.kill(pids[0], signal.SIGSTOP)
+                monkeypatch.setattr(module, "TIMEOUT", 1.0)
 
     with pytest.raises(MachineError, match="gave nothing for 1 s"):
         write()
