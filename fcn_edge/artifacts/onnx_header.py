@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fcn_edge.artifacts.protobuf import Buffer, WireError, fields
+from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, parts
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ModelError
 
@@ -212,7 +212,6 @@ def _parts(buffer: Buffer) -> list[tuple[int, int, int]]:
     Raises:
         WireError: The file is cut off, or lacks what every model has: a graph, and the opset that it is written in.
     """
-    parts = list(fields(buffer, 0, len(buffer)))
-    if not {GRAPH, OPSET_IMPORT} <= {number for number, _, _ in parts}:
+    if not {GRAPH, OPSET_IMPORT} <= {number for number, _, _ in parts(buffer, 0, len(buffer))}:
         raise WireError
-    return parts
+    return list(fields(buffer, 0, len(buffer)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 
-__all__ = ["Buffer", "WireError", "fields", "numbers", "varint"]
+__all__ = ["Buffer", "WireError", "fields", "numbers", "parts", "varint"]
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -25,6 +25,22 @@ def fields(buffer: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int
     Raises:
         WireError: The bytes are not a message.
     """
+    for number, _, position, stop in _tagged(buffer, start, end):
+        yield number, position, stop
+
+
+def parts(buffer: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """As ``fields``, without numbers: those that hold bytes, texts, messages and packed numbers.
+
+    Raises:
+        WireError: The bytes are not a message.
+    """
+    for number, kind, position, stop in _tagged(buffer, start, end):
+        if kind == BYTES:
+            yield number, position, stop
+
+
+def _tagged(buffer: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     position = start
     while position < end:
         tag, position = varint(buffer, position, end)
@@ -40,7 +56,7 @@ def fields(buffer: Buffer, start: int, end: int) -> Iterator[tuple[int, int, int
             raise WireError
         if stop > end or number == 0:
             raise WireError
-        yield number, position, stop
+        yield number, kind, position, stop
         position = stop
 
 

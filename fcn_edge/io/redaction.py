@@ -9,9 +9,10 @@ __all__ = ["prose_without_passwords", "without_passwords"]
 _HIDDEN = "***"
 _HEAD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}")
 """Scheme and slashes; one slash is what ``Path`` leaves of two."""
-_ADDRESS = re.compile(rf"{_HEAD.pattern}(?:(?:[^\s:/@]*:)?\*{{3}}@|.*@)?\S*")
+_HIDDEN_ALREADY = rf"(?:[^\s:/@]*:)?\*{{3}}@(?=[^@\n]*?(?:\s{_HEAD.pattern}|\n|\Z))"
+_ADDRESS = re.compile(rf"{_HEAD.pattern}(?:{_HIDDEN_ALREADY}|.*@)?\S*")
 """An address in prose. A password may hold spaces: all that precedes the line's last ``@`` belongs to the address,
-unless its password is hidden already."""
+unless its password is hidden already and no other ``@`` comes before the next address."""
 _USERINFO = re.compile(r"(:|%3[aA]).*@", re.DOTALL)
 _USER = re.compile(r"[^/?#\s]+@")
 """A name in front of a host, which is a token at some services."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
@@ -107,6 +107,7 @@ def test_a_file_cut_after_its_graph_has_no_digest(model, saved, tmp_path: Path) 
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(content=b"A" + bytes(8) + b"=" + bytes(4))  # opset and graph as numbers
 @given(content=st.binary(max_size=400))
 def test_random_bytes_are_no_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "random.onnx"

@@ -16,6 +16,11 @@ from fcn_edge.io.redaction import prose_without_passwords
         ("rtsp://u:***@x is lost. See rtsp://u:***@x/y.", "rtsp://u:***@x is lost. See rtsp://u:***@x/y."),
         ("https://***@x is lost. See rtsp://u:my secret@x.", "https://***@x is lost. See rtsp://u:***@x."),
         ("rtsp://u:***@secret@x is lost.", "rtsp://u:***@x is lost."),
+        ("rtsp://u:***@secret or more@x", "rtsp://u:***@x"),
+        ("rtsp://u:***@x: no login for admin:secret@x", "rtsp://u:***@x"),
+        ("rtsp://u:***@x;http://b:my secret@y is lost", "rtsp://u:***@y is lost"),
+        ("['rtsp://u:***@x','rtsp://u:my secret@y']", "['rtsp://u:***@y']"),
+        ("rtsp://u:***@x is lost.\nSee a@b.", "rtsp://u:***@x is lost.\nSee a@b."),
     ],
 )
 def test_prose_hides_the_passwords_of_addresses(text: str, shown: str) -> None:
