@@ -84,14 +84,12 @@ def camera_errors_ms(frames: Sequence[NotedFrame], left: dict[int, list[int]]) -
     return [round((told - at) / NS_PER_MS, 1) for told, at in found if told is not None and at is not None]
 
 
-def growth(levels: Sequence[int], first: int) -> float:
-    """By which share of its median a level ever exceeds that of its first samples.
-
-    Args:
-        levels: The samples.
-        first: How many of them are the first.
-    """
-    return (max(levels) - statistics.median(levels[:first])) / statistics.median(levels)
+def growth(samples: Sequence[Sample]) -> float | None:
+    """By which share of its median the memory ever exceeds its level in the first tenth of the samples."""
+    if not samples:
+        return None
+    levels = [sample.resident_kib for sample in samples]
+    return (max(levels) - statistics.median(levels[: max(len(levels) // 10, 1)])) / statistics.median(levels)
 
 
 def judged(
@@ -121,9 +119,10 @@ def judged(
     # those that were on their way then are between the two
     slow = [frame for frame in run.frames if frame.sink_ns >= slowed_ns + NS_PER_S]
     settled = [sample for sample in samples if sample.unix_ns >= start + settle * NS_PER_S]
-    first = max(len(settled) // 10, 1)
-    resident = growth([sample.resident_kib for sample in settled], first) if settled else None
-    verdict.at_most("memory growth", resident, MOST_GROWTH)
+    # a slow network holds a few images more at once: each phase has a level of its own
+    verdict.at_most("memory growth", growth([one for one in settled if one.unix_ns < slowed_ns]), MOST_GROWTH)
+    slowed = [sample for sample in samples if sample.unix_ns >= slowed_ns]
+    verdict.at_most("memory growth while slow", growth(slowed[len(slowed) // 4 :]), MOST_GROWTH)
     for name in ("threads", "descriptors"):
         counts = [getattr(sample, name) for sample in settled]
         verdict.at_most(f"most {name} less fewest", max(counts) - min(counts) if counts else None, 0)

@@ -145,6 +145,7 @@ def main(
     slow_to: float,
 ) -> None:
     """Run until interrupted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     keep_freed_memory()
     with notes.open("w") as file:
         with owned_thread_pools(), load(engine, threads=threads) as segmenter, ExitStack() as stack:

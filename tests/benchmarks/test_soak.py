@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("av")
 
-from benchmarks.streams.soak import main
+from benchmarks.streams.soak import RESULTS, main
 
 from ..servers.rtsp import needs_gstreamer
 
@@ -34,3 +34,13 @@ def test_watches_a_camera(tiny: Any, tmp_path: Path) -> None:
     assert len(result["camera_time_errors_ms"]) > 0
     assert 0 < result["slow"]["frames"] < result["slow"]["of"]
     assert len(result["resident_mib"]) == len(result["threads"]) == len(result["descriptors"]) >= 4
+
+
+def test_the_committed_result_holds() -> None:
+    result = json.loads(RESULTS.read_text())
+    assert result["failed"] == []
+    assert all(check["holds"] for check in result["checks"].values())
+    assert result["machine"]["cpu"]["instruction_set"]
+    assert (result["minutes"], result["frames"], result["dropped"]) == (10.0, len(result["ages_ms"]), 0)
+    ages = sorted(result["ages_ms"])
+    assert ages[len(ages) // 2] == pytest.approx(result["checks"]["median age, ms"]["value"], abs=0.2)
