@@ -10,7 +10,7 @@ from click.testing import CliRunner
 pytest.importorskip("av")
 
 from benchmarks.streams.lossy import missing
-from benchmarks.streams.outages import main
+from benchmarks.streams.outages import RESULTS, main
 
 from ..servers.rtsp import needs_gstreamer
 
@@ -48,3 +48,13 @@ def measured(tiny: Any, folder: Path, *more: str) -> dict[str, Any]:
     assert done.exception is None or isinstance(done.exception, SystemExit), done.output
     result: dict[str, Any] = json.loads((folder / "outages.json").read_text())
     return result
+
+
+def test_the_committed_result_holds() -> None:
+    result = json.loads(RESULTS.read_text())
+    assert result["failed"] == result["tcp"]["failed"] == result["lossy"]["failed"] == []
+    assert result["machine"]["cpu"]["instruction_set"]
+    kinds = [outage["kind"] for outage in result["tcp"]["outages"]]
+    assert (kinds.count("kill"), kinds.count("stop")) == (20, 5)
+    assert max(outage["flows_after_s"] for outage in result["tcp"]["outages"] + result["lossy"]["outages"]) < 3
+    assert result["lossy"]["packets_dropped"] > 0
