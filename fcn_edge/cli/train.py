@@ -110,6 +110,13 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="How far the class weights are taken back from the scores of what is kept, 0 to 1.",
 )
 @click.option(
+    "--ema-decay",
+    type=float,
+    default=0.995,
+    show_default=True,
+    help="Largest decay per step of the averaged weights, which are what is kept; it rises with the steps.",
+)
+@click.option(
     "--rendered",
     type=float,
     default=0.0,

@@ -60,7 +60,8 @@ class Settings(BaseModel):
             makes them alike.
         prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
             (``training/prior.py``).
-        ema_decay: Decay per step of the averaged weights that are validated and kept.
+        ema_decay: Largest decay per step of the averaged weights that are validated and kept; it rises with the steps
+            (``training/averaging.py``).
         rendered: Rendered street scenes per epoch, over the number of real images.
         validate_every: Epochs between validations; the last epoch of a stage is always validated.
         settle: Most epochs that a stage goes on after its schedule, at the schedule's last learning rate and validated

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from fcn_edge.artifacts.spec import ModelSpec
@@ -27,6 +26,7 @@ from fcn_edge.io.files import replacing
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalize import Normalize
 from fcn_edge.training.augment import Augmentation
+from fcn_edge.training.averaging import Average
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.trainset import TrainSet, WithErrors, class_shares, warm_streets
@@ -93,8 +93,7 @@ class StageTrainer:
         self.train, self.val, self.workers = train, val, workers
         self.normalize = Normalize(spec.normalization)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
+        self.average = Average(net, recipe.ema_decay)
         self.rendered = round(recipe.rendered * len(train))
         if self.rendered and workers:
             # loader processes live for one epoch; what they inherit they need not build again
@@ -133,7 +132,7 @@ class StageTrainer:
         return EpochLog(self.stage.name, self.epoch, loss, lr, scores, time.monotonic() - started)
 
     def _validate(self) -> dict[str, float]:
-        averaged = copy.deepcopy(self.averaged())
+        averaged = copy.deepcopy(self.average.net)
         correct_prior(averaged, self.class_weights, self.recipe.prior_correction)
         matrices = confusion_of(averaged, self.normalize, self.spec, self.val)
         try:
@@ -148,22 +147,16 @@ class StageTrainer:
         if finest > self.best:
             self.best = finest
             # kept as they were trained: the next stage goes on from these
-            self.best_weights = {key: value.clone() for key, value in self.averaged().state_dict().items()}
+            self.best_weights = {key: value.clone() for key, value in self.average.net.state_dict().items()}
         return scores
 
     def best_net(self) -> FCN:
         """The best network so far, as it is to be used: with the class weights taken back from its scores."""
-        net = copy.deepcopy(self.averaged())
+        net = copy.deepcopy(self.average.net)
         net.load_state_dict(self.best_weights)
         if self.best >= 0:
             correct_prior(net, self.class_weights, self.recipe.prior_correction)
         return net
-
-    def averaged(self) -> FCN:
-        """The averaged network, in evaluation mode."""
-        module = self.average.module
-        assert isinstance(module, FCN)
-        return module.eval()
 
     def _train_epoch(self, progress: Progress) -> float:
         self.net.train()
@@ -188,7 +181,7 @@ class StageTrainer:
             self.optimizer.zero_grad()
             if self.epoch < self.stage.epochs:
                 self.schedule.step()
-            self.average.update_parameters(self.net)
+            self.average.update(self.net)
             progress(step + 1, self.steps, total / (step + 1))
         return total / self.steps
 
@@ -247,7 +240,7 @@ class StageTrainer:
             "best": self.best,
             "stale": self.stale,
             "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.average.state(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "best_weights": self.best_weights,
@@ -257,7 +250,7 @@ class StageTrainer:
         """Go on from ``state()``."""
         self.epoch, self.best, self.stale = state["epoch"], state["best"], state["stale"]
         self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
+        self.average.restore(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.best_weights = state["best_weights"]

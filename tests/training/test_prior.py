@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch.optim.swa_utils import AveragedModel
 
 from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.averaging import Average
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.stage import StageTrainer
@@ -50,7 +50,7 @@ def test_no_strength_leaves_the_scores_alone() -> None:
 def test_training_keeps_weights_uncorrected_and_gives_out_corrected_ones() -> None:
     trainer = StageTrainer.__new__(StageTrainer)
     net = FCN("mobilenet_v2", ("fcn32s",), 3)
-    trainer.average = AveragedModel(net)
+    trainer.average = Average(net, 0.995)
     trainer.best_weights = {key: value.clone() for key, value in net.state_dict().items()}
     trainer.class_weights = WEIGHTS
     trainer.recipe = Recipe(encoder="mobilenet_v2", stages=(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3),))
