@@ -80,6 +80,23 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 @click.option(
     "--lr", type=float, default=8e-4, show_default=True, help="Peak learning rate; later stages have half of it."
 )
+@click.option(
+    "--head-lr-factor",
+    type=float,
+    default=5.0,
+    show_default=True,
+    metavar="F",
+    help="Learning rate of the score layers over that of the encoder.",
+)
+@click.option(
+    "--freeze",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Blocks of the encoder, from the image on, that keep the weights of --init, 0 to 5; each halves the grid. "
+    "Saves time.",
+)
 @click.option("--batch", type=int, default=8, show_default=True, help="Images per optimizer step.")
 @click.option("--micro-batch", type=int, help="Images per forward pass; a divisor of --batch up to 4 when left out.")
 @click.option("--crop", type=SIZE, default="384x480", show_default=True, help="Size of the training crops.")

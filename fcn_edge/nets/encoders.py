@@ -30,9 +30,21 @@ class Encoder(nn.Module, ABC):
     classifier_prefixes: tuple[str, ...]
     """Leading key parts of the ImageNet classifier, which a checkpoint may hold and this encoder does not use."""
 
+    blocks: tuple[tuple[str, ...], ...] = ()
+    """Leading key parts of the five blocks, from the image on, each of which halves the grid: what training may
+    freeze. Empty where there is nothing to freeze."""
+
     @abstractmethod
     def forward(self, image: Tensor) -> Pyramid:
         """Feature maps of stride 8, 16 and 32 of a normalized ``(N, 3, H, W)`` image."""
+
+
+def _blocks(*ends: int) -> tuple[tuple[str, ...], ...]:
+    """Leading key parts of the blocks of numbered layers, each ending before one of ``ends``."""
+    starts = (0, *ends)
+    return tuple(
+        tuple(f"features.{layer}." for layer in range(start, end)) for start, end in zip(starts, ends, strict=False)
+    )
 
 
 class VGG16(Encoder):
@@ -43,6 +55,7 @@ class VGG16(Encoder):
 
     channels = (256, 512, 512)
     classifier_prefixes = ("classifier.",)
+    blocks = _blocks(5, 10, 17, 24, 31)
 
     _widths = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
     _taps = (16, 23, 30)
@@ -95,6 +108,7 @@ class ResNet50(Encoder):
 
     channels = (512, 1024, 2048)
     classifier_prefixes = ("fc.",)
+    blocks = (("conv1.", "bn1."), ("layer1.",), ("layer2.",), ("layer3.",), ("layer4.",))
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,6 +175,7 @@ class MobileNetV2(Encoder):
 
     channels = (32, 96, 1280)
     classifier_prefixes = ("classifier.",)
+    blocks = _blocks(2, 4, 7, 14, 19)
 
     # expansion, output channels, blocks, stride of the first block: table 2 of the paper
     _stages = (

@@ -55,6 +55,8 @@ class Settings(BaseModel):
         color: Strength of the color augmentation, 0 to 1.
         schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
         head_lr_factor: Learning rate of the score layers over that of the encoder.
+        freeze: Blocks of the encoder, from the image on, that keep their first weights and BatchNorm statistics, 0 to
+            5; each halves the grid. Early blocks take the most time and learn the least.
         weight_decay: Weight decay of AdamW, on weights with more than one dimension.
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
@@ -79,6 +81,7 @@ class Settings(BaseModel):
     color: Annotated[float, Field(ge=0, le=1)] = 0.4
     schedule: Literal["one-cycle", "poly"] = "one-cycle"
     head_lr_factor: Annotated[float, Field(gt=0)] = 5.0
+    freeze: Annotated[int, Field(ge=0, le=5)] = 0
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     class_weight_offset: Annotated[float, Field(gt=1)] = 1.05
     prior_correction: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -27,6 +27,7 @@ from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalize import Normalize
 from fcn_edge.training.augment import Augmentation
 from fcn_edge.training.averaging import Average
+from fcn_edge.training.frozen import Frozen
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.trainset import TrainSet, WithErrors, class_shares, warm_streets
@@ -93,6 +94,7 @@ class StageTrainer:
         self.train, self.val, self.workers = train, val, workers
         self.normalize = Normalize(spec.normalization)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.frozen = Frozen(net, recipe.freeze)
         self.average = Average(net, recipe.ema_decay)
         self.rendered = round(recipe.rendered * len(train))
         if self.rendered and workers:
@@ -160,6 +162,7 @@ class StageTrainer:
 
     def _train_epoch(self, progress: Progress) -> float:
         self.net.train()
+        self.frozen.hold(self.net)
         if self.stage.freeze_batchnorm:
             for module in self.net.modules():
                 if isinstance(module, nn.BatchNorm2d):
@@ -302,7 +305,7 @@ def _groups(net: FCN, recipe: Recipe, stage: Stage) -> list[dict[str, Any]]:
     """Parameter groups: encoder and heads, each with and without weight decay."""
     groups = []
     for module, lr in ((net.encoder, stage.lr), (net.decoders, stage.lr * recipe.head_lr_factor)):
-        parameters = list(module.parameters())
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
         groups.append({"params": [p for p in parameters if p.ndim > 1], "lr": lr, "weight_decay": recipe.weight_decay})
         groups.append({"params": [p for p in parameters if p.ndim <= 1], "lr": lr, "weight_decay": 0.0})
     return groups

@@ -90,12 +90,14 @@ def train(
         display: Who is told; nobody when left out.
 
     Raises:
-        UsageError: The output cannot be written or is not a ``.safetensors`` file, or rendered scenes are to be mixed
-            with rendered ones or with other classes.
+        UsageError: The output cannot be written or is not a ``.safetensors`` file, rendered scenes are to be mixed
+            with rendered ones or with other classes, or blocks are to be frozen that hold no weights.
         DatasetError: The data root lacks a split or holds bad files.
         CheckpointError: ``init`` does not fit, or the saved state is of another recipe.
     """
     _require_writable(output)
+    if recipe.freeze and init is None:
+        raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
     run = _Run(recipe, output, train_split, val_split, workers, display or _Silent())
     return run.go(init)

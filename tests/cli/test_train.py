@@ -92,6 +92,8 @@ def test_finer_stages_from_a_coarser_checkpoint(fcn_edge: Run, tmp_path: Path) -
         (["--color", "2"], "color: Input should be less than or equal to 1"),
         (["--class-weight-offset", "1"], "class_weight_offset: Input should be greater than 1"),
         (["--crop", "60x96"], "not a multiple of 32"),
+        (["--freeze", "6"], "freeze: Input should be less than or equal to 5"),
+        (["--freeze", "1"], "A training from scratch has no blocks to freeze"),
         (["--ema-decay", "1"], "ema_decay: Input should be less than 1"),
         (["--rendered", "0.5"], "The data is rendered already"),
         (["--init", "absent.npz"], "does not exist"),

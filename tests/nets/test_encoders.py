@@ -76,3 +76,26 @@ def test_unknown_names_are_refused() -> None:
     with pytest.raises(UsageError, match="no encoder named 'vgg19'") as caught:
         encoder("vgg19")
     assert "vgg16, resnet50, mobilenet_v2" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_blocks_are_the_parts_between_halvings(name: str) -> None:
+    """A block reads the grid of the one before and ends at its own stride; each layer is in one block."""
+    net = encoder(name)
+    assert len(net.blocks) == 5
+    for key in net.state_dict():
+        assert sum(key.startswith(block) for block in net.blocks) == 1, key
+    strides: dict[str, int] = {}
+
+    def note(layer: str) -> None:
+        def hook(_: torch.nn.Module, __: object, output: torch.Tensor) -> None:
+            strides[layer] = 128 // output.shape[3]
+
+        dict(net.named_modules())[layer].register_forward_hook(hook)
+
+    last = [block[-1].removesuffix(".") for block in net.blocks]
+    for layer in last:
+        note(layer)
+    with torch.inference_mode():
+        net.eval()(torch.randn(1, 3, 64, 128))
+    assert [strides[layer] for layer in last] == [2, 4, 8, 16, 32]

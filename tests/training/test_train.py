@@ -108,6 +108,9 @@ TWO_STAGES = (
 )
 
 
+ONE = Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)
+
+
 def trained(
     recipe: Recipe, data: Path | str, output: Path, display: Display | None = None, init: Path | None = None, **how: Any
 ) -> TrainResult:
@@ -286,6 +289,25 @@ def test_epochs_between_validations(data: Path, tmp_path: Path) -> None:
     assert [bool(row["val_miou"]) for row in log_of(output)] == [False, True, True]
 
 
+@pytest.mark.parametrize("blocks", [2, 5])
+def test_frozen_blocks_keep_their_weights(data: Path, tmp_path: Path, blocks: int) -> None:
+    torch.manual_seed(0)
+    source = encoder("mobilenet_v2")
+    np.savez(tmp_path / "imagenet.npz", **{key: value.numpy() for key, value in source.state_dict().items()})
+    trained(recipe_of(ONE, freeze=blocks), data, tmp_path / "net.safetensors", init=tmp_path / "imagenet.npz")
+    after = load_checkpoint(tmp_path / "net.safetensors")[0].encoder.state_dict()
+    prefixes = tuple(part for block in source.blocks[:blocks] for part in block)
+    for key, before in source.state_dict().items():
+        if key.endswith("num_batches_tracked"):
+            continue
+        assert torch.equal(before, after[key]) is key.startswith(prefixes), key
+
+
+def test_frozen_blocks_need_weights(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="from scratch has no blocks to freeze"):
+        trained(recipe_of(ONE, freeze=1), data, tmp_path / "net.safetensors")
+
+
 def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = encoder("mobilenet_v2").state_dict()
@@ -372,9 +394,6 @@ def test_rendered_scenes_among_real_images(data: Path, tmp_path: Path) -> None:
     trained(recipe_of(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3), rendered=1 / 3), data, output, display)
     assert display.moves[-1] == (4, 4)
     assert load_checkpoint(output)[1].provenance.trained_on == ("tiny train", "rendered street scenes")
-
-
-ONE = Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)
 
 
 def test_a_root_needs_train_and_val(data: Path, tmp_path: Path) -> None:
