@@ -38,6 +38,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _runs_aside(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the state of the tests' trainings out of the user's cache."""
+    os.environ["FCN_EDGE_RUNS"] = str(tmp_path_factory.getbasetemp() / "runs")
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

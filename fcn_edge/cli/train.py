@@ -166,8 +166,8 @@ def command(
     """Train an FCN on the processor.
 
     Validation mIoU is measured on full frames, on averaged weights; the best checkpoint is kept. Beside it lie a log
-    of one line per epoch (.csv) and, while the training runs, its state: the same command goes on from there after a
-    stop, with nothing lost but the running epoch. Coarser decoders of the same training are kept as well.
+    of one line per epoch (.csv) and the coarser decoders of the same training. The state of a running training is saved
+    every five minutes in FCN_EDGE_RUNS (~/.cache/fcn_edge/runs): the same command goes on from there after a stop.
     """
     from fcn_edge.datasets.rendered import is_rendered
 
@@ -188,7 +188,7 @@ def command(
     try:
         result = train(recipe, data, output, init=init, workers=workers, display=_Display(rendered))
     except KeyboardInterrupt:
-        note("Stopped. The same command goes on after the last finished epoch.")
+        note("Stopped. The same command goes on from the last saved state.")
         raise
     log = output.with_suffix(".csv")
     if result.best_miou is not None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 
-__all__ = ["check_writable", "replacing", "same_file", "sha256_of"]
+__all__ = ["check_writable", "copy_file", "replacing", "same_file", "sha256_of"]
 
 NOT_WRITABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR})
 ALMOST_NOTHING = 1 << 20
@@ -54,6 +54,17 @@ def check_writable(path: Path) -> None:
         # root may write where the permissions say no, and nobody may on a read-only disk: only trying tells
         with tempfile.TemporaryFile(dir=parent):
             pass
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file, whole or not at all.
+
+    Raises:
+        UsageError: The directory does not exist or may not be written.
+        MachineError: The disk is full.
+    """
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 import ctypes
 import math
-import pickle
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,7 +20,6 @@ from torch.utils.data import DataLoader
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
-from fcn_edge.io.files import replacing
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalize import Normalize
 from fcn_edge.training.augment import Augmentation
@@ -33,7 +30,7 @@ from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.trainset import TrainSet, WithErrors, class_shares, warm_streets
 from fcn_edge.training.validate import confusion_of
 
-__all__ = ["EpochLog", "StageTrainer", "load_state", "save_state"]
+__all__ = ["EpochLog", "StageTrainer"]
 
 Progress = Callable[[int, int, float], None]
 
@@ -107,6 +104,8 @@ class StageTrainer:
         weights = 1 / torch.log(recipe.class_weight_offset + torch.from_numpy(class_shares(train)))
         self.class_weights = (weights / weights.mean()).float()
         self.epoch = 0
+        self.step = 0
+        self._loss, self._seconds = 0.0, 0.0
         self.best = -1.0
         self.stale = 0
         self.best_weights: dict[str, Tensor] = {key: value.clone() for key, value in net.state_dict().items()}
@@ -119,19 +118,22 @@ class StageTrainer:
         beyond = self.epoch - self.stage.epochs
         return not self.stage.epochs or beyond >= self.recipe.settle or self.stale >= self.recipe.patience
 
-    def run_epoch(self, progress: Progress) -> EpochLog:
-        """Train one epoch; when it is due, validate the averaged weights and keep them if they are the best.
+    def run_epoch(self, progress: Progress, between: Callable[[], None] = lambda: None) -> EpochLog:
+        """Train an epoch to its end; when it is due, validate the averaged weights and keep them if they are the best.
 
         Args:
             progress: Called after each step with steps done, steps in all and the running mean loss.
+            between: Called between steps, when ``state()`` is that of a finished step.
         """
+        self._train_epoch(progress, between)
         started = time.monotonic()
-        loss = self._train_epoch(progress)
-        self.epoch += 1
+        loss = self._loss / self.steps
+        self.epoch, self.step, self._loss = self.epoch + 1, 0, 0.0
         due = self.epoch % self.recipe.validate_every == 0 or self.epoch >= self.stage.epochs
         scores = self._validate() if due else {}
         lr = float(self.optimizer.param_groups[0]["lr"])
-        return EpochLog(self.stage.name, self.epoch, loss, lr, scores, time.monotonic() - started)
+        seconds, self._seconds = self._seconds + time.monotonic() - started, 0.0
+        return EpochLog(self.stage.name, self.epoch, loss, lr, scores, seconds)
 
     def _validate(self) -> dict[str, float]:
         averaged = copy.deepcopy(self.average.net)
@@ -160,24 +162,26 @@ class StageTrainer:
             correct_prior(net, self.class_weights, self.recipe.prior_correction)
         return net
 
-    def _train_epoch(self, progress: Progress) -> float:
+    def _train_epoch(self, progress: Progress, between: Callable[[], None]) -> None:
         self.net.train()
         self.frozen.hold(self.net)
         if self.stage.freeze_batchnorm:
             for module in self.net.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
-        total = 0.0
-        for step, micro_batches in enumerate(self._batches()):
+        started = time.monotonic()
+        for micro_batches in self._batches():
             pixels = sum(int((labels != self.spec.void).sum()) for _, labels in micro_batches)
+            total = 0.0
             for images, labels in micro_batches:
                 loss = self._loss_sum(images, labels) / max(1, pixels)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
             if not math.isfinite(total):
                 raise UsageError(
-                    f"The loss is no longer finite in step {step + 1} of {self.stage.name}'s epoch {self.epoch + 1}.",
-                    "Train again with a lower learning rate (lr) and another output; the last epoch's state is kept.",
+                    f"The loss is no longer finite in step {self.step + 1} of {self.stage.name}'s epoch "
+                    f"{self.epoch + 1}.",
+                    "Train again with a lower learning rate (lr) and another output; the last saved state is kept.",
                 )
             nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
             self.optimizer.step()
@@ -185,8 +189,11 @@ class StageTrainer:
             if self.epoch < self.stage.epochs:
                 self.schedule.step()
             self.average.update(self.net)
-            progress(step + 1, self.steps, total / (step + 1))
-        return total / self.steps
+            self.step, self._loss = self.step + 1, self._loss + total
+            now = time.monotonic()
+            started, self._seconds = now, self._seconds + now - started
+            progress(self.step, self.steps, self._loss / self.step)
+            between()
 
     def _loss_sum(self, images: Tensor, labels: Tensor) -> Tensor:
         """Weighted cross-entropy summed over pixels at full resolution, averaged over the decoders."""
@@ -216,14 +223,17 @@ class StageTrainer:
             seed=recipe.seed,
             epoch=self.epoch,
         )
-        order = torch.Generator().manual_seed(recipe.seed * 10_007 + self.epoch)
+        shuffled = torch.randperm(
+            len(pairs), generator=torch.Generator().manual_seed(recipe.seed * 10_007 + self.epoch)
+        ).tolist()
+        if len(shuffled) > recipe.batch:
+            shuffled = shuffled[: self.steps * recipe.batch]
         loader: DataLoader[Any] = DataLoader(
             WithErrors(pairs),
             batch_size=recipe.micro_batch,
-            shuffle=True,
-            generator=order,
+            sampler=shuffled[self.step * recipe.batch :],
+            generator=torch.Generator(),
             num_workers=self.workers,
-            drop_last=len(pairs) >= recipe.batch,
             collate_fn=WithErrors.batch,
         )
         passes = recipe.batch // recipe.micro_batch
@@ -232,14 +242,21 @@ class StageTrainer:
             if isinstance(micro_batch, FcnEdgeError):
                 raise micro_batch
             group.append(micro_batch)
-            if len(group) == passes or done + 1 == len(loader) < passes:
+            if len(group) == passes or done + 1 == len(loader):
                 yield group
                 group = []
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on after the last finished epoch."""
+        """Everything needed to go on after the last finished step.
+
+        The images of a step and how they are augmented follow from seed, epoch and position alone, so there is no
+        state of a random generator in it.
+        """
         return {
             "epoch": self.epoch,
+            "step": self.step,
+            "loss": self._loss,
+            "seconds": self._seconds,
             "best": self.best,
             "stale": self.stale,
             "net": self.net.state_dict(),
@@ -250,37 +267,23 @@ class StageTrainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from ``state()``."""
-        self.epoch, self.best, self.stale = state["epoch"], state["best"], state["stale"]
-        self.net.load_state_dict(state["net"])
-        self.average.restore(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.best_weights = state["best_weights"]
+        """Go on from ``state()``.
 
-
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a training state, whole or not at all."""
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
-
-
-def load_state(path: Path) -> dict[str, Any]:
-    """A training state that ``save_state`` wrote.
-
-    Raises:
-        CheckpointError: The file is damaged.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{path} cannot be read as a training state: {str(error).splitlines()[0]}.",
-            "Remove it to start the training anew.",
-        ) from error
-    if not isinstance(state, dict) or "recipe" not in state:
-        raise CheckpointError(f"{path} is not a training state.", "Remove it to start the training anew.")
-    return state
+        Raises:
+            CheckpointError: It is not the state of such a network.
+        """
+        try:
+            self.epoch, self.best, self.stale = state["epoch"], state["best"], state["stale"]
+            self.step, self._loss, self._seconds = state["step"], state["loss"], state["seconds"]
+            self.net.load_state_dict(state["net"])
+            self.average.restore(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.best_weights = state["best_weights"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                "The saved state of the training does not fit its network.", "Remove it to start the training anew."
+            ) from error
 
 
 def keep_freed_memory() -> None:

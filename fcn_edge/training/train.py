@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -17,13 +16,19 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.files import replacing
+from fcn_edge.io.files import copy_file
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.log import TrainingLog
 from fcn_edge.training.recipe import Recipe, Stage
-from fcn_edge.training.stage import EpochLog, StageTrainer, load_state, save_state
+from fcn_edge.training.runs import Run
+from fcn_edge.training.stage import EpochLog, StageTrainer
 
 __all__ = ["Display", "TrainResult", "train"]
+
+
+SAVE_SECONDS = 300.0
+"""How much work a kill may cost, in seconds."""
 
 
 class Display(Protocol):
@@ -74,12 +79,14 @@ def train(
     *,
     init: Path | None = None,
     workers: int = 0,
+    save_every: float = SAVE_SECONDS,
     display: Display | None = None,
 ) -> TrainResult:
     """Train by a recipe.
 
-    Beside ``output`` lie, of the same stem: ``.csv``, one line per epoch; ``.state``, what a killed run goes on
-    from; and the checkpoints of the coarser stages.
+    Beside ``output`` lie, of the same stem, ``.csv``, one line per epoch, and the checkpoints of the coarser stages.
+    The state of a running training lies in ``training.runs.runs_directory()``, in a folder named after the recipe, the
+    data and ``init``: the same call goes on from it, with another output too.
 
     Args:
         recipe: What to do; ``TrainingOptions`` makes one.
@@ -87,20 +94,24 @@ def train(
         output: Checkpoint of the last stage's finest decoder, ``.safetensors``.
         init: ImageNet weights of the encoder, or a checkpoint of a coarser decoder; None trains from scratch.
         workers: Loader processes; 0 reads the images in this one.
+        save_every: Seconds after which the state is saved within an epoch, at most; it is saved after each anyway.
         display: Who is told; nobody when left out.
 
     Raises:
         UsageError: The output cannot be written or is not a ``.safetensors`` file, rendered scenes are to be mixed
-            with rendered ones or with other classes, or blocks are to be frozen that hold no weights.
+            with rendered ones or with other classes, blocks are to be frozen that hold no weights, or another process
+            does this training.
         DatasetError: The data root lacks a split or holds bad files.
-        CheckpointError: ``init`` does not fit, or the saved state is of another recipe.
+        CheckpointError: ``init`` does not fit, or the saved state is damaged or of another recipe.
     """
     _require_writable(output)
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
-    run = _Run(recipe, output, train_split, val_split, workers, display or _Silent())
-    return run.go(init)
+    run = Run(recipe, train_split, val_split, init)
+    with run.held():
+        training = _Training(recipe, output, run, train_split, val_split, workers, save_every, display or _Silent())
+        return training.go(init)
 
 
 def _require_writable(output: Path) -> None:
@@ -116,53 +127,61 @@ def _require_writable(output: Path) -> None:
         raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
 
 
-class _Run:
+class _Training:
     def __init__(
         self,
         recipe: Recipe,
         output: Path,
+        run: Run,
         train_split: LabeledSplit,
         val_split: LabeledSplit,
         workers: int,
+        save_every: float,
         display: Display,
     ) -> None:
-        self.recipe, self.output, self.display = recipe, output, display
+        self.recipe, self.output, self.run, self.display = recipe, output, run, display
         self.train_split, self.val_split, self.workers = train_split, val_split, workers
-        self.log_path = output.with_suffix(".csv")
-        self.state_path = output.with_suffix(".state")
+        self.save_every = save_every
+        self.ran: list[int] = []
+        self.log: TrainingLog
 
     def go(self, init: Path | None) -> TrainResult:
         output = self.output
         output.parent.mkdir(parents=True, exist_ok=True)
-        done, state = self._saved()
+        state = self.run.saved()
+        self.log = TrainingLog(output.with_suffix(".csv"), state["log"] if state else [])
         checkpoints: dict[str, Path] = {}
-        weights: dict[str, torch.Tensor] | None = state["start"] if state else None
+        weights: dict[str, torch.Tensor] | None = None
         best: float | None = None
-        ran: list[int] = list(state["ran"]) if state else []
+        self.ran = list(state["ran"]) if state else []
+        done = len(self.ran)
         for number, stage in enumerate(self.recipe.stages):
             paths = self._paths(stage, last=number + 1 == len(self.recipe.stages))
+            checkpoints |= paths
             if number < done:
-                checkpoints |= paths
+                # of this training, begun with another output
+                for name, path in paths.items():
+                    copy_file(self._kept(name), path)
                 continue
             torch.manual_seed(self.recipe.seed)
             net = FCN(self.recipe.encoder, stage.decoders, len(self.train_split.info.classes))
             if weights is not None:
                 net.start_from(weights)
-            elif init is not None:
+            elif init is not None and not state:
                 self._initialize(net, init)
-            start = {key: value.clone() for key, value in net.state_dict().items()}
-            spec = self._spec(stage.decoders[0], ran)
+            spec = self._spec(stage.decoders[0], self.ran)
             trainer = StageTrainer(
                 net, stage, self.recipe, spec, self.train_split, self.val_split, workers=self.workers
             )
-            if state and number == done:
+            if state:
                 trainer.restore(state["trainer"])
-            self._epochs(trainer, ran, start)
-            ran.append(trainer.epoch)
+                self.display.note(_position(trainer, self.run))
+            self._epochs(trainer)
+            self.ran.append(trainer.epoch)
             best_net = trainer.best_net()
             for name, path in paths.items():
-                save_checkpoint(path, best_net.single(name), self._spec(name, ran))
-            checkpoints |= paths
+                save_checkpoint(self._kept(name), best_net.single(name), self._spec(name, self.ran))
+                copy_file(self._kept(name), path)
             weights = {
                 key: value
                 for key, value in trainer.best_weights.items()
@@ -170,41 +189,32 @@ class _Run:
             }
             best = trainer.best if stage.epochs else None
             state = None
-        self.state_path.unlink(missing_ok=True)
-        return TrainResult(checkpoints, sum(ran), best)
+        self.run.finish()
+        return TrainResult(checkpoints, sum(self.ran), best)
 
-    def _epochs(self, trainer: StageTrainer, ran: list[int], start: dict[str, torch.Tensor]) -> None:
+    def _epochs(self, trainer: StageTrainer) -> None:
         stage = trainer.stage
+        saved = time.monotonic()
+
+        def save() -> None:
+            nonlocal saved
+            self.run.save({"ran": self.ran, "log": self.log.rows, "trainer": trainer.state()})
+            saved = time.monotonic()
+
+        def between() -> None:
+            if time.monotonic() - saved >= self.save_every:
+                save()
+
         while not trainer.finished:
             with self.display.epoch(stage.name, trainer.epoch + 1, max(stage.epochs, trainer.epoch + 1)) as progress:
-                log = trainer.run_epoch(progress)
+                log = trainer.run_epoch(progress, between)
             self.display.finished(log, trainer.best)
-            self._write_log(log)
-            save_state(
-                self.state_path,
-                {
-                    "recipe": self.recipe.model_dump_json(),
-                    "stage": len(ran),
-                    "ran": ran,
-                    "start": start,
-                    "trainer": trainer.state(),
-                },
-            )
+            self.log.add(log)
+            save()
 
-    def _saved(self) -> tuple[int, dict[str, Any] | None]:
-        """The stage to go on with and its state; stage 0 and nothing when there is none."""
-        if not self.state_path.is_file():
-            self.log_path.unlink(missing_ok=True)
-            return 0, None
-        state = load_state(self.state_path)
-        if state["recipe"] != self.recipe.model_dump_json():
-            raise CheckpointError(
-                f"{self.state_path} is the state of a training with another recipe.",
-                f"Give the same options to go on with it, or remove {self.state_path} to start anew.",
-            )
-        number, epoch = int(state["stage"]), int(state["trainer"]["epoch"])
-        self.display.note(f"going on after epoch {epoch} of stage {self.recipe.stages[number].name}")
-        return number, state
+    def _kept(self, decoder: str) -> Path:
+        """Where the checkpoint of a finished stage is kept while the training runs."""
+        return self.run.folder / f"{decoder}.safetensors"
 
     def _initialize(self, net: FCN, init: Path) -> None:
         try:
@@ -251,36 +261,13 @@ class _Run:
             }
         )
 
-    def _write_log(self, log: EpochLog) -> None:
-        """Add a line to the log, keeping what a resumed run already wrote and nothing that it repeats."""
-        fields = ["stage", "epoch", "loss", "lr", "decoder", "val_miou", "seconds", "finished"]
-        rows: list[dict[str, object]] = []
-        if self.log_path.is_file():
-            with self.log_path.open(newline="") as file:
-                rows = [
-                    dict(row)
-                    for row in csv.DictReader(file)
-                    if not (row["stage"] == log.stage and int(row["epoch"]) >= log.epoch)
-                ]
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-        for name in log.stage.split("+"):
-            miou = log.miou.get(name)
-            rows.append(
-                {
-                    "stage": log.stage,
-                    "epoch": log.epoch,
-                    "loss": f"{log.loss:.5f}",
-                    "lr": f"{log.lr:.3g}",
-                    "decoder": name,
-                    "val_miou": "" if miou is None else f"{miou:.5f}",
-                    "seconds": f"{log.seconds:.1f}",
-                    "finished": stamp,
-                }
-            )
-        with replacing(self.log_path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fields)
-            writer.writeheader()
-            writer.writerows(rows)
+
+def _position(trainer: StageTrainer, run: Run) -> str:
+    """Where a training goes on, and how to start it anew."""
+    where = f"after epoch {trainer.epoch}"
+    if trainer.step:
+        where = f"after step {trainer.step} of {trainer.steps} of epoch {trainer.epoch + 1}"
+    return f"going on {where} of stage {trainer.stage.name}; remove {run.folder} to start anew"
 
 
 def _splits(data: str | Path, recipe: Recipe) -> tuple[LabeledSplit, LabeledSplit]:

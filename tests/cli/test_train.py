@@ -138,7 +138,7 @@ def test_ctrl_c_says_how_to_go_on(fcn_edge: Run, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(train, "train", interrupted)
     outcome = fcn_edge(*arguments(tmp_path / "net.safetensors"))
     assert outcome.code == 130
-    assert "The same command goes on after the last finished epoch." in outcome.err
+    assert "The same command goes on from the last saved state." in outcome.err
 
 
 def test_without_torch_the_extra_is_named(fcn_edge: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from fcn_edge.street import Street
 from fcn_edge.training import stage as stage_module
 from fcn_edge.training.options import TrainingOptions
 from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
 from fcn_edge.training.train import TrainResult, train
 
@@ -59,7 +60,7 @@ class Display:
         def moved(done: int, total: int, loss: float) -> None:
             assert np.isfinite(loss)
             self.moves.append((done, total))
-            if dying:
+            if dying and done == 2:
                 raise Killed
 
         yield moved
@@ -114,7 +115,7 @@ ONE = Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)
 def trained(
     recipe: Recipe, data: Path | str, output: Path, display: Display | None = None, init: Path | None = None, **how: Any
 ) -> TrainResult:
-    return train(recipe, data, output, init=init, workers=how.pop("workers", 0), display=display or Display())
+    return train(recipe, data, output, init=init, display=display or Display(), **how)
 
 
 def log_of(output: Path) -> list[dict[str, str]]:
@@ -142,7 +143,7 @@ def test_each_stage_leaves_its_checkpoint(staged: tuple[TrainResult, Path, Displ
         assert spec.provenance.trained_on == ("tiny train",)
         assert any(line.startswith("fcn32s: 2 epochs") for line in spec.provenance.recipe)
     leftovers = {path.name for path in output.parent.iterdir()}
-    assert leftovers == {"net.safetensors", "net.fcn32s.safetensors", "net.csv"}, "the state is gone"
+    assert leftovers == {"net.safetensors", "net.fcn32s.safetensors", "net.csv"}
 
 
 def test_a_later_stage_starts_from_the_one_before(staged: tuple[TrainResult, Path, Display]) -> None:
@@ -181,24 +182,39 @@ def test_the_result_is_the_best_score_of_the_last_stage(staged: tuple[TrainResul
     assert result.best_miou == display.bests[-1] == display.logs[-1].miou["fcn16s"]
 
 
-@pytest.mark.parametrize(("epochs", "inside"), [(1, True), (2, False)])
+@pytest.mark.parametrize(
+    ("epochs", "inside", "save_every", "where"),
+    [
+        (1, True, 0.0, "after step 1 of 3 of epoch 2 of stage fcn32s"),
+        (1, True, 1e6, "after epoch 1 of stage fcn32s"),
+        (2, False, 0.0, "after epoch 2 of stage fcn32s"),
+    ],
+)
 def test_a_killed_training_goes_on_bit_for_bit(
-    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path, epochs: int, inside: bool
+    staged: tuple[TrainResult, Path, Display],
+    data: Path,
+    tmp_path: Path,
+    runs: Path,
+    epochs: int,
+    inside: bool,
+    save_every: float,
+    where: str,
 ) -> None:
-    output = tmp_path / "net.safetensors"
     recipe = recipe_of(*TWO_STAGES)
+    killed = tmp_path / "killed.safetensors"
     with pytest.raises(Killed):
-        trained(recipe, data, output, Display(die_after=epochs, die_in_epoch=inside))
-    assert output.with_suffix(".state").is_file()
-    display = Display()
+        trained(recipe, data, killed, Display(die_after=epochs, die_in_epoch=inside), save_every=save_every)
+    output, display = tmp_path / "elsewhere" / "net.safetensors", Display()
     result = trained(recipe, data, output, display)
-    assert [note for note in display.notes if f"going on after epoch {epochs} of stage fcn32s" in note]
+    (note,) = display.notes
+    assert note.startswith(f"going on {where}; remove {runs}/")
     assert len(display.logs) == 3 - epochs, "only what was missing was trained"
     expected, expected_output, _ = staged
     assert (result.epochs, result.best_miou) == (expected.epochs, expected.best_miou)
     assert log_of(output) == log_of(expected_output)
     for name, path in result.checkpoints.items():
         assert path.read_bytes() == expected.checkpoints[name].read_bytes(), name
+    assert not list(runs.iterdir()), "the state is gone"
 
 
 def test_the_number_of_reading_processes_changes_nothing(
@@ -210,16 +226,26 @@ def test_the_number_of_reading_processes_changes_nothing(
     assert log_of(output) == log_of(staged[1])[:1]
 
 
-def test_another_recipe_does_not_go_on_from_the_state(data: Path, tmp_path: Path) -> None:
-    output = tmp_path / "net.safetensors"
+def test_a_later_stage_goes_on_with_the_checkpoints_of_the_earlier(data: Path, tmp_path: Path) -> None:
+    stages = (TWO_STAGES[0], Stage(decoders=("fcn16s",), epochs=2, lr=5e-4))
     with pytest.raises(Killed):
-        trained(recipe_of(*TWO_STAGES), data, output, Display(die_after=1))
-    with pytest.raises(CheckpointError, match="another recipe") as caught:
-        trained(recipe_of(*TWO_STAGES, seed=4), data, output)
-    assert "net.state" in caught.value.fix
-    output.with_suffix(".state").write_bytes(b"cut off")
-    with pytest.raises(CheckpointError, match="cannot be read as a training state"):
-        trained(recipe_of(*TWO_STAGES), data, output)
+        trained(recipe_of(*stages), data, tmp_path / "killed.safetensors", Display(die_after=3))
+    coarse = (tmp_path / "killed.fcn32s.safetensors").read_bytes()
+    (tmp_path / "killed.fcn32s.safetensors").unlink()
+    display = Display()
+    result = trained(recipe_of(*stages), data, tmp_path / "net.safetensors", display)
+    assert [log.stage for log in display.logs] == ["fcn16s"]
+    assert result.checkpoints["fcn32s"].read_bytes() == coarse
+
+
+def test_a_state_whose_tensors_do_not_fit(data: Path, tmp_path: Path, runs: Path) -> None:
+    recipe = recipe_of(*TWO_STAGES)
+    splits = splits_of(data)
+    run = Run(recipe, splits["train"], splits["val"], None)
+    with run.held():
+        run.save({"ran": [], "log": [], "trainer": {"epoch": 1}})
+    with pytest.raises(CheckpointError, match="does not fit its network"):
+        trained(recipe, data, tmp_path / "net.safetensors")
 
 
 def test_all_at_once(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""The log of a training: a line an epoch and decoder, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+
+from fcn_edge.io.files import replacing
+from fcn_edge.training.stage import EpochLog
+
+__all__ = ["TrainingLog"]
+
+_FIELDS = ("stage", "epoch", "loss", "lr", "decoder", "val_miou", "seconds", "finished")
+
+
+class TrainingLog:
+    """Writes ``path`` anew with every line, so that it is always whole.
+
+    Args:
+        path: The file.
+        rows: The lines of a training that goes on, as ``rows`` had them.
+
+    Attributes:
+        rows: Every line so far, by field.
+    """
+
+    def __init__(self, path: Path, rows: list[dict[str, str]]) -> None:
+        self._path = path
+        self.rows = list(rows)
+        if rows:
+            self._write()
+        else:
+            path.unlink(missing_ok=True)
+
+    def add(self, log: EpochLog) -> None:
+        """Add the lines of an epoch."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
+        for name in log.stage.split("+"):
+            miou = log.miou.get(name)
+            values = (
+                log.stage,
+                str(log.epoch),
+                f"{log.loss:.5f}",
+                f"{log.lr:.3g}",
+                name,
+                "" if miou is None else f"{miou:.5f}",
+                f"{log.seconds:.1f}",
+                stamp,
+            )
+            self.rows.append(dict(zip(_FIELDS, values, strict=True)))
+        self._write()
+
+    def _write(self) -> None:
+        with replacing(self._path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, _FIELDS)
+            writer.writeheader()
+            writer.writerows(self.rows)

@@ -1,0 +1,139 @@
+"""Where a training keeps what it goes on from after a kill: outside of every work tree, found again by what it does."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import pickle
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from fcn_edge.artifacts.spec import DECODER_STRIDES
+from fcn_edge.datasets import LabeledSplit
+from fcn_edge.datasets.fingerprint import fingerprint_of
+from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.io.files import replacing, sha256_of
+from fcn_edge.training.recipe import Recipe
+
+__all__ = ["Run", "runs_directory"]
+
+STATE_FILE = "state.pt"
+
+
+def runs_directory() -> Path:
+    """Where runs are kept: ``$FCN_EDGE_RUNS``, or ``fcn_edge/runs`` of the user's cache.
+
+    Raises:
+        UsageError: The user has no home directory.
+    """
+    own = os.environ.get("FCN_EDGE_RUNS")
+    if own:
+        return Path(own)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fcn_edge" / "runs"
+    except RuntimeError as error:
+        raise UsageError(
+            "There is no home directory to keep the state of a training in.", "Set FCN_EDGE_RUNS to a directory."
+        ) from error
+
+
+class Run:
+    """The folder of one training, named after its recipe, its data and the weights that it starts from.
+
+    The same training started again, from another directory or another clone, has the same folder. Settings that have
+    their default do not count in the name, so that a run outlives an update that brings new settings; the state holds
+    the whole recipe and is held against it.
+
+    Args:
+        recipe: What is done.
+        train: Training images; their names and sizes count.
+        val: Validation images, likewise.
+        init: File of the weights that the training starts from; its bytes count.
+
+    Attributes:
+        folder: The folder; made by ``held``, gone after ``finish``.
+    """
+
+    def __init__(self, recipe: Recipe, train: LabeledSplit, val: LabeledSplit, init: Path | None) -> None:
+        self._recipe = recipe
+        self._inputs = {
+            "train": fingerprint_of(train),
+            "val": fingerprint_of(val),
+            "init": sha256_of(init) if init is not None else "",
+        }
+        settings = recipe.model_dump(mode="json", exclude_defaults=True)
+        identity = json.dumps([settings, self._inputs], sort_keys=True)
+        finest = min(recipe.stages[-1].decoders, key=DECODER_STRIDES.__getitem__)
+        name = re.sub(r"[^\w.-]+", "-", f"{train.info.name}-{recipe.encoder}-{finest}")
+        self.folder = runs_directory() / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and keep other processes from training in it while the block runs.
+
+        Raises:
+            UsageError: The folder cannot be made, or another process trains in it.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            directory = os.open(self.folder, os.O_RDONLY)
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder}, where the state of this training is kept, could not be made: {error.strerror}.",
+                "Set FCN_EDGE_RUNS to a directory that is yours.",
+            ) from error
+        try:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"Another process does this training; it keeps its state in {self.folder}.",
+                    "Wait for it or stop it, or give another seed.",
+                ) from error
+            yield
+        finally:
+            os.close(directory)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep the state of the training, whole or not at all."""
+        with replacing(self.folder / STATE_FILE) as temporary:
+            torch.save({**state, "recipe": self._recipe.model_dump_json(), "inputs": self._inputs}, temporary)
+
+    def saved(self) -> dict[str, Any] | None:
+        """What ``save`` kept; None when there is nothing. Nothing but numbers, texts and tensors is unpickled.
+
+        Raises:
+            CheckpointError: The file is damaged, or the state of another training.
+        """
+        path = self.folder / STATE_FILE
+        if not path.is_file():
+            return None
+        anew = f"Remove {self.folder} to start the training anew."
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+            raise CheckpointError(
+                f"{path} cannot be read as a training state: {str(error).splitlines()[0]}.", anew
+            ) from error
+        if not isinstance(state, dict) or not {"recipe", "inputs", "trainer"} <= state.keys():
+            raise CheckpointError(f"{path} is not a training state.", anew)
+        try:
+            same = Recipe.model_validate_json(state["recipe"]) == self._recipe
+        except ValidationError:
+            same = False
+        if not (same and state["inputs"] == self._inputs):
+            raise CheckpointError(f"{path} is the state of a training with another recipe.", anew)
+        return state
+
+    def finish(self) -> None:
+        """Remove the folder: the training is done, and its results lie elsewhere."""
+        shutil.rmtree(self.folder, ignore_errors=True)

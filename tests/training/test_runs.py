@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fcn_edge.datasets import LabeledSplit, splits_of
+from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.io.images import write_png
+from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.runs import STATE_FILE, Run, runs_directory
+
+RECIPE = Recipe(encoder="vgg16", stages=(Stage(decoders=("fcn32s", "fcn16s"), epochs=2, lr=1e-3),))
+STATE = {"trainer": {"epoch": 1, "weights": torch.arange(3)}}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (root / split / kind).mkdir(parents=True)
+        for name in ("1.png", "2.png"):
+            write_png(root / split / "images" / name, np.zeros((8, 8, 3), np.uint8))
+            write_png(root / split / "labels" / name, np.zeros((8, 8), np.uint8))
+    (root / "dataset.toml").write_text('name = "my streets"\nclasses = ["a", "b"]\nvoid = 255\n')
+    return root
+
+
+def run_of(data: Path, recipe: Recipe = RECIPE, init: Path | None = None) -> Run:
+    splits: dict[str, LabeledSplit] = dict(splits_of(data))
+    return Run(recipe, splits["train"], splits["val"], init)
+
+
+def test_a_state_is_found_again_by_what_is_trained(data: Path, runs: Path, tmp_path: Path) -> None:
+    run = run_of(data)
+    assert run.folder.parent == runs
+    assert run.folder.name.startswith("my-streets-vgg16-fcn16s-")
+    assert run.saved() is None
+    with run.held():
+        run.save(STATE)
+    copied = tmp_path / "elsewhere"
+    shutil.copytree(data, copied)
+    again = run_of(copied).saved()
+    assert again is not None
+    assert again["trainer"]["epoch"] == 1
+    assert torch.equal(again["trainer"]["weights"], torch.arange(3))
+    run.finish()
+    assert run_of(data).saved() is None
+    assert not list(runs.iterdir())
+
+
+def test_another_recipe_other_images_or_other_first_weights_make_another_run(data: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.npz"
+    weights.write_bytes(b"one")
+    folders = [run_of(data).folder, run_of(data, init=weights).folder]
+    folders.append(run_of(data, RECIPE.model_copy(update={"seed": 4})).folder)
+    weights.write_bytes(b"two")
+    folders.append(run_of(data, init=weights).folder)
+    for kind in ("images", "labels"):
+        (data / "train" / kind / "2.png").unlink()
+    folders.append(run_of(data).folder)
+    assert len(set(folders)) == 5
+
+
+def test_a_state_that_was_put_into_the_wrong_folder(data: Path) -> None:
+    run, other = run_of(data), run_of(data, RECIPE.model_copy(update={"seed": 4}))
+    for each in (run, other):
+        with each.held():
+            each.save(STATE)
+    shutil.copyfile(run.folder / STATE_FILE, other.folder / STATE_FILE)
+    with pytest.raises(CheckpointError, match="is the state of a training with another recipe") as caught:
+        other.saved()
+    assert caught.value.fix == f"Remove {other.folder} to start the training anew."
+
+
+class Code:
+    """What pickle would run on loading."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("pickled"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"cut off", "cannot be read as a training state"),
+        (Code(), "cannot be read as a training state"),
+        ([1], "is not a training state"),
+        ({"recipe": "{}"}, "is not a training state"),
+        ({"recipe": "{}", "inputs": {}, "trainer": {}}, "another recipe"),
+    ],
+)
+def test_a_file_that_is_no_state(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: Any, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = run_of(data)
+    with run.held():
+        pass
+    if isinstance(content, bytes):
+        (run.folder / STATE_FILE).write_bytes(content)
+    else:
+        torch.save(content, run.folder / STATE_FILE)
+    with pytest.raises(CheckpointError, match=says):
+        run.saved()
+    assert not Path("pickled").exists()
+
+
+def test_two_processes_do_not_share_a_run(data: Path) -> None:
+    with (
+        run_of(data).held(),
+        pytest.raises(UsageError, match="Another process does this training"),
+        run_of(data).held(),
+    ):
+        pass
+    with run_of(data).held():
+        pass
+
+
+def test_a_folder_that_cannot_be_made(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FCN_EDGE_RUNS", "/dev/null/runs")
+    with pytest.raises(UsageError, match="could not be made: Not a directory") as caught, run_of(data).held():
+        pass
+    assert "FCN_EDGE_RUNS" in caught.value.fix
+
+
+def test_runs_are_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("FCN_EDGE_RUNS")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert runs_directory() == tmp_path / "fcn_edge" / "runs"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert runs_directory() == tmp_path / ".cache" / "fcn_edge" / "runs"
