@@ -109,6 +109,14 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="Smallest and largest random scale.",
 )
 @click.option("--color", type=float, default=0.4, show_default=True, help="Strength of the color changes, 0 to 1.")
+@click.option(
+    "--balance",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the crops that are laid around a pixel of a class, each class of the image alike.",
+)
 @click.option("--weight-decay", type=float, default=0.02, show_default=True)
 @click.option(
     "--class-weight-offset",
@@ -117,6 +125,17 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     show_default=True,
     metavar="C",
     help="Classes weigh 1 / ln(C + share) in the loss; a large C makes them alike.",
+)
+@click.option(
+    "--dice", type=float, default=0.0, show_default=True, help="Weight of the Dice loss beside the cross-entropy."
+)
+@click.option(
+    "--hardest",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the pixels, those with the largest loss, that the cross-entropy is taken over.",
 )
 @click.option(
     "--prior-correction",

@@ -24,12 +24,15 @@ class Augmentation:
         scales: Smallest and largest scale of the source, drawn log-uniformly.
         color: Strength of the color changes; 0 leaves colors alone, 1 is strong.
         flip: Whether to mirror every other pair.
+        balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike:
+            so that rare classes are seen more often.
     """
 
     crop: Size
     scales: tuple[float, float] = (0.75, 2.0)
     color: float = 0.4
     flip: bool = True
+    balance: float = 0.0
 
     def __call__(
         self,
@@ -52,7 +55,10 @@ class Augmentation:
         Returns:
             ``(*crop, 3)`` uint8 BGR and ``crop`` uint8.
         """
-        image, labels = self._view(image, labels, random, fill, void)
+        around = None
+        if self.balance and random.random() < self.balance:
+            around = _pixel_of_a_class(labels, random, void)
+        image, labels = self._view(image, labels, random, fill, void, around)
         if self.flip and random.random() < 0.5:
             image, labels = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(labels[:, ::-1])
         return _recolored(image, random, self.color), labels
@@ -64,8 +70,12 @@ class Augmentation:
         random: np.random.Generator,
         fill: tuple[int, int, int],
         void: int,
+        around: tuple[int, int] | None,
     ) -> Pair:
-        """Scale and crop in one affine warp, so that only the pixels of the crop are computed."""
+        """Scale and crop in one affine warp, so that only the pixels of the crop are computed.
+
+        The crop lies anywhere, or anywhere that holds the pixel ``around``, (row, column), of the source.
+        """
         low, high = np.log(self.scales)
         scale = float(np.exp(random.uniform(low, high)))
         stretch = float(np.exp(random.uniform(-0.08, 0.08)))
@@ -73,6 +83,9 @@ class Augmentation:
         height, width = self.crop
         spare_y, spare_x = image.shape[0] * scale_y - height, image.shape[1] * scale_x - width
         top, left = spare_y * random.random(), spare_x * random.random()
+        if around is not None:
+            top = _beside((around[0] + 0.5) * scale_y, height, spare_y, random)
+            left = _beside((around[1] + 0.5) * scale_x, width, spare_x, random)
         # pixel centers: crop pixel (x + 0.5) lies at source pixel (x + 0.5 + left) / scale
         matrix = np.array(
             [
@@ -92,6 +105,30 @@ class Augmentation:
             labels, matrix, size, flags=flags | cv2().INTER_NEAREST, borderMode=constant, borderValue=void
         )
         return view, view_labels
+
+
+def _pixel_of_a_class(labels: NDArray[np.uint8], random: np.random.Generator, void: int) -> tuple[int, int] | None:
+    """Row and column of a random pixel of a random class of an image; None where all is void."""
+    classes = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    classes = classes[classes != void]
+    if not len(classes):
+        return None
+    places = np.flatnonzero(labels == random.choice(classes))
+    row, column = divmod(int(random.choice(places)), labels.shape[1])
+    return row, column
+
+
+def _beside(center: float, length: int, spare: float, random: np.random.Generator) -> float:
+    """Where a crop begins along one axis that holds a point and, if it can, nothing beyond the edges.
+
+    Args:
+        center: The point, in pixels of the scaled image.
+        length: Length of the crop.
+        spare: Length of the scaled image less that of the crop; negative where the crop is longer.
+        random: Where the draw comes from.
+    """
+    low, high = min(0.0, spare), max(0.0, spare)
+    return float(np.clip(center - length * random.random(), low, high))
 
 
 def _recolored(image: NDArray[np.uint8], random: np.random.Generator, strength: float) -> NDArray[np.uint8]:

@@ -53,6 +53,7 @@ class Settings(BaseModel):
         crop: ``(height, width)`` of the training crops.
         scales: Smallest and largest random scale.
         color: Strength of the color augmentation, 0 to 1.
+        balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike.
         schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
         head_lr_factor: Learning rate of the score layers over that of the encoder.
         freeze: Blocks of the encoder, from the image on, that keep their first weights and BatchNorm statistics, 0 to
@@ -60,6 +61,8 @@ class Settings(BaseModel):
         weight_decay: Weight decay of AdamW, on weights with more than one dimension.
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
+        dice: Weight of the Dice loss beside the cross-entropy.
+        hardest: Share of the pixels, those with the largest loss, that the cross-entropy is taken over.
         prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
             (``training/prior.py``).
         ema_decay: Largest decay per step of the averaged weights that are validated and kept; it rises with the steps
@@ -79,11 +82,14 @@ class Settings(BaseModel):
     crop: Size = (384, 480)
     scales: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 2.0)
     color: Annotated[float, Field(ge=0, le=1)] = 0.4
+    balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     schedule: Literal["one-cycle", "poly"] = "one-cycle"
     head_lr_factor: Annotated[float, Field(gt=0)] = 5.0
     freeze: Annotated[int, Field(ge=0, le=5)] = 0
     weight_decay: Annotated[float, Field(ge=0)] = 0.02
     class_weight_offset: Annotated[float, Field(gt=1)] = 1.05
+    dice: Annotated[float, Field(ge=0)] = 0.0
+    hardest: Annotated[float, Field(gt=0, le=1)] = 1.0
     prior_correction: Annotated[float, Field(ge=0, le=1)] = 0.5
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
     rendered: Annotated[float, Field(ge=0)] = 0.0

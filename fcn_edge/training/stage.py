@@ -25,6 +25,7 @@ from fcn_edge.nets.normalize import Normalize
 from fcn_edge.training.augment import Augmentation
 from fcn_edge.training.averaging import Average
 from fcn_edge.training.frozen import Frozen
+from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.trainset import TrainSet, WithErrors, class_shares, warm_streets
@@ -103,6 +104,7 @@ class StageTrainer:
         self.schedule = _schedule(self.optimizer, recipe, stage, self.steps)
         weights = 1 / torch.log(recipe.class_weight_offset + torch.from_numpy(class_shares(train)))
         self.class_weights = (weights / weights.mean()).float()
+        self.loss = SegmentationLoss(self.class_weights, spec.void, dice=recipe.dice, hardest=recipe.hardest)
         self.epoch = 0
         self.step = 0
         self._loss, self._seconds = 0.0, 0.0
@@ -196,18 +198,15 @@ class StageTrainer:
             between()
 
     def _loss_sum(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Weighted cross-entropy summed over pixels at full resolution, averaged over the decoders."""
+        """The loss summed over pixels at full resolution, averaged over the decoders."""
         scores = self.net(self.normalize(images).contiguous(memory_format=torch.channels_last))
         losses = [
-            functional.cross_entropy(
+            self.loss(
                 # NCHW before upsampling: the class axis of the large tensor is then vectorized over pixels
                 functional.interpolate(
                     score.contiguous(), scale_factor=float(self.net.stride(name)), mode="bilinear", align_corners=False
                 ),
                 labels.long(),
-                weight=self.class_weights,
-                ignore_index=self.spec.void,
-                reduction="sum",
             )
             for name, score in scores.items()
         ]
@@ -218,7 +217,7 @@ class StageTrainer:
         pairs = TrainSet(
             self.train,
             rendered=self.rendered,
-            augmentation=Augmentation(recipe.crop, recipe.scales, recipe.color),
+            augmentation=Augmentation(recipe.crop, recipe.scales, recipe.color, balance=recipe.balance),
             fill=self.spec.normalization.mean_bgr,
             seed=recipe.seed,
             epoch=self.epoch,

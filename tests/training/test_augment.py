@@ -117,3 +117,47 @@ def test_shrinking_does_not_alias() -> None:
     image, labels = view(augmentation, 1, (stripes, np.zeros((256, 256), np.uint8)))
     inside = image[labels != VOID]
     assert inside.std() < 30, "fine stripes become gray, not coarse stripes"
+
+
+def rare_pair() -> tuple[Mask, Mask]:
+    """A large image of class 0 with a few pixels of class 5 in a corner and a border of void."""
+    labels = np.zeros((200, 300), np.uint8)
+    labels[20:26, 280:286] = 5
+    labels[-10:] = VOID
+    return np.dstack([labels] * 3), labels
+
+
+def test_balanced_crops_hold_each_class_alike() -> None:
+    how = {**PLAIN, "scales": (1.0, 1.0)}
+    plain = Augmentation((32, 32), **how)  # type: ignore[arg-type]
+    half = Augmentation((32, 32), balance=0.5, **how)  # type: ignore[arg-type]
+    all_of_them = Augmentation((32, 32), balance=1.0, **how)  # type: ignore[arg-type]
+    shares = [
+        np.mean([(view(augmentation, seed, rare_pair())[1] == 5).any() for seed in range(200)])
+        for augmentation in (plain, half, all_of_them)
+    ]
+    assert shares[0] < 0.1
+    assert 0.15 < shares[1] < 0.4
+    assert 0.4 < shares[2] < 0.65
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.5, 1.0, 3.0])
+def test_a_crop_around_a_pixel_holds_it_and_as_much_of_the_image_as_fits(scale: float) -> None:
+    _, labels = rare_pair()
+    labels[labels == 0] = VOID
+    image = np.full((*labels.shape, 3), 200, np.uint8)
+    augmentation = Augmentation((64, 64), scales=(scale, scale), color=0.0, flip=False, balance=1.0)
+    for seed in range(40):
+        seen, seen_labels = view(augmentation, seed, (image, labels))
+        inside = (seen == 200).all(2).sum()
+        if scale < 0.4:
+            assert 350 < inside < 650, "the whole image, of 20 x 30 pixels, but for the blended edge"
+        else:
+            assert (seen_labels == 5).any()
+            assert inside >= 62 * 62, "all but blended edges"
+
+
+def test_balanced_crops_of_void_alone() -> None:
+    pair = coded_pair()
+    pair[1][...] = VOID
+    assert (view(Augmentation((32, 32), balance=1.0), 3, pair)[1] == VOID).all()
