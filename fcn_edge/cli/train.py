@@ -153,6 +153,29 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="Largest decay per step of the averaged weights, which are what is kept; it rises with the steps.",
 )
 @click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Checkpoint of a trained network with the same classes, often a larger one, to learn from too; several are "
+    "asked together.",
+)
+@click.option(
+    "--teacher-weight", type=float, default=0.5, show_default=True, help="Share of the teachers in the loss, 0 to 1."
+)
+@click.option(
+    "--temperature",
+    type=float,
+    default=2.0,
+    show_default=True,
+    help="What scores are divided by before they are held against the teachers'.",
+)
+@click.option(
+    "--unlabeled",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of more images, of which only the teachers say what they show.",
+)
+@click.option(
     "--rendered",
     type=float,
     default=0.0,
@@ -180,7 +203,14 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 @click.option("--threads", type=click.IntRange(min=1), help="Threads that train; one per core when left out.")
 @verb
 def command(
-    data: str, output: Path, init: Path | None, workers: int | None, threads: int | None, **options: Any
+    data: str,
+    output: Path,
+    init: Path | None,
+    teachers: tuple[Path, ...],
+    unlabeled: Path | None,
+    workers: int | None,
+    threads: int | None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Train an FCN on the processor.
 
@@ -205,7 +235,16 @@ def command(
     cv2().setNumThreads(1)  # the reading processes are the parallel part
     workers = min(MOST_WORKERS, cores - 1) if workers is None else workers
     try:
-        result = train(recipe, data, output, init=init, workers=workers, display=_Display(rendered))
+        result = train(
+            recipe,
+            data,
+            output,
+            init=init,
+            teachers=teachers,
+            unlabeled=unlabeled,
+            workers=workers,
+            display=_Display(rendered),
+        )
     except KeyboardInterrupt:
         note("Stopped. The same command goes on from the last saved state.")
         raise

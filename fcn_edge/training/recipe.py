@@ -65,6 +65,9 @@ class Settings(BaseModel):
         hardest: Share of the pixels, those with the largest loss, that the cross-entropy is taken over.
         prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
             (``training/prior.py``).
+        teacher_weight: Share of the teachers in the loss, where there are any; the labels have the rest
+            (``training/teachers.py``).
+        temperature: What scores of teachers and network are divided by before they are held against each other.
         ema_decay: Largest decay per step of the averaged weights that are validated and kept; it rises with the steps
             (``training/averaging.py``).
         rendered: Rendered street scenes per epoch, over the number of real images.
@@ -91,6 +94,8 @@ class Settings(BaseModel):
     dice: Annotated[float, Field(ge=0)] = 0.0
     hardest: Annotated[float, Field(gt=0, le=1)] = 1.0
     prior_correction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    teacher_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    temperature: Annotated[float, Field(gt=0)] = 2.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
     rendered: Annotated[float, Field(ge=0)] = 0.0
     validate_every: Positive = 1

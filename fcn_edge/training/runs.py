@@ -23,6 +23,7 @@ from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.training.recipe import Recipe
+from fcn_edge.training.trainset import Extras
 
 __all__ = ["Run", "runs_directory"]
 
@@ -58,17 +59,21 @@ class Run:
         train: Training images; their names and sizes count.
         val: Validation images, likewise.
         init: File of the weights that the training starts from; its bytes count.
+        extras: Teachers, whose bytes count, and unlabeled images, whose names and sizes do.
 
     Attributes:
         folder: The folder; made by ``held``, gone after ``finish``.
     """
 
-    def __init__(self, recipe: Recipe, train: LabeledSplit, val: LabeledSplit, init: Path | None) -> None:
+    def __init__(
+        self, recipe: Recipe, train: LabeledSplit, val: LabeledSplit, init: Path | None, extras: Extras
+    ) -> None:
         self._recipe = recipe
         self._inputs = {
             "train": fingerprint_of(train),
             "val": fingerprint_of(val),
             "init": sha256_of(init) if init is not None else "",
+            **({"extras": _digest(extras)} if extras != Extras() else {}),
         }
         settings = recipe.model_dump(mode="json", exclude_defaults=True)
         identity = json.dumps([settings, self._inputs], sort_keys=True)
@@ -137,3 +142,9 @@ class Run:
     def finish(self) -> None:
         """Remove the folder: the training is done, and its results lie elsewhere."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _digest(extras: Extras) -> str:
+    lines = [sha256_of(path) for path in extras.teachers]
+    lines += [f"{path.name} {path.stat().st_size}" for path in extras.unlabeled]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -28,7 +28,8 @@ from fcn_edge.training.frozen import Frozen
 from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
-from fcn_edge.training.trainset import TrainSet, WithErrors, class_shares, warm_streets
+from fcn_edge.training.teachers import Teachers
+from fcn_edge.training.trainset import Extras, TrainSet, WithErrors, class_shares, warm_streets
 from fcn_edge.training.validate import confusion_of
 
 __all__ = ["EpochLog", "StageTrainer"]
@@ -73,6 +74,7 @@ class StageTrainer:
         spec: Classes, void, size and preprocessing.
         train: Training images with labels.
         val: Validation images with labels.
+        extras: What it learns from besides the labeled images.
         workers: Loader processes; 0 loads in this one.
     """
 
@@ -84,6 +86,7 @@ class StageTrainer:
         spec: ModelSpec,
         train: LabeledSplit,
         val: LabeledSplit,
+        extras: Extras,
         *,
         workers: int,
     ) -> None:
@@ -98,13 +101,18 @@ class StageTrainer:
         if self.rendered and workers:
             # loader processes live for one epoch; what they inherit they need not build again
             warm_streets()
-        pairs = len(train) + self.rendered
+        self.unlabeled = extras.unlabeled
+        pairs = len(train) + self.rendered + len(self.unlabeled)
         self.steps = max(1, pairs // recipe.batch)
         self.optimizer = torch.optim.AdamW(_groups(net, recipe, stage))
         self.schedule = _schedule(self.optimizer, recipe, stage, self.steps)
         weights = 1 / torch.log(recipe.class_weight_offset + torch.from_numpy(class_shares(train)))
         self.class_weights = (weights / weights.mean()).float()
         self.loss = SegmentationLoss(self.class_weights, spec.void, dice=recipe.dice, hardest=recipe.hardest)
+        self.teachers: Teachers | None = None
+        if extras.teachers:
+            shift = recipe.prior_correction * torch.log(self.class_weights)
+            self.teachers = Teachers.of(extras.teachers, train.info.classes, recipe.temperature, shift)
         self.epoch = 0
         self.step = 0
         self._loss, self._seconds = 0.0, 0.0
@@ -174,9 +182,10 @@ class StageTrainer:
         started = time.monotonic()
         for micro_batches in self._batches():
             pixels = sum(int((labels != self.spec.void).sum()) for _, labels in micro_batches)
+            area = sum(labels.numel() for _, labels in micro_batches)
             total = 0.0
             for images, labels in micro_batches:
-                loss = self._loss_sum(images, labels) / max(1, pixels)
+                loss = self._share_of_loss(images, labels, max(1, pixels), area)
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
             if not math.isfinite(total):
@@ -197,8 +206,15 @@ class StageTrainer:
             progress(self.step, self.steps, self._loss / self.step)
             between()
 
-    def _loss_sum(self, images: Tensor, labels: Tensor) -> Tensor:
-        """The loss summed over pixels at full resolution, averaged over the decoders."""
+    def _share_of_loss(self, images: Tensor, labels: Tensor, pixels: int, area: int) -> Tensor:
+        """What a micro-batch adds to the mean loss of a step, averaged over the decoders.
+
+        Args:
+            images: ``(N, H, W, 3)`` uint8 BGR.
+            labels: ``(N, H, W)`` uint8.
+            pixels: Labeled pixels of the whole step.
+            area: All pixels of the whole step; the teachers speak of all.
+        """
         scores = self.net(self.normalize(images).contiguous(memory_format=torch.channels_last))
         losses = [
             self.loss(
@@ -210,13 +226,20 @@ class StageTrainer:
             )
             for name, score in scores.items()
         ]
-        return torch.stack(losses).mean()
+        loss = torch.stack(losses).mean() / pixels
+        if self.teachers is None:
+            return loss
+        soft_labels = self.teachers.soft_labels(images)
+        taught = torch.stack([self.teachers.loss(score, soft_labels) for score in scores.values()]).mean()
+        weight = self.recipe.teacher_weight
+        return (1 - weight) * loss + weight * labels.numel() / area * taught
 
     def _batches(self) -> Any:
         recipe = self.recipe
         pairs = TrainSet(
             self.train,
             rendered=self.rendered,
+            unlabeled=self.unlabeled,
             augmentation=Augmentation(recipe.crop, recipe.scales, recipe.color, balance=recipe.balance),
             fill=self.spec.normalization.mean_bgr,
             seed=recipe.seed,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
+from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import copy_file
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
@@ -23,6 +25,7 @@ from fcn_edge.training.log import TrainingLog
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
+from fcn_edge.training.trainset import Extras
 
 __all__ = ["Display", "TrainResult", "train"]
 
@@ -78,6 +81,8 @@ def train(
     output: Path,
     *,
     init: Path | None = None,
+    teachers: Sequence[Path] = (),
+    unlabeled: Path | None = None,
     workers: int = 0,
     save_every: float = SAVE_SECONDS,
     display: Display | None = None,
@@ -93,24 +98,32 @@ def train(
         data: Root with the splits ``train`` and ``val``, or an address of rendered scenes.
         output: Checkpoint of the last stage's finest decoder, ``.safetensors``.
         init: ImageNet weights of the encoder, or a checkpoint of a coarser decoder; None trains from scratch.
+        teachers: Checkpoints of trained networks with the same classes; the network learns from what they say too.
+        unlabeled: Folder of images of which only the teachers say what they show.
         workers: Loader processes; 0 reads the images in this one.
         save_every: Seconds after which the state is saved within an epoch, at most; it is saved after each anyway.
         display: Who is told; nobody when left out.
 
     Raises:
         UsageError: The output cannot be written or is not a ``.safetensors`` file, rendered scenes are to be mixed
-            with rendered ones or with other classes, blocks are to be frozen that hold no weights, or another process
-            does this training.
+            with rendered ones or with other classes, blocks are to be frozen that hold no weights, a teacher has other
+            classes, unlabeled images have no teacher, or another process does this training.
         DatasetError: The data root lacks a split or holds bad files.
-        CheckpointError: ``init`` does not fit, or the saved state is damaged or of another recipe.
+        CheckpointError: ``init`` does not fit, a teacher is no checkpoint, or the saved state is damaged or of another
+            recipe.
     """
     _require_writable(output)
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
-    run = Run(recipe, train_split, val_split, init)
+    if unlabeled is not None and not teachers:
+        raise UsageError("Unlabeled images teach nothing by themselves.", "Give a trained network too (teachers).")
+    extras = Extras(tuple(teachers), tuple(image_files(unlabeled, sys.maxsize)) if unlabeled is not None else ())
+    run = Run(recipe, train_split, val_split, init, extras)
     with run.held():
-        training = _Training(recipe, output, run, train_split, val_split, workers, save_every, display or _Silent())
+        training = _Training(
+            recipe, output, run, train_split, val_split, extras, workers, save_every, display or _Silent()
+        )
         return training.go(init)
 
 
@@ -135,13 +148,14 @@ class _Training:
         run: Run,
         train_split: LabeledSplit,
         val_split: LabeledSplit,
+        extras: Extras,
         workers: int,
         save_every: float,
         display: Display,
     ) -> None:
         self.recipe, self.output, self.run, self.display = recipe, output, run, display
         self.train_split, self.val_split, self.workers = train_split, val_split, workers
-        self.save_every = save_every
+        self.extras, self.save_every = extras, save_every
         self.ran: list[int] = []
         self.log: TrainingLog
 
@@ -171,7 +185,7 @@ class _Training:
                 self._initialize(net, init)
             spec = self._spec(stage.decoders[0], self.ran)
             trainer = StageTrainer(
-                net, stage, self.recipe, spec, self.train_split, self.val_split, workers=self.workers
+                net, stage, self.recipe, spec, self.train_split, self.val_split, self.extras, workers=self.workers
             )
             if state:
                 trainer.restore(state["trainer"])
@@ -238,10 +252,13 @@ class _Training:
         trained_on: tuple[str, ...] = (f"{info.name} {self.train_split.name}",)
         if recipe.rendered:
             trained_on += ("rendered street scenes",)
+        if self.extras.unlabeled:
+            trained_on += ("unlabeled images",)
         lines = tuple(
             f"{stage.name}: {epochs} epochs, peak learning rate {stage.lr:g}"
             for stage, epochs in zip(recipe.stages, ran, strict=False)
         )
+        lines += tuple(f"taught by {path.stem}" for path in self.extras.teachers)
         settings = recipe.model_dump_json(exclude={"stages", "encoder"})
         return ModelSpec.model_validate(
             {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +17,27 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.rendered import RenderedSample
 from fcn_edge.errors import FcnEdgeError
+from fcn_edge.io.images import read_image
 from fcn_edge.training.augment import Augmentation
 
-__all__ = ["TrainSet", "WithErrors", "class_shares", "warm_streets"]
+__all__ = ["Extras", "TrainSet", "WithErrors", "class_shares", "warm_streets"]
 
 RENDERED_SIZE = (360, 480)
 RENDERED_STREETS = 64
 RENDERED_FRAMES = 500
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a training learns from besides labeled images.
+
+    Attributes:
+        teachers: Checkpoints of trained networks with the same classes, asked together (``training/teachers.py``).
+        unlabeled: Image files of which only the teachers say what they show.
+    """
+
+    teachers: tuple[Path, ...] = ()
+    unlabeled: tuple[Path, ...] = ()
 
 
 class TrainSet(Dataset[tuple[Tensor, Tensor]]):
@@ -32,6 +49,7 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
     Args:
         split: Real images with labels.
         rendered: How many rendered street scenes to add; they need CamVid's classes.
+        unlabeled: Image files to add, with void for labels.
         augmentation: What is done to each pair.
         fill: BGR color beyond the edges of an image.
         seed: Seed of everything random.
@@ -43,6 +61,7 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
         split: LabeledSplit,
         *,
         rendered: int,
+        unlabeled: Sequence[Path],
         augmentation: Augmentation,
         fill: tuple[int, int, int],
         seed: int,
@@ -50,13 +69,14 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self.split = split
         self.rendered = rendered
+        self.unlabeled = unlabeled
         self.augmentation = augmentation
         self.fill = fill
         self.seed = seed
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.split) + self.rendered
+        return len(self.split) + self.rendered + len(self.unlabeled)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """``(*crop, 3)`` uint8 BGR image and ``crop`` uint8 labels with the split's void."""
@@ -64,8 +84,11 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
         void = self.split.info.void
         if index < len(self.split):
             image, labels = self.split[index].pair()
-        else:
+        elif index < len(self.split) + self.rendered:
             image, labels = _rendered_pair(random, void)
+        else:
+            image = read_image(self.unlabeled[index - len(self.split) - self.rendered])
+            labels = np.full(image.shape[:2], void, np.uint8)
         image, labels = self.augmentation(image, labels, random, fill=self.fill, void=void)
         return torch.from_numpy(image), torch.from_numpy(labels)
 

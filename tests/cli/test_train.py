@@ -95,6 +95,8 @@ def test_finer_stages_from_a_coarser_checkpoint(fcn_edge: Run, tmp_path: Path) -
         (["--balance", "2"], "balance: Input should be less than or equal to 1"),
         (["--dice", "-1"], "dice: Input should be greater than or equal to 0"),
         (["--hardest", "0"], "hardest: Input should be greater than 0"),
+        (["--unlabeled", "/"], "Unlabeled images teach nothing by themselves"),
+        (["--teacher-weight", "2"], "teacher_weight: Input should be less than or equal to 1"),
         (["--freeze", "6"], "freeze: Input should be less than or equal to 5"),
         (["--freeze", "1"], "A training from scratch has no blocks to freeze"),
         (["--ema-decay", "1"], "ema_decay: Input should be less than 1"),

@@ -13,8 +13,10 @@ from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.io.images import write_png
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.runs import STATE_FILE, Run, runs_directory
+from fcn_edge.training.trainset import Extras
 
 RECIPE = Recipe(encoder="vgg16", stages=(Stage(decoders=("fcn32s", "fcn16s"), epochs=2, lr=1e-3),))
+NONE = Extras()
 STATE = {"trainer": {"epoch": 1, "weights": torch.arange(3)}}
 
 
@@ -31,9 +33,9 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def run_of(data: Path, recipe: Recipe = RECIPE, init: Path | None = None) -> Run:
+def run_of(data: Path, recipe: Recipe = RECIPE, init: Path | None = None, extras: Extras = NONE) -> Run:
     splits: dict[str, LabeledSplit] = dict(splits_of(data))
-    return Run(recipe, splits["train"], splits["val"], init)
+    return Run(recipe, splits["train"], splits["val"], init, extras)
 
 
 def test_a_state_is_found_again_by_what_is_trained(data: Path, runs: Path, tmp_path: Path) -> None:
@@ -64,7 +66,9 @@ def test_another_recipe_other_images_or_other_first_weights_make_another_run(dat
     for kind in ("images", "labels"):
         (data / "train" / kind / "2.png").unlink()
     folders.append(run_of(data).folder)
-    assert len(set(folders)) == 5
+    folders.append(run_of(data, extras=Extras(teachers=(weights,))).folder)
+    folders.append(run_of(data, extras=Extras(unlabeled=(weights,))).folder)
+    assert len(set(folders)) == 7
 
 
 def test_a_state_that_was_put_into_the_wrong_folder(data: Path) -> None:

@@ -28,6 +28,7 @@ from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
 from fcn_edge.training.train import TrainResult, train
+from fcn_edge.training.trainset import Extras
 
 SIZE = (64, 96)
 
@@ -71,14 +72,6 @@ class Display:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +179,6 @@ def test_the_result_is_the_best_score_of_the_last_stage(staged: tuple[TrainResul
     ("epochs", "inside", "save_every", "where"),
     [
         (1, True, 0.0, "after step 1 of 3 of epoch 2 of stage fcn32s"),
-        (1, True, 1e6, "after epoch 1 of stage fcn32s"),
         (2, False, 0.0, "after epoch 2 of stage fcn32s"),
     ],
 )
@@ -241,7 +233,7 @@ def test_a_later_stage_goes_on_with_the_checkpoints_of_the_earlier(data: Path, t
 def test_a_state_whose_tensors_do_not_fit(data: Path, tmp_path: Path, runs: Path) -> None:
     recipe = recipe_of(*TWO_STAGES)
     splits = splits_of(data)
-    run = Run(recipe, splits["train"], splits["val"], None)
+    run = Run(recipe, splits["train"], splits["val"], None, Extras())
     with run.held():
         run.save({"ran": [], "log": [], "trainer": {"epoch": 1}})
     with pytest.raises(CheckpointError, match="does not fit its network"):
@@ -315,6 +307,32 @@ def test_epochs_between_validations(data: Path, tmp_path: Path) -> None:
     assert [bool(row["val_miou"]) for row in log_of(output)] == [False, True, True]
 
 
+def test_a_net_learns_from_another_and_from_images_without_labels(
+    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path
+) -> None:
+    teacher = staged[0].checkpoints["fcn16s"]
+    nets = {}
+    for name, how in {
+        "alone": {},
+        "taught": {"teachers": [teacher]},
+        "more": {"teachers": [teacher], "unlabeled": data / "val/images"},
+    }.items():
+        output, display = tmp_path / f"{name}.safetensors", Display()
+        trained(recipe_of(ONE), data, output, display, **how)
+        nets[name], spec = load_checkpoint(output)
+        assert len(display.moves) == (4 if name == "more" else 3)
+        assert ("taught by net" in spec.provenance.recipe) is (name != "alone")
+        assert ("unlabeled images" in spec.provenance.trained_on) is (name == "more")
+    weights = [net.state_dict()["decoders.fcn32s.score32.weight"] for net in nets.values()]
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[1], weights[2])
+
+
+def test_images_without_labels_need_a_teacher(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="teach nothing by themselves"):
+        trained(recipe_of(ONE), data, tmp_path / "net.safetensors", unlabeled=data / "val/images")
+
+
 @pytest.mark.parametrize("blocks", [2, 5])
 def test_frozen_blocks_keep_their_weights(data: Path, tmp_path: Path, blocks: int) -> None:
     torch.manual_seed(0)
@@ -373,13 +391,13 @@ def test_void_pixels_do_not_count(data: Path) -> None:
     )  # fmt: skip
     torch.manual_seed(0)
     net = FCN("mobilenet_v2", ("fcn16s",), 11)
-    trainer = StageTrainer(net, recipe.stages[0], recipe, spec, splits["train"], splits["val"], workers=0)
+    trainer = StageTrainer(net, recipe.stages[0], recipe, spec, splits["train"], splits["val"], Extras(), workers=0)
     net.eval()
     image, labels = (torch.from_numpy(array)[None] for array in splits["val"][0].pair())
     upper, lower, void = labels.clone(), labels.clone(), torch.full_like(labels, 11)
     upper[:, 32:], lower[:, :32] = 11, 11
     loss = {
-        name: float(trainer._loss_sum(image, each).detach())
+        name: float(trainer._share_of_loss(image, each, 1, 1).detach())
         for name, each in (("all", labels), ("upper", upper), ("lower", lower), ("void", void))
     }
     assert loss["void"] == 0

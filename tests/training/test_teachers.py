@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fcn_edge.artifacts.spec import ModelSpec
+from fcn_edge.errors import UsageError
+from fcn_edge.nets.checkpoints import save_checkpoint
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.teachers import Teachers
+
+CLASSES = ("a", "b", "c")
+NO_SHIFT = torch.zeros(3)
+
+
+def spec_of(decoder: str, classes: tuple[str, ...] = CLASSES) -> ModelSpec:
+    return ModelSpec(
+        name="x", encoder="mobilenet_v2", decoder=decoder, stride={"fcn32s": 32, "fcn8s": 8}[decoder], size=(64, 96),
+        classes=classes, palette=tuple((n, n, n) for n in range(len(classes))), void=255,
+    )  # fmt: skip
+
+
+def net_of(decoder: str, seed: int = 0, classes: int = 3) -> FCN:
+    torch.manual_seed(seed)
+    net = FCN("mobilenet_v2", (decoder,), classes)
+    for parameter in net.decoders.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=30)  # features of an untrained encoder are small
+    return net
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.randint(0, 256, (2, 32, 64, 3), generator=torch.Generator().manual_seed(5)).to(torch.uint8)
+
+
+def test_soft_labels_are_probabilities_at_stride_8_whatever_the_decoder(images: torch.Tensor) -> None:
+    teachers = Teachers([(net_of("fcn32s"), spec_of("fcn32s")), (net_of("fcn8s", 1), spec_of("fcn8s"))], 2.0, NO_SHIFT)
+    soft = teachers.soft_labels(images)
+    assert soft.shape == (2, 3, 4, 8)
+    assert not soft.requires_grad
+    torch.testing.assert_close(soft.sum(1), torch.ones(2, 4, 8))
+
+
+def test_an_image_and_its_mirror_image_get_the_same_soft_labels(images: torch.Tensor) -> None:
+    teachers = Teachers([(net_of("fcn8s"), spec_of("fcn8s"))], 1.0, NO_SHIFT)
+    soft, mirrored = teachers.soft_labels(images), teachers.soft_labels(images.flip(2))
+    assert soft.std(3).max() > 1e-3
+    torch.testing.assert_close(mirrored.flip(3), soft)
+
+
+def test_a_pupil_that_says_the_same_loses_nothing() -> None:
+    teachers = Teachers([], 2.0, NO_SHIFT)
+    scores = torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(1))
+    soft = torch.softmax(scores / 2, 1)
+    assert float(teachers.loss(scores, soft)) == pytest.approx(0, abs=1e-5)
+    assert float(teachers.loss(-scores, soft)) > 0.5
+    assert float(teachers.loss(scores + 7, soft)) == pytest.approx(0, abs=1e-5), "a constant is no probability"
+
+
+def test_the_shift_puts_class_weights_back_in(images: torch.Tensor) -> None:
+    plain = Teachers([(net_of("fcn8s"), spec_of("fcn8s"))], 1.0, NO_SHIFT).soft_labels(images)
+    weights = torch.tensor([1.0, 2.0, 4.0])
+    shifted = Teachers([(net_of("fcn8s"), spec_of("fcn8s"))], 1.0, torch.log(weights)).soft_labels(images)
+    assert (shifted[:, 2] > plain[:, 2]).all()
+    assert (shifted[:, 0] < plain[:, 0]).all()
+
+
+def test_the_gradient_moves_the_pupil_towards_the_teacher() -> None:
+    teachers = Teachers([], 1.0, NO_SHIFT)
+    soft = torch.tensor([0.7, 0.2, 0.1]).view(1, 3, 1, 1)
+    scores = torch.zeros(1, 3, 1, 1, requires_grad=True)
+    teachers.loss(scores, soft).backward()
+    assert scores.grad is not None
+    torch.testing.assert_close(scores.grad, torch.full_like(soft, 1 / 3) - soft)
+
+
+def test_teachers_of_checkpoints(tmp_path: Path, images: torch.Tensor) -> None:
+    path, other = tmp_path / "teacher.safetensors", tmp_path / "other.safetensors"
+    net = net_of("fcn8s").eval()
+    save_checkpoint(path, net, spec_of("fcn8s"))
+    expected = Teachers([(net, spec_of("fcn8s"))], 2.0, NO_SHIFT).soft_labels(images)
+    torch.testing.assert_close(Teachers.of([path], CLASSES, 2.0, NO_SHIFT).soft_labels(images), expected)
+    save_checkpoint(other, net_of("fcn8s", classes=2), spec_of("fcn8s", ("a", "b")))
+    with pytest.raises(UsageError, match="has other classes than the data set"):
+        Teachers.of([path, other], CLASSES, 2.0, NO_SHIFT)
