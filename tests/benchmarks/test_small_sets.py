@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("torch")
+
+from benchmarks.nets.small_sets import main
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.io.images import write_png
+from fcn_edge.street import Street
+
+
+def test_scores_each_training_once(tmp_path: Path) -> None:
+    data, output = tmp_path / "data", tmp_path / "small_sets.json"
+    data.mkdir()
+    classes = json.dumps(list(LABEL_SETS["camvid"].classes))
+    (data / "dataset.toml").write_text(f'name = "tiny"\nclasses = {classes}\nvoid = 11\n')
+    for split, names in {"train": ("a1", "a2", "a3", "a4", "b1"), "val": ("c1",)}.items():
+        for kind in ("images", "labels"):
+            (data / split / kind).mkdir(parents=True)
+        for seed, name in enumerate(names):
+            image, labels = Street(seed=seed, size=(32, 64), frames=1).frame(0)
+            write_png(data / split / f"images/{name}.png", image)
+            write_png(data / split / f"labels/{name}.png", labels)
+    words = ["--data", data, "--drive", "a", "--frames", 2, "--epochs", 2, "--crop", "32x64", "--size", "32x64"]
+    words += ["--threads", 1, "-o", output]
+    done = CliRunner().invoke(main, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    result = json.loads(output.read_text())
+    (row,) = result["rows"]
+    assert (row["frames"], row["epochs"], row["steps"]) == (2, 2, 2)
+    assert row["val_miou"].keys() == {"raw", "rising", "fixed"}
+    for scores in row["val_miou"].values():
+        assert all(0 <= scores[name] <= 1 for name in ("fcn32s", "fcn16s", "fcn8s"))
+    assert result["machine"]["cpu"]["instruction_set"]
+    before = output.read_text()
+    assert CliRunner().invoke(main, list(map(str, words))).exit_code == 0
+    assert output.read_text() == before, "what stands in the file is not done again"
+    too_many = CliRunner().invoke(main, [*map(str, words), "--frames", "5"])
+    assert "a has 4 frames, not 5" in too_many.output
