@@ -129,7 +129,7 @@ class Run:
             raise CheckpointError(
                 f"{path} cannot be read as a training state: {str(error).splitlines()[0]}.", anew
             ) from error
-        if not isinstance(state, dict) or not {"recipe", "inputs", "trainer"} <= state.keys():
+        if not isinstance(state, dict) or not {"recipe", "inputs", "ran", "log", "trainer"} <= state.keys():
             raise CheckpointError(f"{path} is not a training state.", anew)
         try:
             same = Recipe.model_validate_json(state["recipe"]) == self._recipe

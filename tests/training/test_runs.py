@@ -17,7 +17,7 @@ from fcn_edge.training.trainset import Extras
 
 RECIPE = Recipe(encoder="vgg16", stages=(Stage(decoders=("fcn32s", "fcn16s"), epochs=2, lr=1e-3),))
 NONE = Extras()
-STATE = {"trainer": {"epoch": 1, "weights": torch.arange(3)}}
+STATE = {"ran": [], "log": [], "trainer": {"epoch": 1, "weights": torch.arange(3)}}
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ class Code:
         (Code(), "cannot be read as a training state"),
         ([1], "is not a training state"),
         ({"recipe": "{}"}, "is not a training state"),
-        ({"recipe": "{}", "inputs": {}, "trainer": {}}, "another recipe"),
+        ({"recipe": "{}", "inputs": {}, "ran": [], "log": [], "trainer": {}}, "another recipe"),
     ],
 )
 def test_a_file_that_is_no_state(
