@@ -134,7 +134,13 @@ def main(
             if any(key.items() <= row.items() for row in rows):
                 continue
             options = TrainingOptions(
-                encoder="mobilenet_v2", decoder="fcn8s", mode="at-once", epochs=(epoch_count,), crop=crop, size=size
+                encoder="mobilenet_v2",
+                decoder="fcn8s",
+                mode="at-once",
+                epochs=(epoch_count,),
+                crop=crop,
+                size=size,
+                validate_every=epoch_count,
             )
             row = {**key, **scores_of_training(options, train, splits["val"], init)}
             rows.append(row)
