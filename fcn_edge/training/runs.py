@@ -126,9 +126,7 @@ class Run:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-            raise CheckpointError(
-                f"{path} cannot be read as a training state: {str(error).splitlines()[0]}.", anew
-            ) from error
+            raise CheckpointError(f"{path} cannot be read as the state of a training: it is damaged.", anew) from error
         if not isinstance(state, dict) or not {"recipe", "inputs", "ran", "log", "trainer"} <= state.keys():
             raise CheckpointError(f"{path} is not a training state.", anew)
         try:

@@ -92,8 +92,8 @@ class Code:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"cut off", "cannot be read as a training state"),
-        (Code(), "cannot be read as a training state"),
+        (b"cut off", "cannot be read as the state of a training"),
+        (Code(), "cannot be read as the state of a training"),
         ([1], "is not a training state"),
         ({"recipe": "{}"}, "is not a training state"),
         ({"recipe": "{}", "inputs": {}, "ran": [], "log": [], "trainer": {}}, "another recipe"),
