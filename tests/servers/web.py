@@ -15,7 +15,7 @@ from typing_extensions import Self
 __all__ = ["WebServer", "multipart"]
 
 BOUNDARY = "frame"
-REALM, NONCE = "camera", "dcd98b7102dd2f0e8b11d0f600bfb0c0"
+REALM, NONCE = "Kamera Süd", "dcd98b7102dd2f0e8b11d0f600bfb0c0"
 Stream = Callable[[], Iterable[bytes]]
 
 
@@ -30,8 +30,10 @@ class WebServer:
         login: ``user:password`` without which nothing is given; empty for none.
         digest: How the login is asked for: the challenge of ``WWW-Authenticate: Digest`` without realm and nonce, such
             as ``qop="auth", algorithm=SHA-256``; Basic when None.
+        others: Challenges that are sent before that one, each in a header of its own; the login by them is refused.
         refused: How many requests were answered by asking for the login.
         asked: Path and ``Range`` of each request that was answered.
+        logins: The kind of login in each request, such as ``Basic``; empty where there was none.
     """
 
     def __init__(self) -> None:
@@ -40,8 +42,10 @@ class WebServer:
         self.ranges = True
         self.login = ""
         self.digest: str | None = None
+        self.others: list[str] = []
         self.refused = 0
         self.asked: list[tuple[str, str]] = []
+        self.logins: list[str] = []
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -70,10 +74,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         web = self.web
         path, wanted = self.path, self.headers.get("Range", "")
+        web.logins.append(self.headers.get("Authorization", "").partition(" ")[0])
         if web.login and not self._is_let_in():
             web.refused += 1
             challenge = f'Digest realm="{REALM}", nonce="{NONCE}", {web.digest}' if web.digest is not None else ""
-            self._head(401, {"WWW-Authenticate": challenge or f'Basic realm="{REALM}"', "Content-Length": "0"})
+            self._head(401, {"Content-Length": "0"}, [*web.others, challenge or f'Basic realm="{REALM}"'])
             return
         web.asked.append((path, wanted))
         content = web.files.get(path)
@@ -92,7 +97,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.web.digest is None:
             return given == "Basic " + base64.b64encode(self.web.login.encode()).decode()
         # as RFC 7616 has it, for qop=auth and for none
-        told = {name: quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', given)}
+        pairs = re.findall(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))', given.encode("latin-1").decode())
+        told = {name: re.sub(r"\\(.)", r"\1", quoted) or plain for name, quoted, plain in pairs}
         make = hashlib.sha256 if "SHA-256" in self.web.digest else hashlib.md5
 
         def digest(*parts: str) -> str:
@@ -101,7 +107,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         user, _, password = self.web.login.partition(":")
         counted = [told.get(name, "") for name in ("nc", "cnonce", "qop")] if "qop" in told else []
         whole = digest(digest(user, REALM, password), NONCE, *counted, digest("GET", told.get("uri", "")))
-        return (told.get("username"), told.get("uri"), told.get("response")) == (user, self.path, whole)
+        said = given.partition(" ")[0], told.get("username"), told.get("uri"), told.get("response")
+        return said == ("Digest", user, self.path, whole)
 
     def _give_file(self, path: str, content: bytes, wanted: str) -> None:
         headers = {"Content-Type": self.web.kinds.get(path, "application/octet-stream")}
@@ -115,10 +122,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._head(status, {**headers, "Content-Length": str(len(content))})
         self._send([content])
 
-    def _head(self, status: int, headers: Mapping[str, str]) -> None:
+    def _head(self, status: int, headers: Mapping[str, str], challenges: Iterable[str] = ()) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+        for challenge in challenges:
+            self.send_header("WWW-Authenticate", challenge.encode().decode("latin-1"))
         self.end_headers()
 
     def _send(self, pieces: Iterable[bytes]) -> None:

@@ -6,7 +6,6 @@ and there is nothing else that it could open.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import io
 import socket
@@ -26,6 +25,7 @@ from fcn_edge.errors import FcnEdgeError, SourceError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.sources.tcp import Authority, connected_socket
 from fcn_edge.runtime.sources.web_file import WebFile
+from fcn_edge.runtime.sources.web_login import Login
 
 __all__ = ["WebClient"]
 
@@ -56,7 +56,7 @@ class WebClient(Closeable):
         self._sockets: set[socket.socket] = set()
         self._files: set[WebFile] = set()
         self._lock = threading.Lock()
-        self._passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        self._login = Login(shown)
         self._tls = ssl.create_default_context()
         if not verify:
             self._tls.check_hostname = False
@@ -67,8 +67,7 @@ class WebClient(Closeable):
             _Redirects(),
             urllib.request.HTTPDefaultErrorHandler(),
             urllib.request.HTTPErrorProcessor(),
-            _Basic(self._passwords),
-            _Digest(self._passwords),
+            self._login,
         ):
             self._opener.add_handler(handler)
 
@@ -111,7 +110,7 @@ class WebClient(Closeable):
         host = f"[{authority.host}]" if ":" in authority.host else authority.host
         origin = f"{scheme}://{host}:{authority.port}"
         if authority.user is not None:
-            self._passwords.add_password(None, origin, authority.user, authority.password)
+            self._login.add(scheme, authority)
         rest = url.partition("://")[2]
         place = rest[len(rest.partition("/")[0]) if "/" in rest else len(rest) :].partition("#")[0]
         request = urllib.request.Request(_escaped(origin + (place or "/")), headers={"User-Agent": _AGENT})
@@ -198,11 +197,10 @@ class WebClient(Closeable):
             raise _refusal(self.shown, error.code) from None
         except SourceError:
             raise
-        except ValueError:  # of the login's kinds; the password may be in its words
+        except ValueError:  # it may show the address
             raise SourceError(
-                f"{self.shown} wants a login of a kind that is not known here.",
-                "Set the camera to digest (MD5 or SHA-256) or basic logins.",
-                persistent=True,
+                f"{self.shown} is an address that makes no sense, or leads to one.",
+                "Correct it, or the redirection on the server.",
             ) from None
         except (OSError, http.client.HTTPException) as error:
             raise self.error(error) from None
@@ -263,35 +261,15 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
-
-class _Basic(urllib.request.HTTPBasicAuthHandler):
     @override
-    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        fp.close()  # which urllib leaves to the garbage collector
-        return super().http_error_401(req, fp, code, msg, headers)
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:  # it leads to what is no address
+            fp.close()
+            raise
 
-
-class _Digest(urllib.request.HTTPDigestAuthHandler):
-    """Logs in by digest, once: urllib would try a wrong password six times, and a camera may lock the user out."""
-
-    @override
-    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        fp.close()
-        asked = headers.get("www-authenticate", "").lower()
-        refused = req.has_header(self.auth_header) and "stale=true" not in asked
-        answer = None if refused else super().http_error_401(req, fp, code, msg, headers)
-        if answer is None and asked.startswith("digest"):  # others would say that they do not know this kind
-            raise urllib.error.HTTPError(req.full_url, code, msg, headers, fp)
-        return answer
-
-    def get_algorithm_impls(self, algorithm: str) -> Any:
-        if algorithm != "SHA-256":  # Python knows it from 3.14 on
-            return super().get_algorithm_impls(algorithm)
-
-        def digest(text: str) -> str:
-            return hashlib.sha256(text.encode()).hexdigest()
-
-        return digest, lambda secret, data: digest(f"{secret}:{data}")
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _escaped(url: str) -> str:
