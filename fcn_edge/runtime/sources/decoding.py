@@ -34,7 +34,8 @@ def quiet_av() -> None:
 class Decoder:
     """Pictures of one video stream, in the order in which they are shown. For one thread.
 
-    Damage is counted and not raised: pictures that it has spoiled are left out until a keyframe brings the stream back.
+    Damage is counted and not raised. Pictures of which FFmpeg tells that they are damaged are left out; those made from
+    them, or from ones that never came, it gives as if they were whole, until the next keyframe.
 
     Args:
         stream: The video stream of an open container.
