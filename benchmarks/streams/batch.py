@@ -16,7 +16,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.streams.memory import Image, Memory, rendered_street
+from benchmarks.streams.verdict import versions
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.metrics.durations import NS_PER_MS
@@ -136,7 +136,7 @@ def main(
     """Compare engines of batch 1 and batch N on four sources."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": {name: found for name in LIBRARIES if (found := _version(name))},
+        "versions": versions(*LIBRARIES),
         "model": model,
         "rounds": rounds,
         "frames": frames,
@@ -164,13 +164,6 @@ def main(
     result |= {"rows": rows, "load_after": os.getloadavg()}
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(result, indent=1) + "\n")
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 if __name__ == "__main__":

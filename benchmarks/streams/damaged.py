@@ -16,7 +16,6 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from concurrent.futures.process import BrokenProcessPool
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import click
 
 from benchmarks.machine import machine
 from benchmarks.streams.damages import DamagedVideo, damaged_videos
+from benchmarks.streams.verdict import versions
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import Segmenter
@@ -110,7 +110,7 @@ def main(count: int, seed: int, timeout: float, output: Path) -> None:
     ends = {reader: dict(Counter(end_of(sample[reader]) for sample in samples)) for reader in READERS}
     result = {
         "machine": machine(None),
-        "versions": {name: version(name) for name in LIBRARIES if _installed(name)},
+        "versions": versions(*LIBRARIES),
         "seed": seed,
         "ends": ends,
         "samples": samples,
@@ -120,14 +120,6 @@ def main(count: int, seed: int, timeout: float, output: Path) -> None:
     click.echo(json.dumps(ends))
     if any(found.keys() & {"crashed", "hung", "wrong"} for found in ends.values()):
         raise SystemExit(1)
-
-
-def _installed(name: str) -> bool:
-    try:
-        version(name)
-    except ModuleNotFoundError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from benchmarks.machine import machine
 from benchmarks.streams.changes import changes
 from benchmarks.streams.memory import Image, Memory, rendered_street
 from benchmarks.streams.throughput import write_video
+from benchmarks.streams.verdict import versions
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.errors import SourceError
@@ -206,7 +206,7 @@ def main(
     """Put several sources on one engine."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": {name: found for name in LIBRARIES if (found := _version(name))},
+        "versions": versions(*LIBRARIES),
         "model": model,
         "size": list(size),
         "precision": precision,
@@ -240,13 +240,6 @@ def main(
     output.write_text(json.dumps(result, indent=1) + "\n")
     if result["failed"]:
         raise SystemExit(1)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 if __name__ == "__main__":

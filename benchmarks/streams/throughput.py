@@ -34,7 +34,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,7 @@ from typing_extensions import override
 from benchmarks.machine import machine
 from benchmarks.streams.cpu_times import StageTimes, ThreadTimes
 from benchmarks.streams.memory import Image, rendered_street
+from benchmarks.streams.verdict import versions
 from fcn_edge.backends.base import Session
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
@@ -269,7 +269,7 @@ def main(
     """Compare the pipeline with a bare loop over the same frames."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": {name: found for name in LIBRARIES if (found := _version(name))},
+        "versions": versions(*LIBRARIES),
         "model": model,
         "size": list(size),
         "rounds": rounds,
@@ -297,13 +297,6 @@ def main(
     output.write_text(json.dumps(result, indent=1) + "\n")
     if result["failed"]:
         raise SystemExit(1)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 if __name__ == "__main__":
