@@ -30,7 +30,7 @@ def all_checks(facts: MachineFacts) -> list[Check]:
         opencv.video(facts),
         software.extra("streams", ("av",), "network cameras", facts),
         streams.gstreamer(facts),
-        streams.encoder(),
+        streams.encoder(facts),
         *shipped(),
         software.extra("export", training, "train and export", facts),
         machine.cores(facts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fcn_edge.doctor.check import Check
 from fcn_edge.runtime.sinks.encoders.choice import chosen, problem_of
-from fcn_edge.runtime.sinks.encoders.elements import BOARD
+from fcn_edge.runtime.sinks.encoders.elements import BOARD, KERNELS, NVIDIAS
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.gstreamer import APT, SYSTEM_PYTHON, WATCHED_ON_BOARDS
 from fcn_edge.system.jetson import JetsonFacts
@@ -54,7 +54,7 @@ def video_engine(jetson: JetsonFacts, facts: MachineFacts) -> Check | None:
     )
 
 
-def encoder() -> Check:
+def encoder(facts: MachineFacts) -> Check:
     """What encodes videos; asked of this installation, as its backends are: hardware has to encode a picture for it."""
     name, choice = "video encoder", chosen()
     if choice is None:
@@ -62,7 +62,7 @@ def encoder() -> Check:
         return Check(name, False, found, "pip install 'fcn_edge[streams]'")
     if choice.name in BOARD:
         return Check(name, True, f"{choice.name}, this machine's own, for H.264")
-    problem = problem_of(BOARD[0]) if may_have_encoder() else None
+    problem = problem_of(NVIDIAS if facts.jetson is not None else KERNELS) if may_have_encoder() else None
     return Check(name, True, f"{choice.name}, on the processor, for H.264{f'. {problem.message}' if problem else ''}")
 
 

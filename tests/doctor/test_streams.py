@@ -122,15 +122,22 @@ def test_pyav_is_looked_for(tmp_path: Path) -> None:
         (None, False, False, "MPEG-4"),
         (Choice("nvv4l2h264enc", Libx264Encoder), True, True, "nvv4l2h264enc, this machine's own"),
         (Choice("libx264", Libx264Encoder), False, True, "libx264, on the processor, for H.264"),
-        (Choice("libx264", Libx264Encoder), True, True, "H.264. The encoder of the board is broken."),
+        (Choice("libx264", Libx264Encoder), True, True, "H.264. v4l2h264enc is broken."),
     ],
 )
 def test_the_encoder_of_videos(
-    monkeypatch: pytest.MonkeyPatch, choice: Choice | None, hardware: bool, ok: bool, says: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: Choice | None, hardware: bool, ok: bool, says: str
 ) -> None:
     monkeypatch.setattr(streams, "chosen", lambda: choice)
     monkeypatch.setattr(streams, "may_have_encoder", lambda: hardware)
-    monkeypatch.setattr(streams, "problem_of", lambda name: EncoderError("The encoder of the board is broken."))
-    check = streams.encoder()
+    monkeypatch.setattr(streams, "problem_of", lambda name: EncoderError(f"{name} is broken."))
+    check = streams.encoder(facts(tmp_path))
     assert (check.ok, check.required, bool(check.fix)) == (ok, False, not ok)
     assert says in check.found
+
+
+def test_a_jetson_without_an_encoder_hears_of_nvidias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "chosen", lambda: Choice("libx264", Libx264Encoder))
+    monkeypatch.setattr(streams, "may_have_encoder", lambda: True)
+    monkeypatch.setattr(streams, "problem_of", lambda name: EncoderError(f"{name} is broken."))
+    assert streams.encoder(facts(trees.jetpack_62(tmp_path))).found.endswith(". nvv4l2h264enc is broken.")

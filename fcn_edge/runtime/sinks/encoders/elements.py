@@ -12,7 +12,10 @@ from typing import Any
 
 from fcn_edge.artifacts.spec import Size
 
-__all__ = ["BOARD", "ELEMENTS", "encoder_pipeline"]
+__all__ = ["BOARD", "ELEMENTS", "KERNELS", "NVIDIAS", "encoder_pipeline"]
+
+NVIDIAS, KERNELS = "nvv4l2h264enc", "v4l2h264enc"
+"""The encoder of a Jetson, and the one of other boards, through the kernel."""
 
 BITS_PER_PIXEL = 0.15
 """What overlays of a drive took at 25 frames a second (``libx264.PRESET``); these encoders are told a rate."""
@@ -31,7 +34,7 @@ def _nvv4l2h264enc(bitrate: int, a_second: int) -> list[_Element]:
         _element("nvvidconv"),
         _caps("video/x-raw(memory:NVMM),format=NV12"),
         _element(
-            "nvv4l2h264enc",
+            NVIDIAS,
             **{
                 "bitrate": bitrate,
                 "control-rate": "0",  # variable
@@ -51,7 +54,7 @@ def _v4l2h264enc(bitrate: int, a_second: int) -> list[_Element]:
     """An encoder that the kernel offers, as on a Raspberry Pi 4."""
     controls = f"controls,repeat_sequence_header=1,video_bitrate={bitrate},h264_i_frame_period={a_second}"
     # without a level in the caps it does not start
-    return [_element("v4l2h264enc", **{"extra-controls": controls}), _caps("video/x-h264,level=(string)4")]
+    return [_element(KERNELS, **{"extra-controls": controls}), _caps("video/x-h264,level=(string)4")]
 
 
 def _x264enc(_bitrate: int, a_second: int) -> list[_Element]:
@@ -91,15 +94,15 @@ def _openh264enc(bitrate: int, a_second: int) -> list[_Element]:
 
 ELEMENTS: Mapping[str, Callable[[int, int], list[_Element]]] = MappingProxyType(
     {
-        "nvv4l2h264enc": _nvv4l2h264enc,
-        "v4l2h264enc": _v4l2h264enc,
+        NVIDIAS: _nvv4l2h264enc,
+        KERNELS: _v4l2h264enc,
         "x264enc": _x264enc,
         "openh264enc": _openh264enc,
     }
 )
 """What makes an encoder's part of the pipeline of bits a second and pictures a second."""
 
-BOARD = ("nvv4l2h264enc", "v4l2h264enc")
+BOARD = (NVIDIAS, KERNELS)
 """Those that are a board's own hardware, in the order in which they are tried."""
 
 
