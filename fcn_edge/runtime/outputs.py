@@ -12,7 +12,7 @@ from fcn_edge.io.redaction import without_passwords
 from fcn_edge.runtime.events import Event, SinkFailed
 from fcn_edge.runtime.report import SinkReport
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.sinks import Sink, SinkContext, is_for_all, of_source, open_sink
+from fcn_edge.runtime.sinks import Sink, SinkContext, is_for_all, of_source, open_sink, prepare_sink
 
 __all__ = ["Outputs"]
 
@@ -65,7 +65,7 @@ class Outputs:
             self._add(given, context)
 
     def open_common(self, context: SinkContext) -> None:
-        """Open those that take the results of all sources, where there are several.
+        """Open those that take the results of all sources, where there are several, and prepare the others.
 
         Raises:
             FcnEdgeError: One of them cannot be opened.
@@ -73,6 +73,8 @@ class Outputs:
         for given in self._given:
             if _is_common(given):
                 self._add(given, context)
+            elif isinstance(given, str):
+                prepare_sink(given)  # frames do not wait for it when each source gets its own
 
     def open_for(self, source: str, context: SinkContext) -> None:
         """Open those that each of several sources has for itself; one that cannot be opened has failed.

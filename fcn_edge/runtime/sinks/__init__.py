@@ -21,6 +21,7 @@ from fcn_edge.runtime.sinks.registry import (
     is_for_all,
     of_source,
     open_sink,
+    prepare_sink,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "is_for_all",
     "of_source",
     "open_sink",
+    "prepare_sink",
 ]

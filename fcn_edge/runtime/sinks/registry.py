@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from typing_extensions import override
 
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.io.redaction import without_passwords
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["OPENERS", "AnySink", "check_series", "checked_sinks", "is_for_all", "of_source", "open_sink"]
+__all__ = [
+    "OPENERS",
+    "AnySink",
+    "check_series",
+    "checked_sinks",
+    "is_for_all",
+    "of_source",
+    "open_sink",
+    "prepare_sink",
+]
 
 FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
 WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
@@ -107,6 +117,19 @@ def of_source(text: str, label: str) -> str:
         return str(path / label)
     options = text[len(uri.location) :]
     return str(path.with_name(f"{path.stem}-{label}{path.suffix}")) + options
+
+
+def prepare_sink(text: str) -> None:
+    """Do what takes seconds, once, where a sink of this kind is opened: try the encoder of a video.
+
+    What is wrong with it is said when it is opened.
+    """
+    if not _is_video(text):
+        return
+    from fcn_edge.runtime.sinks.encoders.choice import chosen, encoder_from_text
+
+    with suppress(FcnEdgeError):
+        chosen(*Uri.parse(text, OPTIONS).read_options({"encoder": encoder_from_text}).values())
 
 
 def open_sink(text: str, context: SinkContext) -> Sink:
