@@ -64,6 +64,11 @@ class Recording:
         self._size = (0, 0)
         self._start_ns = 0
 
+    @property
+    def encoder(self) -> str:
+        """What encodes now."""
+        return "of MPEG-4" if self._encoder is None else self._encoder.name
+
     def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
         """Take one frame.
 
@@ -79,8 +84,8 @@ class Recording:
         except EncoderError as error:
             if self._spare is None or (self._segments is None and self._path.exists()):
                 raise
-            _LOG.warning("%s libx264 goes on.", error.message)
             self._take_spare(self._spare)
+            _LOG.warning("%s %s goes on.", error.message, self.encoder)
             self._write(image, time_ns)
 
     def close(self) -> None:

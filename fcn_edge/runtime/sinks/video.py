@@ -84,8 +84,9 @@ class VideoSink(Sink):
         self._thread.join(CLOSE_TIMEOUT)
         if self._thread.is_alive():
             raise MachineError(
-                f"The disk of {self._path} took longer than {CLOSE_TIMEOUT:.0f} s for the end of the video.",
-                "Check the disk, or write elsewhere.",
+                f"The encoder {self._recording.encoder} or the disk of {self._path} took longer than "
+                f"{CLOSE_TIMEOUT:g} s for the end of the video.",
+                "Check the disk, or write elsewhere; to leave encoding to the processor: out.mp4#encoder=libx264.",
             )
         if not self._told:
             self._raise()
