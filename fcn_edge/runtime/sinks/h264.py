@@ -87,8 +87,8 @@ class H264Writer(VideoWriter):
         try:
             with self._errors():
                 self._mux(self._encoder.encode(planes, self._last, keyframe))
-        except EncoderError:
-            self._end_here()
+        except EncoderError as error:
+            self._end_here(error.packets)
             raise
         except BaseException:
             self._give_up()
@@ -108,8 +108,8 @@ class H264Writer(VideoWriter):
                 self._mux(self._encoder.end())
                 self._container.close()
                 self._file.close()
-        except EncoderError:
-            self._end_here()
+        except EncoderError as error:
+            self._end_here(error.packets)
             raise
         except BaseException:
             self._give_up()
@@ -121,8 +121,10 @@ class H264Writer(VideoWriter):
             self._container.mux(packet)
             self._file.complete()
 
-    def _end_here(self) -> None:
-        """Make a whole file of what was encoded; no file where nothing was."""
+    def _end_here(self, packets: Sequence[Packet[Any]]) -> None:
+        """Make a whole file of what was encoded, these being the last; no file where nothing was."""
+        with suppress(Exception):
+            self._mux(packets)
         if self._file.size:
             with suppress(Exception):
                 self._container.close()

@@ -7,10 +7,14 @@ import base64
 import dataclasses
 import itertools
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.errors import MachineError, MissingExtraError, UsageError
+from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, check_series, checked_sinks, of_source, open_sink
 from fcn_edge.runtime.sinks.encoders import choice as choices
 from fcn_edge.runtime.sinks.encoders import gstreamer as module
-from fcn_edge.runtime.sinks.encoders import worker
-from fcn_edge.runtime.sinks.encoders.base import EncoderError
+from fcn_edge.runtime.sinks.encoders import process, worker
+from fcn_edge.runtime.sinks.encoders.base import EncoderError, VideoBegin
 from fcn_edge.runtime.sinks.encoders.choice import Choice, chosen, problem_of
 from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS, encoder_pipeline
 from fcn_edge.runtime.sinks.encoders.failures import told
@@ -33,6 +38,7 @@ from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder, aligned
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.recording import Recording
 from fcn_edge.runtime.sinks.segments import Segments
+from fcn_edge.runtime.sinks.video import VideoSink
 
 MakeResult = Callable[..., Result]
 CONTEXT = SinkContext(Overlays(), fps=25)
@@ -57,6 +63,15 @@ def give(number, time_ns):
 writer.message(kind="ready")
 """
 ORDERLY = "for number, time_ns, _ in pictures(): give(number, time_ns)\n"
+SLOW = """
+held = []
+for number, time_ns, _ in pictures():
+    held.append((number, time_ns))
+    if number == 19: time.sleep({seconds})
+    if not 2 < number < 19:
+        for one in held: give(*one)
+        held.clear()
+"""
 
 Play = Callable[..., GStreamerEncoder]
 
@@ -125,6 +140,19 @@ def recorded(
     finally:
         recording.give_up()
     return recording.files
+
+
+@contextmanager
+def begun(encoder: GStreamerEncoder) -> Iterator[GStreamerEncoder]:
+    """With a file that nobody keeps; the time base is a picture's time."""
+    with av.open(os.devnull, "w", format="mp4") as container, encoder:
+        encoder.begin(VideoBegin(container, SIZE, Fraction(25), Fraction(1, 25)))
+        yield encoder
+
+
+def limits(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    for name, value in seconds.items():
+        monkeypatch.setattr(module, name, value)
 
 
 def seen(path: Path) -> list[tuple[float, bool]]:
@@ -214,6 +242,128 @@ class TestChild:
             recorded(tmp_path / "out.mp4", encoder)
         assert encoder.pid is None
 
+    def test_that_does_not_start_is_given_its_own_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        limits(monkeypatch, START_TIMEOUT=0.2, GRACE=0.05)
+        (tmp_path / "program.py").write_text("import time\ntime.sleep(60)")
+        with pytest.raises(EncoderError, match=r"gave nothing for 0\.2 s"):
+            recorded(tmp_path / "out.mp4", GStreamerEncoder("x264enc", sys.executable, tmp_path / "program.py"))
+
+    def test_that_hangs_has_its_time_once_and_not_for_each_picture(
+        self, play: Play, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits(monkeypatch, TIMEOUT=0.5, FIRST_PATIENCE=0.2, PATIENCE=0.2, GRACE=0.05)
+        taken = []
+        with begun(play("for _ in pictures(): pass\ntime.sleep(60)")) as encoder:
+
+            def encode() -> None:
+                for index in range(20):
+                    encoder.encode(planes(index), index, False)
+                    taken.append(index)
+
+            with pytest.raises(EncoderError, match=r"gave nothing for 0\.5 s"):
+                encode()
+        assert len(taken) <= 3
+
+    def test_that_was_slow_is_heard_when_it_goes_on(
+        self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits(monkeypatch, FIRST_PATIENCE=60.0, PATIENCE=0.01)
+        recorded(tmp_path / "out.mp4", play(SLOW.format(seconds=0.3)), 30)
+        assert seen(tmp_path / "out.mp4") == even_times(30)
+
+    def test_that_was_slow_has_no_more_pictures_later_than_before(
+        self, play: Play, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits(monkeypatch, FIRST_PATIENCE=60.0, PATIENCE=0.01, TIMEOUT=60.0)
+        packets = 0
+        with begun(play(SLOW.format(seconds=0))) as encoder:
+            for index in range(30):
+                if index == 19:
+                    limits(monkeypatch, PATIENCE=60.0)
+                packets += len(encoder.encode(planes(index), index, False))
+                assert index < 19 or packets >= index
+
+    def test_that_cannot_be_killed_is_left(self, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+        limits(monkeypatch, GRACE=0.05)
+        monkeypatch.setattr(process, "KILLED", 0.05)
+        monkeypatch.setattr(os, "killpg", lambda *_: None)  # as where its driver hangs in the kernel
+        with begun(play("time.sleep(60)")) as encoder:
+            assert encoder._process is not None
+            child = encoder._process._process
+        try:
+            assert encoder.pid is None
+            assert child.poll() is None
+        finally:
+            child.kill()
+            child.wait()
+
+    def test_that_is_slow_to_end_is_not_called_silent(
+        self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits(monkeypatch, GRACE=60.0)
+        text = "for number, time_ns, _ in pictures():\n    if number == 3: os.close(0)\n    give(number, time_ns)\n"
+        text += "    if number == 3: break\ntime.sleep(0.3)\nos._exit(3)"
+        with pytest.raises(EncoderError, match="ended with status 3"):
+            recorded(tmp_path / "out.mp4", play(text))
+        assert seen(tmp_path / "out.mp4") == even_times(4)
+
+    @pytest.mark.parametrize("unit", [b"no video at all", b""])
+    def test_that_sends_no_video_midway_leaves_what_plays(self, tmp_path: Path, play: Play, unit: bytes) -> None:
+        text = "for number, time_ns, _ in pictures():\n    if number < 5: give(number, time_ns)\n"
+        text += f"    else: writer.record(UNIT, time_ns, False, {unit!r})\n"
+        with pytest.raises(EncoderError, match=r"sent what is no H\.264"):
+            recorded(tmp_path / "out.mp4", play(text))
+        assert seen(tmp_path / "out.mp4") == even_times(5)
+
+    def test_that_dies_at_the_end_leaves_what_it_gave(
+        self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        limits(monkeypatch, FIRST_PATIENCE=0.02, PATIENCE=0.02)
+        text = "held = []\nfor number, time_ns, _ in pictures():\n    held.append((number, time_ns))\n"
+        text += "    if len(held) > 3: give(*held.pop(0))\nfor one in held[:2]: give(*one)\nos._exit(1)\n"
+        with pytest.raises(EncoderError, match="ended with status 1"):
+            recorded(tmp_path / "out.mp4", play(text), 10)
+        assert seen(tmp_path / "out.mp4") == even_times(9)
+
+    def test_may_leave_the_last_picture_out(self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+        limits(monkeypatch, PATIENCE=0.02)
+        text = "for number, time_ns, _ in pictures():\n    if number != 9: give(number, time_ns)\n"
+        recorded(tmp_path / "out.mp4", play(text + "writer.message(kind='end')\n"), 10)
+        assert seen(tmp_path / "out.mp4") == even_times(9)
+
+    def test_may_not_leave_all_pictures_out(self, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+        limits(monkeypatch, FIRST_PATIENCE=0.02, PATIENCE=0.02)
+        with pytest.raises(EncoderError, match="encoded nothing"):
+            recorded(tmp_path / "out.mp4", play("for _ in pictures(): pass\nwriter.message(kind='end')\n"), 3)
+        assert not (tmp_path / "out.mp4").exists()
+
+    @pytest.mark.usefixtures("patient")
+    def test_that_only_seemed_to_make_keyframes_when_asked_is_started_anew(self, tmp_path: Path, play: Play) -> None:
+        """Those that it makes each 25 pictures fall together with those that it is asked for each second."""
+        text = f"open({str(tmp_path / 'starts')!r}, 'a').write('x')\n"
+        path = tmp_path / "out.mp4"
+        files = recorded(path, play(text + ORDERLY), 100, segments=Segments(path), seconds=2.4)
+        assert [seen(file) for file in files] == [even_times(60), even_times(40)]
+        assert (tmp_path / "starts").read_text() == "xx"
+
+    def test_that_keeps_a_sink_from_closing_is_named(
+        self, tmp_path: Path, play: Play, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        encoder = play("time.sleep(60)")
+        monkeypatch.setattr("fcn_edge.runtime.sinks.video.chosen", lambda _: Choice("played", lambda: encoder))
+        monkeypatch.setattr("fcn_edge.runtime.sinks.video.CLOSE_TIMEOUT", 0.05)
+        sink = VideoSink(tmp_path / "out.mp4", CONTEXT)
+        sink.write(make_result())
+        with pytest.raises(
+            MachineError, match=r"The encoder x264enc or the disk of .*out\.mp4 took longer than 0\.05 s"
+        ):
+            sink.close()
+        while encoder.pid is None:
+            time.sleep(0.01)
+        os.kill(encoder.pid, signal.SIGKILL)
+        assert sink._thread is not None
+        sink._thread.join()
+
     def test_that_dies_midway_leaves_what_plays(self, tmp_path: Path, play: Play) -> None:
         text = "for number, time_ns, _ in pictures():\n    if number == 30: os._exit(1)\n    give(number, time_ns)\n"
         with pytest.raises(EncoderError, match="ended with status 1"):
@@ -230,7 +380,7 @@ class TestChild:
         counts = [len(seen(file)) for file in files]
         assert counts[0] == 10
         assert sum(counts) >= 49
-        assert "libx264 goes on" in caplog.text
+        assert "status 1. libx264 goes on." in caplog.text
 
     def test_that_encodes_nothing_is_followed_by_libx264_in_the_same_file(
         self, tmp_path: Path, play: Play, caplog: pytest.LogCaptureFixture
@@ -421,3 +571,49 @@ def test_a_trial_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("is not here or does not start" in str(problem_of("x264enc")) for _ in range(3))
     assert next(started) == 1
     problem_of.cache_clear()
+
+
+def test_a_trial_of_one_that_hangs_is_short(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    played = play("for _ in pictures(): pass\ntime.sleep(60)")
+    limits(monkeypatch, GRACE=0.05)
+    monkeypatch.setattr(choices, "TRIAL_TIMEOUT", 0.2)
+    monkeypatch.setattr(
+        choices, "GStreamerEncoder", partial(GStreamerEncoder, python=played._python, program=played._program)
+    )
+    problem_of.cache_clear()
+    assert "gave nothing for 0.2 s" in str(problem_of("x264enc"))
+    problem_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("sinks", "asked"),
+    [(["out.mp4", "masks"], list(BOARD)), (["out.mp4#encoder=x264enc"], ["x264enc"]), (["masks", "null:"], [])],
+)
+def test_it_is_tried_before_the_first_frame_of_several_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sinks: list[str], asked: list[str]
+) -> None:
+    tried: list[str] = []
+
+    def problem(name: str) -> EncoderError:
+        tried.append(name)
+        return EncoderError(f"{name} is broken.")
+
+    monkeypatch.setattr(choices, "problem_of", problem)
+    monkeypatch.setattr(choices, "may_have_encoder", lambda: True)
+    outputs = Outputs([sink if sink == "null:" else f"{tmp_path}/{sink}" for sink in sinks], lambda _: None)
+    outputs.open_common(CONTEXT)
+    outputs.close()
+    assert tried == asked
+    assert not names_in(tmp_path)
+
+
+def test_the_one_that_goes_on_is_named(tmp_path: Path, play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    class Another(Libx264Encoder):
+        name = "another"
+
+    encoder = play("sys.exit(3)")
+    recording = Recording(tmp_path / "out.mp4", 25, False, Choice("played", lambda: encoder, Another))
+    with caplog.at_level("WARNING", "fcn_edge"):
+        recording.write(np.zeros((*SIZE, 3), np.uint8), 0)
+    recording.close()
+    assert "status 3. another goes on." in caplog.text

@@ -26,8 +26,11 @@ from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sinks.encoders import choice as choices
 from fcn_edge.runtime.sinks.encoders import gstreamer as module
 from fcn_edge.runtime.sinks.encoders.choice import chosen, problem_of
+from fcn_edge.runtime.sinks.encoders.elements import encoder_pipeline
 from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
+from fcn_edge.runtime.sinks.encoders.process import EncoderProcess
+from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 
 from ..test_gstreamer_system import is_gone, wait_until
 from .test_video import KILLED, RATE, WAITING, WRITER, at, fill, read_back, times_of
@@ -219,6 +222,24 @@ def test_a_child_that_hangs_is_given_up_and_killed(
     sink.close()
     assert is_gone(pids[0])
     assert len(times_of(tmp_path / "out.mp4")) >= 20
+
+
+def test_a_child_whose_encoder_hangs_ends_with_its_input(stand_in: str) -> None:
+    """As after kill -9 of the run; nobody reads its input any more, for all that reads it waits for the encoder."""
+    size = (48, 64)
+    pipeline = encoder_pipeline(stand_in, size, Fraction(25))
+    pipeline["steps"].insert(1, {"factory": "identity", "properties": {"sleep-time": 600_000_000}})
+    child = EncoderProcess(SYSTEM_PYTHON, pipeline)
+    try:
+        picture = bytes(48 * 64 * 3 // 2)
+        sent = itertools.takewhile(
+            lambda index: child.picture(picture, index * 40_000_000, False, time.monotonic() + 2), range(10_000)
+        )
+        assert len(list(sent)) < 10_000
+        child.end_input()
+        assert child.exit_status(60) == 0
+    finally:
+        child.close(0)
 
 
 def test_twenty_videos_leave_nothing_behind(tmp_path: Path, make_result: MakeResult) -> None:

@@ -27,7 +27,13 @@ LIMITED = 1
 
 
 class EncoderError(MachineError):
-    """The encoder failed, and nothing else did: another one may go on, in another file."""
+    """The encoder failed, and nothing else did: another one may go on, in another file.
+
+    Attributes:
+        packets: What it gave before and nobody has got yet; it belongs into the file.
+    """
+
+    packets: Sequence[Packet[Any]] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,8 @@ ENCODERS = (AUTO, LIBX264, *ELEMENTS)
 """Values of the option ``encoder`` of a video."""
 
 TRIED_SIZE = (240, 320)
+TRIAL_TIMEOUT = 4.0
+"""Seconds that an encoder may give nothing on its trial, once GStreamer runs: a run waits for it."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,18 @@ def problem_of(name: str) -> EncoderError | None:
     gray = np.full((TRIED_SIZE[0] * 3 // 2, TRIED_SIZE[1]), 128, np.uint8)
     packets = 0
     try:
-        with av.open(os.devnull, "w", format="mp4") as container, GStreamerEncoder(name) as encoder:
+        with av.open(os.devnull, "w", format="mp4") as container, _tried(name) as encoder:
             encoder.begin(VideoBegin(container, TRIED_SIZE, rate, base))
             packets += len(encoder.encode(gray, 0, True))
             packets += len(encoder.encode(gray, 3600, False))
             packets += len(encoder.end())
     except EncoderError as error:
-        return error
+        return EncoderError(error.message, error.fix)  # without what it holds on to
     return None if packets == 2 else failed(name, "left pictures out")
+
+
+def _tried(name: str) -> GStreamerEncoder:
+    return GStreamerEncoder(name, timeout=TRIAL_TIMEOUT)
 
 
 def _best() -> Choice | None:

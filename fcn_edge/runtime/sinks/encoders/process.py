@@ -25,6 +25,8 @@ LARGEST = 1 << 26
 """Bytes of one record."""
 READ = 1 << 20
 PIPE_BYTES = 1 << 20
+KILLED = 2.0
+"""Seconds that a process takes to be gone, at most; one whose driver hangs in the kernel stays for as long as that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,8 @@ class EncoderProcess:
     def receive(self, until: float) -> AccessUnit | dict[str, Any] | None:
         """The next access unit or message; None where none comes to this moment, or the child has ended (``over``).
 
+        What is there already is given in any case.
+
         Raises:
             ValueError: What came is no record of the child's.
         """
@@ -137,25 +141,27 @@ class EncoderProcess:
             self._input.close()
 
     def close(self, grace: float) -> None:
-        """End it; kill it where that takes longer than ``grace`` seconds."""
-        self.end_input()
-        if self.exit_status(grace) is None:
-            with suppress(ProcessLookupError):  # it ends this moment
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        os.close(self._output)
+        """End it; kill it where that takes longer than ``grace`` seconds, and wait ``KILLED`` seconds for that."""
+        try:
+            self.end_input()
+            if self.exit_status(grace) is None:
+                with suppress(ProcessLookupError):  # it ends this moment
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self.exit_status(KILLED)
+        finally:
+            os.close(self._output)
 
     def _wait(self, event: int, until: float) -> bool:
         """Take in what the child wrote, and wait until it writes or ``event`` is possible; False when time is over."""
-        left = until - time.monotonic()
-        if left <= 0:
+        left = max(until - time.monotonic(), 0.0)
+        if event and not left:
             return False
         poll = select.poll()
         if not self._over:
             poll.register(self._output, select.POLLIN)
         if event:
             poll.register(self._input.fileno(), event)
-        ready = dict(poll.poll(left * 1000 + 1))
+        ready = dict(poll.poll(left * 1000))
         if self._output in ready:
             with suppress(BlockingIOError):
                 content = os.read(self._output, READ)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import struct
 import sys
 import threading
@@ -161,9 +162,9 @@ class Pipeline:
 
     def finish(self, **message: Any) -> None:
         """Say how it ended, give the device back and be gone."""
+        threading.Thread(target=gone_after, args=(GRACE,), daemon=True).start()
         with suppress(OSError):  # nobody reads any more
             self.writer.message(**message)
-        threading.Thread(target=gone_after, args=(GRACE,), daemon=True).start()
         self.pipeline.set_state(self.gst.State.NULL)
         os._exit(0)
 
@@ -171,6 +172,14 @@ class Pipeline:
 def gone_after(seconds: float) -> None:
     time.sleep(seconds)
     os._exit(0)
+
+
+def watch_input() -> None:
+    """End the process soon after its standard input, also where the encoder hangs and nobody reads that any more."""
+    poll = select.poll()
+    poll.register(0, 0)  # no event but that the other end was closed, which comes before everything is read
+    poll.poll()
+    gone_after(GRACE)
 
 
 def read(size: int) -> bytes:
@@ -199,6 +208,7 @@ def main(fd: int) -> None:
     """Encode what standard input gives, and write it to a file descriptor."""
     writer = Writer(fd)
     steps = json.loads(first_line())["steps"]
+    threading.Thread(target=watch_input, daemon=True).start()
     try:
         import gi
 
@@ -208,6 +218,7 @@ def main(fd: int) -> None:
         writer.message(kind="no_gi")
         return
     Gst.init(None)
+    writer.message(kind="loaded")
     try:
         pipeline = Pipeline(Gst, GObject, steps, writer)
     except MissingError as missing:
@@ -224,7 +235,7 @@ def main(fd: int) -> None:
             break
         pipeline.put(data, time_ns, bool(keyframe))
     pipeline.source.emit("end-of-stream")
-    gone_after(GRACE)  # where the end does not come
+    threading.Event().wait()  # for ``listen`` or ``watch_input``
 
 
 if __name__ == "__main__":
