@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from fcn_edge.errors import FcnEdgeError, MachineError, SourceError, UsageError
+from fcn_edge.runtime.gstreamer_child import ended_how
 from fcn_edge.system.gstreamer import APT, BINDING, package_of
 
 __all__ = ["crashed", "no_binding", "no_python", "translated"]
@@ -96,12 +96,9 @@ def crashed(shown: str, status: int | None) -> SourceError:
         shown: The source, as it may be printed.
         status: Its exit status as ``subprocess`` gives it; None where it is not known.
     """
-    how = f"ended with status {status}"
-    if status is not None and status < 0:
-        known = {number.value: number.name for number in signal.Signals}
-        how = f"was ended by {known.get(-status, f'signal {-status}')}"
+    how = "is gone" if status is None else ended_how(status)
     return SourceError(
-        f"{shown} was lost: the process of GStreamer that reads it {'is gone' if status is None else how}.",
+        f"{shown} was lost: the process of GStreamer that reads it {how}.",
         "Open it again; where that repeats, GST_DEBUG=3 GST_DEBUG_FILE=gst.log shows what it did last.",
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.runtime.gstreamer_child import GStreamerChild
 from fcn_edge.runtime.sources.gstreamer_records import FRAME, HEADER, MAGIC, NO_TIME, UNTOLD
 
 __all__ = ["WORKER", "GStreamerProcess", "WorkerFrame"]
@@ -47,7 +46,7 @@ class WorkerFrame:
     camera_time_ns: int | None
 
 
-class GStreamerProcess:
+class GStreamerProcess(GStreamerChild):
     """A running child; ``read`` in one thread, ``end`` in any.
 
     Args:
@@ -60,28 +59,10 @@ class GStreamerProcess:
     """
 
     def __init__(self, python: str, description: Mapping[str, Any], worker: Path = WORKER) -> None:
-        reading, writing = os.pipe()
-        try:
-            # a session of its own: Ctrl-C reaches this process, which ends the child. Its own words are dropped, since
-            # plugins print addresses; GST_DEBUG_FILE keeps them for who needs them
-            self._process = subprocess.Popen(
-                [python, "-IB", str(worker), str(writing)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(writing,),
-                start_new_session=True,
-            )
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        self._pipe = os.fdopen(reading, "rb", buffering=0)
-        assert self._process.stdin is not None
+        super().__init__(python, worker)
+        self._pipe = os.fdopen(self._output, "rb", buffering=0)
         with suppress(OSError):  # it has ended already, which the pipe tells
-            self._process.stdin.write(json.dumps(description).encode() + b"\n")
-            self._process.stdin.flush()
+            self._input.write(json.dumps(description).encode() + b"\n")
 
     def read(self) -> WorkerFrame | dict[str, Any] | None:
         """The next frame or message, waiting for it; None when the child has ended.
@@ -114,23 +95,6 @@ class GStreamerProcess:
             unix,
             None if camera == NO_TIME else camera,
         )
-
-    def exit_status(self, timeout: float) -> int | None:
-        """The exit status of the child, which is about to end; None where it does not in time."""
-        try:
-            return self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def end(self, grace: float) -> None:
-        """Have the pipeline taken down, or kill the child where that takes longer than ``grace`` seconds."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
-        if self.exit_status(grace) is None:
-            with suppress(ProcessLookupError):  # it ends this moment
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self.exit_status(grace)
 
     def close(self) -> None:
         """Give the pipe back; nobody may be reading."""

@@ -24,12 +24,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fcn_edge.errors import MachineError, MissingExtraError, UsageError
+from fcn_edge.runtime import gstreamer_child
 from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, check_series, checked_sinks, of_source, open_sink
 from fcn_edge.runtime.sinks.encoders import choice as choices
 from fcn_edge.runtime.sinks.encoders import gstreamer as module
-from fcn_edge.runtime.sinks.encoders import process, worker
+from fcn_edge.runtime.sinks.encoders import worker
 from fcn_edge.runtime.sinks.encoders.base import EncoderError, VideoBegin
 from fcn_edge.runtime.sinks.encoders.choice import Choice, chosen, problem_of
 from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS, encoder_pipeline
@@ -285,7 +286,7 @@ class TestChild:
 
     def test_that_cannot_be_killed_is_left(self, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
         limits(monkeypatch, GRACE=0.05)
-        monkeypatch.setattr(process, "KILLED", 0.05)
+        monkeypatch.setattr(gstreamer_child, "KILLED", 0.05)
         monkeypatch.setattr(os, "killpg", lambda *_: None)  # as where its driver hangs in the kernel
         with begun(play("time.sleep(60)")) as encoder:
             assert encoder._process is not None

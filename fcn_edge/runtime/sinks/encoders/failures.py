@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 from typing import Any
 
+from fcn_edge.runtime.gstreamer_child import ended_how
 from fcn_edge.runtime.sinks.encoders.base import EncoderError
 from fcn_edge.system.gstreamer import APT, BINDING, SYSTEM_PYTHON, package_of
 
@@ -28,8 +28,7 @@ def ended(name: str, status: int | None) -> EncoderError:
     """Its process ended; the status is what ``subprocess`` gives, None where it is not known."""
     if status is None:
         return failed(name, "is gone")
-    known = {-number.value: f"was ended by {number.name}" for number in signal.Signals}
-    return failed(name, f"is gone: its process {known.get(status, f'ended with status {status}')}")
+    return failed(name, f"is gone: its process {ended_how(status)}")
 
 
 def silent(name: str, seconds: float) -> EncoderError:

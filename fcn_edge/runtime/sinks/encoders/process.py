@@ -6,8 +6,6 @@ import fcntl
 import json
 import os
 import select
-import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.runtime.gstreamer_child import GStreamerChild
 from fcn_edge.runtime.sinks.encoders import worker
 from fcn_edge.runtime.sinks.encoders.worker import HEADER, MAGIC, PICTURE, UNIT
 
@@ -25,8 +24,6 @@ LARGEST = 1 << 26
 """Bytes of one record."""
 READ = 1 << 20
 PIPE_BYTES = 1 << 20
-KILLED = 2.0
-"""Seconds that a process takes to be gone, at most; one whose driver hangs in the kernel stays for as long as that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ class AccessUnit:
     keyframe: bool
 
 
-class EncoderProcess:
+class EncoderProcess(GStreamerChild):
     """A running child, for one thread.
 
     What it writes is read while it is written to, so that neither waits for the other.
@@ -59,38 +56,14 @@ class EncoderProcess:
     """
 
     def __init__(self, python: str, description: Mapping[str, Any], program: Path = WORKER) -> None:
-        reading, writing = os.pipe()
-        try:
-            # a session of its own: Ctrl-C reaches this process, which ends the child when the file is whole
-            self._process = subprocess.Popen(
-                [python, "-I", str(program), str(writing)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(writing,),
-                start_new_session=True,
-                bufsize=0,
-            )
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            os.close(writing)
-        assert self._process.stdin is not None
-        self._input = self._process.stdin
-        self._output = reading
+        super().__init__(python, program)
         self._received = bytearray()
         self._over = False
         with suppress(OSError):  # a smaller one is slower, no more
             fcntl.fcntl(self._input.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        os.set_blocking(reading, False)
+        os.set_blocking(self._output, False)
         os.set_blocking(self._input.fileno(), False)
         self.send(json.dumps(description).encode() + b"\n", time.monotonic() + 1)
-
-    @property
-    def pid(self) -> int:
-        """Number of the process."""
-        return self._process.pid
 
     def picture(self, data: bytes, time_ns: int, keyframe: bool, until: float) -> bool:
         """Hand over a picture: I420 as GStreamer lays it out. As ``send``."""
@@ -128,26 +101,10 @@ class EncoderProcess:
         """It has ended, and all that it wrote was received."""
         return self._over and self._record_size() is None
 
-    def exit_status(self, timeout: float) -> int | None:
-        """The exit status of the child, which is about to end; None where it does not in time."""
-        try:
-            return self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
-
-    def end_input(self) -> None:
-        """Say that no picture follows: the child gives what it holds, and ends."""
-        with suppress(OSError):
-            self._input.close()
-
     def close(self, grace: float) -> None:
-        """End it; kill it where that takes longer than ``grace`` seconds, and wait ``KILLED`` seconds for that."""
+        """``end`` it, and give the pipes back."""
         try:
-            self.end_input()
-            if self.exit_status(grace) is None:
-                with suppress(ProcessLookupError):  # it ends this moment
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                self.exit_status(KILLED)
+            self.end(grace)
         finally:
             os.close(self._output)
 
