@@ -205,7 +205,7 @@ class GStreamerEncoder(Encoder):
                     self._raised, self._behind = not settling, len(self._pending)
                 break
         self._waited = time.monotonic() - heard if len(self._pending) > allowed else 0.0
-        while not ending and (record := self._received(0.0)) is not None:
+        while patient and not ending and (record := self._received(0.0)) is not None:  # what is there already
             self._take(record, packets)
         self._behind = min(self._behind, max(len(self._pending), BEHIND))
 
