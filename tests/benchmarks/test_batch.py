@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from benchmarks.streams.batch import main
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 def test_compares_both_engines_on_the_same_masks(tiny: Any, tmp_path: Path) -> None:
@@ -28,3 +30,12 @@ def test_compares_both_engines_on_the_same_masks(tiny: Any, tmp_path: Path) -> N
             assert len(samples) == 2
             assert all(sum(one["frames"]) == 12 and one["fps"] > 0 for one in samples)
     assert all(one["frames"] == [3] * 4 for samples in files["samples"].values() for one in samples)
+
+
+def test_the_committed_result_is_of_equal_masks_on_four_sources() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "streams" / "batch.json").read_text())
+    assert result["machine"]["cpu"]["instruction_set"]
+    assert len(result["rows"]) == 16
+    for row in result["rows"]:
+        assert row["same_pixels"] == 1
+        assert all(len(samples) == result["rounds"] for samples in row["samples"].values())
