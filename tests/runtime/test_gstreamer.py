@@ -82,6 +82,11 @@ class TestConnection:
             assert [int(frame.image[0, 0, 0]) for frame in source] == list(range(50))
             assert (source.dropped, source.fps) == (0, None)
 
+    def test_of_a_rate_that_was_asked_for(self, play: Play) -> None:
+        with play("started()\nframe(1, 0)\n" + WAIT, fps=12.5) as source:
+            source.connect()
+            assert source.fps == 12.5
+
     def test_the_newest_of_what_is_live(self, play: Play) -> None:
         text = "started()\nfor index in range(50): frame(index, 2 * index)\n" + WAIT
         with play(text) as source:
@@ -333,6 +338,8 @@ class TestAddress:
             ("csi://0#timeout=soon", "seconds from 0.1 to 3600"),
             ("csi://0#size=720", "480x640"),
             ("csi://0#seed=1", "no option 'seed'"),
+            ("rtsps://cam/1#decoder=gstreamer&verify=no", "no option 'verify'"),
+            ("rtsp://cam/1#decoder=gstreamer&jitter=-1", "whole milliseconds"),
         ],
     )
     def test_that_makes_no_sense(self, text: str, says: str) -> None:
@@ -353,6 +360,14 @@ class TestAddress:
         connection = gstreamer_rtsp(Uri.parse("rtsp://u:secret@cam/1"), "nvv4l2decoder", "udp", 2)
         assert connection.id == "rtsp://u:***@cam/1"
         assert connection._pipeline == rtsp_pipeline("rtsp://u:secret@cam/1", "nvv4l2decoder", "udp", 2)
+
+    def test_of_a_network_camera_with_everything(self) -> None:
+        text = "rtsp://cam/1#decoder=gstreamer&transport=udp&timeout=4&fps=12.5&jitter=300"
+        connection = SourceAddress.of(text).connection()
+        assert isinstance(connection, GStreamerConnection)
+        assert (connection._timeout, connection._connect_timeout, connection._asked_fps) == (4, 15, 12.5)
+        properties = connection._pipeline["rtsp"]["properties"]
+        assert (properties["latency"], properties["protocols"], properties["timeout"]) == (300, "udp", 4_000_000)
 
 
 def test_keyframes_are_found_by_their_time_stamps() -> None:

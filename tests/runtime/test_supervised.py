@@ -208,6 +208,25 @@ class TestHealing:
             # 0.1 + 0.2 + 0.4 + 0.4
             assert time.monotonic() - began >= 1.1
 
+    def test_a_time_that_was_asked_for_holds_for_a_slow_source_too(self, script: Script) -> None:
+        script.fps = 0.1
+        with SupervisedConnection(script.make, patience=Patience.of(0.1), backoff=quick()) as camera:
+            camera.connect()
+            until(lambda: len(script.made) >= 3)
+
+    def test_gaps_that_are_normal_are_waited_for_three_times(self, script: Script) -> None:
+        def make() -> Connection:
+            connection = script.make()
+            connection.longest_gap = 0.2
+            return connection
+
+        with SupervisedConnection(make, patience=Patience(silent=0.01), backoff=quick()) as camera:
+            script.fps = 10_000.0
+            began = time.monotonic()
+            camera.connect()
+            until(lambda: len(script.made) >= 2)
+            assert time.monotonic() - began >= 0.6
+
     def test_an_error_that_stays_is_tried_less_often(self, script: Script) -> None:
         asked: list[bool] = []
 
@@ -373,6 +392,24 @@ class TestSupervised:
         assert camera.address.text == "/dev/video7#fps=15"
         camera.close()
         assert not isinstance(supervised(SourceAddress.of("synthetic://street")), SupervisedConnection)
+
+    @pytest.mark.parametrize("address", ["rtsp://camera/1#{}", "rtsp://camera/1#decoder=gstreamer&{}", "csi://0#{}"])
+    def test_are_lost_after_the_time_that_was_asked_for(self, address: str) -> None:
+        for seconds, keyframe, most in [(0.5, 20.0, 30.0), (60.0, 60.0, 60.0)]:
+            camera = supervised(SourceAddress.of(address.format(f"timeout={seconds}")))
+            assert isinstance(camera, SupervisedConnection)
+            patience = camera._patience
+            assert (patience.silent, patience.keyframe, patience.most, patience.asked) == (
+                seconds,
+                keyframe,
+                most,
+                True,
+            )
+            camera.close()
+        camera = supervised(SourceAddress.of(address.format("fps=25")))
+        assert isinstance(camera, SupervisedConnection)
+        assert camera._patience == Patience(silent=3.0)
+        camera.close()
 
     def test_what_cannot_be_opened_again_is_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("fcn_edge.runtime.sources.camera.CameraConnection.reopens", False)

@@ -45,12 +45,13 @@ def watch_until(camera: SupervisedConnection, true: Callable[[], bool]) -> None:
         camera.read(0.1)
 
 
-def test_a_camera_that_is_killed_and_started_comes_back_each_time() -> None:
+@pytest.mark.parametrize("options", ["", "decoder=gstreamer&timeout=2&jitter=200&fps=25"])
+def test_a_camera_that_is_killed_and_started_comes_back_each_time(options: str) -> None:
     needs_gstreamer()
     rng = random.Random(5)
     changes: list[StateChange] = []
     with RtspServer(gop=25) as server:
-        camera = supervised(SourceAddress.of(server.url()))
+        camera = supervised(SourceAddress.of(server.url(options=options)))
         assert isinstance(camera, SupervisedConnection)
         camera.on_change = changes.append
         with camera:

@@ -23,6 +23,7 @@ from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources import gstreamer_errors as errors
 from fcn_edge.runtime.sources.base import SLICE, Connection, EndOfSource, Picture
 from fcn_edge.runtime.sources.gstreamer_pipelines import (
+    JITTER,
     Decoder,
     Transport,
     csi_pipeline,
@@ -52,9 +53,10 @@ class GStreamerConnection(Connection):
     Args:
         address: What the user called it.
         pipeline: What to build (``gstreamer_pipelines``).
-        timeout: Seconds without a frame after which it is lost, > 0; also for the first frame, where ``connect`` is not
-            told another.
-        endless: It is a camera, whose end is a loss.
+        timeout: Seconds without a frame after which it is lost, > 0. If longer than ``CONNECT_TIMEOUT``, it holds for
+            the first frame too, where ``connect`` is not told another.
+        endless: It is a camera: live, and its end is a loss.
+        fps: Frames a second to expect, where the pipeline does not say or says what is wrong.
         python: The interpreter that has ``gi``.
         worker: What it runs.
     """
@@ -66,14 +68,18 @@ class GStreamerConnection(Connection):
         timeout: float | None = None,
         *,
         endless: bool = False,
+        fps: float | None = None,
         python: str = SYSTEM_PYTHON,
         worker: Path = WORKER,
     ) -> None:
         super().__init__(address)
         self._pipeline = pipeline
         self._timeout = timeout or READ_TIMEOUT
-        self._connect_timeout = timeout or CONNECT_TIMEOUT
+        # a child that starts and a keyframe that is waited for take their time, however soon a loss is to be known
+        self._connect_timeout = max(self._timeout, CONNECT_TIMEOUT)
+        self.live = endless  # of a camera known before it is connected, so that it can be supervised
         self._endless = endless
+        self._asked_fps = fps
         self._python = python
         self._worker = worker
         self._process: GStreamerProcess | None = None
@@ -181,7 +187,7 @@ class GStreamerConnection(Connection):
                 if not self._pictures.put((self._picture(record), record.keyframes)):
                     return
             elif record.get("kind") == "started":
-                self.fps = float(record["fps"]) or None
+                self.fps = self._asked_fps or float(record["fps"]) or None
                 self.live = bool(record["live"])
                 if self.live:  # nobody has read from the other one yet
                     self._pictures = Channel(1, newest=True)
@@ -247,6 +253,8 @@ def gstreamer_rtsp(
     decoder: Decoder = "gstreamer",
     transport: Transport = "tcp",
     timeout: float | None = None,
+    fps: float | None = None,
+    jitter: float = JITTER,
 ) -> GStreamerConnection:
     """A camera of the network, decoded by GStreamer, on a Jetson by its video engine.
 
@@ -255,6 +263,8 @@ def gstreamer_rtsp(
         decoder: Whatever of GStreamer's decoders is here, the board's first; or the board's only.
         transport: How packets come.
         timeout: Seconds without a frame after which it is lost.
+        fps: Frames a second to expect, where the camera does not say or says what is wrong.
+        jitter: Seconds for which a packet that came early waits for those before it.
     """
-    pipeline = rtsp_pipeline(address.location, decoder, transport, timeout or READ_TIMEOUT)
-    return GStreamerConnection(address, pipeline, timeout, endless=True)
+    pipeline = rtsp_pipeline(address.location, decoder, transport, timeout or READ_TIMEOUT, jitter)
+    return GStreamerConnection(address, pipeline, timeout, endless=True, fps=fps)

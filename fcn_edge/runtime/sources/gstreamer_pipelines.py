@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from fcn_edge.artifacts.spec import Size
 
-__all__ = ["DECODERS", "FLIPS", "Decoder", "Transport", "csi_pipeline", "rtsp_pipeline", "text_pipeline"]
+__all__ = ["DECODERS", "FLIPS", "JITTER", "Decoder", "Transport", "csi_pipeline", "rtsp_pipeline", "text_pipeline"]
 
 Decoder = Literal["gstreamer", "nvv4l2decoder"]
 Transport = Literal["tcp", "udp"]
@@ -28,8 +28,8 @@ FLIPS: Mapping[str, int] = MappingProxyType(
 )
 """What ``transformed.FLIPS`` names, by its number in the board's ``nvvidconv``."""
 
-JITTER_MS = 100
-"""Milliseconds for which packets wait for late ones before them; GStreamer's own choice is 2000."""
+JITTER = 0.1
+"""Seconds for which packets wait for late ones before them; GStreamer's own choice is 2."""
 
 _Element = dict[str, Any]
 _Steps = list[list[list[_Element]]]
@@ -68,7 +68,9 @@ def csi_pipeline(sensor: int, size: Size | None, fps: float | None, flip: str | 
     return {"live": True, "steps": [[source], [[scaler, _caps("video/x-raw,format=BGRx")]], *_bgr()]}
 
 
-def rtsp_pipeline(location: str, decoder: Decoder, transport: Transport, timeout: float) -> dict[str, Any]:
+def rtsp_pipeline(
+    location: str, decoder: Decoder, transport: Transport, timeout: float, jitter: float = JITTER
+) -> dict[str, Any]:
     """A camera or server that speaks RTSP.
 
     Args:
@@ -76,6 +78,7 @@ def rtsp_pipeline(location: str, decoder: Decoder, transport: Transport, timeout
         decoder: What decodes the pictures.
         transport: How packets come: ``tcp`` loses none.
         timeout: Seconds without an answer after which the connection is lost.
+        jitter: Seconds for which a packet that came early waits for those before it.
     """
     place, user, password = _without_user(location)
     source = _element(
@@ -84,7 +87,7 @@ def rtsp_pipeline(location: str, decoder: Decoder, transport: Transport, timeout
             "location": place,
             "user-id": user,
             "user-pw": password,
-            "latency": JITTER_MS,
+            "latency": round(jitter * 1000),
             "drop-on-latency": True,
             "protocols": transport,
             "timeout": round(timeout * 1e6),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from fcn_edge.errors import FcnEdgeError, SourceError
+from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.sources.network import TIMEOUT, NetworkConnection
 from fcn_edge.runtime.sources.web import WebClient
 from fcn_edge.runtime.uri import Uri
@@ -26,8 +27,10 @@ FORMATS = (
 )
 """What FFmpeg may take an answer for. Absent are those that open other files by name, such as concat."""
 PLAYLIST = b"#EXTM3U"
-PLAYLIST_PATIENCE = 30.0
-"""Seconds without a packet after which a playlist is lost: segments last up to ten, and come whole."""
+SEGMENT = 10.0
+"""Seconds that a segment of a playlist may last; it comes whole."""
+PLAYLIST_PATIENCE = 3 * SEGMENT
+"""Seconds without a packet after which a playlist is lost, where no other time was asked for."""
 LATE = 10.0
 """Seconds: frames of a live playlist that are off by more than this begin a new count."""
 
@@ -40,16 +43,20 @@ class HttpConnection(NetworkConnection):
 
     Args:
         address: What the user called it.
-        timeout: Seconds without data after which it is lost.
+        timeout: Seconds without data after which it is lost; ``TIMEOUT`` when left out, of a playlist
+            ``PLAYLIST_PATIENCE``.
         fps: Frames a second to expect, where the stream does not say or says what is wrong.
         verify: Trust only certificates that this machine's authorities have signed.
     """
 
     live = True
 
-    def __init__(self, address: Uri, timeout: float = TIMEOUT, fps: float | None = None, verify: bool = True) -> None:
-        super().__init__(address, timeout, fps)
-        self._client = WebClient(self.id, timeout, verify)
+    def __init__(
+        self, address: Uri, timeout: float | None = None, fps: float | None = None, verify: bool = True
+    ) -> None:
+        super().__init__(address, timeout or TIMEOUT, fps)
+        self._client = WebClient(self.id, self._timeout, verify)
+        self._playlist_timeout = timeout or PLAYLIST_PATIENCE
         self._is_playlist = False
         self._pace: tuple[float, float] | None = None
 
@@ -76,7 +83,7 @@ class HttpConnection(NetworkConnection):
                 "r",
                 format=form,
                 options=self._options(is_multipart),
-                timeout=(self._open_timeout / 2, PLAYLIST_PATIENCE) if self._is_playlist else None,
+                timeout=(self._open_timeout / 2, self._playlist_timeout) if self._is_playlist else None,
                 io_open=self._client.part,
             )
         except (av.FFmpegError, ValueError):
@@ -87,6 +94,7 @@ class HttpConnection(NetworkConnection):
         self._client.wait(self._timeout)
         has_end = container.duration is not None or (file.size is not None and not self._is_playlist)
         self.live = is_multipart or not has_end
+        self.longest_gap = SEGMENT if self._is_playlist and self.live else 0.0
         return container
 
     @override
@@ -103,6 +111,9 @@ class HttpConnection(NetworkConnection):
             raise self._client.problem
         if self._is_playlist and not self.packets:
             raise self._unreadable()
+        # FFmpeg may take a time that is over for the end of a live playlist
+        if self._is_playlist and self.live and self._silent_ns() >= 0.9 * self._playlist_timeout * NS_PER_S:
+            raise self._silent()
         if self.live and not self._is_playlist:
             raise SourceError(f"{self.id} was lost: the server ended the stream.", "Check the camera.")
         # containers announce counts that are a little off
@@ -115,9 +126,7 @@ class HttpConnection(NetworkConnection):
         try:
             yield from container.demux(stream)
         except av.error.ExitError:
-            raise SourceError(
-                f"{self.id} was lost: nothing came for {PLAYLIST_PATIENCE:g} s.", "Check the server."
-            ) from None
+            raise self._silent() from None
         except (av.FFmpegError, ValueError):
             raise self._client.problem or self._damaged() from None
 
@@ -153,6 +162,9 @@ class HttpConnection(NetworkConnection):
             f"{self.id} answers, but with no video that FFmpeg can read.",
             "Open the address in a browser: it may be a web page that only shows the stream.",
         )
+
+    def _silent(self) -> SourceError:
+        return SourceError(f"{self.id} was lost: nothing came for {self._playlist_timeout:g} s.", "Check the server.")
 
     def _damaged(self) -> SourceError:
         return SourceError(

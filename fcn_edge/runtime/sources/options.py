@@ -104,7 +104,13 @@ FILE_OPTIONS: Readers = {"loop": _loops, "fps": _rate}
 PIPE_OPTIONS: Readers = {"timeout": _seconds, "fps": _rate}
 HTTP_OPTIONS: Readers = {"fps": _rate, "timeout": _seconds, "verify": _yes}
 RTSP_OPTIONS: Readers = {**HTTP_OPTIONS, "jitter": _milliseconds, "transport": _transport}
-GSTREAMER_OPTIONS: Readers = {"decoder": _decoder, "timeout": _seconds, "transport": _transport}
+GSTREAMER_OPTIONS: Readers = {
+    "decoder": _decoder,
+    "timeout": _seconds,
+    "fps": _rate,
+    "jitter": _milliseconds,
+    "transport": _transport,
+}
 """Options of RTSP that GStreamer reads and decodes."""
 
 OPTIONS = frozenset({"frames", "seed"}).union(

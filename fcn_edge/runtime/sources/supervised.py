@@ -45,17 +45,25 @@ class Patience:
     """How long a connected source may be silent before it is given up and connected anew.
 
     Attributes:
-        silent: Seconds without a frame. A source of less than 3 frames a second may be silent for ten frame times.
+        silent: Seconds without a frame. A source of less than 3 frames a second may be silent for ten frame times, and
+            one with gaps by nature for three of them.
         keyframe: Seconds without a frame while packets come that cannot be decoded before the next keyframe.
         most: A source whose rate nobody knows may be slow: each time that it is given up before its tenth frame, it may
             be silent for twice as long, up to this.
         settled: Seconds of frames after which the next loss is a new one, which is tried again soon.
+        asked: ``silent`` was asked for, and holds as it is, however slow the source is.
     """
 
     silent: float = 3.0
     keyframe: float = 20.0
     most: float = 30.0
     settled: float = 5.0
+    asked: bool = False
+
+    @classmethod
+    def of(cls, timeout: float) -> Patience:
+        """That of a source which is to be lost after ``timeout`` seconds without a frame."""
+        return cls(timeout, max(timeout, cls.keyframe), max(timeout, cls.most), asked=True)
 
 
 class SupervisedConnection(Connection):
@@ -271,8 +279,10 @@ class SupervisedConnection(Connection):
         return True
 
     def _most_silence(self) -> float:
+        if self._patience.asked:
+            return self._patience.silent
         fps = self._health.expected_fps
-        return max(self._silence, 10 / fps if fps else 0.0, 2 * self._health.longest_gap)
+        return max(self._silence, 10 / fps if fps else 0.0, 3 * self._health.longest_gap)
 
     def _lost(self, error: FcnEdgeError) -> None:
         """Say that it is lost and wait until it is time for the next attempt.
@@ -343,6 +353,10 @@ def supervised(address: SourceAddress) -> Connection:
     connection = address.connection()
     if not (connection.live and connection.reopens) or connection.tells:
         return connection
-    fps = address.options.get("fps")
+    fps, timeout = address.options.get("fps"), address.options.get("timeout")
     # what was asked for has been read by the connection, so that it is a number
-    return SupervisedConnection(address.connection, expected_fps=None if fps is None else float(fps))
+    return SupervisedConnection(
+        address.connection,
+        expected_fps=None if fps is None else float(fps),
+        patience=None if timeout is None else Patience.of(float(timeout)),
+    )

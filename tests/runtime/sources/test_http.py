@@ -245,6 +245,7 @@ class TestPlaylist:
         web.files = {f"/{name}": data for name, data in content.items()} | {"/a.m3u8": live.encode()}
         with open_source(web.url("/a.m3u8")) as source:
             assert source.live
+            assert source.longest_gap == 10, "a part comes whole"
             frames = [frame for frame, _ in zip(source, range(20), strict=False)]
             web.files["/a.m3u8"] = (live + "#EXT-X-ENDLIST\n").encode()
             frames.extend(source)
@@ -252,6 +253,16 @@ class TestPlaylist:
         assert [number for number in numbers(frames) if number is not None] == sorted(set(numbers(frames)))  # type: ignore[type-var]
         # both parts are there at once, and last two seconds
         assert frames[-1].captured_ns - frames[0].captured_ns > 1.5e9
+
+    def test_that_is_live_is_lost_when_no_part_follows(self, web: WebServer, content: dict[str, bytes]) -> None:
+        web.files = {
+            "/drive0.ts": content["drive0.ts"],
+            "/a.m3u8": f"{PLAYLIST}#EXTINF:1,\ndrive0.ts\n".encode(),
+        }
+        with open_source(web.url("/a.m3u8") + "#timeout=0.5") as source:
+            with pytest.raises(SourceError, match=r"nothing came for 0\.5 s"):
+                list(source)
+            assert source.state == "lost"
 
 
 class TestMjpeg:
