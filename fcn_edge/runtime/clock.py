@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
 
 from fcn_edge.metrics.durations import NS_PER_S
 
-__all__ = ["CameraClock"]
+__all__ = ["CameraClock", "skews"]
 
 BUCKET_NS = 10 * NS_PER_S
 BUCKETS = 60
@@ -72,3 +73,20 @@ class CameraClock:
             return None
         slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points, 2)]
         return median(slopes) * 1e6
+
+
+def skews(offsets_ms: Sequence[float | None]) -> list[float | None]:
+    """How far each clock is from the middle of all.
+
+    Args:
+        offsets_ms: Milliseconds that each is ahead of this machine's; None where nobody knows.
+
+    Returns:
+        Milliseconds that each is ahead of the median of those that are known; None where it isn't known itself, and
+        everywhere when fewer than two are.
+    """
+    known = [offset for offset in offsets_ms if offset is not None]
+    if len(known) < 2:
+        return [None] * len(offsets_ms)
+    middle = median(known)
+    return [None if offset is None else round(offset - middle, 3) for offset in offsets_ms]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from statistics import median
 from typing import Any
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.redaction import prose_without_passwords
 from fcn_edge.metrics.durations import NS_PER_MS
+from fcn_edge.runtime.clock import skews
 from fcn_edge.runtime.sources.base import Connection, Grade, State
 from fcn_edge.runtime.statistics import StreamStatistics
 
@@ -92,14 +92,8 @@ class SourceReport:
 def with_skews(reports: Iterable[SourceReport]) -> tuple[SourceReport, ...]:
     """The reports with ``skew_ms``, which hangs on all of them."""
     reports = tuple(reports)
-    told = [report.clock_offset_ms for report in reports if report.clock_offset_ms is not None]
-    if len(told) < 2:
-        return reports
-    middle = median(told)
-    return tuple(
-        report if report.clock_offset_ms is None else replace(report, skew_ms=round(report.clock_offset_ms - middle, 3))
-        for report in reports
-    )
+    found = skews([report.clock_offset_ms for report in reports])
+    return tuple(replace(report, skew_ms=skew) for report, skew in zip(reports, found, strict=True))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from fcn_edge.backends.base import Session
 from fcn_edge.errors import UsageError
+from fcn_edge.metrics.durations import NS_PER_MS
+from fcn_edge.runtime.clock import skews
 from fcn_edge.runtime.feed import Feed
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources import Connection, SourceAddress
@@ -170,6 +172,18 @@ class Sources:
         """The state of each source, by name; ``idle`` for one that no run has connected yet."""
         with self._lock:
             return {name: source.connection.state for name, source in self._sources.items()}
+
+    def skews_ms(self) -> dict[str, float | None]:
+        """How far the cameras' clocks are from each other, by name, now.
+
+        Returns:
+            Milliseconds that each is ahead of the median of all that tell their time, less the least delay of its
+            frames; None for one that does not tell it, or not yet, and everywhere where fewer than two do.
+        """
+        with self._lock:
+            offsets = {name: source.connection.clock.offset_ns for name, source in self._sources.items()}
+        found = skews([None if offset is None else offset / NS_PER_MS for offset in offsets.values()])
+        return dict(zip(offsets, found, strict=True))
 
     def close(self) -> None:
         """Wait for no further sources: a run ends when those that are there have ended."""

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fcn_edge.runtime.clock import BUCKETS, CameraClock
+from fcn_edge.runtime.clock import BUCKETS, CameraClock, skews
 
 S = 1_000_000_000
 FRAME = S // 25
@@ -69,3 +69,18 @@ def test_does_not_grow() -> None:
     clock = CameraClock()
     feed(clock, 1500, 0)
     assert len(clock._points) == BUCKETS
+
+
+@pytest.mark.parametrize(
+    ("offsets_ms", "expected"),
+    [
+        ([], []),
+        ([5.0, None], [None, None]),
+        ([5.0, None, 7.0], [-1.0, None, 1.0]),
+        ([0.0, 3_600_000.0, 2.5], [-2.5, 3_599_997.5, 0.0]),
+    ],
+)
+def test_skews_are_from_the_median_of_those_that_tell(
+    offsets_ms: list[float | None], expected: list[float | None]
+) -> None:
+    assert skews(offsets_ms) == expected

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,28 @@ def test_many_that_come_and_go_leave_nothing(named: MakeSource) -> None:
     assert len(threads) == 200
     assert max(threads) <= min(threads) + 4
     assert len(sources) == 0
+
+
+def test_skews_are_told_while_a_run_goes_on(named: MakeSource) -> None:
+    cameras = [named("front"), named("rear"), named("silent")]
+    sources = Sources(*cameras)
+    assert sources.skews_ms() == {"front": None, "rear": None, "silent": None}
+    now, unix = time.monotonic_ns(), time.time_ns()
+    for camera, seconds in zip(cameras, (3600, 7200), strict=False):
+        camera.clock.add(unix + seconds * 1_000_000_000, now)
+    seen: list[dict[str, float | None]] = []
+
+    def look(_name: str) -> None:
+        if not seen:
+            seen.append(sources.skews_ms())
+            for name in sources:
+                sources.remove(name)
+
+    run_through(sources, look)
+    # each is read at a moment of its own, between which a busy machine may wait
+    half = 1_800_000
+    assert seen[0] == {
+        "front": pytest.approx(-half, abs=60_000),
+        "rear": pytest.approx(half, abs=60_000),
+        "silent": None,
+    }
