@@ -308,6 +308,18 @@ class TestFrames:
         assert camera.read(SOON) is not None
         assert (camera.packets_lost, camera.jitter_ms) == (10, 1.5)
 
+    def test_what_came_damaged_is_added_up(
+        self, script: Script, camera: SupervisedConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tests.runtime.scripted.Scripted.damaged", 5)
+        script.give()
+        assert camera.read(SOON) is not None
+        assert camera.damaged == 5
+        script.fail()
+        script.give()
+        assert camera.read(SOON) is not None
+        assert camera.damaged == 10
+
     def test_indices_and_times_go_on_over_a_loss(self) -> None:
         numbering, image = Numbering(), np.zeros((4, 4, 3), np.uint8)
 

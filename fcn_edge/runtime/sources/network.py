@@ -89,7 +89,8 @@ class NetworkConnection(Connection):
         return self._frames.dropped
 
     @property
-    def decode_errors(self) -> int:
+    @override
+    def damaged(self) -> int:
         """Packets that could not be decoded, and pictures that were left out as damaged."""
         return 0 if self._decoder is None else self._decoder.errors
 

@@ -110,6 +110,7 @@ class SupervisedConnection(Connection):
         self._timeout: float | None = None
         self._stopping = False
         self._dropped_before = 0
+        self._damaged_before = 0
         self._lost_before: int | None = None
         self._silence = self._patience.silent
         self._answered = False
@@ -122,6 +123,11 @@ class SupervisedConnection(Connection):
     @override
     def dropped(self) -> int:
         return self._pictures.dropped + self._dropped_before + self._inner.dropped
+
+    @property
+    @override
+    def damaged(self) -> int:
+        return self._damaged_before + self._inner.damaged
 
     @property
     def grade(self) -> Grade | None:  # type: ignore[override]
@@ -330,6 +336,7 @@ class SupervisedConnection(Connection):
 
     def _count_out(self, old: Connection) -> None:
         self._dropped_before += old.dropped
+        self._damaged_before += old.damaged
         if old.packets_lost is not None:
             self._lost_before = (self._lost_before or 0) + old.packets_lost
 

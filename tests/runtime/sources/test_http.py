@@ -346,7 +346,7 @@ class TestMjpeg:
         with open_source(web.url("/video")) as source:
             while number_of(next(source).image) != 2:
                 pass
-            assert source.decode_errors == 1  # type: ignore[attr-defined]
+            assert source.damaged == 1
             go_on.set()
 
 

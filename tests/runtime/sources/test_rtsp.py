@@ -59,7 +59,7 @@ class TestCamera:
             assert (source.live, source.fps, source.size, source.length) == (True, 25.0, (240, 320), None)
             frames = frames_of(source, 60)
             assert source.state == "live"
-            assert source.decode_errors == 0
+            assert source.damaged == 0
             assert source.packets >= 60
         numbers = [number_of(frame.image) for frame in frames]
         assert None not in numbers
