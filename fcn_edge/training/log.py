@@ -15,10 +15,10 @@ _FIELDS = ("stage", "epoch", "loss", "lr", "decoder", "val_miou", "seconds", "fi
 
 
 class TrainingLog:
-    """Writes ``path`` anew with every line, so that it is always whole.
+    """Writes ``path`` anew each time, so that it is always whole.
 
     Args:
-        path: The file.
+        path: The file; until ``write`` it stays as an earlier training left it.
         rows: The lines of a training that goes on, as ``rows`` had them.
 
     Attributes:
@@ -28,13 +28,9 @@ class TrainingLog:
     def __init__(self, path: Path, rows: list[dict[str, str]]) -> None:
         self._path = path
         self.rows = list(rows)
-        if rows:
-            self._write()
-        else:
-            path.unlink(missing_ok=True)
 
     def add(self, log: EpochLog) -> None:
-        """Add the lines of an epoch."""
+        """Add the lines of an epoch to ``rows``."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
         for name in log.stage.split("+"):
             miou = log.miou.get(name)
@@ -49,9 +45,17 @@ class TrainingLog:
                 stamp,
             )
             self.rows.append(dict(zip(_FIELDS, values, strict=True)))
-        self._write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write the file; where no epoch ran there is none, and that of an earlier training is removed.
+
+        Raises:
+            UsageError: The directory does not exist or may not be written.
+            MachineError: The disk is full.
+        """
+        if not self.rows:
+            self._path.unlink(missing_ok=True)
+            return
         with replacing(self._path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, _FIELDS)
             writer.writeheader()

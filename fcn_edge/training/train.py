@@ -203,6 +203,7 @@ class _Training:
             }
             best = trainer.best if stage.epochs else None
             state = None
+        self.log.write()
         self.run.finish()
         return TrainResult(checkpoints, sum(self.ran), best)
 
@@ -225,6 +226,8 @@ class _Training:
             self.display.finished(log, trainer.best)
             self.log.add(log)
             save()
+            # after the state: what keeps the file from being written costs no epoch
+            self.log.write()
 
     def _kept(self, decoder: str) -> Path:
         """Where the checkpoint of a finished stage is kept while the training runs."""

@@ -369,6 +369,29 @@ def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None
     assert not output.with_suffix(".csv").exists()
 
 
+def test_a_refused_training_leaves_the_log_of_the_one_before(data: Path, tmp_path: Path) -> None:
+    output, log = tmp_path / "net.safetensors", tmp_path / "net.csv"
+    log.write_text("of a finished training")
+    (tmp_path / "weights.npz").write_bytes(b"not weights at all")
+    with pytest.raises(CheckpointError):
+        trained(recipe_of(ONE), data, output, init=tmp_path / "weights.npz")
+    assert log.read_text() == "of a finished training"
+    trained(recipe_of(Stage(decoders=("fcn32s",), epochs=0, lr=1e-3)), data, output)
+    assert not log.exists(), "no epoch led to this network"
+
+
+def test_a_log_that_cannot_be_written_costs_no_epoch(data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "net.safetensors"
+    output.with_suffix(".csv").mkdir()
+    with pytest.raises(UsageError, match=r"net\.csv could not be written"):
+        trained(recipe_of(ONE), data, output)
+    output.with_suffix(".csv").rmdir()
+    display = Display()
+    trained(recipe_of(ONE), data, output, display)
+    assert not display.logs
+    assert [row["epoch"] for row in log_of(output)] == ["1"]
+
+
 def test_going_on_from_a_coarser_checkpoint(
     staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path
 ) -> None:
