@@ -189,12 +189,10 @@ class StageTrainer:
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
             if not math.isfinite(total):
-                raise UsageError(
-                    f"The loss is no longer finite in step {self.step + 1} of {self.stage.name}'s epoch "
-                    f"{self.epoch + 1}.",
-                    "Train again with a lower learning rate (lr) and another output; the last saved state is kept.",
-                )
-            nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+                raise self._not_finite("loss")
+            # a finite loss can have other gradients, and one such step spoils every weight
+            if not math.isfinite(nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)):
+                raise self._not_finite("gradient")
             self.optimizer.step()
             self.optimizer.zero_grad()
             if self.epoch < self.stage.epochs:
@@ -205,6 +203,12 @@ class StageTrainer:
             started, self._seconds = now, self._seconds + now - started
             progress(self.step, self.steps, self._loss / self.step)
             between()
+
+    def _not_finite(self, what: str) -> UsageError:
+        return UsageError(
+            f"The {what} is no longer finite in step {self.step + 1} of {self.stage.name}'s epoch {self.epoch + 1}.",
+            "Train with a lower learning rate (lr), which makes another run; the last saved state of this one is kept.",
+        )
 
     def _share_of_loss(self, images: Tensor, labels: Tensor, pixels: int, area: int) -> Tensor:
         """What a micro-batch adds to the mean loss of a step, averaged over the decoders.

@@ -405,7 +405,7 @@ def test_going_on_from_a_coarser_checkpoint(
     assert "fcn16s weights from" in display.notes[0]
 
 
-def test_void_pixels_do_not_count(data: Path) -> None:
+def trainer_of(data: Path) -> StageTrainer:
     recipe = recipe_of(Stage(decoders=("fcn16s",), epochs=1, lr=1e-3))
     splits = splits_of(data)
     spec = ModelSpec(
@@ -414,9 +414,38 @@ def test_void_pixels_do_not_count(data: Path) -> None:
     )  # fmt: skip
     torch.manual_seed(0)
     net = FCN("mobilenet_v2", ("fcn16s",), 11)
-    trainer = StageTrainer(net, recipe.stages[0], recipe, spec, splits["train"], splits["val"], Extras(), workers=0)
-    net.eval()
-    image, labels = (torch.from_numpy(array)[None] for array in splits["val"][0].pair())
+    return StageTrainer(net, recipe.stages[0], recipe, spec, splits["train"], splits["val"], Extras(), workers=0)
+
+
+@pytest.mark.parametrize("factor", [float("inf"), float("nan")])
+def test_a_gradient_that_is_not_finite_changes_no_weight(data: Path, factor: float) -> None:
+    trainer = trainer_of(data)
+    weights = dict(trainer.net.named_parameters())
+    before = {name: weight.detach().clone() for name, weight in weights.items()}
+    # of one layer alone, behind a loss that is finite
+    weights["decoders.fcn16s.score32.weight"].register_hook(lambda gradient: gradient * factor)
+    with pytest.raises(UsageError) as caught:
+        trainer.run_epoch(lambda *_: None)
+    assert caught.value.message == "The gradient is no longer finite in step 1 of fcn16s's epoch 1."
+    assert "another run" in caught.value.fix
+    assert trainer.step == 0
+    assert all(torch.equal(weight, before[name]) for name, weight in weights.items())
+
+
+def test_a_loss_that_is_not_finite_changes_no_weight(data: Path) -> None:
+    trainer = trainer_of(data)
+    with torch.no_grad():
+        trainer.net.get_parameter("decoders.fcn16s.score32.bias").fill_(float("nan"))
+    before = trainer.net.get_parameter("encoder.features.0.0.weight").detach().clone()
+    with pytest.raises(UsageError, match="The loss is no longer finite in step 1 of"):
+        trainer.run_epoch(lambda *_: None)
+    assert torch.equal(before, trainer.net.get_parameter("encoder.features.0.0.weight"))
+
+
+def test_void_pixels_do_not_count(data: Path) -> None:
+    trainer = trainer_of(data)
+    trainer.net.eval()
+    image, labels = (torch.from_numpy(array)[None] for array in splits_of(data)["val"][0].pair())
     upper, lower, void = labels.clone(), labels.clone(), torch.full_like(labels, 11)
     upper[:, 32:], lower[:, :32] = 11, 11
     loss = {
