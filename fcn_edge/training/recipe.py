@@ -32,7 +32,7 @@ class Stage(BaseModel):
             stage has adapted them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     decoders: Annotated[tuple[str, ...], Field(min_length=1)]
     epochs: Annotated[int, Field(ge=0)]
@@ -79,7 +79,7 @@ class Settings(BaseModel):
         seed: Seed of initialization, order and augmentation.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     batch: Positive = 8
     crop: Size = (384, 480)

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from fcn_edge.artifacts.spec import DECODER_STRIDES
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
-from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.trainset import Extras
@@ -63,6 +63,10 @@ class Run:
 
     Attributes:
         folder: The folder; made by ``held``, gone after ``finish``.
+
+    Raises:
+        CheckpointError: ``init`` or a teacher cannot be read.
+        DatasetError: An unlabeled image cannot be read.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class Run:
         self._inputs = {
             "train": fingerprint_of(train),
             "val": fingerprint_of(val),
-            "init": sha256_of(init) if init is not None else "",
+            "init": _bytes_of(init) if init is not None else "",
             **({"extras": _digest(extras)} if extras != Extras() else {}),
         }
         settings = recipe.model_dump(mode="json", exclude_defaults=True)
@@ -143,6 +147,20 @@ class Run:
 
 
 def _digest(extras: Extras) -> str:
-    lines = [sha256_of(path) for path in extras.teachers]
-    lines += [f"{path.name} {path.stat().st_size}" for path in extras.unlabeled]
+    lines = [_bytes_of(path) for path in extras.teachers]
+    lines += [f"{path.name} {_length_of(path)}" for path in extras.unlabeled]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _bytes_of(weights: Path) -> str:
+    try:
+        return sha256_of(weights)
+    except OSError as error:
+        raise CheckpointError(f"{weights} could not be read: {error.strerror}.", "Check the path.") from error
+
+
+def _length_of(image: Path) -> int:
+    try:
+        return image.stat().st_size
+    except OSError as error:
+        raise DatasetError(f"{image} could not be read: {error.strerror}.", "Remove it, or mend the link.") from error

@@ -107,17 +107,17 @@ def train(
     Raises:
         UsageError: The output cannot be written or is not a ``.safetensors`` file, rendered scenes are to be mixed
             with rendered ones or with other classes, blocks are to be frozen that hold no weights, a teacher has other
-            classes, unlabeled images have no teacher, or another process does this training.
+            classes, unlabeled images or settings of teachers have none, or another process does this training.
         DatasetError: The data root lacks a split or holds bad files.
-        CheckpointError: ``init`` does not fit, a teacher is no checkpoint, or the saved state is damaged or of another
-            recipe.
+        CheckpointError: ``init`` is missing or does not fit, a teacher is no checkpoint, or the saved state is damaged
+            or of another recipe.
     """
     _require_writable(output)
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
-    if unlabeled is not None and not teachers:
-        raise UsageError("Unlabeled images teach nothing by themselves.", "Give a trained network too (teachers).")
+    if not teachers:
+        _require_no_teacher(recipe, unlabeled)
     extras = Extras(tuple(teachers), tuple(image_files(unlabeled, sys.maxsize)) if unlabeled is not None else ())
     run = Run(recipe, train_split, val_split, init, extras)
     with run.held():
@@ -138,6 +138,21 @@ def _require_writable(output: Path) -> None:
     there = next(path for path in output.absolute().parents if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)) or output.is_dir():
         raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
+
+
+def _require_no_teacher(recipe: Recipe, unlabeled: Path | None) -> None:
+    """Complain of what does nothing without teachers, and yet would make another run.
+
+    Raises:
+        UsageError: There are unlabeled images, or settings of teachers that are not the defaults.
+    """
+    if unlabeled is not None:
+        raise UsageError("Unlabeled images teach nothing by themselves.", "Give a trained network too (teachers).")
+    for name in ("teacher_weight", "temperature"):
+        if getattr(recipe, name) != Recipe.model_fields[name].default:
+            raise UsageError(
+                f"{name} does nothing without a teacher.", f"Give a trained network too (teachers), or leave out {name}."
+            )
 
 
 class _Training:

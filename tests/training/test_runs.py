@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from fcn_edge.datasets import LabeledSplit, splits_of
-from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.images import write_png
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.runs import STATE_FILE, Run, runs_directory
@@ -69,6 +70,25 @@ def test_another_recipe_other_images_or_other_first_weights_make_another_run(dat
     folders.append(run_of(data, extras=Extras(teachers=(weights,))).folder)
     folders.append(run_of(data, extras=Extras(unlabeled=(weights,))).folder)
     assert len(set(folders)) == 7
+
+
+def test_files_that_are_not_there_are_one_sentence(data: Path, tmp_path: Path) -> None:
+    absent = tmp_path / "absent.npz"
+    for what in ({"init": absent}, {"extras": Extras(teachers=(absent,))}):
+        with pytest.raises(CheckpointError, match=r"absent\.npz could not be read: No such file or directory"):
+            run_of(data, **what)
+    (tmp_path / "dangling.png").symlink_to(absent)
+    with pytest.raises(DatasetError, match=r"dangling\.png could not be read: No such file or directory"):
+        run_of(data, extras=Extras(unlabeled=(tmp_path / "dangling.png",)))
+
+
+def test_numbers_of_a_recipe_are_finite() -> None:
+    for number in (float("inf"), float("nan")):
+        for values in ({"dice": number}, {"temperature": number}, {"rendered": number}, {"scales": (1.0, number)}):
+            with pytest.raises(ValidationError):
+                Recipe(encoder="vgg16", stages=RECIPE.stages, **values)
+        with pytest.raises(ValidationError):
+            Stage(decoders=("fcn32s",), epochs=1, lr=number)
 
 
 def test_a_state_that_was_put_into_the_wrong_folder(data: Path) -> None:
