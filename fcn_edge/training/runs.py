@@ -10,7 +10,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,28 +89,53 @@ class Run:
     def held(self) -> Iterator[None]:
         """Make the folder, and keep other processes from training in it while the block runs.
 
+        A folder that is empty in the end is removed.
+
         Raises:
             UsageError: The folder cannot be made, or another process trains in it.
         """
+        directory = self._locked()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            directory = os.open(self.folder, os.O_RDONLY)
-        except OSError as error:
-            raise UsageError(
-                f"{self.folder}, where the state of this training is kept, could not be made: {error.strerror}.",
-                "Set FCN_EDGE_RUNS to a directory that is yours.",
-            ) from error
-        try:
+            yield
+        finally:
+            # only the lock's own folder: after finish another process may have made a new one
+            if self._is_folder(directory):
+                with suppress(OSError):
+                    self.folder.rmdir()
+            os.close(directory)
+
+    def _locked(self) -> int:
+        """A descriptor of the folder that holds its lock."""
+        while True:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                directory = os.open(self.folder, os.O_RDONLY)
+            except OSError as error:
+                raise UsageError(
+                    f"{self.folder}, where the state of this training is kept, could not be made: {error.strerror}.",
+                    "Set FCN_EDGE_RUNS to a directory that is yours.",
+                ) from error
+            locked = False
             try:
                 fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # its last holder may have removed it since we opened it: the lock would be one of nothing
+                locked = self._is_folder(directory)
             except BlockingIOError as error:
                 raise UsageError(
                     f"Another process does this training; it keeps its state in {self.folder}.",
                     "Wait for it or stop it, or give another seed.",
                 ) from error
-            yield
-        finally:
-            os.close(directory)
+            finally:
+                if not locked:
+                    os.close(directory)
+            if locked:
+                return directory
+
+    def _is_folder(self, directory: int) -> bool:
+        """Whether the folder that was opened is still there, and is no later one of the same name."""
+        with suppress(FileNotFoundError):
+            return os.path.samestat(os.fstat(directory), self.folder.stat())
+        return False
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep the state of the training, whole or not at all."""

@@ -177,6 +177,7 @@ class _Training:
     def go(self, init: Path | None) -> TrainResult:
         output = self.output
         output.parent.mkdir(parents=True, exist_ok=True)
+        self._tell_of_old_state()
         state = self.run.saved()
         self.log = TrainingLog(output.with_suffix(".csv"), state["log"] if state else [])
         checkpoints: dict[str, Path] = {}
@@ -243,6 +244,11 @@ class _Training:
             save()
             # after the state: what keeps the file from being written costs no epoch
             self.log.write()
+
+    def _tell_of_old_state(self) -> None:
+        old = self.output.with_suffix(".state")
+        if old.is_file():
+            self.display.note(f"{old}, the state of an earlier version, is not used any more and may be deleted")
 
     def _kept(self, decoder: str) -> Path:
         """Where the checkpoint of a finished stage is kept while the training runs."""

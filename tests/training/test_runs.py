@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import shutil
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,7 @@ def test_a_file_that_is_no_state(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = run_of(data)
-    with run.held():
-        pass
+    run.folder.mkdir(parents=True)
     if isinstance(content, bytes):
         (run.folder / STATE_FILE).write_bytes(content)
     else:
@@ -144,6 +144,38 @@ def test_two_processes_do_not_share_a_run(data: Path) -> None:
         pass
     with run_of(data).held():
         pass
+
+
+def test_a_lock_of_a_folder_that_was_removed_meanwhile_is_none(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = run_of(data), fcntl.flock
+    taken: list[int] = []
+
+    def flock(directory: int, how: int) -> None:
+        if not taken:
+            # as if another process had finished this training after we had opened its folder
+            run.folder.rmdir()
+        real(directory, how)
+        taken.append(directory)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with run.held():
+        assert len(taken) == 2
+        run.save(STATE)
+        with pytest.raises(UsageError, match="Another process does this training"), run_of(data).held():
+            pass
+
+
+def test_only_an_empty_folder_of_its_own_is_removed(data: Path) -> None:
+    run = run_of(data)
+    with run.held():
+        assert run.folder.is_dir()
+    assert not run.folder.exists()
+    with run.held():
+        run.finish()
+        run.folder.mkdir()  # by another process that starts this training anew
+    assert run.folder.is_dir()
 
 
 def test_a_folder_that_cannot_be_made(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

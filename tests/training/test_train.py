@@ -392,6 +392,21 @@ def test_a_log_that_cannot_be_written_costs_no_epoch(data: Path, tmp_path: Path)
     assert [row["epoch"] for row in log_of(output)] == ["1"]
 
 
+def test_a_state_of_an_earlier_version_is_told_of_and_left(data: Path, tmp_path: Path) -> None:
+    old, display = tmp_path / "net.state", Display()
+    old.write_bytes(b"state")
+    trained(recipe_of(Stage(decoders=("fcn32s",), epochs=0, lr=1e-3)), data, tmp_path / "net.safetensors", display)
+    assert display.notes == [f"{old}, the state of an earlier version, is not used any more and may be deleted"]
+    assert old.read_bytes() == b"state"
+
+
+def test_a_refused_training_leaves_no_folder(data: Path, tmp_path: Path, runs: Path) -> None:
+    (tmp_path / "weights.npz").write_bytes(b"not weights at all")
+    with pytest.raises(CheckpointError):
+        trained(recipe_of(ONE), data, tmp_path / "net.safetensors", init=tmp_path / "weights.npz")
+    assert not list(runs.iterdir())
+
+
 def test_going_on_from_a_coarser_checkpoint(
     staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path
 ) -> None:
