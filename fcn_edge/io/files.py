@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,16 +14,23 @@ from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 
-__all__ = ["check_writable", "copy_file", "replacing", "same_file", "sha256_of"]
+__all__ = ["check_writable", "copy_file", "flush", "remove_leftovers", "replacing", "same_file", "sha256_of"]
 
 NOT_WRITABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR})
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp(\.[^.]*)?")
 ALMOST_NOTHING = 1 << 20
 """Free bytes of a disk that count as none."""
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, before: Path | None = None, durable: bool = False) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes when it does not.
+
+    Args:
+        path: The file to write.
+        before: Where the file goes that ``path`` was until then, if there was one; None drops it.
+        durable: Wait until the disk has the file, so that a power cut leaves the new one or the one before; without
+            it, some file systems leave an empty one.
 
     Raises:
         UsageError: The directory does not exist or may not be written.
@@ -32,7 +40,14 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with _write_errors(path):
             yield temporary
+            if durable:
+                flush(temporary)
+            if before is not None:
+                with suppress(FileNotFoundError):
+                    os.replace(path, before)
             os.replace(temporary, path)
+            if durable:
+                _flush_directory(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -65,6 +80,33 @@ def copy_file(source: Path, path: Path) -> None:
     """
     with replacing(path) as temporary:
         shutil.copyfile(source, temporary)
+
+
+def flush(path: Path) -> None:
+    """Wait until the disk has what a file and its directory hold."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    _flush_directory(path.parent)
+
+
+def _flush_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        # some network file systems flush files alone
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(directory)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove the temporary files of ``replacing`` that killed processes left; nobody else may write there meanwhile."""
+    for path in directory.glob(".*.tmp*"):
+        if _TEMPORARY.fullmatch(path.name):
+            with suppress(OSError):
+                path.unlink()
 
 
 def same_file(one: Path, other: Path) -> bool:

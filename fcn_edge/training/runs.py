@@ -21,13 +21,14 @@ from fcn_edge.artifacts.spec import DECODER_STRIDES
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.files import replacing, sha256_of
+from fcn_edge.io.files import remove_leftovers, replacing, sha256_of
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.trainset import Extras
 
 __all__ = ["Run", "runs_directory"]
 
 STATE_FILE = "state.pt"
+PREVIOUS_FILE = "state.previous.pt"
 
 
 def runs_directory() -> Path:
@@ -63,6 +64,7 @@ class Run:
 
     Attributes:
         folder: The folder; made by ``held``, gone after ``finish``.
+        damaged: Whether ``saved`` found the newest state damaged and gave the one before.
 
     Raises:
         CheckpointError: ``init`` or a teacher cannot be read.
@@ -79,6 +81,7 @@ class Run:
             "init": _bytes_of(init) if init is not None else "",
             **({"extras": _digest(extras)} if extras != Extras() else {}),
         }
+        self.damaged = False
         settings = recipe.model_dump(mode="json", exclude_defaults=True)
         identity = json.dumps([settings, self._inputs], sort_keys=True)
         finest = min(recipe.stages[-1].decoders, key=DECODER_STRIDES.__getitem__)
@@ -96,6 +99,7 @@ class Run:
         """
         directory = self._locked()
         try:
+            remove_leftovers(self.folder)
             yield
         finally:
             # only the lock's own folder: after finish another process may have made a new one
@@ -138,26 +142,52 @@ class Run:
         return False
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep the state of the training, whole or not at all."""
-        with replacing(self.folder / STATE_FILE) as temporary:
+        """Keep the state of the training, whole or not at all, and the one before it.
+
+        It is on the disk when this returns, so that a power cut costs no more than a kill.
+        """
+        # a damaged state does not take the place of the good one before it
+        before = None if self.damaged else self.folder / PREVIOUS_FILE
+        with replacing(self.folder / STATE_FILE, before=before, durable=True) as temporary:
             torch.save({**state, "recipe": self._recipe.model_dump_json(), "inputs": self._inputs}, temporary)
+        self.damaged = False
 
     def saved(self) -> dict[str, Any] | None:
-        """What ``save`` kept; None when there is nothing. Nothing but numbers, texts and tensors is unpickled.
+        """What ``save`` kept last, or before that where the last is damaged; None when there is nothing.
+
+        Nothing but numbers, texts and tensors is unpickled.
 
         Raises:
-            CheckpointError: The file is damaged, or the state of another training.
+            CheckpointError: Both files are damaged, or one cannot be opened or is the state of another training.
         """
-        path = self.folder / STATE_FILE
-        if not path.is_file():
-            return None
+        paths = [path for path in (self.folder / STATE_FILE, self.folder / PREVIOUS_FILE) if path.is_file()]
+        damages: list[CheckpointError] = []
+        for path in paths:
+            state = self._read(path)
+            if not isinstance(state, CheckpointError):
+                self.damaged = bool(damages)
+                return state
+            damages.append(state)
+        if damages:
+            raise damages[0]
+        return None
+
+    def _read(self, path: Path) -> dict[str, Any] | CheckpointError:
+        """The state in a file, or how it is damaged."""
         anew = f"Remove {self.folder} to start the training anew."
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-            raise CheckpointError(f"{path} cannot be read as the state of a training: it is damaged.", anew) from error
+            with path.open("rb") as file:
+                state = torch.load(file, map_location="cpu", weights_only=True)
+        except OSError as error:
+            raise CheckpointError(
+                f"{path} could not be read: {error.strerror}.", f"Make it readable. {anew}"
+            ) from error
+        except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+            damage = CheckpointError(f"{path} cannot be read as the state of a training: it is damaged.", anew)
+            damage.__cause__ = error
+            return damage
         if not isinstance(state, dict) or not {"recipe", "inputs", "ran", "log", "trainer"} <= state.keys():
-            raise CheckpointError(f"{path} is not a training state.", anew)
+            return CheckpointError(f"{path} is not a training state.", anew)
         try:
             same = Recipe.model_validate_json(state["recipe"]) == self._recipe
         except ValidationError:

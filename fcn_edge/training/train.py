@@ -18,7 +18,7 @@ from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.files import copy_file
+from fcn_edge.io.files import copy_file, flush
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.log import TrainingLog
@@ -151,7 +151,8 @@ def _require_no_teacher(recipe: Recipe, unlabeled: Path | None) -> None:
     for name in ("teacher_weight", "temperature"):
         if getattr(recipe, name) != Recipe.model_fields[name].default:
             raise UsageError(
-                f"{name} does nothing without a teacher.", f"Give a trained network too (teachers), or leave out {name}."
+                f"{name} does nothing without a teacher.",
+                f"Give a trained network too (teachers), or leave out {name}.",
             )
 
 
@@ -204,6 +205,8 @@ class _Training:
                 net, stage, self.recipe, spec, self.train_split, self.val_split, self.extras, workers=self.workers
             )
             if state:
+                if self.run.damaged:
+                    self.display.note("the newest state of this training is damaged; the one before it is taken")
                 trainer.restore(state["trainer"])
                 self.display.note(_position(trainer, self.run))
             self._epochs(trainer)
@@ -211,6 +214,7 @@ class _Training:
             best_net = trainer.best_net()
             for name, path in paths.items():
                 save_checkpoint(self._kept(name), best_net.single(name), self._spec(name, self.ran))
+                flush(self._kept(name))  # later states count on it
                 copy_file(self._kept(name), path)
             weights = {
                 key: value

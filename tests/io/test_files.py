@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
 import tempfile
 from collections import namedtuple
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.errors import DatasetError, MachineError, UsageError
-from fcn_edge.io.files import check_writable, replacing, same_file, sha256_of
+from fcn_edge.io.files import check_writable, remove_leftovers, replacing, same_file, sha256_of
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -114,3 +115,33 @@ def test_a_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     content = b"0123456789" * 300_000
     (tmp_path / "file").write_bytes(content)
     assert sha256_of(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_durable_file_and_its_directory_are_flushed_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, before = tmp_path / "file.pt", tmp_path / "before.pt"
+    path.write_text("old")
+    real, seen = os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        seen.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), path.read_text()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(path, before=before, durable=True) as temporary:
+        temporary.write_text("new")
+    assert (path.read_text(), before.read_text()) == ("new", "old")
+    assert (str(temporary), "old") in seen, "the file, before it takes the place"
+    assert seen[-1] == (str(tmp_path), "new"), "the directory, after that"
+
+
+def test_leftovers_of_killed_processes(tmp_path: Path) -> None:
+    with replacing(tmp_path / "file.pt") as temporary:
+        temporary.write_text("half")
+        for name in (".file.tmp", ".4711.tmp.pt.txt", "file.4711.tmp.pt"):
+            (tmp_path / name).write_text("another's")
+        remove_leftovers(tmp_path)
+        assert not temporary.exists()
+        temporary.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [".file.tmp", ".4711.tmp.pt.txt", "file.4711.tmp.pt", "file.pt"]
+    )

@@ -14,7 +14,7 @@ from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.images import write_png
 from fcn_edge.training.recipe import Recipe, Stage
-from fcn_edge.training.runs import STATE_FILE, Run, runs_directory
+from fcn_edge.training.runs import PREVIOUS_FILE, STATE_FILE, Run, runs_directory
 from fcn_edge.training.trainset import Extras
 
 RECIPE = Recipe(encoder="vgg16", stages=(Stage(decoders=("fcn32s", "fcn16s"), epochs=2, lr=1e-3),))
@@ -103,6 +103,53 @@ def test_a_state_that_was_put_into_the_wrong_folder(data: Path) -> None:
     assert caught.value.fix == f"Remove {other.folder} to start the training anew."
 
 
+def test_a_damaged_state_leaves_the_one_before(data: Path) -> None:
+    run = run_of(data)
+
+    def saved_ran() -> Any:
+        state = run.saved()
+        assert state is not None
+        return state["ran"]
+
+    with run.held():
+        for epochs in (1, 2):
+            run.save({**STATE, "ran": [epochs]})
+        assert (saved_ran(), run.damaged) == ([2], False)
+        newest, previous = run.folder / STATE_FILE, run.folder / PREVIOUS_FILE
+        newest.write_bytes(newest.read_bytes()[:500])
+        assert (saved_ran(), run.damaged) == ([1], True)
+        run.save({**STATE, "ran": [3]})
+        assert (saved_ran(), run.damaged) == ([3], False)
+        newest.unlink()
+        assert (saved_ran(), run.damaged) == ([1], False), "the damaged one did not take the place of the good one"
+        run.save({**STATE, "ran": [4]})
+        for path in (newest, previous):
+            path.write_bytes(b"")
+        with pytest.raises(CheckpointError, match=r"state\.pt cannot be read .*: it is damaged"):
+            run.saved()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no /proc")
+def test_a_state_that_the_system_does_not_give_is_not_called_damaged(data: Path) -> None:
+    run = run_of(data)
+    run.folder.mkdir(parents=True)
+    # a file whose first byte nobody may read, not even root
+    (run.folder / STATE_FILE).symlink_to("/proc/self/mem")
+    with pytest.raises(CheckpointError, match=r"state\.pt could not be read: Input/output error") as caught:
+        run.saved()
+    assert caught.value.fix.startswith("Make it readable.")
+
+
+def test_what_a_killed_save_left_is_removed(data: Path) -> None:
+    run = run_of(data)
+    with run.held():
+        run.save(STATE)
+        (run.folder / f".{STATE_FILE}.4711.tmp.pt").write_bytes(b"half")
+        (run.folder / "fcn32s.safetensors").write_bytes(b"of a finished stage")
+    with run.held():
+        assert {path.name for path in run.folder.iterdir()} == {STATE_FILE, "fcn32s.safetensors"}
+
+
 class Code:
     """What pickle would run on loading."""
 
@@ -146,9 +193,7 @@ def test_two_processes_do_not_share_a_run(data: Path) -> None:
         pass
 
 
-def test_a_lock_of_a_folder_that_was_removed_meanwhile_is_none(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_of_a_folder_that_was_removed_meanwhile_is_none(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, real = run_of(data), fcntl.flock
     taken: list[int] = []
 

@@ -25,7 +25,7 @@ from fcn_edge.street import Street
 from fcn_edge.training import stage as stage_module
 from fcn_edge.training.options import TrainingOptions
 from fcn_edge.training.recipe import Recipe, Stage
-from fcn_edge.training.runs import Run
+from fcn_edge.training.runs import PREVIOUS_FILE, STATE_FILE, Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
 from fcn_edge.training.train import TrainResult, train
 from fcn_edge.training.trainset import Extras
@@ -207,6 +207,19 @@ def test_a_killed_training_goes_on_bit_for_bit(
     for name, path in result.checkpoints.items():
         assert path.read_bytes() == expected.checkpoints[name].read_bytes(), name
     assert not list(runs.iterdir()), "the state is gone"
+
+
+def test_a_training_with_a_damaged_state_goes_on_from_the_one_before(data: Path, tmp_path: Path, runs: Path) -> None:
+    output, display = tmp_path / "net.safetensors", Display()
+    with pytest.raises(Killed):
+        trained(recipe_of(ONE), data, output, Display(die_after=0, die_in_epoch=True), save_every=0.0)
+    (state,) = runs.glob(f"*/{STATE_FILE}")
+    shutil.copyfile(state, state.with_name(PREVIOUS_FILE))
+    state.write_bytes(state.read_bytes()[:1000])
+    trained(recipe_of(ONE), data, output, display)
+    assert display.notes[0] == "the newest state of this training is damaged; the one before it is taken"
+    assert display.notes[1].startswith("going on after step 1 of 3 of epoch 1 of stage fcn32s")
+    assert display.moves == [(2, 3), (3, 3)]
 
 
 def test_the_number_of_reading_processes_changes_nothing(
