@@ -113,7 +113,10 @@ class Run:
         while True:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                directory = os.open(self.folder, os.O_RDONLY)
+                try:
+                    directory = os.open(self.folder, os.O_RDONLY)
+                except FileNotFoundError:
+                    continue  # its last holder removed it just now
             except OSError as error:
                 raise UsageError(
                     f"{self.folder}, where the state of this training is kept, could not be made: {error.strerror}.",

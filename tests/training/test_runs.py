@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,24 @@ def test_a_lock_of_a_folder_that_was_removed_meanwhile_is_none(data: Path, monke
         run.save(STATE)
         with pytest.raises(UsageError, match="Another process does this training"), run_of(data).held():
             pass
+
+
+def test_a_folder_that_is_removed_before_it_is_opened_is_made_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = run_of(data), os.open
+    opened: list[Any] = []
+
+    def open_(path: Any, flags: int, *more: Any, **how: Any) -> int:
+        if path == run.folder and not opened:
+            opened.append(path)
+            run.folder.rmdir()
+        return real(path, flags, *more, **how)
+
+    monkeypatch.setattr(os, "open", open_)
+    with run.held():
+        assert opened
+        assert run.folder.is_dir()
 
 
 def test_only_an_empty_folder_of_its_own_is_removed(data: Path) -> None:
