@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcn_edge.cli.quantities import BYTES, DURATION
-from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
+from fcn_edge.cli.verb import SIZE, discard_output, failure, note, say, stopped, verb
 from fcn_edge.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -170,6 +170,8 @@ def command(
             segment=segment,
             keep=keep,
         )
+    if any(sink.sink == STDOUT and sink.error is not None for sink in report.sinks):
+        discard_output()  # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
     result = report.to_json()
     if scoring.miou is not None:
         result["rendered_miou"] = round(scoring.miou, 6)

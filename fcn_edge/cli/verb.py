@@ -13,13 +13,14 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, MachineError, MissingExtraError
 
-__all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
+__all__ = ["SIZE", "discard_output", "failure", "note", "say", "stopped", "verb"]
 
 INTERRUPTED = 130
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -79,7 +80,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 raise
             except BrokenPipeError:
                 # the reader of our output went away, as with `| head`: nothing is left to say
-                _discard_output()
+                discard_output()
                 sys.exit(0)
             except KeyboardInterrupt:
                 result = {"error": "Interrupted.", "fix": "", **stopped()}
@@ -186,13 +187,15 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
             click.echo(json.dumps(result))
         sys.stdout.flush()
     except OSError:  # standard output itself is what failed
-        _discard_output()
+        discard_output()
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Send standard output nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        descriptor = sys.stdout.fileno()
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)
 
 
 @contextmanager

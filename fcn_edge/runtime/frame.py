@@ -40,3 +40,12 @@ class Frame:
     captured_unix_ns: int = 0
     time: float | None = None
     camera_time_ns: int | None = None
+
+    def is_older(self, age_ns: int | None, now_ns: int) -> bool:
+        """Whether its capture is longer ago.
+
+        Args:
+            age_ns: Nanoseconds; None for any age.
+            now_ns: Now, by ``time.monotonic_ns()``.
+        """
+        return age_ns is not None and now_ns - self.captured_ns > age_ns

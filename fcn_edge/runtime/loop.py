@@ -64,7 +64,7 @@ class Loop:
         self._listeners = listeners
         self._options = options
         self._given_session = session
-        self._outputs = Outputs(sinks, self._tell)
+        self._outputs = Outputs(sinks, self._tell, options.max_age_ns)
         self._events = SourceEvents(self._tell)
         self._context: SinkContext | None = None
         self._joined: list[Source] = []
@@ -97,11 +97,12 @@ class Loop:
 
     def open_sinks(self, overlays: Overlays, segment: float | None, keep: int | None) -> None:
         """Open the sinks of the source that is alone, or those that several have in common."""
-        self._context = SinkContext(overlays, segment=segment, keep=keep)
+        self._context = SinkContext(overlays, segment=segment, keep=keep, max_age_ns=self._options.max_age_ns)
         if self._alone:
             self._outputs.open(self._context_of(self._joined[0]))
         else:
-            self._outputs.open_common(self._context)
+            live = any(source.connection.live for source in self._joined)
+            self._outputs.open_common(replace(self._context, live=live))
 
     def results(self) -> Generator[Result, None, None]:
         """The one loop: each result after the sinks took it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -22,13 +23,14 @@ MOST_REPORTS = 1000
 
 @dataclass
 class _Output:
-    """A sink; without one where it could not be opened."""
+    """A sink, without one where it could not be opened, and how many masks had grown too old when its turn came."""
 
     sink: Sink | None
     name: str
     opened: bool
     source: str | None = None
     error: FcnEdgeError | None = None
+    too_old: int = 0
 
 
 class Outputs:
@@ -37,16 +39,21 @@ class Outputs:
     Args:
         sinks: What was given: texts, which are opened and closed here, or sinks, which stay the caller's to close.
         tell: Publishes an event.
+        max_age_ns: Nanoseconds from the capture after which a mask is worthless; None where none is. The sinks take
+            their turns, and one that is slow lets it grow old for those behind it.
 
     Attributes:
         error: The error of the first that failed; None where all are well.
     """
 
-    def __init__(self, sinks: Sequence[str | Sink], tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, sinks: Sequence[str | Sink], tell: Callable[[Event], None], max_age_ns: int | None = None
+    ) -> None:
         self.error: FcnEdgeError | None = None
         self._given = sinks
         self._all_common = all(_is_common(given) for given in sinks)
         self._tell = tell
+        self._max_age_ns = max_age_ns
         self._outputs: list[_Output] = []
         self._over: deque[SinkReport] = deque(maxlen=MOST_REPORTS)
 
@@ -105,6 +112,9 @@ class Outputs:
         """
         for output in self._outputs:
             if output.error is None and output.sink is not None and output.source in (None, result.source):
+                if result.frame.is_older(self._max_age_ns, time.monotonic_ns()):
+                    output.too_old += 1
+                    continue
                 try:
                     output.sink.write(result)
                 except FcnEdgeError as error:
@@ -161,7 +171,8 @@ class Outputs:
 def _report(output: _Output) -> SinkReport:
     sink = output.sink
     wrote = () if sink is None else tuple(without_passwords(str(path)) for path in sink.wrote)
-    return SinkReport(output.name, wrote, 0 if sink is None else sink.dropped, output.error)
+    dropped = output.too_old + (0 if sink is None else sink.dropped)
+    return SinkReport(output.name, wrote, dropped, output.error)
 
 
 def _is_common(given: str | Sink) -> bool:

@@ -183,7 +183,7 @@ class Pipeline:
         segmentation = self._finished(feed.session, frame, job)
         done = time.monotonic_ns()
         both = self.statistics, feed.statistics
-        if self._is_late(frame, done):
+        if frame.is_older(self._max_age_ns, done):
             for statistics in both:
                 statistics.add_late(done)
             return
@@ -195,9 +195,6 @@ class Pipeline:
             for statistics in both:
                 statistics.add(job.timing, latency, now - done, now)
             self._count_losses()
-
-    def _is_late(self, frame: Frame, now_ns: int) -> bool:
-        return self._max_age_ns is not None and now_ns - frame.captured_ns > self._max_age_ns
 
     def _count_losses(self) -> None:
         """Bring what is counted elsewhere into the statistics."""
@@ -242,7 +239,7 @@ class Pipeline:
             self._intake.close()
 
     def _dropped_late(self, arrival: Arrival) -> bool:
-        if arrival.frame is None or not self._is_late(arrival.frame, time.monotonic_ns()):
+        if arrival.frame is None or not arrival.frame.is_older(self._max_age_ns, time.monotonic_ns()):
             return False
         arrival.feed.late_before_inference += 1
         return True

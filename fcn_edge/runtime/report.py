@@ -103,7 +103,7 @@ class SinkReport:
     Attributes:
         sink: What it was given as, without a password; its class where it was given as a sink.
         wrote: Files and folders that it wrote and that are still there.
-        dropped: Frames of a live source that it had no time for.
+        dropped: Frames of a live source that it had no time for, and masks that were too old when its turn came.
         error: Why it took no more; None where it took all.
     """
 

@@ -32,6 +32,11 @@ class StreamOptions:
     realtime: bool = False
     max_age: float | None = None
 
+    @property
+    def max_age_ns(self) -> int | None:
+        """``max_age`` in nanoseconds."""
+        return None if self.max_age is None else round(self.max_age * NS_PER_S)
+
     def __post_init__(self) -> None:
         if (self.frames is not None and self.frames < 1) or (self.seconds is not None and not self.seconds > 0):
             raise UsageError(

@@ -371,6 +371,18 @@ class TestFailure:
         assert "4 frames in" in result.out
         assert [line for line in result.out.splitlines() if line.startswith("Wrote")] == [f"Wrote {tmp_path / 'masks'}"]
 
+    def test_of_a_sink_shows_no_password(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(self: VideoSink, result: Result) -> None:
+            raise MachineError(
+                "The old video ftp:/user:secret@host/out.mp4 cannot be deleted.", "See ftp://u:secret@h."
+            )
+
+        monkeypatch.setattr(VideoSink, "write", fail)
+        for flags in ([], ["--json"]):
+            result = run(STREET, tmp_path / "masks", tmp_path / "out.mp4", *flags)
+            assert "ftp:/user:***@host/out.mp4" in result.err
+            assert "secret" not in result.err + result.out
+
     def test_of_all_sinks_ends_the_run(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "out.mp4").symlink_to("/dev/full")
         result = run(ENDLESS, tmp_path / "out.mp4", "--json")
@@ -562,8 +574,8 @@ class TestSignalBeforeTheFirstFrame:
 
 class TestSignals:
     @contextmanager
-    def started(self, *words: object) -> Iterator[subprocess.Popen[str]]:
-        """The command in a process of its own, after its first JSON lines.
+    def started(self, *words: object, skips: bool = False) -> Iterator[subprocess.Popen[str]]:
+        """The command in a process of its own, after its first JSON lines; it may skip frames where ``skips`` is set.
 
         It heeds Ctrl-C also where the tests run in the background of a shell, which lets its jobs ignore that.
         """
@@ -577,7 +589,7 @@ class TestSignals:
                 for index in range(6):
                     line = process.stdout.readline()
                     assert line, process.stderr.read() if process.stderr else ""
-                    assert json.loads(line)["index"] == index
+                    assert json.loads(line)["index"] == index or skips
                 yield process
             finally:
                 process.kill()
@@ -619,6 +631,28 @@ class TestSignals:
         # six were handed over: the last second of them is not in a whole fragment, and four may wait for the encoder
         with av.open(str(tmp_path / "out.mp4")) as container:
             assert container.streams.video[0].codec_context.name == "h264"
+
+    @pytest.mark.system
+    @pytest.mark.parametrize("flags", [[], ["--json"]])
+    def test_a_reader_that_stops_reading_keeps_nobody_waiting(
+        self, model: str, tmp_path: Path, flags: list[str]
+    ) -> None:
+        live = [f"{ENDLESS}&fps=100", tmp_path / "masks", "-", "--realtime", *flags]
+        with self.started(model, *live, skips=True) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            # a pipe of 64 KiB and what waits for it are full long before, and the masks still come
+            deadline = time.monotonic() + 60
+            while len(names_in(tmp_path / "masks")) < 250 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert len(names_in(tmp_path / "masks")) >= 250
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(timeout=60)
+            err = process.stderr.read()
+        assert code == 6
+        assert "were not written" in err
+        assert "Traceback" not in err
+        assert "Fatal" not in err
 
     def test_a_reader_that_goes_away_ends_it(self, model: str, tmp_path: Path) -> None:
         with self.started(model, ENDLESS, tmp_path / "out.mp4", "-") as process:

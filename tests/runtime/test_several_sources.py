@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -20,9 +20,10 @@ from fcn_edge.runtime.events import Ended, Event, FrameDone, SinkFailed, SourceC
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.runner import run, stream
 from fcn_edge.runtime.segmenter import Segmenter
-from fcn_edge.runtime.sinks import Sink
+from fcn_edge.runtime.sinks import OPENERS, Sink, SinkContext
 from fcn_edge.runtime.source_set import Sources, label_of
 from fcn_edge.runtime.sources import SourceAddress
+from fcn_edge.runtime.uri import Uri
 from fcn_edge.testing.engine import FakeEngine
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -105,6 +106,22 @@ class TestSeveral:
         (started,) = (event for event in events if isinstance(event, Started))
         assert len(started.sources) == 2
         assert isinstance(events[-1], Ended)
+
+    @pytest.mark.parametrize("live", [False, True])
+    def test_a_sink_in_common_knows_whether_one_is_live(
+        self, segment: Segmenter, named: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, live: bool
+    ) -> None:
+        contexts: list[SinkContext] = []
+
+        def opened(_uri: Uri, context: SinkContext) -> Sink:
+            contexts.append(context)
+            return Collected()
+
+        monkeypatch.setitem(cast("dict[str, Any]", OPENERS), "null", opened)
+        camera = named("camera://front", 1)
+        camera.live = live
+        run([street(1, 2), camera], segment, "null:", max_age=3600)
+        assert [(context.live, context.max_age_ns) for context in contexts] == [(live, 3600 * 10**9)]
 
     def test_have_files_of_their_own(self, segment: Segmenter, tmp_path: Path) -> None:
         run([street(1, 2, "front"), street(2, 3, "rear")], segment, [tmp_path / "masks", str(tmp_path / "out.avi")])

@@ -49,6 +49,8 @@ class SinkContext:
         live: Frames come when they come; a sink that is slow leaves some out rather than keep the source waiting.
         segment: Seconds after which a video goes on in a new file; None for one file.
         keep: Bytes that the files of one video may take together, where ``segment`` is given; None for all of them.
+        max_age_ns: Nanoseconds from the capture after which a mask is worthless; None where none is. No older one is
+            handed to a sink; one that lets results wait looks again.
     """
 
     overlay: Callable[[Result], NDArray[np.uint8]]
@@ -59,6 +61,7 @@ class SinkContext:
     source: str = ""
     segment: float | None = None
     keep: int | None = None
+    max_age_ns: int | None = None
 
 
 class Sink(Closeable):
@@ -67,7 +70,7 @@ class Sink(Closeable):
     Attributes:
         name: What it was opened by, without a password; for messages.
         ended: The person at the screen wants no more; the stream should stop.
-        dropped: Frames of a live source that it had no time for.
+        dropped: Frames of a live source that it had no time for, and masks that grew too old meanwhile.
     """
 
     name: str = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 
 from typing_extensions import override
@@ -11,6 +10,7 @@ from typing_extensions import override
 from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink
+from fcn_edge.runtime.sinks.standard_output import StandardOutput
 
 __all__ = ["JsonLinesSink"]
 
@@ -25,6 +25,13 @@ class JsonLinesSink(Sink):
     from the capture to the mask, and ``shares`` the share of the frame by class name, as fractions of 1.
     """
 
+    def __init__(self) -> None:
+        self._output = StandardOutput()
+
+    def stop(self) -> None:
+        """End a ``write`` that waits for a reader, from another thread."""
+        self._output.stop()
+
     @override
     def write(self, result: Result) -> None:
         line = {
@@ -38,5 +45,4 @@ class JsonLinesSink(Sink):
             "latency_ms": round(result.latency_ns / NS_PER_MS, 3),
             "shares": {name: round(share, 6) for name, share in result.shares().items()},
         }
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+        self._output.write(json.dumps(line) + "\n")

@@ -166,10 +166,12 @@ def _open_null(_uri: Uri, _context: SinkContext) -> Sink:
     return _NullSink()
 
 
-def _open_stdout(_uri: Uri, _context: SinkContext) -> Sink:
+def _open_stdout(_uri: Uri, context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.jsonlines import JsonLinesSink
+    from fcn_edge.runtime.sinks.queued import QueuedSink
 
-    return JsonLinesSink()
+    lines = JsonLinesSink()
+    return QueuedSink(lines, "The reader of standard output", context.max_age_ns, lines.stop) if context.live else lines
 
 
 def _open_display(_uri: Uri, context: SinkContext) -> Sink:
@@ -181,6 +183,7 @@ def _open_display(_uri: Uri, context: SinkContext) -> Sink:
 def _open_file(uri: Uri, context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.encoders.choice import encoder_from_text
     from fcn_edge.runtime.sinks.images import ImageSink, MaskFolderSink
+    from fcn_edge.runtime.sinks.queued import QueuedSink
     from fcn_edge.runtime.sinks.video import VIDEO_SUFFIXES, VideoSink
 
     if not uri.place:
@@ -195,7 +198,8 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
                 "Give another folder.",
             )
         uri.read_options({})
-        return MaskFolderSink(path)
+        masks = MaskFolderSink(path)
+        return QueuedSink(masks, f"The disk of {shown}", context.max_age_ns) if context.live else masks
     if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         raise UsageError(f"{shown} has the suffix {suffix}, which is neither a video's nor an image's here.", FIX)
     _check_file(path, context)

@@ -1,0 +1,123 @@
+"""A sink of a live source that may be slow: it works in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from typing_extensions import override
+
+from fcn_edge.errors import MachineError
+from fcn_edge.runtime.channel import Channel
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.base import Sink
+
+__all__ = ["QueuedSink"]
+
+WAITING = 4
+"""Results that may wait, each with its frame and its mask; one more is being written."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds that the last results may take; a service manager that stops the process waits for half a minute."""
+STOP_TIMEOUT = 1.0
+"""Seconds in which a write that is told to stop does."""
+
+
+class QueuedSink(Sink):
+    """Hands results to another sink in a thread of its own, so that this one never keeps a camera waiting.
+
+    A result that finds no room is left out and counted in ``dropped``, and so is one that has grown too old when its
+    turn comes. What goes wrong in the thread is raised by the next ``write``, or by ``close``.
+
+    Args:
+        sink: Takes the results; closed with this one.
+        place: What may be slow, to begin a sentence.
+        max_age_ns: Nanoseconds from the capture after which a mask is worthless; None where none is.
+        stop: Ends a ``write`` of ``sink`` that waits, from another thread; left out where nothing can.
+    """
+
+    def __init__(
+        self, sink: Sink, place: str, max_age_ns: int | None = None, stop: Callable[[], None] = lambda: None
+    ) -> None:
+        self._sink = sink
+        self._place = place
+        self._max_age_ns = max_age_ns
+        self._stop = stop
+        self._waiting: Channel[Result] = Channel(WAITING)
+        self._lock = threading.Lock()
+        self._left = 0
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._told = self._closed = self._given_up = False
+
+    @property
+    @override
+    def wrote(self) -> tuple[Path, ...]:
+        return self._sink.wrote
+
+    @override
+    def write(self, result: Result) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="fcn-edge sink", daemon=True)
+            self._thread.start()
+        if self._waiting.full and not self._waiting.stopped:
+            self._count(dropped=1)
+            return
+        self._count(left=1)
+        if not self._waiting.put(result):
+            self._told = True
+            self._raise()
+
+    @override
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread is not None:
+            self._waiting.end()
+            self._thread.join(CLOSE_TIMEOUT)
+            if self._thread.is_alive():
+                self._give_up(self._thread)
+        self._sink.close()
+        if not self._told:
+            self._raise()
+
+    def _give_up(self, thread: threading.Thread) -> None:
+        self._given_up = True  # should what it waits for come after all, it writes nothing more
+        self._stop()
+        thread.join(STOP_TIMEOUT)
+        with self._lock:
+            left = self._left
+            self.dropped += left
+        if left:
+            raise MachineError(
+                f"{self._place} took longer than {CLOSE_TIMEOUT:g} s for the end, and the last results ({left}) were "
+                "not written.",
+                "Check what reads or stores them.",
+            )
+
+    def _work(self) -> None:
+        try:
+            for result in self._waiting:
+                if result.frame.is_older(self._max_age_ns, time.monotonic_ns()):
+                    self._count(dropped=1)
+                else:
+                    self._sink.write(result)
+                self._count(left=-1)
+                if self._given_up:
+                    return
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._waiting.stop()
+
+    def _count(self, dropped: int = 0, left: int = 0) -> None:
+        with self._lock:
+            self.dropped += dropped
+            self._left += left
+
+    def _raise(self) -> None:
+        """Raise what went wrong in the thread."""
+        if self._error is not None:
+            raise self._error

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fcn_edge.runtime.outputs import Outputs
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks import Overlays, Sink, SinkContext
+
+
+class Collected(Sink):
+    """Keeps results, and takes some time for each."""
+
+    def __init__(self, spend: Callable[[], None] = lambda: None) -> None:
+        self.seen: list[int] = []
+        self._spend = spend
+
+    def write(self, result: Result) -> None:
+        self.seen.append(result.index)
+        self._spend()
+
+
+@pytest.mark.parametrize(("max_age_ns", "second"), [(100, []), (200, [0]), (None, [0])])
+def test_no_mask_that_grew_too_old_in_the_sink_before(
+    make_result: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, max_age_ns: int | None, second: list[int]
+) -> None:
+    now = [50]
+    monkeypatch.setattr("time.monotonic_ns", lambda: now[0])
+    slow, other = Collected(lambda: now.append(now.pop() + 100)), Collected()
+    outputs = Outputs([slow, other], lambda _: None, max_age_ns)
+    outputs.open(SinkContext(Overlays()))
+    outputs.write(make_result(0))  # captured at 0
+    assert (slow.seen, other.seen) == ([0], second)
+    assert [report.dropped for report in outputs.reports()] == [0, 1 - len(second)]
