@@ -67,6 +67,9 @@ class SinkContext:
 class Sink(Closeable):
     """Takes results, in order. A ``with`` block closes it, also after an error: what was written is then whole.
 
+    A run calls it in its own thread: while it writes, all sources wait. Videos, and of live sources mask folders and
+    JSON lines too, do their work in threads of their own (``QueuedSink``).
+
     Attributes:
         name: What it was opened by, without a password; for messages.
         ended: The person at the screen wants no more; the stream should stop.
