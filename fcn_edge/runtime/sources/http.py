@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import FcnEdgeError, SourceError
 from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.sources.demuxing import packets_of
 from fcn_edge.runtime.sources.network import TIMEOUT, NetworkConnection
 from fcn_edge.runtime.sources.web import WebClient
 from fcn_edge.runtime.uri import Uri
@@ -124,7 +125,7 @@ class HttpConnection(NetworkConnection):
         import av
 
         try:
-            yield from container.demux(stream)
+            yield from packets_of(container, stream)
         except av.error.ExitError:
             raise self._silent() from None
         except (av.FFmpegError, ValueError):

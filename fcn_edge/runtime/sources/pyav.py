@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.errors import SourceError, needed_for
 from fcn_edge.runtime.sources.bgr import BgrConverter
+from fcn_edge.runtime.sources.demuxing import packets_of
 from fcn_edge.runtime.sources.times import TimesAfterFirst
 
 __all__ = ["FORMATS", "LIMITS", "ByteStream", "PyAvReader", "has_pyav"]
@@ -153,7 +154,7 @@ class PyAvReader:
         failed = 0
         while not self._stopped():
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in packets_of(self._container, self._stream):
                     if failed and packet.size:  # it went on, so that this was no end
                         self.damaged += 1
                         failed = 0

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import SourceError
 from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.sources.demuxing import packets_of
 from fcn_edge.runtime.sources.network import TIMEOUT, NetworkConnection
 from fcn_edge.runtime.sources.tcp import Authority, connected_socket
 from fcn_edge.runtime.uri import Uri
@@ -89,7 +90,7 @@ class RtspConnection(NetworkConnection):
 
         began = self._packet_ns
         try:
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 # the empty one at the end has nothing that could be decoded without the ones before
                 if self._stopped() or not packet.size:
                     break
