@@ -1,8 +1,9 @@
-"""What becomes of a run whose video is damaged: 200 files, read with PyAV and with OpenCV.
+"""What becomes of a run whose video is damaged: 200 files, read with PyAV and with OpenCV, and streams of 40 of them.
 
-    python -m benchmarks.streams.damaged [--count 200] [-o benchmarks/results/streams/damaged.json]
+    python -m benchmarks.streams.damaged [--count 200] [--streams 40] [-o benchmarks/results/streams/damaged.json]
 
-Each file goes through a whole run, with a stand-in for the network, to a video and a folder of masks. That happens in
+Each file goes through a whole run, with a stand-in for the network, to a video and a folder of masks. The first
+``--streams`` of them come through a named pipe, too, and from an HTTP server, where PyAV reads them. That happens in
 another process: a crash, a run that takes longer than ``--timeout`` seconds, and an end without a frame or a sentence
 fail the script.
 """
@@ -10,12 +11,16 @@ fail the script.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -30,26 +35,65 @@ from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sources import video
 from fcn_edge.testing.engine import FakeEngine
+from tests.servers.web import WebServer
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "damaged.json"
-READERS = ("pyav", "opencv")
+FILES = ("pyav", "opencv")
+"""What reads files."""
+STREAMS = ("pipe", "http")
+"""What streams come through."""
 LIBRARIES = ("av", "opencv-python-headless", "opencv-python", "numpy")
 
 
-def outcome(path: Path, reader: str, folder: Path) -> dict[str, Any]:
+@contextmanager
+def _piped(path: Path, pipe: Path) -> Iterator[str]:
+    """Another program writes the file into a named pipe."""
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["sh", "-c", 'exec cat "$0" > "$1"', str(path), str(pipe)], stderr=subprocess.DEVNULL)
+    try:
+        yield str(pipe)
+    finally:
+        writer.kill()  # nobody may have read to the end
+        writer.wait()
+        pipe.unlink()
+
+
+@contextmanager
+def _served(path: Path) -> Iterator[str]:
+    """A server has the file."""
+    with WebServer() as web:
+        web.files[f"/{path.name}"] = path.read_bytes()
+        yield web.url(f"/{path.name}")
+
+
+@contextmanager
+def _source(path: Path, way: str, folder: Path) -> Iterator[str]:
+    """What names the source of a run that reads the file in one of ``FILES`` or ``STREAMS``."""
+    if way == "pipe":
+        with _piped(path, folder / f"{path.stem}-pipe") as source:
+            yield source
+    elif way == "http":
+        with _served(path) as source:
+            yield source
+    else:
+        yield str(path)
+
+
+def outcome(path: Path, way: str, folder: Path) -> dict[str, Any]:
     """What a run made of a file: in a process of its own."""
-    video.has_pyav = lambda: reader == "pyav"  # type: ignore[assignment]
+    video.has_pyav = lambda: way != "opencv"  # type: ignore[assignment]
     started = time.perf_counter()
     error, frames, damaged = "", 0, 0
-    try:
-        report = run(path, Segmenter(FakeEngine()), [folder / "out.mp4", folder / "masks"])
-        frames, damaged = report.frames, report.sources[0].damaged
-        if report.error is not None:
-            raise report.error
-    except FcnEdgeError as caught:
-        error = caught.message.replace(str(path), "FILE")
-        if caught.exit_code != 5:
-            error = f"exit code {caught.exit_code}: {error}"
+    with _source(path, way, folder) as source:
+        try:
+            report = run(source, Segmenter(FakeEngine()), [folder / "out.mp4", folder / "masks"])
+            frames, damaged = report.frames, report.sources[0].damaged
+            if report.error is not None:
+                raise report.error
+        except FcnEdgeError as caught:
+            error = caught.message.replace(source, "FILE")
+            if caught.exit_code != 5:
+                error = f"exit code {caught.exit_code}: {error}"
     return {"frames": frames, "damaged": damaged, "error": error, "seconds": round(time.perf_counter() - started, 3)}
 
 
@@ -60,9 +104,9 @@ class _Pool:
         self._timeout = timeout
         self._pool = self._new()
 
-    def outcome(self, damaged: DamagedVideo, reader: str, folder: Path) -> dict[str, Any]:
+    def outcome(self, damaged: DamagedVideo, way: str, folder: Path) -> dict[str, Any]:
         try:
-            return self._pool.submit(outcome, damaged.path, reader, folder).result(self._timeout)
+            return self._pool.submit(outcome, damaged.path, way, folder).result(self._timeout)
         except BrokenProcessPool:
             self._pool = self._new()
             return {"crashed": True}
@@ -93,21 +137,25 @@ def end_of(result: dict[str, Any]) -> str:
 
 @click.command()
 @click.option("--count", type=click.IntRange(1), default=200, show_default=True, help="How many files.")
+@click.option("--streams", type=click.IntRange(0), default=40, show_default=True, help="How many come as streams, too.")
 @click.option("--seed", type=int, default=8, show_default=True, help="What the damage is drawn from.")
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that a run may take.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
-def main(count: int, seed: int, timeout: float, output: Path) -> None:
+def main(count: int, streams: int, seed: int, timeout: float, output: Path) -> None:
     """Run over damaged files and write what became of each."""
     pool = _Pool(timeout)
     samples = []
     with tempfile.TemporaryDirectory() as folder:
         sinks = Path(folder) / "sinks"
         sinks.mkdir()
-        for damaged in damaged_videos(Path(folder), count, seed):
-            runs = {reader: pool.outcome(damaged, reader, sinks) for reader in READERS}
+        for number, damaged in enumerate(damaged_videos(Path(folder), count, seed)):
+            ways = (*FILES, *STREAMS) if number < streams else FILES
+            runs = {way: pool.outcome(damaged, way, sinks) for way in ways}
             samples.append({"file": damaged.path.name, "kind": damaged.kind, "whole": damaged.whole, **runs})
     pool.close()
-    ends = {reader: dict(Counter(end_of(sample[reader]) for sample in samples)) for reader in READERS}
+    ends = {
+        way: dict(Counter(end_of(sample[way]) for sample in samples if way in sample)) for way in (*FILES, *STREAMS)
+    }
     result = {
         "machine": machine(None),
         "versions": versions(*LIBRARIES),
