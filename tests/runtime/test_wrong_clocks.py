@@ -30,6 +30,7 @@ class OneByOne(JsonLinesSink):
     """Has the camera give its next picture when the one before is through: a live source then drops none."""
 
     def __init__(self, script: Script, ahead_ns: int) -> None:
+        super().__init__()
         self._script = script
         self._ahead_ns = ahead_ns
         self._given = 0
