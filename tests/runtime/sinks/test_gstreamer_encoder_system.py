@@ -343,4 +343,5 @@ def test_ctrl_c_leaves_a_whole_file(
     process.send_signal(signal.SIGINT)
     said = json.loads(process.communicate(timeout=60)[0])
     assert process.returncode == 130
-    assert len(times_of(path)) == said["frames"] - said["sinks"][0]["dropped"]
+    # the frame that it caught on the way from the network to the video is counted and not written
+    assert said["frames"] - said["sinks"][0]["dropped"] - len(times_of(path)) in (0, 1)
