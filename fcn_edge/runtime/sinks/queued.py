@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
-from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink
 
 __all__ = ["QueuedSink"]
 
-WAITING = 4
-"""Results that may wait, each with its frame and its mask; one more is being written."""
 CLOSE_TIMEOUT = 5.0
 """Seconds that the last results may take; a service manager that stops the process waits for half a minute."""
 STOP_TIMEOUT = 1.0
@@ -44,12 +42,10 @@ class QueuedSink(Sink):
         self._place = place
         self._max_age_ns = max_age_ns
         self._stop = stop
-        self._waiting: Channel[Result] = Channel(WAITING)
+        self._backlog: Backlog[Result] = Backlog(self._work, "fcn-edge sink")
         self._lock = threading.Lock()
         self._left = 0
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
-        self._told = self._closed = self._given_up = False
+        self._closed = self._given_up = False
 
     @property
     @override
@@ -58,35 +54,26 @@ class QueuedSink(Sink):
 
     @override
     def write(self, result: Result) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="fcn-edge sink", daemon=True)
-            self._thread.start()
-        if self._waiting.full and not self._waiting.stopped:
+        if self._backlog.full:
             self._count(dropped=1)
             return
         self._count(left=1)
-        if not self._waiting.put(result):
-            self._told = True
-            self._raise()
+        self._backlog.put(result)
 
     @override
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if self._thread is not None:
-            self._waiting.end()
-            self._thread.join(CLOSE_TIMEOUT)
-            if self._thread.is_alive():
-                self._give_up(self._thread)
+        if not self._backlog.end(CLOSE_TIMEOUT):
+            self._give_up()
         self._sink.close()
-        if not self._told:
-            self._raise()
+        self._backlog.raise_untold()
 
-    def _give_up(self, thread: threading.Thread) -> None:
+    def _give_up(self) -> None:
         self._given_up = True  # should what it waits for come after all, it writes nothing more
         self._stop()
-        thread.join(STOP_TIMEOUT)
+        self._backlog.join(STOP_TIMEOUT)
         with self._lock:
             left = self._left
             self.dropped += left
@@ -97,27 +84,17 @@ class QueuedSink(Sink):
                 "Check what reads or stores them.",
             )
 
-    def _work(self) -> None:
-        try:
-            for result in self._waiting:
-                if result.frame.is_older(self._max_age_ns, time.monotonic_ns()):
-                    self._count(dropped=1)
-                else:
-                    self._sink.write(result)
-                self._count(left=-1)
-                if self._given_up:
-                    return
-        except BaseException as error:
-            self._error = error
-        finally:
-            self._waiting.stop()
+    def _work(self, waiting: Iterable[Result]) -> None:
+        for result in waiting:
+            if result.frame.is_older(self._max_age_ns, time.monotonic_ns()):
+                self._count(dropped=1)
+            else:
+                self._sink.write(result)
+            self._count(left=-1)
+            if self._given_up:
+                return
 
     def _count(self, dropped: int = 0, left: int = 0) -> None:
         with self._lock:
             self.dropped += dropped
             self._left += left
-
-    def _raise(self) -> None:
-        """Raise what went wrong in the thread."""
-        if self._error is not None:
-            raise self._error

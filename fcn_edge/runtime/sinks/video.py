@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
-from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen
 from fcn_edge.runtime.sinks.h264 import CONTAINERS
@@ -23,8 +23,6 @@ __all__ = ["VIDEO_SUFFIXES", "VideoSink"]
 
 VIDEO_SUFFIXES = frozenset(CONTAINERS)
 
-WAITING = 4
-"""Frames that may wait for the encoder; what waits is lost when the process is killed."""
 CLOSE_TIMEOUT = 60.0
 """Seconds that the last frames may take; a network disk that went away never answers."""
 
@@ -54,60 +52,39 @@ class VideoSink(Sink):
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
         self._recording = Recording(path, fps, context.live, chosen(encoder), segments, context.segment)
-        self._waiting: Channel[tuple[NDArray[np.uint8], int]] = Channel(WAITING)
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
-        self._told = False
+        self._backlog: Backlog[tuple[NDArray[np.uint8], int]] = Backlog(self._encode, "fcn-edge video")
         self._closed = False
 
     @override
     def write(self, result: Result) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._encode, name="fcn-edge video", daemon=True)
-            self._thread.start()
-        if self._live and self._waiting.full and not self._waiting.stopped:
+        if self._live and self._backlog.full:
             self.dropped += 1
             return
-        image = self._overlay(result)
-        if not self._waiting.put((image, self._clock.shown_ns(result.frame))):
-            self._told = True
-            self._raise()
+        self._backlog.put((self._overlay(result), self._clock.shown_ns(result.frame)))
 
     @override
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if self._thread is None:
-            return
-        self._waiting.end()
-        self._thread.join(CLOSE_TIMEOUT)
-        if self._thread.is_alive():
+        if not self._backlog.end(CLOSE_TIMEOUT):
             raise MachineError(
                 f"The encoder {self._recording.encoder} or the disk of {self._path} took longer than "
                 f"{CLOSE_TIMEOUT:g} s for the end of the video.",
                 "Check the disk, or write elsewhere; to leave encoding to the processor: out.mp4#encoder=libx264.",
             )
-        if not self._told:
-            self._raise()
+        self._backlog.raise_untold()
 
     @property
     @override
     def wrote(self) -> tuple[Path, ...]:
         return tuple(path for path in self._recording.files if path.exists())
 
-    def _raise(self) -> None:
-        """Raise what went wrong in the thread."""
-        if self._error is not None:
-            raise self._error
-
-    def _encode(self) -> None:
+    def _encode(self, waiting: Iterable[tuple[NDArray[np.uint8], int]]) -> None:
         try:
-            for image, time_ns in self._waiting:
+            for image, time_ns in waiting:
                 self._recording.write(image, time_ns)
             self._recording.close()
-        except BaseException as error:
-            self._error = error
+        except BaseException:
             self._recording.give_up()
-        finally:
-            self._waiting.stop()
+            raise

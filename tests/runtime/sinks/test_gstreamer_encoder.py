@@ -362,8 +362,7 @@ class TestChild:
         while encoder.pid is None:
             time.sleep(0.01)
         os.kill(encoder.pid, signal.SIGKILL)
-        assert sink._thread is not None
-        sink._thread.join()
+        assert sink._backlog.join(60)
 
     def test_that_dies_midway_leaves_what_plays(self, tmp_path: Path, play: Play) -> None:
         text = "for number, time_ns, _ in pictures():\n    if number == 30: os._exit(1)\n    give(number, time_ns)\n"

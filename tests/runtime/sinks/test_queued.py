@@ -15,7 +15,8 @@ import pytest
 from fcn_edge.errors import MachineError
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, Sink, SinkContext, open_sink
-from fcn_edge.runtime.sinks.queued import WAITING, QueuedSink
+from fcn_edge.runtime.sinks.backlog import WAITING
+from fcn_edge.runtime.sinks.queued import QueuedSink
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -60,8 +61,7 @@ class TestQueued:
         held.go_on.set()
         sink = QueuedSink(held, "The disk")
         sink.write(make_result(0))
-        assert sink._thread is not None
-        sink._thread.join(PATIENCE)
+        assert sink._backlog.join(PATIENCE)
         with pytest.raises(type(error)) as caught:
             sink.write(make_result(1))
         assert caught.value is error

@@ -20,8 +20,8 @@ import pytest
 from fcn_edge.errors import MachineError
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
+from fcn_edge.runtime.sinks.backlog import WAITING
 from fcn_edge.runtime.sinks.recording import Recording
-from fcn_edge.runtime.sinks.video import WAITING
 from fcn_edge.runtime.sources import open_source
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
