@@ -33,7 +33,6 @@ from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "batch.json"
-LIBRARIES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "opencv-python")
 SOURCES = 4
 FRAME_SIZE = (720, 1280)
 DISTINCT = 8
@@ -136,7 +135,7 @@ def main(
     """Compare engines of batch 1 and batch N on four sources."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": versions(*LIBRARIES),
+        "versions": versions(),
         "model": model,
         "rounds": rounds,
         "frames": frames,

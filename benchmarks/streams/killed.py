@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import av
 import click
 
 from benchmarks.machine import machine
+from benchmarks.streams.verdict import versions
 
 __all__ = ["ALLOWED", "killed_run"]
 
@@ -94,7 +94,7 @@ def main(count: int, others: int, seed: int, longest: float, output: Path) -> No
         most[suffix] = max(sample["lost_seconds"], most.get(suffix, 0.0))
     result = {
         "machine": about,
-        "versions": {name: version(name) for name in ("av", "numpy", "onnxruntime")},
+        "versions": versions(),
         "seed": seed,
         "most_lost_seconds": most,
         "samples": samples,

@@ -29,7 +29,6 @@ from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "outages.json"
-LIBRARIES = ("av", "numpy", "onnxruntime", "openvino", "opencv-python-headless", "opencv-python")
 
 
 @click.command()
@@ -67,7 +66,7 @@ def main(
     served = {"size": f"{camera[0]}x{camera[1]}", "fps": 25, "gop": 25, "frames": 100}
     result: dict[str, Any] = {
         "machine": about,
-        "versions": versions(*LIBRARIES),
+        "versions": versions(),
         "model": model,
         "precision": precision,
         "size": list(size),

@@ -48,7 +48,6 @@ from fcn_edge.system.allocator import keep_freed_memory
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "several.json"
-LIBRARIES = ("numpy", "onnxruntime", "av", "opencv-python-headless", "opencv-python")
 SOURCES = 4
 FRAME_SIZE = (720, 1280)
 DISTINCT = 8
@@ -206,7 +205,7 @@ def main(
     """Put several sources on one engine."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": versions(*LIBRARIES),
+        "versions": versions(),
         "model": model,
         "size": list(size),
         "precision": precision,

@@ -34,7 +34,6 @@ from fcn_edge.runtime.sources.rtsp import JITTER
 from tests.servers.rtsp import RtspServer
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "soak.json"
-LIBRARIES = ("av", "numpy", "onnxruntime", "openvino", "opencv-python-headless", "opencv-python")
 FPS = 25
 FRAME_MS = 1000 / FPS
 LOOP = 250
@@ -238,7 +237,7 @@ def main(
             left = server.left()
     result: dict[str, Any] = {
         "machine": about,
-        "versions": versions(*LIBRARIES),
+        "versions": versions(),
         "model": model,
         "backend": built.manifest.backend,
         "precision": precision,

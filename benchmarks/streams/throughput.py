@@ -60,7 +60,6 @@ from fcn_edge.system.allocator import keep_freed_memory
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "throughput.json"
-LIBRARIES = ("numpy", "onnxruntime", "av", "opencv-python-headless", "opencv-python")
 DECODER_THREADS = "av:"
 ENCODER_THREAD = "fcn-edge video"
 FPS = 25
@@ -269,7 +268,7 @@ def main(
     """Compare the pipeline with a bare loop over the same frames."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": versions(*LIBRARIES),
+        "versions": versions(),
         "model": model,
         "size": list(size),
         "rounds": rounds,

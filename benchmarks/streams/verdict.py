@@ -9,6 +9,8 @@ from typing import Any
 
 __all__ = ["Verdict", "versions", "write_result"]
 
+LIBRARIES = ("av", "numpy", "onnxruntime", "openvino", "opencv-python-headless", "opencv-python")
+
 DEPTH = 3
 """Objects within objects that are shown with one key on each line."""
 
@@ -39,10 +41,10 @@ class Verdict:
         return [name for name, check in self.checks.items() if not check["holds"]]
 
 
-def versions(*names: str) -> dict[str, str]:
-    """The versions of those packages that are installed."""
+def versions() -> dict[str, str]:
+    """The versions of the libraries that streams go through, as far as they are installed."""
     found = {str(one.metadata["Name"]).lower(): one.version for one in distributions()}
-    return {name: found[name] for name in names if name in found}
+    return {name: found[name] for name in LIBRARIES if name in found}
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
