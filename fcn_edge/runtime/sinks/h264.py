@@ -31,6 +31,9 @@ TICKS = 90_000
 SMALLEST_STEP = TICKS // 1000
 """Ticks between two frames, at least: Matroska counts milliseconds."""
 KEYFRAME_EVERY_NS = NS_PER_S
+BUFFERED = 4 << 20
+"""Bytes that go to the file at once: more than a second of 4K. A fragment that a kill cuts in two has a packet that
+FFmpeg refuses, and programs that take this for the end of the file, or for an error."""
 FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"
 
 
@@ -70,7 +73,11 @@ class H264Writer(VideoWriter):
         try:
             with self._errors():
                 self._container = av.open(
-                    self._file, "w", format=container, options=_muxer_options(container, target.endless)
+                    self._file,
+                    "w",
+                    format=container,
+                    options=_muxer_options(container, target.endless),
+                    buffer_size=BUFFERED,
                 )
                 encoder.begin(VideoBegin(self._container, target.size, rate, self._base))
         except BaseException:

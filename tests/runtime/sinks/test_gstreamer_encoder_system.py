@@ -297,7 +297,7 @@ class TestKill:
                 taken += map(int, process.stdout.read().splitlines())
             assert len(pids) == 1
             wait_until(lambda pid=pids[0]: is_gone(pid))  # type: ignore[misc]
-            times = times_of(path)
+            times = times_of(path, killed=True)
             assert times == sorted(set(times))
             # of a camera that is ten times as fast as others, what waits is ten times as much
             assert taken[-1 if kind == "file" else -1 - WAITING] / RATE - times[-1] <= KILLED
