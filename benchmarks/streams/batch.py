@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.streams.memory import Image, Memory, rendered_street
-from benchmarks.streams.verdict import versions
+from benchmarks.streams.verdict import versions, write_result
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.metrics.durations import NS_PER_MS
@@ -161,8 +161,7 @@ def main(
             for segmenter in engines.values():
                 segmenter.close()
     result |= {"rows": rows, "load_after": os.getloadavg()}
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(output, result)
 
 
 if __name__ == "__main__":

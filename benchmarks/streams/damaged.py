@@ -29,7 +29,7 @@ import click
 
 from benchmarks.machine import machine
 from benchmarks.streams.damages import DamagedVideo, damaged_videos
-from benchmarks.streams.verdict import versions
+from benchmarks.streams.verdict import versions, write_result
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import Segmenter
@@ -142,6 +142,7 @@ def end_of(result: dict[str, Any]) -> str:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
 def main(count: int, streams: int, seed: int, timeout: float, output: Path) -> None:
     """Run over damaged files and write what became of each."""
+    about = machine(None)
     pool = _Pool(timeout)
     samples = []
     with tempfile.TemporaryDirectory() as folder:
@@ -156,14 +157,13 @@ def main(count: int, streams: int, seed: int, timeout: float, output: Path) -> N
         way: dict(Counter(end_of(sample[way]) for sample in samples if way in sample)) for way in (*FILES, *STREAMS)
     }
     result = {
-        "machine": machine(None),
+        "machine": about,
         "versions": versions(),
         "seed": seed,
         "ends": ends,
         "samples": samples,
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(output, result)
     click.echo(json.dumps(ends))
     if any(found.keys() & {"crashed", "hung", "wrong"} for found in ends.values()):
         raise SystemExit(1)

@@ -23,7 +23,7 @@ import av
 import click
 
 from benchmarks.machine import machine
-from benchmarks.streams.verdict import versions
+from benchmarks.streams.verdict import versions, write_result
 
 __all__ = ["ALLOWED", "killed_run"]
 
@@ -99,8 +99,7 @@ def main(count: int, others: int, seed: int, longest: float, output: Path) -> No
         "most_lost_seconds": most,
         "samples": samples,
     }
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(output, result)
     if max(most.values()) > ALLOWED:
         raise SystemExit(1)
 

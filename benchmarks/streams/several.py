@@ -36,7 +36,7 @@ from benchmarks.machine import machine
 from benchmarks.streams.changes import changes
 from benchmarks.streams.memory import Image, Memory, rendered_street
 from benchmarks.streams.throughput import write_video
-from benchmarks.streams.verdict import versions
+from benchmarks.streams.verdict import versions, write_result
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.errors import SourceError
@@ -235,8 +235,7 @@ def main(
                 told = {key: value for key, value in result[name].items() if key != "samples"}
                 click.echo(f"{name}: {json.dumps(told)}")
     result["load_after"] = os.getloadavg()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(output, result)
     if result["failed"]:
         raise SystemExit(1)
 

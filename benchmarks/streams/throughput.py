@@ -46,7 +46,7 @@ from typing_extensions import override
 from benchmarks.machine import machine
 from benchmarks.streams.cpu_times import StageTimes, ThreadTimes
 from benchmarks.streams.memory import Image, rendered_street
-from benchmarks.streams.verdict import versions
+from benchmarks.streams.verdict import versions, write_result
 from fcn_edge.backends.base import Session
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
@@ -292,8 +292,7 @@ def main(
             result["failed"] += [f"{precision} {failed}" for failed in row["failed"]]
             click.echo(json.dumps({"precision": precision, **{name: row[name] for name in TOLD}}))
     result["load_after"] = os.getloadavg()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=1) + "\n")
+    write_result(output, result)
     if result["failed"]:
         raise SystemExit(1)
 
