@@ -186,7 +186,7 @@ def _as_expected(states: dict[str, str]) -> bool:
 @click.option("--size", type=SIZE, default=(384, 480), show_default=True, help="Of the network.")
 @click.option("--precision", default="int8", show_default=True)
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1))
-@click.option("--frames", default=40, show_default=True, type=click.IntRange(min=10), help="Of each source in a round.")
+@click.option("--frames", default=40, show_default=True, type=click.IntRange(min=20), help="Of each source in a round.")
 @click.option(
     "--cycles", default=1000, show_default=True, type=click.IntRange(min=20), help="Sources that come and go."
 )

@@ -19,7 +19,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "stre
 def test_shares_one_engine_among_four_sources(tiny: Any, tmp_path: Path) -> None:
     output = tmp_path / "results" / "several.json"
     words = ["--model", str(tiny.path), "--size", "64x96", "--precision", "fp32"]
-    words += ["--rounds", "1", "--frames", "10", "--cycles", "20"]
+    words += ["--rounds", "1", "--frames", "20", "--cycles", "20"]
     done = CliRunner().invoke(main, [*words, "-o", str(output)])
     result = json.loads(output.read_text())
     assert done.exit_code == bool(result["failed"])
