@@ -11,7 +11,6 @@ its age counts as well. Nothing else should run meanwhile.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -24,7 +23,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.streams.memory import Image, Memory, rendered_street
-from benchmarks.streams.verdict import versions, write_result
+from benchmarks.streams.verdict import finish, output_option, result_path
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.metrics.durations import NS_PER_MS
@@ -32,7 +31,7 @@ from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.system.thread_pools import owned_thread_pools
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "batch.json"
+RESULTS = result_path("batch")
 SOURCES = 4
 FRAME_SIZE = (720, 1280)
 DISTINCT = 8
@@ -120,7 +119,7 @@ def rendered_streets() -> list[list[Image]]:
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1))
 @click.option("--frames", default=25, show_default=True, type=click.IntRange(min=1), help="Of each source in a round.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the network; the cores when left out.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(
     model: str,
     sizes: tuple[tuple[int, int], ...],
@@ -135,7 +134,6 @@ def main(
     """Compare engines of batch 1 and batch N on four sources."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": versions(),
         "model": model,
         "rounds": rounds,
         "frames": frames,
@@ -160,8 +158,7 @@ def main(
                 click.echo(f"{place.name[:-3]} {rows[-1]['sources']}: {json.dumps(told)}")
             for segmenter in engines.values():
                 segmenter.close()
-    result |= {"rows": rows, "load_after": os.getloadavg()}
-    write_result(output, result)
+    finish(output, result | {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ import click
 
 from benchmarks.machine import machine
 from benchmarks.streams.damages import DamagedVideo, damaged_videos
-from benchmarks.streams.verdict import versions, write_result
+from benchmarks.streams.verdict import finish, output_option, result_path
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import Segmenter
@@ -37,11 +37,12 @@ from fcn_edge.runtime.sources import video
 from fcn_edge.testing.engine import FakeEngine
 from tests.servers.web import WebServer
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "damaged.json"
+RESULTS = result_path("damaged")
 FILES = ("pyav", "opencv")
 """What reads files."""
 STREAMS = ("pipe", "http")
 """What streams come through."""
+FAILURES = ("crashed", "hung", "wrong")
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def end_of(result: dict[str, Any]) -> str:
 @click.option("--streams", type=click.IntRange(0), default=40, show_default=True, help="How many come as streams, too.")
 @click.option("--seed", type=int, default=8, show_default=True, help="What the damage is drawn from.")
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds that a run may take.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(count: int, streams: int, seed: int, timeout: float, output: Path) -> None:
     """Run over damaged files and write what became of each."""
     about = machine(None)
@@ -158,15 +159,13 @@ def main(count: int, streams: int, seed: int, timeout: float, output: Path) -> N
     }
     result = {
         "machine": about,
-        "versions": versions(),
         "seed": seed,
+        "failed": [f"{way}: {end}" for way, found in ends.items() for end in FAILURES if end in found],
         "ends": ends,
         "samples": samples,
     }
-    write_result(output, result)
     click.echo(json.dumps(ends))
-    if any(found.keys() & {"crashed", "hung", "wrong"} for found in ends.values()):
-        raise SystemExit(1)
+    finish(output, result)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ KINDS: dict[str, Damage | None] = {
 
 
 def damaged_videos(folder: Path, count: int, seed: int = 8) -> Iterator[DamagedVideo]:
-    """Damaged files, always the same for the same seed and libraries.
+    """Damaged files, always the same for the same seed and libraries on one machine; encoders differ between machines.
 
     Args:
         folder: Where they are written.

@@ -23,11 +23,11 @@ import av
 import click
 
 from benchmarks.machine import machine
-from benchmarks.streams.verdict import versions, write_result
+from benchmarks.streams.verdict import finish, output_option, result_path
 
 __all__ = ["ALLOWED", "killed_run"]
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "killed.json"
+RESULTS = result_path("killed")
 ALLOWED = 2.0
 MODEL = "camvid-mobilenet_v2-fcn32s"
 STREET = "synthetic://street?size=120x160&fps=10&frames=100000"
@@ -76,7 +76,7 @@ def killed_run(path: Path, seconds: float, words: list[str]) -> dict[str, Any]:
 @click.option("--others", type=click.IntRange(0), default=3, show_default=True, help="How many of each other kind.")
 @click.option("--seed", type=int, default=8, show_default=True, help="What the moments are drawn from.")
 @click.option("--longest", type=float, default=12.0, show_default=True, help="Seconds of the longest run.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(count: int, others: int, seed: int, longest: float, output: Path) -> None:
     """Kill runs and write what is left of each."""
     chosen = random.Random(seed)
@@ -94,14 +94,12 @@ def main(count: int, others: int, seed: int, longest: float, output: Path) -> No
         most[suffix] = max(sample["lost_seconds"], most.get(suffix, 0.0))
     result = {
         "machine": about,
-        "versions": versions(),
         "seed": seed,
+        "failed": [f"{suffix}: {lost} s" for suffix, lost in most.items() if lost > ALLOWED],
         "most_lost_seconds": most,
         "samples": samples,
     }
-    write_result(output, result)
-    if max(most.values()) > ALLOWED:
-        raise SystemExit(1)
+    finish(output, result)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Needs gst-rtsp-server (Debian: ``gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 from pathlib import Path
@@ -24,11 +23,11 @@ from benchmarks.machine import machine
 from benchmarks.streams.lossy import lossy_run, missing
 from benchmarks.streams.outage_run import Plan, outage_run
 from benchmarks.streams.outage_verdict import Kind
-from benchmarks.streams.verdict import versions, write_result
+from benchmarks.streams.verdict import finish, output_option, result_path
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "outages.json"
+RESULTS = result_path("outages")
 
 
 @click.command()
@@ -43,7 +42,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "outages
 @click.option("--precision", default="int8", show_default=True)
 @click.option("--size", type=SIZE, default=(384, 480), show_default=True)
 @click.option("--camera", type=SIZE, default=(360, 640), show_default=True, help="Size of its frames.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(
     kills: int,
     stops: int,
@@ -66,7 +65,6 @@ def main(
     served = {"size": f"{camera[0]}x{camera[1]}", "fps": 25, "gop": 25, "frames": 100}
     result: dict[str, Any] = {
         "machine": about,
-        "versions": versions(),
         "model": model,
         "precision": precision,
         "size": list(size),
@@ -85,13 +83,12 @@ def main(
         elif loss and "ended early" not in result.get("tcp", {}).get("failed", ()):
             result["lossy"] = lossy_run(engine, place, loss, lossy_outages, seed)
     failed = [f"{part}: {name}" for part in ("tcp", "lossy") if part in result for name in result[part]["failed"]]
-    write_result(output, result | {"failed": failed, "load_after": os.getloadavg()})
     for name in failed:
         part, _, check = name.partition(": ")
         click.echo(f"FAILS: {name} {result[part]['checks'][check]}")
-    if failed:
-        raise SystemExit(1)
-    click.echo("All checks hold.")
+    if not failed:
+        click.echo("All checks hold.")
+    finish(output, result | {"failed": failed})
 
 
 if __name__ == "__main__":

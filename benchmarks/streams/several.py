@@ -6,9 +6,10 @@ One process on the CPU, the shipped FCN-8s in INT8 at 384x480, frames of 1280x72
 ``fcn_edge.run``; once as files, which wait for the network, and once as cameras of 60 frames a second, which drop what
 it has no time for.
 
-fair      Four sources, and one alone with the frames of all four, in turns. From the third result of each source on,
-          the results of each are within 10 % of the mean, and those of all are no fewer a second than of the one alone
-          (median of the rounds). Where the one keeps the network busy by itself both are the same: 3 % less is a tie.
+fair      Four sources, and one alone with the frames of all four (as a camera of 240 frames a second), in turns. From
+          the third result of each source on, the results of each are within 10 % of the mean, and those of all are no
+          fewer a second than of the one alone (median of the rounds): where the one keeps the network busy by itself
+          both are the same, so that 3 % less is a tie.
 one dies  Four sources, of which one fails midway: it is ``lost`` and no other, and each of the others gives as many
           results a second afterwards as before, or more (median of the rounds).
 changes   A thousand sources (by turns a file of H.264, a file and a camera in memory) are added to a run that goes on,
@@ -21,7 +22,6 @@ What does not hold is in ``failed`` of the results and fails the script. Nothing
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -36,7 +36,7 @@ from benchmarks.machine import machine
 from benchmarks.streams.changes import changes
 from benchmarks.streams.memory import Image, Memory, rendered_street
 from benchmarks.streams.throughput import write_video
-from benchmarks.streams.verdict import versions, write_result
+from benchmarks.streams.verdict import finish, output_option, result_path
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.errors import SourceError
@@ -47,7 +47,7 @@ from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.system.allocator import keep_freed_memory
 from fcn_edge.system.thread_pools import owned_thread_pools
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "several.json"
+RESULTS = result_path("several")
 SOURCES = 4
 FRAME_SIZE = (720, 1280)
 DISTINCT = 8
@@ -92,17 +92,16 @@ class Arrivals:
         return {source: round(count * NS_PER_S / (end - begin), 4) for source, count in sorted(counts.items())}
 
 
-def shared(segmenter: Segmenter, streets: Sequence[Sequence[Image]], frames: int, *, live: bool) -> dict[str, Any]:
+def shared(segmenter: Segmenter, streets: Sequence[Sequence[Image]], frames: int, fps: float | None) -> dict[str, Any]:
     """One run of some sources: results a second of each, once all of them have settled.
 
     Args:
         segmenter: Runs the network.
         streets: The frames of each source.
         frames: Results of each source, on average.
-        live: The sources are cameras.
+        fps: Frames a second of each, where they are cameras.
     """
     arrivals = Arrivals()
-    fps = CAMERA_FPS if live else None
     sources = [Memory(f"{number}", images, None, fps) for number, images in enumerate(streets)]
     report = run(sources, segmenter, (), [arrivals], frames=frames * len(streets))
     rates = arrivals.rates(arrivals.settled_ns(), arrivals.results[-1][0])
@@ -119,8 +118,8 @@ def fair(
     """Rounds of all sources, and of one alone with the frames of all, in turns, and what did not hold."""
     mixed = [image for images in zip(*streets, strict=True) for image in images]
     ways: dict[str, Callable[[], dict[str, Any]]] = {
-        "one": lambda: shared(segmenter, [mixed], frames * len(streets), live=live),
-        "all": lambda: shared(segmenter, streets, frames, live=live),
+        "one": lambda: shared(segmenter, [mixed], frames * len(streets), CAMERA_FPS * len(streets) if live else None),
+        "all": lambda: shared(segmenter, streets, frames, CAMERA_FPS if live else None),
     }
     samples: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     for turn in range(rounds):
@@ -191,7 +190,7 @@ def _as_expected(states: dict[str, str]) -> bool:
     "--cycles", default=1000, show_default=True, type=click.IntRange(min=20), help="Sources that come and go."
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the network; the cores when left out.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(
     model: str,
     size: tuple[int, int],
@@ -205,7 +204,6 @@ def main(
     """Put several sources on one engine."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": versions(),
         "model": model,
         "size": list(size),
         "precision": precision,
@@ -234,10 +232,7 @@ def main(
                 result["failed"] += [f"{name}: {failed}" for failed in result[name]["failed"]]
                 told = {key: value for key, value in result[name].items() if key != "samples"}
                 click.echo(f"{name}: {json.dumps(told)}")
-    result["load_after"] = os.getloadavg()
-    write_result(output, result)
-    if result["failed"]:
-        raise SystemExit(1)
+    finish(output, result)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Needs gst-rtsp-server (Debian: ``gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 import time
@@ -25,7 +24,7 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.streams.notes import NotedFrame
-from benchmarks.streams.verdict import Verdict, versions, write_result
+from benchmarks.streams.verdict import Verdict, finish, output_option, result_path
 from benchmarks.streams.watched import RunFailedError, Sample, WatchedRun, left_ns
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
@@ -33,7 +32,7 @@ from fcn_edge.metrics.durations import NS_PER_MS, NS_PER_S
 from fcn_edge.runtime.sources.rtsp import JITTER
 from tests.servers.rtsp import RtspServer
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "soak.json"
+RESULTS = result_path("soak")
 FPS = 25
 FRAME_MS = 1000 / FPS
 LOOP = 250
@@ -189,7 +188,7 @@ def quantiles(values: Sequence[float]) -> dict[str, float]:
 @click.option("--video", type=click.Path(exists=True, dir_okay=False), help="What the camera shows; a pattern if not.")
 @click.option("--transport", type=click.Choice(["tcp", "udp"]), default="tcp", show_default=True)
 @click.option("--sink", "sinks", multiple=True, type=click.Path(path_type=Path), help="A further one, such as out.mp4.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(
     minutes: float,
     slow_minutes: float,
@@ -237,7 +236,6 @@ def main(
             left = server.left()
     result: dict[str, Any] = {
         "machine": about,
-        "versions": versions(),
         "model": model,
         "backend": built.manifest.backend,
         "precision": precision,
@@ -248,12 +246,10 @@ def main(
         "slow_minutes": slow_minutes,
     }
     jitter = 1000 * JITTER if transport == "udp" else 0.0
-    result |= judged(run, left, samples, settle, slowed_ns, jitter, problem) | {"load_after": os.getloadavg()}
-    write_result(output, result)
+    result |= judged(run, left, samples, settle, slowed_ns, jitter, problem)
     for name, check in result["checks"].items():
         click.echo(f"{'holds' if check['holds'] else 'FAILS'}: {name} {check}")
-    if result["failed"]:
-        raise SystemExit(1)
+    finish(output, result)
 
 
 if __name__ == "__main__":

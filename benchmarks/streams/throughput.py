@@ -28,7 +28,6 @@ Nothing else should run meanwhile.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -46,7 +45,7 @@ from typing_extensions import override
 from benchmarks.machine import machine
 from benchmarks.streams.cpu_times import StageTimes, ThreadTimes
 from benchmarks.streams.memory import Image, rendered_street
-from benchmarks.streams.verdict import versions, write_result
+from benchmarks.streams.verdict import finish, output_option, result_path
 from fcn_edge.backends.base import Session
 from fcn_edge.builder.api import build
 from fcn_edge.cli.verb import SIZE
@@ -59,7 +58,7 @@ from fcn_edge.runtime.sources import open_source
 from fcn_edge.system.allocator import keep_freed_memory
 from fcn_edge.system.thread_pools import owned_thread_pools
 
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "streams" / "throughput.json"
+RESULTS = result_path("throughput")
 DECODER_THREADS = "av:"
 ENCODER_THREAD = "fcn-edge video"
 FPS = 25
@@ -255,7 +254,7 @@ def compared(contenders: Contenders, rounds: int, bars: Mapping[str, float], fra
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1))
 @click.option("--frames", default=100, show_default=True, type=click.IntRange(min=2), help="Of the video.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the network; the cores when left out.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+@output_option(RESULTS)
 def main(
     model: str,
     size: tuple[int, int],
@@ -268,7 +267,6 @@ def main(
     """Compare the pipeline with a bare loop over the same frames."""
     result: dict[str, Any] = {
         "machine": machine(threads),
-        "versions": versions(),
         "model": model,
         "size": list(size),
         "rounds": rounds,
@@ -291,10 +289,7 @@ def main(
             result["rows"].append({"precision": precision, **row})
             result["failed"] += [f"{precision} {failed}" for failed in row["failed"]]
             click.echo(json.dumps({"precision": precision, **{name: row[name] for name in TOLD}}))
-    result["load_after"] = os.getloadavg()
-    write_result(output, result)
-    if result["failed"]:
-        raise SystemExit(1)
+    finish(output, result)
 
 
 if __name__ == "__main__":

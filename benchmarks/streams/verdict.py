@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import distributions
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Verdict", "versions", "write_result"]
+import click
 
-LIBRARIES = ("av", "numpy", "onnxruntime", "openvino", "opencv-python-headless", "opencv-python")
+__all__ = ["Verdict", "finish", "output_option", "result_path", "write_result"]
+
+FOLDER = Path(__file__).resolve().parents[1] / "results" / "streams"
 
 DEPTH = 3
 """Objects within objects that are shown with one key on each line."""
@@ -41,10 +44,26 @@ class Verdict:
         return [name for name, check in self.checks.items() if not check["holds"]]
 
 
-def versions() -> dict[str, str]:
-    """The versions of the libraries that streams go through, as far as they are installed."""
-    found = {str(one.metadata["Name"]).lower(): one.version for one in distributions()}
-    return {name: found[name] for name in LIBRARIES if name in found}
+def result_path(name: str) -> Path:
+    """The committed result of a script."""
+    return FOLDER / f"{name}.json"
+
+
+def output_option(path: Path) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Where a script writes its result."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-o", "--output", type=kind, default=path, show_default=True)
+
+
+def finish(path: Path, result: dict[str, Any]) -> None:
+    """Write a result, with the load of the machine at its end, and end the script.
+
+    Raises:
+        SystemExit: Something is ``failed`` in it.
+    """
+    write_result(path, result | {"load_after": os.getloadavg()})
+    if result.get("failed"):
+        raise SystemExit(1)
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:

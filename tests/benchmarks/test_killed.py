@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("av")
 
-from benchmarks.streams.killed import ALLOWED
+from benchmarks.streams.killed import ALLOWED, RESULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +31,7 @@ def test_kills_runs(tmp_path: Path) -> None:
 
 
 def test_the_committed_result_plays_up_to_two_seconds_before_the_kill() -> None:
-    result = json.loads((ROOT / "benchmarks" / "results" / "streams" / "killed.json").read_text())
+    result = json.loads(RESULTS.read_text())
     suffixes = Counter(Path(sample["file"]).suffix for sample in result["samples"])
     assert suffixes == {".mp4": 10, ".mkv": 3, ".mov": 3, ".avi": 3}
     assert max(sample["lost_seconds"] for sample in result["samples"]) <= ALLOWED

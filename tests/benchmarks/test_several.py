@@ -9,9 +9,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("av")
 
-from benchmarks.streams.several import SOURCES, main
-
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "streams" / "several.json"
+from benchmarks.streams.several import RESULTS, SOURCES, main
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def test_watches_a_camera(tiny: Any, tmp_path: Path) -> None:
     result = json.loads(output.read_text())
     assert set(result["failed"]) <= TIMES, result["checks"]
     assert result["machine"]["cpu"]["instruction_set"]
-    assert result["versions"]["av"]
+    assert result["machine"]["software"]["packages"]["av"]
     assert len(result["ages_ms"]) == result["frames"] > 100
     assert len(result["camera_time_errors_ms"]) > 0
     assert 0 < result["slow"]["frames"] < result["slow"]["of"]

@@ -9,9 +9,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("av")
 
-from benchmarks.streams.throughput import BARS, main
-
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "streams" / "throughput.json"
+from benchmarks.streams.throughput import BARS, RESULTS, main
 
 
 @pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
