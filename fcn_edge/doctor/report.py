@@ -16,7 +16,7 @@ def all_checks(facts: MachineFacts) -> list[Check]:
     """Every check, in the order in which people read them.
 
     What is judged is the machine that ``facts`` describe; beside it, this installation's backends say whether they
-    can run, and its shipped models are read.
+    can run, its shipped models are read, and the video encoder of this machine is tried.
     """
     clash = software.rivals("onnxruntime", "onnxruntime-gpu", facts)
     training = ("torch", "onnx", "onnxscript", "safetensors")

@@ -41,7 +41,7 @@ def replacing(path: Path, *, before: Path | None = None, durable: bool = False) 
         with _write_errors(path):
             yield temporary
             if durable:
-                flush(temporary)
+                _flush_file(temporary)
             if before is not None:
                 with suppress(FileNotFoundError):
                     os.replace(path, before)
@@ -84,9 +84,13 @@ def copy_file(source: Path, path: Path) -> None:
 
 def flush(path: Path) -> None:
     """Wait until the disk has what a file and its directory hold."""
+    _flush_file(path)
+    _flush_directory(path.parent)
+
+
+def _flush_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-    _flush_directory(path.parent)
 
 
 def _flush_directory(path: Path) -> None:

@@ -29,6 +29,7 @@ class Frame:
             amount; None where it does not tell.
         time: Seconds in the source, by the source's own time stamps: 0 for the first frame of a video. None where the
             source has none, as with a folder of images or a camera.
+        live: It is of a live source: an old one is worthless.
     """
 
     image: NDArray[np.uint8] | FrameBuffer
@@ -40,6 +41,7 @@ class Frame:
     captured_unix_ns: int = 0
     time: float | None = None
     camera_time_ns: int | None = None
+    live: bool = False
 
     def is_older(self, age_ns: int | None, now_ns: int) -> bool:
         """Whether its capture is longer ago.

@@ -102,7 +102,7 @@ class Loop:
             self._outputs.open(self._context_of(self._joined[0]))
         else:
             live = any(source.connection.live for source in self._joined)
-            self._outputs.open_common(replace(self._context, live=live))
+            self._outputs.open_common(replace(self._context, live=live, shared=True))
 
     def results(self) -> Generator[Result, None, None]:
         """The one loop: each result after the sinks took it."""
@@ -135,7 +135,7 @@ class Loop:
             interrupted = True
         except FcnEdgeError as caught:
             error = caught
-        self._outputs.close()
+        self._outputs.close(hurry=interrupted)
         error = error or self._outputs.error or next(iter(self._errors), None)
         # the statistics count the frame in whose sink it failed, too: its mask was made
         if error is not None and not self._finished:
@@ -153,7 +153,7 @@ class Loop:
             frames=options.frames,
             seconds=options.seconds,
             unknown_below=options.unknown_below,
-            max_age=options.max_age,
+            max_age_ns=options.max_age_ns,
             on_end=self._source_ended,
             on_idle=self._events.tell_news,
         )

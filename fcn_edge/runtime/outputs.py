@@ -129,12 +129,17 @@ class Outputs:
         self._over.extend(_report(output) for output in own)
         self._outputs = [output for output in self._outputs if output.source != source]
 
-    def close(self) -> None:
-        """Close those that were opened here; what goes wrong is told and in ``error``."""
-        self._close(self._outputs)
+    def close(self, hurry: bool = False) -> None:
+        """Close those that were opened here; what goes wrong is told and in ``error``.
+
+        Args:
+            hurry: The run was interrupted.
+        """
+        self._close(self._outputs, hurry)
 
     def close_what_is_left(self) -> None:
         """Close those that ``close`` did not get to, because something else was raised."""
+        _finish(self._outputs, hurry=True)
         with ExitStack() as sinks:
             for output in self._outputs:
                 if output.opened and output.sink is not None:
@@ -149,7 +154,8 @@ class Outputs:
         sink = open_sink(given, context) if isinstance(given, str) else given
         self._outputs.append(_Output(sink, sink.name or type(sink).__name__, sink is not given, source))
 
-    def _close(self, outputs: Sequence[_Output]) -> None:
+    def _close(self, outputs: Sequence[_Output], hurry: bool = False) -> None:
+        _finish(outputs, hurry)
         for output in reversed(outputs):
             if output.opened and output.sink is not None:
                 output.opened = False
@@ -166,6 +172,12 @@ class Outputs:
             output.opened = False
             with suppress(FcnEdgeError):
                 output.sink.close()
+
+
+def _finish(outputs: Sequence[_Output], hurry: bool) -> None:
+    for output in outputs:
+        if output.opened and output.sink is not None:
+            output.sink.finish(hurry)
 
 
 def _report(output: _Output) -> SinkReport:

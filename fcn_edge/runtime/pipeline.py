@@ -53,8 +53,8 @@ class Pipeline:
         frames: Stop after this many results.
         seconds: Request no frame later than this after the first, and wait for none beyond it.
         unknown_below: Pixels of less confidence than this (0 to 1) get the model's void; it costs a softmax.
-        max_age: Seconds from the capture after which a mask is worthless: such a frame is dropped, before inference
-            where it is that old already, and counted as late.
+        max_age_ns: Nanoseconds from the capture after which a mask is worthless: such a frame is dropped, before
+            inference where it is that old already, and counted as late.
         on_end: Told, in the calling thread, that a feed has ended, and what ended it; when left out, what ended a feed
             is raised there.
         on_idle: Called in the calling thread while no result comes, about ten times a second.
@@ -71,7 +71,7 @@ class Pipeline:
         frames: int | None = None,
         seconds: float | None = None,
         unknown_below: float | None = None,
-        max_age: float | None = None,
+        max_age_ns: int | None = None,
         on_end: Callable[[Feed, BaseException | None], None] | None = None,
         on_idle: Callable[[], None] = lambda: None,
     ) -> None:
@@ -81,7 +81,7 @@ class Pipeline:
         self._frames = frames
         self._seconds = seconds
         self._unknown_below = unknown_below
-        self._max_age_ns = None if max_age is None else round(max_age * NS_PER_S)
+        self._max_age_ns = max_age_ns
         self._on_end = on_end or _raised
         self._on_idle = on_idle
         self._intake: Intake[Arrival] = Intake()

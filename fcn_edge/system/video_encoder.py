@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
@@ -25,4 +24,4 @@ def may_have_encoder(root: Path = Path("/")) -> bool:
     if is_jetson(root):
         return True
     names = (root / "sys/class/video4linux").glob("video*/name")
-    return any(re.search("enc", text_of(name)) for name in names)
+    return any("enc" in text_of(name) for name in names)

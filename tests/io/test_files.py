@@ -130,8 +130,8 @@ def test_a_durable_file_and_its_directory_are_flushed_in_order(tmp_path: Path, m
     with replacing(path, before=before, durable=True) as temporary:
         temporary.write_text("new")
     assert (path.read_text(), before.read_text()) == ("new", "old")
-    assert (str(temporary), "old") in seen, "the file, before it takes the place"
-    assert seen[-1] == (str(tmp_path), "new"), "the directory, after that"
+    # the file before it takes the place, the directory after that
+    assert seen == [(str(temporary), "old"), (str(tmp_path), "new")]
 
 
 def test_leftovers_of_killed_processes(tmp_path: Path) -> None:

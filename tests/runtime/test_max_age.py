@@ -19,6 +19,7 @@ from fcn_edge.testing.engine import FakeEngine, FakeSession, brightness_scores, 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 LONG = 3600.0
+LONG_NS = 3600 * 10**9
 SPEC = fake_spec()
 
 
@@ -44,7 +45,7 @@ class Aged(Connection):
 class TestMaxAge:
     def test_too_old_frames_cost_no_inference_and_are_counted(self) -> None:
         session = FakeSession()
-        with Pipeline.of_one(session, Aged([0, 2 * LONG, 0, 3 * LONG]), max_age=LONG) as pipeline:
+        with Pipeline.of_one(session, Aged([0, 2 * LONG, 0, 3 * LONG]), max_age_ns=LONG_NS) as pipeline:
             assert [result.index for result in pipeline] == [0, 2]
         assert session.calls.count("infer") == 2
         statistics = pipeline.statistics
@@ -54,7 +55,7 @@ class TestMaxAge:
 
     def test_of_a_live_source_they_are_not_even_preprocessed(self) -> None:
         session = FakeSession()
-        with Pipeline.of_one(session, Aged([2 * LONG], live=True), max_age=LONG) as pipeline:
+        with Pipeline.of_one(session, Aged([2 * LONG], live=True), max_age_ns=LONG_NS) as pipeline:
             assert list(pipeline) == []
         assert session.calls == []
         assert pipeline.statistics.late == 1
@@ -65,7 +66,7 @@ class TestMaxAge:
             time.sleep(0.3)
             return brightness_scores(SPEC)(image)
 
-        with Pipeline.of_one(FakeSession(scores=slow), Aged([0.0], live), max_age=0.2) as pipeline:
+        with Pipeline.of_one(FakeSession(scores=slow), Aged([0.0], live), max_age_ns=200_000_000) as pipeline:
             assert list(pipeline) == []
         assert (pipeline.statistics.frames, pipeline.statistics.late) == (0, 1)
         assert pipeline.statistics.seconds >= 0.3

@@ -33,3 +33,29 @@ def test_no_mask_that_grew_too_old_in_the_sink_before(
     outputs.write(make_result(0))  # captured at 0
     assert (slow.seen, other.seen) == ([0], second)
     assert [report.dropped for report in outputs.reports()] == [0, 1 - len(second)]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_all_are_told_of_the_end_before_one_is_waited_for(monkeypatch: pytest.MonkeyPatch, interrupted: bool) -> None:
+    told: list[tuple[str, str]] = []
+
+    class Told(Collected):
+        def finish(self, hurry: bool = False) -> None:
+            told.append((self.name, "hurry" if hurry else "finish"))
+
+        def close(self) -> None:
+            told.append((self.name, "close"))
+
+    def opened(text: str, context: SinkContext) -> Sink:
+        sink = Told()
+        sink.name = text
+        return sink
+
+    monkeypatch.setattr("fcn_edge.runtime.outputs.open_sink", opened)
+    outputs = Outputs(["a", "b"], lambda _: None)
+    outputs.open(SinkContext(Overlays()))
+    outputs.close(hurry=interrupted)
+    way = "hurry" if interrupted else "finish"
+    assert told == [("a", way), ("b", way), ("b", "close"), ("a", "close")]
+    outputs.close_what_is_left()
+    assert len(told) == 4

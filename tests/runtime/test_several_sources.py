@@ -120,8 +120,15 @@ class TestSeveral:
         monkeypatch.setitem(cast("dict[str, Any]", OPENERS), "null", opened)
         camera = named("camera://front", 1)
         camera.live = live
-        run([street(1, 2), camera], segment, "null:", max_age=3600)
-        assert [(context.live, context.max_age_ns) for context in contexts] == [(live, 3600 * 10**9)]
+        lives: set[bool] = set()
+
+        def listen(event: Event) -> None:
+            if isinstance(event, FrameDone) and event.result.source == "camera://front":
+                lives.add(event.result.frame.live)
+
+        run([street(1, 2), camera], segment, "null:", [listen], max_age=3600)
+        assert [(one.live, one.shared, one.max_age_ns) for one in contexts] == [(live, True, 3600 * 10**9)]
+        assert lives == {live}
 
     def test_have_files_of_their_own(self, segment: Segmenter, tmp_path: Path) -> None:
         run([street(1, 2, "front"), street(2, 3, "rear")], segment, [tmp_path / "masks", str(tmp_path / "out.avi")])

@@ -51,13 +51,12 @@ class Backlog(Generic[T]):
             self._told = True
             self._raise()
 
-    def end(self, timeout: float) -> bool:
-        """Say that no item follows, and wait for the thread; False where it takes longer. To be called once."""
+    def end(self) -> None:
+        """Say that no item follows."""
         self._waiting.end()
-        return self.join(timeout)
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the thread; False where it takes longer."""
+    def join(self, timeout: float | None) -> bool:
+        """Wait for the thread, which ``end`` ends; False where it takes longer than so many seconds."""
         if self._thread is None:
             return True
         self._thread.join(timeout)

@@ -47,6 +47,7 @@ class SinkContext:
         reads: Files that the source reads.
         source: Short name of the source, where there are several.
         live: Frames come when they come; a sink that is slow leaves some out rather than keep the source waiting.
+        shared: Several sources write into it, which may become live, or be joined by one that is.
         segment: Seconds after which a video goes on in a new file; None for one file.
         keep: Bytes that the files of one video may take together, where ``segment`` is given; None for all of them.
         max_age_ns: Nanoseconds from the capture after which a mask is worthless; None where none is. No older one is
@@ -58,6 +59,7 @@ class SinkContext:
     single: bool = False
     reads: frozenset[Path] = frozenset()
     live: bool = False
+    shared: bool = False
     source: str = ""
     segment: float | None = None
     keep: int | None = None
@@ -68,7 +70,7 @@ class Sink(Closeable):
     """Takes results, in order. A ``with`` block closes it, also after an error: what was written is then whole.
 
     A run calls it in its own thread: while it writes, all sources wait. Videos, and of live sources mask folders and
-    JSON lines too, do their work in threads of their own (``QueuedSink``).
+    JSON lines too, do their work in threads of their own (``QueuedSink``), and JSON lines of several sources.
 
     Attributes:
         name: What it was opened by, without a password; for messages.
@@ -91,6 +93,15 @@ class Sink(Closeable):
 
         Raises:
             MachineError: The disk is full, or something else that it needs is gone.
+        """
+
+    def finish(self, hurry: bool = False) -> None:
+        """Begin to complete what was written, where a thread does; ``close`` follows and waits for it.
+
+        All sinks of a run get it before the first is closed, so that their waits run side by side. It must not wait.
+
+        Args:
+            hurry: The run was interrupted: what cannot be written within seconds is left out.
         """
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A sink of a live source that may be slow: it works in a thread of its own."""
+"""A sink that may be slow, of live sources: it works in a thread of its own."""
 
 from __future__ import annotations
 
@@ -25,18 +25,26 @@ STOP_TIMEOUT = 1.0
 class QueuedSink(Sink):
     """Hands results to another sink in a thread of its own, so that this one never keeps a camera waiting.
 
-    A result that finds no room is left out and counted in ``dropped``, and so is one that has grown too old when its
-    turn comes. What goes wrong in the thread is raised by the next ``write``, or by ``close``.
+    Once a live source is among those that write, a result that finds no room is left out and counted in ``dropped``,
+    and the end may take ``CLOSE_TIMEOUT``. Until then, results wait for room, and the end for all of them unless the
+    run was interrupted. A result that has grown too old when its turn comes is left out. What goes wrong in the thread
+    is raised by the next ``write``, or by ``close``.
 
     Args:
         sink: Takes the results; closed with this one.
         place: What may be slow, to begin a sentence.
         max_age_ns: Nanoseconds from the capture after which a mask is worthless; None where none is.
-        stop: Ends a ``write`` of ``sink`` that waits, from another thread; left out where nothing can.
+        stop: Ends a ``write`` of ``sink`` that waits, from another thread; None where nothing can.
+        live: A live source is known to be among those that write.
     """
 
     def __init__(
-        self, sink: Sink, place: str, max_age_ns: int | None = None, stop: Callable[[], None] = lambda: None
+        self,
+        sink: Sink,
+        place: str,
+        max_age_ns: int | None = None,
+        stop: Callable[[], None] | None = None,
+        live: bool = True,
     ) -> None:
         self._sink = sink
         self._place = place
@@ -45,7 +53,9 @@ class QueuedSink(Sink):
         self._backlog: Backlog[Result] = Backlog(self._work, "fcn-edge sink")
         self._lock = threading.Lock()
         self._left = 0
-        self._closed = self._given_up = False
+        self._live = live
+        self._until: float | None = None
+        self._finished = self._closed = self._given_up = False
 
     @property
     @override
@@ -54,26 +64,36 @@ class QueuedSink(Sink):
 
     @override
     def write(self, result: Result) -> None:
-        if self._backlog.full:
+        self._live = self._live or result.frame.live
+        if self._live and self._backlog.full:
             self._count(dropped=1)
             return
         self._count(left=1)
         self._backlog.put(result)
 
     @override
+    def finish(self, hurry: bool = False) -> None:
+        if not self._finished:
+            self._finished = True
+            self._backlog.end()
+            self._until = time.monotonic() + CLOSE_TIMEOUT if self._live or hurry else None
+
+    @override
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if not self._backlog.end(CLOSE_TIMEOUT):
+        self.finish()
+        if not self._backlog.join(None if self._until is None else max(self._until - time.monotonic(), 0.0)):
             self._give_up()
         self._sink.close()
         self._backlog.raise_untold()
 
     def _give_up(self) -> None:
         self._given_up = True  # should what it waits for come after all, it writes nothing more
-        self._stop()
-        self._backlog.join(STOP_TIMEOUT)
+        if self._stop is not None:
+            self._stop()
+            self._backlog.join(STOP_TIMEOUT)
         with self._lock:
             left = self._left
             self.dropped += left

@@ -171,7 +171,9 @@ def _open_stdout(_uri: Uri, context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.queued import QueuedSink
 
     lines = JsonLinesSink()
-    return QueuedSink(lines, "The reader of standard output", context.max_age_ns, lines.stop) if context.live else lines
+    if not (context.live or context.shared):
+        return lines
+    return QueuedSink(lines, "The reader of standard output", context.max_age_ns, lines.stop, context.live)
 
 
 def _open_display(_uri: Uri, context: SinkContext) -> Sink:

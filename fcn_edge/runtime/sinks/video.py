@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen
+from fcn_edge.runtime.sinks.encoders.elements import ELEMENTS
 from fcn_edge.runtime.sinks.h264 import CONTAINERS
 from fcn_edge.runtime.sinks.recording import Recording
 from fcn_edge.runtime.sinks.segments import Segments
@@ -53,6 +55,7 @@ class VideoSink(Sink):
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
         self._recording = Recording(path, fps, context.live, chosen(encoder), segments, context.segment)
         self._backlog: Backlog[tuple[NDArray[np.uint8], int]] = Backlog(self._encode, "fcn-edge video")
+        self._until: float | None = None
         self._closed = False
 
     @override
@@ -63,16 +66,24 @@ class VideoSink(Sink):
         self._backlog.put((self._overlay(result), self._clock.shown_ns(result.frame)))
 
     @override
+    def finish(self, hurry: bool = False) -> None:
+        if self._until is None:
+            self._until = time.monotonic() + CLOSE_TIMEOUT
+            self._backlog.end()
+
+    @override
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if not self._backlog.end(CLOSE_TIMEOUT):
-            raise MachineError(
-                f"The encoder {self._recording.encoder} or the disk of {self._path} took longer than "
-                f"{CLOSE_TIMEOUT:g} s for the end of the video.",
-                "Check the disk, or write elsewhere; to leave encoding to the processor: out.mp4#encoder=libx264.",
-            )
+        self.finish()
+        assert self._until is not None
+        if not self._backlog.join(max(self._until - time.monotonic(), 0.0)):
+            slow, elsewhere = f"The disk of {self._path}", "Check it, or write elsewhere."
+            if self._recording.encoder in ELEMENTS:
+                slow = f"The encoder {self._recording.encoder} or the disk of {self._path}"
+                elsewhere = "Check the disk, or leave encoding to the processor: out.mp4#encoder=libx264."
+            raise MachineError(f"{slow} took longer than {CLOSE_TIMEOUT:g} s for the end of the video.", elsewhere)
         self._backlog.raise_untold()
 
     @property

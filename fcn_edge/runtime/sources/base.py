@@ -305,6 +305,7 @@ class Connection(Closeable):
             captured_unix_ns=time.time_ns() if picture.captured_unix_ns is None else picture.captured_unix_ns,
             time=picture.time,
             camera_time_ns=picture.camera_time_ns,
+            live=self.live,
         )
 
 

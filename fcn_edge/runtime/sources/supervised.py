@@ -63,7 +63,7 @@ class Patience:
     @classmethod
     def of(cls, timeout: float) -> Patience:
         """That of a source which is to be lost after ``timeout`` seconds without a frame."""
-        return cls(timeout, max(timeout, cls.keyframe), max(timeout, cls.most), asked=True)
+        return cls(timeout, max(timeout, cls.keyframe), asked=True)
 
 
 class SupervisedConnection(Connection):

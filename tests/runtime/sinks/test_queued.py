@@ -55,6 +55,52 @@ class TestQueued:
         assert held.taken == list(range(WAITING + 1))
         sink.close()
 
+    def test_results_of_files_wait_until_a_live_source_is_among_them(self, make_result: MakeResult) -> None:
+        held = Held()
+        sink = QueuedSink(held, "The reader", live=False)
+        sink.write(make_result(0))
+        assert held.entered.wait(PATIENCE)
+        for index in range(1, WAITING + 1):
+            sink.write(make_result(index))
+        waiting = threading.Thread(target=sink.write, args=[make_result(WAITING + 1)])
+        waiting.start()
+        waiting.join(0.1)
+        assert waiting.is_alive()
+        held.go_on.set()
+        waiting.join(PATIENCE)
+        assert sink.dropped == 0
+        held.go_on.clear()
+        result = make_result(50)
+        for _ in range(WAITING + 4):  # none of them waits for room
+            sink.write(replace(result, frame=replace(result.frame, live=True)))
+        assert sink.dropped >= 3
+        held.go_on.set()
+        sink.close()
+        assert held.taken[: WAITING + 2] == list(range(WAITING + 2))
+
+    def test_the_end_of_files_waits_for_all_of_them(
+        self, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fcn_edge.runtime.sinks.queued.CLOSE_TIMEOUT", 0.05)
+        held = Held()
+        sink = QueuedSink(held, "The reader", live=False)
+        sink.write(make_result(0))
+        threading.Timer(0.2, held.go_on.set).start()
+        sink.close()
+        assert held.taken == [0]
+
+    def test_the_end_of_a_run_that_was_interrupted_waits_for_nobody(
+        self, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("fcn_edge.runtime.sinks.queued.CLOSE_TIMEOUT", 0.05)
+        held = Held(MachineError("Told to stop."))
+        sink = QueuedSink(held, "The reader", stop=held.go_on.set, live=False)
+        sink.write(make_result(0))
+        assert held.entered.wait(PATIENCE)
+        sink.finish(hurry=True)
+        with pytest.raises(MachineError, match=r"results \(1\) were not written"):
+            sink.close()
+
     @pytest.mark.parametrize("error", [MachineError("The disk is full."), BrokenPipeError()])
     def test_a_failure_is_raised_once(self, make_result: MakeResult, error: Exception) -> None:
         held = Held(error)
@@ -113,6 +159,10 @@ class TestWhatIsQueued:
                 assert not isinstance(direct, QueuedSink)
                 assert queued.wrote == direct.wrote
                 assert queued.name == direct.name == text
+
+    def test_lines_of_several_sources(self) -> None:
+        with open_sink("-", replace(LIVE, live=False, shared=True)) as sink:
+            assert isinstance(sink, QueuedSink)
 
     def test_masks_are_written(self, tmp_path: Path, make_result: MakeResult) -> None:
         with open_sink(str(tmp_path), LIVE) as sink:

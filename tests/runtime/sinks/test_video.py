@@ -282,8 +282,12 @@ class TestSlow:
         monkeypatch.setattr("fcn_edge.runtime.sinks.video.CLOSE_TIMEOUT", 0.1)
         sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
         sink.write(make_result())
-        with pytest.raises(MachineError, match="took longer"):
+        with pytest.raises(MachineError) as caught:
             sink.close()
+        assert (
+            caught.value.message == f"The disk of {tmp_path}/out.mp4 took longer than 0.1 s for the end of the video."
+        )
+        assert caught.value.fix == "Check it, or write elsewhere."
         gate.set()
         for thread in threading.enumerate():
             if thread.name == "fcn-edge video":
