@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.io.images import write_png
+from fcn_edge.street import Street
+
 torch = pytest.importorskip("torch")
 
 
@@ -24,3 +28,20 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six training and two validation images of rendered streets, 64x96, on disk as CamVid is."""
+    root = tmp_path_factory.mktemp("tiny")
+    (root / "dataset.toml").write_text(
+        'name = "tiny"\nclasses = ' + str(list(LABEL_SETS["camvid"].classes)).replace("'", '"') + "\nvoid = 11\n"
+    )
+    for name, seeds in {"train": range(6), "val": range(10, 12)}.items():
+        (root / name / "images").mkdir(parents=True)
+        (root / name / "labels").mkdir()
+        for seed in seeds:
+            image, labels = Street(seed=seed, size=(64, 96), frames=1).frame(0)
+            write_png(root / name / f"images/{seed}.png", image)
+            write_png(root / name / f"labels/{seed}.png", labels)
+    return root

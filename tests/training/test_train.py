@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
-from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import splits_of
 from fcn_edge.datasets.info import toml_of_info
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
@@ -21,12 +20,11 @@ from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.street import Street
 from fcn_edge.training import stage as stage_module
 from fcn_edge.training.options import TrainingOptions
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.runs import PREVIOUS_FILE, STATE_FILE, Run
-from fcn_edge.training.stage import EpochLog, StageTrainer
+from fcn_edge.training.stage import EpochLog
 from fcn_edge.training.train import TrainResult, train
 from fcn_edge.training.trainset import Extras
 
@@ -72,23 +70,6 @@ class Display:
 
     def note(self, message: str) -> None:
         self.notes.append(message)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six training and two validation images of rendered streets, on disk as CamVid is."""
-    root = tmp_path_factory.mktemp("tiny")
-    (root / "dataset.toml").write_text(
-        'name = "tiny"\nclasses = ' + str(list(LABEL_SETS["camvid"].classes)).replace("'", '"') + "\nvoid = 11\n"
-    )
-    for name, seeds in {"train": range(6), "val": range(10, 12)}.items():
-        (root / name / "images").mkdir(parents=True)
-        (root / name / "labels").mkdir()
-        for seed in seeds:
-            image, labels = Street(seed=seed, size=SIZE, frames=1).frame(0)
-            write_png(root / name / f"images/{seed}.png", image)
-            write_png(root / name / f"labels/{seed}.png", labels)
-    return root
 
 
 def recipe_of(*stages: Stage, **settings: Any) -> Recipe:
@@ -431,58 +412,6 @@ def test_going_on_from_a_coarser_checkpoint(
     for layer in ("score32", "score16"):
         assert torch.equal(before[f"decoders.fcn16s.{layer}.weight"], after[f"decoders.fcn8s.{layer}.weight"])
     assert "fcn16s weights from" in display.notes[0]
-
-
-def trainer_of(data: Path) -> StageTrainer:
-    recipe = recipe_of(Stage(decoders=("fcn16s",), epochs=1, lr=1e-3))
-    splits = splits_of(data)
-    spec = ModelSpec(
-        name="x", encoder="mobilenet_v2", decoder="fcn16s", stride=16, size=SIZE, void=11,
-        classes=splits["train"].info.classes, palette=splits["train"].info.colors,
-    )  # fmt: skip
-    torch.manual_seed(0)
-    net = FCN("mobilenet_v2", ("fcn16s",), 11)
-    return StageTrainer(net, recipe.stages[0], recipe, spec, splits["train"], splits["val"], Extras(), workers=0)
-
-
-@pytest.mark.parametrize("factor", [float("inf"), float("nan")])
-def test_a_gradient_that_is_not_finite_changes_no_weight(data: Path, factor: float) -> None:
-    trainer = trainer_of(data)
-    weights = dict(trainer.net.named_parameters())
-    before = {name: weight.detach().clone() for name, weight in weights.items()}
-    # of one layer alone, behind a loss that is finite
-    weights["decoders.fcn16s.score32.weight"].register_hook(lambda gradient: gradient * factor)
-    with pytest.raises(UsageError) as caught:
-        trainer.run_epoch(lambda *_: None)
-    assert caught.value.message == "The gradient is no longer finite in step 1 of fcn16s's epoch 1."
-    assert "another run" in caught.value.fix
-    assert trainer.step == 0
-    assert all(torch.equal(weight, before[name]) for name, weight in weights.items())
-
-
-def test_a_loss_that_is_not_finite_changes_no_weight(data: Path) -> None:
-    trainer = trainer_of(data)
-    with torch.no_grad():
-        trainer.net.get_parameter("decoders.fcn16s.score32.bias").fill_(float("nan"))
-    before = trainer.net.get_parameter("encoder.features.0.0.weight").detach().clone()
-    with pytest.raises(UsageError, match="The loss is no longer finite in step 1 of"):
-        trainer.run_epoch(lambda *_: None)
-    assert torch.equal(before, trainer.net.get_parameter("encoder.features.0.0.weight"))
-
-
-def test_void_pixels_do_not_count(data: Path) -> None:
-    trainer = trainer_of(data)
-    trainer.net.eval()
-    image, labels = (torch.from_numpy(array)[None] for array in splits_of(data)["val"][0].pair())
-    upper, lower, void = labels.clone(), labels.clone(), torch.full_like(labels, 11)
-    upper[:, 32:], lower[:, :32] = 11, 11
-    loss = {
-        name: float(trainer._share_of_loss(image, each, 1, 1).detach())
-        for name, each in (("all", labels), ("upper", upper), ("lower", lower), ("void", void))
-    }
-    assert loss["void"] == 0
-    assert loss["upper"] > 0
-    assert loss["upper"] + loss["lower"] == pytest.approx(loss["all"], rel=1e-4)
 
 
 def test_a_batch_of_void_alone_is_no_harm(data: Path, tmp_path: Path) -> None:
