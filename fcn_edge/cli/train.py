@@ -127,7 +127,11 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="Classes weigh 1 / ln(C + share) in the loss; a large C makes them alike.",
 )
 @click.option(
-    "--dice", type=float, default=0.0, show_default=True, help="Weight of the Dice loss beside the cross-entropy."
+    "--dice",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Weight of the Dice loss beside the cross-entropy, whose own is 1.",
 )
 @click.option(
     "--hardest",
@@ -161,7 +165,11 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     "asked together.",
 )
 @click.option(
-    "--teacher-weight", type=float, default=0.5, show_default=True, help="Share of the teachers in the loss, 0 to 1."
+    "--teacher-weight",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Share of the teachers in the loss, 0 to 1; the labels have the rest.",
 )
 @click.option(
     "--temperature",

@@ -61,12 +61,13 @@ class Settings(BaseModel):
         weight_decay: Weight decay of AdamW, on weights with more than one dimension.
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
-        dice: Weight of the Dice loss beside the cross-entropy.
+        dice: Weight of the Dice loss beside the cross-entropy, whose own is 1. Both are taken at one level: the Dice
+            loss is multiplied by the mean class weight of the training pixels.
         hardest: Share of the pixels, those with the largest loss, that the cross-entropy is taken over.
         prior_correction: How far the class weights are taken back from the scores of what is validated and kept, 0 to 1
             (``training/prior.py``).
         teacher_weight: Share of the teachers in the loss, where there are any; the labels have the rest
-            (``training/teachers.py``).
+            (``training/teachers.py``). Both are taken at one level, as with ``dice``.
         temperature: What scores of teachers and network are divided by before they are held against each other.
         ema_decay: Largest decay per step of the averaged weights that are validated and kept; it rises with the steps
             (``training/averaging.py``).

@@ -67,6 +67,9 @@ class EpochLog:
 class StageTrainer:
     """Trains one network through one stage.
 
+    What is added to the cross-entropy, the Dice loss and that of the teachers, is brought to its level: multiplied by
+    the mean class weight of the labeled training pixels, as the cross-entropy is by the weights themselves.
+
     Args:
         net: The network, already initialized; trained in place.
         stage: The decoders and epochs.
@@ -106,9 +109,14 @@ class StageTrainer:
         self.steps = max(1, pairs // recipe.batch)
         self.optimizer = torch.optim.AdamW(_groups(net, recipe, stage))
         self.schedule = _schedule(self.optimizer, recipe, stage, self.steps)
-        weights = 1 / torch.log(recipe.class_weight_offset + torch.from_numpy(class_shares(train)))
+        shares = torch.from_numpy(class_shares(train))
+        weights = 1 / torch.log(recipe.class_weight_offset + shares)
         self.class_weights = (weights / weights.mean()).float()
-        self.loss = SegmentationLoss(self.class_weights, spec.void, dice=recipe.dice, hardest=recipe.hardest)
+        # their mean over classes is 1; over pixels it is less, since most pixels are of the classes that weigh least
+        self.level = float((self.class_weights * shares).sum()) or 1.0
+        self.loss = SegmentationLoss(
+            self.class_weights, spec.void, dice=recipe.dice * self.level, hardest=recipe.hardest
+        )
         self.teachers: Teachers | None = None
         if extras.teachers:
             shift = recipe.prior_correction * torch.log(self.class_weights)
@@ -236,7 +244,7 @@ class StageTrainer:
         soft_labels = self.teachers.soft_labels(images)
         taught = torch.stack([self.teachers.loss(score, soft_labels) for score in scores.values()]).mean()
         weight = self.recipe.teacher_weight
-        return (1 - weight) * loss + weight * labels.numel() / area * taught
+        return (1 - weight) * loss + weight * self.level * labels.numel() / area * taught
 
     def _batches(self) -> Any:
         recipe = self.recipe

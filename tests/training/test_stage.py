@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import splits_of
 from fcn_edge.errors import UsageError
+from fcn_edge.io.images import write_png
 from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.stage import StageTrainer
 from fcn_edge.training.trainset import Extras
@@ -72,3 +77,26 @@ def test_void_pixels_do_not_count(data: Path) -> None:
     assert loss["void"] == 0
     assert loss["upper"] > 0
     assert loss["upper"] + loss["lower"] == pytest.approx(loss["all"], rel=1e-4)
+
+
+def test_dice_is_added_at_the_level_of_the_cross_entropy(data: Path) -> None:
+    """A net that knows nothing loses the mean class weight times ln 11; that weight is the unit of Dice too."""
+    plain, dice = trainer_of(data), trainer_of(data, dice=0.5)
+    labels = torch.stack([torch.from_numpy(sample.labels()) for sample in splits_of(data)["train"]]).long()
+    labeled = labels[labels != 11]
+    level = float(plain.class_weights[labeled].mean())
+    assert level < 0.9, "here it is far from the mean over classes"
+    scores = torch.zeros(len(labels), 11, *SIZE)
+    loss = float(plain.loss(scores, labels)) / len(labeled)
+    assert loss == pytest.approx(level * math.log(11), rel=1e-4)
+    ratio = SegmentationLoss(torch.zeros(11), 11, dice=1.0, hardest=1.0)
+    expected = level * 0.5 * float(ratio(scores, labels)) / len(labeled)
+    assert float(dice.loss(scores, labels)) / len(labeled) - loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_a_labeled_pixel_there_is_no_level(data: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(data, root)
+    for path in (root / "train/labels").iterdir():
+        write_png(path, np.full(SIZE, 11, np.uint8))
+    assert trainer_of(root).level == 1
