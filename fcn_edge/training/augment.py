@@ -12,7 +12,7 @@ from fcn_edge.io.opencv import cv2
 
 __all__ = ["Augmentation"]
 
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+View = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Augmentation:
         flip: Whether to mirror every other pair.
         balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike:
             so that rare classes are seen more often.
+        inside: Whether to tell which pixels of a view show the image and not what lies beyond its edges.
     """
 
     crop: Size
@@ -33,6 +34,7 @@ class Augmentation:
     color: float = 0.4
     flip: bool = True
     balance: float = 0.0
+    inside: bool = False
 
     def __call__(
         self,
@@ -42,7 +44,7 @@ class Augmentation:
         *,
         fill: tuple[int, int, int],
         void: int,
-    ) -> Pair:
+    ) -> View:
         """One random view of a pair.
 
         Args:
@@ -53,15 +55,16 @@ class Augmentation:
             void: Label beyond the edges of the image.
 
         Returns:
-            ``(*crop, 3)`` uint8 BGR and ``crop`` uint8.
+            Image, ``(*crop, 3)`` uint8 BGR; labels, ``crop`` uint8; and with ``inside`` 1 where the image is and 0
+            beyond its edges, ``crop`` uint8, else nothing, ``(0, 0)``.
         """
         around = None
         if self.balance and random.random() < self.balance:
             around = _pixel_of_a_class(labels, random, void)
-        image, labels = self._view(image, labels, random, fill, void, around)
+        image, labels, inside = self._view(image, labels, random, fill, void, around)
         if self.flip and random.random() < 0.5:
-            image, labels = np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(labels[:, ::-1])
-        return _recolored(image, random, self.color), labels
+            image, labels, inside = (np.ascontiguousarray(each[:, ::-1]) for each in (image, labels, inside))
+        return _recolored(image, random, self.color), labels, inside
 
     def _view(
         self,
@@ -71,7 +74,7 @@ class Augmentation:
         fill: tuple[int, int, int],
         void: int,
         around: tuple[int, int] | None,
-    ) -> Pair:
+    ) -> View:
         """Scale and crop in one affine warp, so that only the pixels of the crop are computed.
 
         The crop lies anywhere, or anywhere that holds the pixel ``around``, (row, column), of the source.
@@ -101,10 +104,13 @@ class Augmentation:
         view = cv2().warpAffine(
             image, matrix, size, flags=flags | cv2().INTER_LINEAR, borderMode=constant, borderValue=fill
         )
-        view_labels = cv2().warpAffine(
-            labels, matrix, size, flags=flags | cv2().INTER_NEAREST, borderMode=constant, borderValue=void
-        )
-        return view, view_labels
+        nearest = flags | cv2().INTER_NEAREST
+        view_labels = cv2().warpAffine(labels, matrix, size, flags=nearest, borderMode=constant, borderValue=void)
+        inside = np.empty((0, 0), np.uint8)
+        if self.inside:
+            ones = np.ones(labels.shape, np.uint8)
+            inside = cv2().warpAffine(ones, matrix, size, flags=nearest, borderMode=constant, borderValue=0)
+        return view, view_labels, inside
 
 
 def _pixel_of_a_class(labels: NDArray[np.uint8], random: np.random.Generator, void: int) -> tuple[int, int] | None:

@@ -189,11 +189,11 @@ class StageTrainer:
                     module.eval()
         started = time.monotonic()
         for micro_batches in self._batches():
-            pixels = sum(int((labels != self.spec.void).sum()) for _, labels in micro_batches)
-            area = sum(labels.numel() for _, labels in micro_batches)
+            pixels = sum(int((labels != self.spec.void).sum()) for _, labels, _ in micro_batches)
+            area = sum(int(inside.sum()) for _, _, inside in micro_batches)
             total = 0.0
-            for images, labels in micro_batches:
-                loss = self._share_of_loss(images, labels, max(1, pixels), area)
+            for images, labels, inside in micro_batches:
+                loss = self._share_of_loss(images, labels, inside, max(1, pixels), max(1, area))
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
             if not math.isfinite(total):
@@ -218,14 +218,15 @@ class StageTrainer:
             "Train with a lower learning rate (lr), which makes another run; the last saved state of this one is kept.",
         )
 
-    def _share_of_loss(self, images: Tensor, labels: Tensor, pixels: int, area: int) -> Tensor:
+    def _share_of_loss(self, images: Tensor, labels: Tensor, inside: Tensor, pixels: int, area: int) -> Tensor:
         """What a micro-batch adds to the mean loss of a step, averaged over the decoders.
 
         Args:
             images: ``(N, H, W, 3)`` uint8 BGR.
             labels: ``(N, H, W)`` uint8.
+            inside: ``(N, H, W)`` uint8, 1 where the image is and 0 beyond its edges; nothing without teachers.
             pixels: Labeled pixels of the whole step.
-            area: All pixels of the whole step; the teachers speak of all.
+            area: Pixels of the whole step that are inside; of these the teachers speak, labeled or not.
         """
         scores = self.net(self.normalize(images).contiguous(memory_format=torch.channels_last))
         losses = [
@@ -242,17 +243,20 @@ class StageTrainer:
         if self.teachers is None:
             return loss
         soft_labels = self.teachers.soft_labels(images)
-        taught = torch.stack([self.teachers.loss(score, soft_labels) for score in scores.values()]).mean()
+        taught = torch.stack([self.teachers.loss(score, soft_labels, inside) for score in scores.values()]).mean()
         weight = self.recipe.teacher_weight
-        return (1 - weight) * loss + weight * self.level * labels.numel() / area * taught
+        return (1 - weight) * loss + weight * self.level * int(inside.sum()) / area * taught
 
     def _batches(self) -> Any:
         recipe = self.recipe
+        augmentation = Augmentation(
+            recipe.crop, recipe.scales, recipe.color, balance=recipe.balance, inside=self.teachers is not None
+        )
         pairs = TrainSet(
             self.train,
             rendered=self.rendered,
             unlabeled=self.unlabeled,
-            augmentation=Augmentation(recipe.crop, recipe.scales, recipe.color, balance=recipe.balance),
+            augmentation=augmentation,
             fill=self.spec.normalization.mean_bgr,
             seed=recipe.seed,
             epoch=self.epoch,

@@ -57,19 +57,25 @@ class Teachers:
                 views.append(shares.flip(3) if mirrored else shares)
         return torch.stack(views).mean(0)
 
-    def loss(self, scores: Tensor, soft_labels: Tensor) -> Tensor:
-        """Mean over the cells of the divergence of the pupil's probabilities from the soft labels.
+    def loss(self, scores: Tensor, soft_labels: Tensor, inside: Tensor) -> Tensor:
+        """Mean over the cells inside the images of the divergence of the pupil's probabilities from the soft labels.
 
-        It is multiplied by the square of the temperature, so that its gradient does not shrink with that.
+        What lies beyond the edges of an image shows nothing and is not taught. The mean is multiplied by the square of
+        the temperature, so that its gradient does not shrink with that.
 
         Args:
             scores: ``(N, classes, h, w)`` float32 of the pupil, of any stride.
             soft_labels: What ``soft_labels`` gave for the same images.
+            inside: ``(N, H, W)`` uint8, 0 beyond the edges of the image; a cell counts if its center is inside.
+
+        Returns:
+            A scalar; 0 where no cell counts.
         """
         cells = _cells(scores.contiguous(), soft_labels.shape[2], soft_labels.shape[3])
         shares = torch.log_softmax(cells / self._temperature, 1)
         each = functional.kl_div(shares, soft_labels, reduction="none").sum(1)
-        return each.mean() * self._temperature**2
+        taught = each[inside[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0]
+        return taught.sum() / max(1, taught.numel()) * self._temperature**2
 
     @classmethod
     def of(cls, paths: Sequence[Path], classes: tuple[str, ...], temperature: float, shift: Tensor) -> Teachers:

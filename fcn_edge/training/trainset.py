@@ -40,7 +40,7 @@ class Extras:
     unlabeled: tuple[Path, ...] = ()
 
 
-class TrainSet(Dataset[tuple[Tensor, Tensor]]):
+class TrainSet(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """One epoch of augmented pairs.
 
     Item ``i`` depends on the seed, the epoch and ``i`` alone, so a run that was interrupted goes on with the same
@@ -78,8 +78,13 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.split) + self.rendered + len(self.unlabeled)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """``(*crop, 3)`` uint8 BGR image and ``crop`` uint8 labels with the split's void."""
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A pair, and where it is one.
+
+        Returns:
+            Image, ``(*crop, 3)`` uint8 BGR; labels, ``crop`` uint8 with the split's void; and, if the augmentation
+            tells ``inside``, 1 where the image is and 0 beyond its edges, ``crop`` uint8, else nothing, ``(0, 0)``.
+        """
         random = np.random.default_rng((self.seed, self.epoch, index))
         void = self.split.info.void
         if index < len(self.split):
@@ -89,8 +94,8 @@ class TrainSet(Dataset[tuple[Tensor, Tensor]]):
         else:
             image = read_image(self.unlabeled[index - len(self.split) - self.rendered])
             labels = np.full(image.shape[:2], void, np.uint8)
-        image, labels = self.augmentation(image, labels, random, fill=self.fill, void=void)
-        return torch.from_numpy(image), torch.from_numpy(labels)
+        image, labels, inside = self.augmentation(image, labels, random, fill=self.fill, void=void)
+        return torch.from_numpy(image), torch.from_numpy(labels), torch.from_numpy(inside)
 
 
 class WithErrors(Dataset[Any]):
@@ -108,7 +113,7 @@ class WithErrors(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor] | FcnEdgeError:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor] | FcnEdgeError:
         """A pair, or the error that it gave."""
         try:
             return self.pairs[index]

@@ -20,7 +20,8 @@ def coded_pair(size: tuple[int, int] = (96, 128)) -> tuple[Mask, Mask]:
 
 def view(augmentation: Augmentation, seed: int, pair: tuple[Mask, Mask] | None = None) -> tuple[Mask, Mask]:
     image, labels = pair or coded_pair()
-    return augmentation(image, labels, np.random.default_rng(seed), fill=FILL, void=VOID)
+    seen, seen_labels, _ = augmentation(image, labels, np.random.default_rng(seed), fill=FILL, void=VOID)
+    return seen, seen_labels
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -48,6 +49,28 @@ def test_beyond_the_image_lie_the_fill_and_void() -> None:
     outside = labels == VOID
     assert 0.6 < outside.mean() < 0.9
     assert (image[outside] == FILL).all(axis=1).mean() > 0.98
+
+
+@pytest.mark.parametrize("scales", [(0.3, 0.5), (0.75, 1.5)])
+def test_inside_is_where_the_image_is(scales: tuple[float, float]) -> None:
+    image, labels = coded_pair()
+    plain, telling = Augmentation((96, 96), scales), Augmentation((96, 96), scales, inside=True)
+    partly = 0
+    for seed in range(20):
+        expected = view(plain, seed)
+        random = np.random.default_rng(seed)
+        seen, seen_labels, inside = telling(image, labels, random, fill=FILL, void=VOID)
+        assert (seen == expected[0]).all(), "it changes no draw"
+        assert (seen_labels == expected[1]).all()
+        assert inside.dtype == np.uint8
+        assert (inside == (seen_labels != VOID)).all(), "no pixel of this image is void itself"
+        partly += 0 < inside.mean() < 1
+    assert partly > 3
+    unlabeled = np.full_like(labels, VOID)
+    *_, of_unlabeled = telling(image, unlabeled, np.random.default_rng(19), fill=FILL, void=VOID)
+    assert (of_unlabeled == inside).all(), "labels have no say in it"
+    *_, nothing = plain(image, labels, np.random.default_rng(0), fill=FILL, void=VOID)
+    assert nothing.shape == (0, 0)
 
 
 def test_the_same_draws_give_the_same_view() -> None:
@@ -128,10 +151,9 @@ def rare_pair() -> tuple[Mask, Mask]:
 
 
 def test_balanced_crops_hold_each_class_alike() -> None:
-    how = {**PLAIN, "scales": (1.0, 1.0)}
-    plain = Augmentation((32, 32), **how)  # type: ignore[arg-type]
-    half = Augmentation((32, 32), balance=0.5, **how)  # type: ignore[arg-type]
-    all_of_them = Augmentation((32, 32), balance=1.0, **how)  # type: ignore[arg-type]
+    plain = Augmentation((32, 32), **PLAIN)  # type: ignore[arg-type]
+    half = Augmentation((32, 32), balance=0.5, **PLAIN)  # type: ignore[arg-type]
+    all_of_them = Augmentation((32, 32), balance=1.0, **PLAIN)  # type: ignore[arg-type]
     shares = [
         np.mean([(view(augmentation, seed, rare_pair())[1] == 5).any() for seed in range(200)])
         for augmentation in (plain, half, all_of_them)

@@ -15,10 +15,12 @@ from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import splits_of
 from fcn_edge.errors import UsageError
 from fcn_edge.io.images import write_png
+from fcn_edge.nets.checkpoints import load_checkpoint, save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.stage import StageTrainer
+from fcn_edge.training.teachers import Teachers
 from fcn_edge.training.trainset import Extras
 
 SIZE = (64, 96)
@@ -71,7 +73,7 @@ def test_void_pixels_do_not_count(data: Path) -> None:
     upper, lower, void = labels.clone(), labels.clone(), torch.full_like(labels, 11)
     upper[:, 32:], lower[:, :32] = 11, 11
     loss = {
-        name: float(trainer._share_of_loss(image, each, 1, 1).detach())
+        name: float(trainer._share_of_loss(image, each, torch.ones_like(each), 1, 1).detach())
         for name, each in (("all", labels), ("upper", upper), ("lower", lower), ("void", void))
     }
     assert loss["void"] == 0
@@ -100,3 +102,58 @@ def test_without_a_labeled_pixel_there_is_no_level(data: Path, tmp_path: Path) -
     for path in (root / "train/labels").iterdir():
         write_png(path, np.full(SIZE, 11, np.uint8))
     assert trainer_of(root).level == 1
+
+
+@pytest.fixture
+def teacher(data: Path, tmp_path: Path) -> Path:
+    info = splits_of(data)["train"].info
+    spec = ModelSpec(
+        name="teacher", encoder="mobilenet_v2", decoder="fcn8s", stride=8, size=SIZE, void=11,
+        classes=info.classes, palette=info.colors,
+    )  # fmt: skip
+    torch.manual_seed(7)
+    net = FCN("mobilenet_v2", ("fcn8s",), 11)
+    torch.nn.init.normal_(net.get_parameter("decoders.fcn8s.score32.bias"), std=3)  # its features are near 0
+    save_checkpoint(tmp_path / "teacher.safetensors", net, spec)
+    return tmp_path / "teacher.safetensors"
+
+
+def test_labels_and_teachers_have_their_shares(data: Path, teacher: Path) -> None:
+    plain = trainer_of(data)
+    taught = trainer_of(data, (teacher,), teacher_weight=0.25, temperature=3.0, prior_correction=0.5)
+    plain.net.eval()
+    taught.net.eval()
+    pairs = [sample.pair() for sample in splits_of(data)["val"]]
+    images, labels = (torch.stack([torch.from_numpy(pair[part]) for pair in pairs]) for part in (0, 1))
+    inside = torch.zeros_like(labels)
+    inside[0], inside[1, :32] = 1, 1
+    pixels, area = 10_000, 4 * int(inside.sum())
+    with torch.no_grad():
+        of_labels = float(plain._share_of_loss(images, labels, inside, pixels, area))
+        (scores,) = taught.net(taught.normalize(images)).values()
+        teachers = Teachers([load_checkpoint(teacher)], 3.0, 0.5 * torch.log(plain.class_weights))
+        of_teachers = float(teachers.loss(scores, teachers.soft_labels(images), inside))
+        both = float(taught._share_of_loss(images, labels, inside, pixels, area))
+    assert min(of_labels, of_teachers) > 0.1
+    assert both == pytest.approx(0.75 * of_labels + 0.25 * plain.level * of_teachers / 4, rel=1e-4)
+
+
+def test_the_micro_batches_of_a_step_share_its_pixels(
+    data: Path, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = trainer_of(data, (teacher,), scales=(0.5, 0.7))
+    share_of_loss = trainer._share_of_loss
+    seen: list[tuple[int, ...]] = []
+
+    def watched(images: torch.Tensor, labels: torch.Tensor, inside: torch.Tensor, pixels: int, area: int) -> Any:
+        assert inside.shape == labels.shape
+        assert not (labels[inside == 0] != 11).any()
+        seen.append((int((labels != 11).sum()), pixels, int(inside.sum()), area))
+        return share_of_loss(images, labels, inside, pixels, area)
+
+    monkeypatch.setattr(trainer, "_share_of_loss", watched)
+    trainer.run_epoch(lambda *_: None)
+    assert len(seen) == 6
+    for first, second in zip(seen[::2], seen[1::2], strict=True):
+        assert first[0] + second[0] == first[1] == second[1]
+        assert first[2] + second[2] == first[3] == second[3] < 2 * SIZE[0] * SIZE[1]
