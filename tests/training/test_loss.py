@@ -96,6 +96,11 @@ def test_classes_that_are_not_there_do_not_count_in_dice(labels: torch.Tensor) -
 def test_losses_of_micro_batches_add_up_to_the_gradient_of_the_batch(
     scores: torch.Tensor, labels: torch.Tensor
 ) -> None:
+    scores.requires_grad_()
     whole = loss_of(scores, labels)
     parts = sum(loss_of(scores[n : n + 1], labels[n : n + 1]) for n in range(2))
     torch.testing.assert_close(whole, parts)
+    assert isinstance(parts, torch.Tensor)
+    expected, of_parts = (torch.autograd.grad(loss, scores)[0] for loss in (whole, parts))
+    assert expected.any()
+    torch.testing.assert_close(of_parts, expected)

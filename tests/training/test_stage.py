@@ -104,6 +104,33 @@ def test_without_a_labeled_pixel_there_is_no_level(data: Path, tmp_path: Path) -
     assert trainer_of(root).level == 1
 
 
+def kept_weights(data: Path, **settings: Any) -> dict[str, torch.Tensor]:
+    """What an epoch leaves to be used."""
+    trainer = trainer_of(data, **settings)
+    trainer.run_epoch(lambda *_: None)
+    return trainer.best_net().state_dict()
+
+
+@pytest.fixture(scope="module")
+def plain_weights(data: Path) -> dict[str, torch.Tensor]:
+    return kept_weights(data)
+
+
+def test_the_same_settings_train_the_same_net(data: Path, plain_weights: dict[str, torch.Tensor]) -> None:
+    again = kept_weights(data)
+    assert all(torch.equal(weight, plain_weights[key]) for key, weight in again.items())
+
+
+@pytest.mark.parametrize(
+    "setting", [{"dice": 1.0}, {"hardest": 0.2}, {"balance": 1.0}, {"head_lr_factor": 1.0}, {"ema_decay": 0.0}]
+)
+def test_a_setting_makes_another_net(
+    data: Path, plain_weights: dict[str, torch.Tensor], setting: dict[str, float]
+) -> None:
+    other = kept_weights(data, **setting)
+    assert any(not torch.equal(weight, plain_weights[key]) for key, weight in other.items())
+
+
 @pytest.fixture
 def teacher(data: Path, tmp_path: Path) -> Path:
     info = splits_of(data)["train"].info

@@ -160,7 +160,7 @@ def test_the_result_is_the_best_score_of_the_last_stage(staged: tuple[TrainResul
     ("epochs", "inside", "save_every", "where"),
     [
         (1, True, 0.0, "after step 1 of 3 of epoch 2 of stage fcn32s"),
-        (2, False, 0.0, "after epoch 2 of stage fcn32s"),
+        (2, False, 3600.0, "after epoch 2 of stage fcn32s"),
     ],
 )
 def test_a_killed_training_goes_on_bit_for_bit(
@@ -188,6 +188,20 @@ def test_a_killed_training_goes_on_bit_for_bit(
     for name, path in result.checkpoints.items():
         assert path.read_bytes() == expected.checkpoints[name].read_bytes(), name
     assert not list(runs.iterdir()), "the state is gone"
+
+
+def test_within_an_epoch_a_state_is_saved_when_it_is_time_and_not_before(
+    data: Path, tmp_path: Path, runs: Path
+) -> None:
+    with pytest.raises(Killed):
+        trained(
+            recipe_of(ONE),
+            data,
+            tmp_path / "net.safetensors",
+            Display(die_after=0, die_in_epoch=True),
+            save_every=3600.0,
+        )
+    assert not list(runs.glob(f"*/{STATE_FILE}"))
 
 
 def test_a_training_with_a_damaged_state_goes_on_from_the_one_before(data: Path, tmp_path: Path, runs: Path) -> None:
