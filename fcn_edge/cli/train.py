@@ -94,8 +94,8 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     default=0,
     show_default=True,
     metavar="N",
-    help="Blocks of the encoder, from the image on, that keep the weights of --init, 0 to 5; each halves the grid. "
-    "Saves time.",
+    help="Blocks of the encoder, from the image on, that keep the weights of --init. The encoders have five, each of "
+    "which halves the grid. Saves time.",
 )
 @click.option("--batch", type=int, default=8, show_default=True, help="Images per optimizer step.")
 @click.option("--micro-batch", type=int, help="Images per forward pass; a divisor of --batch up to 4 when left out.")

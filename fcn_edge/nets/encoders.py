@@ -31,8 +31,8 @@ class Encoder(nn.Module, ABC):
     """Leading key parts of the ImageNet classifier, which a checkpoint may hold and this encoder does not use."""
 
     blocks: tuple[tuple[str, ...], ...] = ()
-    """Leading key parts of the five blocks, from the image on, each of which halves the grid: what training may
-    freeze. Empty where there is nothing to freeze."""
+    """Leading key parts of the blocks, from the image on: what training may freeze. The shipped encoders have five,
+    each of which halves the grid. Empty where there is nothing to freeze."""
 
     @abstractmethod
     def forward(self, image: Tensor) -> Pyramid:

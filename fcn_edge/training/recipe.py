@@ -56,8 +56,9 @@ class Settings(BaseModel):
         balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike.
         schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
         head_lr_factor: Learning rate of the score layers over that of the encoder.
-        freeze: Blocks of the encoder, from the image on, that keep their first weights and BatchNorm statistics, 0 to
-            5; each halves the grid. Early blocks take the most time and learn the least.
+        freeze: Blocks of the encoder, from the image on, that keep their first weights and BatchNorm statistics; the
+            shipped encoders have five, each of which halves the grid. Early blocks take the most time and learn the
+            least.
         weight_decay: Weight decay of AdamW, on weights with more than one dimension.
         class_weight_offset: ``c`` of the class weights ``1 / ln(c + share)`` (Paszke et al. 2016, ENet); a large value
             makes them alike.
