@@ -5,7 +5,8 @@ r"""What averaging the weights gives a short training on few images: a rising de
 
 Each training is MobileNetV2 with the three decoders at once and the defaults of ``fcn-edge train``, on frames of one
 drive, spread over it evenly. One training gives all three scores, since averaging does not change what is trained. The
-file is written after each, and a training that stands in it is not done again.
+file is written after each, and a training that stands in it is not done again, unless it begins with other weights or
+another version of fcn_edge, torch or numpy does it. A row keeps the machine that it was measured on.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import copy
 import json
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.cli.verb import SIZE
 from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.datasets.halves import Part
-from fcn_edge.io.files import replacing
+from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.nets.checkpoints import load_encoder
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.options import TrainingOptions
@@ -62,7 +62,7 @@ def scores_of_training(
     """Train, and validate the last weights as they are, averaged with a rising and averaged with a fixed decay.
 
     Args:
-        options: A training in one stage.
+        options: A training in one stage, of an epoch at least.
         train: Images to train on.
         val: Images to score on.
         init: ImageNet weights of the encoder.
@@ -90,14 +90,18 @@ def scores_of_training(
         steps += 1
         fixed.update_parameters(net)
 
+    miou: dict[str, dict[str, float]] = {}
     while not trainer.finished:
-        trainer.run_epoch(lambda *_: None, averaged)
-    scores = {}
-    for name, weights in (("raw", net), ("rising", trainer.average.net), ("fixed", fixed.module)):
+        # the last epoch is validated, with the weights that the training averages
+        miou["rising"] = trainer.run_epoch(lambda *_: None, averaged).miou
+    for name, weights in (("raw", net), ("fixed", fixed.module)):
         judged = copy.deepcopy(weights).eval()
         correct_prior(judged, trainer.class_weights, recipe.prior_correction)
         matrices = confusion_of(judged, trainer.normalize, spec, val)
-        scores[name] = {decoder: round(matrix.compute().mean_iou, 5) for decoder, matrix in matrices.items()}
+        miou[name] = {decoder: matrix.compute().mean_iou for decoder, matrix in matrices.items()}
+    scores = {
+        name: {decoder: round(value, 5) for decoder, value in miou[name].items()} for name in ("raw", "rising", "fixed")
+    }
     return {"steps": steps, "val_miou": scores, "seconds": round(time.monotonic() - started, 1)}
 
 
@@ -106,7 +110,7 @@ def scores_of_training(
 @click.option("--init", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--drive", default="0016E5", show_default=True, help="What the names of the drive's frames begin with.")
 @click.option("--frames", type=int, multiple=True, default=(50, 100, 200), show_default=True)
-@click.option("--epochs", type=int, multiple=True, default=(8, 30), show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), multiple=True, default=(8, 30), show_default=True)
 @click.option("--crop", type=SIZE, default="384x480", show_default=True)
 @click.option("--size", type=SIZE, default="384x480", show_default=True)
 @click.option("--threads", type=int, help="Threads that train; one per core when left out.")
@@ -125,14 +129,17 @@ def main(
     """Train on each number of frames for each number of epochs."""
     if threads:
         torch.set_num_threads(threads)
-    splits = splits_of(data)
+    about, splits = machine(threads), splits_of(data)
+    measured_on = {
+        "system": about["system"],
+        "cpu": about["cpu"]["name"],
+        "instruction_set": about["cpu"]["instruction_set"],
+        "threads": about["threads"],
+    }
     rows: list[dict[str, Any]] = json.loads(output.read_text())["rows"] if output.is_file() else []
     for count in frames:
         train = frames_of_drive(splits["train"], drive, count)
         for epoch_count in epochs:
-            key = {"drive": drive, "frames": count, "epochs": epoch_count, "crop": list(crop), "size": list(size)}
-            if any(key.items() <= row.items() for row in rows):
-                continue
             options = TrainingOptions(
                 encoder="mobilenet_v2",
                 decoder="fcn8s",
@@ -142,19 +149,26 @@ def main(
                 size=size,
                 validate_every=epoch_count,
             )
-            row = {**key, **scores_of_training(options, train, splits["val"], init)}
+            key = {
+                "drive": drive,
+                "frames": count,
+                "epochs": epoch_count,
+                "crop": list(crop),
+                "size": list(size),
+                "init": sha256_of(init) if init else None,
+                "seed": options.seed,
+                "versions": {name: about["software"]["packages"][name] for name in ("fcn_edge", "torch", "numpy")},
+            }
+            if any(key.items() <= row.items() for row in rows):
+                continue
+            row = {**key, "machine": measured_on, **scores_of_training(options, train, splits["val"], init)}
             rows.append(row)
             print(json.dumps(row), flush=True)
-            _write(output, rows, threads)
+            _write(output, rows, about)
 
 
-def _write(output: Path, rows: list[dict[str, Any]], threads: int | None) -> None:
-    result = {
-        "machine": machine(threads),
-        "versions": {name: version(name) for name in ("fcn_edge", "torch", "numpy")},
-        "fixed_decay": FIXED_DECAY,
-        "rows": rows,
-    }
+def _write(output: Path, rows: list[dict[str, Any]], about: dict[str, Any]) -> None:
+    result = {"machine": about, "fixed_decay": FIXED_DECAY, "rows": rows}
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -11,6 +14,7 @@ pytest.importorskip("torch")
 from benchmarks.nets.small_sets import main
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.io.images import write_png
+from fcn_edge.nets.encoders import encoder
 from fcn_edge.street import Street
 
 
@@ -37,8 +41,24 @@ def test_scores_each_training_once(tmp_path: Path) -> None:
     for scores in row["val_miou"].values():
         assert all(0 <= scores[name] <= 1 for name in ("fcn32s", "fcn16s", "fcn8s"))
     assert result["machine"]["cpu"]["instruction_set"]
+    assert (row["init"], row["seed"], row["versions"]["torch"]) == (None, 0, version("torch"))
+    assert row["machine"]["threads"] == 1
     before = output.read_text()
     assert CliRunner().invoke(main, list(map(str, words))).exit_code == 0
     assert output.read_text() == before, "what stands in the file is not done again"
+
+    row["versions"]["torch"] = "1.0"
+    row["machine"]["cpu"] = "another"
+    output.write_text(json.dumps(result))
+    init = tmp_path / "init.npz"
+    np.savez(init, **{key: value.numpy() for key, value in encoder("mobilenet_v2").state_dict().items()})
+    assert CliRunner().invoke(main, list(map(str, words))).exit_code == 0
+    assert CliRunner().invoke(main, [*map(str, words), "--init", str(init)]).exit_code == 0
+    of_other, again, from_init = json.loads(output.read_text())["rows"]
+    assert of_other == row, "it stays as it was measured"
+    assert again["val_miou"] == row["val_miou"], "the same training on the same machine"
+    assert from_init["init"] == hashlib.sha256(init.read_bytes()).hexdigest()
     too_many = CliRunner().invoke(main, [*map(str, words), "--frames", "5"])
     assert "a has 4 frames, not 5" in too_many.output
+    none = CliRunner().invoke(main, [*map(str, words), "--epochs", "0"])
+    assert "0 is not in the range x>=1" in none.output
