@@ -29,9 +29,8 @@ HEAD = f"""
 import json, os, signal, sys, time
 sys.path.append({str(WORKER.parent)!r})
 from gstreamer_records import NO_TIME, Writer
-from gstreamer_worker import first_line
 writer = Writer(int(sys.argv[1]))
-asked = json.loads(first_line())
+asked = json.loads(sys.stdin.readline())
 def frame(level, index, width=4, height=2, camera=NO_TIME, running=NO_TIME, keyframes=-1):
     stride = (3 * width + 3) // 4 * 4
     times = running, time.monotonic_ns(), time.time_ns(), camera

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import time
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -334,20 +335,10 @@ def end_with_input(stop: Any) -> None:
     os._exit(0)
 
 
-def first_line() -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        read = os.read(0, 1 << 16)
-        if not read:
-            break
-        line += read
-    return line
-
-
 def main(fd: int) -> None:
     """Run the pipeline that standard input describes, and write its frames to a file descriptor."""
     writer = records.Writer(fd)
-    description = json.loads(first_line())
+    description = json.loads(FileIO(0, closefd=False).readline())
     try:
         try:
             import gi

@@ -47,10 +47,10 @@ SIZE = (48, 64)
 PICTURES = 100
 
 CHILD = f"""
-import base64, json, os, signal, sys, time
+import base64, io, json, os, signal, sys, time
 sys.path.insert(0, {str(Path(worker.__file__).parent)!r})
-from worker import PICTURE, UNIT, Writer, first_line, read
-writer, asked = Writer(int(sys.argv[1])), json.loads(first_line())
+from worker import PICTURE, UNIT, Writer, read
+writer, asked = Writer(int(sys.argv[1])), json.loads(io.FileIO(0, closefd=False).readline())
 units = [base64.b64decode(line) for line in open(os.path.join(os.path.dirname(__file__), "units"))]
 def pictures():
     number = 0

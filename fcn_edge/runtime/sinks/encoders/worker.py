@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from io import FileIO
 from typing import Any
 
 __all__ = ["HEADER", "MAGIC", "MESSAGE", "PICTURE", "UNIT", "main"]
@@ -194,20 +195,10 @@ def read(size: int) -> bytes:
     return b"".join(parts)
 
 
-def first_line() -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)  # and none of the pictures behind it
-        if not byte:
-            break
-        line += byte
-    return line
-
-
 def main(fd: int) -> None:
     """Encode what standard input gives, and write it to a file descriptor."""
     writer = Writer(fd)
-    steps = json.loads(first_line())["steps"]
+    steps = json.loads(FileIO(0, closefd=False).readline())["steps"]  # and no byte behind it
     threading.Thread(target=watch_input, daemon=True).start()
     try:
         import gi
