@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -382,14 +383,14 @@ def test_keyframes_are_found_by_their_time_stamps() -> None:
 @pytest.mark.parametrize(
     ("name", "needs"),
     [
-        ("runtime/sources/gstreamer_worker.py", {"gi"}),
+        ("runtime/sources/gstreamer_worker.py", {"gi", "gstreamer_reception", "gstreamer_records"}),
         ("runtime/sources/gstreamer_records.py", set()),
         ("runtime/sources/gstreamer_reception.py", set()),
         ("system/gstreamer_probe.py", {"gi"}),
     ],
 )
-def test_what_runs_in_the_systems_python_needs_nothing_of_ours(name: str, needs: set[str]) -> None:
-    """JetPack's oldest has Python 3.8, and none of its Pythons has our packages."""
+def test_what_runs_in_the_systems_python_needs_nothing_that_it_has_not(name: str, needs: set[str]) -> None:
+    """JetPack's oldest has Python 3.8, and none of its Pythons has our packages: only files that are written for it."""
     path = WORKER.parents[2] / name
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
     modules = set()
@@ -399,3 +400,9 @@ def test_what_runs_in_the_systems_python_needs_nothing_of_ours(name: str, needs:
         elif isinstance(node, ast.ImportFrom):
             modules.add((node.module or "").split(".")[0])
     assert modules - set(sys.stdlib_module_names) == needs
+
+
+def test_the_files_beside_the_worker_hide_nothing_of_the_standard_library() -> None:
+    """``http`` is a name of both."""
+    code = f"import sys; sys.path.append({str(WORKER.parent)!r}); import gstreamer_worker, http.client"
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)

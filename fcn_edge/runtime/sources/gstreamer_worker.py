@@ -1,15 +1,15 @@
 """Frames of a GStreamer pipeline, written to a pipe: what runs in the child process, in the system's own Python.
 
-    /usr/bin/python3 gstreamer_worker.py FD     the pipeline as one line of JSON on standard input (``Pipeline``)
+    /usr/bin/python3 -I gstreamer_worker.py FD     the pipeline as one line of JSON on standard input (``Pipeline``)
 
 GStreamer's Python binding, ``gi``, comes with the system and is for the system's Python only, which may be older than
-the one that fcn_edge needs: this file imports nothing but ``gi`` and the standard library of Python 3.8. It ends when
-its standard input does, and so with its parent. What it writes are records (``gstreamer_records``).
+the one that fcn_edge needs: nothing is imported but ``gi``, the standard library of Python 3.8 and the files beside
+this one that are made for it. It ends when its standard input does, and so with its parent. What it writes are records
+(``gstreamer_records``).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -19,21 +19,13 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+# behind the standard library's folders, whose ``http`` would be hidden by ours
+sys.path.append(str(Path(__file__).resolve().parent))
+from gstreamer_reception import Keyframes, Reception
+from gstreamer_records import NO_TIME, Writer
+
 __all__ = ["main"]
 
-
-def beside(name: str) -> Any:
-    """A module of this folder. The folder is on no path: its ``http`` would come before the standard library's."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-records, reception = beside("gstreamer_records"), beside("gstreamer_reception")
-NO_TIME: int = records.NO_TIME
 SLICE = 0.05
 GRACE = 2.0
 NO_SUCH_ELEMENT = 1
@@ -106,7 +98,7 @@ class Pipeline:
         self.gst = gst
         self.mailbox = Mailbox(bool(description.get("live")))
         self.started = False
-        self.keyframes = reception.Keyframes(gst.CLOCK_TIME_NONE)
+        self.keyframes = Keyframes(gst.CLOCK_TIME_NONE)
         if "text" in description:
             self.pipeline = self.parsed(description["text"], description["tail"])
             self.sink = self.appsink_of(self.pipeline)
@@ -116,7 +108,7 @@ class Pipeline:
             self.sink = chain[-1]
             if "rtsp" in description:
                 self.add_rtsp(description["rtsp"], description["encodings"], chain[0])
-        self.reception = reception.Reception(gst, self.pipeline)
+        self.reception = Reception(gst, self.pipeline)
         self.sink.set_property("emit-signals", True)
         self.sink.connect("new-sample", self.arrived)
 
@@ -231,7 +223,7 @@ class Pipeline:
             self.mailbox.put(sample, self.keyframes.decoded(sample.get_buffer().pts))
         return self.gst.FlowReturn.OK
 
-    def run(self, writer: Any) -> None:
+    def run(self, writer: Writer) -> None:
         """Play to the end of the pipeline or of standard input."""
         bus, told = self.pipeline.get_bus(), False
         try:
@@ -273,7 +265,7 @@ class Pipeline:
                     {"kind": "error", "domain": error.domain, "code": error.code, "factory": factory_of(message.src)}
                 )
 
-    def write(self, writer: Any, sample: Any, index: int, keyframes: int, arrived: Any) -> None:
+    def write(self, writer: Writer, sample: Any, index: int, keyframes: int, arrived: Any) -> None:
         gst = self.gst
         structure, buffer = sample.get_caps().get_structure(0), sample.get_buffer()
         if structure.get_name() != "video/x-raw" or structure.get_string("format") != "BGR":
@@ -313,9 +305,7 @@ class Pipeline:
     def camera_time(self, buffer: Any) -> int:
         """Nanoseconds of Unix time that the sender's clock gave the frame."""
         meta = buffer.get_reference_timestamp_meta(None)
-        if meta is None:
-            return NO_TIME
-        name = meta.reference.get_structure(0).get_name()
+        name = meta.reference.get_structure(0).get_name() if meta is not None else ""
         if name == "timestamp/x-ntp":
             return int(meta.timestamp) - NTP_TO_UNIX_NS
         return int(meta.timestamp) if name == "timestamp/x-unix" else NO_TIME
@@ -337,7 +327,7 @@ def end_with_input(stop: Any) -> None:
 
 def main(fd: int) -> None:
     """Run the pipeline that standard input describes, and write its frames to a file descriptor."""
-    writer = records.Writer(fd)
+    writer = Writer(fd)
     description = json.loads(FileIO(0, closefd=False).readline())
     try:
         try:
