@@ -386,6 +386,8 @@ def test_keyframes_are_found_by_their_time_stamps() -> None:
         ("runtime/sources/gstreamer_worker.py", {"gi", "gstreamer_reception", "gstreamer_records"}),
         ("runtime/sources/gstreamer_records.py", set()),
         ("runtime/sources/gstreamer_reception.py", set()),
+        ("runtime/sinks/encoders/worker.py", {"gi", "encoder_records"}),
+        ("runtime/sinks/encoders/encoder_records.py", set()),
         ("system/gstreamer_probe.py", {"gi"}),
     ],
 )

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.runtime.gstreamer_child import GStreamerChild
-from fcn_edge.runtime.sinks.encoders import worker
-from fcn_edge.runtime.sinks.encoders.worker import HEADER, MAGIC, PICTURE, UNIT
+from fcn_edge.runtime.sinks.encoders.encoder_records import HEADER, MAGIC, PICTURE, UNIT
 
-__all__ = ["AccessUnit", "EncoderProcess"]
+__all__ = ["WORKER", "AccessUnit", "EncoderProcess"]
 
-WORKER = Path(worker.__file__)
+WORKER = Path(__file__).with_name("worker.py")
 LARGEST = 1 << 26
 """Bytes of one record."""
 READ = 1 << 20

@@ -1,13 +1,11 @@
 """Pictures in, access units of H.264 out: what runs in the child process, in the system's own Python.
 
-    /usr/bin/python3 worker.py FD     the pipeline as one line of JSON on standard input, then pictures
+    /usr/bin/python3 -I worker.py FD     the pipeline as one line of JSON on standard input, then pictures
 
 GStreamer's Python binding, ``gi``, comes with the system and is for the system's Python only, which may be older than
-the one that fcn_edge needs: this file imports nothing but ``gi`` and the standard library of Python 3.8. It ends when
-its standard input does, and so with its parent; what the encoder still holds is given out first.
-
-A picture is ``PICTURE`` and its bytes. What goes through the file descriptor are records: ``HEADER``, then as many
-bytes as it says, either an access unit or a message as JSON, which holds names and numbers only.
+the one that fcn_edge needs: nothing is imported but ``gi``, the standard library of Python 3.8 and the files of ours
+that are made for it. It ends when its standard input does, and so with its parent; what the encoder still holds is
+given out first. ``encoder_records`` has the form of what it reads and writes.
 """
 
 from __future__ import annotations
@@ -15,22 +13,18 @@ from __future__ import annotations
 import json
 import os
 import select
-import struct
 import sys
 import threading
 import time
 from contextlib import suppress
 from io import FileIO
+from pathlib import Path
 from typing import Any
 
-__all__ = ["HEADER", "MAGIC", "MESSAGE", "PICTURE", "UNIT", "main"]
+sys.path.append(str(Path(__file__).resolve().parent))  # behind all others, where it hides nothing
+from encoder_records import HEADER, MAGIC, MESSAGE, PICTURE, UNIT
 
-MAGIC = b"FcnE"
-UNIT, MESSAGE = 1, 2
-PICTURE = struct.Struct("<4sqII")
-"""Magic; nanoseconds at which it is shown; 1 where it must be a keyframe; bytes that follow."""
-HEADER = struct.Struct("<4sIqII")
-"""Magic; UNIT or MESSAGE; nanoseconds at which the unit is shown; 1 where it is a keyframe; bytes that follow."""
+__all__ = ["main"]
 
 AT_ONCE = (1 << 64) - 1
 NVIDIAS_SIGNAL = "force-IDR"
