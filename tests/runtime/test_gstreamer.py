@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.errors import FcnEdgeError, MachineError, SourceError, UsageError
+from fcn_edge.runtime.sinks.encoders.process import WORKER as ENCODER
 from fcn_edge.runtime.sources import SourceAddress
 from fcn_edge.runtime.sources import gstreamer as module
 from fcn_edge.runtime.sources.gstreamer import GStreamerConnection, gstreamer_rtsp
@@ -29,7 +30,8 @@ from fcn_edge.runtime.uri import Uri
 HEAD = f"""
 import json, os, signal, sys, time
 sys.path.append({str(WORKER.parent)!r})
-from gstreamer_records import NO_TIME, Writer
+from gstreamer_records import NO_TIME
+from gstreamer_worker import Writer
 writer = Writer(int(sys.argv[1]))
 asked = json.loads(sys.stdin.readline())
 def frame(level, index, width=4, height=2, camera=NO_TIME, running=NO_TIME, keyframes=-1):
@@ -113,7 +115,7 @@ class TestConnection:
             play("raise ValueError").connect()
 
     @pytest.mark.parametrize(
-        "text", ["os.write(writer.fd, b'x' * 1000)", "writer.frame(b'', (0, 0, 0), 0, -1, (0,) * 4)"]
+        "text", ["os.write(writer.answers.fd, b'x' * 1000)", "writer.frame(b'', (0, 0, 0), 0, -1, (0,) * 4)"]
     )
     def test_that_sends_nonsense(self, play: Play, text: str) -> None:
         with pytest.raises(SourceError, match="makes no sense"):
@@ -383,10 +385,14 @@ def test_keyframes_are_found_by_their_time_stamps() -> None:
 @pytest.mark.parametrize(
     ("name", "needs"),
     [
-        ("runtime/sources/gstreamer_worker.py", {"gi", "gstreamer_reception", "gstreamer_records"}),
+        ("runtime/gstreamer_in_child.py", {"gi"}),
+        (
+            "runtime/sources/gstreamer_worker.py",
+            {"gstreamer_in_child", "gstreamer_reception", "gstreamer_records"},
+        ),
         ("runtime/sources/gstreamer_records.py", set()),
         ("runtime/sources/gstreamer_reception.py", set()),
-        ("runtime/sinks/encoders/worker.py", {"gi", "encoder_records"}),
+        ("runtime/sinks/encoders/worker.py", {"gi", "encoder_records", "gstreamer_in_child"}),
         ("runtime/sinks/encoders/encoder_records.py", set()),
         ("system/gstreamer_probe.py", {"gi"}),
     ],
@@ -404,7 +410,11 @@ def test_what_runs_in_the_systems_python_needs_nothing_that_it_has_not(name: str
     assert modules - set(sys.stdlib_module_names) == needs
 
 
-def test_the_files_beside_the_worker_hide_nothing_of_the_standard_library() -> None:
+@pytest.mark.parametrize("program", [WORKER, ENCODER], ids=["reader", "encoder"])
+def test_the_files_of_ours_in_the_systems_python_hide_nothing_of_its_own(program: Path) -> None:
     """``http`` is a name of both."""
-    code = f"import sys; sys.path.append({str(WORKER.parent)!r}); import gstreamer_worker, http.client"
+    code = (
+        f"import sys; before = list(sys.path); sys.path.append({str(program.parent)!r}); import {program.stem}; "
+        "assert sys.path[:len(before)] == before; import http.client"
+    )
     subprocess.run([sys.executable, "-I", "-c", code], check=True)

@@ -3,26 +3,29 @@
     /usr/bin/python3 -I gstreamer_worker.py FD     the pipeline as one line of JSON on standard input (``Pipeline``)
 
 GStreamer's Python binding, ``gi``, comes with the system and is for the system's Python only, which may be older than
-the one that fcn_edge needs: nothing is imported but ``gi``, the standard library of Python 3.8 and the files beside
-this one that are made for it. It ends when its standard input does, and so with its parent. What it writes are records
+the one that fcn_edge needs: nothing is imported but ``gi``, the standard library of Python 3.8 and the files of ours
+that are made for it. It ends when its standard input does, and so with its parent. What it writes are records
 (``gstreamer_records``).
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
 # behind the standard library's folders, whose ``http`` would be hidden by ours
-sys.path.append(str(Path(__file__).resolve().parent))
+sys.path.extend(str(Path(__file__).resolve().parents[up]) for up in (0, 1))
+from gstreamer_in_child import Answers, UnbuiltError, chained, error_of, factory_of, loaded_gst
 from gstreamer_reception import Keyframes, Reception
-from gstreamer_records import NO_TIME, Writer
+from gstreamer_records import FRAME, HEADER, MAGIC, MESSAGE, NO_TIME, UNTOLD
 
 __all__ = ["main"]
 
@@ -31,14 +34,39 @@ GRACE = 2.0
 NO_SUCH_ELEMENT = 1
 NTP_TO_UNIX_NS = 2208988800 * 10**9
 """From 1900, where NTP begins, to 1970."""
+PIPE_BYTES = 1 << 20
+F_SETPIPE_SZ = 1031  # fcntl has a name for it since Python 3.10
 
 
-class MissingError(Exception):
-    """Elements of which one is needed and none is here: a list of their names."""
+class Writer:
+    """Records into the pipe."""
 
+    def __init__(self, fd: int) -> None:
+        self.answers = Answers(fd)
+        with suppress(OSError):  # a smaller one is slower, no more
+            fcntl.fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES)
 
-class ParseError(Exception):
-    """A text that is no pipeline: GStreamer's number of what is wrong, and the element that it is about."""
+    def message(self, **content: Any) -> None:
+        """Tell something.
+
+        Args:
+            content: ``kind`` and what belongs to it.
+        """
+        data = json.dumps(content).encode()
+        times = NO_TIME, NO_TIME, NO_TIME, NO_TIME
+        self.answers.write(HEADER.pack(MAGIC, MESSAGE, 0, 0, 0, len(data), 0, UNTOLD, *times) + data)
+
+    def frame(self, data: Any, shape: Any, index: int, keyframes: int, times: Any) -> None:
+        """Give a frame.
+
+        Args:
+            data: Its rows, BGR.
+            shape: Width, height and stride.
+            index: Its number.
+            keyframes: How many there are up to it, or ``UNTOLD``.
+            times: The four times of ``HEADER``.
+        """
+        self.answers.write(HEADER.pack(MAGIC, FRAME, *shape, len(data), index, keyframes, *times), data)
 
 
 class Mailbox:
@@ -130,50 +158,29 @@ class Pipeline:
         except Exception as error:
             names = context.get_missing_elements() or [""]
             if getattr(error, "code", 0) == NO_SUCH_ELEMENT:
-                raise MissingError(names[:1]) from None
-            raise ParseError(getattr(error, "code", 0), names[0]) from None
+                raise UnbuiltError(kind="missing", elements=names[:1]) from None
+            raise UnbuiltError(kind="parse", code=getattr(error, "code", 0), element=names[0]) from None
 
     def appsink_of(self, element: Any) -> Any:
         if not isinstance(element, self.gst.Bin):
             return element if factory_of(element) == "appsink" else None
         return element.iterate_all_by_element_factory_name("appsink").next()[1]
 
-    def chain(self, steps: list[Any]) -> list[Any]:
+    def chain(self, steps: list[Any]) -> Any:
         """Elements of the steps, made, added and linked."""
-        elements = []
+        taken: list[Any] = []
         for alternatives in steps:
             here = [chosen for chosen in alternatives if all(self.knows(one["factory"]) for one in chosen)]
             if not here:
                 first = [
                     next(one["factory"] for one in each if not self.knows(one["factory"])) for each in alternatives
                 ]
-                raise MissingError(first)
-            elements += [self.made(one) for one in here[0]]
-        for element in elements:
-            self.pipeline.add(element)
-        for place in range(1, len(elements)):
-            if not elements[place - 1].link(elements[place]):
-                raise RuntimeError("link")
-        return elements
+                raise UnbuiltError(kind="missing", elements=first)
+            taken += here[0]
+        return chained(self.gst, self.pipeline, taken)
 
     def knows(self, factory: str) -> bool:
         return self.gst.ElementFactory.find(factory) is not None
-
-    def made(self, description: dict[str, Any]) -> Any:
-        element = self.gst.ElementFactory.make(description["factory"], None)
-        if element is None:
-            raise MissingError([description["factory"]])
-        for name, value in description.get("properties", {}).items():
-            if name == "caps":
-                value = self.gst.Caps.from_string(value)
-            specification = element.find_property(name)
-            if specification is None:
-                continue  # an older GStreamer
-            if isinstance(value, str) and specification.value_type.name != "gchararray":
-                self.gst.util_set_object_arg(element, name, value)  # an enumeration by name
-            else:
-                element.set_property(name, value)
-        return element
 
     def add_rtsp(self, description: dict[str, Any], encodings: dict[str, Any], after: Any) -> None:
         source = self.chain([[[description]]])[0]
@@ -189,8 +196,7 @@ class Pipeline:
                 return  # a second picture of the camera's
             try:
                 if encoding not in encodings:
-                    self.mailbox.fail({"kind": "encoding", "encoding": str(encoding)[:32]})
-                    return
+                    raise UnbuiltError(kind="encoding", encoding=str(encoding)[:32])
                 elements = self.chain(encodings[encoding])
                 probe = self.gst.PadProbeType.BUFFER
                 elements[-1].get_static_pad("sink").add_probe(probe, self.from_keyframe_on)
@@ -198,11 +204,9 @@ class Pipeline:
                 for element in reversed(elements):
                     element.sync_state_with_parent()
                 if not linked or pad.link(elements[0].get_static_pad("sink")) != self.gst.PadLinkReturn.OK:
-                    raise RuntimeError("link")
-            except MissingError as missing:
-                self.mailbox.fail({"kind": "missing", "elements": missing.args[0]})
-            except RuntimeError:
-                self.mailbox.fail({"kind": "link"})
+                    raise UnbuiltError(kind="link")
+            except UnbuiltError as error:
+                self.mailbox.fail(error.message)
 
         source.connect("select-stream", is_video)
         source.connect("pad-added", added)
@@ -260,10 +264,7 @@ class Pipeline:
             elif message.type == kinds.LATENCY:
                 self.pipeline.recalculate_latency()
             else:
-                error, _text = message.parse_error()
-                self.mailbox.fail(
-                    {"kind": "error", "domain": error.domain, "code": error.code, "factory": factory_of(message.src)}
-                )
+                self.mailbox.fail(error_of(message))
 
     def write(self, writer: Writer, sample: Any, index: int, keyframes: int, arrived: Any) -> None:
         gst = self.gst
@@ -311,11 +312,6 @@ class Pipeline:
         return int(meta.timestamp) if name == "timestamp/x-unix" else NO_TIME
 
 
-def factory_of(element: Any) -> str:
-    factory = element.get_factory() if hasattr(element, "get_factory") else None
-    return str(factory.get_name()) if factory is not None else ""
-
-
 def end_with_input(stop: Any) -> None:
     """Wait for the end of standard input, then stop; where stopping hangs, be gone all the same."""
     while os.read(0, 1 << 12):
@@ -330,32 +326,15 @@ def main(fd: int) -> None:
     writer = Writer(fd)
     description = json.loads(FileIO(0, closefd=False).readline())
     try:
-        try:
-            import gi
-
-            gi.require_version("Gst", "1.0")
-            from gi.repository import Gst
-        except (ImportError, ValueError):
-            writer.message(kind="no_gi")
-            return
-        Gst.init(None)
-        try:
-            pipeline = Pipeline(Gst, description)
-        except MissingError as missing:
-            writer.message(kind="missing", elements=missing.args[0])
-            return
-        except ParseError as error:
-            writer.message(kind="parse", code=error.args[0], element=error.args[1])
-            return
-        except RuntimeError:
-            writer.message(kind="link")
-            return
-        threading.Thread(target=end_with_input, args=(pipeline.mailbox.stop,), daemon=True).start()
-        pipeline.run(writer)
-    except BrokenPipeError:
-        pass  # nobody reads any more
+        pipeline = Pipeline(loaded_gst(), description)
+    except UnbuiltError as error:
+        writer.message(**error.message)
+        return
+    threading.Thread(target=end_with_input, args=(pipeline.mailbox.stop,), daemon=True).start()
+    pipeline.run(writer)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    with suppress(BrokenPipeError):  # nobody reads any more
+        main(int(sys.argv[1]))
     os._exit(0)  # threads of GStreamer's plugins must not hold it up

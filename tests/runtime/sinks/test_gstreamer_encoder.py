@@ -221,7 +221,7 @@ class TestChild:
             ("give(0, 10**15)", "sent what it was not given"),
             ("writer.record(UNIT, 0, True, b'no video at all')", "sent what is no H.264"),
             ("writer.record(UNIT, 0, False, units[1])", "did not begin with a keyframe"),
-            ("os.write(writer.fd, b'what is this, please?' * 9)", "sent what makes no sense"),
+            ("os.write(writer.answers.fd, b'what is this, please?' * 9)", "sent what makes no sense"),
             ("writer.message(kind='error', domain='gst-stream-error-quark', code=1, factory='x')", "or failed"),
         ],
     )
@@ -410,8 +410,8 @@ class TestChild:
     ("message", "says", "fix"),
     [
         ({"kind": "no_gi"}, "lacks its binding", "apt-get install python3-gi"),
-        ({"kind": "missing", "element": "nvv4l2h264enc"}, "is not here", "apt-get install nvidia-l4t-gstreamer"),
-        ({"kind": "missing", "element": "unheard-of"}, "is not here", "apt-cache search"),
+        ({"kind": "missing", "elements": ["nvv4l2h264enc"]}, "is not here", "apt-get install nvidia-l4t-gstreamer"),
+        ({"kind": "missing", "elements": ["unheard-of"]}, "is not here", "apt-cache search"),
         ({"kind": "link"}, "does not fit", "#encoder=libx264"),
     ],
 )

@@ -53,7 +53,7 @@ def told(name: str, message: Mapping[str, Any]) -> EncoderError:
             f"sudo apt-get install {' '.join(APT)}",
         )
     if kind == "missing":
-        element = str(message.get("element"))
+        element = str(message["elements"][0])
         package = package_of(element)
         fix = f"sudo apt-get install {package}" if package else "Search for its package: apt-cache search gstreamer1.0"
         return EncoderError(f"The encoder {name} needs the GStreamer element {element}, which is not here.", fix)

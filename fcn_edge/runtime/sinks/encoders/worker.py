@@ -21,8 +21,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parent))  # behind all others, where it hides nothing
+# behind all others, where they hide nothing
+sys.path.extend(str(Path(__file__).resolve().parents[up]) for up in (0, 2))
 from encoder_records import HEADER, MAGIC, MESSAGE, PICTURE, UNIT
+from gstreamer_in_child import Answers, UnbuiltError, chained, error_of, loaded_gst
 
 __all__ = ["main"]
 
@@ -36,23 +38,13 @@ class Writer:
     """Records into the pipe, from several threads."""
 
     def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.lock = threading.Lock()
-        os.set_inheritable(fd, False)  # GStreamer's plugin scanner would keep it open
+        self.answers = Answers(fd)
 
     def record(self, kind: int, time_ns: int, keyframe: bool, data: Any) -> None:
-        with self.lock:
-            for part in (HEADER.pack(MAGIC, kind, time_ns, keyframe, len(data)), data):
-                view = memoryview(part)
-                while view:
-                    view = view[os.write(self.fd, view) :]
+        self.answers.write(HEADER.pack(MAGIC, kind, time_ns, keyframe, len(data)), data)
 
     def message(self, **content: Any) -> None:
         self.record(MESSAGE, 0, False, json.dumps(content).encode())
-
-
-class MissingError(Exception):
-    """An element that is not here: its name."""
 
 
 class Pipeline:
@@ -60,44 +52,24 @@ class Pipeline:
 
     Args:
         gst: The module ``gi.repository.Gst``.
-        gobject: The module ``gi.repository.GObject``.
         steps: The elements.
         writer: Takes the access units.
     """
 
-    def __init__(self, gst: Any, gobject: Any, steps: Any, writer: Writer) -> None:
+    def __init__(self, gst: Any, steps: Any, writer: Writer) -> None:
+        from gi.repository import GObject
+
         self.gst = gst
         self.writer = writer
         self.forced = 0
         self.pipeline = gst.Pipeline.new(None)
-        self.elements = [self.made(step["factory"], step["properties"]) for step in steps]
-        for element in self.elements:
-            self.pipeline.add(element)
-        for place in range(1, len(self.elements)):
-            if not self.elements[place - 1].link(self.elements[place]):
-                raise RuntimeError("link")
-        self.source, self.sink = self.elements[0], self.elements[-1]
+        elements = chained(gst, self.pipeline, steps)
+        self.source, self.sink = elements[0], elements[-1]
         # NVIDIA's encoder leaves the event unread and has a signal of its own
-        lookup = gobject.signal_lookup
-        self.deaf = [element for element in self.elements if lookup(NVIDIAS_SIGNAL, element.__gtype__)]
+        lookup = GObject.signal_lookup
+        self.deaf = [element for element in elements if lookup(NVIDIAS_SIGNAL, element.__gtype__)]
         self.sink.set_property("emit-signals", True)
         self.sink.connect("new-sample", self.arrived)
-
-    def made(self, factory: str, properties: Any) -> Any:
-        element = self.gst.ElementFactory.make(factory, None)
-        if element is None:
-            raise MissingError(factory)
-        for name, value in properties.items():
-            specification = element.find_property(name)
-            if specification is None:
-                continue  # another release of GStreamer or of the board's software
-            if name == "caps":
-                value = self.gst.Caps.from_string(value)
-            if isinstance(value, str) and specification.value_type.name != "gchararray":
-                self.gst.util_set_object_arg(element, name, value)  # an enumeration, or a structure
-            else:
-                element.set_property(name, value)
-        return element
 
     def arrived(self, sink: Any) -> Any:
         """An access unit is ready; called in a thread of GStreamer."""
@@ -150,10 +122,7 @@ class Pipeline:
         message = self.pipeline.get_bus().timed_pop_filtered(self.gst.CLOCK_TIME_NONE, kinds.ERROR | kinds.EOS)
         if message.type == kinds.EOS:
             self.finish(kind="end")
-        error, _text = message.parse_error()
-        factory = message.src.get_factory() if hasattr(message.src, "get_factory") else None
-        name = factory.get_name() if factory is not None else ""
-        self.finish(kind="error", domain=error.domain, code=error.code, factory=name)
+        self.finish(**error_of(message))
 
     def finish(self, **message: Any) -> None:
         """Say how it ended, give the device back and be gone."""
@@ -195,22 +164,11 @@ def main(fd: int) -> None:
     steps = json.loads(FileIO(0, closefd=False).readline())["steps"]  # and no byte behind it
     threading.Thread(target=watch_input, daemon=True).start()
     try:
-        import gi
-
-        gi.require_version("Gst", "1.0")
-        from gi.repository import GObject, Gst
-    except (ImportError, ValueError):
-        writer.message(kind="no_gi")
-        return
-    Gst.init(None)
-    writer.message(kind="loaded")
-    try:
-        pipeline = Pipeline(Gst, GObject, steps, writer)
-    except MissingError as missing:
-        writer.message(kind="missing", element=missing.args[0])
-        return
-    except RuntimeError:
-        writer.message(kind="link")
+        gst = loaded_gst()
+        writer.message(kind="loaded")
+        pipeline = Pipeline(gst, steps, writer)
+    except UnbuiltError as error:
+        writer.message(**error.message)
         return
     pipeline.start()
     while len(header := read(PICTURE.size)) == PICTURE.size:
