@@ -56,6 +56,8 @@ class TestRatio:
 
     def test_equal_runs_differ_by_1_as_often_as_it_says(self) -> None:
         random = np.random.default_rng(7)
-        found = [ratio_interval(random.normal(50, 3, 7).tolist(), random.normal(50, 3, 8).tolist()) for _ in range(1000)]
+        found = [
+            ratio_interval(random.normal(50, 3, 7).tolist(), random.normal(50, 3, 8).tolist()) for _ in range(1000)
+        ]
         held = np.mean([interval.low <= 1 <= interval.high for interval in found])
         assert held == pytest.approx(found[0].confidence, abs=0.02)
