@@ -49,7 +49,7 @@ class Distribution(_Part):
         max: The slowest frame.
         interval: Where ``p50`` lies, with the probability ``confidence``.
         confidence: 0 to 1.
-        rounds: Median of each round that measured it, in their order.
+        rounds: Median of each round, in the order of those of the run's control.
         frames: How many frames there were in all.
         percentiles: What 0, 1, ... 100% of the frames do not exceed: 101 values.
     """
@@ -129,8 +129,8 @@ class Row(_Part):
         frame_size: ``(height, width)`` of the frames.
         ends: What a frame's end-to-end time ends with: the ``mask`` in the frame's own pixels, or the ``scores`` at the
             decoder's stride, which some projects publish their speeds for.
-        state: ``measured``; ``recorded``: taken from an earlier result, because the weights are not at hand; ``absent``:
-            this machine cannot; ``failed``: it should have been measured.
+        state: ``measured``; ``recorded``: taken from an earlier result, because the weights are not at hand;
+            ``absent``: this machine cannot; ``failed``: it should have been measured.
         problem: Why it was not measured, in a sentence, or which result it was taken from.
         fix: What fixes that.
         unstable: Why its times are not to be relied on, in a sentence; empty where they are.
