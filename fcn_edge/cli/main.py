@@ -22,6 +22,7 @@ VERBS = {
     "export": "A checkpoint to a self-describing ONNX file, checked against torch.",
     "calibrate": "Images through the float network, to the table that INT8 is built with.",
     "build": "An engine directory for this machine.",
+    "bench": "Latency against accuracy, a row per model, precision, backend and size.",
     "data": "Check a data set, or import one from color masks and other ids.",
     "inspect": "What is in a model, checkpoint or engine.",
     "doctor": "What this machine has, and the command that fixes what is missing.",

@@ -14,7 +14,16 @@ from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 
-__all__ = ["check_writable", "copy_file", "flush", "remove_leftovers", "replacing", "same_file", "sha256_of"]
+__all__ = [
+    "check_writable",
+    "copy_file",
+    "flush",
+    "remove_leftovers",
+    "replacing",
+    "same_file",
+    "sha256_of",
+    "write_errors",
+]
 
 NOT_WRITABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR})
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp(\.[^.]*)?")
@@ -38,7 +47,7 @@ def replacing(path: Path, *, before: Path | None = None, durable: bool = False) 
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
-        with _write_errors(path):
+        with write_errors(path):
             yield temporary
             if durable:
                 _flush_file(temporary)
@@ -60,7 +69,7 @@ def check_writable(path: Path) -> None:
         UsageError: It is a directory, or its directory does not exist or may not be written.
         MachineError: The disk is full.
     """
-    with _write_errors(path):
+    with write_errors(path):
         parent = path.absolute().parent
         if path.is_dir():
             raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
@@ -121,8 +130,13 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _write_errors(path: Path) -> Iterator[None]:
-    """What goes wrong when ``path`` is written, in a sentence."""
+def write_errors(path: Path) -> Iterator[None]:
+    """What goes wrong when ``path`` is written, in a sentence.
+
+    Raises:
+        UsageError: The directory does not exist or may not be written.
+        MachineError: The disk is full.
+    """
     try:
         yield
     except Exception as error:

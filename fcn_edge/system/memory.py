@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fcn_edge.system.text import text_of
 
-__all__ = ["DiskFacts", "MemoryFacts", "read_disk", "read_memory"]
+__all__ = ["DiskFacts", "MemoryFacts", "peak_bytes", "read_disk", "read_memory"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,15 @@ def _swap_on_disk(root: Path) -> int:
     return sum(
         (int(row[2]) - int(row[3])) * 1024 for row in rows if len(row) == 5 and not row[0].startswith("/dev/zram")
     )
+
+
+def peak_bytes(root: Path = Path("/")) -> int | None:
+    """Most memory that this process held at once so far, in bytes; None where the system does not tell.
+
+    ``getrusage`` would count that of the process which started this one, too.
+
+    Args:
+        root: Where ``/proc`` is found.
+    """
+    found = re.search(r"^VmHWM:\s+(\d+) kB", text_of(root / "proc/self/status"), re.MULTILINE)
+    return int(found[1]) * 1024 if found else None

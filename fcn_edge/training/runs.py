@@ -22,30 +22,14 @@ from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import remove_leftovers, replacing, sha256_of
+from fcn_edge.io.runs import runs_directory
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.trainset import Extras
 
-__all__ = ["Run", "runs_directory"]
+__all__ = ["Run"]
 
 STATE_FILE = "state.pt"
 PREVIOUS_FILE = "state.previous.pt"
-
-
-def runs_directory() -> Path:
-    """Where runs are kept: ``$FCN_EDGE_RUNS``, or ``fcn_edge/runs`` of the user's cache.
-
-    Raises:
-        UsageError: The user has no home directory.
-    """
-    own = os.environ.get("FCN_EDGE_RUNS")
-    if own:
-        return Path(own)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fcn_edge" / "runs"
-    except RuntimeError as error:
-        raise UsageError(
-            "There is no home directory to keep the state of a training in.", "Set FCN_EDGE_RUNS to a directory."
-        ) from error
 
 
 class Run:

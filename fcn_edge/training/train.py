@@ -90,7 +90,7 @@ def train(
     """Train by a recipe.
 
     Beside ``output`` lie, of the same stem, ``.csv``, one line per epoch, and the checkpoints of the coarser stages.
-    The state of a running training lies in ``training.runs.runs_directory()``, in a folder named after the recipe, the
+    The state of a running training lies in ``io.runs.runs_directory()``, in a folder named after the recipe, the
     data and ``init``: the same call goes on from it, with another output too.
 
     Args:

@@ -15,7 +15,7 @@ from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.images import write_png
 from fcn_edge.training.recipe import Recipe, Stage
-from fcn_edge.training.runs import PREVIOUS_FILE, STATE_FILE, Run, runs_directory
+from fcn_edge.training.runs import PREVIOUS_FILE, STATE_FILE, Run
 from fcn_edge.training.trainset import Extras
 
 RECIPE = Recipe(encoder="vgg16", stages=(Stage(decoders=("fcn32s", "fcn16s"), epochs=2, lr=1e-3),))
@@ -247,12 +247,3 @@ def test_a_folder_that_cannot_be_made(data: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UsageError, match="could not be made: Not a directory") as caught, run_of(data).held():
         pass
     assert "FCN_EDGE_RUNS" in caught.value.fix
-
-
-def test_runs_are_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("FCN_EDGE_RUNS")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert runs_directory() == tmp_path / "fcn_edge" / "runs"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert runs_directory() == tmp_path / ".cache" / "fcn_edge" / "runs"

@@ -1,0 +1,66 @@
+"""The engines of a run's rows: built once, kept in the run's folder, built again only when they are stale."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
+from fcn_edge.bench.plan import PlannedRow
+from fcn_edge.builder import BuildRequest, build_engine
+
+__all__ = ["ReadyEngine", "ready_engine"]
+
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True)
+class ReadyEngine:
+    """An engine that a row is measured with.
+
+    Attributes:
+        path: The directory.
+        manifest: What it says of itself.
+        command: Command that builds it; empty for an engine that was given.
+    """
+
+    path: Path
+    manifest: EngineManifest
+    command: str
+
+    @property
+    def bytes(self) -> int:
+        """Size of the plan and what is loaded with it; not of what only tells where it comes from."""
+        return sum(file.bytes for name, file in self.manifest.files.items() if not name.endswith(".json"))
+
+
+def ready_engine(row: PlannedRow, folder: Path, device: int) -> ReadyEngine:
+    """The engine of a row.
+
+    Args:
+        row: The row; its model may be an engine already.
+        folder: Where engines are kept.
+        device: Index of the GPU.
+
+    Raises:
+        FcnEdgeError: It cannot be built here; see ``build_engine``.
+    """
+    if row.model.engine_manifest is not None:
+        return ReadyEngine(row.model.path, read_manifest(row.model.path), "")
+    path = folder / _UNSAFE.sub("_", row.engine)
+    request = BuildRequest(
+        backend=row.backend, precision=row.precision, size=row.size, calibration=row.calibration, device=device
+    )
+    built = build_engine(row.model, request, output=path, if_stale=True)
+    return ReadyEngine(path, built.manifest, _command(row, built.manifest))
+
+
+def _command(row: PlannedRow, manifest: EngineManifest) -> str:
+    height, width = row.size
+    words = ["fcn-edge", "build", row.model.shipped or str(row.model.path), "--backend", manifest.backend]
+    words += ["--precision", row.precision, "--size", f"{height}x{width}"]
+    if row.calibration is not None:
+        words += ["--calibration", str(row.calibration)]
+    return shlex.join(words)

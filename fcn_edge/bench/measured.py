@@ -1,0 +1,142 @@
+"""What a row is asked for in a round and what it answers: between processes, and in the journal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
+from typing import Any, Literal
+
+from typing_extensions import Self
+
+from fcn_edge import errors
+from fcn_edge.artifacts.spec import Size
+from fcn_edge.errors import FcnEdgeError, MachineError
+
+__all__ = ["Measured", "Request", "error_of", "failure_of", "measured_in_process"]
+
+WORKER = "fcn_edge.bench.worker"
+LONGEST_SECONDS = 1800
+"""A row of one round that takes longer than this has hung."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a row is asked for.
+
+    Attributes:
+        model: ONNX file or engine directory.
+        frames: File of ``(N, H, W, 3)`` uint8 BGR frames, as NumPy writes them.
+        count: Frames to time; they go round.
+        warm_up: Frames before them at least.
+        ends: ``mask`` or ``scores``.
+        size: ``(height, width)`` of the network's input, for an ONNX file.
+        backend: What runs an ONNX file.
+        threads: Threads of a CPU backend.
+        device: Index of the GPU.
+    """
+
+    model: str
+    frames: str
+    count: int
+    warm_up: int
+    ends: Literal["mask", "scores"]
+    size: Size | None = None
+    backend: str = "auto"
+    threads: int | None = None
+    device: int = 0
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """The request that ``asdict`` made of one."""
+        size = content["size"]
+        return cls(**{**content, "size": None if size is None else (size[0], size[1])})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a row did in a round.
+
+    Attributes:
+        backend: What ran it.
+        load_ns: From the files to the first mask.
+        whole_ns: Each frame from memory to its mask, or to its scores.
+        stages_ns: Each frame's ``preprocess``, ``infer`` and ``decode``.
+        fps: Frames a second of the pipeline; None where the row ends in scores.
+        memory_bytes: Most memory that the process held, without the frames; None where the system does not tell.
+    """
+
+    backend: str
+    load_ns: int
+    whole_ns: list[int]
+    stages_ns: dict[str, list[int]]
+    fps: float | None
+    memory_bytes: int | None
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """What ``to_json`` made; keys that this version does not know are left out."""
+        return cls(**{field.name: content[field.name] for field in fields(cls)})
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+_KINDS: Mapping[str, type[FcnEdgeError]] = MappingProxyType(
+    {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FcnEdgeError)}
+)
+
+
+def failure_of(error: FcnEdgeError) -> dict[str, str]:
+    """An error as plain values."""
+    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _KINDS)
+    return {"kind": kind, "error": error.message, "fix": error.fix}
+
+
+def error_of(failure: Mapping[str, str]) -> FcnEdgeError:
+    """The error that ``failure_of`` wrote down."""
+    kind = _KINDS.get(failure["kind"], FcnEdgeError)
+    error = FcnEdgeError.__new__(kind)
+    FcnEdgeError.__init__(error, failure["error"], failure["fix"])
+    return error
+
+
+def measured_in_process(request: Request, worker: str = WORKER) -> Measured:
+    """Measure a row in a process of its own, which ends with this one.
+
+    Args:
+        request: What is measured.
+        worker: The module that measures it.
+
+    Raises:
+        FcnEdgeError: What the process says.
+        MachineError: It was killed, hung or crashed.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-m", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            answer, words = process.communicate(json.dumps(asdict(request)).encode(), LONGEST_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise MachineError(
+                f"The process that measured {request.model} gave no answer for {LONGEST_SECONDS // 60} minutes.",
+                "See whether the device still answers: fcn-edge doctor",
+            ) from None
+        finally:
+            process.kill()
+    try:
+        content = json.loads(answer)
+    except ValueError:
+        ended = f"was killed by signal {-process.returncode}" if process.returncode < 0 else "crashed"
+        last = words.decode(errors="replace").strip().splitlines()[-1:] or [""]
+        raise MachineError(
+            f"The process that measured {request.model} {ended}.",
+            "Signal 9 mostly means that the memory was full." if process.returncode == -9 else last[0][:300],
+        ) from None
+    if "kind" in content:
+        raise error_of(content)
+    return Measured.from_json(content)

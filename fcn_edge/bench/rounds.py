@@ -1,0 +1,127 @@
+"""Rounds: each measures every row once, so that a machine that drifts drifts for all of them alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fcn_edge.bench.intervals import median_interval
+from fcn_edge.bench.journal import CONTROL, Journal
+from fcn_edge.bench.measured import Measured, Request, error_of, failure_of
+from fcn_edge.bench.times import round_median_ms
+from fcn_edge.errors import FcnEdgeError
+
+__all__ = ["Measurements", "RoundLimits", "measured_rounds"]
+
+Measure = Callable[[Request], Measured]
+
+
+@dataclass(frozen=True)
+class RoundLimits:
+    """How many rounds there are.
+
+    Attributes:
+        least: Rounds at least.
+        most: Rounds at most.
+        width: Rounds are added until every row's interval is no wider than this share of its median.
+    """
+
+    least: int
+    most: int
+    width: float
+
+
+@dataclass
+class Measurements:
+    """What the rounds measured.
+
+    Attributes:
+        rounds: How many were run.
+        rows: Every row's rounds, in their order, by name; of failed ones those before the failure.
+        control: The control's rounds.
+        failures: What rows failed with, by name.
+    """
+
+    rounds: int = 0
+    rows: dict[str, list[Measured]] = field(default_factory=dict)
+    control: list[Measured] = field(default_factory=list)
+    failures: dict[str, FcnEdgeError] = field(default_factory=dict)
+
+
+def measured_rounds(
+    requests: Mapping[str, Request],
+    control: Request,
+    limits: RoundLimits,
+    journal: Journal,
+    measure: Measure,
+    progress: Callable[[int, int], None] | None = None,
+) -> Measurements:
+    """Run the rounds. What the journal holds already is taken from there.
+
+    Each round begins with the control; then come the rows, in an order that turns by one from round to round. A row
+    that fails is left out of the rounds that follow.
+
+    Args:
+        requests: What to measure, by name of the row.
+        control: What runs in every round the same way.
+        limits: How many rounds.
+        journal: Where everything is written down at once.
+        measure: Measures one row in one round.
+        progress: Called with measurements made and measurements in all, as far as is known.
+
+    Raises:
+        FcnEdgeError: The control fails.
+        MachineError: The disk of the journal is full.
+    """
+    found = Measurements(rows={name: [] for name in requests})
+    made = 0
+    while found.rounds < limits.least or (found.rounds < limits.most and _too_wide(found, limits.width)):
+        number = found.rounds
+        expected = max(limits.least, number + 1) * (len(requests) + 1)
+        for name in (CONTROL, *_turned(list(requests), number)):
+            if name not in found.failures:
+                outcome = _once(f"{number} {name}", control if name == CONTROL else requests[name], journal, measure)
+                _take(found, name, outcome)
+            made += 1
+            if progress is not None:
+                progress(made, expected)
+        found.rounds += 1
+    return found
+
+
+def _take(found: Measurements, name: str, outcome: Measured | FcnEdgeError) -> None:
+    if isinstance(outcome, Measured):
+        (found.control if name == CONTROL else found.rows[name]).append(outcome)
+    elif name == CONTROL:
+        raise outcome
+    else:
+        found.failures[name] = outcome
+
+
+def _once(key: str, request: Request, journal: Journal, measure: Measure) -> Measured | FcnEdgeError:
+    content = journal.entries.get(("round", key))
+    if content is None:
+        started = time.perf_counter()
+        try:
+            content = measure(request).to_json()
+        except FcnEdgeError as error:
+            content = failure_of(error)
+        journal.add("round", key, content, time.perf_counter() - started)
+    return error_of(content) if "kind" in content else Measured.from_json(content)
+
+
+def _turned(names: Sequence[str], by: int) -> Sequence[str]:
+    first = by % len(names) if names else 0
+    return [*names[first:], *names[:first]]
+
+
+def _too_wide(found: Measurements, width: float) -> bool:
+    for name, rounds in found.rows.items():
+        if name in found.failures:
+            continue
+        medians = [round_median_ms(one.whole_ns) for one in rounds]
+        interval = median_interval(medians)
+        if interval.high - interval.low > width * sorted(medians)[len(medians) // 2]:
+            return True
+    return False

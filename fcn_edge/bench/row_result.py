@@ -1,0 +1,117 @@
+"""A row of the result, of what was planned, built, scored and measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from fcn_edge.artifacts.records import AccuracyRecord
+from fcn_edge.artifacts.spec import Size
+from fcn_edge.backends.registry import BACKENDS
+from fcn_edge.bench.engines import ReadyEngine
+from fcn_edge.bench.measured import Measured
+from fcn_edge.bench.plan import PlannedRow
+from fcn_edge.bench.result import Row
+from fcn_edge.bench.times import distribution_of, round_median_ms, throughput_of
+from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
+from fcn_edge.metrics.durations import NS_PER_S
+
+__all__ = ["failed_row", "measured_row", "with_shares"]
+
+STAGES = ("preprocess", "infer", "decode")
+MEGA = 1e6
+
+
+def measured_row(
+    row: PlannedRow,
+    engine: ReadyEngine,
+    rounds: Sequence[Measured],
+    *,
+    frame_size: Size,
+    width: float,
+    accuracy: AccuracyRecord | None,
+    gmacs: float | None,
+) -> Row:
+    """The row of what was measured.
+
+    Args:
+        row: What was planned.
+        engine: What it ran on.
+        rounds: What was measured, one for each round.
+        frame_size: ``(height, width)`` of the frames.
+        width: Share of the median that the interval may be wide.
+        accuracy: Measured with the engine.
+        gmacs: Multiply-accumulates of a frame, in 10^9.
+    """
+    whole = distribution_of([one.whole_ns for one in rounds])
+    share = (whole.interval[1] - whole.interval[0]) / whole.p50
+    unstable = ""
+    if share > width:
+        unstable = f"After {len(rounds)} rounds its median is known to {share:.1%} of itself; {width:.0%} was expected."
+    manifest = engine.manifest
+    stages = {name: [round_median_ms(one.stages_ns[name]) for one in rounds] for name in STAGES}
+    memory = [one.memory_bytes for one in rounds if one.memory_bytes is not None]
+    fps = [one.fps for one in rounds if one.fps is not None]
+    return Row(
+        **_identity(row, frame_size),
+        library=f"{BACKENDS[manifest.backend].library} {manifest.library}",
+        device=manifest.device.name,
+        backend=manifest.backend,
+        state="measured",
+        unstable=unstable,
+        network_ms=distribution_of([one.stages_ns["infer"] for one in rounds]),
+        end_to_end_ms=whole,
+        stages_ms={name: round(statistics.median(medians), 4) for name, medians in stages.items()},
+        throughput=throughput_of(fps) if fps else None,
+        memory_mb=round(max(memory) / MEGA, 1) if memory else None,
+        load_seconds=round(statistics.median(one.load_ns for one in rounds) / NS_PER_S, 3),
+        build_seconds=round(manifest.build_seconds, 3) if engine.command else None,
+        engine_mb=round(engine.bytes / MEGA, 3),
+        gmacs=gmacs,
+        accuracy=accuracy if row.ends == "mask" else None,
+        build=engine.command,
+    )
+
+
+def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size) -> Row:
+    """The row of what could not be measured: ``absent`` where this machine or backend cannot, else ``failed``."""
+    absent = isinstance(error, MachineError | UsageError)
+    return Row(
+        **_identity(row, frame_size),
+        backend=row.backend,
+        state="absent" if absent else "failed",
+        problem=error.message,
+        fix=error.fix,
+    )
+
+
+def with_shares(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows, each with its mIoU as a share of that of the same model and size in FP32."""
+    fp32 = {
+        (row.model, row.size): row.accuracy.miou for row in rows if row.precision == "fp32" and row.accuracy is not None
+    }
+    shared = []
+    for row in rows:
+        reference = fp32.get((row.model, row.size))
+        if row.accuracy is None or not reference:
+            shared.append(row)
+        else:
+            shared.append(row.model_copy(update={"of_fp32": round(row.accuracy.miou / reference, 5)}))
+    return tuple(shared)
+
+
+def _identity(row: PlannedRow, frame_size: Size) -> dict[str, Any]:
+    spec = row.model.spec
+    return {
+        "name": row.name,
+        "model": row.label,
+        "digest": row.model.digest,
+        "encoder": spec.encoder,
+        "decoder": spec.decoder,
+        "stride": spec.stride,
+        "precision": row.precision,
+        "size": row.size,
+        "frame_size": frame_size,
+        "ends": row.ends,
+    }

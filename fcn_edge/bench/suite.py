@@ -1,0 +1,131 @@
+"""What to measure, in a TOML file: models x precisions x backends x sizes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from fcn_edge.artifacts.spec import Fraction, Size, first_problem, size_from_text
+from fcn_edge.errors import ArtifactError, UsageError
+
+__all__ = ["Group", "Suite", "read_suite", "shipped_suites"]
+
+SUITES = Path(__file__).with_name("suites")
+MOST_BYTES = 1 << 20
+
+
+def _size(value: Any) -> Any:
+    try:
+        return size_from_text(value) if isinstance(value, str) else value
+    except UsageError as error:
+        raise ValueError(error.message.rstrip(".")) from error
+
+
+SizeText = Annotated[Size, BeforeValidator(_size)]
+Texts = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Group(_Part):
+    """Rows of a table ``[[rows]]``: every model at every precision, on every backend, at every size.
+
+    Attributes:
+        models: Shipped names, ``.onnx`` files or engine directories; an engine is measured as it was built.
+        precisions: Of ``fp32``, ``fp16`` and ``int8``.
+        backends: Names of ``fcn_edge.backends.BACKENDS``; ``auto`` is the fastest here.
+        sizes: ``HEIGHTxWIDTH`` of the network's input; the model's own when left out.
+        ends: ``mask``, or ``scores``: at the decoder's stride, with no upsampling.
+        calibration: Calibration table for INT8; a shipped model's own when left out.
+        threads: Threads of a CPU backend; the physical cores when left out.
+    """
+
+    models: Texts
+    precisions: Annotated[tuple[Literal["fp32", "fp16", "int8"], ...], Field(min_length=1)] = ("fp32",)
+    backends: Texts = ("auto",)
+    sizes: tuple[SizeText, ...] = ()
+    ends: Literal["mask", "scores"] = "mask"
+    calibration: str = ""
+    threads: Annotated[int, Field(ge=1)] | None = None
+
+
+class Suite(_Part):
+    """What to measure, and how.
+
+    Attributes:
+        title: What it is, for people.
+        rounds: Rounds at least; each measures every row once, in a process of its own.
+        most_rounds: Rounds at most: more are added until every row's interval is no wider than ``width``.
+        width: Width of the interval of a row's median, as a share of the median. Wider ones are marked unstable.
+        frames: Frames that a row is timed with in each round, one after the other, and once more in the pipeline.
+        warm_up: Frames before them.
+        source: What the frames are of: an address of rendered scenes, a video or a folder of images.
+        distinct: How many frames of it are read; they go round.
+        data: Labeled images to score each row on: a split, or an address of rendered scenes; empty for none.
+        control: Model that runs in every round the same way, to tell how steady the machine is: FP32, 256x320.
+        drift: How much the control may move, as a share, before the run is marked unstable.
+        recorded: Results of earlier runs whose rows stand in where a row is not measured; relative to the suite.
+        rows: Groups of rows.
+    """
+
+    title: str = ""
+    rounds: Annotated[int, Field(ge=1, le=999)] = 9
+    most_rounds: Annotated[int, Field(ge=1, le=999)] = 15
+    width: Annotated[float, Field(gt=0, le=1)] = 0.08
+    frames: Annotated[int, Field(ge=1, le=100_000)] = 20
+    warm_up: Annotated[int, Field(ge=1, le=10_000)] = 3
+    source: str = "synthetic://street?seed=110&size=720x1280&frames=8&fps=1"
+    distinct: Annotated[int, Field(ge=1, le=256)] = 8
+    data: str = ""
+    control: str = "camvid-mobilenet_v2-fcn32s"
+    drift: Fraction = 0.08
+    recorded: tuple[str, ...] = ()
+    rows: Annotated[tuple[Group, ...], Field(min_length=1)]
+
+
+def shipped_suites() -> tuple[str, ...]:
+    """Names of the suites that ship, sorted."""
+    return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
+
+
+def read_suite(name: str | Path) -> tuple[str, Suite]:
+    """A suite and its name.
+
+    Args:
+        name: Name of a shipped suite, or a TOML file.
+
+    Raises:
+        UsageError: There is no such suite.
+        ArtifactError: The file is damaged, or a value makes no sense.
+    """
+    path = SUITES / f"{name}.toml" if str(name) in shipped_suites() else Path(name)
+    if not path.is_file():
+        raise UsageError(
+            f"There is no suite {str(name)!r}: a shipped name or a .toml file was expected.",
+            f"Shipped suites: {', '.join(shipped_suites())}.",
+        )
+    fix = "See the suites that ship, in fcn_edge/bench/suites, for what one looks like."
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ArtifactError(f"{path} is larger than {MOST_BYTES >> 20} MB, so it is no suite.", fix)
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return path.stem, _resolved(Suite.model_validate(content), path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"{path} is damaged: it is not valid TOML.", fix) from error
+    except ValidationError as error:
+        raise ArtifactError(f"{path} is no suite: {first_problem(error)}.", fix) from error
+
+
+def _resolved(suite: Suite, path: Path) -> Suite:
+    """Paths of recorded results as they are from here."""
+    return suite.model_copy(update={"recorded": tuple(str(path.parent / name) for name in suite.recorded)})

@@ -1,0 +1,136 @@
+"""``python -m fcn_edge.bench.worker``: one row of one round, in a process of its own.
+
+A process of its own, because thread pools of several libraries disturb each other, because the memory that it holds at
+most is the row's own, and because where a process's memory happens to lie moves its times by a few percent: within one
+process that would look like a property of the row.
+
+Reads one JSON object, a request, from standard input and writes one, what was measured, to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.backends.base import Session, Timing
+from fcn_edge.bench.measured import Measured, Request, failure_of
+from fcn_edge.bench.memory_source import MemorySource
+from fcn_edge.errors import FcnEdgeError
+from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.segmenter import Segmenter, load
+from fcn_edge.system.allocator import keep_freed_memory
+from fcn_edge.system.memory import peak_bytes
+from fcn_edge.system.thread_pools import owned_thread_pools
+
+__all__ = ["main", "measure"]
+
+Frames = Sequence[NDArray[np.uint8]]
+
+LEAST_WARM_UP_NS = 250_000_000
+"""Clocks need a while to rise, however fast the frames are."""
+
+
+def main() -> int:
+    """Measure what standard input asks for; returns the exit code."""
+    request = Request.from_json(json.load(sys.stdin))
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    # what libraries print must not come between
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        content = measure(request).to_json()
+        code = 0
+    except FcnEdgeError as error:
+        content, code = failure_of(error), error.exit_code
+    with answer:
+        json.dump(content, answer)
+    return code
+
+
+def _end_with_parent(parent: int) -> None:
+    """A parent that was killed leaves nobody to answer, and a resumed run would be disturbed."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def measure(request: Request) -> Measured:
+    """Load a model and time its frames.
+
+    Raises:
+        FcnEdgeError: What ``load`` or the session raises.
+    """
+    keep_freed_memory()
+    stored = np.load(request.frames, mmap_mode="r", allow_pickle=False)
+    frames = [np.array(frame) for frame in stored[: request.count]]
+    with owned_thread_pools():
+        started = time.perf_counter_ns()
+        segmenter = load(
+            Path(request.model),
+            size=request.size,
+            backend=request.backend,
+            threads=request.threads,
+            device=request.device,
+        )
+        load_ns = time.perf_counter_ns() - started
+        with segmenter:
+            _warm_up(segmenter.session, frames, request.warm_up)
+            memory = peak_bytes()
+            timings, whole_ns = _one_by_one(segmenter.session, frames, request.count, request.ends)
+            fps = _overlapping(segmenter, frames, request.count) if request.ends == "mask" else None
+    return Measured(
+        backend=segmenter.backend,
+        load_ns=load_ns,
+        whole_ns=whole_ns,
+        stages_ns={name: [getattr(timing, name) for timing in timings] for name in ("preprocess", "infer", "decode")},
+        fps=fps,
+        memory_bytes=None if memory is None else memory - sum(frame.nbytes for frame in frames),
+    )
+
+
+def _warm_up(session: Session, frames: Frames, least: int) -> None:
+    started, count = time.perf_counter_ns(), 0
+    while count < least or time.perf_counter_ns() - started < LEAST_WARM_UP_NS:
+        session.labels(frames[count % len(frames)])
+        count += 1
+
+
+def _one_by_one(session: Session, frames: Frames, count: int, ends: str) -> tuple[list[Timing], list[int]]:
+    """Stages and whole time of each frame, in nanoseconds."""
+    timings, whole = [], []
+    for index in range(count):
+        frame = frames[index % len(frames)]
+        started = time.perf_counter_ns()
+        job = session.infer(session.preprocess(frame))
+        if ends == "mask":
+            session.postprocess(job)
+        else:
+            session.wait(job)
+        whole.append(time.perf_counter_ns() - started)
+        if ends == "scores":  # a GPU's stages are known when the mask is
+            session.postprocess(job)
+        timings.append(job.timing)
+    return timings, whole
+
+
+def _overlapping(segmenter: Segmenter, frames: Frames, count: int) -> float:
+    """Frames a second of the pipeline."""
+    with (
+        MemorySource(frames, count) as source,
+        Pipeline.of_one(segmenter.session_for_stream(), source, frames=count) as pipeline,
+    ):
+        for _ in pipeline:
+            pass
+    return pipeline.statistics.fps
+
+
+if __name__ == "__main__":
+    sys.exit(main())

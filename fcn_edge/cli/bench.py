@@ -1,0 +1,171 @@
+"""``fcn-edge bench``: latency against accuracy, a row per model, precision, backend and size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fcn_edge.cli.progress import progress_bar
+from fcn_edge.cli.table import table
+from fcn_edge.cli.verb import SIZE, note, say, verb
+from fcn_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from fcn_edge.bench.result import BenchResult, Row
+    from fcn_edge.bench.suite import Suite
+
+__all__ = ["command"]
+
+PATH = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(epilog="Example: fcn-edge bench shipped --data data/camvid/val --html report.html")
+@click.argument("what", metavar="SUITE|MODEL...", nargs=-1, required=True)
+@click.option("--data", metavar="DIR", help="Score every row on a split: images/ and labels/, or rendered scenes.")
+@click.option("--size", "sizes", type=SIZE, multiple=True, help="Network size, for MODEL; may be given again.")
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["fp32", "fp16", "int8"]),
+    multiple=True,
+    help="Precision, for MODEL; may be given again; fp32 when left out.",
+)
+@click.option("--backend", "backends", multiple=True, help="Backend, for MODEL; may be given again; the fastest here.")
+@click.option("--calibration", metavar="TABLE", help="Calibration table of an .onnx MODEL, for int8.")
+@click.option("--source", metavar="SOURCE", help="Video, folder or rendered street that the frames are of.")
+@click.option("--rounds", type=click.IntRange(1, 999), help="Rounds at least; as many at most when given.")
+@click.option("--frames", type=click.IntRange(1, 100_000), help="Frames of a row in each round.")
+@click.option("--device", type=click.IntRange(min=0), default=0, metavar="N", help="GPU, counted from 0.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--work", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Where engines are kept.")
+@click.option("--json-out", type=PATH, help="Write the result, for compare, choose and reports.")
+@click.option("--html", type=PATH, help="Write the report as one page.")
+@click.option("--markdown", type=PATH, help="Write the report as Markdown.")
+@click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the plots as PNG and SVG.")
+@verb
+def command(
+    what: tuple[str, ...],
+    data: str | None,
+    sizes: tuple[tuple[int, int], ...],
+    precisions: tuple[str, ...],
+    backends: tuple[str, ...],
+    calibration: str | None,
+    source: str | None,
+    rounds: int | None,
+    frames: int | None,
+    device: int,
+    resume: bool,
+    work: Path | None,
+    json_out: Path | None,
+    html: Path | None,
+    markdown: Path | None,
+    plots: Path | None,
+) -> dict[str, Any]:
+    """Measure a SUITE, or MODELs, in interleaved rounds.
+
+    SUITE is a shipped name (shipped) or a .toml file; MODEL is a shipped name, an .onnx file or an engine directory.
+    Every row is measured in every round, in a process of its own: the network alone, a frame from memory to its mask,
+    and the pipeline's frames a second. Times come with the interval that they lie in.
+    """
+    from fcn_edge.bench.api import Watch, bench
+    from fcn_edge.bench.result import write_result
+    from fcn_edge.io.files import check_writable
+
+    group = {
+        "sizes": sizes,
+        "precisions": precisions,
+        "backends": backends,
+        "calibration": calibration,
+    }
+    name, suite = _suite(what, {key: value for key, value in group.items() if value})
+    changes: dict[str, Any] = {
+        "data": data,
+        "source": source,
+        "frames": frames,
+        "rounds": rounds,
+        "most_rounds": rounds,
+    }
+    suite = suite.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    for path in (json_out, html, markdown):
+        if path is not None:
+            check_writable(path)
+    with progress_bar("scoring") as scoring, progress_bar("measuring", "row") as measuring:
+        result = bench(
+            suite,
+            name,
+            folder=work,
+            resume=resume,
+            device=device,
+            watch=Watch(note, scoring, measuring),
+        )
+    if json_out is not None:
+        write_result(json_out, result)
+    _write_reports(result, html, markdown, plots)
+    _print(result)
+    return _contract(result)
+
+
+def _suite(what: tuple[str, ...], group: dict[str, Any]) -> tuple[str, Suite]:
+    from fcn_edge.bench.suite import Group, Suite, read_suite, shipped_suites
+
+    if any(one in shipped_suites() or one.endswith(".toml") for one in what):
+        if len(what) > 1 or group:
+            raise UsageError(
+                "A suite names its own models, precisions, backends and sizes.",
+                "Give one suite alone, or models without a suite.",
+            )
+        return read_suite(what[0])
+    return "models", Suite(title="", rows=(Group(models=what, **group),))
+
+
+def _write_reports(result: BenchResult, html: Path | None, markdown: Path | None, plots: Path | None) -> None:
+    if html is not None:
+        from fcn_edge.bench.report import write_html
+
+        write_html(result, html)
+    if markdown is not None:
+        from fcn_edge.bench.report import write_markdown
+
+        write_markdown(result, markdown)
+    if plots is not None:
+        from fcn_edge.bench.report import write_plots
+
+        write_plots(result, plots)
+
+
+def _print(result: BenchResult) -> None:
+    rows = [_cells(row) for row in result.rows if row.end_to_end_ms is not None]
+    say(table(["row", "network ms", "frame to mask ms", "95% interval", "p99", "frames/s", "mIoU"], rows))
+    for row in result.rows:
+        if row.problem:
+            say(f"{row.name}: {row.problem} {row.fix}".rstrip())
+        if row.unstable:
+            say(f"{row.name} is unstable. {row.unstable}")
+    if result.unstable:
+        say(f"Unstable: {result.unstable}")
+
+
+def _cells(row: Row) -> list[str]:
+    assert row.end_to_end_ms is not None
+    assert row.network_ms is not None
+    whole = row.end_to_end_ms
+    return [
+        row.name,
+        f"{row.network_ms.p50:.2f}",
+        f"{whole.p50:.2f}",
+        f"{whole.interval[0]:.2f}-{whole.interval[1]:.2f}",
+        f"{whole.p99:.2f}",
+        "-" if row.throughput is None else f"{row.throughput.fps:.1f}",
+        "-" if row.accuracy is None else f"{row.accuracy.miou:.1%}",
+    ]
+
+
+def _contract(result: BenchResult) -> dict[str, Any]:
+    """The result, with the keys that scripts rely on in each row."""
+    content = result.model_dump(mode="json")
+    for row, told in zip(result.rows, content["rows"], strict=True):
+        told["fps"] = None if row.throughput is None else row.throughput.fps
+        told["miou"] = None if row.accuracy is None else row.accuracy.miou
+    return content
