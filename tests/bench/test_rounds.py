@@ -1,0 +1,129 @@
+"""Rounds: who is measured when, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fcn_edge.bench.journal import Journal
+from fcn_edge.bench.measured import Measured, Request
+from fcn_edge.bench.rounds import Measurements, RoundLimits, measured_rounds
+from fcn_edge.errors import MachineError, ModelError
+
+LIMITS = RoundLimits(least=4, most=7, width=0.08)
+
+
+def request(name: str) -> Request:
+    return Request(model=name, frames="frames.npy", count=3, warm_up=1, ends="mask")
+
+
+def measured(milliseconds: float) -> Measured:
+    times = [round(milliseconds * 1e6)] * 3
+    stages = {"preprocess": [1] * 3, "infer": times, "decode": [1] * 3}
+    return Measured("onnxruntime", 10, times, stages, 1000 / milliseconds, 1000)
+
+
+class Stand:
+    """Measures rows by a table, and remembers who came when."""
+
+    def __init__(self, times: Callable[[str, int], float] = lambda _name, _turn: 10.0) -> None:
+        self.order: list[str] = []
+        self._times = times
+
+    def __call__(self, request: Request) -> Measured:
+        turn = self.order.count(request.model)
+        self.order.append(request.model)
+        return measured(self._times(request.model, turn))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Measurements]:
+    def run(stand: Stand, names: str = "abc", resume: bool = False, limits: RoundLimits = LIMITS) -> Measurements:
+        with Journal(tmp_path / "journal.jsonl", {}, resume=resume) as journal:
+            return measured_rounds(
+                {name: request(name) for name in names}, request("control"), limits, journal, stand, None
+            )
+
+    return run
+
+
+def test_the_control_begins_each_round_and_the_order_turns(run: Callable[..., Measurements]) -> None:
+    stand = Stand()
+    found = run(stand)
+    rounds = [stand.order[index : index + 4] for index in range(0, len(stand.order), 4)]
+    assert rounds == [["control", *"abc"], ["control", *"bca"], ["control", *"cab"], ["control", *"abc"]]
+    assert found.rounds == len(found.control) == 4
+    assert {name: len(rounds) for name, rounds in found.rows.items()} == {"a": 4, "b": 4, "c": 4}
+
+
+def test_rounds_are_added_until_every_interval_is_narrow(run: Callable[..., Measurements]) -> None:
+    # the first round is off for b; an interval of nine rounds leaves the slowest out
+    limits = RoundLimits(least=4, most=12, width=0.08)
+    found = run(Stand(lambda name, turn: 20.0 if name == "b" and turn == 0 else 10.0), limits=limits)
+    assert found.rounds == 9
+
+
+def test_rounds_end_although_an_interval_stays_wide(run: Callable[..., Measurements]) -> None:
+    found = run(Stand(lambda name, turn: 10.0 + 5 * (turn % 2)))
+    assert found.rounds == LIMITS.most
+
+
+def test_a_row_that_fails_is_left_out_and_the_others_go_on(run: Callable[..., Measurements]) -> None:
+    class Failing(Stand):
+        def __call__(self, request: Request) -> Measured:
+            found = super().__call__(request)
+            if request.model == "b" and self.order.count("b") == 2:
+                raise ModelError("It breaks.", "Mend it.")
+            return found
+
+    stand = Failing()
+    found = run(stand)
+    assert stand.order.count("b") == 2
+    assert (type(found.failures["b"]), found.failures["b"].fix) == (ModelError, "Mend it.")
+    assert {name: len(rounds) for name, rounds in found.rows.items()} == {"a": 4, "b": 1, "c": 4}
+
+
+def test_a_control_that_fails_ends_the_run(run: Callable[..., Measurements]) -> None:
+    def fail(_name: str, _turn: int) -> float:
+        raise MachineError("No memory.")
+
+    with pytest.raises(MachineError, match="No memory"):
+        run(Stand(fail))
+
+
+@pytest.mark.parametrize("killed", range(1, 17))
+def test_killed_anywhere_and_resumed_it_is_the_same(run: Callable[..., Measurements], killed: int) -> None:
+    def times(name: str, turn: int) -> float:
+        return 10 + len(name) + turn / 100
+
+    class Killed(Stand):
+        def __call__(self, request: Request) -> Measured:
+            if len(self.order) == killed:
+                raise KeyboardInterrupt
+            return super().__call__(request)
+
+    whole = run(Stand(times))
+    first = Killed(times)
+    if killed < 16:
+        with pytest.raises(KeyboardInterrupt):
+            run(first)
+    else:
+        run(first)
+    rest = Stand(lambda name, turn: times(name, turn + first.order.count(name)))
+    assert run(rest, resume=True) == whole
+    assert len(rest.order) == 16 - killed
+
+
+def test_failures_are_remembered_over_a_resumption(run: Callable[..., Measurements]) -> None:
+    def times(name: str, _turn: int) -> float:
+        if name == "a":
+            raise ModelError("It breaks.", "Mend it.")
+        return 10.0
+
+    run(Stand(times))
+    again = Stand(times)
+    found = run(again, resume=True)
+    assert not again.order
+    assert isinstance(found.failures["a"], ModelError)
