@@ -27,12 +27,12 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.frame_buffer import FrameBuffer
-from fcn_edge.backends.job import Job, Timing
+from fcn_edge.backends.job import GpuTimes, Job, Timing
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import UsageError
 from fcn_edge.io.closeable import Closeable
 
-__all__ = ["Backend", "Built", "Engine", "Job", "Probe", "Progress", "Session", "Timing"]
+__all__ = ["Backend", "Built", "Engine", "GpuTimes", "Job", "Probe", "Progress", "Session", "Timing"]
 
 
 Progress = Callable[[str, int, int], None]

@@ -128,6 +128,27 @@ def test_steps_make_what_labels_makes_and_tell_their_times(subject: MakeSubject,
         np.testing.assert_array_equal(labels, session.labels(image))
 
 
+def test_a_gpu_divides_its_times_and_a_processor_has_none(subject: MakeSubject, frame: MakeFrame) -> None:
+    with subject().engine.session() as session:
+        for seed in range(2):  # the first of a size, and one that takes its memory again
+            job = session.preprocess(frame(70, 100, seed))
+            before = job.timing.preprocess
+            assert session.infer(job).timing.gpu is None
+            session.wait(job)
+            stages, times = job.timing, job.timing.gpu
+            if session.depth == 1:  # infer computes
+                assert times is None
+                continue
+            assert times is not None
+            assert min(times.compute, times.enqueue) > 0
+            copies = [time for time in (times.host_to_device, times.device_to_host) if time is not None]
+            assert all(time > 0 for time in copies)
+            assert times.latency == sum(copies) + times.compute
+            assert times.latency == stages.preprocess - before + stages.infer + stages.decode
+            session.postprocess(job)
+            assert job.timing.gpu == times
+
+
 def test_each_job_is_inferred_once_and_before_its_mask(subject: MakeSubject, frame: MakeFrame) -> None:
     with subject().engine.session() as session:
         job = session.preprocess(frame(70, 100))

@@ -72,6 +72,8 @@ class FrameWork:
         if slot.kind.source == "image":
             stream.copy(self._network.input_pointer, slot.source_pointer, self._image_bytes)
         else:
+            if slot.uploaded is not None:
+                stream.record(slot.uploaded)
             slot.preprocess = slot.preprocess or self._preprocess(slot)
             self._kernels.launch(stream, slot.preprocess)
         stream.record(slot.preprocessed)
@@ -82,7 +84,9 @@ class FrameWork:
             stream.copy(slot.scores.pointer, self._network.output_pointer, self.output_bytes)
             slot.decode = slot.decode or self._decode(slot)
             self._kernels.launch(stream, slot.decode)
-        else:
+        if slot.computed is not None:
+            stream.record(slot.computed)
+        if slot.scores is None:
             stream.copy(slot.mask.pointer, self._network.output_pointer, self.output_bytes)
         slot.mask.to_host(stream)
 

@@ -28,26 +28,27 @@ class MappedBuffer(Closeable):
     Attributes:
         array: ``(nbytes,)`` uint8, the host side.
         pointer: The device side.
+        shared: Both are the same memory.
     """
 
     def __init__(self, device: Device, nbytes: int) -> None:
-        self._shared = device.facts.integrated
+        self.shared = device.facts.integrated
         with ExitStack() as made:
-            self._host = made.enter_context(device.host_buffer(nbytes, mapped=self._shared))
+            self._host = made.enter_context(device.host_buffer(nbytes, mapped=self.shared))
             self.array = self._host.array
             self.pointer = self._host.pointer
-            if not self._shared:
+            if not self.shared:
                 self.pointer = made.enter_context(device.device_buffer(nbytes)).pointer
             self._made = made.pop_all()
 
     def to_device(self, stream: Stream) -> None:
         """Enqueue what brings the host side to the device."""
-        if not self._shared:
+        if not self.shared:
             stream.upload(self.pointer, self.array)
 
     def to_host(self, stream: Stream) -> None:
         """Enqueue what brings the device side to the host."""
-        if not self._shared:
+        if not self.shared:
             stream.download(self.array, self.pointer)
 
     @override

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
-from fcn_edge.backends.base import Job, Session
+from fcn_edge.backends.base import GpuTimes, Job, Session
 from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame, on_device
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import FrameWork, Network
@@ -133,12 +133,14 @@ class CudaSession(Session):
             if slot.graph is None and self._to_capture:
                 slot.graph = self._captured(slot)
             self.graphs = slot.graph is not None
+            begun = time.perf_counter_ns()
             self._stream.record(slot.started)
             if slot.graph is not None:
                 self._stream.launch_graph(slot.graph)
             else:
                 self._work.enqueue(self._stream, slot)
             self._stream.record(slot.done)
+            slot.enqueue_ns = time.perf_counter_ns() - begun
             slot.pending = job.inferred = True
         return job
 
@@ -202,9 +204,14 @@ class CudaSession(Session):
         with self._device.current():
             slot.wait()
             preprocess = slot.preprocessed.ns_since(slot.started)
-            job.timing.infer = slot.inferred.ns_since(slot.preprocessed)
-            job.timing.decode = slot.done.ns_since(slot.inferred)
+            infer = slot.inferred.ns_since(slot.preprocessed)
+            decode = slot.done.ns_since(slot.inferred)
+            up = None if slot.uploaded is None else slot.uploaded.ns_since(slot.started)
+            down = None if slot.computed is None else slot.done.ns_since(slot.computed)
         job.timing.preprocess += preprocess
+        job.timing.infer, job.timing.decode = infer, decode
+        compute = preprocess + infer + decode - (up or 0) - (down or 0)
+        job.timing.gpu = GpuTimes(up, compute, down, slot.enqueue_ns)
 
     @override
     def scores(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -62,10 +62,13 @@ class Slot(Closeable):
             hold NaN or infinity, and 0 otherwise.
         pitch: Bytes from one row of the mask to the next, a multiple of 16, as GPUs write fastest.
         started: Reached before the first step.
+        uploaded: Reached after the copy that brings the frame to the GPU; None where there is none.
         preprocessed: Reached when the network's input is made.
         inferred: Reached after the network.
+        computed: Reached before the copy that brings the mask to the host; None where there is none.
         done: Reached after the last step.
         pending: Its work is enqueued and was not waited for.
+        enqueue_ns: Nanoseconds that the host took to enqueue the work of the last frame.
         graph: The steps captured; None until then, or where they cannot be.
         preprocess: The first kernel's launch on the slot's memory, kept for all its frames; None until it is needed.
         decode: The same of the last kernel.
@@ -80,6 +83,7 @@ class Slot(Closeable):
         self.preprocess: Launch | None = None
         self.decode: Launch | None = None
         self.pending = False
+        self.enqueue_ns = 0
         self._mask_size = mask_size
         size = kind.place.network_size if kind.source == "image" else kind.place.frame_size
         nbytes = size[0] * size[1] * 3
@@ -96,6 +100,14 @@ class Slot(Closeable):
             self.preprocessed: Event = made.enter_context(device.event())
             self.inferred: Event = made.enter_context(device.event())
             self.done: Event = made.enter_context(device.event())
+            self.uploaded: Event | None = None
+            self.computed: Event | None = None
+            if kind.source == "image":  # it comes by copies alone
+                self.uploaded = self.preprocessed
+            elif self.staged is not None and not self.staged.shared:
+                self.uploaded = made.enter_context(device.event())
+            if not scores_bytes or not self.mask.shared:  # labels are copied in any case
+                self.computed = made.enter_context(device.event())
             self._made = made.pop_all()
 
     @property
