@@ -25,6 +25,7 @@ from fcn_edge.evaluation.latency import speeds_of
 from gpu.providers import OpenDevice
 from gpu.scores import RealScores
 from gpu.settings import Settings
+from gpu.times import gpu_times
 
 __all__ = ["BACKENDS", "engines"]
 
@@ -98,6 +99,7 @@ def _engine(
             devices=dict.fromkeys(running, manifest.device.name),
             seconds=settings.seconds,
         )
+        times = {name: gpu_times(session, real.frames, settings.repeats) for name, session in running.items()}
     row = {
         "library": manifest.library,
         "device": manifest.device.name,
@@ -106,6 +108,7 @@ def _engine(
         "int8_share": manifest.int8_share,
         "notes": manifest.notes,
         "speed": {name: speed.model_dump(mode="json") for name, speed in speeds.items()},
+        "gpu_ms": times,
         "masks": {name: verdict.sentence for name, verdict in verdicts.items()},
         "agree": all(verdict.holds for verdict in verdicts.values()) and not failures,
     }

@@ -20,6 +20,7 @@ from gpu.providers import OpenDevice
 from gpu.reference import wrong_pixels
 from gpu.scores import RealScores
 from gpu.settings import Settings
+from gpu.times import gpu_times
 
 __all__ = ["sessions"]
 
@@ -70,7 +71,7 @@ class _StoredEngine(CudaEngine):
 
 
 def sessions(open_device: OpenDevice, real: RealScores, settings: Settings) -> list[dict[str, Any]]:
-    """A row with a graph and one without: whether the mask is right, and how long a frame takes."""
+    """A row with a graph and one without: whether the mask is right, how long a frame takes, and where on the GPU."""
     scores = real.scores[0].astype(np.float16)
     place = placement((real.frames[0].shape[0], real.frames[0].shape[1]), real.size, real.spec.resize)
     rows = []
@@ -101,11 +102,12 @@ def sessions(open_device: OpenDevice, real: RealScores, settings: Settings) -> l
             devices=dict.fromkeys(opened, "stored scores: all of a frame but the network"),
             seconds=settings.seconds,
         )
+        times = {name: gpu_times(session, real.frames, settings.repeats) for name, session in opened.items()}
     for name, session in opened.items():
         row: dict[str, Any] = {"graph": name == "graph"}
         if session.capture_failure:
             rows.append(row | {"failed": f"It is not captured: {session.capture_failure}.", "agree": False})
             continue
         row |= {"wrong_pixels": wrong[name], "agree": wrong[name] == 0}
-        rows.append(row | {"speed": speeds[name].model_dump(mode="json")})
+        rows.append(row | {"speed": speeds[name].model_dump(mode="json"), "gpu_ms": times[name]})
     return rows

@@ -65,8 +65,8 @@ def lines(result: Row) -> Iterator[str]:
             continue
         for kind, speed in row["speed"].items():
             yield (
-                f"{name}, {kind}: network {speed['network_ms']:.2f} ms, whole {speed['end_to_end_ms']:.2f} ms; "
-                f"{row['masks'][kind]}"
+                f"{name}, {kind}: network {speed['network_ms']:.2f} ms, whole {speed['end_to_end_ms']:.2f} ms"
+                f"{_divided(row['gpu_ms'][kind])}; {row['masks'][kind]}"
             )
     yield from result["failures"] or ["Everything agrees."]
 
@@ -86,7 +86,18 @@ def _graph(graph: bool) -> str:
 
 
 def _session(row: Row) -> str:
-    return _reason(row) if "speed" not in row else f"{row['speed']['end_to_end_ms']:.3f} ms a frame"
+    if "speed" not in row:
+        return _reason(row)
+    return f"{row['speed']['end_to_end_ms']:.3f} ms a frame{_divided(row['gpu_ms'])}"
+
+
+def _divided(gpu_ms: Row | None) -> str:
+    """What of a frame is spent where; empty on a processor."""
+    if gpu_ms is None:
+        return ""
+    names = {"host_to_device": "H2D", "compute": "compute", "device_to_host": "D2H", "enqueue": "enqueue"}
+    told = (f"{name} {'none' if gpu_ms[key] is None else format(gpu_ms[key], '.3f')}" for key, name in names.items())
+    return f" ({', '.join(told)})"
 
 
 def _difference(row: Row) -> str:

@@ -115,6 +115,12 @@ def test_what_agrees_ends_with_0(run: Callable[..., Result], tmp_path: Path) -> 
     assert not [row for row in rows if "met" in row]  # so small a batch says nothing
 
     assert [(row["graph"], row["wrong_pixels"]) for row in provider["sessions"]] == [(True, 0), (False, 0)]
+    for row in provider["sessions"]:
+        assert row["gpu_ms"].keys() == {"host_to_device", "compute", "device_to_host", "enqueue"}
+        assert row["gpu_ms"].pop("enqueue") > 0
+        # the fake takes a microsecond a step: a copy and its event; the kernels, the network, the flag, the scores
+        assert row["gpu_ms"] == {"host_to_device": 0.002, "compute": 0.008, "device_to_host": 0.002}
+    assert done.stdout.count("(H2D 0.002, compute 0.008, D2H 0.002, enqueue ") == 2
     assert [row["backend"] for row in result["engines"]] == ["tensorrt", "tensorrt-rtx", "onnxruntime-cuda"]
     assert all(row["absent"] for row in result["engines"])
 
@@ -161,14 +167,18 @@ def test_a_missed_target_ends_with_4(run: Callable[..., Result], monkeypatch: py
     assert "times a copy on camvid-mobilenet_v2-fcn8s on rendered streets, widened to 19 classes" in failure
 
 
-def test_a_library_without_graphs_is_timed_without(run: Callable[..., Result], tmp_path: Path) -> None:
-    done = run("--no-engines", "-o", str(tmp_path / "results.json"), gpu={"has_graphs": False})
+def test_a_board_and_a_library_without_graphs_are_timed_without(run: Callable[..., Result], tmp_path: Path) -> None:
+    gpu = {"has_graphs": False, "integrated": True}
+    done = run("--no-engines", "-o", str(tmp_path / "results.json"), gpu=gpu)
     assert done.exit_code == 0, done.output
     provider = json.loads((tmp_path / "results.json").read_text())["providers"]["cuda-python"]
     assert [row.get("absent") for row in provider["sessions"]] == ["fake cannot capture them.", None]
     assert {row["launches_in_a_graph"] for row in provider["speed"]["kernels"] if "launches_in_a_graph" in row} == {
         False
     }
+    times = provider["sessions"][1]["gpu_ms"]
+    assert (times["host_to_device"], times["compute"], times["device_to_host"]) == (None, 0.008, None)
+    assert "(H2D none, compute 0.008, D2H none, enqueue " in done.stdout
 
 
 @pytest.mark.parametrize("likeness", [0.9, 1.1])
@@ -192,6 +202,7 @@ def test_engines_are_held_against_the_processor(
     )
     assert row["speed"].keys() == {"no graph"}
     assert row["speed"]["no graph"]["end_to_end_ms"] > 0
+    assert row["gpu_ms"] == {"no graph": None}
     assert "of the pixels as fp32 has them" in done.stdout
 
 
@@ -269,7 +280,8 @@ def test_engines_are_named_by_whether_their_frames_were_graphs(
     done = run("-o", str(tmp_path / "results.json"), gpu={"has_graphs": has_graphs})
     assert done.exit_code == 0, done.output
     (row,) = json.loads((tmp_path / "results.json").read_text())["engines"]
-    assert list(row["speed"]) == list(row["masks"]) == kinds
+    assert list(row["speed"]) == list(row["masks"]) == list(row["gpu_ms"]) == kinds
+    assert done.stdout.count("(H2D 0.002, compute 0.008, D2H 0.002, enqueue ") == 2 * len(kinds)  # sessions, too
 
 
 def test_a_capture_that_fails_ends_with_4(
