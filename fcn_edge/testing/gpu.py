@@ -104,14 +104,15 @@ class FakeGpu(Driver):
     @property
     def leftovers(self) -> list[str]:
         """What was made and not given back."""
-        kinds: dict[str, Mapping[int, Any]] = {
-            "stream": self._streams.live,
-            "event": self._streams.events,
-            "module": self._modules,
-            "graph": self._streams.graphs,
-            "memory": {address: None for address in self.memory.live if address not in self._lent},
-        }
-        return [f"{kind} {handle:#x}" for kind, made in kinds.items() for handle in made]
+        with self._calls.lock:  # other threads make and give back
+            kinds: dict[str, Mapping[int, Any]] = {
+                "stream": self._streams.live,
+                "event": self._streams.events,
+                "module": self._modules,
+                "graph": self._streams.graphs,
+                "memory": {address: None for address in self.memory.live if address not in self._lent},
+            }
+            return [f"{kind} {handle:#x}" for kind, made in kinds.items() for handle in made]
 
     def lend(self, content: NDArray[np.uint8]) -> int:
         """A device address for memory of another library, which this one need not free."""

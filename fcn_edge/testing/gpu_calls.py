@@ -26,6 +26,7 @@ class FakeCalls:
         made: Every call with what identifies it, in order.
         failed: Name of the call that ``fail_at`` made fail; empty until then.
         closed: The context was given back.
+        lock: Held while a call is made.
     """
 
     def __init__(self, streams: FakeStreams, fail_at: int | None, sticky: bool) -> None:
@@ -35,7 +36,7 @@ class FakeCalls:
         self._streams = streams
         self._fail_at = fail_at
         self._sticky = sticky
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._depth = threading.local()
 
     @property
@@ -83,7 +84,7 @@ class FakeCalls:
             CudaMisuseError: It must not be made.
             MachineError: It is due to fail.
         """
-        with self._lock:
+        with self.lock:
             if self.closed:
                 raise CudaMisuseError(f"{name} after the context was given back")
             if current and self.entered < 1:

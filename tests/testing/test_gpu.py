@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -329,3 +330,31 @@ def test_memory_runs_out(tmp_path: Path) -> None:
         assert device.free_bytes() == 40
         with pytest.raises(MachineError, match="no memory left"):
             device.device_buffer(41)
+
+
+def test_what_is_left_may_be_asked_while_other_threads_make_and_give_back(gpu: FakeGpu) -> None:
+    done = threading.Event()
+
+    def make_and_give_back() -> None:
+        gpu.enter()
+        while not done.is_set():
+            gpu.event_destroy(gpu.event_create())
+            gpu.calls.clear()
+        gpu.leave()
+
+    gpu.enter()
+    kept = [gpu.event_create() for _ in range(1000)]
+    often = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    other = threading.Thread(target=make_and_give_back)
+    other.start()
+    try:
+        assert all(len(gpu.leftovers) in (1000, 1001) for _ in range(800))
+    finally:
+        done.set()
+        other.join()
+        sys.setswitchinterval(often)
+    for event in kept:
+        gpu.event_destroy(event)
+    gpu.leave()
+    gpu.close()
