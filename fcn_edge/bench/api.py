@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ def bench(
         title=suite.title,
         started=journal.started,
         seconds=round(journal.seconds, 1),
-        machine=facts.to_json(),
+        machine=json.loads(json.dumps(facts.to_json())),  # as it comes back from a file
         threads=thread_count(None),
         frames=f"{suite.source}, {height}x{width}",
         frames_per_round=suite.frames,

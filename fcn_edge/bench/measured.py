@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -65,6 +66,7 @@ class Measured:
         load_ns: From the files to the first mask.
         whole_ns: Each frame from memory to its mask, or to its scores.
         stages_ns: Each frame's ``preprocess``, ``infer`` and ``decode``.
+        gpu_ns: Each frame's ``GpuTimes`` by their names; empty on processors, and those that are no step are left out.
         fps: Frames a second of the pipeline; None where the row ends in scores.
         memory_bytes: Most memory that the process held, without the frames; None where the system does not tell.
     """
@@ -73,6 +75,7 @@ class Measured:
     load_ns: int
     whole_ns: list[int]
     stages_ns: dict[str, list[int]]
+    gpu_ns: dict[str, list[int]]
     fps: float | None
     memory_bytes: int | None
 
@@ -117,7 +120,10 @@ def measured_in_process(request: Request, worker: str = WORKER) -> Measured:
         MachineError: It was killed, hung or crashed.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", worker, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             answer, words = process.communicate(json.dumps(asdict(request)).encode(), LONGEST_SECONDS)

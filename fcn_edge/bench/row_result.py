@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fcn_edge.artifacts.records import AccuracyRecord
@@ -19,7 +19,6 @@ from fcn_edge.metrics.durations import NS_PER_S
 
 __all__ = ["failed_row", "measured_row", "with_shares"]
 
-STAGES = ("preprocess", "infer", "decode")
 MEGA = 1e6
 
 
@@ -50,7 +49,6 @@ def measured_row(
     if share > width:
         unstable = f"After {len(rounds)} rounds its median is known to {share:.1%} of itself; {width:.0%} was expected."
     manifest = engine.manifest
-    stages = {name: [round_median_ms(one.stages_ns[name]) for one in rounds] for name in STAGES}
     memory = [one.memory_bytes for one in rounds if one.memory_bytes is not None]
     fps = [one.fps for one in rounds if one.fps is not None]
     return Row(
@@ -62,7 +60,8 @@ def measured_row(
         unstable=unstable,
         network_ms=distribution_of([one.stages_ns["infer"] for one in rounds]),
         end_to_end_ms=whole,
-        stages_ms={name: round(statistics.median(medians), 4) for name, medians in stages.items()},
+        stages_ms=_medians([one.stages_ns for one in rounds]),
+        gpu_ms=_medians([one.gpu_ns for one in rounds]) or None,
         throughput=throughput_of(fps) if fps else None,
         memory_mb=round(max(memory) / MEGA, 1) if memory else None,
         load_seconds=round(statistics.median(one.load_ns for one in rounds) / NS_PER_S, 3),
@@ -72,6 +71,15 @@ def measured_row(
         accuracy=accuracy if row.ends == "mask" else None,
         build=engine.command,
     )
+
+
+def _medians(rounds: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, float]:
+    """Medians of the rounds' medians, in milliseconds, by name."""
+    return {
+        name: round(statistics.median(round_median_ms(one[name]) for one in rounds), 4)
+        for name in rounds[0]
+        if all(name in one for one in rounds)
+    }
 
 
 def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size) -> Row:

@@ -1,10 +1,11 @@
-"""``python -m fcn_edge.bench.worker``: one row of one round, in a process of its own.
+"""``python -m fcn_edge.bench.worker PARENT``: one row of one round, in a process of its own.
 
 A process of its own, because thread pools of several libraries disturb each other, because the memory that it holds at
 most is the row's own, and because where a process's memory happens to lie moves its times by a few percent: within one
 process that would look like a property of the row.
 
-Reads one JSON object, a request, from standard input and writes one, what was measured, to standard output.
+Reads one JSON object, a request, from standard input and writes one, what was measured, to standard output. It ends
+when the process PARENT does, whose number is given.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.backends.base import Session, Timing
+from fcn_edge.backends.base import GpuTimes, Session, Timing
 from fcn_edge.bench.measured import Measured, Request, failure_of
 from fcn_edge.bench.memory_source import MemorySource
 from fcn_edge.errors import FcnEdgeError
@@ -34,6 +36,8 @@ __all__ = ["main", "measure"]
 
 Frames = Sequence[NDArray[np.uint8]]
 
+GPU_TIMES = tuple(field.name for field in fields(GpuTimes))
+
 LEAST_WARM_UP_NS = 250_000_000
 """Clocks need a while to rise, however fast the frames are."""
 
@@ -41,7 +45,7 @@ LEAST_WARM_UP_NS = 250_000_000
 def main() -> int:
     """Measure what standard input asks for; returns the exit code."""
     request = Request.from_json(json.load(sys.stdin))
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(int(sys.argv[1]),), daemon=True).start()
     # what libraries print must not come between
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -91,6 +95,7 @@ def measure(request: Request) -> Measured:
         load_ns=load_ns,
         whole_ns=whole_ns,
         stages_ns={name: [getattr(timing, name) for timing in timings] for name in ("preprocess", "infer", "decode")},
+        gpu_ns=_gpu_times([timing.gpu for timing in timings if timing.gpu is not None]),
         fps=fps,
         memory_bytes=None if memory is None else memory - sum(frame.nbytes for frame in frames),
     )
@@ -119,6 +124,11 @@ def _one_by_one(session: Session, frames: Frames, count: int, ends: str) -> tupl
             session.postprocess(job)
         timings.append(job.timing)
     return timings, whole
+
+
+def _gpu_times(times: Sequence[GpuTimes]) -> dict[str, list[int]]:
+    named = {name: [getattr(one, name) for one in times] for name in GPU_TIMES}
+    return {name: values for name, values in named.items() if values and None not in values}
 
 
 def _overlapping(segmenter: Segmenter, frames: Frames, count: int) -> float:

@@ -77,7 +77,7 @@ def test_it_ends_with_a_parent_that_is_killed(request_of: Request, tmp_path: Pat
     program = textwrap.dedent(f"""
         import os, signal, subprocess, sys, json, time
         child = subprocess.Popen(
-            [sys.executable, "-m", "fcn_edge.bench.worker"],
+            [sys.executable, "-m", "fcn_edge.bench.worker", str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         child.stdin.write({json.dumps(asdict(slow))!r}.encode()); child.stdin.close()
