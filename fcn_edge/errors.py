@@ -159,10 +159,13 @@ class MissingExtraError(MachineError):
 EXTRAS = {
     "av": "streams",
     "cv2": "cpu",
+    "jinja2": "bench",
+    "matplotlib": "bench",
     "onnxruntime": "cpu",
     "onnx": "convert",
     "onnxscript": "export",
     "openvino": "openvino",
+    "pynvml": "bench",
     "safetensors": "export",
     "torch": "export",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Driver", "loaded_driver"]
+__all__ = ["Driver", "loaded_driver", "pci_address"]
 
 LIBRARY = "libcuda.so.1"
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
@@ -53,6 +53,27 @@ def loaded_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
     count = ctypes.c_int()
     library.cuDeviceGetCount(ctypes.byref(count))
     return Driver(cuda, tuple(_gpu(library, index) for index in range(count.value)))
+
+
+def pci_address(index: int, load: Callable[[str], Any] = ctypes.CDLL) -> str:
+    """PCI address of a CUDA device, such as ``0000:01:00.0``; empty where the driver does not tell.
+
+    Args:
+        index: CUDA's number of the device: ``CUDA_VISIBLE_DEVICES`` and ``CUDA_DEVICE_ORDER`` count, because it is
+            CUDA that is asked.
+        load: Loads a shared library by name; raises OSError where it cannot.
+    """
+    try:
+        library = load(LIBRARY)
+    except OSError:
+        return ""
+    device, address = ctypes.c_int(), ctypes.create_string_buffer(32)
+    failed = (
+        library.cuInit(0)
+        or library.cuDeviceGet(ctypes.byref(device), index)
+        or library.cuDeviceGetPCIBusId(address, len(address), device)
+    )
+    return "" if failed else address.value.decode(errors="replace")
 
 
 def _gpu(library: Any, index: int) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.system.cuda_driver import Driver, loaded_driver
+from fcn_edge.system.cuda_driver import Driver, loaded_driver, pci_address
 
 
 class Library:
@@ -34,6 +34,8 @@ class Library:
         return 0
 
     def cuDeviceGet(self, device: Any, index: int) -> int:
+        if index >= len(self._gpus):
+            return 101
         device._obj.value = 7 + index
         return 0
 
@@ -41,6 +43,12 @@ class Library:
         text = self._gpus[device.value - 7][0].encode()
         assert len(text) < length
         name.value = text
+        return 0
+
+    def cuDeviceGetPCIBusId(self, address: Any, length: int, device: Any) -> int:
+        assert self._started
+        assert length >= 13, "what CUDA asks for"
+        address.value = f"0000:{device.value:02x}:00.0".encode()
         return 0
 
     def cuDeviceGetAttribute(self, value: Any, attribute: int, device: Any) -> int:
@@ -70,3 +78,17 @@ def test_this_machine_can_be_asked() -> None:
     driver = loaded_driver()
     assert driver.problem or all(re.fullmatch(r"\d+\.\d", capability) for _, capability in driver.gpus)
     assert not (driver.problem and driver.gpus)
+
+
+def test_the_address_of_a_device() -> None:
+    gpus = [("Orin", 8, 7), ("NVIDIA RTX 4070", 8, 9)]
+    assert pci_address(1, lambda name: Library(12060, 0, gpus)) == "0000:08:00.0"
+    assert pci_address(2, lambda name: Library(12060, 0, gpus)) == ""
+    assert pci_address(0, lambda name: Library(12060, 100, gpus)) == ""
+
+
+def test_no_driver_knows_no_address() -> None:
+    def absent(name: str) -> None:
+        raise OSError(name)
+
+    assert pci_address(0, absent) == ""
