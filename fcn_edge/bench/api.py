@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fcn_edge.artifacts.models import Model, resolved_model
-from fcn_edge.bench.complexity import gmacs_of
+from fcn_edge.bench.complexity import complexity_of
 from fcn_edge.bench.engines import ReadyEngine, ready_engine
 from fcn_edge.bench.frames import frames_of, write_frames
 from fcn_edge.bench.journal import Journal
@@ -106,7 +106,7 @@ def bench(
             measure,
             watch.measuring,
         )
-    failures |= {row.engine: found.failures[row.name] for row in rows if row.name in found.failures}
+    failed = {row.name: failures[row.engine] for row in rows if row.engine in failures} | found.failures
     height, width = frames.shape[1:3]
     steady = _control(suite, found)
     return BenchResult(
@@ -125,8 +125,8 @@ def bench(
         rows=(
             *with_shares(
                 [
-                    failed_row(row, failures[row.engine], (height, width))
-                    if row.name not in found.rows or row.name in found.failures
+                    failed_row(row, failed[row.name], (height, width))
+                    if row.name in failed
                     else measured_row(
                         row,
                         engines[row.engine],
@@ -134,7 +134,7 @@ def bench(
                         frame_size=(height, width),
                         width=suite.width,
                         accuracy=scores.get(row.engine),
-                        gmacs=gmacs_of(row.model, row.size),
+                        gmacs=complexity_of(row.model, row.size),
                     )
                     for row in rows
                 ]

@@ -68,6 +68,8 @@ class Measured:
         stages_ns: Each frame's ``preprocess``, ``infer`` and ``decode``.
         gpu_ns: Each frame's ``GpuTimes`` by their names; empty on processors, and those that are no step are left out.
         fps: Frames a second of the pipeline; None where the row ends in scores.
+        telemetry: What the machine's sensors told meanwhile: ``Telemetry.to_json()``.
+        processed: Frames that were processed meanwhile.
         memory_bytes: Most memory that the process held, without the frames; None where the system does not tell.
     """
 
@@ -78,6 +80,8 @@ class Measured:
     gpu_ns: dict[str, list[int]]
     fps: float | None
     memory_bytes: int | None
+    telemetry: dict[str, Any]
+    processed: int
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:

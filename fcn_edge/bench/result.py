@@ -93,10 +93,12 @@ class Power(_Part):
         source: The sensor, and what it includes; empty where there is none.
         absent: Why there is no power, in a sentence; empty where there is.
         clocks_mhz: Least and most clock by name, such as ``cpu`` and ``gpu``.
+        clock_limits_mhz: What each of them may reach in the present power mode.
         temperature_c: Highest temperature by sensor.
-        throttled: What was throttled meanwhile, in words.
-        load: Load average of one minute when it began.
-        steal: Share of the processor's time that other guests of a shared machine took, 0 to 1.
+        throttled: What lowered clocks meanwhile, in words.
+        gpu_load: Share of time that the GPU was busy, 0 to 1.
+        load: Processes that ran or waited in the minute before a round: the most of all rounds.
+        steal: Share of the processor's time that the hypervisor gave to others, 0 to 1.
     """
 
     watts: Positive | None = None
@@ -104,8 +106,10 @@ class Power(_Part):
     source: str = ""
     absent: str = ""
     clocks_mhz: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    clock_limits_mhz: dict[str, float] = Field(default_factory=dict)
     temperature_c: dict[str, float] = Field(default_factory=dict)
     throttled: tuple[str, ...] = ()
+    gpu_load: Fraction | None = None
     load: float | None = None
     steal: Fraction | None = None
 

@@ -12,6 +12,7 @@ from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.bench.engines import ReadyEngine
 from fcn_edge.bench.measured import Measured
 from fcn_edge.bench.plan import PlannedRow
+from fcn_edge.bench.power import power_of
 from fcn_edge.bench.result import Row
 from fcn_edge.bench.times import distribution_of, round_median_ms, throughput_of
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
@@ -68,6 +69,7 @@ def measured_row(
         build_seconds=round(manifest.build_seconds, 3) if engine.command else None,
         engine_mb=round(engine.bytes / MEGA, 3),
         gmacs=gmacs,
+        power=power_of(rounds),
         accuracy=accuracy if row.ends == "mask" else None,
         build=engine.command,
     )

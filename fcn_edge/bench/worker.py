@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.backends.base import GpuTimes, Session, Timing
+from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.bench.measured import Measured, Request, failure_of
 from fcn_edge.bench.memory_source import MemorySource
 from fcn_edge.errors import FcnEdgeError
@@ -30,6 +31,7 @@ from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.system.allocator import keep_freed_memory
 from fcn_edge.system.memory import peak_bytes
+from fcn_edge.system.telemetry import Sampler
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = ["main", "measure"]
@@ -88,8 +90,11 @@ def measure(request: Request) -> Measured:
         with segmenter:
             _warm_up(segmenter.session, frames, request.warm_up)
             memory = peak_bytes()
-            timings, whole_ns = _one_by_one(segmenter.session, frames, request.count, request.ends)
-            fps = _overlapping(segmenter, frames, request.count) if request.ends == "mask" else None
+            on_gpu = BACKENDS[segmenter.backend].device == "cuda"
+            sampler = Sampler(request.device if on_gpu else None)
+            with sampler:
+                timings, whole_ns = _one_by_one(segmenter.session, frames, request.count, request.ends)
+                fps = _overlapping(segmenter, frames, request.count) if request.ends == "mask" else None
     return Measured(
         backend=segmenter.backend,
         load_ns=load_ns,
@@ -97,6 +102,8 @@ def measure(request: Request) -> Measured:
         stages_ns={name: [getattr(timing, name) for timing in timings] for name in ("preprocess", "infer", "decode")},
         gpu_ns=_gpu_times([timing.gpu for timing in timings if timing.gpu is not None]),
         fps=fps,
+        telemetry=sampler.telemetry.to_json(),
+        processed=request.count * (1 if fps is None else 2),
         memory_bytes=None if memory is None else memory - sum(frame.nbytes for frame in frames),
     )
 

@@ -39,6 +39,9 @@ def test_a_row(request_of: Request) -> None:
     assert measured.memory_bytes is not None
     assert measured.memory_bytes > 10e6
     assert measured.load_ns > 0
+    assert measured.processed == 10  # each frame alone, and again in the pipeline
+    assert measured.telemetry["seconds"] * 1e9 >= sum(measured.whole_ns)
+    assert measured.gpu_ns == {}
 
 
 def test_what_ends_in_scores_has_no_pipeline_and_no_decoding(request_of: Request) -> None:

@@ -22,7 +22,7 @@ def request(name: str) -> Request:
 def measured(milliseconds: float) -> Measured:
     times = [round(milliseconds * 1e6)] * 3
     stages = {"preprocess": [1] * 3, "infer": times, "decode": [1] * 3}
-    return Measured("onnxruntime", 10, times, stages, {}, 1000 / milliseconds, 1000)
+    return Measured("onnxruntime", 10, times, stages, {}, 1000 / milliseconds, 1000, {}, 6)
 
 
 class Stand:
