@@ -11,6 +11,7 @@ from typing import Any
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.bench.complexity import complexity_of
 from fcn_edge.bench.engines import ReadyEngine, ready_engine
+from fcn_edge.bench.examples import examples_of, ladder_of
 from fcn_edge.bench.frames import frames_of, write_frames
 from fcn_edge.bench.journal import Journal
 from fcn_edge.bench.measured import Request, measured_in_process
@@ -35,6 +36,9 @@ __all__ = ["Watch", "bench"]
 CONTROL_SIZE = (256, 320)
 CONTROL_FRAMES = 3
 """Frames of the control for each frame of a row: it is small, and all depends on it."""
+
+NOT_MEASURED = ("title", "recorded", "examples", "rows", "data")
+"""What of a suite does not decide what is measured, or does so in a key of its own."""
 
 FRAMES_FILE, JOURNAL_FILE, ENGINES = "frames.npy", "journal.jsonl", "engines"
 
@@ -106,6 +110,7 @@ def bench(
             measure,
             watch.measuring,
         )
+    ladder = ladder_of(engines) if suite.examples else {}
     failed = {row.name: failures[row.engine] for row in rows if row.engine in failures} | found.failures
     height, width = frames.shape[1:3]
     steady = _control(suite, found)
@@ -141,6 +146,7 @@ def bench(
             ),
             *recorded,
         ),
+        examples=examples_of(ladder, split_of(suite.examples), device=device) if ladder else (),
     )
 
 
@@ -218,7 +224,9 @@ def _identity(
     """What decides what is measured, by what messages call it."""
     content, told = suite.model_dump(mode="json"), facts.to_json()
     return {
-        "suite": {key: value for key, value in content.items() if key not in ("title", "recorded", "rows", "data")},
+        "suite": {
+            key: value for key, value in content.items() if key not in ("title", "recorded", "rows", "data", "examples")
+        },
         "choice of rows": [[row.name, row.model.digest, str(row.calibration)] for row in rows],
         "data set": None if split is None else fingerprint_of(split),
         "machine": [told["cpu"]["name"], told["cpu"]["instruction_set"], told["cpu"]["cores"], told["nvidia"], device],

@@ -72,6 +72,8 @@ class Suite(_Part):
         source: What the frames are of: an address of rendered scenes, a video or a folder of images.
         distinct: How many frames of it are read; they go round.
         data: Labeled images to score each row on: a split, or an address of rendered scenes; empty for none.
+        examples: Labeled images that pieces are shown of in the report, where decoders differ; empty for none. They
+            are in the result: none that you may not show.
         control: Model that runs in every round the same way, to tell how steady the machine is: FP32, 256x320.
         drift: How much the control may move, as a share, before the run is marked unstable.
         recorded: Results of earlier runs whose rows stand in where a row is not measured; relative to the suite.
@@ -87,6 +89,7 @@ class Suite(_Part):
     source: str = "synthetic://street?seed=110&size=720x1280&frames=8&fps=1"
     distinct: Annotated[int, Field(ge=1, le=256)] = 8
     data: str = ""
+    examples: str = "synthetic://street?seed=700&size=480x640&frames=6&fps=0.5"
     control: str = "camvid-mobilenet_v2-fcn32s"
     drift: Fraction = 0.08
     recorded: tuple[str, ...] = ()
