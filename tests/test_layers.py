@@ -48,7 +48,8 @@ MAY_IMPORT = {
     "doctor": "artifacts.models backends.registry errors runtime.sinks.encoders.choice runtime.sinks.encoders.elements"
     " system version",
     "fcn_edge": "builder errors evaluation export quantization runtime version",
-    "bench": "artifacts backends builder datasets errors evaluation io metrics ops quantization runtime system",
+    "bench": "artifacts backends backends.onnxruntime builder datasets errors evaluation io metrics ops quantization"
+    " runtime system",
     "cli": "artifacts backends bench builder datasets doctor errors evaluation export io quantization runtime system"
     " training version",
     "__main__": "cli",

@@ -20,7 +20,7 @@ from fcn_edge.bench.recorded import recorded_rows
 from fcn_edge.bench.result import BenchResult, Control
 from fcn_edge.bench.rounds import Measure, Measurements, RoundLimits, measured_rounds
 from fcn_edge.bench.row_result import failed_row, measured_row, with_shares
-from fcn_edge.bench.scores import scores_of
+from fcn_edge.bench.scores import Scoring, scores_of
 from fcn_edge.bench.suite import Suite
 from fcn_edge.bench.times import round_median_ms
 from fcn_edge.datasets import LabeledSplit, split_of
@@ -100,8 +100,8 @@ def bench(
         engines, failures = _engines(rows, folder / ENGINES, device, watch)
         scores = {}
         if split is not None:
-            scored = {row.engine: engines[row.engine] for row in rows if row.engine in engines and row.ends == "mask"}
-            scores = scores_of(scored, split, journal, device=device, tell=watch.tell, progress=watch.scoring)
+            scoring = Scoring(split, journal, folder / ENGINES, device, watch.tell, watch.scoring)
+            scores = scores_of(rows, engines, scoring)
         found = measured_rounds(
             _requests(suite, rows, engines, folder, device),
             _control_request(suite, control, folder, device),
@@ -130,7 +130,7 @@ def bench(
         rows=(
             *with_shares(
                 [
-                    failed_row(row, failed[row.name], (height, width))
+                    failed_row(row, failed[row.name], (height, width), scores.get(row.engine))
                     if row.name in failed
                     else measured_row(
                         row,

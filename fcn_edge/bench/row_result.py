@@ -84,8 +84,11 @@ def _medians(rounds: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, float]:
     }
 
 
-def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size) -> Row:
-    """The row of what could not be measured: ``absent`` where this machine or backend cannot, else ``failed``."""
+def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size, accuracy: AccuracyRecord | None) -> Row:
+    """The row of what could not be measured: ``absent`` where this machine or backend cannot, else ``failed``.
+
+    Its accuracy may be known all the same: it does not depend on the machine.
+    """
     absent = isinstance(error, MachineError | UsageError)
     return Row(
         **_identity(row, frame_size),
@@ -93,6 +96,7 @@ def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size) -> Row:
         state="absent" if absent else "failed",
         problem=error.message,
         fix=error.fix,
+        accuracy=accuracy if row.ends == "mask" else None,
     )
 
 

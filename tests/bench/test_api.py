@@ -103,6 +103,7 @@ def test_what_this_machine_cannot_is_absent_and_what_breaks_has_failed(
     result = bench(suite_of(rows=rows), folder=tmp_path, measure=breaking)
     assert [row.state for row in result.rows] == ["measured", "absent", "failed"]
     assert result.rows[1].problem
+    assert result.rows[1].accuracy is None
     assert (result.rows[2].problem, result.rows[2].fix) == ("It breaks.", "Mend it.")
 
 
@@ -160,3 +161,18 @@ def test_an_engine_is_measured_as_it_was_built(
     result: BenchResult = bench(suite_of(rows=[{"models": [str(engine)]}]), folder=tmp_path / "two", measure=stand)
     assert result.rows[0].model == engine.name
     assert (result.rows[0].build, result.rows[0].build_seconds) == ("", None)
+
+
+def test_a_row_for_another_machine_is_scored_by_the_graph_that_would_be_compiled(
+    suite_of: Callable[..., Suite], tiny: TinyNetwork, tmp_path: Path, quick_builds: Any
+) -> None:
+    pytest.importorskip("onnx")
+    rows = [{"models": [str(tiny.path)], "backends": ["onnxruntime", "tensorrt"]}]
+    result = bench(suite_of(rows=rows, data=DATA), folder=tmp_path, measure=stand)
+    here, elsewhere = result.rows
+    assert (here.state, elsewhere.state) == ("measured", "absent")
+    assert here.accuracy is not None
+    assert elsewhere.accuracy is not None
+    assert elsewhere.accuracy.miou == pytest.approx(here.accuracy.miou, abs=1e-3)
+    assert elsewhere.of_fp32 is not None
+    assert not list((tmp_path / "engines").glob("*.onnx"))
