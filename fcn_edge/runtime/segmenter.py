@@ -6,6 +6,7 @@ import logging
 import shlex
 import threading
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,8 @@ def load(
         segmenter.warm_up()
         opened.pop_all()
     _log_place(found, segmenter, device)
+    if manifest is None and backend == "auto":
+        _log_alternatives(found, segmenter)
     return segmenter
 
 
@@ -218,3 +221,18 @@ def _log_place(model: Model, segmenter: Segmenter, device: int) -> None:
             _log.info("This machine has an NVIDIA GPU. To use it: fcn-edge build %s --backend %s", named, gpu[0])
         else:
             _log.info("This machine has an NVIDIA GPU, which no backend of this version of fcn_edge uses.")
+
+
+def _log_alternatives(model: Model, segmenter: Segmenter) -> None:
+    """Which backend is fastest depends on the processor: a build times them all."""
+    here = registry.BACKENDS[segmenter.backend]
+    others = [
+        name
+        for name, entry in registry.BACKENDS.items()
+        if entry.device == here.device == "cpu" and name != segmenter.backend and find_spec(entry.library) is not None
+    ]
+    if others:
+        named = shlex.quote(model.shipped or str(model.path))
+        _log.info(
+            "%s may be faster here. To time both and keep the faster: fcn-edge build %s", " or ".join(others), named
+        )

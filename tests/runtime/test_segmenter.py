@@ -178,6 +178,23 @@ def test_load_logs_where_it_runs(tiny: Any, caplog: pytest.LogCaptureFixture, mo
     assert "GPU" not in text
 
 
+def test_load_says_how_to_find_the_fastest_backend(
+    tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+    monkeypatch.setattr(module, "find_spec", lambda library: library if library == "openvino" else None)
+    with caplog.at_level(logging.INFO, logger="fcn_edge"):
+        load(tiny.path).close()
+    assert f"openvino may be faster here. To time both and keep the faster: fcn-edge build {tiny.path}" in caplog.text
+    caplog.clear()
+    logged(caplog, tiny)  # a backend was named
+    assert "faster" not in caplog.text
+    monkeypatch.setattr(module, "find_spec", lambda library: None)
+    with caplog.at_level(logging.INFO, logger="fcn_edge"):
+        load(tiny.path).close()
+    assert "faster" not in caplog.text
+
+
 def test_load_says_when_no_backend_uses_the_gpu(
     tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
