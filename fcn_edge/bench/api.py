@@ -1,4 +1,4 @@
-"""``fcn_edge.bench``: what ``fcn-edge bench`` does."""
+"""What ``fcn-edge bench`` does, as a function of the package."""
 
 from __future__ import annotations
 

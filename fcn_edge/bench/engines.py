@@ -51,7 +51,12 @@ def ready_engine(row: PlannedRow, folder: Path, device: int) -> ReadyEngine:
         return ReadyEngine(row.model.path, read_manifest(row.model.path), "")
     path = folder / _UNSAFE.sub("_", row.engine)
     request = BuildRequest(
-        backend=row.backend, precision=row.precision, size=row.size, calibration=row.calibration, device=device
+        backend=row.backend,
+        precision=row.precision,
+        size=row.size,
+        calibration=row.calibration,
+        device=device,
+        timed=False,  # the rounds will tell
     )
     built = build_engine(row.model, request, output=path, if_stale=True)
     return ReadyEngine(path, built.manifest, _command(row, built.manifest))

@@ -112,7 +112,7 @@ def build_engine(
     ):
         tuner = Tuner(found, request, candidates, table, workspace, reference, tell, progress)
         outcomes = tuner.outcomes()
-        if any(outcome.usable for outcome in outcomes):
+        if (usable := sum(outcome.usable for outcome in outcomes)) > 1 or (usable and request.timed):
             outcomes = tuner.timed([*outcomes, *tuner.compared(_float_candidates(found, request, candidates))])
         kept = kept_outcome(outcomes, request)
         assert kept.compiled is not None

@@ -33,6 +33,7 @@ class BuildRequest:
         guard: Whether an engine that loses more is refused.
         device: Index of the GPU that GPU backends build on and for, from 0, as CUDA counts them.
         batch: Frames that the engine takes at once, 1 to ``LARGEST_BATCH``; not every backend's take more than one.
+        timed: Measure an engine's speed also where nothing depends on it, because there is no other to choose.
 
     Raises:
         UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, the batch out
@@ -49,6 +50,7 @@ class BuildRequest:
     guard: bool = True
     device: int = 0
     batch: int = 1
+    timed: bool = True
 
     def __post_init__(self) -> None:
         BuildOptions(self.device, self.batch)

@@ -213,6 +213,15 @@ def test_fastest_candidate_is_kept(
     assert reasons == {faster: (True, "the fastest"), slower: (False, f"2.5 ms slower than {faster}")}
 
 
+def test_an_only_candidate_need_not_be_timed(
+    tmp_path: Path, tiny: Any, other: Any, quick_builds: dict[str, float]
+) -> None:
+    built = build_engine(tiny.path, output=tmp_path / "one", backend="onnxruntime", timed=False)
+    assert built.manifest.speed is None
+    quick_builds["onnxruntime.fp32"] = 12.5
+    assert build_engine(tiny.path, output=tmp_path / "two", timed=False).manifest.backend == "other"
+
+
 def test_candidate_that_fails_is_passed_over(tmp_path: Path, tiny: Any, other: Any) -> None:
     other.error = ModelError("It cannot do Conv.")
     built = build_engine(tiny.path, output=tmp_path / "e")
