@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.artifacts.models import Model, manifest_of, resolved_model, shipped_models
+from fcn_edge.bench.result import read_result
 from fcn_edge.cli import demo
 
 STREET = "synthetic://street?seed=7&size=240x320&frames=6"
@@ -91,10 +92,16 @@ def test_doctor_reports(tmp_path: Path) -> None:
 
 @pytest.mark.system  # it calibrates and builds at full size
 @pytest.mark.timeout(900)
-def test_the_demo_leaves_video_picture_and_summary(tmp_path: Path) -> None:
+def test_the_demo_leaves_video_picture_summary_and_report(tmp_path: Path) -> None:
     assert demo.main(["-o", str(tmp_path), "--frames", "4"]) == 0
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["frames"] == 4
     assert 0 < summary["rendered_miou"] <= 1
     assert (tmp_path / "out.mp4").stat().st_size > 0
     assert (tmp_path / "street.png").stat().st_size > 0
+    result = read_result(tmp_path / "bench.json")
+    measured = {(row.decoder, row.precision) for row in result.rows if row.state == "measured"}
+    assert measured == {(decoder, kind) for decoder in ("fcn32s", "fcn16s", "fcn8s") for kind in ("fp32", "int8")}
+    assert summary["report_rows"] == len(result.rows)
+    assert result.examples
+    assert "<svg" in (tmp_path / "report.html").read_text()

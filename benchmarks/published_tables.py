@@ -1,0 +1,148 @@
+"""The tables and the plot of the README, made of the committed results.
+
+    python -m benchmarks.published_tables            # writes README.md, benchmarks/README.md and docs/latency.png
+    python -m benchmarks.published_tables --check    # says what is not as the results are, and ends with 1
+
+A section begins and ends with a comment that names it. That of the plot holds the digests of the result that it was drawn
+from and of the picture, so that the check needs no plotting, whose output differs between versions of matplotlib.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fcn_edge.bench.report import COLUMNS, markdown_table, write_plots
+from fcn_edge.bench.report.markdown import table_of_cells
+from fcn_edge.bench.result import BenchResult, read_result
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "benchmarks/README.md")
+SHIPPED = ROOT / "benchmarks" / "results" / "shipped.json"
+PEERS = ROOT / "benchmarks" / "results" / "peers.json"
+PLOT = ROOT / "docs" / "latency.png"
+PLOTTED = "accuracy-latency.png"
+SHOWN = ("decoder", "precision", "size", "backend", "end_to_end", "network", "throughput", "miou")
+SECTION = re.compile(r"(<!-- (?P<name>[a-z ]+): begin [^\n]*-->\n)(?P<content>.*?)(<!-- (?P=name): end -->)", re.DOTALL)
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Change nothing; end with 1 where a page is not as the results are.")
+def main(check: bool) -> None:
+    """Write the sections of the pages anew, or check them."""
+    if check:
+        outdated = [name for name, old, new in pages(sections()) if old != new]
+        if outdated:
+            raise SystemExit(
+                f"Not as the results are: {', '.join(outdated)}. Run: python -m benchmarks.published_tables"
+            )
+        return
+    draw_plot()
+    for name, old, new in pages(sections()):
+        if old != new:
+            (ROOT / name).write_text(new, encoding="utf-8")
+            click.echo(f"wrote {name}")
+
+
+def pages(contents: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Name, text and new text of each page.
+
+    Args:
+        contents: Content of the sections by name.
+    """
+    for name in PAGES:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        yield (
+            name,
+            text,
+            SECTION.sub(lambda found: found[1] + contents.get(found["name"], found["content"]) + found[4], text),
+        )
+
+
+def sections() -> dict[str, str]:
+    """Content of every section by its name."""
+    shipped, peers = read_result(SHIPPED), json.loads(PEERS.read_text(encoding="utf-8"))
+    return {
+        "latency plot": plot_section(),
+        "latency table": latency_table(shipped),
+        "peers": peers_table(peers, {"ours", "peer", "toolkit"}, {"call"}),
+        "all peers": peers_table(peers, {"ours", "peer", "toolkit"}, {"call", "stream", "network", "other net"}),
+    }
+
+
+def latency_table(result: BenchResult) -> str:
+    """Rows of the shipped models, and what they were measured on."""
+    columns = [column for column in COLUMNS if column.key in SHOWN]
+    rows = [row for row in result.rows if row.end_to_end_ms is not None and row.ends == "mask"]
+    unsteady = [row.name for row in rows if row.unstable]
+    cpu, packages = result.machine["cpu"], result.machine["software"]["packages"]
+    libraries = sorted({row.library for row in rows})
+    data = next((row.accuracy for row in rows if row.accuracy is not None), None)
+    words = (
+        f"{cpu['name']} ({cpu['instruction_set']}), {result.threads} threads, {', '.join(libraries)}, fcn_edge "
+        f"{packages['fcn_edge']}, {result.started[:10]}; frames of {rows[0].frame_size[0]}x{rows[0].frame_size[1]}, "
+        f"{result.rounds} rounds"
+    )
+    if data is not None:
+        words += f"; mIoU on {data.dataset} {data.split}, {data.images} images"
+    lines = [markdown_table(rows, columns), "", f"*{words}.*"]
+    if unsteady or result.unstable:
+        lines += ["", f"*Not steady: {result.unstable} Rows: {', '.join(unsteady) or 'none'}.*"]
+    return "\n".join(lines) + "\n"
+
+
+def peers_table(peers: Mapping[str, Any], kinds: set[str], groups: set[str]) -> str:
+    """Ways to run the same network, the fastest first, and what they were measured on."""
+    rows = [row for row in peers["rows"] if row["kind"] in kinds and row["group"] in groups and "median_ms" in row]
+    rows.sort(key=lambda row: (row["group"] != "call", row["group"], row["median_ms"]))
+    cells = [[row["title"], row["precision"].upper(), *_times(row), _alike(row), row["includes"]] for row in rows]
+    header = ["way", "precision", "ms", "range", "masks as ours", "what is timed"]
+    cpu = peers["machine"]["cpu"]
+    size, frame = ("x".join(map(str, peers[name])) for name in ("size", "frame_size"))
+    words = (
+        f"{cpu['name']} ({cpu['instruction_set']}), {cpu['cores']} cores, {peers['model']} at {size}, frames of {frame}, "
+        f"medians of {peers['rounds']} alternating rounds of {peers['frames']} frames, each in a process of its own"
+    )
+    return f"{table_of_cells(header, cells, 2)}\n\n*{words}.*\n"
+
+
+def _times(row: Mapping[str, Any]) -> tuple[str, str]:
+    low, high = row["range_ms"]
+    return f"{row['median_ms']:.1f}", f"{low:.1f} to {high:.1f}"
+
+
+def _alike(row: Mapping[str, Any]) -> str:
+    shares = row.get("same_pixels")
+    return f"{shares['network']:.3%}" if shares else "\N{EN DASH}"
+
+
+def draw_plot() -> None:
+    """Draw accuracy against latency of the committed result, where it is another one than was drawn before."""
+    if plot_section() in (ROOT / "README.md").read_text(encoding="utf-8"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_plots(read_result(SHIPPED), Path(folder))
+        PLOT.write_bytes((Path(folder) / PLOTTED).read_bytes())
+    click.echo(f"drew {PLOT.relative_to(ROOT)}")
+
+
+def plot_section() -> str:
+    """The picture, with the digests of the result and of the picture."""
+    digests = [
+        hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else "none" for path in (SHIPPED, PLOT)
+    ]
+    return (
+        f"![Accuracy against latency of the shipped models on a processor]({PLOT.relative_to(ROOT)})\n\n"
+        f"<!-- drawn from {SHIPPED.relative_to(ROOT)} {digests[0]}: {digests[1]} -->\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
