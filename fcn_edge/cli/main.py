@@ -24,6 +24,8 @@ VERBS = {
     "build": "An engine directory for this machine.",
     "bench": "Latency against accuracy, a row per model, precision, backend and size.",
     "data": "Check a data set, or import one from color masks and other ids.",
+    "compare": "Whether one benchmark run is worse than another; exit code 4 if it is.",
+    "choose": "The model, precision and size that meet limits of speed, accuracy and power.",
     "inspect": "What is in a model, checkpoint or engine.",
     "doctor": "What this machine has, and the command that fixes what is missing.",
 }

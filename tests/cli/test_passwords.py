@@ -51,6 +51,8 @@ PLACES = {
     "data check": ["data", "check", "{}"],
     "data import": ["data", "import", "{}", "{}", "-o", "set", "--colors", "camvid"],
     "export, checkpoint": ["export", "{}", "-o", "net.onnx"],
+    "compare": ["compare", "{}", "{}"],
+    "choose": ["choose", "{}", "--fps", "1"],
     "inspect": ["inspect", "{}"],
     "train, data": ["train", *NET, "--data", "{}", "-o", "net.safetensors"],
     "train, file that must exist": ["train", *NET, "--data", "photos", "--init", "{}", "-o", "net.safetensors"],
