@@ -1,4 +1,4 @@
-"""A folder with what the documents' commands are run on: rendered scenes under the names that the documents use."""
+"""A folder with what the documents' commands are run on: rendered scenes and made-up results."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.bench.result import write_result
 from fcn_edge.datasets.info import DATASET_FILE, DatasetInfo, toml_of_info
 from fcn_edge.datasets.rendered import RenderedSplit
+from tests.bench_results import bench_result, bench_row
 
 CAMVID = LABEL_SETS["camvid"]
 FEW = {"sky": "sky", "road": "road", "car": "car"}
@@ -33,7 +35,7 @@ def scenes(seed: int, count: int) -> list[Scene]:
 
 
 def write_workspace(folder: Path) -> None:
-    """Write data sets, photos and a video into a folder."""
+    """Write data sets, photos, a video and results of benchmarks into a folder."""
     train, val = scenes(41, 10), scenes(42, 8)
     for name, split in (("train", train), ("val", val)):
         _write(folder / "raw" / name, split, "masks", [_color_mask(labels, few=True) for _, labels in split])
@@ -45,6 +47,8 @@ def write_workspace(folder: Path) -> None:
             (folder / part).mkdir(exist_ok=True)
             cv2.imwrite(str(folder / part / f"{number}.png"), content)
     cv2.imwrite(str(folder / "frame.png"), val[0][0])
+    for name in ("before", "after", "results"):
+        write_result(folder / f"{name}.json", bench_result(bench_row(), bench_row("fcn16s", "int8", milliseconds=20)))
     video = cv2.VideoWriter(str(folder / "drive.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 25, (160, 120))
     for image, _ in val[:5]:
         video.write(image)
