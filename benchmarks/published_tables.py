@@ -3,8 +3,8 @@
     python -m benchmarks.published_tables            # writes README.md, benchmarks/README.md and docs/latency.png
     python -m benchmarks.published_tables --check    # says what is not as the results are, and ends with 1
 
-A section begins and ends with a comment that names it. That of the plot holds the digests of the result that it was drawn
-from and of the picture, so that the check needs no plotting, whose output differs between versions of matplotlib.
+A section begins and ends with a comment that names it. That of the plot holds the digests of the result that it was
+drawn from and of the picture, so that the check needs no plotting, whose output differs between versions of matplotlib.
 """
 
 from __future__ import annotations

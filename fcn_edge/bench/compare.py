@@ -91,7 +91,7 @@ def compare_results(
         if pair.timed
     }
     count = sum(ratio is not None for ratio in ratios.values())
-    rows = [_judged(pair, ratios.get(pair.name), count, unsteady, limits.threshold) for pair in changes]
+    rows = [_judged(pair, ratios.get(pair.name), count, absolute, unsteady, limits.threshold) for pair in changes]
     left_out = sum(any(ratio.left_out) for ratio in ratios.values() if ratio)
     rows.sort(key=lambda row: -row.ratio.center if row.ratio else 0.0)  # a ratio is positive: those without come last
     return Comparison(
@@ -131,7 +131,7 @@ class _Pair:
         return ratio_of(*sides)
 
 
-def _judged(pair: _Pair, ratio: Ratio | None, count: int, unsteady: str, threshold: float) -> RowChange:
+def _judged(pair: _Pair, ratio: Ratio | None, count: int, absolute: bool, unsteady: str, threshold: float) -> RowChange:
     before, after = pair.before, pair.after
     had, has = (row is not None and row.end_to_end_ms is not None for row in (before, after))
     verdict: Verdict = "not compared"
@@ -146,7 +146,8 @@ def _judged(pair: _Pair, ratio: Ratio | None, count: int, unsteady: str, thresho
     elif not pair.timed:
         note = "Its times were taken from an earlier result."
     else:
-        reason = unsteady or before.unstable or after.unstable
+        # what is divided by the control has an interval of its own, which is wide where the machine's unrest is not shared
+        reason = (unsteady or before.unstable or after.unstable) if absolute else ""
         verdict, note = _verdict(ratio, count, reason, threshold)
     return RowChange(pair.name, verdict, note, ratio, before, after)
 
@@ -169,7 +170,7 @@ def _verdict(ratio: Ratio | None, count: int, reason: str, threshold: float) -> 
 def _unsteady(before: BenchResult, after: BenchResult) -> str:
     for which, result in (("first", before), ("second", after)):
         if result.unstable:
-            return f"The {which} run is not to be relied on: {result.unstable}"
+            return f"The {which} run is marked unstable: {result.unstable}"
     return ""
 
 

@@ -115,21 +115,23 @@ class TestTimes:
         assert only(comparison).verdict == "undecided"
 
     @pytest.mark.parametrize("which", ["first", "second"])
-    def test_an_unstable_run_decides_nothing(self, which: str) -> None:
+    def test_an_unstable_run_is_judged_by_what_its_control_does_not_share(self, which: str) -> None:
         reason = "The control moved by 14%."
         before = bench_result(bench_row(), unstable=reason if which == "first" else "")
         after = bench_result(bench_row(milliseconds=100), unstable=reason if which == "second" else "")
         comparison = compare_results(before, after)
-        assert only(comparison).verdict == "undecided"
-        assert comparison.regressions == ()
-        assert comparison.notes == (f"The {which} run is not to be relied on: {reason}",)
+        assert only(comparison).verdict == "slower"
+        assert comparison.notes == (f"The {which} run is marked unstable: {reason}",)
+        absolute = compare_results(before, after, absolute=True)
+        assert only(absolute).verdict == "undecided"
+        assert absolute.regressions == ()
 
-    def test_an_unstable_row_is_undecided_and_the_others_are_not(self) -> None:
+    def test_times_as_they_are_are_undecided_in_an_unstable_row(self) -> None:
         before = bench_result(bench_row(), bench_row("fcn16s"))
         after = bench_result(
             bench_row(milliseconds=100, unstable="It was throttled."), bench_row("fcn16s", milliseconds=100)
         )
-        comparison = compare_results(before, after)
+        comparison = compare_results(before, after, absolute=True)
         assert {row.name.split()[0][-5:]: (row.verdict, row.note) for row in comparison.rows} == {
             "fcn8s": ("undecided", "It was throttled."),
             "cn16s": ("slower", ""),

@@ -83,10 +83,12 @@ def test_a_control_that_changed_is_told_and_divided_out(compare: Run) -> None:
 
 
 def test_undecided_rows_say_why(compare: Run) -> None:
-    outcome = compare(bench_result(bench_row()), bench_result(bench_row(milliseconds=80), unstable="It moved by 20%."))
+    after = bench_result(bench_row(milliseconds=80), unstable="It moved by 20%.")
+    outcome = compare(bench_result(bench_row()), after, "--absolute")
     assert outcome.code == 0
     assert "undecided" in outcome.out
-    assert "The second run is not to be relied on: It moved by 20%." in outcome.out
+    assert "The second run is marked unstable: It moved by 20%." in outcome.out
+    assert compare(bench_result(bench_row()), after).code == 4
 
 
 def test_limits_are_the_users(compare: Run) -> None:

@@ -21,6 +21,7 @@ FEW = {"sky": "sky", "road": "road", "car": "car"}
 QUICK = {
     "train": "--epochs 1 --stages at-once --crop 64x96 --size 96x128 --workers 0",
     "calibrate": "-n 6 --size 96x128",
+    "bench": "--rounds 1 --frames 1 --size 96x128",
     "build": "--size 96x128 --max-drop 0.05 --max-class-drop 0.5",
 }
 """What a test adds to a verb, so that it is quick; on few small images a rare class has a handful of pixels."""
