@@ -1,0 +1,155 @@
+"""Accuracy against latency, and the front of rows that none beats in both."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from fcn_edge.bench.report.labels import comparable, decoder_name, measured, precision_name, short_names
+from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas
+from fcn_edge.bench.report.plots.palette import LIGHT, decoder_role
+from fcn_edge.bench.report.plots.rows import end_to_end, row_id
+from fcn_edge.bench.result import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_pareto", "front_of", "scored"]
+
+MARKERS = {"fp32": "o", "fp16": "s", "int8": "D"}
+LOGARITHMIC = 8
+"""Where the slowest row takes so many times as long as the fastest, the axis is logarithmic."""
+
+
+def scored(rows: Sequence[Row]) -> list[Row]:
+    """Rows with times to a mask and an accuracy on the images that most rows were scored on; others do not compare."""
+    found = [row for row in measured(rows) if row.accuracy]
+    images = Counter(_images(row) for row in found)
+    return [row for row in found if _images(row) == images.most_common(1)[0][0]]
+
+
+def front_of(rows: Sequence[Row]) -> list[Row]:
+    """The rows that no other beats in both accuracy and time, the fastest first; only steady, measured rows count."""
+    front: list[Row] = []
+    for row in sorted(comparable(scored(rows)), key=lambda row: (end_to_end(row), -_miou(row))):
+        if not front or _miou(row) > _miou(front[-1]):
+            front.append(row)
+    return front
+
+
+@contextmanager
+def draw_pareto(rows: Sequence[Row], narrow: bool) -> Iterator[Figure]:
+    """Each row a mark: color is the decoder, shape the precision, a larger mark a larger input."""
+    points = scored(rows)
+    width, height = (NARROW, 400) if narrow else (WIDE, 440)
+    with canvas(width, height, 50, 46, right=20, top=64 if narrow else 40) as (figure, axes):
+        _scales(axes, points)
+        _front(axes, points, narrow)
+        largest = max(row.size[0] * row.size[1] for row in points)
+        for place, row in enumerate(points):
+            _mark(axes, row, place, largest)
+        axes.set_xlabel("End to end p50, ms a frame")
+        axes.set_ylabel("mIoU, %")
+        axes.tick_params(axis="y", colors=LIGHT["soft"])
+        _legend(axes, points, 3 if narrow else 9)
+        yield figure
+
+
+def _mark(axes: Axes, row: Row, place: int, largest: int) -> None:
+    assert row.end_to_end_ms is not None
+    color = LIGHT[decoder_role(row.decoder)]
+    at, (low, high) = end_to_end(row), row.end_to_end_ms.interval
+    ordinary = row.state == "measured" and not row.unstable
+    across = 5.5 + 4.5 * (row.size[0] * row.size[1] / largest)
+    axes.hlines(100 * _miou(row), low, high, color=color, linewidth=1.6, zorder=3)
+    axes.plot(
+        at,
+        100 * _miou(row),
+        marker=MARKERS[row.precision],
+        markersize=across * (0.85 if row.precision == "int8" else 1),
+        markerfacecolor=color if ordinary else LIGHT["paper"],
+        markeredgecolor=color,
+        markeredgewidth=1.6,
+        linestyle="none",
+        gid=row_id(place),
+        zorder=4,
+    )
+
+
+def _scales(axes: Axes, points: Sequence[Row]) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    times = [
+        value for row in points if row.end_to_end_ms for value in (*row.end_to_end_ms.interval, row.end_to_end_ms.p50)
+    ]
+    values = [100 * _miou(row) for row in points]
+    room = max(0.5, 0.14 * (max(values) - min(values)))
+    axes.set_ylim(min(values) - room, max(values) + 1.4 * room)
+    if max(times) > LOGARITHMIC * min(times):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlim(0.7 * min(times), 1.4 * max(times))
+    else:
+        axes.set_xlim(0, 1.1 * max(times))
+
+
+def _front(axes: Axes, points: Sequence[Row], narrow: bool) -> None:
+    front = front_of(points)
+    if not front:
+        return
+    times, values = [end_to_end(row) for row in front], [100 * _miou(row) for row in front]
+    axes.plot(
+        [*times, axes.get_xlim()[1]], [*values, values[-1]],
+        drawstyle="steps-post", color=LIGHT["soft"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2,
+    )  # fmt: skip
+    names = (
+        {row.name: f"{decoder_name(row.decoder) or row.model} {precision_name(row.precision)}" for row in front}
+        if narrow
+        else short_names(comparable(points))
+    )
+    for row, at, value in zip(front, times, values, strict=True):
+        share = axes.transAxes.inverted().transform(axes.transData.transform((at, value)))[0]
+        room = 0.02 + 0.52 * len(names[row.name]) * TEXT / (NARROW if narrow else WIDE)
+        # above the front and to its left is nothing, by its meaning; where a name does not fit there it stands below
+        aside = share < room
+        axes.annotate(
+            names[row.name], (at, value), (8 if aside else -8, -8 if aside else 7),
+            textcoords="offset points", ha="left" if aside else "right", va="top" if aside else "bottom", zorder=5,
+        )  # fmt: skip
+
+
+def _legend(axes: Axes, points: Sequence[Row], columns: int) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    gray: dict[str, Any] = {"color": LIGHT["soft"], "linestyle": "none"}
+    handles: list[Line2D | Patch] = [
+        Patch(color=LIGHT[decoder_role(decoder)], label=decoder_name(decoder))
+        for decoder in sorted({row.decoder for row in points}, key=lambda name: (len(name), name), reverse=True)
+        if decoder
+    ]
+    handles += [
+        Line2D([], [], **gray, marker=MARKERS[name], label=precision_name(name))
+        for name in MARKERS
+        if any(row.precision == name for row in points)
+    ]
+    if any(row.unstable or row.state == "recorded" for row in points):
+        handles.append(Line2D([], [], **gray, marker="o", markerfacecolor=LIGHT["paper"], label="with a note"))
+    axes.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.4,
+        handlelength=0.9, handleheight=0.9, handletextpad=0.5, columnspacing=1.4, borderpad=0,
+    )  # fmt: skip
+
+
+def _images(row: Row) -> tuple[str, str, int, bool]:
+    assert row.accuracy is not None
+    return row.accuracy.dataset, row.accuracy.split, row.accuracy.images, row.accuracy.rendered
+
+
+def _miou(row: Row) -> float:
+    return row.accuracy.miou if row.accuracy else 0.0
