@@ -1,4 +1,8 @@
 "use strict";
+// what figures include belongs on paper as well
+window.addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details.printed")) details.open = true;
+});
 // Without this the tables stand in the suite's order.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];

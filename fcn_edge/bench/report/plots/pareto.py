@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["draw_pareto", "front_of", "scored"]
 
 MARKERS = {"fp32": "o", "fp16": "s", "int8": "D"}
+Box = tuple[float, float, float, float]
+"""Left, lower, right and upper end, in pixels."""
+
 LOGARITHMIC = 8
 """Where the slowest row takes so many times as long as the fastest, the axis is logarithmic."""
 
@@ -107,20 +110,48 @@ def _front(axes: Axes, points: Sequence[Row], narrow: bool) -> None:
         [*times, axes.get_xlim()[1]], [*values, values[-1]],
         drawstyle="steps-post", color=LIGHT["soft"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2,
     )  # fmt: skip
-    names = (
-        {row.name: f"{decoder_name(row.decoder) or row.model} {precision_name(row.precision)}" for row in front}
-        if narrow
-        else short_names(comparable(points))
-    )
+    names = _names(points, front, narrow)
+    marks = [axes.transData.transform((end_to_end(row), 100 * _miou(row))) for row in points]
+    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in marks]
     for row, at, value in zip(front, times, values, strict=True):
-        share = axes.transAxes.inverted().transform(axes.transData.transform((at, value)))[0]
-        room = 0.02 + 0.52 * len(names[row.name]) * TEXT / (NARROW if narrow else WIDE)
-        # above the front and to its left is nothing, by its meaning; where a name does not fit there it stands below
-        aside = share < room
+        horizontal, vertical = _free_corner(axes, (at, value), 0.56 * TEXT * len(names[row.name]), taken)
         axes.annotate(
-            names[row.name], (at, value), (8 if aside else -8, -8 if aside else 7),
-            textcoords="offset points", ha="left" if aside else "right", va="top" if aside else "bottom", zorder=5,
+            names[row.name], (at, value), (8 * horizontal, 7 * vertical), textcoords="offset points",
+            ha="left" if horizontal > 0 else "right", va=("center", "bottom", "top")[vertical], zorder=5,
         )  # fmt: skip
+
+
+def _names(points: Sequence[Row], front: Sequence[Row], narrow: bool) -> dict[str, str]:
+    """What the marks on the front are called; on a phone there is room for decoder and precision alone."""
+    if narrow:
+        return {row.name: f"{decoder_name(row.decoder) or row.model} {precision_name(row.precision)}" for row in front}
+    return short_names(comparable(points))
+
+
+def _free_corner(axes: Axes, point: tuple[float, float], width: float, taken: list[Box]) -> tuple[int, int]:
+    """Where a name fits beside its mark: -1 or 1 for left or right of it, and -1, 0 or 1 for below, beside or above.
+
+    Above the front and to its left is nothing but what has a note, by its meaning, so that this is tried first.
+
+    Args:
+        axes: Where it is drawn, with its scales set.
+        point: The mark's position in the data.
+        width: Of the name, in pixels.
+        taken: What must not be covered; the name's own box is added.
+    """
+    x, y = axes.transData.transform(point)
+    frame = axes.bbox
+    tried: list[tuple[int, tuple[int, int], Box]] = []
+    for corner in ((-1, 1), (1, -1), (1, 0), (1, 1), (-1, -1)):
+        left = x + 8 if corner[0] > 0 else x - 8 - width
+        low = y + 7 * corner[1] - TEXT * (1 - corner[1]) / 2
+        box = (left, low, left + width, low + TEXT)
+        hits = sum(box[0] < one[2] and one[0] < box[2] and box[1] < one[3] and one[1] < box[3] for one in taken)
+        outside = box[0] < frame.x0 or box[2] > frame.x1 or box[1] < frame.y0 or box[3] > frame.y1
+        tried.append((hits + 10 * outside, corner, box))
+    _, corner, box = min(tried, key=lambda one: one[0])
+    taken.append(box)
+    return corner
 
 
 def _legend(axes: Axes, points: Sequence[Row], columns: int) -> None:

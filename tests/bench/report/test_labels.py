@@ -1,0 +1,40 @@
+"""Short names tell rows apart."""
+
+from __future__ import annotations
+
+from fcn_edge.bench.report.labels import comparable, measured, short_names, variant_name
+from tests.bench.report.ladder import ladder
+from tests.bench_results import bench_row
+
+
+def test_what_rows_have_in_common_is_left_out() -> None:
+    rows = [bench_row("fcn32s"), bench_row("fcn8s")]
+    assert list(short_names(rows).values()) == ["FCN-32s", "FCN-8s"]
+    rows.append(bench_row("fcn8s", "int8", "openvino"))
+    assert short_names(rows)[rows[2].name] == "FCN-8s INT8 OpenVINO"
+
+
+def test_a_single_row_has_its_decoder_for_a_name() -> None:
+    assert list(short_names([bench_row("fcn16s")]).values()) == ["FCN-16s"]
+
+
+def test_rows_of_two_models_of_one_kind_are_told_apart() -> None:
+    rows = [bench_row("fcn8s"), bench_row("fcn8s", name="other", model="mine.onnx")]
+    assert len(set(short_names(rows).values())) == 2
+    assert "mine.onnx" in short_names(rows)["other"]
+
+
+def test_rows_that_differ_in_their_names_alone_keep_them() -> None:
+    rows = [bench_row("fcn8s"), bench_row("fcn8s", name="again")]
+    assert short_names(rows) == {rows[0].name: rows[0].name, "again": "again"}
+
+
+def test_a_variant_names_all_but_model_and_encoder() -> None:
+    assert variant_name(bench_row("fcn8s", "int8", "openvino")) == "FCN-8s INT8 512x1024 OpenVINO"
+
+
+def test_only_steady_rows_of_this_run_that_end_in_a_mask_compare() -> None:
+    rows = ladder().rows
+    assert len(measured(rows)) == 13
+    assert len(measured(rows, "scores")) == 1
+    assert len(comparable(rows)) == 11
