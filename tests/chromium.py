@@ -9,6 +9,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,15 @@ __all__ = ["Page", "chromium_path", "opened"]
 
 LONGEST = 60.0
 """Seconds after which a browser that does not answer is given up."""
+
+LAUNCHER = """
+import fcntl, os, sys
+reading, writing = (fcntl.fcntl(int(one), fcntl.F_DUPFD, 10) for one in sys.argv[1:3])
+os.dup2(reading, 3)
+os.dup2(writing, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes a browser that reads its file 3 and writes its file 4, which is where it looks for the protocol's pipes."""
 
 
 def chromium_path() -> str | None:
@@ -128,13 +138,10 @@ def opened(program: str, home: Path) -> Iterator[Page]:
     """
     its_input, our_output = os.pipe()
     our_input, its_output = os.pipe()
-    # it reads its third file and writes its fourth; no sandbox, which root and containers cannot have
-    command = (
-        f'exec "$0" --headless --no-sandbox --disable-gpu --hide-scrollbars --remote-debugging-pipe '
-        f'--user-data-dir="$1" about:blank 3<&{its_input} 4>&{its_output}'
-    )
+    # no sandbox, which root and containers cannot have
+    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe")
     browser = subprocess.Popen(
-        ["sh", "-c", command, program, str(home)],
+        [sys.executable, "-c", LAUNCHER, str(its_input), str(its_output), program, *flags, f"--user-data-dir={home}"],
         pass_fds=(its_input, its_output), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(its_input)

@@ -79,5 +79,6 @@ def _scored(row: Row, gain: float) -> Row:
 def _power() -> Power:
     return Power(
         watts=9.13, joules_per_frame=0.482, source="VDD_IN of tegrastats: the whole board",
-        clocks_mhz={"gpu": (510.0, 918.0)}, temperature_c={"cpu": 61.5}, throttled=("soft power cap",), load=1.4, steal=0.012,
+        clocks_mhz={"gpu": (510.0, 918.0)}, temperature_c={"cpu": 61.5}, throttled=("soft power cap",),
+        load=1.4, steal=0.012,
     )  # fmt: skip

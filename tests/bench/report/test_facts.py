@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of
 from fcn_edge.system.facts import read_facts
 from tests.bench.report.ladder import ladder
@@ -40,6 +42,7 @@ def test_what_is_not_known_is_left_out() -> None:
     assert device_of(result) == "an unnamed machine"
 
 
+@pytest.mark.system
 def test_this_machine_is_described() -> None:
     result = bench_result(bench_row(), machine=read_facts().to_json())
     assert {"Processor", "System", "Versions"} <= {fact.name for fact in facts_of(result)}

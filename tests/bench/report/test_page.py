@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fcn_edge.bench.report import write_html
+from fcn_edge.bench.report.plots.palette import LIGHT
 from tests.bench.report.ladder import ladder
 from tests.chromium import Page, chromium_path, opened
 
 pytestmark = pytest.mark.system
+
+ROOT = Path(__file__).resolve().parents[3]
 
 HEADING = (
     "[...document.querySelectorAll('table.sortable')[0].tHead.rows[0].cells].find(x => x.textContent.startsWith({}))"
 )
 VALUES = """
 (() => {{ const heading = {heading};
-  return [...heading.closest("table").tBodies[0].rows].map(row => row.cells[heading.cellIndex].dataset.value ?? null); }})()
+  const rows = [...heading.closest("table").tBodies[0].rows];
+  return rows.map(row => row.cells[heading.cellIndex].dataset.value ?? null); }})()
 """
 
 
@@ -55,19 +62,16 @@ def test_nothing_overflows_and_nothing_is_complained_of(browser: Page, report: P
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_contrast(browser: Page, report: Path, dark: bool) -> None:
     browser.open(report, 1280, dark)
-    colors = browser.value(
-        """(() => { const style = getComputedStyle(document.documentElement);
-        return Object.fromEntries(["paper", "ink", "soft", "fcn32s", "fcn16s", "fcn8s", "other", "infer", "decode", "preprocess"]
-          .map(name => [name, style.getPropertyValue("--" + name).trim()])); })()"""
-    )
-    paper = colors.pop("paper")
+    read = "getComputedStyle(document.documentElement).getPropertyValue('--{}').trim()"
+    colors = {name: browser.value(read.format(name)) for name in LIGHT if name not in ("paper", "rule")}
+    paper = browser.value(read.format("paper"))
     assert browser.value("getComputedStyle(document.documentElement).backgroundColor") == rgb(paper)
     for name, color in colors.items():
         assert contrast(color, paper) >= (4.5 if name in ("ink", "soft", "fcn8s") else 3.0), name
 
 
 def test_a_screen_and_a_phone_have_plots_of_their_own(browser: Page, report: Path) -> None:
-    shown = "[...document.querySelectorAll('svg')].filter(x => x.getBoundingClientRect().width > 0).map(x => x.classList[0])"
+    shown = "[...document.querySelectorAll('svg')].filter(x => x.clientWidth > 0).map(x => x.classList[0])"
     browser.open(report, 1280)
     assert browser.value(shown) == ["wide"] * 4
     browser.open(report, 390)
@@ -116,6 +120,17 @@ def test_it_prints(browser: Page, report: Path) -> None:
     )
     assert browser.value("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
     browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_another_process_writes_the_same_bytes(report: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from fcn_edge.bench.report import write_html;"
+        "from tests.bench.report.ladder import ladder; write_html(ladder(power=True), Path(sys.argv[1]))"
+    )
+    again = tmp_path / "again.html"
+    environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program, str(again)], check=True, timeout=120, cwd=ROOT, env=environment)
+    assert again.read_bytes() == report.read_bytes()
 
 
 def rgb(color: str) -> str:
