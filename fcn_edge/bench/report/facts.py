@@ -13,6 +13,10 @@ from fcn_edge.bench.result import BenchResult, Power
 __all__ = ["Fact", "command_of", "device_of", "facts_of", "method_of", "minutes_of", "versions_of"]
 
 
+NO_SUITE = "models"
+"""The suite of a run of models that somebody named."""
+
+
 @dataclass(frozen=True)
 class Fact:
     """A line of the record.
@@ -71,8 +75,9 @@ def minutes_of(result: BenchResult) -> str:
 
 
 def command_of(result: BenchResult) -> str:
-    """The command that repeats the run."""
-    return f"fcn-edge bench {shlex.quote(result.suite)} --html report.html"
+    """The command that repeats the run; models that were named without a suite, without their options."""
+    what = [result.suite] if result.suite != NO_SUITE else list(dict.fromkeys(row.model for row in result.rows))
+    return shlex.join(["fcn-edge", "bench", *what, "--html", "report.html"])
 
 
 def _hardware(machine: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

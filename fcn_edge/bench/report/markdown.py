@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.facts import facts_of, method_of
@@ -14,10 +15,22 @@ from fcn_edge.bench.report.per_class import per_class_of
 from fcn_edge.bench.report.published import published_figures
 from fcn_edge.bench.report.summary import headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
+from fcn_edge.io.files import replacing
 
-__all__ = ["markdown_of", "markdown_table", "table_of_cells"]
+__all__ = ["markdown_of", "markdown_table", "table_of_cells", "write_markdown"]
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def write_markdown(result: BenchResult, path: Path) -> None:
+    """Write a result as Markdown, whole or not at all.
+
+    Raises:
+        UsageError: The directory does not exist or may not be written.
+        MachineError: The disk is full.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(markdown_of(result), encoding="utf-8")
 
 
 def markdown_of(result: BenchResult) -> str:

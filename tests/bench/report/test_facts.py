@@ -57,3 +57,9 @@ def test_the_method_names_rounds_and_the_control() -> None:
 
 def test_the_command_is_safe_to_paste() -> None:
     assert command_of(bench_result(bench_row(), suite="a b; rm")) == "fcn-edge bench 'a b; rm' --html report.html"
+
+
+def test_models_without_a_suite_are_named() -> None:
+    result = bench_result(bench_row("fcn8s"), bench_row("fcn8s", "int8"), bench_row("fcn32s"), suite="models")
+    names = "camvid-mobilenet_v2-fcn8s camvid-mobilenet_v2-fcn32s"
+    assert command_of(result) == f"fcn-edge bench {names} --html report.html"

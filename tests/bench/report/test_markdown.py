@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from fcn_edge.bench.report import COLUMNS, columns_of, markdown_of, markdown_table
+import pytest
+
+from fcn_edge.bench.report import COLUMNS, columns_of, markdown_of, markdown_table, write_markdown
+from fcn_edge.errors import UsageError
 from tests.bench.report.ladder import ladder
 from tests.bench_results import bench_result, bench_row
 
@@ -21,6 +25,13 @@ def tables(text: str) -> list[list[list[str]]]:
         elif found[-1]:
             found.append([])
     return [table for table in found if table]
+
+
+def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_markdown(ladder(), tmp_path / "report.md")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == markdown_of(ladder())
+    with pytest.raises(UsageError, match="could not be written"):
+        write_markdown(ladder(), tmp_path / "nowhere" / "report.md")
 
 
 def test_every_table_has_cells_for_all_its_columns() -> None:

@@ -112,12 +112,13 @@ def _front(axes: Axes, points: Sequence[Row], narrow: bool) -> None:
     )  # fmt: skip
     names = _names(points, front, narrow)
     marks = [axes.transData.transform((end_to_end(row), 100 * _miou(row))) for row in points]
+    size = TEXT - narrow
     taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in marks]
     for row, at, value in zip(front, times, values, strict=True):
-        horizontal, vertical = _free_corner(axes, (at, value), 0.56 * TEXT * len(names[row.name]), taken)
+        horizontal, vertical = _free_corner(axes, (at, value), 0.55 * size * len(names[row.name]), taken)
         axes.annotate(
             names[row.name], (at, value), (8 * horizontal, 7 * vertical), textcoords="offset points",
-            ha="left" if horizontal > 0 else "right", va=("center", "bottom", "top")[vertical], zorder=5,
+            fontsize=size, ha="left" if horizontal > 0 else "right", va=("center", "bottom", "top")[vertical], zorder=5,
         )  # fmt: skip
 
 
@@ -147,7 +148,7 @@ def _free_corner(axes: Axes, point: tuple[float, float], width: float, taken: li
         low = y + 7 * corner[1] - TEXT * (1 - corner[1]) / 2
         box = (left, low, left + width, low + TEXT)
         hits = sum(box[0] < one[2] and one[0] < box[2] and box[1] < one[3] and one[1] < box[3] for one in taken)
-        outside = box[0] < frame.x0 or box[2] > frame.x1 or box[1] < frame.y0 or box[3] > frame.y1
+        outside = box[0] < frame.x0 - 2 or box[2] > frame.x1 or box[1] < frame.y0 or box[3] > frame.y1
         tried.append((hits + 10 * outside, corner, box))
     _, corner, box = min(tried, key=lambda one: one[0])
     taken.append(box)
