@@ -7,14 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fcn_edge.bench.report.labels import NO_SUITE
 from fcn_edge.bench.report.numbers import number, percent, span
 from fcn_edge.bench.result import BenchResult, Power
 
 __all__ = ["Fact", "command_of", "device_of", "facts_of", "method_of", "minutes_of", "versions_of"]
-
-
-NO_SUITE = "models"
-"""The suite of a run of models that somebody named."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fcn_edge.bench.report import numbers
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, minutes_of, versions_of
 from fcn_edge.bench.report.full_figures import full_columns
-from fcn_edge.bench.report.labels import decoder_name, variant_name
+from fcn_edge.bench.report.labels import decoder_name, title_of, variant_name
 from fcn_edge.bench.report.notes import Notes
 from fcn_edge.bench.report.per_class import per_class_of
 from fcn_edge.bench.report.plots import plots_of
@@ -67,6 +67,7 @@ def _values(result: BenchResult) -> dict[str, Any]:
     timed = [*notes.masks, *notes.scores]
     return {
         "result": result,
+        "title": title_of(result),
         "device": device_of(result),
         "versions": versions_of(result),
         "minutes": minutes_of(result),

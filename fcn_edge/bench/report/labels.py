@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fcn_edge.bench.result import Row
+from fcn_edge.artifacts.records import AccuracyRecord
+from fcn_edge.bench.result import BenchResult, Row
 
 __all__ = [
+    "NO_SUITE",
+    "backend_name",
     "comparable",
     "decoder_name",
     "encoder_name",
+    "images_of",
     "measured",
     "precision_name",
     "short_names",
     "size_name",
+    "title_of",
     "variant_name",
 ]
+
+NO_SUITE = "models"
+"""The suite of a run of models that somebody named."""
+
+MOST_NAMED = 3
+"""Models that fit into a title."""
 
 DECODERS = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
 ENCODERS = {"mobilenet_v2": "MobileNetV2", "resnet50": "ResNet-50", "vgg16": "VGG-16"}
@@ -55,6 +66,20 @@ def size_name(size: Sequence[int]) -> str:
 def variant_name(row: Row) -> str:
     """What tells the rows of one model apart: decoder, precision, size and backend."""
     return " ".join(filter(None, _parts(row)[1:]))
+
+
+def images_of(accuracy: AccuracyRecord) -> str:
+    """The images on which an accuracy was measured, and that they were rendered where they were."""
+    rendered = "rendered " if accuracy.rendered and "rendered" not in accuracy.dataset else ""
+    return f"{accuracy.images} {rendered}images of {accuracy.dataset} {accuracy.split}"
+
+
+def title_of(result: BenchResult) -> str:
+    """What a run is called; one of models that were named without a suite, by them."""
+    if result.title or result.suite != NO_SUITE:
+        return result.title or result.suite
+    models = list(dict.fromkeys(row.model for row in result.rows))
+    return ", ".join(models) if len(models) <= MOST_NAMED else f"{len(models)} models"
 
 
 def measured(rows: Iterable[Row], ends: str = "mask") -> list[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.facts import facts_of, method_of
-from fcn_edge.bench.report.labels import decoder_name
+from fcn_edge.bench.report.labels import decoder_name, title_of
 from fcn_edge.bench.report.notes import Notes
 from fcn_edge.bench.report.numbers import ABSENT, percent, points
 from fcn_edge.bench.report.per_class import per_class_of
@@ -36,7 +36,7 @@ def write_markdown(result: BenchResult, path: Path) -> None:
 def markdown_of(result: BenchResult) -> str:
     """A result as Markdown of GitHub's flavor: summary, tables, notes, machine and method. Ends with a line break."""
     notes = Notes(result.rows)
-    parts = [f"# {_text(result.title or result.suite)}", _text(headline(result))]
+    parts = [f"# {_text(title_of(result))}", _text(headline(result))]
     if result.unstable:
         parts.append(f"> **Not steady:** {_text(result.unstable)}")
     parts.append("\n".join(f"- {_text(sentence)}" for sentence in summary_of(result)))

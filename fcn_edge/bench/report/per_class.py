@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fcn_edge.artifacts.records import AccuracyRecord
-from fcn_edge.bench.report.labels import backend_name, encoder_name, precision_name, size_name
+from fcn_edge.bench.report.labels import backend_name, encoder_name, images_of, precision_name, size_name
 from fcn_edge.bench.result import Row
 
 __all__ = ["PerClass", "per_class_of"]
@@ -64,5 +64,4 @@ def _gain(values: Sequence[float | None]) -> float | None:
 
 def _caption(row: Row, record: AccuracyRecord) -> str:
     parts = (encoder_name(row.encoder), precision_name(row.precision), size_name(row.size), backend_name(row.backend))
-    rendered = "rendered " if record.rendered else ""
-    return f"{', '.join(filter(None, parts))}; {record.images} {rendered}images of {record.dataset} {record.split}."
+    return f"{', '.join(filter(None, parts))}; {images_of(record)}."

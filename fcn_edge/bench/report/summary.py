@@ -10,6 +10,8 @@ from fcn_edge.bench.report.labels import (
     comparable,
     decoder_name,
     encoder_name,
+    images_of,
+    measured,
     precision_name,
     short_names,
     size_name,
@@ -39,37 +41,37 @@ def headline(result: BenchResult) -> str:
 def summary_of(result: BenchResult) -> list[str]:
     """Sentences on the fastest row, the most accurate one, and what decoders and precisions cost and give.
 
-    Only rows that this run measured, that are steady and that end in a mask are compared; two rows are a pair where
-    they differ in nothing else. Where there is nothing to say, a sentence is left out.
+    Only times of rows that this run measured, that are steady and that end in a mask are compared; two rows are a pair
+    where they differ in nothing else. Where there is nothing to say, a sentence is left out.
     """
+    ours = [row for row in measured(result.rows) if row.state == "measured"]
+    names = short_names(ours) if ours else {}
     rows = comparable(result.rows)
+    accurate = _most_accurate(ours, names)
     if not rows:
-        return ["No row of this run has steady times from frame to mask, so that none is compared."]
-    names = short_names(rows)
-    sentences = [_fastest(rows, names), *_most_accurate(rows, names)]
-    sentences += _decoders(rows)
-    sentences += _precisions(rows)
-    return sentences
+        return ["No row of this run has steady times from frame to mask, so that none is compared.", *accurate]
+    return [_fastest(ours, rows, names), *accurate, *_decoders(rows), *_precisions(rows)]
 
 
-def _fastest(rows: Sequence[Row], names: dict[str, str]) -> str:
-    row = min(rows, key=lambda row: _times(row).p50)
+def _fastest(ours: Sequence[Row], steady: Sequence[Row], names: dict[str, str]) -> str:
+    row = min(steady, key=lambda row: _times(row).p50)
     times = _times(row)
     accuracy = f", at {percent(row.accuracy.miou)}% mIoU" if row.accuracy else ""
     interval = f" ({_confidence(times)}: {between(times.interval, times.p50)} ms)" if times.confidence > 0 else ""
-    return f"Fastest: {names[row.name]}, {number(times.p50)} ms from frame to mask{interval}{accuracy}."
+    what = "Fastest" if len(ours) == len(steady) else "Fastest of the steady rows"
+    return f"{what}: {names[row.name]}, {number(times.p50)} ms from frame to mask{interval}{accuracy}."
 
 
-def _most_accurate(rows: Sequence[Row], names: dict[str, str]) -> list[str]:
-    scored = [row for row in rows if row.accuracy]
+def _most_accurate(ours: Sequence[Row], names: dict[str, str]) -> list[str]:
+    """Of all rows: a busy machine does not change masks."""
+    scored = [row for row in ours if row.accuracy]
     if not scored or len({_data_of(row) for row in scored}) > 1:
         return []
     row = max(scored, key=lambda row: row.accuracy.miou if row.accuracy else 0.0)
     assert row.accuracy is not None
-    images = f"{row.accuracy.images} {'rendered ' if row.accuracy.rendered else ''}images"
     return [
-        f"Most accurate: {names[row.name]}, {percent(row.accuracy.miou)}% mIoU on {images} of "
-        f"{row.accuracy.dataset} {row.accuracy.split}, {number(_times(row).p50)} ms."
+        f"Most accurate: {names[row.name]}, {percent(row.accuracy.miou)}% mIoU on {images_of(row.accuracy)}, "
+        f"{number(_times(row).p50)} ms{' (not steady)' if row.unstable else ''}."
     ]
 
 

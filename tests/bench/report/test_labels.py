@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fcn_edge.bench.report.labels import comparable, measured, short_names, variant_name
+from fcn_edge.bench.report.labels import comparable, measured, short_names, title_of, variant_name
 from tests.bench.report.ladder import ladder
-from tests.bench_results import bench_row
+from tests.bench_results import bench_result, bench_row
 
 
 def test_what_rows_have_in_common_is_left_out() -> None:
@@ -31,6 +31,15 @@ def test_rows_that_differ_in_their_names_alone_keep_them() -> None:
 
 def test_a_variant_names_all_but_model_and_encoder() -> None:
     assert variant_name(bench_row("fcn8s", "int8", "openvino")) == "FCN-8s INT8 512x1024 OpenVINO"
+
+
+def test_a_run_of_named_models_is_called_by_them() -> None:
+    rows = [bench_row("fcn8s"), bench_row("fcn8s", "int8"), bench_row("fcn32s")]
+    assert title_of(bench_result(*rows, title="", suite="models")) == f"{rows[0].model}, {rows[2].model}"
+    many = [bench_row(model=f"{index}.onnx", name=str(index)) for index in range(4)]
+    assert title_of(bench_result(*many, title="", suite="models")) == "4 models"
+    assert title_of(bench_result(*rows, title="")) == "ladder"
+    assert title_of(bench_result(*rows)) == "The shipped ladder"
 
 
 def test_only_steady_rows_of_this_run_that_end_in_a_mask_compare() -> None:

@@ -19,7 +19,7 @@ def test_the_fastest_and_the_most_accurate_are_named_with_their_numbers() -> Non
     sentences = summary_of(bench_result(fast, accurate, bench_row("fcn16s", milliseconds=9, unstable="It swings.")))
     assert fast.end_to_end_ms is not None
     assert sentences[0].startswith(
-        f"Fastest: FCN-32s, {fast.end_to_end_ms.p50:.1f} ms from frame to mask (96% interval: "
+        f"Fastest of the steady rows: FCN-32s, {fast.end_to_end_ms.p50:.1f} ms from frame to mask (96% interval: "
     )
     assert sentences[0].endswith("at 65.0% mIoU.")
     assert sentences[1].startswith("Most accurate: FCN-8s, 74.0% mIoU on 101 images of camvid val, ")
@@ -63,6 +63,16 @@ def test_accuracies_on_different_images_are_not_compared() -> None:
     assert "points" not in " ".join(sentences)
 
 
+def test_an_accurate_row_counts_though_its_times_are_not_steady() -> None:
+    shaky = bench_row("fcn8s", milliseconds=20, miou=0.74, unstable="It swings.")
+    sentences = summary_of(bench_result(bench_row("fcn32s", milliseconds=30, miou=0.65), shaky))
+    assert sentences[0].startswith("Fastest of the steady rows: FCN-32s")
+    assert sentences[1].startswith("Most accurate: FCN-8s, 74.0% mIoU")
+    assert sentences[1].endswith(" ms (not steady).")
+
+
 def test_a_run_without_steady_rows_compares_none() -> None:
-    (sentence,) = summary_of(bench_result(bench_row(unstable="It swings."), bench_row("fcn32s", ends="scores")))
-    assert sentence.startswith("No row of this run has steady times")
+    scores = bench_row("fcn32s", miou=None, ends="scores")
+    first, second = summary_of(bench_result(bench_row(unstable="It swings."), scores))
+    assert first.startswith("No row of this run has steady times")
+    assert second.startswith("Most accurate: FCN-8s")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fcn_edge.bench.report.labels import comparable, measured, short_names
+from fcn_edge.bench.report.labels import measured, short_names
 from fcn_edge.bench.report.numbers import between, number, percent
 from fcn_edge.bench.report.plots.canvas import inline_svg, save
 from fcn_edge.bench.report.plots.pareto import LOGARITHMIC, draw_pareto, front_of, scored
@@ -103,7 +103,7 @@ def _pareto(rows: Sequence[Row]) -> Plot:
             f" {others} {'row has' if others == 1 else 'rows have'} no accuracy on the same images and are not shown."
         )
     front = front_of(rows)
-    names = short_names(comparable(chosen)) if front else {}
+    names = short_names([row for row in chosen if row.state == "measured"]) if front else {}
     points = [
         f"{names[row.name]} {number(end_to_end(row))} ms at {percent(row.accuracy.miou)}%"
         for row in front

@@ -126,7 +126,7 @@ def _names(points: Sequence[Row], front: Sequence[Row], narrow: bool) -> dict[st
     """What the marks on the front are called; on a phone there is room for decoder and precision alone."""
     if narrow:
         return {row.name: f"{decoder_name(row.decoder) or row.model} {precision_name(row.precision)}" for row in front}
-    return short_names(comparable(points))
+    return short_names([row for row in points if row.state == "measured"])
 
 
 def _free_corner(axes: Axes, point: tuple[float, float], width: float, taken: list[Box]) -> tuple[int, int]:
