@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["NARROW", "WIDE", "canvas", "inline_svg", "save"]
+__all__ = ["NARROW", "WIDE", "canvas", "inline_svg", "save", "text_width"]
 
 WIDE, NARROW = 820, 350
 """Widths of plots in pixels: on a screen or a page, and on a phone."""
@@ -79,10 +80,19 @@ def canvas(
         from matplotlib.figure import Figure
 
     style: Any = STYLE
-    with mpl.rc_context(style):
+    with mpl.rc_context(style), warnings.catch_warnings():
+        # a name in Chinese is text in the page's fonts, whatever matplotlib's own font has
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure = Figure((width / 72, height / 72))
         box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
         yield figure, figure.add_axes(box)
+
+
+def text_width(text: str, size: float) -> float:
+    """How wide a line of text is in pixels, in the block of ``canvas``."""
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, size=size).get_extents().width) if text.strip() else 0.0
 
 
 def inline_svg(figure: Figure, name: str, description: str, titles: Mapping[str, str]) -> str:

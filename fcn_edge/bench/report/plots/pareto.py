@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fcn_edge.bench.report.labels import comparable, decoder_name, measured, precision_name, short_names
-from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas
+from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, text_width
 from fcn_edge.bench.report.plots.palette import LIGHT, decoder_role
 from fcn_edge.bench.report.plots.rows import end_to_end, row_id
 from fcn_edge.bench.result import Row
@@ -115,7 +115,7 @@ def _front(axes: Axes, points: Sequence[Row], narrow: bool) -> None:
     size = TEXT - narrow
     taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in marks]
     for row, at, value in zip(front, times, values, strict=True):
-        horizontal, vertical = _free_corner(axes, (at, value), 0.55 * size * len(names[row.name]), taken)
+        horizontal, vertical = _free_corner(axes, (at, value), text_width(names[row.name], size), taken)
         axes.annotate(
             names[row.name], (at, value), (8 * horizontal, 7 * vertical), textcoords="offset points",
             fontsize=size, ha="left" if horizontal > 0 else "right", va=("center", "bottom", "top")[vertical], zorder=5,
@@ -142,17 +142,24 @@ def _free_corner(axes: Axes, point: tuple[float, float], width: float, taken: li
     """
     x, y = axes.transData.transform(point)
     frame = axes.bbox
-    tried: list[tuple[int, tuple[int, int], Box]] = []
+    tried: list[tuple[float, tuple[int, int], Box]] = []
     for corner in ((-1, 1), (1, -1), (1, 0), (1, 1), (-1, -1)):
         left = x + 8 if corner[0] > 0 else x - 8 - width
         low = y + 7 * corner[1] - TEXT * (1 - corner[1]) / 2
         box = (left, low, left + width, low + TEXT)
-        hits = sum(box[0] < one[2] and one[0] < box[2] and box[1] < one[3] and one[1] < box[3] for one in taken)
+        covered = sum(_overlap(box, one) for one in taken)
         outside = box[0] < frame.x0 - 2 or box[2] > frame.x1 or box[1] < frame.y0 or box[3] > frame.y1
-        tried.append((hits + 10 * outside, corner, box))
+        tried.append((covered + (width * TEXT if outside else 0), corner, box))
     _, corner, box = min(tried, key=lambda one: one[0])
     taken.append(box)
     return corner
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """The area that two boxes share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, width) * max(0.0, height)
 
 
 def _legend(axes: Axes, points: Sequence[Row], columns: int) -> None:

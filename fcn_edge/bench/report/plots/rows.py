@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["end_to_end", "row_axes", "row_id"]
 
+
 CHARACTER = 0.62
 """Width of a character as a share of the text's size, on average and a little more."""
 
@@ -38,9 +39,8 @@ def row_axes(
     short = short_names(rows)
     ends = [f"  {number(end_to_end(row))} ms" if times else "" for row in rows]
     names = [f"{short[row.name]}{end}{' *' if row.unstable else ''}" for row, end in zip(rows, ends, strict=True)]
-    longest = max(len(name) for name in names)
     width, step = (NARROW, 36) if narrow else (WIDE, 24)
-    left = 8 if narrow else min(0.5 * WIDE, CHARACTER * TEXT * longest + 14)
+    left = 8 if narrow else min(0.5 * WIDE, CHARACTER * TEXT * max(len(name) for name in names) + 14)
     top = 34.0 if legend else 10.0
     with canvas(width, step * len(rows) + 46 + top, left, 46, right=24, top=top) as (figure, axes):
         axes.set_ylim(len(rows) - 0.5 + (0.1 if narrow else 0.0), -0.5 - (0.25 if narrow else 0.0))
