@@ -5,7 +5,7 @@ Only ``write_html`` and ``write_plots`` need it; Markdown is made without.
 
 from __future__ import annotations
 
-from fcn_edge.bench.report.columns import COLUMNS, Column, columns_of
+from fcn_edge.bench.report.columns import COLUMNS, Column, columns_named, columns_of
 from fcn_edge.bench.report.html import write_html
 from fcn_edge.bench.report.markdown import markdown_of, markdown_table, write_markdown
 from fcn_edge.bench.report.plots import write_plots
@@ -13,6 +13,7 @@ from fcn_edge.bench.report.plots import write_plots
 __all__ = [
     "COLUMNS",
     "Column",
+    "columns_named",
     "columns_of",
     "markdown_of",
     "markdown_table",

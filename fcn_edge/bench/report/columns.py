@@ -9,7 +9,7 @@ from fcn_edge.bench.report.labels import backend_name, decoder_name, precision_n
 from fcn_edge.bench.report.numbers import ABSENT, between, number, percent
 from fcn_edge.bench.result import Distribution, Row
 
-__all__ = ["COLUMNS", "Column", "columns_of"]
+__all__ = ["COLUMNS", "Column", "columns_named", "columns_of"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,16 @@ class Column:
     def title(self) -> str:
         """Heading and unit in one line."""
         return f"{self.heading} ({self.unit})" if self.unit else self.heading
+
+
+def columns_named(*keys: str) -> list[Column]:
+    """Some of the columns by their keys, such as ``decoder`` and ``miou``, in that order.
+
+    Raises:
+        KeyError: There is no such column.
+    """
+    known = {column.key: column for column in COLUMNS}
+    return [known[key] for key in keys]
 
 
 def columns_of(rows: Sequence[Row]) -> list[Column]:

@@ -11,7 +11,7 @@ from fcn_edge.bench.report.labels import NO_SUITE
 from fcn_edge.bench.report.numbers import number, percent, span
 from fcn_edge.bench.result import BenchResult, Power
 
-__all__ = ["Fact", "command_of", "device_of", "facts_of", "method_of", "minutes_of", "versions_of"]
+__all__ = ["Fact", "command_of", "device_of", "facts_of", "method_of", "started_of"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,13 @@ def device_of(result: BenchResult) -> str:
     return ", ".join(str(one) for one in (name, instructions, *gpus) if one)
 
 
-def versions_of(result: BenchResult) -> str:
-    """The versions of fcn_edge and of the libraries that ran rows, such as ``openvino 2026.4``."""
+def started_of(result: BenchResult) -> str:
+    """When a run began, how long it took, and the versions of fcn_edge and of the libraries that ran rows."""
     own = _part(_part(result.machine, "software"), "packages").get("fcn_edge")
-    return _listed(
-        _named("fcn_edge", own), *dict.fromkeys(row.library for row in result.rows if row.state == "measured")
-    )
+    libraries = dict.fromkeys(row.library for row in result.rows if row.state == "measured")
+    versions = _listed(_named("fcn_edge", own), *libraries)
+    began = result.started.replace("T", " ").replace("Z", " UTC")
+    return f"Measured {began} in {_duration(result)}{f' with {versions}' if versions else ''}."
 
 
 def facts_of(result: BenchResult) -> list[Fact]:
@@ -62,13 +63,8 @@ def method_of(result: BenchResult) -> list[str]:
         "fastest and its slowest round.",
         "A row's p50 is the median of its rounds' medians, and its interval lies between two of the rounds (order "
         f"statistics; Thompson 1936){reached}. p99 and the distributions come from all frames of all rounds. Rows that "
-        "are not steady are marked, not left out, and no sentence above compares them.",
+        "are not steady are marked, not left out, and no sentence above compares their times.",
     ]
-
-
-def minutes_of(result: BenchResult) -> str:
-    """How long a run took."""
-    return f"{result.seconds / 60:.1f} minutes" if result.seconds >= 90 else f"{result.seconds:.0f} s"
 
 
 def command_of(result: BenchResult) -> str:
@@ -120,7 +116,7 @@ def _software(machine: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _run(result: BenchResult) -> Iterable[tuple[str, str]]:
     resumed = f"resumed {result.resumed} {'time' if result.resumed == 1 else 'times'}" if result.resumed else ""
-    yield "Run", _listed(f"began {result.started}", f"took {minutes_of(result)}", resumed)
+    yield "Run", _listed(f"began {result.started}", f"took {_duration(result)}", resumed)
     yield "Threads of networks", str(result.threads)
     control = result.control
     rounds = ", ".join(number(value) for value in control.rounds)
@@ -131,6 +127,10 @@ def _run(result: BenchResult) -> Iterable[tuple[str, str]]:
     steals = [one.steal for one in powers if one.steal is not None]
     yield "Taken by other guests", f"up to {percent(max(steals))}% of the processor's time" if steals else ""
     yield from _sensors(powers)
+
+
+def _duration(result: BenchResult) -> str:
+    return f"{result.seconds / 60:.1f} minutes" if result.seconds >= 90 else f"{result.seconds:.0f} s"
 
 
 def _sensors(powers: list[Power]) -> Iterable[tuple[str, str]]:

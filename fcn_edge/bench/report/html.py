@@ -10,7 +10,7 @@ from typing import Any
 
 from fcn_edge.bench.report import numbers
 from fcn_edge.bench.report.columns import Column, columns_of
-from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, minutes_of, versions_of
+from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, started_of
 from fcn_edge.bench.report.full_figures import full_columns
 from fcn_edge.bench.report.labels import decoder_name, title_of, variant_name
 from fcn_edge.bench.report.notes import Notes
@@ -69,8 +69,7 @@ def _values(result: BenchResult) -> dict[str, Any]:
         "result": result,
         "title": title_of(result),
         "device": device_of(result),
-        "versions": versions_of(result),
-        "minutes": minutes_of(result),
+        "started": started_of(result),
         "headline": headline(result),
         "summary": [sentence.partition(": ") for sentence in summary_of(result)],
         "notes": notes,

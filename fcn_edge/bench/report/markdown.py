@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fcn_edge.bench.report.columns import Column, columns_of
-from fcn_edge.bench.report.facts import facts_of, method_of
+from fcn_edge.bench.report.facts import device_of, facts_of, method_of, started_of
 from fcn_edge.bench.report.labels import decoder_name, title_of
 from fcn_edge.bench.report.notes import Notes
 from fcn_edge.bench.report.numbers import ABSENT, percent, points
@@ -36,7 +36,8 @@ def write_markdown(result: BenchResult, path: Path) -> None:
 def markdown_of(result: BenchResult) -> str:
     """A result as Markdown of GitHub's flavor: summary, tables, notes, machine and method. Ends with a line break."""
     notes = Notes(result.rows)
-    parts = [f"# {_text(title_of(result))}", _text(headline(result))]
+    parts = [f"# {_text(title_of(result))}", _text(f"On {device_of(result)}. {headline(result)}")]
+    parts.append(_text(started_of(result)))
     if result.unstable:
         parts.append(f"> **Not steady:** {_text(result.unstable)}")
     parts.append("\n".join(f"- {_text(sentence)}" for sentence in summary_of(result)))

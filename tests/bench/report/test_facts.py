@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of
+from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, started_of
 from fcn_edge.system.facts import read_facts
 from tests.bench.report.ladder import ladder
 from tests.bench_results import bench_result, bench_row
@@ -46,6 +46,14 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_this_machine_is_described() -> None:
     result = bench_result(bench_row(), machine=read_facts().to_json())
     assert {"Processor", "System", "Versions"} <= {fact.name for fact in facts_of(result)}
+
+
+def test_when_it_was_measured_is_told_with_the_versions() -> None:
+    result = bench_result(bench_row("fcn32s"), bench_row("fcn8s"), bench_row("fcn8s", "int8", "openvino"))
+    assert started_of(result) == (
+        "Measured 2026-05-01 12:00:00 UTC in 5.0 minutes with fcn_edge 0.1, onnxruntime 1.0, openvino 1.0."
+    )
+    assert started_of(bench_result(machine={}, seconds=42.4)) == "Measured 2026-05-01 12:00:00 UTC in 42 s."
 
 
 def test_the_method_names_rounds_and_the_control() -> None:

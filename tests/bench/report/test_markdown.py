@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.bench.report import COLUMNS, columns_of, markdown_of, markdown_table, write_markdown
+from fcn_edge.bench.report import COLUMNS, columns_named, columns_of, markdown_of, markdown_table, write_markdown
 from fcn_edge.errors import UsageError
 from tests.bench.report.ladder import ladder
 from tests.bench_results import bench_result, bench_row
@@ -84,8 +84,7 @@ def test_names_of_users_are_no_markdown() -> None:
 
 def test_a_table_of_chosen_columns_takes_rows_of_several_results() -> None:
     rows = [*bench_result(bench_row("fcn32s")).rows, *bench_result(bench_row("fcn8s", device="another")).rows]
-    columns = [column for column in COLUMNS if column.key in ("decoder", "miou")]
-    assert markdown_table(rows, columns).splitlines() == [
+    assert markdown_table(rows, columns_named("decoder", "miou")).splitlines() == [
         "| Decoder | mIoU (%) |",
         "| :--- | ---: |",
         "| FCN-32s | 74.0 |",

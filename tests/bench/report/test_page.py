@@ -12,7 +12,8 @@ import pytest
 
 from fcn_edge.bench.report import write_html
 from fcn_edge.bench.report.plots.palette import LIGHT
-from tests.bench.report.ladder import ladder
+from tests.bench.report.ladder import ladder, unmeasured
+from tests.bench_results import bench_row
 from tests.chromium import Page, chromium_path, opened
 
 pytestmark = pytest.mark.system
@@ -39,11 +40,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def libraries() -> None:
     pytest.importorskip("jinja2")
     pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(scope="module")
+def report(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_html(ladder(power=True), path)
+    result = ladder(power=True)
+    long = bench_row("fcn8s", model="a" * 150, name="b" * 150, milliseconds=70, unstable="c" * 150)
+    missing = unmeasured("fcn32s", "absent", "d" * 150).model_copy(update={"name": "e" * 150})
+    write_html(result.model_copy(update={"rows": (*result.rows, long, missing), "title": "f" * 150}), path)
     return path
 
 
@@ -122,12 +130,13 @@ def test_it_prints(browser: Page, report: Path) -> None:
     browser.call("Emulation.setEmulatedMedia", media="")
 
 
-def test_another_process_writes_the_same_bytes(report: Path, tmp_path: Path) -> None:
+def test_another_process_writes_the_same_bytes(libraries: None, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from fcn_edge.bench.report import write_html;"
         "from tests.bench.report.ladder import ladder; write_html(ladder(power=True), Path(sys.argv[1]))"
     )
-    again = tmp_path / "again.html"
+    report, again = tmp_path / "report.html", tmp_path / "again.html"
+    write_html(ladder(power=True), report)
     environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", program, str(again)], check=True, timeout=120, cwd=ROOT, env=environment)
     assert again.read_bytes() == report.read_bytes()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["NARROW", "WIDE", "canvas", "inline_svg", "save", "text_width"]
+__all__ = ["NARROW", "WIDE", "canvas", "inline_svg", "save", "shortened", "text_width"]
 
 WIDE, NARROW = 820, 350
 """Widths of plots in pixels: on a screen or a page, and on a phone."""
@@ -86,6 +86,11 @@ def canvas(
         figure = Figure((width / 72, height / 72))
         box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
         yield figure, figure.add_axes(box)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of so many characters at most: what is too long loses its middle."""
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[len(text) - most // 2 :]}"
 
 
 def text_width(text: str, size: float) -> float:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fcn_edge.bench.report.labels import comparable, decoder_name, measured, precision_name, short_names
-from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, text_width
+from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, shortened, text_width
 from fcn_edge.bench.report.plots.palette import LIGHT, decoder_role
 from fcn_edge.bench.report.plots.rows import end_to_end, row_id
 from fcn_edge.bench.result import Row
@@ -125,8 +125,10 @@ def _front(axes: Axes, points: Sequence[Row], narrow: bool) -> None:
 def _names(points: Sequence[Row], front: Sequence[Row], narrow: bool) -> dict[str, str]:
     """What the marks on the front are called; on a phone there is room for decoder and precision alone."""
     if narrow:
-        return {row.name: f"{decoder_name(row.decoder) or row.model} {precision_name(row.precision)}" for row in front}
-    return short_names([row for row in points if row.state == "measured"])
+        names = {row.name: f"{decoder_name(row.decoder) or row.model} {precision_name(row.precision)}" for row in front}
+    else:
+        names = short_names([row for row in points if row.state == "measured"])
+    return {name: shortened(text, 24 if narrow else 48) for name, text in names.items()}
 
 
 def _free_corner(axes: Axes, point: tuple[float, float], width: float, taken: list[Box]) -> tuple[int, int]:

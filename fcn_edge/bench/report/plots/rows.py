@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fcn_edge.bench.report.labels import short_names
 from fcn_edge.bench.report.numbers import number
-from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas
+from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, shortened
 from fcn_edge.bench.report.plots.palette import LIGHT
 from fcn_edge.bench.result import Row
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["end_to_end", "row_axes", "row_id"]
 
+
+MOST = 55
+"""Characters of a row's name and time, which fit on a phone."""
 
 CHARACTER = 0.62
 """Width of a character as a share of the text's size, on average and a little more."""
@@ -38,9 +41,10 @@ def row_axes(
     """
     short = short_names(rows)
     ends = [f"  {number(end_to_end(row))} ms" if times else "" for row in rows]
-    names = [f"{short[row.name]}{end}{' *' if row.unstable else ''}" for row, end in zip(rows, ends, strict=True)]
+    ends = [f"{end} *" if row.unstable else end for row, end in zip(rows, ends, strict=True)]
+    names = [f"{shortened(short[row.name], MOST - len(end))}{end}" for row, end in zip(rows, ends, strict=True)]
     width, step = (NARROW, 36) if narrow else (WIDE, 24)
-    left = 8 if narrow else min(0.5 * WIDE, CHARACTER * TEXT * max(len(name) for name in names) + 14)
+    left = 8 if narrow else CHARACTER * TEXT * max(len(name) for name in names) + 14
     top = 34.0 if legend else 10.0
     with canvas(width, step * len(rows) + 46 + top, left, 46, right=24, top=top) as (figure, axes):
         axes.set_ylim(len(rows) - 0.5 + (0.1 if narrow else 0.0), -0.5 - (0.25 if narrow else 0.0))
@@ -51,7 +55,15 @@ def row_axes(
             axes.set_yticks([])
             paper = {"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 1}
             for place, name in enumerate(names):
-                axes.text(0, place - 0.3, name, va="center", transform=axes.get_yaxis_transform(), bbox=paper)
+                axes.text(
+                    0,
+                    place - 0.3,
+                    name,
+                    va="center",
+                    fontsize=TEXT - 1,
+                    transform=axes.get_yaxis_transform(),
+                    bbox=paper,
+                )
         else:
             axes.set_yticks(range(len(names)), names)
         yield figure, axes
