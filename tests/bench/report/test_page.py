@@ -123,6 +123,7 @@ def test_sorting_one_column_takes_the_mark_off_another(browser: Page, report: Pa
 def test_it_prints(browser: Page, report: Path) -> None:
     browser.open(report, 1280, dark=True)
     assert browser.printed().startswith(b"%PDF")
+    assert browser.value("document.querySelector('details.printed').open")
     browser.call(
         "Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}]
     )
