@@ -144,11 +144,11 @@ def test_a_run_without_a_single_time_is_a_page_too(tmp_path: Path) -> None:
 def test_plots_are_files_on_white(tmp_path: Path) -> None:
     paths = write_plots(bench_result(bench_row("fcn32s"), bench_row("fcn8s", milliseconds=60)), tmp_path / "plots")
     assert sorted(path.name for path in paths) == [
-        f"{name}{suffix}" for name in ("latency", "pareto", "stages") for suffix in (".png", ".svg")
+        f"{name}{suffix}" for name in ("accuracy-latency", "latency", "stages") for suffix in (".png", ".svg")
     ]
     assert all(path.stat().st_size > 1000 for path in paths)
-    assert (tmp_path / "plots" / "pareto.png").read_bytes().startswith(b"\x89PNG")
-    assert "#ffffff" in (tmp_path / "plots" / "pareto.svg").read_text(encoding="utf-8")
+    assert (tmp_path / "plots" / "accuracy-latency.png").read_bytes().startswith(b"\x89PNG")
+    assert "#ffffff" in (tmp_path / "plots" / "accuracy-latency.svg").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:

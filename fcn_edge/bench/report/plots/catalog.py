@@ -62,7 +62,7 @@ def write_plots(result: BenchResult, directory: Path) -> list[Path]:
 
     Args:
         result: What was measured.
-        directory: Where the files go, such as ``pareto.png``; it is made if need be.
+        directory: Where the files go, such as ``accuracy-latency.png``; it is made if need be.
 
     Returns:
         The files.
@@ -110,7 +110,7 @@ def _pareto(rows: Sequence[Row]) -> Plot:
         if row.accuracy
     ]
     gist = f"{len(chosen)} rows by end-to-end time and mIoU. On the front: {'; '.join(points) or 'none'}."
-    return Plot("pareto", "Accuracy against latency", caption, gist, chosen, draw_pareto)
+    return Plot("accuracy-latency", "Accuracy against latency", caption, gist, chosen, draw_pareto)
 
 
 def _latency(rows: Sequence[Row]) -> Plot:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from fcn_edge.bench.pareto import pareto
 from fcn_edge.bench.report.labels import comparable, decoder_name, measured, precision_name, short_names
 from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, shortened, text_width
 from fcn_edge.bench.report.plots.palette import LIGHT, decoder_role
@@ -36,11 +37,7 @@ def scored(rows: Sequence[Row]) -> list[Row]:
 
 def front_of(rows: Sequence[Row]) -> list[Row]:
     """The rows that no other beats in both accuracy and time, the fastest first; only steady, measured rows count."""
-    front: list[Row] = []
-    for row in sorted(comparable(scored(rows)), key=lambda row: (end_to_end(row), -_miou(row))):
-        if not front or _miou(row) > _miou(front[-1]):
-            front.append(row)
-    return front
+    return list(pareto(comparable(scored(rows))))
 
 
 @contextmanager
