@@ -107,8 +107,8 @@ def peers_table(peers: Mapping[str, Any], kinds: set[str], groups: set[str]) -> 
     cpu = peers["machine"]["cpu"]
     size, frame = ("x".join(map(str, peers[name])) for name in ("size", "frame_size"))
     words = (
-        f"{cpu['name']} ({cpu['instruction_set']}), {cpu['cores']} cores, {peers['model']} at {size}, frames of {frame}, "
-        f"medians of {peers['rounds']} alternating rounds of {peers['frames']} frames, each in a process of its own"
+        f"{cpu['name']} ({cpu['instruction_set']}), {cpu['cores']} cores, {peers['model']} at {size}, frames of "
+        f"{frame}, medians of {peers['rounds']} alternating rounds of {peers['frames']} frames, each in a process of its own"
     )
     return f"{table_of_cells(header, cells, 2)}\n\n*{words}.*\n"
 

@@ -146,7 +146,7 @@ def _judged(pair: _Pair, ratio: Ratio | None, count: int, absolute: bool, unstea
     elif not pair.timed:
         note = "Its times were taken from an earlier result."
     else:
-        # what is divided by the control has an interval of its own, which is wide where the machine's unrest is not shared
+        # a ratio to the control has an interval of its own, which is wide where the machine's unrest is not shared
         reason = (unsteady or before.unstable or after.unstable) if absolute else ""
         verdict, note = _verdict(ratio, count, reason, threshold)
     return RowChange(pair.name, verdict, note, ratio, before, after)
