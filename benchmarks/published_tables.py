@@ -108,7 +108,7 @@ def peers_table(peers: Mapping[str, Any], kinds: set[str], groups: set[str]) -> 
     size, frame = ("x".join(map(str, peers[name])) for name in ("size", "frame_size"))
     words = (
         f"{cpu['name']} ({cpu['instruction_set']}), {cpu['cores']} cores, {peers['model']} at {size}, frames of "
-        f"{frame}, medians of {peers['rounds']} alternating rounds of {peers['frames']} frames, each in a process of its own"
+        f"{frame}, medians of {peers['rounds']} alternating rounds of {peers['frames']} frames, each in its own process"
     )
     return f"{table_of_cells(header, cells, 2)}\n\n*{words}.*\n"
 
