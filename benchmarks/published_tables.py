@@ -1,10 +1,11 @@
 """The tables and the plot of the README, made of the committed results.
 
-    python -m benchmarks.published_tables            # writes README.md, benchmarks/README.md and docs/latency.png
+    python -m benchmarks.published_tables            # writes README.md, benchmarks/README.md, the plot and the report
     python -m benchmarks.published_tables --check    # says what is not as the results are, and ends with 1
 
 A section begins and ends with a comment that names it. That of the plot holds the digests of the result that it was
-drawn from and of the picture, so that the check needs no plotting, whose output differs between versions of matplotlib.
+drawn from, of the picture and of the report, so that the check needs no plotting, whose output differs between versions
+of matplotlib.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fcn_edge.bench.report import COLUMNS, markdown_table, write_plots
+from fcn_edge.bench.report import COLUMNS, Column, markdown_table, write_html, write_plots
 from fcn_edge.bench.report.markdown import table_of_cells
-from fcn_edge.bench.result import BenchResult, read_result
+from fcn_edge.bench.result import BenchResult, Row, read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "benchmarks/README.md")
 SHIPPED = ROOT / "benchmarks" / "results" / "shipped.json"
+INT8 = ROOT / "benchmarks" / "results" / "int8.json"
 PEERS = ROOT / "benchmarks" / "results" / "peers.json"
 PLOT = ROOT / "docs" / "latency.png"
+REPORT = SHIPPED.with_suffix(".html")
 PLOTTED = "accuracy-latency.png"
 SHOWN = ("decoder", "precision", "size", "backend", "end_to_end", "network", "throughput", "miou")
+ACCURACY = ("decoder", "precision", "backend", "end_to_end", "miou", "of_fp32")
 SECTION = re.compile(r"(<!-- (?P<name>[a-z ]+): begin [^\n]*-->\n)(?P<content>.*?)(<!-- (?P=name): end -->)", re.DOTALL)
 
 
@@ -44,7 +48,7 @@ def main(check: bool) -> None:
                 f"Not as the results are: {', '.join(outdated)}. Run: python -m benchmarks.published_tables"
             )
         return
-    draw_plot()
+    draw()
     for name, old, new in pages(sections()):
         if old != new:
             (ROOT / name).write_text(new, encoding="utf-8")
@@ -72,6 +76,7 @@ def sections() -> dict[str, str]:
     return {
         "latency plot": plot_section(),
         "latency table": latency_table(shipped),
+        "int8 table": int8_table(read_result(INT8)),
         "peers": peers_table(peers, {"ours", "peer", "toolkit"}, {"call"}),
         "all peers": peers_table(peers, {"ours", "peer", "toolkit"}, {"call", "stream", "network", "other net"}),
     }
@@ -82,20 +87,48 @@ def latency_table(result: BenchResult) -> str:
     columns = [column for column in COLUMNS if column.key in SHOWN]
     rows = [row for row in result.rows if row.end_to_end_ms is not None and row.ends == "mask"]
     unsteady = [row.name for row in rows if row.unstable]
+    lines = [markdown_table(rows, columns), "", f"*{measured_on(result)}.*"]
+    if unsteady or result.unstable:
+        lines += ["", f"*Not steady: {result.unstable} Rows: {', '.join(unsteady) or 'none'}.*"]
+    return "\n".join(lines) + "\n"
+
+
+def int8_table(result: BenchResult) -> str:
+    """What INT8 gains and loses, also for machines that are not here; the class that loses most against FP32."""
+    columns = [column for column in COLUMNS if column.key in ACCURACY]
+    rows = [row for row in result.rows if row.accuracy is not None]
+    cells = [[*(_cell(column, row) for column in columns), worst_class(row, rows)] for row in rows]
+    header = [*(column.title for column in columns), "worst class"]
+    return f"{table_of_cells(header, cells, 3)}\n\n*{measured_on(result)}.*\n"
+
+
+def _cell(column: Column, row: Row) -> str:
+    return " ".join(filter(None, (column.text(row), f"({column.detail(row)})" if column.detail(row) else "")))
+
+
+def worst_class(row: Row, rows: Sequence[Row]) -> str:
+    """The class that loses most against FP32, and how many points."""
+    fp32 = next((one for one in rows if (one.model, one.size, one.precision) == (row.model, row.size, "fp32")), None)
+    if row.precision == "fp32" or fp32 is None or fp32.accuracy is None or row.accuracy is None:
+        return ""
+    now = row.accuracy.per_class
+    losses = {name: (now[name] or 0.0) - old for name, old in fp32.accuracy.per_class.items() if old is not None}
+    worst = min(losses, key=losses.__getitem__)
+    return f"{worst} {100 * losses[worst]:+.1f}"
+
+
+def measured_on(result: BenchResult) -> str:
+    """Machine, versions, frames and images of a result in one line."""
+    rows = [row for row in result.rows if row.end_to_end_ms is not None]
     cpu, packages = result.machine["cpu"], result.machine["software"]["packages"]
     libraries = sorted({row.library for row in rows})
-    data = next((row.accuracy for row in rows if row.accuracy is not None), None)
     words = (
         f"{cpu['name']} ({cpu['instruction_set']}), {result.threads} threads, {', '.join(libraries)}, fcn_edge "
         f"{packages['fcn_edge']}, {result.started[:10]}; frames of {rows[0].frame_size[0]}x{rows[0].frame_size[1]}, "
         f"{result.rounds} rounds"
     )
-    if data is not None:
-        words += f"; mIoU on {data.dataset} {data.split}, {data.images} images"
-    lines = [markdown_table(rows, columns), "", f"*{words}.*"]
-    if unsteady or result.unstable:
-        lines += ["", f"*Not steady: {result.unstable} Rows: {', '.join(unsteady) or 'none'}.*"]
-    return "\n".join(lines) + "\n"
+    data = next((row.accuracy for row in result.rows if row.accuracy is not None), None)
+    return words if data is None else f"{words}; mIoU on {data.dataset} {data.split}, {data.images} images"
 
 
 def peers_table(peers: Mapping[str, Any], kinds: set[str], groups: set[str]) -> str:
@@ -123,25 +156,30 @@ def _alike(row: Mapping[str, Any]) -> str:
     return f"{shares['network']:.3%}" if shares else "\N{EN DASH}"
 
 
-def draw_plot() -> None:
-    """Draw accuracy against latency of the committed result, where it is another one than was drawn before."""
+def draw() -> None:
+    """Draw plot and report of the committed result, where it is another one than they were drawn from."""
     if plot_section() in (ROOT / "README.md").read_text(encoding="utf-8"):
         return
+    result = read_result(SHIPPED)
     with tempfile.TemporaryDirectory() as folder:
-        write_plots(read_result(SHIPPED), Path(folder))
+        write_plots(result, Path(folder))
         PLOT.write_bytes((Path(folder) / PLOTTED).read_bytes())
-    click.echo(f"drew {PLOT.relative_to(ROOT)}")
+    write_html(result, REPORT)
+    click.echo(f"drew {PLOT.relative_to(ROOT)} and {REPORT.relative_to(ROOT)}")
 
 
 def plot_section() -> str:
-    """The picture, with the digests of the result and of the picture."""
-    digests = [
-        hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else "none" for path in (SHIPPED, PLOT)
-    ]
+    """The picture, with the digests of the result and of what was drawn from it."""
+    digests = [digest(path) for path in (SHIPPED, PLOT, REPORT)]
     return (
         f"![Accuracy against latency of the shipped models on a processor]({PLOT.relative_to(ROOT)})\n\n"
-        f"<!-- drawn from {SHIPPED.relative_to(ROOT)} {digests[0]}: {digests[1]} -->\n"
+        f"<!-- drawn from {SHIPPED.relative_to(ROOT)}: {' '.join(digests)} -->\n"
     )
+
+
+def digest(path: Path) -> str:
+    """The beginning of a file's SHA-256; ``none`` where there is no file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.exists() else "none"
 
 
 if __name__ == "__main__":
