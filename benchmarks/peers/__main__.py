@@ -17,14 +17,13 @@ from typing import Any
 import click
 
 from benchmarks.machine import machine
-from benchmarks.peers.outcome import bars, kept_shares, row_of, shown_rows
+from benchmarks.peers.outcome import bars, kept_shares, row_of
 from benchmarks.peers.prepare import prepared_task
 from benchmarks.peers.registry import PEERS
 from benchmarks.peers.rounds import checked_rows, time_rows
+from benchmarks.peers.table import RESULTS, markdown
 from benchmarks.streams.verdict import finish
 from fcn_edge.cli.verb import SIZE
-
-RESULTS = Path(__file__).resolve().parents[1] / "results" / "peers.json"
 
 
 @click.command()
@@ -32,7 +31,7 @@ RESULTS = Path(__file__).resolve().parents[1] / "results" / "peers.json"
 @click.option("--size", type=SIZE, default=(512, 1024), show_default=True, help="Network size.")
 @click.option("--frame-size", type=SIZE, default=(720, 1280), show_default=True)
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
-@click.option("--frames", default=20, show_default=True, type=click.IntRange(min=1), help="Frames of a round.")
+@click.option("--frames", default=15, show_default=True, type=click.IntRange(min=1), help="Frames of a round.")
 @click.option("--only", "names", multiple=True, type=click.Choice(list(PEERS)), help="These peers; all when left out.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
 def main(
@@ -60,13 +59,7 @@ def main(
         time_rows(task, rows, rounds, frames, click.echo)
     result |= {"rows": [row_of(row) for row in rows], "bars": bars(rows), "kept_of_network": kept_shares(rows)}
     result["failed"] = [bar["name"] for bar in result["bars"] if not bar.get("holds", True)]
-    click.echo(shown_rows(rows))
-    for bar in result["bars"]:
-        least = f", at least {bar['at_least']}" if "at_least" in bar else ""
-        low, high = bar["range"]
-        click.echo(f"{bar['times']:.3f} ({low:.3f} to {high:.3f}{least}): {bar['name']}, {bar['ours']} / {bar['peer']}")
-    for kept in result["kept_of_network"]:
-        click.echo(f"{kept['kept']:.3f} of its network's speed: {kept['whole']}")
+    click.echo(markdown(result))
     finish(output, result)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.peers.rounds import Row
 
-__all__ = ["bars", "is_equal", "kept_shares", "row_of", "shown_rows"]
+__all__ = ["bars", "is_equal", "kept_shares", "row_of"]
 
 ALIKE = 0.9999
 """Share of the pixels at the network's size from which on masks count as equal."""
@@ -75,21 +75,6 @@ def kept_shares(rows: Sequence[Row]) -> list[dict[str, Any]]:
             ratio = _ratio(by_name[network], by_name[whole])
             found.append({"network": network, "whole": whole, "kept": ratio["times"], "range": ratio["range"]})
     return found
-
-
-def shown_rows(rows: Sequence[Row]) -> str:
-    """The rows as a table for the terminal."""
-    lines = []
-    for row in rows:
-        if not row.round_ms:
-            lines.append(f"{row.name:26} {row.about.get('absent') or row.about.get('failed')}")
-            continue
-        told = row_of(row)
-        low, high = told["range_ms"]
-        shares = row.about.get("same_pixels")
-        masks = f"masks alike {shares['network']:.4%}, {shares['frame']:.3%} here" if shares else ""
-        lines.append(f"{row.name:26} {told['median_ms']:8.2f} ms ({low:.2f} to {high:.2f})  {masks}")
-    return "\n".join(lines)
 
 
 def _best(rows: Sequence[Row]) -> Row:

@@ -27,7 +27,6 @@ class Peer(ABC):
 
     Args:
         task: The work.
-        frame_size: ``(height, width)`` of the frames to come; the task's when left out.
 
     Attributes:
         name: What the command line calls it.
@@ -52,9 +51,14 @@ class Peer(ABC):
     packages: ClassVar[tuple[str, ...]] = ()
     warm_up: ClassVar[int] = 3
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
+    def __init__(self, task: Task) -> None:
         self.task = task
-        self.frame_size = frame_size or task.frame_size
+
+    @classmethod
+    def about(cls) -> dict[str, Any]:
+        """What the results say of it, whether it runs or not."""
+        named = ("title", "kind", "group", "precision", "includes", "setting")
+        return {name: getattr(cls, name) for name in named}
 
     @classmethod
     def prepare(cls, task: Task) -> str:  # noqa: ARG003 - subclasses write into it
@@ -66,9 +70,12 @@ class Peer(ABC):
     def threads(self) -> int:
         """Threads that run the network."""
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """Give back what outlives the object, such as threads."""
+
     @abstractmethod
     def mask(self, frame: Image) -> Image:
-        """The mask of a ``(*frame_size, 3)`` uint8 BGR frame, ``(*frame_size)`` uint8."""
+        """The ``(H, W)`` uint8 mask of a ``(H, W, 3)`` uint8 BGR frame."""
 
     def milliseconds(self, frames: Sequence[Image], count: int) -> list[float]:
         """Milliseconds of each of ``count`` calls, over the frames in turns."""
@@ -116,6 +123,6 @@ def planes(frame: Image, task: Task) -> np.ndarray:
     return blob
 
 
-def enlarged(labels: np.ndarray, frame_size: tuple[int, int]) -> Image:
-    """A mask of the network's size at the size of the frame."""
-    return np.asarray(cv2.resize(labels, frame_size[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+def enlarged(labels: np.ndarray, frame: Image) -> Image:
+    """A mask of the network's size at the size of its frame."""
+    return np.asarray(cv2.resize(labels, frame.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)

@@ -23,7 +23,6 @@ PEERS = {
     "opencv-dnn-classic": "opencv_dnn:OpenCvDnnClassic",
     "ours-onnxruntime-stream": "ours:OnnxRuntimeStream",
     "ours-openvino-stream": "ours:OpenVinoStream",
-    "ours-int8-stream": "ours:Int8Stream",
     "model-api-stream": "model_api:ModelApiStream",
     "ours-onnxruntime-network": "ours:OnnxRuntimeNetwork",
     "ours-openvino-network": "ours:OpenVinoNetwork",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.registry import peer_class
 from benchmarks.peers.task import Task
 from fcn_edge.system.cpu import available_cores
 
@@ -50,13 +51,9 @@ def checked_rows(task: Task, names: Sequence[str], tell: Callable[[str], None]) 
     """Every peer with the threads that it takes by itself; where those are not as many as cores, with so many too."""
     rows = []
     for name in names:
-        about = _worker(name, task.folder)
-        rows.append(Row(name, None, about))
-        cores = available_cores()
-        if rows[-1].runs and about["threads"] != cores:
-            rows.append(Row(name, cores, _worker(name, task.folder, threads=cores)))
-        for row in rows[-2:] if rows[-1].threads else rows[-1:]:
-            tell(f"{name}: {_told(row.about)}")
+        rows.append(_checked(task, name, None, tell))
+        if rows[-1].runs and rows[-1].about["threads"] != available_cores():
+            rows.append(_checked(task, name, available_cores(), tell))
     return rows
 
 
@@ -75,6 +72,12 @@ def time_rows(task: Task, rows: Sequence[Row], rounds: int, frames: int, tell: C
                 row.round_ms.append(round(came["ms"], 3))
         left = (time.monotonic() - started) / (turn + 1) * (rounds - turn - 1)
         tell(f"round {turn + 1} of {rounds} is done, about {left:.0f} s to go")
+
+
+def _checked(task: Task, name: str, threads: int | None, tell: Callable[[str], None]) -> Row:
+    row = Row(name, threads, peer_class(name).about() | _worker(name, task.folder, threads=threads))
+    tell(f"{name}: {_told(row.about)}")
+    return row
 
 
 def _told(about: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from benchmarks.peers.peer import Peer
 from benchmarks.peers.prepare import compared_frames
 from benchmarks.peers.registry import PEERS, peer_class
 from benchmarks.peers.task import Task
+from fcn_edge.errors import FcnEdgeError
 
 
 @click.command()
@@ -38,37 +39,33 @@ def main(name: str, folder: Path, output: Path, frames: int | None, threads: int
 
 def checked(kind: type[Peer], task: Task) -> dict[str, Any]:
     """What a peer is and whether its masks are those of fcn_edge; or why it cannot run."""
-    about: dict[str, Any] = {
-        "title": kind.title,
-        "kind": kind.kind,
-        "group": kind.group,
-        "precision": kind.precision,
-        "includes": kind.includes,
-        "setting": kind.setting,
-    }
+    about = kind.about()
     versions = {package: _version(package) for package in kind.packages}
     missing = [package for package, version in versions.items() if version is None]
     if missing:
         return about | {"absent": f"{' and '.join(missing)} not installed"}
-    note = kind.prepare(task)
-    started = time.perf_counter()
-    peer = kind(task)
+    try:
+        note = kind.prepare(task)
+        started = time.perf_counter()
+        peer = kind(task)
+    except FcnEdgeError as error:  # such as an INT8 engine of a model without a calibration table
+        return about | {"absent": error.message}
     about |= {"threads": peer.threads, "versions": versions, "load_seconds": round(time.perf_counter() - started, 2)}
     if note:
         about["note"] = note
     if kind.group in ("call", "stream"):
-        about["same_pixels"] = same_pixels(kind, task)
+        about["same_pixels"] = same_pixels(peer, task)
     else:
         peer.milliseconds(task.frames(), 1)
+    peer.close()
     return about
 
 
-def same_pixels(kind: type[Peer], task: Task) -> dict[str, float]:
+def same_pixels(peer: Peer, task: Task) -> dict[str, float]:
     """Share of the pixels with the label of fcn_edge's FP32, on frames of the task's size and of the network's."""
     shares = {}
     with np.load(task.folder / "reference.npz") as reference:
         for size, frames in compared_frames(task).items():
-            peer = kind(task, (frames[0].shape[0], frames[0].shape[1]))
             shares[size] = float(np.mean(np.stack([peer.mask(each) for each in frames]) == reference[size]))
     return shares
 
@@ -85,7 +82,9 @@ def timed(kind: type[Peer], task: Task, frames: int) -> dict[str, Any]:
     """Milliseconds a frame of one round."""
     peer, images = kind(task), task.frames()
     peer.milliseconds(images, kind.warm_up)
-    return {"ms": statistics.median(peer.milliseconds(images, frames))}
+    times = peer.milliseconds(images, frames)
+    peer.close()
+    return {"ms": statistics.median(times)}
 
 
 if __name__ == "__main__":

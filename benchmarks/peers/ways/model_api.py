@@ -23,8 +23,8 @@ class ModelApi(Peer):
     setting = "f32, latency hint; no soft prediction, whose enlarging is not part of a mask"
     packages = ("openvino-model-api", "openvino")
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         from model_api.adapters import OpenvinoAdapter, create_core
         from model_api.models import SegmentationModel
 
@@ -77,8 +77,8 @@ class ModelApiStream(StreamPeer, ModelApi):
     includes = "AsyncPipeline: the same, with several frames in the network"
     setting = "f32, throughput hint, as many requests as OpenVINO finds best"
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         from model_api.pipelines import AsyncPipeline
 
         self._pipeline = AsyncPipeline(self.model)

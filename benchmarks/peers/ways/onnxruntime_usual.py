@@ -17,8 +17,8 @@ __all__ = ["ArgMaxInGraph", "UpsamplingInGraph"]
 class _OnnxRuntime(Peer):
     setting = "its own session options"
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -51,7 +51,7 @@ class UpsamplingInGraph(_OnnxRuntime):
         normalized = (image - self._mean) / self._scale
         batch = np.ascontiguousarray(normalized.transpose(2, 0, 1)[np.newaxis])
         (logits,) = self._session.run(None, {self._input: batch})
-        return enlarged(np.argmax(logits[0], axis=0).astype(np.uint8), self.frame_size)
+        return enlarged(np.argmax(logits[0], axis=0).astype(np.uint8), frame)
 
 
 class ArgMaxInGraph(_OnnxRuntime):
@@ -63,4 +63,4 @@ class ArgMaxInGraph(_OnnxRuntime):
     @override
     def mask(self, frame: Image) -> Image:
         (labels,) = self._session.run(None, {self._input: planes(frame, self.task)})
-        return enlarged(labels[0], self.frame_size)
+        return enlarged(labels[0], frame)

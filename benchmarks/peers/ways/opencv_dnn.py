@@ -22,8 +22,8 @@ class OpenCvDnn(Peer):
     setting = "readNetFromONNX with the engine that it takes by itself"
     engine: ClassVar[str] = "ENGINE_AUTO"
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         if task.threads is not None:
             cv2.setNumThreads(task.threads)
         if hasattr(cv2.dnn, self.engine):  # since OpenCV 4.11
@@ -40,7 +40,7 @@ class OpenCvDnn(Peer):
     def mask(self, frame: Image) -> Image:
         self._net.setInput(planes(frame, self.task))
         logits = self._net.forward()
-        return enlarged(np.argmax(logits[0], axis=0).astype(np.uint8), self.frame_size)
+        return enlarged(np.argmax(logits[0], axis=0).astype(np.uint8), frame)
 
 
 class OpenCvDnnClassic(OpenCvDnn):

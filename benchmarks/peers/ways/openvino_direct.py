@@ -21,8 +21,8 @@ class OpenVinoDirect(Peer):
     setting = "latency hint, f32 (by itself it would compute in bf16 where the processor has it), tensors shared"
     packages = ("openvino",)
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         import openvino
         from openvino.preprocess import PrePostProcessor
 
@@ -49,4 +49,4 @@ class OpenVinoDirect(Peer):
     def mask(self, frame: Image) -> Image:
         image = cv2.resize(frame, self.task.size[::-1])[None]
         labels = self._request.infer({0: image}, share_inputs=True, share_outputs=True)[0]
-        return enlarged(labels[0], self.frame_size)
+        return enlarged(labels[0], frame)

@@ -19,7 +19,6 @@ from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = [
     "Int8",
-    "Int8Stream",
     "OnnxRuntime",
     "OnnxRuntimeNetwork",
     "OnnxRuntimeStream",
@@ -35,8 +34,8 @@ class _Ours(Peer):
     setting = "one thread per core; OpenCV and BLAS kept to one, as fcn-edge run does"
     backend: ClassVar[str]
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         self._opened = ExitStack()
         self._opened.enter_context(owned_thread_pools())
         self.segmenter = self._opened.enter_context(self.load())
@@ -53,6 +52,10 @@ class _Ours(Peer):
     @override
     def mask(self, frame: Image) -> Image:
         return self.segmenter(frame).labels
+
+    @override
+    def close(self) -> None:
+        self._opened.close()
 
 
 class OnnxRuntime(_Ours):
@@ -80,8 +83,6 @@ class Int8(_Ours):
         from fcn_edge.builder.api import build
 
         place = task.folder / "int8"
-        if place.is_dir():
-            return ""
         built = build(task.model, place, precision="int8", size=task.size, calibration=task.table, guard=False)
         return f"kept {built.manifest.backend}"
 
@@ -120,12 +121,6 @@ class OpenVinoStream(_Stream):
 
     name, title, backend = "ours-openvino-stream", "fcn_edge pipeline, OpenVINO", "openvino"
     packages = ("openvino",)
-
-
-class Int8Stream(_Stream, Int8):
-    """The pipeline on the INT8 engine."""
-
-    name, title = "ours-int8-stream", "fcn_edge pipeline, INT8 engine"
 
 
 class _Network(_Ours):

@@ -20,7 +20,7 @@ def module_of_onnx(path: Path) -> nn.Module:
         NotImplementedError: It has an operator that none of our networks has.
     """
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import TensorProto, helper, numpy_helper
 
     graph = onnx.load(path).graph
     constants: dict[str, Any] = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
@@ -47,6 +47,8 @@ def module_of_onnx(path: Path) -> nn.Module:
         elif node.op_type == "Resize":
             factors = tuple(float(value) for value in fixed[2][2:])
             values[node.output[0]] = made.call_function(_upsampled, (given[0], factors))
+        elif node.op_type == "Identity" or (node.op_type == "Cast" and how["to"] == TensorProto.FLOAT):
+            values[node.output[0]] = given[0]  # all of it is float32
         else:
             raise NotImplementedError(f"{path} has the operator {node.op_type}, which this conversion does not know.")
     made.output(values[graph.output[0].name])

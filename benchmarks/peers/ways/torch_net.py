@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cv2
@@ -21,8 +22,9 @@ class TorchEager(Peer):
     setting = "BatchNorm folded, channels last, inference mode"
     packages = ("torch",)
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(task.folder / "inductor"))
         import torch
 
         if task.threads is not None:
@@ -45,19 +47,19 @@ class TorchEager(Peer):
         image = cv2.resize(frame, self.task.size[::-1])
         with self._torch.inference_mode():
             labels: Image = self._net(self._torch.from_numpy(image)).numpy()
-        return enlarged(labels, self.frame_size)
+        return enlarged(labels, frame)
 
 
 class TorchCompiled(TorchEager):
     """The module through ``torch.compile``."""
 
     name, title = "torch-compiled", "PyTorch, torch.compile"
-    setting = "torch.compile with its defaults (inductor), else the same"
+    setting = "torch.compile with frozen weights (inductor), else the same"
     warm_up = 4
 
     @override
     def made(self, net: Any) -> Any:
-        return self._torch.compile(net)
+        return self._torch.compile(net, options={"freezing": True})
 
 
 def _whole(task: Task) -> Any:
@@ -79,7 +81,7 @@ def _whole(task: Task) -> Any:
 
         def forward(self, image: Tensor) -> Tensor:
             planes = ((image - self.mean) / self.scale).permute(2, 0, 1)[None]
-            labels: Tensor = self.net(planes).argmax(1)[0].to(torch.uint8)
+            labels: Tensor = self.net(planes).max(1).indices[0].to(torch.uint8)
             return labels
 
     return Whole().eval()

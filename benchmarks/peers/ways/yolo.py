@@ -55,18 +55,18 @@ class YoloPredict(_Yolo):
     includes = "YOLO(...).predict(frame): letterbox, network with argmax, mask enlarged to the frame"
     setting = "ONNX at the same size, verbose=False, else its own"
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         with _InFolder(task):
             self._net = _ultralytics().YOLO(f"{NET}.onnx", task="semantic")
             self._how: dict[str, Any] = {"imgsz": task.size, "device": "cpu", "verbose": False}
-            self.mask(np.zeros((*self.frame_size, 3), np.uint8))
+            self.mask(np.zeros((*task.size, 3), np.uint8))  # it loads the file now, not at the first frame
 
     @override
     def mask(self, frame: Image) -> Image:
         (result,) = self._net.predict(frame, **self._how)
         mask: Image = result.semantic_mask.data.numpy()
-        return mask.reshape(self.frame_size)
+        return mask.reshape(frame.shape[:2])
 
 
 class YoloNetwork(_Yolo):
@@ -76,8 +76,8 @@ class YoloNetwork(_Yolo):
     includes = "ONNX Runtime on the same file, on inputs that are ready, to labels of the network's size"
     setting = "ONNX Runtime's own session options"
 
-    def __init__(self, task: Task, frame_size: tuple[int, int] | None = None) -> None:
-        super().__init__(task, frame_size)
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
         import onnxruntime
 
         self._session = onnxruntime.InferenceSession(
