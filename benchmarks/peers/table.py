@@ -49,7 +49,8 @@ def markdown(result: dict[str, Any]) -> str:
 
 def _row(row: dict[str, Any]) -> str:
     told = "" if row["told_threads"] is None else f", {row['told_threads']} threads"
-    title = f"{row['title']}{told} (`{row['peer']}`)"
+    noted = f", {row['note']}" if "note" in row else ""
+    title = f"{row['title']}{noted}{told} (`{row['peer']}`)"
     if "median_ms" not in row:
         return f"| {title} | {row.get('absent') or row['failed']} | | | |"
     shares = row.get("same_pixels")

@@ -74,7 +74,7 @@ class ModelApiStream(StreamPeer, ModelApi):
     """Its ``AsyncPipeline``, fed as its example does: submit while a request is free, else take the next result."""
 
     name, title, group = "model-api-stream", "OpenVINO Model API, AsyncPipeline", "stream"
-    includes = "AsyncPipeline: the same, with several frames in the network"
+    includes = "AsyncPipeline of SegmentationModel: the same work, with several frames in the network"
     setting = "f32, throughput hint, as many requests as OpenVINO finds best"
 
     def __init__(self, task: Task) -> None:

@@ -75,7 +75,7 @@ class Int8(_Ours):
     """The engine that ``fcn-edge build --precision int8`` keeps: the fastest backend's here."""
 
     name, title, precision = "ours-int8", "fcn_edge, INT8 engine", "int8"
-    includes = "the same with the engine of fcn-edge build --precision int8"
+    includes = "segment(frame).labels with the engine of fcn-edge build --precision int8"
 
     @classmethod
     @override

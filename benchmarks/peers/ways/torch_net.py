@@ -54,7 +54,7 @@ class TorchCompiled(TorchEager):
     """The module through ``torch.compile``."""
 
     name, title = "torch-compiled", "PyTorch, torch.compile"
-    setting = "torch.compile with frozen weights (inductor), else the same"
+    setting = "BatchNorm folded, channels last, inference mode, torch.compile (inductor) with frozen weights"
     warm_up = 4
 
     @override

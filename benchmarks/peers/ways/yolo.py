@@ -40,7 +40,7 @@ class _Yolo(Peer):
             torch.manual_seed(0)
             with _InFolder(task):
                 _ultralytics().YOLO(f"{NET}.yaml").export(format="onnx", imgsz=task.size, simplify=False)
-        return f"{NET} with random weights, ONNX in ONNX Runtime"
+        return "random weights"
 
     @property
     @override
