@@ -19,6 +19,15 @@ def test_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_result(tmp_path / "result.json") == result
 
 
+def test_the_first_version_is_read() -> None:
+    result = read_result(Path(__file__).parent / "samples" / "schema1.json")
+    assert [row.state for row in result.rows] == ["measured", "absent"]
+    times = result.rows[0].end_to_end_ms
+    assert times is not None
+    assert len(times.percentiles) == 101
+    assert (result.control.name, result.examples[0].shares) == ("fcn32s fp32 256x320", {"fcn8s": 0.5})
+
+
 def test_what_is_no_result_is_refused_with_its_first_problem(tmp_path: Path) -> None:
     content = bench_result(bench_row()).model_dump(mode="json")
     content["rows"][0]["precision"] = "fp12"
