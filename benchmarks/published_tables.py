@@ -45,9 +45,7 @@ def main(check: bool) -> None:
     if check:
         outdated = [name for name, old, new in pages(sections()) if old != new]
         if outdated:
-            raise SystemExit(
-                f"Not as the results are: {', '.join(outdated)}. Run: python -m benchmarks.published_tables"
-            )
+            raise SystemExit(f"Out of date: {', '.join(outdated)}. Run: python -m benchmarks.published_tables")
         return
     draw()
     for name, old, new in pages(sections()):
@@ -86,11 +84,11 @@ def sections() -> dict[str, str]:
 def latency_table(result: BenchResult) -> str:
     """Rows of the shipped models, and what they were measured on."""
     columns = [column for column in COLUMNS if column.key in SHOWN]
-    rows = [row for row in result.rows if row.end_to_end_ms is not None and row.ends == "mask"]
-    unsteady = [row.name for row in rows if row.unstable]
-    lines = [markdown_table(rows, columns), "", f"*{measured_on(result)}.*"]
-    if unsteady or result.unstable:
-        lines += ["", f"*Not steady: {result.unstable} Rows: {', '.join(unsteady) or 'none'}.*"]
+    rows = [row for row in result.rows if row.state == "measured" and row.ends == "mask"]
+    marks = {row.name: "not steady" for row in rows if row.unstable}
+    lines = [markdown_table(rows, columns, marks), "", f"*{measured_on(result)}.*"]
+    if result.unstable:
+        lines += ["", f"*{result.unstable}*"]
     return "\n".join(lines) + "\n"
 
 
@@ -126,10 +124,14 @@ def measured_on(result: BenchResult) -> str:
     words = (
         f"{cpu['name']} ({cpu['instruction_set']}), {result.threads} threads, {', '.join(libraries)}, fcn_edge "
         f"{packages['fcn_edge']}, {result.started[:10]}; frames of {rows[0].frame_size[0]}x{rows[0].frame_size[1]}, "
-        f"{result.rounds} rounds"
+        f"{result.rounds} rounds, intervals of {min(_confidences(rows)):.0%} confidence"
     )
     data = next((row.accuracy for row in result.rows if row.accuracy is not None), None)
     return words if data is None else f"{words}; mIoU on {data.dataset} {data.split}, {data.images} images"
+
+
+def _confidences(rows: Sequence[Row]) -> list[float]:
+    return [row.end_to_end_ms.confidence for row in rows if row.end_to_end_ms is not None]
 
 
 def peers_table(peers: Mapping[str, Any]) -> str:

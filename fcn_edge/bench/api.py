@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fcn_edge.artifacts.models import Model, resolved_model
-from fcn_edge.bench.complexity import complexity_of
+from fcn_edge.artifacts.records import AccuracyRecord
+from fcn_edge.bench.control import control_of, control_request, unsteadiness
 from fcn_edge.bench.engines import ReadyEngine, ready_engine
 from fcn_edge.bench.examples import examples_of, ladder_of
-from fcn_edge.bench.frames import frames_of, write_frames
+from fcn_edge.bench.frames import write_frames
 from fcn_edge.bench.journal import Journal
 from fcn_edge.bench.measured import Request, measured_in_process
-from fcn_edge.bench.plan import PlannedRow, planned_rows
-from fcn_edge.bench.recorded import recorded_rows
-from fcn_edge.bench.result import BenchResult, Control
-from fcn_edge.bench.rounds import Measure, Measurements, RoundLimits, measured_rounds
+from fcn_edge.bench.plan import PlannedRow
+from fcn_edge.bench.prepared import Prepared, prepared
+from fcn_edge.bench.result import BenchResult, Example
+from fcn_edge.bench.rounds import Measure, RoundLimits, measured_rounds
 from fcn_edge.bench.row_result import failed_row, measured_row, with_shares
 from fcn_edge.bench.scores import Scoring, scores_of
 from fcn_edge.bench.suite import Suite
-from fcn_edge.bench.times import round_median_ms
-from fcn_edge.datasets import LabeledSplit, split_of
-from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import write_errors
 from fcn_edge.io.runs import runs_directory
 from fcn_edge.system.cpu import thread_count
-from fcn_edge.system.facts import MachineFacts, read_facts
 
 __all__ = ["Watch", "bench"]
-
-CONTROL_SIZE = (256, 320)
-CONTROL_FRAMES = 3
-"""Frames of the control for each frame of a row: it is small, and all depends on it."""
-
-NOT_MEASURED = ("title", "recorded", "examples", "rows", "data")
-"""What of a suite does not decide what is measured, or does so in a key of its own."""
 
 FRAMES_FILE, JOURNAL_FILE, ENGINES = "frames.npy", "journal.jsonl", "engines"
 
@@ -83,70 +71,70 @@ def bench(
         UsageError: An argument makes no sense, or the run to resume is another one.
         ArtifactError: A model, table, data set or recorded result is missing or damaged.
         SourceError: The frames cannot be read.
-        MachineError: The disk is full, or the control cannot run.
+        MachineError: The disk is full.
+        FcnEdgeError: No row can be measured, for the reason of the first; or the control cannot.
     """
     watch = watch or Watch()
     folder = folder or runs_directory() / "bench" / name
+    watch.tell(f"Reading models, images and frames of {name} ...")
+    ready = prepared(suite)
     with write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    rows, control = planned_rows(suite), resolved_model(suite.control)
-    recorded = recorded_rows(suite.recorded, {row.name for row in rows})
-    split = split_of(suite.data) if suite.data else None
-    facts = read_facts()
-    with Journal(folder / JOURNAL_FILE, _identity(suite, rows, split, facts, device), resume=resume) as journal:
-        watch.tell(f"Reading frames of {suite.source} ...")
-        frames = frames_of(suite.source, suite.distinct)
-        write_frames(folder / FRAMES_FILE, frames)
-        engines, failures = _engines(rows, folder / ENGINES, device, watch)
-        scores = {}
-        if split is not None:
-            scoring = Scoring(split, journal, folder / ENGINES, device, watch.tell, watch.scoring)
-            scores = scores_of(rows, engines, scoring)
-        found = measured_rounds(
-            _requests(suite, rows, engines, folder, device),
-            _control_request(suite, control, folder, device),
-            RoundLimits(suite.rounds, max(suite.rounds, suite.most_rounds), suite.width),
-            journal,
-            measure,
-            watch.measuring,
+        (folder / ENGINES).mkdir(parents=True, exist_ok=True)
+    with Journal(folder / JOURNAL_FILE, ready.identity(device), resume=resume) as journal:
+        write_frames(folder / FRAMES_FILE, ready.frames)
+        engines, failures = _engines(ready.rows, folder / ENGINES, device, watch)
+        scores: dict[str, AccuracyRecord] = {}
+        if ready.split is not None:
+            scoring = Scoring(ready.split, journal, folder / ENGINES, device, watch.tell, watch.scoring)
+            scores, unusable = scores_of(ready.rows, engines, scoring)
+            failures |= unusable
+        requests = {
+            row.name: _request(suite, row, engines[row.engine], folder, device)
+            for row in ready.rows
+            if row.engine not in failures
+        }
+        if not requests:
+            raise next(iter(failures.values()))
+        control = control_request(
+            ready.control, engines.values(), folder / ENGINES, folder / FRAMES_FILE, suite.frames, device
         )
-    ladder = ladder_of(engines) if suite.examples else {}
-    failed = {row.name: failures[row.engine] for row in rows if row.engine in failures} | found.failures
-    height, width = frames.shape[1:3]
-    steady = _control(suite, found)
+        limits = RoundLimits(suite.rounds, max(suite.rounds, suite.most_rounds), suite.width)
+        found = measured_rounds(requests, control, limits, journal, measure, watch.measuring)
+    failed = {row.name: failures[row.engine] for row in ready.rows if row.engine in failures} | found.failures
+    if len(failed) == len(ready.rows):
+        raise next(iter(failed.values()))
+    rows = [
+        failed_row(row, failed[row.name], ready.frame_size, scores.get(row.engine))
+        if row.name in failed
+        else measured_row(
+            row,
+            engines[row.engine],
+            found.rows[row.name],
+            frame_size=ready.frame_size,
+            width=suite.width,
+            accuracy=scores.get(row.engine),
+            gmacs=ready.gmacs[row.name],
+        )
+        for row in ready.rows
+    ]
+    measured = {row.engine: engines[row.engine] for row in ready.rows if row.name not in failed}
+    steady = control_of(Path(suite.control).name, found.control)
+    height, width = ready.frame_size
     return BenchResult(
         suite=name,
         title=suite.title,
         started=journal.started,
         seconds=round(journal.seconds, 1),
-        machine=json.loads(json.dumps(facts.to_json())),  # as it comes back from a file
+        machine=json.loads(json.dumps(ready.facts.to_json())),  # as it comes back from a file
         threads=thread_count(None),
-        frames=f"{suite.source}, {height}x{width}",
+        frames=f"{ready.source}, {height}x{width}",
         frames_per_round=suite.frames,
         rounds=found.rounds,
         resumed=journal.resumed,
         control=steady,
-        unstable=_unsteadiness(steady, suite.drift),
-        rows=(
-            *with_shares(
-                [
-                    failed_row(row, failed[row.name], (height, width), scores.get(row.engine))
-                    if row.name in failed
-                    else measured_row(
-                        row,
-                        engines[row.engine],
-                        found.rows[row.name],
-                        frame_size=(height, width),
-                        width=suite.width,
-                        accuracy=scores.get(row.engine),
-                        gmacs=complexity_of(row.model, row.size),
-                    )
-                    for row in rows
-                ]
-            ),
-            *recorded,
-        ),
-        examples=examples_of(ladder, split_of(suite.examples), device=device) if ladder else (),
+        unstable=unsteadiness(steady, suite.drift),
+        rows=(*with_shares(rows), *ready.recorded),
+        examples=_examples(ready, measured, device, watch),
     )
 
 
@@ -154,14 +142,12 @@ def _engines(
     rows: Sequence[PlannedRow], folder: Path, device: int, watch: Watch
 ) -> tuple[dict[str, ReadyEngine], dict[str, FcnEdgeError]]:
     """The engines by name, and why some of them are not there."""
-    with write_errors(folder):
-        folder.mkdir(exist_ok=True)
     ready: dict[str, ReadyEngine] = {}
     failures: dict[str, FcnEdgeError] = {}
     for row in rows:
         if row.engine in ready or row.engine in failures:
             continue
-        watch.tell(f"Preparing {row.engine} ...")
+        watch.tell(f"Preparing {row.title} ...")
         try:
             ready[row.engine] = ready_engine(row, folder, device)
         except FcnEdgeError as error:
@@ -169,66 +155,25 @@ def _engines(
     return ready, failures
 
 
-def _requests(
-    suite: Suite, rows: Sequence[PlannedRow], engines: Mapping[str, ReadyEngine], folder: Path, device: int
-) -> dict[str, Request]:
-    return {
-        row.name: Request(
-            model=str(engines[row.engine].path),
-            frames=str(folder / FRAMES_FILE),
-            count=suite.frames,
-            warm_up=suite.warm_up,
-            ends=row.ends,
-            threads=row.threads,
-            device=device,
-        )
-        for row in rows
-        if row.engine in engines
-    }
-
-
-def _control_request(suite: Suite, model: Model, folder: Path, device: int) -> Request:
+def _request(suite: Suite, row: PlannedRow, engine: ReadyEngine, folder: Path, device: int) -> Request:
     return Request(
-        model=str(model.path),
+        model=str(engine.path),
         frames=str(folder / FRAMES_FILE),
-        count=CONTROL_FRAMES * suite.frames,
+        count=suite.frames,
         warm_up=suite.warm_up,
-        ends="scores",
-        size=CONTROL_SIZE,
-        device=device,
+        ends=row.ends,
+        threads=row.threads,
+        device=engine.device(device),
     )
 
 
-def _control(suite: Suite, found: Measurements) -> Control:
-    times = tuple(round_median_ms(one.whole_ns) for one in found.control)
-    height, width = CONTROL_SIZE
-    return Control(
-        name=f"{Path(suite.control).name} fp32 {found.control[0].backend} {height}x{width}",
-        rounds=times,
-        moved=round(max(times) / min(times) - 1, 5),
-    )
-
-
-def _unsteadiness(control: Control, drift: float) -> str:
-    if control.moved <= drift:
-        return ""
-    return (
-        f"The control took {min(control.rounds):.2f} to {max(control.rounds):.2f} ms ({control.moved:.0%} apart, "
-        f"{drift:.0%} allowed): the machine was not steady."
-    )
-
-
-def _identity(
-    suite: Suite, rows: Sequence[PlannedRow], split: LabeledSplit | None, facts: MachineFacts, device: int
-) -> dict[str, Any]:
-    """What decides what is measured, by what messages call it."""
-    content, told = suite.model_dump(mode="json"), facts.to_json()
-    return {
-        "suite": {
-            key: value for key, value in content.items() if key not in ("title", "recorded", "rows", "data", "examples")
-        },
-        "choice of rows": [[row.name, row.model.digest, str(row.calibration)] for row in rows],
-        "data set": None if split is None else fingerprint_of(split),
-        "machine": [told["cpu"]["name"], told["cpu"]["instruction_set"], told["cpu"]["cores"], told["nvidia"], device],
-        "software": told["software"]["packages"],
-    }
+def _examples(ready: Prepared, engines: dict[str, ReadyEngine], device: int, watch: Watch) -> tuple[Example, ...]:
+    """Pieces of images; what was measured is not lost because there are none."""
+    ladder = ladder_of(engines)
+    if ready.examples is None or not ladder:
+        return ()
+    try:
+        return examples_of(ladder, ready.examples, device=device)
+    except FcnEdgeError as error:
+        watch.tell(f"No examples of where decoders differ: {error}")
+        return ()

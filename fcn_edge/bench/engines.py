@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
+from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.bench.plan import PlannedRow
 from fcn_edge.builder import BuildRequest, build_engine
 
@@ -29,6 +30,10 @@ class ReadyEngine:
     path: Path
     manifest: EngineManifest
     command: str
+
+    def device(self, device: int) -> int:
+        """The index of the GPU, where it runs on one; a processor has none but 0."""
+        return device if BACKENDS[self.manifest.backend].device == "cuda" else 0
 
     @property
     def bytes(self) -> int:
@@ -55,7 +60,7 @@ def ready_engine(row: PlannedRow, folder: Path, device: int) -> ReadyEngine:
         precision=row.precision,
         size=row.size,
         calibration=row.calibration,
-        device=device,
+        device=row.device(device),
         timed=False,  # the rounds will tell
     )
     built = build_engine(row.model, request, output=path, if_stale=True)

@@ -107,7 +107,7 @@ class _Piece:
 
 
 def _masks(engine: ReadyEngine, split: LabeledSplit, images: Sequence[Mask], device: int) -> list[Mask]:
-    with load(engine.path, device=device) as segmenter:
+    with load(engine.path, device=engine.device(device)) as segmenter:
         mapping = ClassMapping(segmenter.spec, split.info)
         return [mapping(segmenter.session.labels(image)) for image in images]
 

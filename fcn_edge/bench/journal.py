@@ -13,7 +13,7 @@ from typing import Any
 
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.closeable import Closeable
-from fcn_edge.io.files import write_errors
+from fcn_edge.io.files import copy_file, write_errors
 
 __all__ = ["CONTROL", "Journal"]
 
@@ -47,9 +47,10 @@ class Journal(Closeable):
         self._path = path
         with ExitStack() as closing:
             with write_errors(path):
-                self._file = closing.enter_context(path.open("a+b"))
+                # unbuffered, so that nothing is left to be written when it is closed
+                self._file = closing.enter_context(path.open("a+b", buffering=0))
             self._lock()
-            kept = self._read(json.loads(json.dumps(run))) if resume else 0
+            kept = self._read(json.loads(json.dumps(run))) if resume else self._put_aside()
             with write_errors(path):
                 self._file.truncate(kept)
             self._write({"resumed": self.resumed} if kept else {"run": run, "started": self.started})
@@ -75,10 +76,17 @@ class Journal(Closeable):
         """Close the file."""
         self._file.close()
 
+    def _put_aside(self) -> int:
+        """Keep the run that a new one replaces: somebody may only have forgotten to resume it."""
+        if self._path.stat().st_size:
+            with write_errors(self._path):
+                copy_file(self._path, self._path.with_suffix(".old.jsonl"))
+        return 0
+
     def _lock(self) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UsageError(
                 f"Another process measures in {self._path.parent}.", "Wait until it is done, or give another --work."
             ) from error

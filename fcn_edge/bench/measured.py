@@ -15,13 +15,20 @@ from typing_extensions import Self
 
 from fcn_edge import errors
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.errors import FcnEdgeError, MachineError
+from fcn_edge.errors import FcnEdgeError
 
-__all__ = ["Measured", "Request", "error_of", "failure_of", "measured_in_process"]
+__all__ = ["Measured", "Request", "WorkerError", "error_of", "failure_of", "measured_in_process"]
 
 WORKER = "fcn_edge.bench.worker"
-LONGEST_SECONDS = 1800
+PROGRAM = "import importlib, sys; sys.path[:] = {path!r}; sys.exit(importlib.import_module({worker!r}).main())"
+"""Imports what this process would import: ``-m`` would look into the current directory first."""
+
+HUNG_SECONDS, HUNG_SECONDS_A_FRAME = 600, 10
 """A row of one round that takes longer than this has hung."""
+
+
+class WorkerError(FcnEdgeError):
+    """The process that measured a row was killed, hung or crashed: another time it may not."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Measured:
         backend: What ran it.
         load_ns: From the files to the first mask.
         whole_ns: Each frame from memory to its mask, or to its scores.
-        stages_ns: Each frame's ``preprocess``, ``infer`` and ``decode``.
+        stages_ns: Each frame's ``preprocess``, ``infer`` and, where it ends in a mask, ``decode``.
         gpu_ns: Each frame's ``GpuTimes`` by their names; empty on processors, and those that are no step are left out.
         fps: Frames a second of the pipeline; None where the row ends in scores.
         telemetry: What the machine's sensors told meanwhile: ``Telemetry.to_json()``.
@@ -94,7 +101,11 @@ class Measured:
 
 
 _KINDS: Mapping[str, type[FcnEdgeError]] = MappingProxyType(
-    {kind.__name__: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FcnEdgeError)}
+    {
+        kind.__name__: kind
+        for kind in (*vars(errors).values(), WorkerError)
+        if isinstance(kind, type) and issubclass(kind, FcnEdgeError)
+    }
 )
 
 
@@ -120,20 +131,21 @@ def measured_in_process(request: Request, worker: str = WORKER) -> Measured:
         worker: The module that measures it.
 
     Raises:
-        FcnEdgeError: What the process says.
-        MachineError: It was killed, hung or crashed.
+        FcnEdgeError: What the process says; ``WorkerError`` where it was killed, hung or crashed.
     """
+    program = PROGRAM.format(path=sys.path, worker=worker)
+    longest = HUNG_SECONDS + HUNG_SECONDS_A_FRAME * request.count
     with subprocess.Popen(
-        [sys.executable, "-m", worker, str(os.getpid())],
+        [sys.executable, "-c", program, str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         try:
-            answer, words = process.communicate(json.dumps(asdict(request)).encode(), LONGEST_SECONDS)
+            answer, words = process.communicate(json.dumps(asdict(request)).encode(), longest)
         except subprocess.TimeoutExpired:
-            raise MachineError(
-                f"The process that measured {request.model} gave no answer for {LONGEST_SECONDS // 60} minutes.",
+            raise WorkerError(
+                f"The process that measured {request.model} gave no answer for {longest // 60} minutes.",
                 "See whether the device still answers: fcn-edge doctor",
             ) from None
         finally:
@@ -143,7 +155,7 @@ def measured_in_process(request: Request, worker: str = WORKER) -> Measured:
     except ValueError:
         ended = f"was killed by signal {-process.returncode}" if process.returncode < 0 else "crashed"
         last = words.decode(errors="replace").strip().splitlines()[-1:] or [""]
-        raise MachineError(
+        raise WorkerError(
             f"The process that measured {request.model} {ended}.",
             "Signal 9 mostly means that the memory was full." if process.returncode == -9 else last[0][:300],
         ) from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
@@ -17,11 +15,11 @@ class MemorySource(Connection):
     """A source of frames in memory.
 
     Args:
-        frames: ``(H, W, 3)`` uint8 BGR, from the first again after the last.
+        frames: ``(N, H, W, 3)`` uint8 BGR, from the first again after the last.
         count: How many it gives.
     """
 
-    def __init__(self, frames: Sequence[NDArray[np.uint8]], count: int) -> None:
+    def __init__(self, frames: NDArray[np.uint8], count: int) -> None:
         super().__init__("memory://frames")
         self._frames, self._left = frames, count
 

@@ -144,13 +144,14 @@ class Row(_Part):
         gpu_ms: Medians with trtexec's meanings: ``host_to_device``, ``compute``, ``device_to_host``, ``enqueue``; those
             that are no step of their own are absent. None on processors.
         throughput: With frames overlapping; None for ``scores``.
-        memory_mb: Most memory that a process held which did nothing but load and run it, in 10^6 bytes; on a board
-            whose GPU shares the processor's memory that of the GPU is in it.
-        load_seconds: From the files to the first mask, in a new process; median of the rounds.
+        memory_mb: Peak memory of a process that only loads and runs it, without the frames, in 10^6 bytes; memory of
+            a GPU is not in it.
+        load_seconds: From the files to the first mask, in a new process, importing the backend's library included;
+            median of the rounds.
         build_seconds: How long its engine took to build; None for a model that needs no build.
         engine_mb: Size of the files that are loaded, in 10^6 bytes.
         gmacs: Multiply-accumulates of its convolutions for one frame, in 10^9.
-        power: What the machine's sensors told.
+        power: What the machine's sensors told while frames were timed one by one.
         accuracy: On the labeled images of the run.
         of_fp32: Its mIoU divided by that of the same model and size in FP32.
         build: Command that builds its engine; empty where none is needed.

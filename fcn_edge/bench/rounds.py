@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 
 from fcn_edge.bench.intervals import median_interval
 from fcn_edge.bench.journal import CONTROL, Journal
-from fcn_edge.bench.measured import Measured, Request, error_of, failure_of
+from fcn_edge.bench.measured import Measured, Request, WorkerError, error_of, failure_of
 from fcn_edge.bench.times import round_median_ms
 from fcn_edge.errors import FcnEdgeError
 
@@ -59,8 +61,8 @@ def measured_rounds(
 ) -> Measurements:
     """Run the rounds. What the journal holds already is taken from there.
 
-    Each round begins with the control; then come the rows, in an order that turns by one from round to round. A row
-    that fails is left out of the rounds that follow.
+    Each round begins with the control; then come the rows, in an order of the round's own, so that none always follows
+    the same neighbor and inherits its heat. A row that fails is left out of the rounds that follow.
 
     Args:
         requests: What to measure, by name of the row.
@@ -79,7 +81,7 @@ def measured_rounds(
     while found.rounds < limits.least or (found.rounds < limits.most and _too_wide(found, limits.width)):
         number = found.rounds
         expected = max(limits.least, number + 1) * (len(requests) + 1)
-        for name in (CONTROL, *_turned(list(requests), number)):
+        for name in (CONTROL, *Random(number).sample(list(requests), len(requests))):
             if name not in found.failures:
                 outcome = _once(f"{number} {name}", control if name == CONTROL else requests[name], journal, measure)
                 _take(found, name, outcome)
@@ -105,15 +107,12 @@ def _once(key: str, request: Request, journal: Journal, measure: Measure) -> Mea
         started = time.perf_counter()
         try:
             content = measure(request).to_json()
+        except WorkerError as error:  # another time it may be measured: a resumed run tries again
+            return error
         except FcnEdgeError as error:
             content = failure_of(error)
         journal.add("round", key, content, time.perf_counter() - started)
     return error_of(content) if "kind" in content else Measured.from_json(content)
-
-
-def _turned(names: Sequence[str], by: int) -> Sequence[str]:
-    first = by % len(names) if names else 0
-    return [*names[first:], *names[:first]]
 
 
 def _too_wide(found: Measurements, width: float) -> bool:
@@ -122,6 +121,6 @@ def _too_wide(found: Measurements, width: float) -> bool:
             continue
         medians = [round_median_ms(one.whole_ns) for one in rounds]
         interval = median_interval(medians)
-        if interval.high - interval.low > width * sorted(medians)[len(medians) // 2]:
+        if interval.high - interval.low > width * statistics.median(medians):
             return True
     return False

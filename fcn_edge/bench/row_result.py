@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fcn_edge.artifacts.engine_manifest import EngineManifest
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.registry import BACKENDS
@@ -13,14 +14,16 @@ from fcn_edge.bench.engines import ReadyEngine
 from fcn_edge.bench.measured import Measured
 from fcn_edge.bench.plan import PlannedRow
 from fcn_edge.bench.power import power_of
-from fcn_edge.bench.result import Row
+from fcn_edge.bench.result import Distribution, Power, Row
 from fcn_edge.bench.times import distribution_of, round_median_ms, throughput_of
-from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
+from fcn_edge.errors import FcnEdgeError, MachineError
 from fcn_edge.metrics.durations import NS_PER_S
 
 __all__ = ["failed_row", "measured_row", "with_shares"]
 
 MEGA = 1e6
+LEAST_ROUNDS = 3
+"""Rounds below which nothing is known of how steady times are."""
 
 
 def measured_row(
@@ -45,10 +48,6 @@ def measured_row(
         gmacs: Multiply-accumulates of a frame, in 10^9.
     """
     whole = distribution_of([one.whole_ns for one in rounds])
-    share = (whole.interval[1] - whole.interval[0]) / whole.p50
-    unstable = ""
-    if share > width:
-        unstable = f"After {len(rounds)} rounds its median is known to {share:.1%} of itself; {width:.0%} was expected."
     manifest = engine.manifest
     memory = [one.memory_bytes for one in rounds if one.memory_bytes is not None]
     fps = [one.fps for one in rounds if one.fps is not None]
@@ -58,7 +57,7 @@ def measured_row(
         device=manifest.device.name,
         backend=manifest.backend,
         state="measured",
-        unstable=unstable,
+        unstable=_unsteadiness(whole, width),
         network_ms=distribution_of([one.stages_ns["infer"] for one in rounds]),
         end_to_end_ms=whole,
         stages_ms=_medians([one.stages_ns for one in rounds]),
@@ -69,10 +68,32 @@ def measured_row(
         build_seconds=round(manifest.build_seconds, 3) if engine.command else None,
         engine_mb=round(engine.bytes / MEGA, 3),
         gmacs=gmacs,
-        power=power_of(rounds),
+        power=_power(row, manifest, rounds),
         accuracy=accuracy if row.ends == "mask" else None,
         build=engine.command,
     )
+
+
+def _unsteadiness(times: Distribution, width: float) -> str:
+    """Why a row's median is not to be relied on; empty where it is."""
+    count = len(times.rounds)
+    if count < LEAST_ROUNDS:
+        return f"{'One round says' if count == 1 else 'Two rounds say'} nothing of how steady the times are."
+    share = (times.interval[1] - times.interval[0]) / times.p50
+    if share <= width:
+        return ""
+    return (
+        f"After {count} rounds its {times.confidence:.0%} interval is {share:.1%} of the median wide; "
+        f"{width:.0%} is the limit."
+    )
+
+
+def _power(row: PlannedRow, manifest: EngineManifest, rounds: Sequence[Measured]) -> Power:
+    power = power_of(rounds)
+    if row.ends == "mask" or manifest.device.kind == "cpu":
+        return power
+    absent = "A GPU decodes scores in the same piece of work, whose energy is not the row's."
+    return power.model_copy(update={"watts": None, "joules_per_frame": None, "source": "", "absent": absent})
 
 
 def _medians(rounds: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, float]:
@@ -85,11 +106,11 @@ def _medians(rounds: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, float]:
 
 
 def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size, accuracy: AccuracyRecord | None) -> Row:
-    """The row of what could not be measured: ``absent`` where this machine or backend cannot, else ``failed``.
+    """The row of what could not be measured: ``absent`` where this machine cannot, else ``failed``.
 
     Its accuracy may be known all the same: it does not depend on the machine.
     """
-    absent = isinstance(error, MachineError | UsageError)
+    absent = isinstance(error, MachineError)
     return Row(
         **_identity(row, frame_size),
         backend=row.backend,
@@ -103,11 +124,13 @@ def failed_row(row: PlannedRow, error: FcnEdgeError, frame_size: Size, accuracy:
 def with_shares(rows: Sequence[Row]) -> tuple[Row, ...]:
     """The rows, each with its mIoU as a share of that of the same model and size in FP32."""
     fp32 = {
-        (row.model, row.size): row.accuracy.miou for row in rows if row.precision == "fp32" and row.accuracy is not None
+        (row.digest, row.size): row.accuracy.miou
+        for row in rows
+        if row.precision == "fp32" and row.accuracy is not None
     }
     shared = []
     for row in rows:
-        reference = fp32.get((row.model, row.size))
+        reference = fp32.get((row.digest, row.size))
         if row.accuracy is None or not reference:
             shared.append(row)
         else:

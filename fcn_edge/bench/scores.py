@@ -17,7 +17,7 @@ from fcn_edge.bench.journal import Journal
 from fcn_edge.bench.plan import PlannedRow
 from fcn_edge.builder import BuildRequest, write_typed_onnx
 from fcn_edge.datasets import LabeledSplit
-from fcn_edge.errors import FcnEdgeError, MachineError
+from fcn_edge.errors import DatasetError, FcnEdgeError, MachineError
 from fcn_edge.evaluation import accuracy
 from fcn_edge.evaluation.api import evaluate
 from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
@@ -49,7 +49,7 @@ class Scoring:
 
 def scores_of(
     rows: Sequence[PlannedRow], engines: Mapping[str, ReadyEngine], scoring: Scoring
-) -> dict[str, AccuracyRecord]:
+) -> tuple[dict[str, AccuracyRecord], dict[str, FcnEdgeError]]:
     """The accuracy of each engine, by its name. What the journal holds already is taken from there.
 
     An engine for a GPU that is not here is scored by the graph that its backend would compile, which ONNX Runtime
@@ -60,31 +60,42 @@ def scores_of(
         engines: The engines by name, as far as they are there.
         scoring: What they are scored on.
 
+    Returns:
+        The accuracies, and what engines failed with, each by the engine's name.
+
     Raises:
         DatasetError: The images are damaged, do not fit the model, or an INT8 engine was calibrated on them.
     """
-    found = {}
+    found: dict[str, AccuracyRecord] = {}
+    failures: dict[str, FcnEdgeError] = {}
     for row in rows:
-        if row.engine in found or row.ends != "mask":
+        if row.engine in found or row.engine in failures or row.ends != "mask":
             continue
         content = scoring.journal.entries.get(("accuracy", row.engine))
         if content is None:
-            scoring.tell(f"Scoring {row.engine} ...")
+            scoring.tell(f"Scoring {row.title} ...")
             started = time.perf_counter()
-            scored = _scored(row, engines.get(row.engine), scoring)
+            try:
+                scored = _scored(row, engines.get(row.engine), scoring)
+            except DatasetError:
+                raise
+            except FcnEdgeError as error:  # one engine that cannot be opened spoils no other
+                failures[row.engine] = error
+                continue
             if scored is None:
                 continue
             content = scored.to_json()
             scoring.journal.add("accuracy", row.engine, content, time.perf_counter() - started)
         found[row.engine] = AccuracyRecord.model_validate(content)
-    return found
+    return found, failures
 
 
 def _scored(row: PlannedRow, engine: ReadyEngine | None, scoring: Scoring) -> accuracy.Accuracy | None:
     with owned_thread_pools():
         if engine is not None:
             try:
-                return evaluate(engine.path, scoring.split, device=scoring.device, progress=scoring.progress)
+                device = engine.device(scoring.device)
+                return evaluate(engine.path, scoring.split, device=device, progress=scoring.progress)
             except MachineError:  # it was built here for a machine that is not
                 pass
         if row.model.kind != "onnx" or row.backend not in BACKENDS or BACKENDS[row.backend].device == "cpu":
@@ -92,7 +103,7 @@ def _scored(row: PlannedRow, engine: ReadyEngine | None, scoring: Scoring) -> ac
         try:
             return _scored_as_written(row, scoring)
         except FcnEdgeError as error:
-            scoring.tell(f"{row.engine} could not be scored: {error}")
+            scoring.tell(f"{row.title} could not be scored: {error}")
             return None
 
 

@@ -76,8 +76,10 @@ class Suite(_Part):
             are in the result: none that you may not show.
         control: Model that runs in every round the same way, to tell how steady the machine is: FP32, 256x320.
         drift: How much the control may move, as a share, before the run is marked unstable.
-        recorded: Results of earlier runs whose rows stand in where a row is not measured; relative to the suite.
+        recorded: Results of earlier runs whose rows stand in where a row is not measured.
         rows: Groups of rows.
+
+    Files that lie beside the suite are found from wherever it is run.
     """
 
     title: str = ""
@@ -130,5 +132,15 @@ def read_suite(name: str | Path) -> tuple[str, Suite]:
 
 
 def _resolved(suite: Suite, path: Path) -> Suite:
-    """Paths of recorded results as they are from here."""
-    return suite.model_copy(update={"recorded": tuple(str(path.parent / name) for name in suite.recorded)})
+    """Paths as they are from here: what lies beside the suite is found there first."""
+
+    def found(name: str) -> str:
+        beside = path.parent / name
+        return str(beside) if name and beside.exists() else name
+
+    rows = tuple(
+        group.model_copy(update={"models": tuple(map(found, group.models)), "calibration": found(group.calibration)})
+        for group in suite.rows
+    )
+    places = {name: found(getattr(suite, name)) for name in ("source", "data", "examples", "control")}
+    return suite.model_copy(update={"rows": rows, "recorded": tuple(map(found, suite.recorded)), **places})

@@ -1,11 +1,11 @@
-"""``python -m fcn_edge.bench.worker PARENT``: one row of one round, in a process of its own.
+"""One row of one round, in a process of its own.
 
 A process of its own, because thread pools of several libraries disturb each other, because the memory that it holds at
 most is the row's own, and because where a process's memory happens to lie moves its times by a few percent: within one
 process that would look like a property of the row.
 
-Reads one JSON object, a request, from standard input and writes one, what was measured, to standard output. It ends
-when the process PARENT does, whose number is given.
+``main`` reads one JSON object, a request, from standard input and writes one, what was measured, to standard output. It
+ends when the process does whose number is given as argument.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.bench.measured import Measured, Request, failure_of
 from fcn_edge.bench.memory_source import MemorySource
 from fcn_edge.errors import FcnEdgeError
+from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.pipeline import Pipeline
-from fcn_edge.runtime.segmenter import Segmenter, load
+from fcn_edge.runtime.segmenter import load
 from fcn_edge.system.allocator import keep_freed_memory
 from fcn_edge.system.memory import peak_bytes
 from fcn_edge.system.telemetry import Sampler
@@ -36,9 +37,13 @@ from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = ["main", "measure"]
 
-Frames = Sequence[NDArray[np.uint8]]
+Frames = NDArray[np.uint8]
+"""``(N, H, W, 3)`` uint8 BGR."""
 
 GPU_TIMES = tuple(field.name for field in fields(GpuTimes))
+
+FILLING = 3
+"""Frames that pass before every thread of the pipeline is busy."""
 
 LEAST_WARM_UP_NS = 250_000_000
 """Clocks need a while to rise, however fast the frames are."""
@@ -75,8 +80,8 @@ def measure(request: Request) -> Measured:
         FcnEdgeError: What ``load`` or the session raises.
     """
     keep_freed_memory()
-    stored = np.load(request.frames, mmap_mode="r", allow_pickle=False)
-    frames = [np.array(frame) for frame in stored[: request.count]]
+    # read and not mapped: pages of the file would count as memory of the row
+    frames: Frames = np.load(request.frames, allow_pickle=False)
     with owned_thread_pools():
         started = time.perf_counter_ns()
         segmenter = load(
@@ -88,23 +93,29 @@ def measure(request: Request) -> Measured:
         )
         load_ns = time.perf_counter_ns() - started
         with segmenter:
+            on_gpu = BACKENDS[segmenter.backend].device == "cuda"
+            # before the warm-up, so that nothing cools down in between
+            sampler = Sampler(request.device if on_gpu else None)
+            stream = segmenter.session_for_stream() if request.ends == "mask" else None
             _warm_up(segmenter.session, frames, request.warm_up)
             memory = peak_bytes()
-            on_gpu = BACKENDS[segmenter.backend].device == "cuda"
-            sampler = Sampler(request.device if on_gpu else None)
             with sampler:
-                timings, whole_ns = _one_by_one(segmenter.session, frames, request.count, request.ends)
-                fps = _overlapping(segmenter, frames, request.count) if request.ends == "mask" else None
+                if stream is None:
+                    timings, whole_ns = _to_scores(segmenter.session, frames, request.count, on_gpu=on_gpu)
+                else:
+                    timings, whole_ns = _to_masks(segmenter.session, frames, request.count)
+            fps = None if stream is None else _overlapping(stream, frames, request.count)
+    stages = ("preprocess", "infer") if request.ends == "scores" else ("preprocess", "infer", "decode")
     return Measured(
         backend=segmenter.backend,
         load_ns=load_ns,
         whole_ns=whole_ns,
-        stages_ns={name: [getattr(timing, name) for timing in timings] for name in ("preprocess", "infer", "decode")},
-        gpu_ns=_gpu_times([timing.gpu for timing in timings if timing.gpu is not None]),
+        stages_ns={name: [getattr(timing, name) for timing in timings] for name in stages},
+        gpu_ns=_gpu_times([timing.gpu for timing in timings if timing.gpu is not None and request.ends == "mask"]),
         fps=fps,
         telemetry=sampler.telemetry.to_json(),
-        processed=request.count * (1 if fps is None else 2),
-        memory_bytes=None if memory is None else memory - sum(frame.nbytes for frame in frames),
+        processed=request.count,
+        memory_bytes=None if memory is None else memory - frames.nbytes,
     )
 
 
@@ -115,20 +126,30 @@ def _warm_up(session: Session, frames: Frames, least: int) -> None:
         count += 1
 
 
-def _one_by_one(session: Session, frames: Frames, count: int, ends: str) -> tuple[list[Timing], list[int]]:
-    """Stages and whole time of each frame, in nanoseconds."""
+def _to_masks(session: Session, frames: Frames, count: int) -> tuple[list[Timing], list[int]]:
+    """Stages and whole time of each frame, from memory to its mask, in nanoseconds."""
     timings, whole = [], []
     for index in range(count):
         frame = frames[index % len(frames)]
         started = time.perf_counter_ns()
         job = session.infer(session.preprocess(frame))
-        if ends == "mask":
-            session.postprocess(job)
-        else:
-            session.wait(job)
+        session.postprocess(job)
         whole.append(time.perf_counter_ns() - started)
-        if ends == "scores":  # a GPU's stages are known when the mask is
+        timings.append(job.timing)
+    return timings, whole
+
+
+def _to_scores(session: Session, frames: Frames, count: int, *, on_gpu: bool) -> tuple[list[Timing], list[int]]:
+    """The same to its scores. A GPU's session enqueues the decoder as well: there the stages' own times are summed."""
+    timings, whole = [], []
+    for index in range(count):
+        frame = frames[index % len(frames)]
+        started = time.perf_counter_ns()
+        job = session.infer(session.preprocess(frame))
+        ended = time.perf_counter_ns()
+        if on_gpu:
             session.postprocess(job)
+        whole.append(job.timing.preprocess + job.timing.infer if on_gpu else ended - started)
         timings.append(job.timing)
     return timings, whole
 
@@ -138,15 +159,18 @@ def _gpu_times(times: Sequence[GpuTimes]) -> dict[str, list[int]]:
     return {name: values for name, values in named.items() if values and None not in values}
 
 
-def _overlapping(segmenter: Segmenter, frames: Frames, count: int) -> float:
-    """Frames a second of the pipeline."""
+def _overlapping(session: Session, frames: Frames, count: int) -> float:
+    """Frames a second of the pipeline, counted from when it is full."""
+    filling = FILLING + session.batch
     with (
-        MemorySource(frames, count) as source,
-        Pipeline.of_one(segmenter.session_for_stream(), source, frames=count) as pipeline,
+        MemorySource(frames, count + filling) as source,
+        Pipeline.of_one(session, source, frames=count + filling) as pipeline,
     ):
-        for _ in pipeline:
-            pass
-    return pipeline.statistics.fps
+        started = 0
+        for done, _ in enumerate(pipeline, 1):
+            if done == filling:
+                started = time.perf_counter_ns()
+        return count / (time.perf_counter_ns() - started) * NS_PER_S
 
 
 if __name__ == "__main__":

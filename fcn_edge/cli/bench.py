@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import click
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, note, say, verb
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import UsageError, needed_for
 
 if TYPE_CHECKING:
     from fcn_edge.bench.result import BenchResult, Row
@@ -24,19 +26,19 @@ PATH = click.Path(path_type=Path, dir_okay=False)
 @click.command(epilog="Example: fcn-edge bench shipped --data data/camvid/val --html report.html")
 @click.argument("what", metavar="SUITE|MODEL...", nargs=-1, required=True)
 @click.option("--data", metavar="DIR", help="Score every row on a split: images/ and labels/, or rendered scenes.")
-@click.option("--size", "sizes", type=SIZE, multiple=True, help="Network size, for MODEL; may be given again.")
+@click.option("--size", "sizes", type=SIZE, multiple=True, help="Network size of MODEL; may be given again.")
 @click.option(
     "--precision",
     "precisions",
     type=click.Choice(["fp32", "fp16", "int8"]),
     multiple=True,
-    help="Precision, for MODEL; may be given again; fp32 when left out.",
+    help="Precision of MODEL; may be given again. Default: fp32.",
 )
-@click.option("--backend", "backends", multiple=True, help="Backend, for MODEL; may be given again; the fastest here.")
+@click.option("--backend", "backends", multiple=True, help="May be given again. Default: the fastest here.")
 @click.option("--calibration", metavar="TABLE", help="Calibration table of an .onnx MODEL, for int8.")
 @click.option("--source", metavar="SOURCE", help="Video, folder or rendered street that the frames are of.")
-@click.option("--rounds", type=click.IntRange(1, 999), help="Rounds at least; as many at most when given.")
-@click.option("--frames", type=click.IntRange(1, 100_000), help="Frames of a row in each round.")
+@click.option("--rounds", type=click.IntRange(1, 999), help="Number of rounds; as many as needed when left out.")
+@click.option("--frames", type=click.IntRange(1, 100_000), help="Frames timed per row and round.")
 @click.option("--device", type=click.IntRange(min=0), default=0, metavar="N", help="GPU, counted from 0.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--work", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Where engines are kept.")
@@ -65,9 +67,9 @@ def command(
 ) -> dict[str, Any]:
     """Measure a SUITE, or MODELs, in interleaved rounds.
 
-    SUITE is a shipped name (shipped) or a .toml file; MODEL is a shipped name, an .onnx file or an engine directory.
-    Every row is measured in every round, in a process of its own: the network alone, a frame from memory to its mask,
-    and the pipeline's frames a second. Times come with the interval that they lie in.
+    SUITE is a shipped one (shipped, cpu, int8, tensorrt, demo) or a .toml file; MODEL is a shipped name, an .onnx file
+    or an engine directory. Every row is measured in every round, in a process of its own: the network alone, a frame
+    from memory to its mask, and the pipeline's frames per second. Each median comes with its confidence interval.
     """
     from fcn_edge.bench.api import Watch, bench
     from fcn_edge.bench.result import write_result
@@ -88,14 +90,18 @@ def command(
         "most_rounds": rounds,
     }
     suite = suite.model_copy(update={key: value for key, value in changes.items() if value is not None})
-    for path in (json_out, html, markdown):
+    for path in (json_out, html, markdown, None if plots is None else plots.with_name(f"{plots.name}.png")):
         if path is not None:
             check_writable(path)
+    if html is not None or plots is not None:
+        with needed_for("The report"):  # before all the work that would be for nothing
+            import_module("jinja2")
+            import_module("matplotlib")
     with progress_bar("scoring") as scoring, progress_bar("measuring", "row") as measuring:
         result = bench(
             suite,
             name,
-            folder=work,
+            folder=work or default_folder(name, what),
             resume=resume,
             device=device,
             watch=Watch(note, scoring, measuring),
@@ -117,7 +123,16 @@ def _suite(what: tuple[str, ...], group: dict[str, Any]) -> tuple[str, Suite]:
                 "Give one suite alone, or models without a suite.",
             )
         return read_suite(what[0])
-    return "models", Suite(title="", rows=(Group(models=what, **group),))
+    return "models", Suite(rows=(Group(models=what, **group),))
+
+
+def default_folder(name: str, what: tuple[str, ...]) -> Path | None:
+    """Where a run of named models is kept, apart from runs of others; None for a suite, which has its name."""
+    from fcn_edge.io.runs import runs_directory
+
+    if name != "models":
+        return None
+    return runs_directory() / "bench" / f"models-{hashlib.sha256(chr(0).join(what).encode()).hexdigest()[:8]}"
 
 
 def _write_reports(result: BenchResult, html: Path | None, markdown: Path | None, plots: Path | None) -> None:
@@ -136,8 +151,11 @@ def _write_reports(result: BenchResult, html: Path | None, markdown: Path | None
 
 
 def _print(result: BenchResult) -> None:
-    rows = [_cells(row) for row in result.rows if row.end_to_end_ms is not None]
-    say(table(["row", "network ms", "frame to mask ms", "95% interval", "p99", "frames/s", "mIoU"], rows))
+    rows = [row for row in result.rows if row.end_to_end_ms is not None]
+    surest = min((row.end_to_end_ms.confidence for row in rows if row.end_to_end_ms is not None), default=0.0)
+    interval = f"{surest:.0%} interval" if surest else "of one round"
+    header = ["row", "network ms", "frame to mask ms", interval, "p99", "frames/s", "mIoU"]
+    say(table(header, [_cells(row) for row in rows]))
     for row in result.rows:
         if row.problem:
             say(f"{row.name}: {row.problem} {row.fix}".rstrip())

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fcn_edge.artifacts.engine_manifest import read_manifest, write_manifest
 from fcn_edge.bench.api import Watch, bench
 from fcn_edge.bench.measured import Measured, Request
 from fcn_edge.bench.result import BenchResult, read_result, write_result
 from fcn_edge.bench.suite import Suite
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import MachineError, ModelError, SourceError, UsageError
+from fcn_edge.io.images import write_png
 from fcn_edge.system.telemetry import Telemetry
 from tests.tiny_network import TinyNetwork
 
@@ -28,7 +31,7 @@ def stand(request: Request) -> Measured:
     stages = {"preprocess": [1000] * request.count, "infer": whole, "decode": [2000] * request.count}
     fps = None if request.ends == "scores" else 80.0
     power = Telemetry(seconds=2.0, watts=5.0, joules=10.0, power_source="INA3221 VDD_IN", steal=0.25).to_json()
-    return Measured("onnxruntime", 10**8, whole, stages, {}, fps, 10**8, power, 2 * request.count)
+    return Measured("onnxruntime", 10**8, whole, stages, {}, fps, 10**8, power, request.count)
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def test_a_result(suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: 
     assert row.throughput is not None
     assert row.throughput.fps == 80
     assert row.power is not None
-    assert (row.power.watts, row.power.joules_per_frame, row.power.source) == (5.0, 1.25, "INA3221 VDD_IN")
+    assert (row.power.watts, row.power.joules_per_frame, row.power.source) == (5.0, 2.5, "INA3221 VDD_IN")
     assert row.power.steal == 0.25
     assert (row.memory_mb, row.load_seconds) == (100.0, 0.1)
     assert row.accuracy is not None
@@ -107,6 +110,64 @@ def test_what_this_machine_cannot_is_absent_and_what_breaks_has_failed(
     assert (result.rows[2].problem, result.rows[2].fix) == ("It breaks.", "Mend it.")
 
 
+def test_a_run_that_can_measure_nothing_says_why(
+    suite_of: Callable[..., Suite], tiny: TinyNetwork, tmp_path: Path, quick_builds: Any
+) -> None:
+    rows = [{"models": [str(tiny.path)], "backends": ["tensorrt"]}]
+    with pytest.raises(MachineError):
+        bench(suite_of(rows=rows), folder=tmp_path, measure=stand)
+
+
+def test_one_engine_that_cannot_be_opened_spoils_no_other(
+    suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: Any
+) -> None:
+    bench(suite_of(), folder=tmp_path, measure=stand)
+    good, old = sorted((tmp_path / "engines").iterdir())
+    manifest = read_manifest(old)
+    write_manifest(old, manifest.model_copy(update={"library": "0.1"}))
+    rows = [{"models": [str(good), str(old)]}]
+    result = bench(suite_of(rows=rows, data=DATA), folder=tmp_path / "two", measure=stand)
+    assert [row.state for row in result.rows] == ["measured", "failed"]
+    assert "built with onnxruntime 0.1" in result.rows[1].problem
+
+
+def test_what_changed_since_is_not_gone_on_with(
+    suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    write_png(folder / "0.png", np.zeros((48, 64, 3), np.uint8))
+    bench(suite_of(source=str(folder)), folder=tmp_path / "run", measure=stand)
+    bench(suite_of(source=str(folder)), folder=tmp_path / "run", resume=True, measure=stand)
+    write_png(folder / "0.png", np.ones((48, 64, 3), np.uint8))
+    with pytest.raises(UsageError, match="another frames"):
+        bench(suite_of(source=str(folder)), folder=tmp_path / "run", resume=True, measure=stand)
+    write_png(folder / "0.png", np.zeros((48, 64, 3), np.uint8))
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with pytest.raises(UsageError, match="another environment"):
+        bench(suite_of(source=str(folder)), folder=tmp_path / "run", resume=True, measure=stand)
+
+
+def test_a_run_that_is_begun_anew_keeps_the_one_before(
+    suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: Any
+) -> None:
+    bench(suite_of(), folder=tmp_path, measure=stand)
+    before = (tmp_path / "journal.jsonl").read_bytes()
+    with pytest.raises(SourceError):
+        bench(suite_of(source=str(tmp_path / "none.mp4")), folder=tmp_path, measure=stand)
+    assert (tmp_path / "journal.jsonl").read_bytes() == before
+    bench(suite_of(), folder=tmp_path, measure=stand)
+    assert (tmp_path / "journal.old.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(("rounds", "word"), [(1, "One round says"), (2, "Two rounds say"), (3, "")])
+def test_few_rounds_are_never_steady(
+    suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: Any, rounds: int, word: str
+) -> None:
+    result = bench(suite_of(rounds=rounds, most_rounds=rounds), folder=tmp_path, measure=stand)
+    assert all(row.unstable.startswith(word) and bool(row.unstable) == bool(word) for row in result.rows)
+
+
 def test_a_machine_that_was_not_steady(suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: Any) -> None:
     turns = {"row": 0, "control": 0}
 
@@ -135,7 +196,7 @@ def test_a_row_that_was_not_steady(suite_of: Callable[..., Suite], tmp_path: Pat
 
     result = bench(suite_of(), folder=tmp_path, measure=scattering)
     assert result.unstable == ""
-    assert all("8% was expected" in row.unstable for row in result.rows)
+    assert all(row.unstable.startswith("After 3 rounds its 75% interval is") for row in result.rows)
 
 
 def test_rows_of_earlier_results_stand_in(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fcn_edge.bench.measured import Request, error_of, failure_of, measured_in_process
+from fcn_edge.bench.measured import Request, WorkerError, error_of, failure_of, measured_in_process
 from fcn_edge.errors import EngineError, FcnEdgeError, MachineError, MissingExtraError, ModelError
 from tests.tiny_network import TinyNetwork
 
@@ -39,7 +39,7 @@ def test_a_row(request_of: Request) -> None:
     assert measured.memory_bytes is not None
     assert measured.memory_bytes > 10e6
     assert measured.load_ns > 0
-    assert measured.processed == 10  # each frame alone, and again in the pipeline
+    assert measured.processed == 5
     assert measured.telemetry["seconds"] * 1e9 >= sum(measured.whole_ns)
     assert measured.gpu_ns == {}
 
@@ -50,6 +50,24 @@ def test_what_ends_in_scores_has_no_pipeline_and_no_decoding(request_of: Request
     stages = measured.stages_ns
     for whole, *parts in zip(measured.whole_ns, stages["preprocess"], stages["infer"], strict=True):
         assert whole >= sum(parts)
+    assert set(stages) == {"preprocess", "infer"}
+
+
+def test_memory_is_the_row_s_and_not_that_of_its_frames(request_of: Request, tmp_path: Path) -> None:
+    np.save(tmp_path / "many.npy", np.full((40, 720, 1280, 3), 90, np.uint8))
+    few = measured_in_process(request_of).memory_bytes
+    many = measured_in_process(replace(request_of, frames=str(tmp_path / "many.npy"))).memory_bytes
+    assert few is not None
+    assert many is not None
+    assert abs(many - few) < 15e6  # frames of 720p pass through it, 110 MB of them lie in the file
+
+
+def test_what_lies_in_the_current_folder_is_not_imported(
+    request_of: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pydantic.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert measured_in_process(request_of).backend == "onnxruntime"
 
 
 def test_its_error_is_ours(request_of: Request, tmp_path: Path) -> None:
@@ -70,8 +88,8 @@ def test_one_that_dies(
     request_of: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, said: str
 ) -> None:
     (tmp_path / "dying_worker.py").write_text(program)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(MachineError, match=said):
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(WorkerError, match=said):
         measured_in_process(request_of, "dying_worker")
 
 
@@ -80,7 +98,7 @@ def test_it_ends_with_a_parent_that_is_killed(request_of: Request, tmp_path: Pat
     program = textwrap.dedent(f"""
         import os, signal, subprocess, sys, json, time
         child = subprocess.Popen(
-            [sys.executable, "-m", "fcn_edge.bench.worker", str(os.getpid())],
+            [sys.executable, "-c", "from fcn_edge.bench.worker import main; main()", str(os.getpid())],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         child.stdin.write({json.dumps(asdict(slow))!r}.encode()); child.stdin.close()
@@ -96,7 +114,7 @@ def test_it_ends_with_a_parent_that_is_killed(request_of: Request, tmp_path: Pat
     assert not Path(f"/proc/{child}").exists()
 
 
-@pytest.mark.parametrize("kind", [ModelError, EngineError, MachineError, FcnEdgeError])
+@pytest.mark.parametrize("kind", [ModelError, EngineError, MachineError, WorkerError, FcnEdgeError])
 def test_errors_pass_between_processes(kind: type[FcnEdgeError]) -> None:
     error = error_of(failure_of(kind("It breaks.", "Mend it.")))
     assert (type(error), error.message, error.fix) == (kind, "It breaks.", "Mend it.")

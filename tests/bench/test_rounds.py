@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.bench.journal import Journal
-from fcn_edge.bench.measured import Measured, Request
+from fcn_edge.bench.measured import Measured, Request, WorkerError
 from fcn_edge.bench.rounds import Measurements, RoundLimits, measured_rounds
 from fcn_edge.errors import MachineError, ModelError
 
@@ -49,13 +49,18 @@ def run(tmp_path: Path) -> Callable[..., Measurements]:
     return run
 
 
-def test_the_control_begins_each_round_and_the_order_turns(run: Callable[..., Measurements]) -> None:
-    stand = Stand()
-    found = run(stand)
+def test_the_control_begins_each_round_and_neighbors_change(run: Callable[..., Measurements]) -> None:
+    stand, again = Stand(), Stand()
+    found = run(stand, limits=RoundLimits(least=12, most=12, width=0.08))
+    run(again, limits=RoundLimits(least=12, most=12, width=0.08))
+    assert again.order == stand.order
     rounds = [stand.order[index : index + 4] for index in range(0, len(stand.order), 4)]
-    assert rounds == [["control", *"abc"], ["control", *"bca"], ["control", *"cab"], ["control", *"abc"]]
-    assert found.rounds == len(found.control) == 4
-    assert {name: len(rounds) for name, rounds in found.rows.items()} == {"a": 4, "b": 4, "c": 4}
+    assert all(first == "control" and sorted(rest) == list("abc") for first, *rest in rounds)
+    for name in "abc":
+        before = {one[one.index(name) - 1] for one in rounds}
+        assert before == {"control", *"abc"} - {name}
+    assert found.rounds == len(found.control) == 12
+    assert {name: len(rounds) for name, rounds in found.rows.items()} == {"a": 12, "b": 12, "c": 12}
 
 
 def test_rounds_are_added_until_every_interval_is_narrow(run: Callable[..., Measurements]) -> None:
@@ -83,6 +88,18 @@ def test_a_row_that_fails_is_left_out_and_the_others_go_on(run: Callable[..., Me
     assert stand.order.count("b") == 2
     assert (type(found.failures["b"]), found.failures["b"].fix) == (ModelError, "Mend it.")
     assert {name: len(rounds) for name, rounds in found.rows.items()} == {"a": 4, "b": 1, "c": 4}
+
+
+def test_a_process_that_died_is_measured_again_when_the_run_is_resumed(run: Callable[..., Measurements]) -> None:
+    def die(name: str, _turn: int) -> float:
+        if name == "b":
+            raise WorkerError("It was killed by signal 9.")
+        return 10.0
+
+    assert isinstance(run(Stand(die)).failures["b"], WorkerError)
+    again = Stand()
+    assert run(again, resume=True).failures == {}
+    assert set(again.order) == {"b"}
 
 
 def test_a_control_that_fails_ends_the_run(run: Callable[..., Measurements]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fcn_edge.bench.plan import planned_rows
 from fcn_edge.bench.suite import Suite, read_suite, shipped_suites
 from fcn_edge.errors import ArtifactError, ModelError, UsageError
+from tests.tiny_network import TinyNetwork
 
 LADDER = [f"camvid-mobilenet_v2-fcn{stride}s" for stride in (32, 16, 8)]
 
@@ -34,7 +37,8 @@ def test_the_shipped_ladder() -> None:
     scores = [row for row in rows if row.ends == "scores"]
     assert {row.label for row in scores} == {LADDER[0]}
     assert scores[0].name == f"{LADDER[0]} fp32 auto 480x640 scores"
-    assert scores[0].engine == f"{LADDER[0]} fp32 auto 480x640"
+    assert scores[0].title == f"{LADDER[0]} fp32 auto 480x640"
+    assert scores[0].engine in {row.engine for row in rows if row.ends == "mask"}
 
 
 SIZES = [(480, 640), (512, 1024)]
@@ -97,8 +101,44 @@ def test_the_same_row_twice() -> None:
         planned_rows(suite)
 
 
-def test_a_model_that_is_missing_is_left_out_only_where_results_are_recorded() -> None:
-    content = {"rows": [{"models": ["vgg16.onnx", LADDER[0]]}]}
-    with pytest.raises(ModelError, match=r"vgg16\.onnx"):
-        planned_rows(Suite.model_validate(content))
-    assert [row.label for row in planned_rows(Suite.model_validate({**content, "recorded": ["r.json"]}))] == [LADDER[0]]
+def test_a_model_that_is_missing_is_left_out_only_where_rows_of_it_are_recorded() -> None:
+    suite = Suite.model_validate({"rows": [{"models": ["nets/vgg16.onnx", LADDER[0]]}]})
+    for recorded in ((), ("vgg19.onnx",)):
+        with pytest.raises(ModelError, match=r"vgg16\.onnx"):
+            planned_rows(suite, recorded)
+    assert [row.label for row in planned_rows(suite, ("vgg16.onnx",))] == [LADDER[0]]
+
+
+@pytest.mark.parametrize(
+    ("group", "problem"),
+    [
+        ({"models": [LADDER[0]], "backends": ["onnxruntme"]}, "no backend 'onnxruntme'"),
+        ({"models": [LADDER[0]], "sizes": ["33x64"]}, "33x64 is not a multiple of 32"),
+    ],
+)
+def test_what_no_machine_can_measure_is_refused_at_once(group: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        planned_rows(Suite.model_validate({"rows": [group]}))
+
+
+def test_files_beside_a_suite_are_found_from_anywhere(tmp_path: Path, tiny: TinyNetwork) -> None:
+    shutil.copy(tiny.path, tmp_path / "net.onnx")
+    (tmp_path / "val").mkdir()
+    path = suite_file(tmp_path, 'data = "val"\n[[rows]]\nmodels = ["net.onnx", "camvid-mobilenet_v2-fcn8s"]')
+    suite = read_suite(path)[1]
+    assert suite.rows[0].models == (str(tmp_path / "net.onnx"), LADDER[2])
+    assert suite.data == str(tmp_path / "val")
+    assert suite.source.startswith("synthetic://")
+
+
+def test_engines_of_other_weights_or_tables_are_others(tmp_path: Path, tiny_network: Any) -> None:
+    (tmp_path / "a").mkdir()
+    for name, seed in (("net 1.onnx", 0), ("net_1.onnx", 1), ("a/net_1.onnx", 2)):
+        tiny_network(tmp_path / name, seed=seed)
+    rows = [
+        row
+        for name in ("net 1.onnx", "net_1.onnx", "a/net_1.onnx")
+        for row in planned_rows(Suite.model_validate({"rows": [{"models": [str(tmp_path / name)]}]}))
+    ]
+    assert len({row.engine for row in rows}) == 3
+    assert rows[1].title == rows[2].title
