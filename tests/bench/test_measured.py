@@ -53,6 +53,7 @@ def test_what_ends_in_scores_has_no_pipeline_and_no_decoding(request_of: Request
     assert set(stages) == {"preprocess", "infer"}
 
 
+@pytest.mark.system
 def test_memory_is_the_row_s_and_not_that_of_its_frames(request_of: Request, tmp_path: Path) -> None:
     np.save(tmp_path / "many.npy", np.full((40, 720, 1280, 3), 90, np.uint8))
     few = measured_in_process(request_of).memory_bytes
@@ -62,6 +63,7 @@ def test_memory_is_the_row_s_and_not_that_of_its_frames(request_of: Request, tmp
     assert abs(many - few) < 15e6  # frames of 720p pass through it, 110 MB of them lie in the file
 
 
+@pytest.mark.system
 def test_what_lies_in_the_current_folder_is_not_imported(
     request_of: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +95,7 @@ def test_one_that_dies(
         measured_in_process(request_of, "dying_worker")
 
 
+@pytest.mark.system
 def test_it_ends_with_a_parent_that_is_killed(request_of: Request, tmp_path: Path) -> None:
     slow = replace(request_of, count=100_000_000)
     program = textwrap.dedent(f"""
