@@ -40,7 +40,7 @@ AGREE, WIDTH = 0.9, 0.08
 @click.command()
 @click.option("--runs", default=11, show_default=True, type=click.IntRange(min=2))
 @click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=1))
-@click.option("--frames", default=20, show_default=True, type=click.IntRange(min=1))
+@click.option("--frames", default=12, show_default=True, type=click.IntRange(min=1))
 @output_option(RESULTS)
 def main(runs: int, rounds: int, frames: int, output: Path) -> None:
     """Measure again and again, and compare."""

@@ -84,9 +84,9 @@ class Suite(_Part):
 
     title: str = ""
     rounds: Annotated[int, Field(ge=1, le=999)] = 9
-    most_rounds: Annotated[int, Field(ge=1, le=999)] = 15
+    most_rounds: Annotated[int, Field(ge=1, le=999)] = 31
     width: Annotated[float, Field(gt=0, le=1)] = 0.08
-    frames: Annotated[int, Field(ge=1, le=100_000)] = 20
+    frames: Annotated[int, Field(ge=1, le=100_000)] = 12
     warm_up: Annotated[int, Field(ge=1, le=10_000)] = 3
     source: str = "synthetic://street?seed=110&size=720x1280&frames=8&fps=1"
     distinct: Annotated[int, Field(ge=1, le=256)] = 8
