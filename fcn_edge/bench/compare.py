@@ -2,7 +2,8 @@
 
 A shared machine drifts between and within runs, so that each round's time is divided by that round's control before
 runs are compared: what slows everything cancels. A row is slower where the center of the ratio lies above the threshold
-and its whole interval above 1, the interval being as wide as it must be for all rows together.
+and its whole interval above 1, the interval being as wide as it must be for all rows together. It is unchanged only
+where the whole interval lies within the threshold; a center near 1 alone may hide any change.
 
 The rule and its threshold were chosen by simulation (``tests/bench/made_up_runs.py``, 1000 pairs of runs, 13 rows and
 9 rounds each). Each row's rounds scatter by 1 to 3%, the control's by 1%; the machine drifts by 1% from round to round
@@ -13,8 +14,8 @@ and differs by 5% between runs; 3% of a row's rounds take 5 to 50% longer, and 3
     5%           0.6%                            99.2%
     7%           0.0%                            97.4%
 
-With 40 rows, 5% give 1.3% and 99.5%; with 5 rounds, 1.0% and 70%. A row slower by 5% is found in half of the pairs.
-Without the division, 34% of the pairs of equal runs have a regression. On a worse machine (rows scatter by 1 to 4%, the
+With 40 rows, 5% give 1.3% and 99.5%; with 5 rounds, 1.0% and 70%; with 3 rounds, 3.3% and 66%. A row slower by 5% is
+found in half of the pairs. Without the division, 34% of the pairs of equal runs have a regression. On a worse machine (rows scatter by 1 to 4%, the
 control by 1.5%, drift 1.5%, 5% of the rounds disturbed) 5% give 2.7% and 94%; with 15 rounds, 0.3% and 99.5%.
 """
 
@@ -24,7 +25,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fcn_edge.bench.comparison import Comparison, Regression, RowChange, Verdict, change_text, interval_text
-from fcn_edge.bench.conditions import changed_versions, differing_conditions
+from fcn_edge.bench.conditions import change_of, changed_versions, chose_others, differing_conditions
+from fcn_edge.bench.printable import printable
 from fcn_edge.bench.ratios import LEAST_ROUNDS, Ratio, ratio_of
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.bench.worse import accuracy_regressions, images_of, memory_regression
@@ -76,7 +78,7 @@ def compare_results(
     if not same_control and not absolute:
         conditions.append(("control", before.control.name, after.control.name))
     if conditions and not across_machines:
-        what = "; ".join(f"{name}: {old or 'none'} and {new or 'none'}" for name, old, new in conditions)
+        what = printable("; ".join(change_of(one) for one in conditions))
         raise UsageError(
             f"The two runs were not made alike, so that their times say nothing of the software ({what}).",
             "Measure both on one machine with the same settings, or add --across-machines.",
@@ -101,7 +103,7 @@ def compare_results(
         absolute=absolute,
         changed=tuple(changed_versions(before, after)),
         conditions=tuple(conditions),
-        notes=tuple(_notes(before, after, changes, unsteady, left_out)),
+        notes=tuple(_notes(before, after, changes, unsteady, left_out, count)),
     )
 
 
@@ -149,6 +151,8 @@ def _judged(pair: _Pair, ratio: Ratio | None, count: int, absolute: bool, unstea
         # a ratio to the control has an interval of its own, which is wide where the machine's unrest is not shared
         reason = (unsteady or before.unstable or after.unstable) if absolute else ""
         verdict, note = _verdict(ratio, count, reason, threshold)
+    if before is not None and after is not None and chose_others(before, after):
+        note = f"{note} The two runs chose different backends.".lstrip()
     return RowChange(pair.name, verdict, note, ratio, before, after)
 
 
@@ -158,13 +162,15 @@ def _verdict(ratio: Ratio | None, count: int, reason: str, threshold: float) -> 
     if ratio is None:
         return "undecided", f"There are too few rounds: {LEAST_ROUNDS} of each run are needed, with a control in each."
     low, high = ratio.together(count)
-    if 1 / (1 + threshold) <= ratio.center <= 1 + threshold:
+    least, most = 1 / (1 + threshold), 1 + threshold
+    if least <= low and high <= most:
         return "unchanged", ""
-    if low > 1:
+    if ratio.center > most and low > 1:
         return "slower", ""
-    if high < 1:
+    if ratio.center < least and high < 1:
         return "faster", ""
-    return "undecided", f"It may be {change_text(ratio.center)}, or chance: more rounds would tell."
+    change = f"It changed by {ratio.center - 1:+.1%}, but {low - 1:+.1%} to {high - 1:+.1%} is possible"
+    return "undecided", f"{change}: more rounds would tell."
 
 
 def _unsteady(before: BenchResult, after: BenchResult) -> str:
@@ -179,7 +185,8 @@ def _regressions(row: RowChange, limits: CompareLimits) -> list[Regression]:
         return [Regression(row.name, "missing", f"It was measured before. {row.note}")]
     found = []
     if row.verdict == "slower" and row.ratio is not None:
-        reason = f"{change_text(row.ratio.center)} ({interval_text(row.ratio)}){_where(row)}"
+        interval = f"{interval_text(row.ratio)} with {row.ratio.confidence:.0%} confidence"
+        reason = f"takes {change_text(row.ratio.center)} ({interval}){_where(row)}"
         found.append(Regression(row.name, "time", reason))
     if row.before is None or row.after is None or row.after.state == "recorded":
         return found
@@ -197,10 +204,14 @@ def _where(row: RowChange) -> str:
     return f", most of it in {stage} ({growth[stage]:+.1f} ms)" if stage and growth[stage] > 0 else ""
 
 
-def _notes(before: BenchResult, after: BenchResult, pairs: Sequence[_Pair], unsteady: str, left_out: int) -> list[str]:
+def _notes(
+    before: BenchResult, after: BenchResult, pairs: Sequence[_Pair], unsteady: str, left_out: int, count: int
+) -> list[str]:
     notes = [unsteady] if unsteady else []
+    if count > 1:
+        notes.append(f"Verdicts use wider intervals, for {count} rows together.")
     if left_out:
-        notes.append(f"Rounds that were disturbed are left out in {left_out} of {len(pairs)} rows.")
+        notes.append(f"In {left_out} of {len(pairs)} rows, rounds far from the others are left out.")
     if before.suite != after.suite:
         notes.append(f"The suites differ: {before.suite} and {after.suite}.")
     lost = [

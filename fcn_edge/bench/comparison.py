@@ -11,6 +11,9 @@ from fcn_edge.bench.result import Row
 
 __all__ = ["Comparison", "Regression", "RowChange", "Verdict", "change_text", "interval_text"]
 
+NO_CHANGE = 0.0005
+"""Share below which a change would be printed as 0.0%."""
+
 Verdict = Literal["slower", "faster", "unchanged", "undecided", "not compared", "missing", "not measured", "new"]
 
 
@@ -20,8 +23,9 @@ class RowChange:
 
     Attributes:
         name: Their name.
-        verdict: What became of its time: ``slower`` and ``faster`` are sure, ``undecided`` is not, ``not compared``
-            were not both measured by the runs themselves. ``missing``: the second result has no such row;
+        verdict: What became of its time: ``slower`` and ``faster`` are very probable, so is that ``unchanged`` stayed
+            within the threshold; ``undecided`` may be any of them, ``not compared`` were not both measured by the runs
+            themselves. ``missing``: the second result has no such row;
             ``not measured``: it has no times of it; ``new``: only the second has times of it.
         note: Why, or what to know of it, in a sentence; may be empty.
         ratio: Time of the second divided by that of the first, normalized unless the comparison is absolute; None
@@ -109,8 +113,13 @@ class Comparison:
 
 
 def change_text(ratio: float) -> str:
-    """How a time changed, for people: ``10.2% slower`` takes 1.102 times as long, ``10.2% faster`` 0.898 times."""
-    return f"{abs(ratio - 1):.1%} {'slower' if ratio >= 1 else 'faster'}"
+    """How a time changed, for people: ``10.2% longer`` is 1.102 times, ``10.2% less time`` 0.898 times.
+
+    What is below 0.05% is ``no change``.
+    """
+    if abs(ratio - 1) < NO_CHANGE:
+        return "no change"
+    return f"{abs(ratio - 1):.1%} {'longer' if ratio > 1 else 'less time'}"
 
 
 def interval_text(ratio: Ratio) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fcn_edge.bench.result import BenchResult, Row
 
-__all__ = ["changed_versions", "differing_conditions"]
+__all__ = ["change_of", "changed_versions", "chose_others", "differing_conditions"]
 
 _MACHINE = {
     "processor": ("cpu", "name"),
@@ -48,7 +48,10 @@ def differing_conditions(before: BenchResult, after: BenchResult) -> list[Change
 
 
 def changed_versions(before: BenchResult, after: BenchResult) -> list[Change]:
-    """What else changed and may be the cause of a change in time: packages, driver, libraries, weights, settings."""
+    """What else changed and may be the cause of a change in time.
+
+    Packages, driver, libraries, settings, weights, and the backends of rows that let the run choose one.
+    """
     found = [(what, _at(before, path), _at(after, path)) for what, path in _VERSIONS.items()]
     for prefix, path in _GROUPS.items():
         old, new = _at(before, path), _at(after, path)
@@ -59,7 +62,21 @@ def changed_versions(before: BenchResult, after: BenchResult) -> list[Change]:
     for row in after.rows:
         if row.name in earlier and earlier[row.name].digest != row.digest:
             found.append((f"weights of {row.model}", earlier[row.name].digest[:12], row.digest[:12]))
+        if row.name in earlier and chose_others(earlier[row.name], row):
+            found.append((f"backend of {row.name}", earlier[row.name].backend, row.backend))
     return list(_changes(found))
+
+
+def chose_others(before: Row, after: Row) -> bool:
+    """Whether rows that left the choice of the backend to each run, and were measured, ran on different ones."""
+    measured = before.state == after.state == "measured"
+    return measured and " auto " in after.name and before.backend != after.backend
+
+
+def change_of(change: Change) -> str:
+    """A change in words, such as ``threads: 2 and 4``."""
+    what, old, new = change
+    return f"{what}: {old or 'none'} and {new or 'none'}"
 
 
 def _of_row(before: Row, after: Row) -> Iterator[tuple[str, Any, Any]]:

@@ -37,7 +37,7 @@ SHARE = click.FloatRange(min=0)
     metavar="SHARE",
     default=0.005,
     show_default=True,
-    help="mIoU, as a fraction of 1, to lose.",
+    help="mIoU that a row may lose, as a fraction of 1.",
 )
 @click.option(
     "--max-class-drop",
@@ -75,11 +75,13 @@ def command(
     """Compare the results A and B of fcn-edge bench, row by row; exit code 4 when B is worse.
 
     A machine's speed changes, so that each round's time is divided by that of the control in the same round, which is
-    the same work in every run. A row is slower where the change is sure (its interval, widened for the number of rows)
-    and above --threshold. What cannot be told is undecided, and is no regression. Losing accuracy is one, so is memory
-    that grows, and a row that B did not measure.
+    the same work in every run. A row is slower where the change is very probable (its interval, widened for the number
+    of rows) and above --threshold, and unchanged where the interval lies within it. What cannot be told is undecided,
+    and is no regression. Losing accuracy is one, so is memory that grows, and a row that B did not measure. Times are
+    medians from frame to mask; throughput, p99, power and load times are not compared.
     """
     from fcn_edge.bench.compare import CompareLimits, compare_results
+    from fcn_edge.bench.printable import printable
     from fcn_edge.bench.result import read_result
     from fcn_edge.errors import GuardError
 
@@ -95,37 +97,47 @@ def command(
         first_of = "" if len(comparison.regressions) == 1 else "first of all "
         message = f"{rows} worse than before: {first_of}{worst.name}: {worst.reason.rstrip('.')}."
         result |= failure(
-            GuardError(message, "Look for the cause in what changed between the runs, or raise the limit.")
+            GuardError(printable(message), "Look for the cause in what changed between the runs, or raise the limit.")
         )
     return result
 
 
 def _print(comparison: Comparison, before: tuple[Path, BenchResult], after: tuple[Path, BenchResult]) -> None:
+    from fcn_edge.bench.conditions import change_of
+
     for which, (path, result) in (("A", before), ("B", after)):
-        say(f"{which}  {path}: {result.suite}, {result.started}, {result.rounds} rounds")
+        _say(f"{which}  {path}: {result.suite}, {result.started}, {result.rounds} rounds")
     for title, changes in (("Not alike", comparison.conditions), ("Changed", comparison.changed)):
         if changes:
-            say(f"{title}: " + "; ".join(f"{what} {old or 'none'} -> {new or 'none'}" for what, old, new in changes))
-    say(_control(comparison))
+            _say(f"{title}: " + "; ".join(change_of(one) for one in changes))
+    _say(_control(comparison))
+    if comparison.notes:
+        say()
     for note in comparison.notes:
-        say(note)
+        _say(note)
     say()
-    header = ["row", "A", "B", "change", "interval", "mIoU A", "mIoU B", "verdict"]
+    header = ["row", "A", "B", "change", "interval", "confidence", "mIoU A", "mIoU B", "verdict"]
     say(table(header, [_cells(row) for row in comparison.rows]))
     notes = [f"{row.name}: {row.note}" for row in comparison.rows if row.note]
     if notes:
         say()
         for note in notes:
-            say(note)
+            _say(note)
     say()
     if comparison.regressions:
         say("Regressions:")
         for one in comparison.regressions:
-            say(f"  {one.name}: {one.reason}")
+            _say(f"  {one.name}: {one.reason}")
     else:
         say("No regression was found.")
     counts = Counter(row.verdict for row in comparison.rows)
     say("Rows: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".")
+
+
+def _say(line: str) -> None:
+    from fcn_edge.bench.printable import printable
+
+    say(printable(line))
 
 
 def _control(comparison: Comparison) -> str:
@@ -135,20 +147,22 @@ def _control(comparison: Comparison) -> str:
     divided = "Times are compared as they are." if comparison.absolute else "Times are divided by the control's."
     if control is None:
         return f"The controls cannot be compared. {divided}"
-    text = f"{change_text(control.center)} ({interval_text(control)})"
-    if control.low <= 1 <= control.high:
-        return f"The control itself did not change for sure: {text}. {divided}"
-    return f"The control itself is {text}: the machine, or everything. {divided}"
+    text, interval = change_text(control.center), interval_text(control)
+    if control.low <= 1 <= control.high or text == "no change":
+        return f"The control shows no clear change: {control.center - 1:+.1%} ({interval}). {divided}"
+    return f"The control takes {text} ({interval}): the machine, or everything. {divided}"
 
 
 def _cells(row: RowChange) -> list[str]:
     from fcn_edge.bench.comparison import change_text, interval_text
+    from fcn_edge.bench.printable import printable
 
     return [
-        row.name,
+        printable(row.name),
         *(_time(one) for one in (row.before, row.after)),
         change_text(row.ratio.center) if row.ratio else "-",
         interval_text(row.ratio) if row.ratio else "-",
+        f"{row.ratio.confidence:.0%}" if row.ratio else "-",
         *(_miou(one) for one in (row.before, row.after)),
         row.verdict,
     ]

@@ -106,6 +106,7 @@ if __name__ == "__main__":
         "shared": {},
         "shared, 5% slower": {"slower": 0.05},
         "shared, 5 rounds": {"rounds": 5},
+        "shared, 3 rounds": {"rounds": 3},
         "shared, absolute": {"absolute": True},
         "shared, 40 rows": {"count": 40},
         "busy": {"noise": BUSY},

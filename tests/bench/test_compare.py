@@ -51,8 +51,8 @@ class TestTimes:
         assert 1.05 < row.ratio.low < row.ratio.center < row.ratio.high < 1.15
         (regression,) = comparison.regressions
         assert (regression.name, regression.kind) == (after.name, "time")
-        assert regression.reason.startswith(f"{row.ratio.center - 1:.1%} slower (+")
-        assert regression.reason.endswith("most of it in infer (+5.0 ms)")
+        assert regression.reason.startswith(f"takes {row.ratio.center - 1:.1%} longer (+")
+        assert regression.reason.endswith(" with 96% confidence), most of it in infer (+5.0 ms)")
 
     def test_a_faster_row_is_none(self) -> None:
         comparison = compared(bench_row(milliseconds=50), bench_row(milliseconds=40, seed=4))
@@ -89,6 +89,31 @@ class TestTimes:
         assert "more rounds would tell" in row.note
         assert comparison.regressions == ()
 
+    def test_only_an_interval_within_the_threshold_is_unchanged(self) -> None:
+        def times(*rounds: float) -> Row:
+            row = bench_row()
+            assert row.end_to_end_ms is not None
+            return row.model_copy(update={"end_to_end_ms": row.end_to_end_ms.model_copy(update={"rounds": rounds})})
+
+        wide = only(compared(times(42, 46, 50, 54, 58), times(43, 47, 51, 55, 59), absolute=True))
+        assert wide.ratio is not None
+        assert wide.ratio.center == pytest.approx(1.02, abs=0.001)
+        assert wide.verdict == "undecided"
+        low, high = wide.ratio.together(1)
+        assert wide.note == (
+            f"It changed by +2.0%, but {low - 1:+.1%} to {high - 1:+.1%} is possible: more rounds would tell."
+        )
+        near_the_edge = only(compared(times(50, 50, 50, 50, 50), times(51.9, 52, 52.1, 52.2, 52.9), absolute=True))
+        assert near_the_edge.ratio is not None
+        assert near_the_edge.ratio.high > 1.05 > near_the_edge.ratio.center
+        assert near_the_edge.verdict == "undecided"
+        narrow = only(compared(times(49, 50, 50, 50, 50), times(50.9, 51, 51, 51, 51), absolute=True))
+        assert narrow.verdict == "unchanged"
+
+    def test_several_rows_are_told_to_widen_the_intervals(self) -> None:
+        result = bench_result(*(bench_row(size=(64, 64 * number)) for number in range(1, 14)))
+        assert compare_results(result, result).notes == ("Verdicts use wider intervals, for 13 rows together.",)
+
     def test_disturbed_rounds_are_left_out_and_counted(self) -> None:
         after = bench_row()
         assert after.end_to_end_ms is not None
@@ -98,7 +123,7 @@ class TestTimes:
         ratio = only(comparison).ratio
         assert ratio is not None
         assert ratio.left_out == (0, 1)
-        assert comparison.notes == ("Rounds that were disturbed are left out in 1 of 1 rows.",)
+        assert comparison.notes == ("In 1 of 1 rows, rounds far from the others are left out.",)
         assert only(comparison).to_json()["rounds_left_out"] == [0, 1]
 
     def test_two_rounds_are_too_few(self) -> None:
@@ -244,6 +269,15 @@ class TestConditions:
             compare_results(before, after)
         comparison = compare_results(before, after, absolute=True)
         assert (comparison.control, only(comparison).verdict) == (None, "unchanged")
+
+    def test_a_row_that_chose_another_backend_is_told(self) -> None:
+        name = "camvid-mobilenet_v2-fcn8s fp32 auto 512x1024"
+        before, after = bench_row(name=name), bench_row(name=name, backend="openvino", milliseconds=60)
+        comparison = compared(before, after)
+        assert comparison.changed == ((f"backend of {name}", "onnxruntime", "openvino"),)
+        assert only(comparison).note == "The two runs chose different backends."
+        assert only(comparison).verdict == "slower"
+        assert compared(before, before).changed == ()
 
     def test_other_suites_are_told(self) -> None:
         comparison = compare_results(bench_result(bench_row()), bench_result(bench_row(), suite="mine"))

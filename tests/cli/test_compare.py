@@ -30,7 +30,8 @@ def test_equal_runs_end_with_zero(compare: Run) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert "No regression was found." in outcome.out
     assert "Rows: 2 unchanged." in outcome.out
-    assert "The control itself did not change for sure" in outcome.out
+    assert "The control shows no clear change: +0.0% (-" in outcome.out
+    assert "no change" in outcome.out
 
 
 def test_a_regression_ends_with_four_and_is_named(compare: Run) -> None:
@@ -38,7 +39,9 @@ def test_a_regression_ends_with_four_and_is_named(compare: Run) -> None:
     after = bench_result(bench_row(milliseconds=60), bench_row("fcn16s"), bench_row("fcn32s", miou=0.6))
     outcome = compare(before, after)
     assert outcome.code == 4
-    assert "20.0% slower" in outcome.out
+    assert "takes 20.0% longer (+" in outcome.out
+    assert "with 96% confidence" in outcome.out
+    assert "Verdicts use wider intervals, for 3 rows together." in outcome.out
     assert "mIoU fell from 65.0% to 60.0%" in outcome.out
     assert outcome.err.startswith("Error: 2 rows are worse than before: first of all camvid-mobilenet_v2-fcn8s")
     lines = [line for line in outcome.out.splitlines() if line.startswith("camvid")]
@@ -67,15 +70,15 @@ def test_improvements_and_what_changed_are_shown(compare: Run) -> None:
     after = after.model_copy(update={"machine": after.machine | {"software": software}})
     outcome = compare(before, after)
     assert outcome.code == 0
-    assert "Changed: fcn_edge 0.1 -> 0.2" in outcome.out
-    assert "20.0% faster" in outcome.out
+    assert "Changed: fcn_edge: 0.1 and 0.2" in outcome.out
+    assert "20.0% less time" in outcome.out
 
 
 def test_a_control_that_changed_is_told_and_divided_out(compare: Run) -> None:
     before = bench_result(bench_row(milliseconds=50))
     outcome = compare(before, bench_result(bench_row(milliseconds=60), control=12.0))
     assert outcome.code == 0
-    assert "The control itself is 20.0% slower" in outcome.out
+    assert "The control takes 20.0% longer" in outcome.out
     assert "the machine, or everything" in outcome.out
     outcome = compare(before, bench_result(bench_row(milliseconds=60), control=12.0), "--absolute")
     assert outcome.code == 4
@@ -108,7 +111,17 @@ def test_another_machine_is_refused_unless_asked_for(compare: Run) -> None:
     assert "threads: 2 and 4" in outcome.err
     outcome = compare(before, after, "--across-machines")
     assert outcome.code == 0
-    assert "Not alike: threads 2 -> 4" in outcome.out
+    assert "Not alike: threads: 2 and 4" in outcome.out
+
+
+def test_names_with_control_characters_do_not_break_the_table(compare: Run) -> None:
+    before = bench_result(bench_row(name="one\ntwo\x1b[2J"))
+    after = bench_result(bench_row(name="one\ntwo\x1b[2J", milliseconds=60))
+    outcome = compare(before, after)
+    assert outcome.code == 4
+    assert "\x1b" not in outcome.out + outcome.err
+    assert "\ntwo" not in outcome.out + outcome.err
+    assert "one\\ntwo\\x1b[2J: takes 20.0% longer" in outcome.err
 
 
 def test_a_file_that_is_no_result_is_refused(fcn_edge: Run, tmp_path: Path) -> None:
