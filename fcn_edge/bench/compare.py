@@ -15,8 +15,9 @@ and differs by 5% between runs; 3% of a row's rounds take 5 to 50% longer, and 3
     7%           0.0%                            97.4%
 
 With 40 rows, 5% give 1.3% and 99.5%; with 5 rounds, 1.0% and 70%; with 3 rounds, 3.3% and 66%. A row slower by 5% is
-found in half of the pairs. Without the division, 34% of the pairs of equal runs have a regression. On a worse machine (rows scatter by 1 to 4%, the
-control by 1.5%, drift 1.5%, 5% of the rounds disturbed) 5% give 2.7% and 94%; with 15 rounds, 0.3% and 99.5%.
+found in half of the pairs. Without the division, 34% of the pairs of equal runs have a regression. On a worse machine
+(rows scatter by 1 to 4%, the control by 1.5%, drift 1.5%, 5% of the rounds disturbed) 5% give 2.7% and 94%; with 15
+rounds, 0.3% and 99.5%.
 """
 
 from __future__ import annotations

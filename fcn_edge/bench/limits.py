@@ -17,7 +17,7 @@ class Wanted:
     Attributes:
         fps: Least throughput in frames per second; the lower end of a row's interval counts.
         latency_ms: Most time from frame to mask, in milliseconds, which 99% of the frames must keep.
-        max_drop: mIoU that may be lost against the most accurate row, as a fraction.
+        max_drop: mIoU that may be lost compared with the most accurate row, as a fraction.
         min_miou: Least mIoU, as a fraction.
         max_watts: Most power.
         max_memory_mb: Most memory, in 10^6 bytes.
@@ -42,7 +42,7 @@ class Limit:
         least: It is the least.
         value: A row's value; None where it was not measured.
         text: A value with its unit.
-        unknown: What rows lack that have no value.
+        unknown: What was not measured of rows that have no value.
     """
 
     option: str
@@ -78,9 +78,7 @@ def limits_of(wanted: Wanted, best_miou: float | None) -> list[Limit]:
     found = []
     if wanted.fps is not None:
         asked = f"at least {wanted.fps:g} fps"
-        found.append(
-            Limit(f"--fps {wanted.fps:g}", asked, wanted.fps, True, _fps, lambda x: f"{x:.1f} fps", "throughput")
-        )
+        found.append(Limit(f"--fps {wanted.fps:g}", asked, wanted.fps, True, _fps, _fps_text, "throughput"))
     if wanted.latency_ms is not None:
         asked = f"at most {wanted.latency_ms:g} ms for 99% of the frames"
         option = f"--latency {wanted.latency_ms:g}"
@@ -101,6 +99,10 @@ def limits_of(wanted: Wanted, best_miou: float | None) -> list[Limit]:
         option = f"--max-memory {wanted.max_memory_mb:g}"
         found.append(Limit(option, asked, wanted.max_memory_mb, False, _memory, lambda x: f"{x:.0f} MB", "memory"))
     return found
+
+
+def _fps_text(value: float) -> str:
+    return f"{value:.1f} fps (lower end of its interval)"
 
 
 def _share(value: float) -> str:

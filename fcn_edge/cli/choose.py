@@ -32,7 +32,7 @@ FRACTION = click.FloatRange(min=0, max=1)
     "--max-drop",
     type=FRACTION,
     metavar="SHARE",
-    help="mIoU, as a fraction of 1, to lose against the most accurate row.",
+    help="mIoU that may be lost compared with the most accurate row, as a fraction of 1.",
 )
 @click.option("--min-miou", type=FRACTION, metavar="SHARE", help="Least mIoU, as a fraction of 1.")
 @click.option("--max-watts", type=POSITIVE, metavar="W", help="Most power, where the machine has a sensor.")
@@ -49,12 +49,14 @@ def command(
 ) -> dict[str, Any]:
     """Name the most accurate row of RESULTS, a result of fcn-edge bench, that meets all limits, and how to build it.
 
-    Rows within 0.1 points of the best mIoU count as equally accurate: the one with most throughput is taken. Where no
-    row meets the limits, the exit code is 4, and the limits that cannot be met are named. Without limits the rows are
-    listed of which no other is both faster and more accurate.
+    Rows within 0.1 points of the best mIoU count as equally accurate: a steady one is preferred, then the one with the
+    most throughput. Rows that were recorded on another device than this run's are left out. Where no row meets the
+    limits, the exit code is 4, and the limits that cannot be met are named. Without limits the rows are listed of which
+    no other is both faster and more accurate.
     """
     from fcn_edge.bench.choose import choose
     from fcn_edge.bench.limits import Wanted
+    from fcn_edge.bench.printable import printable
     from fcn_edge.bench.result import read_result
     from fcn_edge.errors import GuardError
 
@@ -62,8 +64,8 @@ def command(
     choice = choose(read_result(results), wanted)
     _print(choice)
     result = choice.to_json()
-    if choice.conflict:
-        result |= failure(GuardError(choice.conflict, "Relax a limit, or measure other models, precisions or sizes."))
+    if choice.conflict is not None:
+        result |= failure(GuardError(printable(choice.conflict.message), choice.conflict.fix))
     return result
 
 
@@ -71,45 +73,71 @@ def _print(choice: Choice) -> None:
     row = choice.row
     if row is not None:
         _print_chosen(row, choice)
+    if row is not None and choice.notes:
+        say()
     for note in choice.notes:
-        say(note)
+        _say(note)
     if row is not None or choice.notes:
         say()
     if not choice.front:
         say("No row has both times and accuracy, so that there is no Pareto front.")
     else:
         say("The Pareto front: no other row is both faster and more accurate.")
-        header = ["row", "time", "throughput", "mIoU", *(["chosen"] if row else [])]
-        say(table(header, [_cells(one, row) for one in choice.front]))
+        header = ["row", "time", "throughput", "mIoU"]
+        marks = [_marks(one, row) for one in choice.front]
+        rows = [_cells(one) for one in choice.front]
+        if any(marks):
+            header, rows = [*header, "note"], [[*cells, mark] for cells, mark in zip(rows, marks, strict=True)]
+        say(table(header, rows))
     if not choice.limits:
         say()
         say("To have one chosen, give a limit, such as --fps 15.")
 
 
 def _print_chosen(row: Row, choice: Choice) -> None:
+    from fcn_edge.bench.commands import build_command
+
     height, width = row.size
     parts = [row.encoder and f"encoder {row.encoder}", row.decoder and f"decoder {row.decoder}"]
     parts += [row.precision, f"{height}x{width}", row.backend]
-    say(f"{row.model}: {', '.join(part for part in parts if part)}")
+    _say(f"{row.model}: {', '.join(part for part in parts if part)}")
     say()
     known = [(limit, limit.value(row)) for limit in choice.limits]
-    say(table(["limit", "has"], [[limit.option, limit.text(value)] for limit, value in known if value is not None]))
+    say(table(["limit", "value"], [[limit.option, limit.text(value)] for limit, value in known if value is not None]))
     say()
-    if row.build:
+    command = build_command(row)
+    if command:
         say("Build it with:")
-        say(f"    {row.build}")
+        _say(f"    {command}")
     else:
-        say("It needs no build; run it with:")
-        say(f"    fcn-edge run {row.model} SOURCE --size {height}x{width} --backend {row.backend}")
+        say("It is an engine already; run it with:")
+        say("    fcn-edge run ENGINE SOURCE")
+        _say(f"ENGINE is the directory {row.model} that was measured.")
 
 
-def _cells(row: Row, chosen: Row | None) -> list[str]:
+def _say(line: str) -> None:
+    from fcn_edge.bench.printable import printable
+
+    say(printable(line))
+
+
+def _marks(row: Row, chosen: Row | None) -> str:
+    marks = {
+        "chosen": chosen is not None and row.name == chosen.name,
+        "not steady": bool(row.unstable),
+        "recorded": row.state == "recorded",
+    }
+    return ", ".join(mark for mark, holds in marks.items() if holds)
+
+
+def _cells(row: Row) -> list[str]:
+    from fcn_edge.bench.printable import printable
+
     assert row.end_to_end_ms is not None
     assert row.accuracy is not None
-    cells = [
-        row.name,
+    return [
+        printable(row.name),
         f"{row.end_to_end_ms.p50:.1f} ms",
         f"{row.throughput.fps:.1f} fps" if row.throughput else "-",
         f"{row.accuracy.miou:.1%}",
     ]
-    return cells if chosen is None else [*cells, "yes" if row.name == chosen.name else ""]

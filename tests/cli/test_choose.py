@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def test_the_choice_and_its_command_are_printed(choose: Run) -> None:
     )
     assert f"Build it with:\n    {ROWS[1].build}\n" in outcome.out
     assert "--fps 15" in outcome.out
-    (line,) = [line for line in outcome.out.splitlines() if line.endswith("  yes")]
+    assert re.search(r"^limit +value$", outcome.out, re.MULTILINE)
+    (line,) = [line for line in outcome.out.splitlines() if line.endswith("  chosen")]
     assert line.startswith(ROWS[1].name)
 
 
@@ -75,16 +77,44 @@ def test_without_limits_the_front_is_shown(choose: Run) -> None:
     assert choose("--json").json["meets"] is None
 
 
-def test_a_model_that_needs_no_build_is_run_as_it_is(choose: Run) -> None:
-    outcome = choose("--fps", "10", rows=(bench_row(build=""),))
-    assert "    fcn-edge run camvid-mobilenet_v2-fcn8s SOURCE --size 512x1024 --backend onnxruntime\n" in outcome.out
+def test_an_engine_is_run_as_it_is(choose: Run) -> None:
+    outcome = choose("--fps", "10", rows=(bench_row(build="", model="street"),))
+    assert "    fcn-edge run ENGINE SOURCE\nENGINE is the directory street that was measured.\n" in outcome.out
+    assert "--size" not in outcome.out
+    assert "--backend" not in outcome.out
+
+
+@pytest.mark.parametrize("options", [(), ("--fps", "10")])
+def test_the_front_marks_what_is_not_steady_and_what_was_recorded(choose: Run, options: tuple[str, ...]) -> None:
+    rows = (
+        bench_row("fcn32s", milliseconds=25, miou=0.65, unstable="It was throttled."),
+        bench_row("fcn16s", milliseconds=32, miou=0.71, state="recorded", problem="Recorded."),
+        bench_row("fcn8s", milliseconds=40, miou=0.735),
+    )
+    lines = [
+        line for line in choose(*options, rows=rows).out.splitlines() if line.startswith("camvid") and "fps" in line
+    ]
+    assert lines[0].endswith("65.0%  not steady")
+    assert lines[1].endswith("71.0%    recorded")
+    assert lines[2].endswith("chosen" if options else "73.5%")
+
+
+def test_control_characters_of_a_foreign_result_are_escaped(choose: Run) -> None:
+    bad = bench_row(name="one\ntwo\x1b[2J", model="one\ntwo\x1b[2J", backend="x\x1b", unstable="so\x1b[2J")
+    for options in ((), ("--fps", "10"), ("--fps", "1000")):
+        outcome = choose(*options, rows=(bad,))
+        assert "\x1b" not in outcome.out + outcome.err
+        assert "\ntwo" not in outcome.out + outcome.err
+        assert "one\\ntwo\\x1b[2J" in outcome.out + outcome.err
 
 
 def test_results_without_accuracy_have_no_front(choose: Run) -> None:
     outcome = choose("--fps", "10", rows=(bench_row(miou=None),))
     assert outcome.code == 0
     assert "there is no Pareto front" in outcome.out
-    assert "the fastest was chosen" in outcome.out
+    assert (
+        "\n\nNo row that meets the limits has an accuracy: the one with the most throughput was chosen." in outcome.out
+    )
 
 
 @pytest.mark.parametrize("options", [("--fps", "0"), ("--max-drop", "2"), ("--min-miou", "-1"), ("--latency", "x")])
