@@ -63,6 +63,9 @@ def test_limits_that_cannot_be_met_end_with_four_and_are_named(choose: Run) -> N
     content = choose("--fps", "30", "--max-drop", "0.02", "--json").json
     assert (content["meets"], content["model"], content["command"], content["exit_code"]) == (False, None, None, 4)
     assert "--fps 30 and --max-drop 0.02 cannot be met together" in content["error"]
+    fps, miou = (one["nearest"] for one in content["limits"])
+    assert 24 < fps < 26
+    assert miou == 0.65
 
 
 def test_a_missing_sensor_is_told(choose: Run) -> None:
