@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from fcn_edge.bench.compare import compare_results
 
 from benchmarks.machine import machine
 from benchmarks.repeated.slowed_worker import SLOWER
 from benchmarks.streams.verdict import Verdict, finish, output_option
 from fcn_edge.bench.api import bench
+from fcn_edge.bench.compare import compare_results
 from fcn_edge.bench.measured import Measured, Request, measured_in_process
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.bench.suite import Group, Suite
