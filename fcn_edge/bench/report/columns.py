@@ -9,7 +9,7 @@ from fcn_edge.bench.report.labels import backend_name, decoder_name, precision_n
 from fcn_edge.bench.report.numbers import ABSENT, between, number, percent
 from fcn_edge.bench.result import Distribution, Row
 
-__all__ = ["COLUMNS", "Column", "columns_named", "columns_of"]
+__all__ = ["COLUMNS", "Column", "columns_named", "columns_of", "statistic_of"]
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,12 @@ def _figure(
     return Column(key, heading, unit, says, value, lambda row: text(value(row)), detail)
 
 
-def _of(times: Distribution | None, name: str) -> float | None:
-    return None if times is None else getattr(times, name)
+def statistic_of(times: Distribution | None, name: str) -> float | None:
+    """A statistic of a row's times, such as ``p50``; no ``p99`` of so few frames that it is the slowest of them."""
+    if times is None or (name == "p99" and times.frames < FRAMES_OF_P99):
+        return None
+    value: float = getattr(times, name)
+    return value
 
 
 def _interval(times: Distribution | None) -> str:
@@ -90,14 +94,16 @@ def _interval(times: Distribution | None) -> str:
 
 
 TIMES = frozenset({"end_to_end", "network", "p99", "throughput", "watts", "joules"})
-WORDS = frozenset({"model", "decoder", "precision", "backend", "size"})
+WORDS = frozenset({"model", "decoder", "precision", "backend", "size", "ends", "library", "device", "digest"})
+
+FRAMES_OF_P99 = 100
 
 COLUMNS = (
     _word("model", "Model", "The model that ran.", lambda row: row.model, lambda row: row.model),
     _word(
         "decoder",
         "Decoder",
-        "The decoder: 32s upsamples the class scores of stride 32; 16s and 8s add finer maps.",
+        "FCN-32s upsamples the class scores of stride 32; 16s and 8s add finer feature maps.",
         lambda row: decoder_name(row.decoder),
         lambda row: -row.stride if row.decoder else "",
     ),
@@ -108,7 +114,9 @@ COLUMNS = (
         lambda row: precision_name(row.precision),
         lambda row: row.precision,
     ),
-    _word("backend", "Backend", "What ran it.", lambda row: backend_name(row.backend), lambda row: row.backend),
+    _word(
+        "backend", "Backend", "The library that ran it.", lambda row: backend_name(row.backend), lambda row: row.backend
+    ),
     _word(
         "size",
         "Size",
@@ -122,7 +130,7 @@ COLUMNS = (
         "ms",
         "From the frame in memory to its result, one frame after the other: resizing, the network and decoding. "
         "Reading the frame is not in it. Median of the rounds' medians, with its interval.",
-        lambda row: _of(row.end_to_end_ms, "p50"),
+        lambda row: statistic_of(row.end_to_end_ms, "p50"),
         detail=lambda row: _interval(row.end_to_end_ms),
     ),
     _figure(
@@ -137,7 +145,7 @@ COLUMNS = (
         "of_fp32",
         "Of FP32",
         "%",
-        "mIoU divided by that of the same model and size in FP32.",
+        "mIoU divided by that of the same weights and size in FP32.",
         lambda row: row.of_fp32,
         percent,
     ),
@@ -146,20 +154,20 @@ COLUMNS = (
         "Network p50",
         "ms",
         "The network alone, on an input that is ready: neither resizing nor decoding. Median of the rounds' medians.",
-        lambda row: _of(row.network_ms, "p50"),
+        lambda row: statistic_of(row.network_ms, "p50"),
     ),
     _figure(
         "p99",
         "End to end p99",
         "ms",
-        "What 99 of 100 frames of all rounds do not exceed, end to end.",
-        lambda row: _of(row.end_to_end_ms, "p99"),
+        "What 99 of 100 frames of all rounds do not exceed, end to end. A dash where there were fewer than 100 frames.",
+        lambda row: statistic_of(row.end_to_end_ms, "p99"),
     ),
     _figure(
         "throughput",
         "Throughput",
         "fps",
-        "Frames a second while reading, the network and decoding of several frames overlap.",
+        "Frames per second while several frames overlap; frames come from memory, masks are dropped.",
         lambda row: row.throughput.fps if row.throughput else None,
     ),
     _figure(
@@ -180,7 +188,8 @@ COLUMNS = (
         "memory",
         "Memory",
         "MB",
-        "The most memory that a process held which did nothing but load and run it.",
+        "Peak memory of a process that only loads and runs the model. It is the processor's: a GPU's memory is not in "
+        "it.",
         lambda row: row.memory_mb,
     ),
     _figure("engine", "Engine", "MB", "Size of the files that are loaded.", lambda row: row.engine_mb),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fcn_edge.bench.report.labels import NO_SUITE
+from fcn_edge.bench.report.confidence import confidence_of
+from fcn_edge.bench.report.labels import on_processor
 from fcn_edge.bench.report.numbers import number, percent, span
 from fcn_edge.bench.result import BenchResult, Power
+from fcn_edge.bench.suite import read_suite, shipped_suites
 
 __all__ = ["Fact", "command_of", "device_of", "facts_of", "method_of", "started_of"]
 
@@ -54,8 +55,16 @@ def facts_of(result: BenchResult) -> list[Fact]:
 
 def method_of(result: BenchResult) -> list[str]:
     """How the figures were made, in paragraphs."""
-    times = [row.end_to_end_ms for row in result.rows if row.state == "measured" and row.end_to_end_ms]
-    reached = f" at {100 * min(one.confidence for one in times):.0f}% confidence" if times else ""
+    scored = any(row.accuracy for row in result.rows)
+    ending = ["mIoU has no interval: it is of these images only."] if scored else []
+    if result.rounds == 1:
+        return [
+            "Rows were measured once: nothing is known of how steady they are. A row's p50 is the median of its "
+            f"{result.frames_per_round} frames.",
+            *ending,
+        ]
+    confidence = confidence_of(row for row in result.rows if row.state == "measured")
+    reached = f" at {confidence} confidence" if confidence else ""
     return [
         f"Rows were measured in {result.rounds} interleaved rounds: each round runs every row once, for "
         f"{result.frames_per_round} frames, so that a machine that slows down slows all rows alike. The same control "
@@ -64,13 +73,19 @@ def method_of(result: BenchResult) -> list[str]:
         "A row's p50 is the median of its rounds' medians, and its interval lies between two of the rounds (order "
         f"statistics; Thompson 1936){reached}. p99 and the distributions come from all frames of all rounds. Rows that "
         "are not steady are marked, not left out, and no sentence above compares their times.",
+        *ending,
     ]
 
 
 def command_of(result: BenchResult) -> str:
-    """The command that repeats the run; models that were named without a suite, without their options."""
-    what = [result.suite] if result.suite != NO_SUITE else list(dict.fromkeys(row.model for row in result.rows))
-    return shlex.join(["fcn-edge", "bench", *what, "--html", "report.html"])
+    """The command that repeats the run of a suite that ships; empty for others, whose file and options are not known.
+
+    ``DIR`` stands for labeled images that somebody gave.
+    """
+    if result.suite not in shipped_suites():
+        return ""
+    given = any(row.accuracy for row in result.rows) and not read_suite(result.suite)[1].data
+    return f"fcn-edge bench {result.suite}{' --data DIR' if given else ''}"
 
 
 def _hardware(machine: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -117,7 +132,8 @@ def _software(machine: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _run(result: BenchResult) -> Iterable[tuple[str, str]]:
     resumed = f"resumed {result.resumed} {'time' if result.resumed == 1 else 'times'}" if result.resumed else ""
     yield "Run", _listed(f"began {result.started}", f"took {_duration(result)}", resumed)
-    yield "Threads of networks", str(result.threads)
+    yield "Frames", result.frames
+    yield "Threads of networks", str(result.threads) if on_processor(result.rows) else ""
     control = result.control
     rounds = ", ".join(number(value) for value in control.rounds)
     yield "Control", f"{control.name}: {rounds} ms; moved by {percent(control.moved)}%"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fcn_edge.bench.report.columns import COLUMNS, Column
+from fcn_edge.bench.report.columns import COLUMNS, Column, statistic_of
 from fcn_edge.bench.report.numbers import ABSENT, number
 from fcn_edge.bench.result import Row
 
@@ -16,7 +16,7 @@ GPU = ("host_to_device", "compute", "device_to_host", "enqueue")
 
 def full_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns in which at least one of the rows has a value."""
-    columns = [*COLUMNS[:5]]
+    columns = [*COLUMNS[:5], _words("ends", "Ends with", lambda row: row.ends)]
     columns += [_statistic("network_ms", "Network", one) for one in STATISTICS]
     columns += [_statistic("end_to_end_ms", "End to end", one) for one in STATISTICS]
     columns += [_gpu(one) for one in GPU]
@@ -33,7 +33,7 @@ def full_columns(rows: Sequence[Row]) -> list[Column]:
 
 def _statistic(attribute: str, name: str, statistic: str) -> Column:
     def value(row: Row) -> float | None:
-        return getattr(getattr(row, attribute), statistic, None)
+        return statistic_of(getattr(row, attribute), statistic)
 
     return _figure(f"{attribute}_{statistic}", f"{name} {statistic}", "ms", value)
 

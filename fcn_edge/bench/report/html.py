@@ -12,12 +12,13 @@ from fcn_edge.bench.report import numbers
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, started_of
 from fcn_edge.bench.report.full_figures import full_columns
-from fcn_edge.bench.report.labels import decoder_name, title_of, variant_name
+from fcn_edge.bench.report.labels import NO_SUITE, decoder_name, title_of, variant_name
 from fcn_edge.bench.report.notes import Notes
 from fcn_edge.bench.report.per_class import per_class_of
 from fcn_edge.bench.report.plots import plots_of
 from fcn_edge.bench.report.plots.palette import DARK, LIGHT, variables
 from fcn_edge.bench.report.plots.pareto import front_of
+from fcn_edge.bench.report.printable import printable
 from fcn_edge.bench.report.published import published_figures
 from fcn_edge.bench.report.summary import headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
@@ -57,7 +58,7 @@ def _page(result: BenchResult) -> str:
         "decoder": decoder_name,
         "variant": variant_name,
     }
-    return environment.get_template("page.html.j2").render(_values(result)) + "\n"
+    return environment.get_template("page.html.j2").render(_values(printable(result))) + "\n"
 
 
 def _values(result: BenchResult) -> dict[str, Any]:
@@ -84,6 +85,7 @@ def _values(result: BenchResult) -> dict[str, Any]:
         "facts": facts_of(result),
         "method": method_of(result),
         "command": command_of(result),
+        "no_suite": NO_SUITE,
         "style": f":root {{ {variables(LIGHT)} }}\n"
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n{_file('page.css')}",
         "script": _file("page.js"),

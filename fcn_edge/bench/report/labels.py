@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from fcn_edge.artifacts.records import AccuracyRecord
+from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.bench.result import BenchResult, Row
 
 __all__ = [
     "NO_SUITE",
     "backend_name",
     "comparable",
+    "data_of",
     "decoder_name",
     "encoder_name",
+    "frames_name",
     "images_of",
     "measured",
+    "on_processor",
     "precision_name",
     "short_names",
     "size_name",
@@ -28,9 +33,11 @@ NO_SUITE = "models"
 MOST_NAMED = 3
 """Models that fit into a title."""
 
+RENDERED = re.compile(r"synthetic://(\w+)[^\s,]*")
+
 DECODERS = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
 ENCODERS = {"mobilenet_v2": "MobileNetV2", "resnet50": "ResNet-50", "vgg16": "VGG-16"}
-BACKENDS = {
+BACKEND_NAMES = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "tensorrt": "TensorRT",
@@ -50,7 +57,7 @@ def encoder_name(name: str) -> str:
 
 def backend_name(name: str) -> str:
     """A backend as its makers write it, such as ``ONNX Runtime``."""
-    return BACKENDS.get(name, name)
+    return BACKEND_NAMES.get(name, name)
 
 
 def precision_name(name: str) -> str:
@@ -70,8 +77,21 @@ def variant_name(row: Row) -> str:
 
 def images_of(accuracy: AccuracyRecord) -> str:
     """The images on which an accuracy was measured, and that they were rendered where they were."""
-    rendered = "rendered " if accuracy.rendered and "rendered" not in accuracy.dataset else ""
-    return f"{accuracy.images} {rendered}images of {accuracy.dataset} {accuracy.split}"
+    images = "image" if accuracy.images == 1 else "images"
+    if accuracy.rendered:
+        return f"{accuracy.images} rendered {images} ({accuracy.dataset}, {accuracy.split})"
+    return f"{accuracy.images} {images} of {accuracy.dataset} {accuracy.split}"
+
+
+def data_of(row: Row) -> tuple[str, str, int, bool] | None:
+    """The images on which a row was scored: mIoU of different ones does not compare. None where it was not scored."""
+    scored = row.accuracy
+    return (scored.dataset, scored.split, scored.images, scored.rendered) if scored else None
+
+
+def frames_name(frames: str) -> str:
+    """What the frames of a run were; of rendered scenes their kind in place of the address."""
+    return RENDERED.sub(r"rendered \1", frames)
 
 
 def title_of(result: BenchResult) -> str:
@@ -90,6 +110,12 @@ def measured(rows: Iterable[Row], ends: str = "mask") -> list[Row]:
 def comparable(rows: Iterable[Row]) -> list[Row]:
     """Rows whose masks and times may be compared: measured in this run, steady, frame to mask, in their order."""
     return [row for row in measured(rows) if row.state == "measured" and not row.unstable]
+
+
+def on_processor(rows: Iterable[Row]) -> bool:
+    """Some row was measured on a backend for processors, which the number of threads is of."""
+    backends = {row.backend for row in rows if row.state == "measured"}
+    return any(name in BACKENDS and BACKENDS[name].device == "cpu" for name in backends)
 
 
 def short_names(rows: Sequence[Row]) -> dict[str, str]:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fcn_edge.bench.report.columns import Column, columns_of
+from fcn_edge.bench.report.confidence import confidence_of
 from fcn_edge.bench.report.facts import device_of, facts_of, method_of, started_of
 from fcn_edge.bench.report.labels import decoder_name, title_of
 from fcn_edge.bench.report.notes import Notes
 from fcn_edge.bench.report.numbers import ABSENT, percent, points
 from fcn_edge.bench.report.per_class import per_class_of
+from fcn_edge.bench.report.printable import printable, without_controls
 from fcn_edge.bench.report.published import published_figures
 from fcn_edge.bench.report.summary import headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
@@ -19,7 +21,7 @@ from fcn_edge.io.files import replacing
 
 __all__ = ["markdown_of", "markdown_table", "table_of_cells", "write_markdown"]
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~$])")
 
 
 def write_markdown(result: BenchResult, path: Path) -> None:
@@ -35,6 +37,7 @@ def write_markdown(result: BenchResult, path: Path) -> None:
 
 def markdown_of(result: BenchResult) -> str:
     """A result as Markdown of GitHub's flavor: summary, tables, notes, machine and method. Ends with a line break."""
+    result = printable(result)
     notes = Notes(result.rows)
     parts = [f"# {_text(title_of(result))}", _text(f"On {device_of(result)}. {headline(result)}")]
     parts.append(_text(started_of(result)))
@@ -43,7 +46,7 @@ def markdown_of(result: BenchResult) -> str:
     parts.append("\n".join(f"- {_text(sentence)}" for sentence in summary_of(result)))
     for title, rows in (("Frame to mask", notes.masks), ("Frame to class scores, no mask", notes.scores)):
         if rows:
-            parts += [f"## {title}", markdown_table(rows, marks=notes.marks)]
+            parts += [f"## {title}", *_lead(notes, rows), markdown_table(rows, marks=notes.marks)]
     if notes.scores:
         parts.append(_text(notes.on_scores))
     if notes.sentences:
@@ -68,9 +71,17 @@ def markdown_of(result: BenchResult) -> str:
         "Not measured here, on other devices and of other networks: what each includes differs, so that they do not "
         "compare with the tables above.",
         table_of_cells(
-            ("Project", "Network", "Device", "Published", "Includes", "Source"),
+            ("Project", "Network", "Device", "Published", "Accuracy", "Includes", "Source"),
             [
-                [one.project, one.network, one.device, one.figure, one.includes, f"{one.source} (read {one.read})"]
+                [
+                    one.project,
+                    one.network,
+                    one.device,
+                    one.figure,
+                    one.accuracy or ABSENT,
+                    one.includes,
+                    f"{one.source} (read {one.read})",
+                ]
                 for one in published_figures()
             ],
         ),
@@ -86,7 +97,7 @@ def markdown_table(
     Args:
         rows: The rows, in the table's order.
         columns: ``COLUMNS``, or some of them; those with a value in any row when left out.
-        marks: What stands behind the model, such as ``not steady [1]``, by the row's name.
+        marks: What stands behind the model, such as ``not steady, note 1``, by the row's name.
     """
     columns = columns_of(rows) if columns is None else columns
     cells = []
@@ -111,11 +122,20 @@ def table_of_cells(header: Sequence[str], rows: Sequence[Sequence[str]], words: 
             left out.
     """
     words = len(header) if words is None else words
-    lines = [header, [":---" if index < words else "---:" for index in range(len(header))]]
-    text = [f"| {' | '.join(lines[0])} |", f"| {' | '.join(lines[1])} |"]
+    ends = [":---" if index < words else "---:" for index in range(len(header))]
+    text = [f"| {' | '.join(_text(cell) for cell in header)} |", f"| {' | '.join(ends)} |"]
     text += [f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows]
     return "\n".join(text)
 
 
+def _lead(notes: Notes, rows: Sequence[Row]) -> list[str]:
+    """What stands above a table of rows: the confidence of their intervals, and the images of their mIoU."""
+    confidence = confidence_of(rows)
+    sentences = [f"In parentheses behind the end-to-end p50 is its {confidence} interval." if confidence else ""]
+    sentences.append(notes.on_images if any(row.accuracy for row in rows) else "")
+    text = _text(" ".join(filter(None, sentences)))
+    return [text] if text else []
+
+
 def _text(words: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(words.split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(without_controls(words).split()))

@@ -38,8 +38,9 @@ def points(share: float) -> str:
 
 
 def signed(difference: float, value: float) -> str:
-    """A difference with its sign and as many decimals as a value that it belongs to has."""
-    return f"{difference:+.{_decimals(value)}f}".replace("-", MINUS)
+    """A difference with its sign and as many decimals as a value that it belongs to has; zero has no sign."""
+    text = f"{difference:+.{_decimals(value)}f}".replace("-", MINUS)
+    return text if text.strip(f"+{MINUS}0.") else text[1:]
 
 
 def span(values: Sequence[str]) -> str:

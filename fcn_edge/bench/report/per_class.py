@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fcn_edge.artifacts.records import AccuracyRecord
-from fcn_edge.bench.report.labels import backend_name, encoder_name, images_of, precision_name, size_name
+from fcn_edge.bench.report.labels import backend_name, data_of, encoder_name, images_of, precision_name, size_name
 from fcn_edge.bench.result import Row
 
 __all__ = ["PerClass", "per_class_of"]
@@ -38,8 +38,7 @@ def per_class_of(rows: Sequence[Row]) -> PerClass | None:
     groups: dict[tuple[object, ...], dict[int, Row]] = {}
     for row in rows:
         if row.accuracy and row.decoder and row.accuracy.per_class:
-            accuracy = row.accuracy
-            key = (row.encoder, row.precision, row.size, row.backend, accuracy.dataset, accuracy.split, accuracy.images)
+            key = (row.encoder, row.precision, row.size, row.backend, data_of(row))
             groups.setdefault(key, {}).setdefault(row.stride, row)
     if not groups:
         return None

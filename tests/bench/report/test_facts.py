@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, started_of
+from fcn_edge.bench.report.summary import headline
 from fcn_edge.system.facts import read_facts
 from tests.bench.report.ladder import ladder
 from tests.bench_results import bench_result, bench_row
@@ -38,7 +39,7 @@ def test_what_the_sensors_told_is_gathered_over_the_rows() -> None:
 
 def test_what_is_not_known_is_left_out() -> None:
     result = bench_result(bench_row(power=None), machine={})
-    assert {fact.name for fact in facts_of(result)} == {"Run", "Threads of networks", "Control"}
+    assert {fact.name for fact in facts_of(result)} == {"Run", "Frames", "Threads of networks", "Control"}
     assert device_of(result) == "an unnamed machine"
 
 
@@ -56,18 +57,35 @@ def test_when_it_was_measured_is_told_with_the_versions() -> None:
     assert started_of(bench_result(machine={}, seconds=42.4)) == "Measured 2026-05-01 12:00:00 UTC in 42 s."
 
 
+def test_threads_are_told_where_a_processor_ran_networks() -> None:
+    result = bench_result(bench_row(backend="tensorrt"))
+    assert "Threads of networks" not in {fact.name for fact in facts_of(result)}
+    assert "thread" not in headline(result)
+    assert "2 threads for networks on the processor" in headline(bench_result(bench_row()))
+
+
 def test_the_method_names_rounds_and_the_control() -> None:
     text = " ".join(method_of(bench_result(bench_row())))
     assert "9 interleaved rounds" in text
     assert "fcn32s fp32 256x320" in text
     assert "at 96% confidence" in text
+    assert "mIoU has no interval: it is of these images only." in text
 
 
-def test_the_command_is_safe_to_paste() -> None:
-    assert command_of(bench_result(bench_row(), suite="a b; rm")) == "fcn-edge bench 'a b; rm' --html report.html"
+def test_one_round_says_nothing_of_steadiness() -> None:
+    text = " ".join(method_of(bench_result(bench_row(rounds=1, miou=None))))
+    assert text == (
+        "Rows were measured once: nothing is known of how steady they are. A row's p50 is the median of its 20 frames."
+    )
 
 
-def test_models_without_a_suite_are_named() -> None:
-    result = bench_result(bench_row("fcn8s"), bench_row("fcn8s", "int8"), bench_row("fcn32s"), suite="models")
-    names = "camvid-mobilenet_v2-fcn8s camvid-mobilenet_v2-fcn32s"
-    assert command_of(result) == f"fcn-edge bench {names} --html report.html"
+def test_the_command_of_a_suite_that_ships_works() -> None:
+    assert command_of(bench_result(bench_row(), suite="shipped")) == "fcn-edge bench shipped --data DIR"
+    assert command_of(bench_result(bench_row(miou=None), suite="shipped")) == "fcn-edge bench shipped"
+    # has labeled images of its own
+    assert command_of(bench_result(bench_row(), suite="demo")) == "fcn-edge bench demo"
+
+
+@pytest.mark.parametrize("suite", ["models", "mine", "a b; rm"])
+def test_what_was_given_otherwise_has_no_command(suite: str) -> None:
+    assert command_of(bench_result(bench_row(), suite=suite)) == ""

@@ -75,7 +75,10 @@ def test_the_page_shows_rows_notes_and_reasons(text: str) -> None:
     assert "These rows end with the class scores at stride 32" in words
     assert "FCN-8s 91.2% right" in words
     assert "9.13 W" in words
-    assert "fcn-edge bench ladder --html report.html" in words
+    assert "To repeat it, give fcn-edge bench the same suite and options." in words
+    assert "Below the end-to-end p50 is its 96% interval. mIoU: 101 images of camvid val." in words
+    assert "Lines at the marks are 96% intervals of the medians" in words
+    assert "The dashed line joins the steady rows of this run that no other steady row beats in both." in words
 
 
 def test_a_missing_value_is_a_dash_that_sorts_last(text: str) -> None:
@@ -100,6 +103,24 @@ def test_every_element_is_closed_and_every_id_is_there_once(text: str) -> None:
                 found = re.search(r"[\w-]+(?=\)?$)", attributes[name] or "")
                 assert found is not None
                 assert found.group() in ids
+
+
+def test_one_row_has_no_front_and_one_round_no_interval(tmp_path: Path) -> None:
+    write_html(bench_result(bench_row(rounds=1), suite="demo"), tmp_path / "report.html")
+    words = plain((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "dashed" not in words
+    assert "interval of" not in words
+    assert "is its" not in words
+    assert "Larger marks are larger inputs." in words
+    assert "To repeat it: fcn-edge bench demo" in words
+
+
+def test_control_characters_do_not_reach_the_page(tmp_path: Path) -> None:
+    row = bench_row(model="a\x1b[31mb\x07", name="c\x1b")
+    write_html(bench_result(row, bench_row("fcn32s"), title="\x1b]0;d\x07"), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search("[\x00-\x08\x0e-\x1f\x7f]", text)
+    assert "a[31mb" in text
 
 
 def test_the_page_loads_nothing(text: str) -> None:

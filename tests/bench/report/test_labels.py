@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from fcn_edge.bench.report.labels import comparable, measured, short_names, title_of, variant_name
+from fcn_edge.bench.report.labels import (
+    comparable,
+    frames_name,
+    images_of,
+    measured,
+    short_names,
+    title_of,
+    variant_name,
+)
 from tests.bench.report.ladder import ladder
 from tests.bench_results import bench_result, bench_row
 
@@ -47,3 +55,17 @@ def test_only_steady_rows_of_this_run_that_end_in_a_mask_compare() -> None:
     assert len(measured(rows)) == 13
     assert len(measured(rows, "scores")) == 1
     assert len(comparable(rows)) == 11
+
+
+def test_rendered_images_are_called_so() -> None:
+    accuracy = bench_row().accuracy
+    assert accuracy is not None
+    assert images_of(accuracy) == "101 images of camvid val"
+    rendered = {"dataset": "rendered-street", "split": "seed 700", "images": 6, "rendered": True}
+    assert images_of(accuracy.model_copy(update=rendered)) == "6 rendered images (rendered-street, seed 700)"
+
+
+def test_rendered_frames_have_no_address() -> None:
+    address = "synthetic://street?seed=110&size=720x1280&frames=8&fps=1"
+    assert frames_name(f"{address}, 720x1280") == "rendered street, 720x1280"
+    assert frames_name("drive.mp4, 720x1280") == "drive.mp4, 720x1280"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.bench.report import COLUMNS, columns_named, columns_of, markdown_of, markdown_table, write_markdown
+from fcn_edge.bench.report.markdown import table_of_cells
 from fcn_edge.errors import UsageError
 from tests.bench.report.ladder import ladder
 from tests.bench_results import bench_result, bench_row
@@ -63,6 +64,17 @@ def test_a_missing_value_is_a_dash_and_a_column_without_values_is_left_out() -> 
     assert "Power (W)" in tables(markdown_of(ladder(power=True)))[0][0]
 
 
+def test_the_confidence_of_intervals_and_the_images_are_told() -> None:
+    lead = "In parentheses behind the end-to-end p50 is its 96% interval. mIoU: 101 images of camvid val."
+    assert lead in markdown_of(ladder())
+
+
+def test_few_frames_have_no_p99() -> None:
+    (masks, *_) = tables(markdown_of(bench_result(bench_row("fcn32s", rounds=4), bench_row("fcn8s", rounds=5))))
+    place = masks[0].index("End to end p99 (ms)")
+    assert [line[place] == DASH for line in masks[2:]] == [True, False]
+
+
 def test_rows_with_notes_name_them() -> None:
     text = markdown_of(ladder())
     assert "(not steady, note 1)" in text
@@ -77,9 +89,13 @@ def test_an_unsteady_run_says_so_at_its_top() -> None:
 
 
 def test_names_of_users_are_no_markdown() -> None:
-    text = markdown_table([bench_row(model="a|b_c_<script>")])
+    text = markdown_table([bench_row(model="a|b_c_<script>$x$\x1b[31m\x07")])
     ((_, _, line),) = tables(text)
-    assert line[0] == r"a\|b\_c\_\<script\>"
+    assert line[0] == r"a\|b\_c\_\<script\>\$x\$\[31m"
+
+
+def test_heads_of_columns_are_no_markdown_either() -> None:
+    assert table_of_cells(("a|b", "$c$"), []).splitlines()[0] == r"| a\|b | \$c\$ |"
 
 
 def test_a_table_of_chosen_columns_takes_rows_of_several_results() -> None:
@@ -101,6 +117,7 @@ def test_figures_of_others_are_marked_and_have_a_source() -> None:
     text = markdown_of(ladder())
     others = text[text.index("## Figures that others publish") :]
     assert "Not measured here" in others
+    assert "78.3% mIoU (Cityscapes validation)" in others
     for line in tables(others)[0][2:]:
         assert re.search(r"https://\S+ \(read \d{4}-\d\d-\d\d\)", line[-1].replace("\\", ""))
         assert all(line)

@@ -41,6 +41,9 @@ def test_shares_are_in_percent_and_their_differences_in_points() -> None:
 def test_a_difference_has_the_decimals_of_what_it_is_of() -> None:
     assert signed(2.303, 29.2) == "+2.3"
     assert signed(-24.17, 23.3) == "\N{MINUS SIGN}24.2"
+    assert signed(0.04, 50.3) == "0.0"
+    assert signed(-0.04, 50.3) == "0.0"
+    assert signed(10, 50.3) == "+10.0"
 
 
 def test_a_span_of_equals_is_one_value() -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fcn_edge.bench.report.confidence import confidence_of, interval_of
 from fcn_edge.bench.report.labels import measured, short_names
-from fcn_edge.bench.report.numbers import between, number, percent
+from fcn_edge.bench.report.numbers import number, percent
 from fcn_edge.bench.report.plots.canvas import inline_svg, save
 from fcn_edge.bench.report.plots.pareto import LOGARITHMIC, draw_pareto, front_of, scored
 from fcn_edge.bench.report.plots.rows import end_to_end, row_id
 from fcn_edge.bench.report.plots.times import draw_energy, draw_latency, draw_stages, powered, spread, staged
+from fcn_edge.bench.report.printable import printable
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.errors import UsageError
 
@@ -79,7 +81,7 @@ def write_plots(result: BenchResult, directory: Path) -> list[Path]:
             f"{directory} could not be made: {error.strerror}.", "Name a directory that is yours."
         ) from error
     paths = []
-    for plot in plots_of(result):
+    for plot in plots_of(printable(result)):
         with plot.draw(plot.rows, False) as figure:
             for suffix in (".png", ".svg"):
                 paths.append(directory / f"{plot.name}{suffix}")
@@ -90,11 +92,13 @@ def write_plots(result: BenchResult, directory: Path) -> list[Path]:
 def _pareto(rows: Sequence[Row]) -> Plot:
     chosen = scored(rows)
     others = len(measured(rows)) - len(chosen)
-    caption = (
-        "Better is up and to the left. Lines at the marks are intervals of the medians; larger marks are larger "
-        "inputs. The dashed line is the front: rows that no steady row of this run beats in both. The axis of mIoU "
-        "does not begin at 0."
-    )
+    front = front_of(rows)
+    confidence = confidence_of(chosen)
+    intervals = f"Lines at the marks are {confidence} intervals of the medians; larger" if confidence else "Larger"
+    caption = f"Better is up and to the left. {intervals} marks are larger inputs."
+    if len(front) > 1:
+        caption += " The dashed line joins the steady rows of this run that no other steady row beats in both."
+    caption += " The axis of mIoU does not begin at 0."
     times = [end_to_end(row) for row in chosen]
     if times and max(times) > LOGARITHMIC * min(times):
         caption += " The axis of time is logarithmic."
@@ -102,7 +106,6 @@ def _pareto(rows: Sequence[Row]) -> Plot:
         caption += (
             f" {others} {'row has' if others == 1 else 'rows have'} no accuracy on the same images and are not shown."
         )
-    front = front_of(rows)
     names = short_names([row for row in chosen if row.state == "measured"]) if front else {}
     points = [
         f"{names[row.name]} {number(end_to_end(row))} ms at {percent(row.accuracy.miou)}%"
@@ -165,5 +168,6 @@ def _ends(rows: Sequence[Row]) -> str:
 def _tooltip(row: Row, name: str) -> str:
     assert row.end_to_end_ms is not None
     times = row.end_to_end_ms
-    text = f"{name}: {number(times.p50)} ms ({between(times.interval, times.p50)})"
+    interval = f" ({interval_of(times)})" if interval_of(times) else ""
+    text = f"{name}: {number(times.p50)} ms{interval}"
     return f"{text}, {percent(row.accuracy.miou)}% mIoU" if row.accuracy else text

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fcn_edge.bench.pareto import pareto
-from fcn_edge.bench.report.labels import comparable, decoder_name, measured, precision_name, short_names
+from fcn_edge.bench.report.labels import comparable, data_of, decoder_name, measured, precision_name, short_names
 from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, shortened, text_width
 from fcn_edge.bench.report.plots.palette import LIGHT, decoder_role
 from fcn_edge.bench.report.plots.rows import end_to_end, row_id
@@ -31,8 +31,8 @@ LOGARITHMIC = 8
 def scored(rows: Sequence[Row]) -> list[Row]:
     """Rows with times to a mask and an accuracy on the images that most rows were scored on; others do not compare."""
     found = [row for row in measured(rows) if row.accuracy]
-    images = Counter(_images(row) for row in found)
-    return [row for row in found if _images(row) == images.most_common(1)[0][0]]
+    images = Counter(data_of(row) for row in found)
+    return [row for row in found if data_of(row) == images.most_common(1)[0][0]]
 
 
 def front_of(rows: Sequence[Row]) -> list[Row]:
@@ -51,7 +51,7 @@ def draw_pareto(rows: Sequence[Row], narrow: bool) -> Iterator[Figure]:
         largest = max(row.size[0] * row.size[1] for row in points)
         for place, row in enumerate(points):
             _mark(axes, row, place, largest)
-        axes.set_xlabel("End to end p50, ms a frame")
+        axes.set_xlabel("End to end p50, ms per frame")
         axes.set_ylabel("mIoU, %")
         axes.tick_params(axis="y", colors=LIGHT["soft"])
         _legend(axes, points, 3 if narrow else 9)
@@ -103,10 +103,11 @@ def _front(axes: Axes, points: Sequence[Row], narrow: bool) -> None:
     if not front:
         return
     times, values = [end_to_end(row) for row in front], [100 * _miou(row) for row in front]
-    axes.plot(
-        [*times, axes.get_xlim()[1]], [*values, values[-1]],
-        drawstyle="steps-post", color=LIGHT["soft"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2,
-    )  # fmt: skip
+    if len(front) > 1:
+        axes.plot(
+            [*times, axes.get_xlim()[1]], [*values, values[-1]],
+            drawstyle="steps-post", color=LIGHT["soft"], linewidth=1.2, linestyle=(0, (4, 3)), zorder=2,
+        )  # fmt: skip
     names = _names(points, front, narrow)
     marks = [axes.transData.transform((end_to_end(row), 100 * _miou(row))) for row in points]
     size = TEXT - narrow
@@ -182,11 +183,6 @@ def _legend(axes: Axes, points: Sequence[Row], columns: int) -> None:
         handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.4,
         handlelength=0.9, handleheight=0.9, handletextpad=0.5, columnspacing=1.4, borderpad=0,
     )  # fmt: skip
-
-
-def _images(row: Row) -> tuple[str, str, int, bool]:
-    assert row.accuracy is not None
-    return row.accuracy.dataset, row.accuracy.split, row.accuracy.images, row.accuracy.rendered
 
 
 def _miou(row: Row) -> float:

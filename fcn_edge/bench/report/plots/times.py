@@ -63,7 +63,7 @@ def draw_latency(rows: Sequence[Row], narrow: bool) -> Iterator[Figure]:
 def draw_stages(rows: Sequence[Row], narrow: bool) -> Iterator[Figure]:
     """Each row's median stages, one after the other."""
     chosen = staged(rows)
-    with row_axes(chosen, narrow, "Median of each stage, ms a frame", legend=True) as (figure, axes):
+    with row_axes(chosen, narrow, "Median of each stage, ms per frame", legend=True) as (figure, axes):
         names = [*STAGES, *dict.fromkeys(name for row in chosen for name in row.stages_ms if name not in STAGES)]
         begun = [0.0] * len(chosen)
         heights = [place + (0.2 if narrow else 0) for place in range(len(chosen))]
@@ -83,7 +83,7 @@ def draw_stages(rows: Sequence[Row], narrow: bool) -> Iterator[Figure]:
 def draw_energy(rows: Sequence[Row], narrow: bool) -> Iterator[Figure]:
     """Each row's energy for a frame, with the mean power behind it."""
     chosen = powered(rows)
-    with row_axes(chosen, narrow, "Energy, J a frame") as (figure, axes):
+    with row_axes(chosen, narrow, "Energy, J per frame") as (figure, axes):
         joules = [row.power.joules_per_frame or 0.0 for row in chosen if row.power]
         for place, (row, value) in enumerate(zip(chosen, joules, strict=True)):
             at = place + (0.2 if narrow else 0)
