@@ -20,7 +20,7 @@ from fcn_edge.bench.report.plots.palette import DARK, LIGHT, variables
 from fcn_edge.bench.report.plots.pareto import front_of
 from fcn_edge.bench.report.printable import printable
 from fcn_edge.bench.report.published import published_figures
-from fcn_edge.bench.report.summary import headline, summary_of
+from fcn_edge.bench.report.summary import DRIFTED, headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.errors import needed_for
 from fcn_edge.io.files import replacing
@@ -72,7 +72,7 @@ def _values(result: BenchResult) -> dict[str, Any]:
         "device": device_of(result),
         "started": started_of(result),
         "headline": headline(result),
-        "summary": [sentence.partition(": ") for sentence in summary_of(result)],
+        "summary": [_labeled(sentence) for sentence in summary_of(result)],
         "notes": notes,
         "front": front if len(front) > 1 else set(),
         "columns": columns_of(timed),
@@ -90,6 +90,11 @@ def _values(result: BenchResult) -> dict[str, Any]:
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}\n{_file('page.css')}",
         "script": _file("page.js"),
     }
+
+
+def _labeled(sentence: str) -> tuple[str, str, str]:
+    """A sentence as its label, a separator and the rest; a warning has no label."""
+    return (sentence, "", "") if sentence == DRIFTED else sentence.partition(": ")
 
 
 def _table(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from fcn_edge.bench.report.labels import (
 from fcn_edge.bench.report.numbers import number, percent
 from fcn_edge.bench.result import BenchResult, Distribution, Row
 
-__all__ = ["headline", "summary_of"]
+__all__ = ["DRIFTED", "headline", "summary_of"]
 
 EQUAL = 0.001
 """mIoU that differs by no more than this counts as equal: 0.1 points."""
@@ -28,6 +28,7 @@ MOST_NAMED = 3
 """Rows that a sentence names; more are counted."""
 
 DRIFTED = "The machine was not steady: times differ by more than their intervals show."
+"""The first sentence on a run whose control moved too much."""
 
 
 def headline(result: BenchResult) -> str:

@@ -69,6 +69,7 @@ def plain(text: str) -> str:
 def test_the_page_shows_rows_notes_and_reasons(text: str) -> None:
     words = plain(text)
     assert "This run is not steady. The control moved by 9.3%." in words
+    assert "<dd>The machine was not steady: times differ by more than their intervals show.</dd>" in text
     assert "14 rows measured (1 not steady), 1 recorded, 1 absent, 1 failed" in words
     assert "TensorRT needs an NVIDIA GPU, and this machine has none. Use a Jetson." in words
     assert "Recorded in an earlier run. Taken from results/resnet50.json" in words
