@@ -111,9 +111,14 @@ def peers_table(peers: Mapping[str, Any]) -> str:
     """Ways to run the same network, one call a frame: the fastest first, and what they were measured on."""
     rows = [row for row in peers["rows"] if row["group"] == "call" and "median_ms" in row]
     rows.sort(key=lambda row: row["median_ms"])
-    cells = [[row["title"], row["precision"], *_times(row), _alike(row)] for row in rows]
+    cells = [
+        [row["title"], _PRECISIONS.get(row["precision"], row["precision"]), *_times(row), _alike(row)] for row in rows
+    ]
     header = ["way", "precision", "frame to mask (ms)", "range of the rounds", "mask as ours at the network's size"]
     return f"{table_of_cells(header, cells, 2)}\n\n*{peers_measured_on(peers)}.*\n"
+
+
+_PRECISIONS = {"fp32": "FP32", "int8": "INT8", "own": "the library's choice"}
 
 
 def peers_measured_on(peers: Mapping[str, Any]) -> str:
