@@ -79,7 +79,7 @@ def test_the_page_shows_rows_notes_and_reasons(text: str) -> None:
     assert "To repeat it, give fcn-edge bench the same suite and options." in words
     assert "Below the end-to-end p50 is its 96% interval. mIoU: 101 images of camvid val." in words
     assert "Lines at the marks are 96% intervals of the medians" in words
-    assert "The dashed line joins the steady rows of this run that no other steady row beats in both." in words
+    assert "The dashed line joins the rows of this run that no other of them beats in both." in words
 
 
 def test_a_missing_value_is_a_dash_that_sorts_last(text: str) -> None:

@@ -97,7 +97,7 @@ def _pareto(rows: Sequence[Row]) -> Plot:
     intervals = f"Lines at the marks are {confidence} intervals of the medians; larger" if confidence else "Larger"
     caption = f"Better is up and to the left. {intervals} marks are larger inputs."
     if len(front) > 1:
-        caption += " The dashed line joins the steady rows of this run that no other steady row beats in both."
+        caption += " The dashed line joins the rows of this run that no other of them beats in both."
     caption += " The axis of mIoU does not begin at 0."
     times = [end_to_end(row) for row in chosen]
     if times and max(times) > LOGARITHMIC * min(times):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fcn_edge.bench.pareto import pareto
-from fcn_edge.bench.report.labels import comparable, data_of, decoder_name, measured, precision_name, short_names
+from fcn_edge.bench.report.labels import data_of, decoder_name, measured, precision_name, short_names
 from fcn_edge.bench.report.plots.canvas import NARROW, TEXT, WIDE, canvas, shortened, text_width
 from fcn_edge.bench.report.plots.palette import LIGHT, decoder_role
 from fcn_edge.bench.report.plots.rows import end_to_end, row_id
@@ -36,8 +36,12 @@ def scored(rows: Sequence[Row]) -> list[Row]:
 
 
 def front_of(rows: Sequence[Row]) -> list[Row]:
-    """The rows that no other beats in both accuracy and time, the fastest first; only steady, measured rows count."""
-    return list(pareto(comparable(scored(rows))))
+    """The rows of this run that no other of them beats in both accuracy and time, the fastest first.
+
+    Rows that are not steady count, as in ``choose``: a front without the best row would mislead more than one whose row
+    is known a little less well, and its mark says so.
+    """
+    return list(pareto(row for row in scored(rows) if row.state == "measured"))
 
 
 @contextmanager
