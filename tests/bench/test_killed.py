@@ -32,7 +32,6 @@ models = ["{model}"]
 backends = ["onnxruntime"]
 sizes = ["64x96", "128x96"]
 """
-RUNS = 3
 
 
 def run(folder: Path, *options: str) -> subprocess.Popen[bytes]:
@@ -50,10 +49,9 @@ def table(result: BenchResult) -> list[tuple[str, int]]:
     return [(row.name, len(row.end_to_end_ms.rounds)) for row in result.rows if row.end_to_end_ms is not None]
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_killed_and_resumed(tiny: TinyNetwork, tmp_path: Path, seed: int) -> None:
+def test_killed_and_resumed(tiny: TinyNetwork, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(SUITE.format(model=tiny.path))
-    wanted = random.Random(seed).randrange(1, 12)
+    wanted = random.randrange(1, 12)
     process = run(tmp_path)
     while process.poll() is None and sum("kind" in line for line in lines(tmp_path)) < wanted:
         time.sleep(0.01)

@@ -48,7 +48,7 @@ def test_medians_agree_where_their_intervals_overlap() -> None:
     assert not agree(first, bench_row(milliseconds=60.0))
 
 
-@pytest.mark.system
+@pytest.mark.slow
 def test_the_script_in_short(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
