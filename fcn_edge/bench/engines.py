@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
 from fcn_edge.backends.registry import BACKENDS
+from fcn_edge.bench.commands import build_text
 from fcn_edge.bench.plan import PlannedRow
 from fcn_edge.builder import BuildRequest, build_engine
 
@@ -64,13 +64,6 @@ def ready_engine(row: PlannedRow, folder: Path, device: int) -> ReadyEngine:
         timed=False,  # the rounds will tell
     )
     built = build_engine(row.model, request, output=path, if_stale=True)
-    return ReadyEngine(path, built.manifest, _command(row, built.manifest))
-
-
-def _command(row: PlannedRow, manifest: EngineManifest) -> str:
-    height, width = row.size
-    words = ["fcn-edge", "build", row.model.shipped or str(row.model.path), "--backend", manifest.backend]
-    words += ["--precision", row.precision, "--size", f"{height}x{width}"]
-    if row.calibration is not None:
-        words += ["--calibration", str(row.calibration)]
-    return shlex.join(words)
+    model, table = row.model.shipped or str(row.model.path), str(row.calibration or "")
+    command = build_text(model, built.manifest.backend, row.precision, row.size, table)
+    return ReadyEngine(path, built.manifest, command)

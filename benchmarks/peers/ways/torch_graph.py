@@ -10,14 +10,18 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from fcn_edge.errors import ModelError
+
 __all__ = ["module_of_onnx"]
+
+WITHOUT_TORCH = "Name the other peers with --only."
 
 
 def module_of_onnx(path: Path) -> nn.Module:
     """The network of an ONNX file, in evaluation mode: a graph of torch's own operations, which it can compile.
 
     Raises:
-        NotImplementedError: It has an operator that none of our networks has.
+        ModelError: It has an operator, or a padding, that none of our networks has.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -50,7 +54,7 @@ def module_of_onnx(path: Path) -> nn.Module:
         elif node.op_type == "Identity" or (node.op_type == "Cast" and how["to"] == TensorProto.FLOAT):
             values[node.output[0]] = given[0]  # all of it is float32
         else:
-            raise NotImplementedError(f"{path} has the operator {node.op_type}, which this conversion does not know.")
+            raise ModelError(f"{path} has the operator {node.op_type}, which our networks do not have.", WITHOUT_TORCH)
     made.output(values[graph.output[0].name])
     return fx.GraphModule(root, made).eval()
 
@@ -85,5 +89,5 @@ def _max_pool(how: dict[str, Any]) -> nn.MaxPool2d:
 def _padding(how: dict[str, Any]) -> tuple[int, int]:
     top, left, bottom, right = how.get("pads", (0, 0, 0, 0))
     if (top, left) != (bottom, right):
-        raise NotImplementedError("A layer is padded unevenly, which this conversion does not know.")
+        raise ModelError("A layer is padded unevenly, which those of our networks are not.", WITHOUT_TORCH)
     return top, left

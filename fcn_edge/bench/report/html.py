@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.bench.printable import printable_result
 from fcn_edge.bench.report import numbers
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.facts import command_of, device_of, facts_of, method_of, started_of
@@ -18,7 +19,6 @@ from fcn_edge.bench.report.per_class import per_class_of
 from fcn_edge.bench.report.plots import plots_of
 from fcn_edge.bench.report.plots.palette import DARK, LIGHT, variables
 from fcn_edge.bench.report.plots.pareto import front_of
-from fcn_edge.bench.report.printable import printable
 from fcn_edge.bench.report.published import published_figures
 from fcn_edge.bench.report.summary import DRIFTED, headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
@@ -58,7 +58,7 @@ def _page(result: BenchResult) -> str:
         "decoder": decoder_name,
         "variant": variant_name,
     }
-    return environment.get_template("page.html.j2").render(_values(printable(result))) + "\n"
+    return environment.get_template("page.html.j2").render(_values(printable_result(result))) + "\n"
 
 
 def _values(result: BenchResult) -> dict[str, Any]:

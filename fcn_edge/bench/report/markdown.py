@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from fcn_edge.bench.printable import printable, printable_result
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.confidence import confidence_of
 from fcn_edge.bench.report.facts import device_of, facts_of, method_of, started_of
@@ -13,7 +14,6 @@ from fcn_edge.bench.report.labels import decoder_name, title_of
 from fcn_edge.bench.report.notes import Notes
 from fcn_edge.bench.report.numbers import ABSENT, percent, points
 from fcn_edge.bench.report.per_class import per_class_of
-from fcn_edge.bench.report.printable import printable, without_controls
 from fcn_edge.bench.report.published import published_figures
 from fcn_edge.bench.report.summary import headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
@@ -37,7 +37,7 @@ def write_markdown(result: BenchResult, path: Path) -> None:
 
 def markdown_of(result: BenchResult) -> str:
     """A result as Markdown of GitHub's flavor: summary, tables, notes, machine and method. Ends with a line break."""
-    result = printable(result)
+    result = printable_result(result)
     notes = Notes(result.rows)
     parts = [f"# {_text(title_of(result))}", _text(f"On {device_of(result)}. {headline(result)}")]
     parts.append(_text(started_of(result)))
@@ -138,4 +138,4 @@ def _lead(notes: Notes, rows: Sequence[Row]) -> list[str]:
 
 
 def _text(words: str) -> str:
-    return _SPECIAL.sub(r"\\\1", " ".join(without_controls(words).split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(words).split()))

@@ -91,7 +91,7 @@ def test_an_unsteady_run_says_so_at_its_top() -> None:
 def test_names_of_users_are_no_markdown() -> None:
     text = markdown_table([bench_row(model="a|b_c_<script>$x$\x1b[31m\x07")])
     ((_, _, line),) = tables(text)
-    assert line[0] == r"a\|b\_c\_\<script\>\$x\$\[31m"
+    assert line[0] == r"a\|b\_c\_\<script\>\$x\$\\x1b\[31m\\x07"
 
 
 def test_heads_of_columns_are_no_markdown_either() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fcn_edge.bench.printable import printable_result
 from fcn_edge.bench.report.confidence import confidence_of, interval_of
 from fcn_edge.bench.report.labels import measured, short_names
 from fcn_edge.bench.report.numbers import number, percent
@@ -15,7 +16,6 @@ from fcn_edge.bench.report.plots.canvas import inline_svg, save
 from fcn_edge.bench.report.plots.pareto import LOGARITHMIC, draw_pareto, front_of, scored
 from fcn_edge.bench.report.plots.rows import end_to_end, row_id
 from fcn_edge.bench.report.plots.times import draw_energy, draw_latency, draw_stages, powered, spread, staged
-from fcn_edge.bench.report.printable import printable
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.errors import UsageError
 
@@ -81,7 +81,7 @@ def write_plots(result: BenchResult, directory: Path) -> list[Path]:
             f"{directory} could not be made: {error.strerror}.", "Name a directory that is yours."
         ) from error
     paths = []
-    for plot in plots_of(printable(result)):
+    for plot in plots_of(printable_result(result)):
         with plot.draw(plot.rows, False) as figure:
             for suffix in (".png", ".svg"):
                 paths.append(directory / f"{plot.name}{suffix}")
