@@ -171,7 +171,3 @@ def _overlapping(session: Session, frames: Frames, count: int) -> float:
             if done == filling:
                 started = time.perf_counter_ns()
         return count / (time.perf_counter_ns() - started) * NS_PER_S
-
-
-if __name__ == "__main__":
-    sys.exit(main())
