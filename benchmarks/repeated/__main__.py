@@ -40,14 +40,16 @@ AGREE, WIDTH = 0.9, 0.08
 @click.command()
 @click.option("--runs", default=11, show_default=True, type=click.IntRange(min=2))
 @click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=1))
+@click.option("--most-rounds", default=31, show_default=True, type=click.IntRange(min=1))
 @click.option("--frames", default=12, show_default=True, type=click.IntRange(min=1))
 @output_option(RESULTS)
-def main(runs: int, rounds: int, frames: int, output: Path) -> None:
+def main(runs: int, rounds: int, most_rounds: int, frames: int, output: Path) -> None:
     """Measure again and again, and compare."""
     before = machine(None)
     with tempfile.TemporaryDirectory() as folder:
         engines = built_engines(Path(folder))
-        suite = Suite(rounds=rounds, frames=frames, examples="", rows=(Group(models=tuple(map(str, engines))),))
+        rows = (Group(models=tuple(map(str, engines))),)
+        suite = Suite(rounds=rounds, most_rounds=most_rounds, frames=frames, examples="", rows=rows)
         results = []
         for number in range(runs):
             results.append(bench(suite, "repeated", folder=Path(folder) / "run", measure=measured))

@@ -52,7 +52,18 @@ def test_medians_agree_where_their_intervals_overlap() -> None:
 def test_the_script_in_short(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    words = ["--runs", "2", "--rounds", "3", "--frames", "2", "-o", str(tmp_path / "repeated.json")]
+    words = [
+        "--runs",
+        "2",
+        "--rounds",
+        "3",
+        "--most-rounds",
+        "3",
+        "--frames",
+        "2",
+        "-o",
+        str(tmp_path / "repeated.json"),
+    ]
     outcome = CliRunner().invoke(main, words)
     assert outcome.exception is None or isinstance(outcome.exception, SystemExit)
     result = json.loads((tmp_path / "repeated.json").read_text())
