@@ -21,18 +21,20 @@ from typing import Any
 import click
 
 from benchmarks.peers.table import markdown as peers_in_full
-from fcn_edge.bench.report import COLUMNS, markdown_table, write_html, write_plots
+from fcn_edge.bench.report import COLUMNS, Column, markdown_table, write_html, write_plots
 from fcn_edge.bench.report.markdown import table_of_cells
 from fcn_edge.bench.result import BenchResult, Row, read_result
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "benchmarks/README.md")
 SHIPPED = ROOT / "benchmarks" / "results" / "shipped.json"
+INT8 = ROOT / "benchmarks" / "results" / "int8.json"
 PEERS = ROOT / "benchmarks" / "results" / "peers.json"
 PLOT = ROOT / "docs" / "latency.png"
 REPORT = SHIPPED.with_suffix(".html")
 PLOTTED = "accuracy-latency.png"
 SHOWN = ("decoder", "precision", "size", "backend", "end_to_end", "network", "throughput", "miou")
+ACCURACY = ("decoder", "precision", "backend", "end_to_end", "miou", "of_fp32")
 SECTION = re.compile(r"(<!-- (?P<name>[a-z ]+): begin [^\n]*-->\n)(?P<content>.*?)(<!-- (?P=name): end -->)", re.DOTALL)
 
 
@@ -73,6 +75,7 @@ def sections() -> dict[str, str]:
     return {
         "latency plot": plot_section(),
         "latency table": latency_table(shipped),
+        "int8 table": int8_table(read_result(INT8)),
         "peers": peers_table(peers),
         "all peers": f"{peers_in_full(peers)}\n\n*{peers_measured_on(peers)}.*\n",
     }
@@ -87,6 +90,30 @@ def latency_table(result: BenchResult) -> str:
     if result.unstable:
         lines += ["", f"*{result.unstable}*"]
     return "\n".join(lines) + "\n"
+
+
+def int8_table(result: BenchResult) -> str:
+    """What INT8 gains and loses, also for machines that are not here; the class that loses most against FP32."""
+    columns = [column for column in COLUMNS if column.key in ACCURACY]
+    rows = [row for row in result.rows if row.accuracy is not None]
+    cells = [[*(_cell(column, row) for column in columns), worst_class(row, rows)] for row in rows]
+    header = [*(column.title for column in columns), "worst class"]
+    return f"{table_of_cells(header, cells, 3)}\n\n*{measured_on(result)}.*\n"
+
+
+def _cell(column: Column, row: Row) -> str:
+    return " ".join(filter(None, (column.text(row), f"({column.detail(row)})" if column.detail(row) else "")))
+
+
+def worst_class(row: Row, rows: Sequence[Row]) -> str:
+    """The class that loses most against FP32, and how many points; empty for FP32 itself."""
+    fp32 = next((one for one in rows if (one.model, one.size, one.precision) == (row.model, row.size, "fp32")), None)
+    if row.precision == "fp32" or fp32 is None or fp32.accuracy is None or row.accuracy is None:
+        return ""
+    now = row.accuracy.per_class
+    losses = {name: (now[name] or 0.0) - old for name, old in fp32.accuracy.per_class.items() if old is not None}
+    worst = min(losses, key=losses.__getitem__)
+    return f"{worst} {100 * losses[worst]:+.1f}"
 
 
 def measured_on(result: BenchResult) -> str:

@@ -59,6 +59,7 @@ def main(runs: int, rounds: int, most_rounds: int, frames: int, output: Path) ->
         "machine": before,
         "slower": SLOWER,
         "rounds": [one.rounds for one in results],
+        "waits": [len(one.control.waits) for one in results],
         "control_moved": [one.control.moved for one in results],
         "medians_ms": {
             row.name: [p50(one.rows[place]) for one in results] for place, row in enumerate(results[0].rows)

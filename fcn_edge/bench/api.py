@@ -98,7 +98,8 @@ def bench(
         control = control_request(
             ready.control, engines.values(), folder / ENGINES, folder / FRAMES_FILE, suite.frames, device
         )
-        limits = RoundLimits(suite.rounds, max(suite.rounds, suite.most_rounds), suite.width)
+        most = max(suite.rounds, suite.most_rounds)
+        limits = RoundLimits(suite.rounds, most, suite.width, suite.drift, suite.patience)
         found = measured_rounds(requests, control, limits, journal, measure, watch.measuring)
     failed = {row.name: failures[row.engine] for row in ready.rows if row.engine in failures} | found.failures
     if len(failed) == len(ready.rows):
@@ -118,7 +119,7 @@ def bench(
         for row in ready.rows
     ]
     measured = {row.engine: engines[row.engine] for row in ready.rows if row.name not in failed}
-    steady = control_of(Path(suite.control).name, found.control)
+    steady = control_of(Path(suite.control).name, found.control, found.waits)
     height, width = ready.frame_size
     return BenchResult(
         suite=name,

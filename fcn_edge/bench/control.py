@@ -52,20 +52,22 @@ def control_request(
     return replace(request, model=str(ready_engine(row, folder, device).path), size=None, device=device)
 
 
-def control_of(name: str, rounds: Iterable[Measured]) -> Control:
+def control_of(name: str, rounds: Iterable[Measured], waits: Iterable[Measured] = ()) -> Control:
     """How the control went.
 
     Args:
         name: Name of its model.
         rounds: What it did in each round, at least one.
+        waits: What it did while the run waited.
     """
     rounds = list(rounds)
-    times = tuple(round_median_ms(one.whole_ns) for one in rounds)
+    times, others = (tuple(round_median_ms(one.whole_ns) for one in some) for some in (rounds, waits))
     height, width = CONTROL_SIZE
     return Control(
         name=f"{name} fp32 {rounds[0].backend} {height}x{width}",
         rounds=times,
-        moved=round(max(times) / min(times) - 1, 5),
+        waits=others,
+        moved=round(max(times + others) / min(times + others) - 1, 5),
     )
 
 
@@ -78,7 +80,8 @@ def unsteadiness(control: Control, drift: float) -> str:
     """
     if control.moved <= drift:
         return ""
+    times = (*control.rounds, *control.waits)
     return (
-        f"The control took {min(control.rounds):.2f} to {max(control.rounds):.2f} ms ({control.moved:.0%} apart, "
+        f"The control took {min(times):.2f} to {max(times):.2f} ms ({control.moved:.0%} apart, "
         f"{drift:.0%} allowed): the machine was not steady."
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.bench.engines import ReadyEngine
 from fcn_edge.bench.result import Example
-from fcn_edge.datasets import LabeledSplit
+from fcn_edge.datasets import LabeledSample, LabeledSplit
 from fcn_edge.evaluation.accuracy import ClassMapping
 from fcn_edge.io.opencv import cv2
 from fcn_edge.ops.overlay import colored, palette_bgr
-from fcn_edge.runtime.segmenter import load
+from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.system.thread_pools import owned_thread_pools
 
 __all__ = ["examples_of", "ladder_of"]
@@ -69,20 +70,18 @@ def examples_of(
     specs = [engine.manifest.spec for engine in ladder.values()]
     if any(spec.classes != split.info.classes for spec in specs):
         return ()
-    images, truths = zip(*(sample.pair() for sample in split), strict=True)
-    with owned_thread_pools():
-        masks = {name: _masks(engine, split, images, device) for name, engine in ladder.items()}
-    found = [
-        _best_piece(index, truths[index], masks[COARSE][index], masks[FINE][index], split.info.void)
-        for index in range(len(images))
-    ]
+    with owned_thread_pools(), ExitStack() as opened:
+        networks = {
+            name: opened.enter_context(load(engine.path, device=engine.device(device)))
+            for name, engine in ladder.items()
+        }
+        mapping = ClassMapping(specs[0], split.info)
+        # one image at a time, of which only the piece is kept: a split may hold more than fits into memory
+        found = [_best_piece(sample, networks, mapping, split.info.void) for sample in split]
     best = sorted((piece for piece in found if piece.gained > LEAST_SHARE), key=lambda piece: -piece.score)
     firsts = {piece.label: piece for piece in reversed(best)}
     chosen = sorted(best, key=lambda piece: firsts[piece.label] is not piece)[:count]
-    return tuple(
-        _example(piece, images, truths, {name: mask[piece.image] for name, mask in masks.items()}, split, specs[0])
-        for piece in chosen
-    )
+    return tuple(_example(piece, split, specs[0]) for piece in chosen)
 
 
 @dataclass(frozen=True)
@@ -90,64 +89,59 @@ class _Piece:
     """A piece of an image.
 
     Attributes:
-        image: Which image.
-        rows: Its rows.
-        columns: Its columns.
-        score: Gained pixels, each weighed by how rare its class is.
+        name: Name of the image.
+        image: ``(h, w, 3)`` uint8 BGR.
+        truth: Its labels, ``(h, w)`` uint8.
+        masks: The masks there by decoder, alike.
+        score: Gained pixels, each weighed by how rare its class is in the image.
         gained: Share of its labeled pixels that are gained, less those that are lost.
         label: The class that gains most.
     """
 
-    image: int
-    rows: slice
-    columns: slice
+    name: str
+    image: Mask
+    truth: Mask
+    masks: dict[str, Mask]
     score: float
     gained: float
     label: int
 
 
-def _masks(engine: ReadyEngine, split: LabeledSplit, images: Sequence[Mask], device: int) -> list[Mask]:
-    with load(engine.path, device=engine.device(device)) as segmenter:
-        mapping = ClassMapping(segmenter.spec, split.info)
-        return [mapping(segmenter.session.labels(image)) for image in images]
-
-
-def _best_piece(index: int, truth: Mask, coarse: Mask, fine: Mask, void: int) -> _Piece:
+def _best_piece(sample: LabeledSample, networks: Mapping[str, Segmenter], mapping: ClassMapping, void: int) -> _Piece:
+    image, truth = sample.pair()
+    masks = {name: mapping(one.session.labels(image)) for name, one in networks.items()}
     labeled = truth != void
-    gain = ((fine == truth).astype(np.float32) - (coarse == truth)) * labeled
+    gain = ((masks[FINE] == truth).astype(np.float32) - (masks[COARSE] == truth)) * labeled
     counts = np.bincount(truth.ravel(), minlength=256)
     weighted = gain / np.sqrt(np.maximum(counts, 1))[truth].astype(np.float32)
     side = max(32, min(truth.shape) // 3)
     sums = cv2().boxFilter(weighted, -1, (side, side), anchor=(0, 0), normalize=False, borderType=cv2().BORDER_CONSTANT)
     inside = sums[: truth.shape[0] - side + 1, : truth.shape[1] - side + 1]
     top, left = (int(place) for place in np.unravel_index(int(np.argmax(inside)), inside.shape))
-    rows, columns = slice(top, top + side), slice(left, left + side)
-    part, here = gain[rows, columns], truth[rows, columns]
-    by_class = np.bincount(here.ravel(), weights=part.ravel(), minlength=256)
-    known = max(1, int(labeled[rows, columns].sum()))
-    return _Piece(index, rows, columns, float(inside[top, left]), float(part.sum()) / known, int(np.argmax(by_class)))
+    cut = slice(top, top + side), slice(left, left + side)
+    by_class = np.bincount(truth[cut].ravel(), weights=gain[cut].ravel(), minlength=256)
+    return _Piece(
+        name=sample.name,
+        image=image[cut].copy(),
+        truth=truth[cut].copy(),
+        masks={name: mask[cut].copy() for name, mask in masks.items()},
+        score=float(inside[top, left]),
+        gained=float(gain[cut].sum()) / max(1, int(labeled[cut].sum())),
+        label=int(np.argmax(by_class)),
+    )
 
 
-def _example(
-    piece: _Piece,
-    images: Sequence[Mask],
-    truths: Sequence[Mask],
-    masks: Mapping[str, Mask],
-    split: LabeledSplit,
-    spec: ModelSpec,
-) -> Example:
-    cut, palette = (piece.rows, piece.columns), palette_bgr(spec.palette)
-    truth = truths[piece.image][cut]
-    labeled = truth != split.info.void
-    shares = {name: round(float((mask[cut] == truth)[labeled].mean()), 4) for name, mask in masks.items()}
+def _example(piece: _Piece, split: LabeledSplit, spec: ModelSpec) -> Example:
+    palette, labeled = palette_bgr(spec.palette), piece.truth != split.info.void
+    shares = {name: round(float((mask == piece.truth)[labeled].mean()), 4) for name, mask in piece.masks.items()}
     where = "rendered scene" if split.rendered else f"{split.info.name} {split.name}"
     return Example(
         title=f"{split.info.classes[piece.label]}: FCN-8s has {shares[FINE]:.0%} of the pixels right, "
         f"FCN-32s {shares[COARSE]:.0%}",
-        source=f"{where} {split[piece.image].name}",
-        image=_png(images[piece.image][cut]),
-        truth=_png(colored(truth, palette)),
-        masks={name: _png(colored(mask[cut], palette)) for name, mask in masks.items()},
+        source=f"{where} {piece.name}",
+        image=_png(piece.image),
+        truth=_png(colored(piece.truth, palette)),
+        masks={name: _png(colored(mask, palette)) for name, mask in piece.masks.items()},
         shares=shares,
     )
 

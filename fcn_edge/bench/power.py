@@ -28,7 +28,7 @@ def power_of(rounds: Sequence[Measured]) -> Power:
         watts=watts,
         joules_per_frame=joules,
         source="" if watts is None else next(iter(sources)),
-        absent="" if watts is not None else next(filter(None, (one["power_absent"] for one in told)), ""),
+        absent="" if watts is not None else _why_not(told, sources),
         clocks_mhz={
             name: (min(low for low, _ in pairs), max(high for _, high in pairs))
             for name, pairs in _by_name(told, "clocks_mhz").items()
@@ -40,6 +40,14 @@ def power_of(rounds: Sequence[Measured]) -> Power:
         load=_over(max, told, "load"),
         steal=_over(mean, told, "steal"),
     )
+
+
+def _why_not(told: Sequence[dict[str, Any]], sources: set[str]) -> str:
+    """Why there is no power of all rounds, in a sentence."""
+    missing = next((one["power_absent"] for one in told if one["power_absent"]), "")
+    if missing or len(sources) < 2:
+        return missing
+    return f"Rounds have it from different sensors: {', '.join(sorted(sources))}."
 
 
 def _by_name(told: Sequence[dict[str, Any]], key: str) -> dict[str, list[Any]]:

@@ -27,6 +27,8 @@ __all__ = [
 
 Milliseconds = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Rounded = Annotated[float, Field(ge=0)]
+"""Tiny ones are rounded to nothing."""
 
 FIX = "fcn-edge bench SUITE --json-out FILE makes one."
 
@@ -179,11 +181,11 @@ class Row(_Part):
     stages_ms: dict[str, Milliseconds] = Field(default_factory=dict)
     gpu_ms: dict[str, Milliseconds] | None = None
     throughput: Throughput | None = None
-    memory_mb: Positive | None = None
-    load_seconds: Positive | None = None
-    build_seconds: Annotated[float, Field(ge=0)] | None = None
-    engine_mb: Positive | None = None
-    gmacs: Positive | None = None
+    memory_mb: Rounded | None = None
+    load_seconds: Rounded | None = None
+    build_seconds: Rounded | None = None
+    engine_mb: Rounded | None = None
+    gmacs: Rounded | None = None
     power: Power | None = None
     accuracy: AccuracyRecord | None = None
     of_fp32: Annotated[float, Field(ge=0)] | None = None
@@ -203,11 +205,13 @@ class Control(_Part):
     Attributes:
         name: What it is.
         rounds: Its median time in each round, in milliseconds.
-        moved: Slowest round divided by the fastest, less 1.
+        waits: Its times while the run waited for the machine to be as fast as before, in milliseconds.
+        moved: The slowest of all these divided by the fastest, less 1.
     """
 
     name: str
     rounds: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    waits: tuple[Positive, ...] = ()
     moved: Annotated[float, Field(ge=0)]
 
 
@@ -240,7 +244,7 @@ class BenchResult(Document):
         started: When it began, such as ``2026-05-01T12:00:00Z``.
         seconds: How long it took, without pauses between a kill and its resumption.
         machine: ``MachineFacts.to_json()``.
-        threads: Threads of the networks on a processor.
+        threads: Threads of the networks on a processor, where the name of a row does not tell others.
         frames: What the frames were.
         frames_per_round: Frames that each row was timed with in each round.
         rounds: Rounds that were run.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
 from fcn_edge.bench.intervals import median_interval
 from fcn_edge.bench.journal import CONTROL, Journal
 from fcn_edge.bench.measured import Measured, Request, WorkerError, error_of, failure_of
+from fcn_edge.bench.steadiness import Steadiness
 from fcn_edge.bench.times import round_median_ms
 from fcn_edge.errors import FcnEdgeError
 
@@ -27,11 +28,15 @@ class RoundLimits:
         least: Rounds at least.
         most: Rounds at most.
         width: Rounds are added until every row's interval is no wider than this share of its median.
+        drift: How much slower than it was, as a share, the control or a row may be before the run waits.
+        patience: How often it waits at most, for each measurement that it makes.
     """
 
     least: int
     most: int
     width: float
+    drift: float = 0.08
+    patience: float = 0.0
 
 
 @dataclass
@@ -41,13 +46,15 @@ class Measurements:
     Attributes:
         rounds: How many were run.
         rows: Every row's rounds, in their order, by name; of failed ones those before the failure.
-        control: The control's rounds.
+        control: The control's rounds: the last that was measured before the first row of each.
+        waits: The control's others, measured until the machine was as fast as before.
         failures: What rows failed with, by name.
     """
 
     rounds: int = 0
     rows: dict[str, list[Measured]] = field(default_factory=dict)
     control: list[Measured] = field(default_factory=list)
+    waits: list[Measured] = field(default_factory=list)
     failures: dict[str, FcnEdgeError] = field(default_factory=dict)
 
 
@@ -62,7 +69,8 @@ def measured_rounds(
     """Run the rounds. What the journal holds already is taken from there.
 
     Each round begins with the control; then come the rows, in an order of the round's own, so that none always follows
-    the same neighbor and inherits its heat. A row that fails is left out of the rounds that follow.
+    the same neighbor and inherits its heat. Where the machine is disturbed, the control is measured again before what
+    comes next, until it is as fast as before or patience ends. A row that fails is left out of the rounds that follow.
 
     Args:
         requests: What to measure, by name of the row.
@@ -77,14 +85,37 @@ def measured_rounds(
         MachineError: The disk of the journal is full.
     """
     found = Measurements(rows={name: [] for name in requests})
-    made = 0
+    steady = Steadiness(limits.drift)
+    made, last = 0, ""
+
+    def outcome_of(key: str, name: str) -> Measured | FcnEdgeError:
+        outcome = _once(key, control if name == CONTROL else requests[name], journal, measure)
+        if isinstance(outcome, Measured):
+            steady.note(name, round_median_ms(outcome.whole_ns))
+        elif name == CONTROL:
+            raise outcome
+        return outcome
+
+    def waited(key: str) -> Iterator[Measured]:
+        while steady.disturbed and len(found.waits) < limits.patience * made:
+            again = outcome_of(f"{key} wait {len(found.waits)}", CONTROL)
+            assert isinstance(again, Measured)
+            yield again
+
     while found.rounds < limits.least or (found.rounds < limits.most and _too_wide(found, limits.width)):
         number = found.rounds
         expected = max(limits.least, number + 1) * (len(requests) + 1)
         for name in (CONTROL, *Random(number).sample(list(requests), len(requests))):
             if name not in found.failures:
-                outcome = _once(f"{number} {name}", control if name == CONTROL else requests[name], journal, measure)
-                _take(found, name, outcome)
+                key = f"{number} {name}"
+                for again in waited(key):
+                    if last == CONTROL:  # the round's control is the one that is nearest to its rows
+                        found.waits.append(found.control.pop())
+                        found.control.append(again)
+                    else:
+                        found.waits.append(again)
+                _take(found, name, outcome_of(key, name))
+                last = name
             made += 1
             if progress is not None:
                 progress(made, expected)
@@ -95,8 +126,6 @@ def measured_rounds(
 def _take(found: Measurements, name: str, outcome: Measured | FcnEdgeError) -> None:
     if isinstance(outcome, Measured):
         (found.control if name == CONTROL else found.rows[name]).append(outcome)
-    elif name == CONTROL:
-        raise outcome
     else:
         found.failures[name] = outcome
 

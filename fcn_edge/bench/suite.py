@@ -76,6 +76,8 @@ class Suite(_Part):
             are in the result: none that you may not show.
         control: Model that runs in every round the same way, to tell how steady the machine is: FP32, 256x320.
         drift: How much the control may move, as a share, before the run is marked unstable.
+        patience: Where the control or a row was slower by ``drift`` than before, the run measures the control again
+            until it is not, this many times at most for each measurement of the run; 0 not to wait.
         recorded: Results of earlier runs whose rows stand in where a row is not measured.
         rows: Groups of rows.
 
@@ -94,6 +96,7 @@ class Suite(_Part):
     examples: str = "synthetic://street?seed=700&size=480x640&frames=6&fps=0.5"
     control: str = "camvid-mobilenet_v2-fcn32s"
     drift: Fraction = 0.08
+    patience: Annotated[float, Field(ge=0, le=100)] = 1.0
     recorded: tuple[str, ...] = ()
     rows: Annotated[tuple[Group, ...], Field(min_length=1)]
 

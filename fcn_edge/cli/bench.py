@@ -12,7 +12,7 @@ import click
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, note, say, verb
-from fcn_edge.errors import UsageError, needed_for
+from fcn_edge.errors import ModelError, UsageError, needed_for
 
 if TYPE_CHECKING:
     from fcn_edge.bench.result import BenchResult, Row
@@ -114,7 +114,9 @@ def command(
 
 
 def _suite(what: tuple[str, ...], group: dict[str, Any]) -> tuple[str, Suite]:
+    from fcn_edge.artifacts.models import shipped_models
     from fcn_edge.bench.suite import Group, Suite, read_suite, shipped_suites
+    from fcn_edge.io.redaction import without_passwords
 
     if any(one in shipped_suites() or one.endswith(".toml") for one in what):
         if len(what) > 1 or group:
@@ -123,6 +125,12 @@ def _suite(what: tuple[str, ...], group: dict[str, Any]) -> tuple[str, Suite]:
                 "Give one suite alone, or models without a suite.",
             )
         return read_suite(what[0])
+    if len(what) == 1 and what[0] not in shipped_models() and not Path(what[0]).exists():
+        raise ModelError(
+            f"There is no suite and no model {without_passwords(what[0])!r}: a shipped name, a .toml file, an .onnx "
+            "file or an engine directory was expected.",
+            f"Shipped suites: {', '.join(shipped_suites())}. Shipped models: {', '.join(shipped_models()) or 'none'}.",
+        )
     return "models", Suite(rows=(Group(models=what, **group),))
 
 

@@ -36,6 +36,13 @@ def test_a_round_without_power_leaves_none() -> None:
     assert power_of([there, measured(power_absent="It did not move.")]).absent == "It did not move."
 
 
+def test_different_sensors_do_not_add_up() -> None:
+    rounds = [measured(joules=10.0, watts=5.0, power_source=source) for source in ("RAPL", "NVML GPU 0", "RAPL")]
+    power = power_of(rounds)
+    assert (power.watts, power.joules_per_frame, power.source) == (None, None, "")
+    assert power.absent == "Rounds have it from different sensors: NVML GPU 0, RAPL."
+
+
 def test_extremes_of_clocks_and_heat() -> None:
     power = power_of(
         [

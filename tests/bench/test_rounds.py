@@ -133,6 +133,61 @@ def test_killed_anywhere_and_resumed_it_is_the_same(run: Callable[..., Measureme
     assert len(rest.order) == 16 - killed
 
 
+WAITING = RoundLimits(least=4, most=4, width=0.08, drift=0.08, patience=1.0)
+
+
+def slow(turns: range) -> Callable[[str, int], float]:
+    """A machine whose control is half as slow again at some of its turns."""
+    return lambda name, turn: 15.0 if name == "control" and turn in turns else 10.0
+
+
+def test_a_run_waits_until_the_machine_is_as_fast_as_before(run: Callable[..., Measurements]) -> None:
+    stand = Stand(slow(range(1, 4)))
+    found = run(stand, limits=WAITING)
+    # the second round's control is slow: it is measured again until it is not, and then the rows come
+    assert stand.order[4:8] == ["control"] * 4
+    assert sorted(stand.order[8:11]) == list("abc")
+    assert [one.whole_ns[0] for one in found.control] == [10_000_000] * 4
+    assert [one.whole_ns[0] for one in found.waits] == [15_000_000] * 3
+    assert stand.order.count("control") == 7
+
+
+def test_a_slow_row_stays_and_the_control_is_asked_before_the_next(run: Callable[..., Measurements]) -> None:
+    stand = Stand(lambda name, turn: 15.0 if name == "b" and turn == 2 else 10.0)
+    found = run(stand, limits=WAITING)
+    assert [one.whole_ns[0] for one in found.rows["b"]] == [10_000_000, 10_000_000, 15_000_000, 10_000_000]
+    third = [place for place, name in enumerate(stand.order) if name == "b"][2]
+    assert stand.order[third + 1] == "control"
+    assert [one.whole_ns[0] for one in found.waits] == [10_000_000]
+    assert len(found.control) == 4
+
+
+def test_patience_ends(run: Callable[..., Measurements]) -> None:
+    stand = Stand(slow(range(1, 100)))
+    found = run(stand, limits=RoundLimits(least=4, most=4, width=0.08, drift=0.08, patience=0.5))
+    assert len(found.waits) <= 0.5 * 16
+    assert all(len(rounds) == 4 for rounds in found.rows.values())
+    assert run(Stand(slow(range(1, 100)))).waits == []  # without patience
+
+
+@pytest.mark.parametrize("killed", range(1, 19))
+def test_killed_while_it_waits_and_resumed_it_is_the_same(run: Callable[..., Measurements], killed: int) -> None:
+    times = slow(range(1, 4))
+
+    class Killed(Stand):
+        def __call__(self, request: Request) -> Measured:
+            if len(self.order) == killed:
+                raise KeyboardInterrupt
+            return super().__call__(request)
+
+    whole = run(Stand(times), limits=WAITING)
+    first = Killed(times)
+    with pytest.raises(KeyboardInterrupt):
+        run(first, limits=WAITING)
+    rest = Stand(lambda name, turn: times(name, turn + first.order.count(name)))
+    assert run(rest, resume=True, limits=WAITING) == whole
+
+
 def test_failures_are_remembered_over_a_resumption(run: Callable[..., Measurements]) -> None:
     def times(name: str, _turn: int) -> float:
         if name == "a":

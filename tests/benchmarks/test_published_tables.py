@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from benchmarks import published_tables
 from fcn_edge.bench.result import read_result
+from tests.bench_results import bench_row
 
 
 def test_the_pages_are_as_the_results_are() -> None:
@@ -49,3 +50,14 @@ def test_the_table_has_the_shipped_ladder_at_two_sizes_with_accuracy() -> None:
     }
     assert {(row.decoder, row.precision, row.size) for row in rows} == wanted
     assert all(row.accuracy is not None and row.accuracy.split == "val" for row in rows)
+
+
+def test_the_class_that_loses_most() -> None:
+    fp32, int8, other = bench_row(), bench_row(precision="int8", miou=0.7), bench_row(size=(480, 640), miou=0.9)
+    assert fp32.accuracy is not None
+    assert int8.accuracy is not None
+    before = fp32.accuracy.model_copy(update={"per_class": {"road": 0.9, "pole": 0.3, "train": None}})
+    after = int8.accuracy.model_copy(update={"per_class": {"road": 0.88, "pole": 0.25, "train": None}})
+    rows = [other, fp32.model_copy(update={"accuracy": before}), int8.model_copy(update={"accuracy": after})]
+    assert [published_tables.worst_class(row, rows) for row in rows] == ["", "", "pole -5.0"]
+    assert published_tables.worst_class(rows[2], rows[2:]) == ""  # there is nothing to compare with

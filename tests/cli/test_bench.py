@@ -59,6 +59,14 @@ def test_a_suite_names_its_own_models(fcn_edge: Run) -> None:
     assert fcn_edge("bench", "shipped", "--size", "64x96").code == 2
 
 
+def test_a_name_that_is_neither_a_suite_nor_a_model(fcn_edge: Run) -> None:
+    outcome = fcn_edge("bench", "shiped")
+    assert outcome.code == 3
+    assert "There is no suite and no model 'shiped'" in outcome.err
+    assert "Shipped suites: cpu, demo, int8, shipped, tensorrt." in outcome.err
+    assert "camvid-mobilenet_v2-fcn8s" in outcome.err
+
+
 def test_what_is_missing_is_told_before_anything_is_measured(fcn_edge: Run, tiny: TinyNetwork, tmp_path: Path) -> None:
     assert fcn_edge("bench", "nothing.toml").code == 2
     assert fcn_edge("bench", tmp_path / "none.onnx").code == 3

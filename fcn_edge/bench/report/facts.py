@@ -69,12 +69,22 @@ def method_of(result: BenchResult) -> list[str]:
         f"Rows were measured in {result.rounds} interleaved rounds: each round runs every row once, for "
         f"{result.frames_per_round} frames, so that a machine that slows down slows all rows alike. The same control "
         f"work ({result.control.name}) ran in every round and moved by {percent(result.control.moved)}% between its "
-        "fastest and its slowest round.",
+        f"fastest and its slowest time.{_waiting(result)}",
         "A row's p50 is the median of its rounds' medians, and its interval lies between two of the rounds (order "
         f"statistics; Thompson 1936){reached}. p99 and the distributions come from all frames of all rounds. Rows that "
         "are not steady are marked, not left out, and no sentence above compares their times.",
         *ending,
     ]
+
+
+def _waiting(result: BenchResult) -> str:
+    count = len(result.control.waits)
+    if not count:
+        return ""
+    return (
+        f" {'Once' if count == 1 else f'{count} times'} it ran once more because it or a row had just been slower than "
+        "before: the run waited for the machine. Nothing that was measured is left out."
+    )
 
 
 def command_of(result: BenchResult) -> str:
@@ -137,6 +147,8 @@ def _run(result: BenchResult) -> Iterable[tuple[str, str]]:
     control = result.control
     rounds = ", ".join(number(value) for value in control.rounds)
     yield "Control", f"{control.name}: {rounds} ms; moved by {percent(control.moved)}%"
+    waits = ", ".join(number(value) for value in control.waits)
+    yield "Control while the run waited", f"{waits} ms" if waits else ""
     powers = [row.power for row in result.rows if row.power and row.state == "measured"]
     loads = [one.load for one in powers if one.load is not None]
     yield "Load when rows began", span([f"{min(loads):.1f}", f"{max(loads):.1f}"]) if loads else ""
