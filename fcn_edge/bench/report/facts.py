@@ -82,9 +82,13 @@ def _waiting(result: BenchResult) -> str:
     if not count:
         return ""
     return (
-        f" {'Once' if count == 1 else f'{count} times'} it ran once more because it or a row had just been slower than "
-        "before: the run waited for the machine. Nothing that was measured is left out."
+        f" It ran {_times(count)} more where it or a row had just been slower than before: the run waits for the machine "
+        "then. Nothing that was measured is left out."
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def command_of(result: BenchResult) -> str:
@@ -140,15 +144,15 @@ def _software(machine: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _run(result: BenchResult) -> Iterable[tuple[str, str]]:
-    resumed = f"resumed {result.resumed} {'time' if result.resumed == 1 else 'times'}" if result.resumed else ""
+    resumed = f"resumed {_times(result.resumed)}" if result.resumed else ""
     yield "Run", _listed(f"began {result.started}", f"took {_duration(result)}", resumed)
     yield "Frames", result.frames
     yield "Threads of networks", str(result.threads) if on_processor(result.rows) else ""
     control = result.control
     rounds = ", ".join(number(value) for value in control.rounds)
     yield "Control", f"{control.name}: {rounds} ms; moved by {percent(control.moved)}%"
-    waits = ", ".join(number(value) for value in control.waits)
-    yield "Control while the run waited", f"{waits} ms" if waits else ""
+    waits = [number(value) for value in sorted(control.waits)]
+    yield "Control while the run waited", f"{span(waits)} ms, {_times(len(waits))}" if waits else ""
     powers = [row.power for row in result.rows if row.power and row.state == "measured"]
     loads = [one.load for one in powers if one.load is not None]
     yield "Load when rows began", span([f"{min(loads):.1f}", f"{max(loads):.1f}"]) if loads else ""

@@ -72,6 +72,15 @@ def test_the_method_names_rounds_and_the_control() -> None:
     assert "mIoU has no interval: it is of these images only." in text
 
 
+def test_how_often_the_run_waited_is_told() -> None:
+    result = bench_result(bench_row())
+    waiting = result.model_copy(update={"control": result.control.model_copy(update={"waits": (13.1, 12.9, 10.2)})})
+    facts = {fact.name: fact.text for fact in facts_of(waiting)}
+    assert facts["Control while the run waited"] == "10.2 to 13.1 ms, 3 times"
+    assert "It ran 3 times more where it or a row had just been slower" in method_of(waiting)[0]
+    assert "Control while the run waited" not in {fact.name for fact in facts_of(result)}
+
+
 def test_one_round_says_nothing_of_steadiness() -> None:
     text = " ".join(method_of(bench_result(bench_row(rounds=1, miou=None))))
     assert text == (
