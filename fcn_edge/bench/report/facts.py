@@ -82,8 +82,8 @@ def _waiting(result: BenchResult) -> str:
     if not count:
         return ""
     return (
-        f" It ran {_times(count)} more where it or a row had just been slower than before: the run waits for the machine "
-        "then. Nothing that was measured is left out."
+        f" It ran {_times(count)} more where it or a row had just been slower than before: then the run waits for the "
+        "machine. Nothing that was measured is left out."
     )
 
 
