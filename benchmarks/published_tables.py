@@ -35,7 +35,9 @@ REPORT = SHIPPED.with_suffix(".html")
 PLOTTED = "accuracy-latency.png"
 SHOWN = ("decoder", "precision", "size", "backend", "end_to_end", "network", "throughput", "miou")
 ACCURACY = ("decoder", "precision", "backend", "end_to_end", "miou", "of_fp32")
-SECTION = re.compile(r"(<!-- (?P<name>[a-z ]+): begin [^\n]*-->\n)(?P<content>.*?)(<!-- (?P=name): end -->)", re.DOTALL)
+SECTION = re.compile(
+    r"(<!-- (?P<name>[a-z0-9 ]+): begin [^\n]*-->\n)(?P<content>.*?)(<!-- (?P=name): end -->)", re.DOTALL
+)
 
 
 @click.command()
@@ -86,10 +88,22 @@ def latency_table(result: BenchResult) -> str:
     columns = [column for column in COLUMNS if column.key in SHOWN]
     rows = [row for row in result.rows if row.state == "measured" and row.ends == "mask"]
     marks = {row.name: "not steady" for row in rows if row.unstable}
-    lines = [markdown_table(rows, columns, marks), "", f"*{measured_on(result)}.*"]
+    return f"{markdown_table(rows, columns, marks)}\n\n{_closing(result)}"
+
+
+def _closing(result: BenchResult) -> str:
+    """What a table was measured on, and how steady that was."""
+    waits = result.control.waits
+    lines = [f"*{measured_on(result)}.*"]
+    if waits:
+        lines.append(
+            f"*The run waited {len(waits)} times for the machine: the control took {min(waits):.1f} to "
+            f"{max(waits):.1f} ms then, and {min(result.control.rounds):.1f} to {max(result.control.rounds):.1f} ms "
+            "before the rows.*"
+        )
     if result.unstable:
-        lines += ["", f"*{result.unstable}*"]
-    return "\n".join(lines) + "\n"
+        lines.append(f"*{result.unstable}*")
+    return "\n\n".join(lines) + "\n"
 
 
 def int8_table(result: BenchResult) -> str:
@@ -97,8 +111,10 @@ def int8_table(result: BenchResult) -> str:
     columns = [column for column in COLUMNS if column.key in ACCURACY]
     rows = [row for row in result.rows if row.accuracy is not None]
     cells = [[*(_cell(column, row) for column in columns), worst_class(row, rows)] for row in rows]
+    for row, texts in zip(rows, cells, strict=True):
+        texts[0] += " (not steady)" if row.unstable else ""
     header = [*(column.title for column in columns), "worst class"]
-    return f"{table_of_cells(header, cells, 3)}\n\n*{measured_on(result)}.*\n"
+    return f"{table_of_cells(header, cells, 3)}\n\n{_closing(result)}"
 
 
 def _cell(column: Column, row: Row) -> str:
@@ -107,7 +123,8 @@ def _cell(column: Column, row: Row) -> str:
 
 def worst_class(row: Row, rows: Sequence[Row]) -> str:
     """The class that loses most against FP32, and how many points; empty for FP32 itself."""
-    fp32 = next((one for one in rows if (one.model, one.size, one.precision) == (row.model, row.size, "fp32")), None)
+    same = [one for one in rows if (one.model, one.size, one.precision) == (row.model, row.size, "fp32")]
+    fp32 = next((one for one in same if one.backend == row.backend), same[0] if same else None)
     if row.precision == "fp32" or fp32 is None or fp32.accuracy is None or row.accuracy is None:
         return ""
     now = row.accuracy.per_class

@@ -28,6 +28,7 @@ from fcn_edge.system.cpu import thread_count
 
 __all__ = ["Watch", "bench"]
 
+WAITING = "The machine is slower than before: waiting for it, as long as the suite's patience allows ..."
 FRAMES_FILE, JOURNAL_FILE, ENGINES = "frames.npy", "journal.jsonl", "engines"
 
 
@@ -100,7 +101,9 @@ def bench(
         )
         most = max(suite.rounds, suite.most_rounds)
         limits = RoundLimits(suite.rounds, most, suite.width, suite.drift, suite.patience)
-        found = measured_rounds(requests, control, limits, journal, measure, watch.measuring)
+        found = measured_rounds(
+            requests, control, limits, journal, measure, watch.measuring, lambda: watch.tell(WAITING)
+        )
     failed = {row.name: failures[row.engine] for row in ready.rows if row.engine in failures} | found.failures
     if len(failed) == len(ready.rows):
         raise next(iter(failed.values()))

@@ -67,7 +67,7 @@ def control_of(name: str, rounds: Iterable[Measured], waits: Iterable[Measured] 
         name=f"{name} fp32 {rounds[0].backend} {height}x{width}",
         rounds=times,
         waits=others,
-        moved=round(max(times + others) / min(times + others) - 1, 5),
+        moved=round(max(times) / min(times) - 1, 5),
     )
 
 
@@ -80,8 +80,7 @@ def unsteadiness(control: Control, drift: float) -> str:
     """
     if control.moved <= drift:
         return ""
-    times = (*control.rounds, *control.waits)
     return (
-        f"The control took {min(times):.2f} to {max(times):.2f} ms ({control.moved:.0%} apart, "
+        f"The control took {min(control.rounds):.2f} to {max(control.rounds):.2f} ms ({control.moved:.0%} apart, "
         f"{drift:.0%} allowed): the machine was not steady."
     )

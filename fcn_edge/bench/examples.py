@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -76,12 +76,12 @@ def examples_of(
             for name, engine in ladder.items()
         }
         mapping = ClassMapping(specs[0], split.info)
-        # one image at a time, of which only the piece is kept: a split may hold more than fits into memory
-        found = [_best_piece(sample, networks, mapping, split.info.void) for sample in split]
-    best = sorted((piece for piece in found if piece.gained > LEAST_SHARE), key=lambda piece: -piece.score)
-    firsts = {piece.label: piece for piece in reversed(best)}
-    chosen = sorted(best, key=lambda piece: firsts[piece.label] is not piece)[:count]
-    return tuple(_example(piece, split, specs[0]) for piece in chosen)
+        best: list[_Piece] = []
+        for sample in split:  # one image at a time: a split may hold more than fits into memory
+            piece = _best_piece(sample, networks, mapping, split.info.void)
+            if piece.gained > LEAST_SHARE:
+                best = _of_use([*best, piece], count)
+    return tuple(_example(piece, split, specs[0]) for piece in best[:count])
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,14 @@ class _Piece:
     score: float
     gained: float
     label: int
+
+
+def _of_use(pieces: Sequence[_Piece], count: int) -> list[_Piece]:
+    """Pieces that may be shown yet, those to show first: the best of each class, then the best of all."""
+    best = sorted(pieces, key=lambda piece: -piece.score)
+    firsts = {piece.label: piece for piece in reversed(best)}
+    others = [piece for piece in best if firsts[piece.label] is not piece]
+    return [*sorted(firsts.values(), key=lambda piece: -piece.score), *others[:count]]
 
 
 def _best_piece(sample: LabeledSample, networks: Mapping[str, Segmenter], mapping: ClassMapping, void: int) -> _Piece:

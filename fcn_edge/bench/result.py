@@ -204,9 +204,9 @@ class Control(_Part):
 
     Attributes:
         name: What it is.
-        rounds: Its median time in each round, in milliseconds.
+        rounds: Its median time in each round, in milliseconds: the last before the round's first row.
         waits: Its times while the run waited for the machine to be as fast as before, in milliseconds.
-        moved: The slowest of all these divided by the fastest, less 1.
+        moved: Slowest round divided by the fastest, less 1.
     """
 
     name: str

@@ -19,6 +19,9 @@ __all__ = ["Measurements", "RoundLimits", "measured_rounds"]
 
 Measure = Callable[[Request], Measured]
 
+STUBBORN = 60
+"""Waits in a row after which a machine that stays slower has a new normal: about a minute."""
+
 
 @dataclass(frozen=True)
 class RoundLimits:
@@ -65,12 +68,14 @@ def measured_rounds(
     journal: Journal,
     measure: Measure,
     progress: Callable[[int, int], None] | None = None,
+    waiting: Callable[[], None] | None = None,
 ) -> Measurements:
     """Run the rounds. What the journal holds already is taken from there.
 
     Each round begins with the control; then come the rows, in an order of the round's own, so that none always follows
     the same neighbor and inherits its heat. Where the machine is disturbed, the control is measured again before what
-    comes next, until it is as fast as before or patience ends. A row that fails is left out of the rounds that follow.
+    comes next, until it is as fast as before, patience ends or the machine seems to stay as it is. A row that fails is
+    left out of the rounds that follow.
 
     Args:
         requests: What to measure, by name of the row.
@@ -79,6 +84,7 @@ def measured_rounds(
         journal: Where everything is written down at once.
         measure: Measures one row in one round.
         progress: Called with measurements made and measurements in all, as far as is known.
+        waiting: Called when the run waits for the first time.
 
     Raises:
         FcnEdgeError: The control fails.
@@ -86,36 +92,42 @@ def measured_rounds(
     """
     found = Measurements(rows={name: [] for name in requests})
     steady = Steadiness(limits.drift)
-    made, last = 0, ""
+    made, measurements, last, disturbed = 0, 0, "", False
 
-    def outcome_of(key: str, name: str) -> Measured | FcnEdgeError:
-        outcome = _once(key, control if name == CONTROL else requests[name], journal, measure)
-        if isinstance(outcome, Measured):
-            steady.note(name, round_median_ms(outcome.whole_ns))
-        elif name == CONTROL:
-            raise outcome
-        return outcome
-
-    def waited(key: str) -> Iterator[Measured]:
-        while steady.disturbed and len(found.waits) < limits.patience * made:
-            again = outcome_of(f"{key} wait {len(found.waits)}", CONTROL)
-            assert isinstance(again, Measured)
+    def waited(place: str, following: str) -> Iterator[Measured]:
+        """The control until it is as fast as before; a run that goes on waits only where it had not gone further."""
+        for count in range(STUBBORN):
+            key = f"{place} {count}"
+            known, further = (("round", one) in journal.entries for one in (key, following))
+            patient = len(found.waits) < limits.patience * measurements
+            if not known and (further or not (disturbed and patient)):
+                return
+            again = _once(key, control, journal, measure)
+            if not isinstance(again, Measured):  # its next round says so, if it does not work any more
+                return
             yield again
+        steady.forget()
 
     while found.rounds < limits.least or (found.rounds < limits.most and _too_wide(found, limits.width)):
         number = found.rounds
         expected = max(limits.least, number + 1) * (len(requests) + 1)
-        for name in (CONTROL, *Random(number).sample(list(requests), len(requests))):
+        for place, name in enumerate((CONTROL, *Random(number).sample(list(requests), len(requests)))):
             if name not in found.failures:
                 key = f"{number} {name}"
-                for again in waited(key):
+                for again in waited(f"{number} wait {place}", key):
+                    if waiting is not None and not found.waits:
+                        waiting()
+                    disturbed = steady.disturbed(CONTROL, round_median_ms(again.whole_ns))
                     if last == CONTROL:  # the round's control is the one that is nearest to its rows
                         found.waits.append(found.control.pop())
                         found.control.append(again)
                     else:
                         found.waits.append(again)
-                _take(found, name, outcome_of(key, name))
+                outcome = _once(key, control if name == CONTROL else requests[name], journal, measure)
+                _take(found, name, outcome)
+                measurements += 1
                 last = name
+                disturbed = isinstance(outcome, Measured) and steady.note(name, round_median_ms(outcome.whole_ns))
             made += 1
             if progress is not None:
                 progress(made, expected)
@@ -126,6 +138,8 @@ def measured_rounds(
 def _take(found: Measurements, name: str, outcome: Measured | FcnEdgeError) -> None:
     if isinstance(outcome, Measured):
         (found.control if name == CONTROL else found.rows[name]).append(outcome)
+    elif name == CONTROL:
+        raise outcome
     else:
         found.failures[name] = outcome
 

@@ -7,38 +7,38 @@ row, was slower than its own earlier times; nothing that was measured is left ou
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 
 __all__ = ["Steadiness"]
 
-RECENT = 32
-"""How many times of each row are looked back on: a machine that stays slower has a new normal after that many."""
-
 
 class Steadiness:
-    """Compares each time with the row's own recent ones.
+    """Compares the times of rows and of the control with their own earlier ones.
 
     Args:
-        drift: How much slower a row or the control may be, as a share, before the machine counts as disturbed.
-
-    Attributes:
-        disturbed: Whether the last time was slower than that.
+        drift: How much slower a time may be, as a share, before the machine counts as disturbed.
     """
 
     def __init__(self, drift: float) -> None:
-        self.disturbed = False
         self._drift = drift
-        self._recent: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
+        self._times: defaultdict[str, list[float]] = defaultdict(list)
 
-    def note(self, name: str, milliseconds: float) -> None:
-        """Take in a time.
+    def note(self, name: str, milliseconds: float) -> bool:
+        """Take in a time of a round; whether the machine was disturbed.
 
         Args:
             name: Of what.
             milliseconds: Median of its frames.
         """
-        recent = self._recent[name]
-        recent.append(milliseconds)
+        self._times[name].append(milliseconds)
+        return self.disturbed(name, milliseconds)
+
+    def disturbed(self, name: str, milliseconds: float) -> bool:
+        """Whether the machine was disturbed when something took so long, which is not taken in."""
+        times = sorted(self._times[name]) or [milliseconds]
         # a quarter from the fastest: where half of the rounds are disturbed it is a time of the others
-        normal = sorted(recent)[(len(recent) - 1) // 4]
-        self.disturbed = milliseconds > (1 + self._drift) * normal
+        return milliseconds > (1 + self._drift) * times[(len(times) - 1) // 4]
+
+    def forget(self) -> None:
+        """Compare with what comes from now on: the machine stays as it is."""
+        self._times.clear()

@@ -75,9 +75,10 @@ class Suite(_Part):
         examples: Labeled images that pieces are shown of in the report, where decoders differ; empty for none. They
             are in the result: none that you may not show.
         control: Model that runs in every round the same way, to tell how steady the machine is: FP32, 256x320.
-        drift: How much the control may move, as a share, before the run is marked unstable.
-        patience: Where the control or a row was slower by ``drift`` than before, the run measures the control again
-            until it is not, this many times at most for each measurement of the run; 0 not to wait.
+        drift: How much the control may move, as a share, before the run is marked unstable, and how much slower than
+            before it or a row may be before the run waits.
+        patience: How often the run waits at most, for each of its measurements: then it measures the control again
+            until it is as fast as before; 0 not to wait.
         recorded: Results of earlier runs whose rows stand in where a row is not measured.
         rows: Groups of rows.
 

@@ -39,6 +39,7 @@ PATH = click.Path(path_type=Path, dir_okay=False)
 @click.option("--source", metavar="SOURCE", help="Video, folder or rendered street that the frames are of.")
 @click.option("--rounds", type=click.IntRange(1, 999), help="Number of rounds; as many as needed when left out.")
 @click.option("--frames", type=click.IntRange(1, 100_000), help="Frames timed per row and round.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for a machine that is slower than before.")
 @click.option("--device", type=click.IntRange(min=0), default=0, metavar="N", help="GPU, counted from 0.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--work", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="Where engines are kept.")
@@ -57,6 +58,7 @@ def command(
     source: str | None,
     rounds: int | None,
     frames: int | None,
+    no_wait: bool,
     device: int,
     resume: bool,
     work: Path | None,
@@ -88,6 +90,7 @@ def command(
         "frames": frames,
         "rounds": rounds,
         "most_rounds": rounds,
+        "patience": 0.0 if no_wait else None,
     }
     suite = suite.model_copy(update={key: value for key, value in changes.items() if value is not None})
     for path in (json_out, html, markdown, None if plots is None else plots.with_name(f"{plots.name}.png")):

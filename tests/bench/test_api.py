@@ -178,10 +178,16 @@ def test_a_machine_that_was_not_steady(suite_of: Callable[..., Suite], tmp_path:
         slow = 1.2 if name == "control" and turns[name] == 2 else 1.0
         return Measured(**{**found.to_json(), "whole_ns": [round(slow * time) for time in found.whole_ns]})
 
-    result = bench(suite_of(), folder=tmp_path, measure=drifting)
+    result = bench(suite_of(patience=0.0), folder=tmp_path / "one", measure=drifting)
     assert result.control.moved == pytest.approx(0.2)
     assert "5.00 to 6.00 ms (20% apart, 8% allowed)" in result.unstable
     assert all(row.state == "measured" for row in result.rows)
+
+    turns.update(row=0, control=0)
+    told: list[str] = []
+    waited = bench(suite_of(), folder=tmp_path / "other", measure=drifting, watch=Watch(told.append))
+    assert (waited.unstable, waited.control.moved, waited.control.waits) == ("", 0.0, (6.0,))
+    assert sum("waiting" in line for line in told) == 1
 
 
 def test_a_row_that_was_not_steady(suite_of: Callable[..., Suite], tmp_path: Path, quick_builds: Any) -> None:

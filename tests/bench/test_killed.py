@@ -24,6 +24,7 @@ SUITE = """
 rounds = 4
 most_rounds = 4
 frames = 3
+patience = 0
 source = "synthetic://street?seed=3&size=48x64&frames=2&fps=1"
 examples = ""
 control = "{model}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fcn_edge.bench.journal import Journal
 from fcn_edge.bench.measured import Measured, Request, WorkerError
-from fcn_edge.bench.rounds import Measurements, RoundLimits, measured_rounds
+from fcn_edge.bench.rounds import STUBBORN, Measurements, RoundLimits, measured_rounds
 from fcn_edge.errors import MachineError, ModelError
 
 LIMITS = RoundLimits(least=4, most=7, width=0.08)
@@ -142,14 +143,14 @@ def slow(turns: range) -> Callable[[str, int], float]:
 
 
 def test_a_run_waits_until_the_machine_is_as_fast_as_before(run: Callable[..., Measurements]) -> None:
-    stand = Stand(slow(range(1, 4)))
-    found = run(stand, limits=WAITING)
+    stand = Stand(slow(range(1, 11)))
+    found = run(stand, limits=replace(WAITING, patience=3.0))
     # the second round's control is slow: it is measured again until it is not, and then the rows come
-    assert stand.order[4:8] == ["control"] * 4
-    assert sorted(stand.order[8:11]) == list("abc")
+    assert stand.order[4:15] == ["control"] * 11
+    assert sorted(stand.order[15:18]) == list("abc")
     assert [one.whole_ns[0] for one in found.control] == [10_000_000] * 4
-    assert [one.whole_ns[0] for one in found.waits] == [15_000_000] * 3
-    assert stand.order.count("control") == 7
+    assert [one.whole_ns[0] for one in found.waits] == [15_000_000] * 10
+    assert stand.order.count("control") == 4 + 10
 
 
 def test_a_slow_row_stays_and_the_control_is_asked_before_the_next(run: Callable[..., Measurements]) -> None:
@@ -164,10 +165,60 @@ def test_a_slow_row_stays_and_the_control_is_asked_before_the_next(run: Callable
 
 def test_patience_ends(run: Callable[..., Measurements]) -> None:
     stand = Stand(slow(range(1, 100)))
-    found = run(stand, limits=RoundLimits(least=4, most=4, width=0.08, drift=0.08, patience=0.5))
-    assert len(found.waits) <= 0.5 * 16
+    found = run(stand, limits=replace(WAITING, patience=0.5))
+    # five measurements were made when the second round's control was slow, so that the third wait is the last
+    assert stand.order[4:9] == ["control"] * 4 + [stand.order[8]]
+    assert stand.order[8] != "control"
+    assert [one.whole_ns[0] for one in found.control] == [10_000_000, *[15_000_000] * 3]
     assert all(len(rounds) == 4 for rounds in found.rows.values())
+    assert len(found.waits) == 7
     assert run(Stand(slow(range(1, 100)))).waits == []  # without patience
+
+
+def test_a_machine_that_stays_slower_has_a_new_normal(run: Callable[..., Measurements]) -> None:
+    stand = Stand(slow(range(1, 1000)))
+    found = run(stand, limits=replace(WAITING, patience=100.0))
+    assert len(found.waits) == STUBBORN
+    assert stand.order.count("control") == 4 + STUBBORN
+
+
+def test_who_waits_is_told_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    with Journal(tmp_path / "journal.jsonl", {}, resume=False) as journal:
+        measured_rounds(
+            {"a": request("a")},
+            request("control"),
+            WAITING,
+            journal,
+            Stand(slow(range(1, 3))),
+            waiting=lambda: told.append("waiting"),
+        )
+    assert told == ["waiting"]
+
+
+def test_a_control_that_dies_while_the_run_waits_ends_the_wait(run: Callable[..., Measurements]) -> None:
+    def die(name: str, turn: int) -> float:
+        if name == "control" and turn == 2:
+            raise WorkerError("It was killed by signal 9.")
+        return 15.0 if name == "control" and turn == 1 else 10.0
+
+    found = run(Stand(die), limits=WAITING)
+    assert found.rounds == 4
+    assert found.waits == []
+    assert [one.whole_ns[0] for one in found.control] == [10_000_000, 15_000_000, 10_000_000, 10_000_000]
+
+
+def test_a_row_that_crashed_and_is_measured_later_changes_no_wait(run: Callable[..., Measurements]) -> None:
+    def die(name: str, turn: int) -> float:
+        if name == "b":
+            raise WorkerError("It was killed by signal 9.")
+        return slow(range(1, 4))(name, turn)
+
+    before = run(Stand(die), limits=WAITING)
+    again = Stand()
+    after = run(again, resume=True, limits=WAITING)
+    assert again.order == ["b"] * 4
+    assert (after.control, after.waits) == (before.control, before.waits)
 
 
 @pytest.mark.parametrize("killed", range(1, 19))

@@ -69,7 +69,7 @@ def method_of(result: BenchResult) -> list[str]:
         f"Rows were measured in {result.rounds} interleaved rounds: each round runs every row once, for "
         f"{result.frames_per_round} frames, so that a machine that slows down slows all rows alike. The same control "
         f"work ({result.control.name}) ran in every round and moved by {percent(result.control.moved)}% between its "
-        f"fastest and its slowest time.{_waiting(result)}",
+        f"fastest and its slowest round.{_waiting(result)}",
         "A row's p50 is the median of its rounds' medians, and its interval lies between two of the rounds (order "
         f"statistics; Thompson 1936){reached}. p99 and the distributions come from all frames of all rounds. Rows that "
         "are not steady are marked, not left out, and no sentence above compares their times.",
