@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Normalization
-from fcn_edge.export.onnx import onnx_from_net
+from fcn_edge.export.onnx import onnx_from_network
+from fcn_edge.export.torch_network import TorchNetwork, own_network
 from fcn_edge.nets.decoders import Decoder
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
@@ -43,6 +44,11 @@ class Exported:
     net: FCN
     spec: ModelSpec
     path: Path
+
+    @property
+    def network(self) -> TorchNetwork:
+        """The network as an export takes it."""
+        return own_network(self.net, self.spec)
 
     @property
     def model(self) -> Model:
@@ -118,7 +124,7 @@ def exported_net(net: FCN, arch: str, directory: Path) -> Exported:
     """Export a network of ``random_net`` with one decoder; ``arch`` is such as ``vgg16-fcn8s``."""
     spec = spec_of(*arch.split("-"))
     path = directory / f"{arch}.onnx"
-    onnx.save_model(onnx_from_net(net, spec), path)
+    onnx.save_model(onnx_from_network(own_network(net, spec)), path)
     return Exported(net, spec, path)
 
 

@@ -46,6 +46,15 @@ __all__ = ["command"]
     help="How weights are stored; fp16 halves the file, and the network computes in float32 all the same.",
 )
 @click.option("--name", help="What the model is called.")
+@click.option(
+    "--mean",
+    metavar="M",
+    help="Mean that the network was trained with, three numbers in its color order: 123.675,116.28,103.53, or of "
+    "colors of 0 to 1: 0.485,0.456,0.406.",
+)
+@click.option("--std", metavar="S", help="Standard deviation in the same way; 255 for colors of 0 to 1 and no more.")
+@click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="Order of the channels it was trained on.")
+@click.option("--output-name", metavar="NAME", help="Tensor of an ONNX file that holds the class scores.")
 @click.option("--images", metavar="DIR", type=click.Path(path_type=Path), help="Images to compare both on.")
 @verb
 def command(
@@ -59,6 +68,10 @@ def command(
     resize: str | None,
     weights: Literal["fp32", "fp16"],
     name: str | None,
+    mean: str | None,
+    std: str | None,
+    color_order: Literal["rgb", "bgr"] | None,
+    output_name: str | None,
     images: Path | None,
 ) -> dict[str, Any]:
     """Make an ONNX file of CHECKPOINT, a file that fcn-edge train wrote.
@@ -69,22 +82,24 @@ def command(
     """
     policy = None if resize is None else _resize(resize)
 
-    from fcn_edge.datasets.class_names import labels_from_text
-    from fcn_edge.datasets.plain_images import image_files, images_of
-    from fcn_edge.export.onnx import onnx_from_checkpoint
+    from fcn_edge.export.api import export_onnx
 
-    export = onnx_from_checkpoint(
+    export = export_onnx(
         checkpoint,
         output,
         arch=arch,
         decoder=decoder,
         size=size,
+        classes=classes,
+        mean=None if mean is None else _numbers("--mean", mean),
+        std=None if std is None else _numbers("--std", std),
+        color_order=color_order,
+        output_name=output_name,
         head=head,
         name=name,
-        labels=None if classes is None else labels_from_text(classes),
         resize=policy,
         weights=weights,
-        images=None if images is None else images_of(image_files(images)),
+        images=images,
         tell=note,
     )
     _print(export, "rendered street scenes" if images is None else f"images of {images}")
@@ -94,6 +109,7 @@ def command(
         "arch": export.spec.arch,
         "max_abs_diff": parity.max_abs_diff,
         "label_agreement": parity.label_agreement,
+        "score_range": parity.score_range,
         "images": parity.images,
         "classes_in_masks": len(parity.classes),
         "name": export.spec.name,
@@ -102,6 +118,8 @@ def command(
         "weights": weights,
         "bytes": export.path.stat().st_size,
         "digest": export.digest,
+        "family": export.spec.family,
+        "notes": list(export.notes),
     }
 
 
@@ -116,6 +134,16 @@ def _print(export: Export, images: str) -> None:
     say(f"  classes in the masks          {len(parity.classes)} of {len(spec.classes)}")
     if len(parity.classes) < 2:
         note("Warning: all pixels have one class, so the agreement proves nothing. Compare on other --images.")
+
+
+def _numbers(option: str, text: str) -> tuple[float, ...]:
+    """The numbers of an option such as ``123.675,116.28,103.53``."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(
+            f"{option} {text!r} is no list of numbers.", f"Give three, such as {option} 123.675,116.28,103.53."
+        ) from error
 
 
 def _resize(text: str) -> Resize:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fcn_edge.artifacts.spec import Resize, Size
 from fcn_edge.datasets.class_names import labels_from_text
 from fcn_edge.datasets.plain_images import image_files, images_of
-from fcn_edge.errors import needed_for
+from fcn_edge.errors import UsageError, needed_for
 
 if TYPE_CHECKING:
     from fcn_edge.export.onnx import Export
@@ -25,6 +26,10 @@ def export_onnx(
     decoder: str | None = None,
     size: Size | None = None,
     classes: str | Path | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    color_order: Literal["rgb", "bgr"] | None = None,
+    output_name: str | None = None,
     head: Literal["scores", "labels"] = "scores",
     resize: Resize | None = None,
     weights: Literal["fp32", "fp16"] = "fp32",
@@ -35,12 +40,19 @@ def export_onnx(
     """Make a self-describing ONNX file of a trained checkpoint, and check it against the checkpoint in torch.
 
     Args:
-        checkpoint: What ``fcn-edge train`` wrote.
+        checkpoint: What ``fcn-edge train`` wrote, or the weights or the ONNX file of a network that somebody else
+            trained: the documentation lists the families.
         output: The ONNX file to write.
-        arch: What the checkpoint is expected to be: encoder and decoder (``vgg16-fcn8s``), or one of them.
+        arch: What the checkpoint is expected to be: encoder and decoder (``vgg16-fcn8s``), or one of them. Where
+            others' weights fit several networks, the name of the one.
         decoder: The decoder it is expected to have: ``fcn32s``, ``fcn16s`` or ``fcn8s``.
         size: Default network size ``(height, width)``; the checkpoint's when left out. The file takes every other, too.
         classes: Other class names: ``camvid``, ``cityscapes``, ``voc``, or a TOML, JSON or text file.
+        mean: What the network was trained with, for networks of others: three numbers in its color order on the 0 to
+            255 scale. Where every ``std`` is below 1, both are taken on the 0 to 1 scale.
+        std: Standard deviations in the same way.
+        color_order: Order of the channels that it was trained on.
+        output_name: Tensor of an ONNX file that holds the class scores; found when left out.
         head: ``scores`` ends at class scores at the decoder's stride, ``labels`` at a full-size mask.
         resize: How frames are brought to the network's size; as the checkpoint says when left out.
         weights: ``fp16`` halves the file; the graph computes in float32 all the same.
@@ -56,19 +68,54 @@ def export_onnx(
         MissingExtraError: torch or another package of the ``[export]`` extra is not installed.
     """
     with needed_for("An export"):
+        from fcn_edge.export.importers.base import ImportOptions
         from fcn_edge.export.onnx import onnx_from_checkpoint
 
-    return onnx_from_checkpoint(
-        Path(checkpoint),
-        Path(output),
+    means, deviations = _normalization(mean, std)
+    options = ImportOptions(
         arch=arch,
         decoder=decoder,
         size=size,
+        labels=None if classes is None else labels_from_text(str(classes)),
+        mean=means,
+        std=deviations,
+        color_order=color_order,
+        output_name=output_name,
+    )
+    return onnx_from_checkpoint(
+        Path(checkpoint),
+        Path(output),
+        options=options,
         head=head,
         name=name,
-        labels=None if classes is None else labels_from_text(str(classes)),
         resize=resize,
         weights=weights,
         images=None if images is None else images_of(image_files(Path(images))),
         tell=tell,
     )
+
+
+Triple = tuple[float, float, float]
+
+
+def _normalization(mean: Sequence[float] | None, std: Sequence[float] | None) -> tuple[Triple | None, Triple | None]:
+    """Mean and standard deviation on the 0 to 255 scale; a single number stands for all three channels."""
+    triples: list[Triple | None] = []
+    for what, numbers in (("mean", mean), ("std", std)):
+        if numbers is None:
+            triples.append(None)
+            continue
+        values = tuple(numbers) * 3 if len(numbers) == 1 else tuple(numbers)
+        if len(values) != 3 or not all(map(math.isfinite, values)) or (what == "std" and min(values) <= 0):
+            raise UsageError(
+                f"{what} is {', '.join(map(str, numbers))}; three finite numbers were expected, and of std positive "
+                "ones.",
+                "Give one number a channel, such as 123.675,116.28,103.53 and 58.395,57.12,57.375.",
+            )
+        triples.append((values[0], values[1], values[2]))
+    means, deviations = triples
+    if deviations is not None and max(deviations) < 1:
+        # colors of 0 to 1 have deviations of about 0.2; on the 0 to 255 scale no network divides by less than one
+        deviations = (255 * deviations[0], 255 * deviations[1], 255 * deviations[2])
+        means = None if means is None else (255 * means[0], 255 * means[1], 255 * means[2])
+    return means, deviations

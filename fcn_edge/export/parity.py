@@ -1,4 +1,8 @@
-"""Does an exported model do what the trained network does? Both run on the same images."""
+"""Does an exported model do what the trained network does? Both run on the same images.
+
+Scores are compared where the exported graph ends, and masks at the network's size: ours against those of the network's
+own last layers.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +14,21 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-import torch
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
-from torch.nn import functional
 
 from fcn_edge.artifacts.models import Model, resolved_model
-from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.artifacts.spec import ModelSpec, Resize, Size
 from fcn_edge.errors import CheckpointError, DatasetError, GuardError
-from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalize
+from fcn_edge.export.network import Image, TrainedNetwork
 from fcn_edge.ops.decode import decode
-from fcn_edge.ops.geometry import AxisMapping, Placement, placement
-from fcn_edge.ops.nearest import nearest
+from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import network_input
 
 __all__ = ["LEAST_AGREEMENT", "Parity", "parity_of_onnx"]
 
 LEAST_AGREEMENT = 0.999
 """Share of pixels on which an exported model and its network must give the same label."""
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -39,15 +37,17 @@ class Parity:
 
     Attributes:
         max_abs_diff: Largest absolute difference of two scores, at the decoder's stride.
-        label_agreement: Share of frame pixels with the same label, among those that the network sees.
+        label_agreement: Share of the network's pixels with the same label, among those that show the frame.
         images: On how many images.
         classes: Ids of the classes in the network's masks; where there is one only, agreement says little.
+        score_range: Largest score of the network less its smallest, over all images.
     """
 
     max_abs_diff: float
     label_agreement: float
     images: int
     classes: tuple[int, ...]
+    score_range: float = 0.0
 
     def require(self) -> None:
         """Check that the two agree.
@@ -63,13 +63,14 @@ class Parity:
             )
 
 
-@torch.inference_mode()
-def parity_of_onnx(model: Path | Model, net: FCN, images: Iterable[Image], *, size: Size | None = None) -> Parity:
-    """Run an exported file in ONNX Runtime and its network in torch.
+def parity_of_onnx(
+    model: Path | Model, network: TrainedNetwork, images: Iterable[Image], *, size: Size | None = None
+) -> Parity:
+    """Run an exported file in ONNX Runtime and its network in its own library.
 
     Args:
         model: The ONNX file, or such a model that is open already.
-        net: The network that it was exported from, in evaluation mode.
+        network: The network that it was exported from.
         images: ``(H, W, 3)`` uint8 BGR, of any size, at least one.
         size: Network size ``(height, width)``; the file's own when left out.
 
@@ -81,30 +82,31 @@ def parity_of_onnx(model: Path | Model, net: FCN, images: Iterable[Image], *, si
     """
     found = resolved_model(model)
     spec = found.spec
-    normalize = Normalize(spec.normalization)
     run = _Runner(found)
     worst, same, pixels, count = 0.0, 0, 0, 0
+    low, high = np.inf, -np.inf
     classes: set[int] = set()
     for image in images:
         place = placement((image.shape[0], image.shape[1]), size or spec.size, spec.resize)
-        tensor = torch.from_numpy(network_input(image, place, spec.normalization.mean_bgr))[None]
-        expected = net(normalize(tensor))[spec.decoder]
-        if not bool(expected.isfinite().all()):
+        fed = network_input(image, place, spec.normalization.mean_bgr)
+        expected = network.scores(fed)
+        if not np.isfinite(expected).all():
             raise CheckpointError(
                 "The network of the checkpoint gives NaN or infinity.", "Train it again, with a lower learning rate."
             )
-        scores, output = run(tensor[0].numpy())
+        scores, output = run(fed)
         if not np.isfinite(scores).all():
             raise GuardError("The exported model gives NaN or infinity, and its checkpoint does not.", "Report this.")
-        worst = max(worst, float(np.abs(scores - expected[0].numpy()).max()))
-        reference = _reference_labels(expected, spec) if spec.head == "labels" else expected[0].numpy()
-        wanted, got = _seen(reference, place, spec), _seen(output, place, spec)
+        worst = max(worst, float(np.abs(scores - expected).max()))
+        low, high = min(low, float(expected.min())), max(high, float(expected.max()))
+        shown = np.s_[: place.content_size[0], : place.content_size[1]]
+        wanted, got = network.labels(fed)[shown], _mask(output, spec, place.network_size)[shown]
         same, pixels = same + int(np.count_nonzero(wanted == got)), pixels + wanted.size
         classes.update(np.unique(wanted).tolist())
         count += 1
     if not count:
         raise DatasetError("There are no images to compare the ONNX file and the checkpoint on.", "Give some.")
-    return Parity(worst, same / pixels, count, tuple(sorted(classes)))
+    return Parity(worst, same / pixels, count, tuple(sorted(classes)), high - low)
 
 
 class _Runner:
@@ -136,17 +138,10 @@ def _scores_as_output(model: ModelProto) -> str:
     return name
 
 
-def _reference_labels(scores: torch.Tensor, spec: ModelSpec) -> NDArray[np.uint8]:
-    full = functional.interpolate(scores, scale_factor=float(spec.stride), mode="bilinear", align_corners=False)
-    return full[0].argmax(0).to(torch.uint8).numpy()
-
-
-def _seen(output: NDArray[Any], place: Placement, spec: ModelSpec) -> NDArray[np.uint8]:
-    """The mask of a graph's output in frame pixels, without those that the network does not see."""
-    mapping = place.mapping(spec.stride, spec.geometry) if spec.head == "scores" else place.mapping(1)
-    mask = (decode if spec.head == "scores" else nearest)(output, mapping, spec.void)
-    return mask[_part(mapping.rows), _part(mapping.columns)]
-
-
-def _part(axis: AxisMapping) -> slice:
-    return slice(axis.start, axis.stop)
+def _mask(output: NDArray[Any], spec: ModelSpec, size: Size) -> NDArray[np.uint8]:
+    """The mask of a graph's output, at the network's size."""
+    if spec.head == "labels":
+        return np.asarray(output, np.uint8)
+    return decode(
+        output, placement(size, size, Resize(policy="stretch")).mapping(spec.stride, spec.geometry), spec.void
+    )

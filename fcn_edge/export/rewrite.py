@@ -12,13 +12,16 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import ModelError, UsageError
 
 __all__ = ["add_labels_head", "open_size", "require_operators", "set_spec", "store_weights_as_fp16", "tidy"]
 
 IMAGE, SCORES, LABELS = "image", "scores", "labels"
 
 ANOTHER_PYTORCH = "Use the PyTorch version that fcn_edge was tested with, or report this."
+
+WRAPPER = "network."
+"""What ``DeployedNetwork`` puts before the names of a network's parameters."""
 
 SMALL_WEIGHT = 1 << 14
 """Values of a weight, below which it is not worth rounding."""
@@ -36,13 +39,14 @@ def tidy(model: ModelProto, parameters: Collection[str]) -> None:
         parameters: Names of the initializers that are weights of the network; these keep their names.
     """
     graph = model.graph
-    names = {name: name for name in (IMAGE, SCORES, *parameters)}
+    names = {name: name.removeprefix(WRAPPER) for name in (IMAGE, SCORES, *parameters)}
     constants = [initializer.name for initializer in graph.initializer if initializer.name not in names]
     names.update({name: f"constant_{number}" for number, name in enumerate(constants)})
     count: Counter[str] = Counter()
     for node in graph.node:
         kind = node.op_type.lower()
-        layer = node.input[1].removesuffix(".weight") if node.op_type == "Conv" else f"{kind}_{count[kind]}"
+        weighs = node.op_type in ("Conv", "ConvTranspose")
+        layer = names[node.input[1]].removesuffix(".weight") if weighs else f"{kind}_{count[kind]}"
         count[kind] += 1
         node.name = layer
         names.setdefault(node.output[0], layer)
@@ -66,13 +70,16 @@ def _forget_origin(part: onnx.ModelProto | onnx.GraphProto | NodeProto | TensorP
     part.ClearField("metadata_props")
 
 
-def open_size(model: ModelProto, stride: int) -> None:
-    """Declare height and width of a graph open, as ``32*h`` and ``32*w``.
+def open_size(model: ModelProto, spec: ModelSpec) -> None:
+    """Declare height and width of a graph open: ``32*h`` and ``32*w`` for a network that takes multiples of 32.
+
+    The sides of the scores get the names that follow where a network divides its input evenly, as ``4*h``, and
+    ``rows`` and ``columns`` where they do not follow so simply.
 
     Args:
         model: A graph from ``image`` to ``scores`` that holds no size: besides operators that have none, only Resize
             by constant scales.
-        stride: Input pixels per score cell.
+        spec: What the network is.
 
     Raises:
         ModelError: The graph resizes to a size.
@@ -84,27 +91,46 @@ def open_size(model: ModelProto, stride: int) -> None:
             raise ModelError(
                 f"The exported graph resizes to a fixed size at {node.name}; by a factor was expected.", ANOTHER_PYTORCH
             )
+    multiple, geometry = spec.geometry.size_multiple, spec.geometry
     for dim, name in zip(graph.input[0].type.tensor_type.shape.dim, ("h", "w"), strict=False):
-        dim.dim_param = f"32*{name}"
-    cells = [f"{32 // stride}*{name}".removeprefix("1*") for name in ("h", "w")]
+        dim.dim_param = _times(multiple, name)
+    cells = ["rows", "columns"]
+    # any part of the multiple gives as many cells as its share: no padding, no remainder
+    if multiple % (geometry.unit or spec.stride) == 0 and geometry.padding == 0 and geometry.extra_cells == 0:
+        cells = [_times(multiple // spec.stride, name) for name in ("h", "w")]
     classes = graph.output[0].type.tensor_type.shape.dim[0].dim_value
     graph.output[0].CopyFrom(helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, [classes, *cells]))
 
 
-def add_labels_head(model: ModelProto, stride: int) -> None:
-    """Let a graph that gives scores ``(C, h, w)`` give the mask ``(H, W)`` uint8 instead.
+def _times(factor: int, name: str) -> str:
+    return name if factor == 1 else f"{factor}*{name}"
 
-    Bilinear Resize by ``stride``, then the class of the highest score, the lowest id on a tie. The labels are cast
-    to float on their way to uint8 because TensorRT makes uint8 of float types only.
+
+def add_labels_head(model: ModelProto, spec: ModelSpec) -> None:
+    """Let a graph that gives scores ``(C, rows, columns)`` give the mask ``(H, W)`` uint8 instead.
+
+    Bilinear Resize to the image's size, then the class of the highest score, the lowest id on a tie. The labels are
+    cast to float on their way to uint8 because TensorRT makes uint8 of float types only.
 
     Args:
         model: A graph that ends in a Squeeze of the batch axis.
-        stride: Input pixels per score cell.
+        spec: What the network is.
+
+    Raises:
+        UsageError: Its scores do not lie evenly over the image.
     """
+    geometry = spec.geometry
+    even = geometry.align == "edges" and geometry.padding == geometry.extra_cells == 0 and geometry.margin == 0
+    if not even or geometry.size_multiple % spec.stride:
+        raise UsageError(
+            f"The scores of {spec.arch} ({spec.family}) do not divide its images evenly: it has no mask at full size "
+            "in the graph.",
+            "Leave out --head labels: fcn-edge run, evaluate and load() give masks of the frame's size.",
+        )
     graph = model.graph
     squeeze = graph.node.pop()
     batch, axes = squeeze.input
-    scales = np.array([1, 1, stride, stride], np.float32)
+    scales = np.array([1, 1, spec.stride, spec.stride], np.float32)
     graph.initializer.append(numpy_helper.from_array(scales, "labels.scales"))
     linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
@@ -117,8 +143,8 @@ def add_labels_head(model: ModelProto, stride: int) -> None:
     for operator, inputs, output, attributes in steps:
         graph.node.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
     height, width, _ = graph.input[0].type.tensor_type.shape.dim
-    mask = helper.make_tensor_value_info(LABELS, TensorProto.UINT8, [height.dim_param, width.dim_param])
-    graph.output[0].CopyFrom(mask)
+    sides = [height.dim_param or height.dim_value, width.dim_param or width.dim_value]
+    graph.output[0].CopyFrom(helper.make_tensor_value_info(LABELS, TensorProto.UINT8, sides))
 
 
 def store_weights_as_fp16(model: ModelProto) -> None:

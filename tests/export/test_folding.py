@@ -6,7 +6,8 @@ from torch import nn
 
 from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.errors import UsageError
-from fcn_edge.export.folding import DeployedFCN
+from fcn_edge.export.folding import DeployedNetwork
+from fcn_edge.export.torch_network import SingleDecoder
 from fcn_edge.nets.encoders import ENCODERS
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalize import Normalize
@@ -24,7 +25,7 @@ def test_folding_changes_nothing_but_rounding(encoder: str, normalization: Norma
     net = random_net(encoder, ("fcn8s",), images, normalization=normalization)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     image = torch.from_numpy(images[0])
-    deployed = DeployedFCN(net, "fcn8s", normalization)
+    deployed = DeployedNetwork(SingleDecoder(net, "fcn8s"), normalization)
     expected = net(Normalize(normalization)(image[None]))["fcn8s"][0]
     assert not [module for module in deployed.modules() if isinstance(module, nn.BatchNorm2d)]
     torch.testing.assert_close(deployed(image), expected, rtol=0, atol=2e-4)
@@ -39,10 +40,10 @@ def test_takes_one_of_several_decoders(three_decoders: FCN, images_of_size) -> N
     for name in three_decoders.decoder_names:
         expected = three_decoders(Normalize(Normalization())(image[None]))[name][0]
         torch.testing.assert_close(
-            DeployedFCN(three_decoders, name, Normalization())(image), expected, rtol=0, atol=1e-4
+            DeployedNetwork(SingleDecoder(three_decoders, name), Normalization())(image), expected, rtol=0, atol=1e-4
         )
 
 
 def test_refuses_a_decoder_that_is_not_there(three_decoders: FCN) -> None:
     with pytest.raises(UsageError, match="no decoder 'fcn4s'"):
-        DeployedFCN(three_decoders, "fcn4s", Normalization())
+        SingleDecoder(three_decoders, "fcn4s")

@@ -8,11 +8,15 @@ import torch
 
 from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
 from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
-from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Resize
+from fcn_edge.artifacts.spec import DECODER_STRIDES, Resize
 from fcn_edge.errors import CheckpointError, GuardError, UsageError
 from fcn_edge.export import onnx as export_module
-from fcn_edge.export.onnx import onnx_from_checkpoint, onnx_from_net
+from fcn_edge.export import torch_network
+from fcn_edge.export.importers.base import ImportOptions
+from fcn_edge.export.network import TrainedNetwork
+from fcn_edge.export.onnx import onnx_from_checkpoint, onnx_from_network
 from fcn_edge.export.rewrite import add_labels_head, set_spec
+from fcn_edge.export.torch_network import own_network
 from fcn_edge.io.files import sha256_of
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.encoders import ENCODERS
@@ -25,21 +29,21 @@ from ..exported_networks import CLASSES, Exported, spec_of
 def traced(small: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exports of ``small`` take the graph that is there instead of tracing it again."""
 
-    def again(net: FCN, spec: ModelSpec) -> onnx.ModelProto:
+    def again(network: TrainedNetwork) -> onnx.ModelProto:
         model = onnx.load_model(small.path)
-        if spec.head == "labels":
-            add_labels_head(model, spec.stride)
-        set_spec(model, spec)
+        if network.spec.head == "labels":
+            add_labels_head(model, network.spec)
+        set_spec(model, network.spec)
         return model
 
-    monkeypatch.setattr(export_module, "onnx_from_net", again)
+    monkeypatch.setattr(export_module, "onnx_from_network", again)
 
 
 def test_the_same_network_gives_the_same_bytes(
     three_decoders: FCN, small: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    again = onnx_from_net(three_decoders, small.spec)
+    again = onnx_from_network(own_network(three_decoders, small.spec))
     assert again.SerializeToString() == small.path.read_bytes()
 
 
@@ -49,11 +53,11 @@ def test_the_same_network_gives_the_same_bytes(
 def test_the_exporters_own_proof_of_open_sizes_gives_the_same_bytes(encoder, decoder, monkeypatch) -> None:
     """Nets are traced at one size; with symbolic sizes the exporter itself shows that every multiple of 32 works."""
     net, spec = FCN(encoder, (decoder,), CLASSES).eval(), spec_of(encoder, decoder)
-    at_one_size = onnx_from_net(net, spec)
-    traced = export_module._traced
+    at_one_size = onnx_from_network(own_network(net, spec))
+    traced = torch_network._traced
     height, width = (32 * torch.export.Dim(side, min=1, max=512) for side in ("h", "w"))
-    monkeypatch.setattr(export_module, "_traced", lambda net: traced(net, {"image": {0: height, 1: width}}))
-    assert onnx_from_net(net, spec).SerializeToString() == at_one_size.SerializeToString()
+    monkeypatch.setattr(torch_network, "_traced", lambda net: traced(net, {"image": {0: height, 1: width}}))
+    assert onnx_from_network(own_network(net, spec)).SerializeToString() == at_one_size.SerializeToString()
 
 
 def test_nothing_of_this_machine_is_in_the_file(small: Exported) -> None:
@@ -68,7 +72,9 @@ def test_nothing_of_this_machine_is_in_the_file(small: Exported) -> None:
 def test_file_says_what_it_is(small_checkpoint: Path, small: Exported, traced: None, tmp_path: Path) -> None:
     output = tmp_path / "net.onnx"
     told: list[str] = []
-    result = onnx_from_checkpoint(small_checkpoint, output, size=(64, 128), name="mine", tell=told.append)
+    result = onnx_from_checkpoint(
+        small_checkpoint, output, options=ImportOptions(size=(64, 128)), name="mine", tell=told.append
+    )
     spec = spec_of_onnx(output)
     assert spec == result.spec
     assert (spec.name, spec.size, spec.head, spec.arch) == ("mine", (64, 128), "scores", "mobilenet_v2-fcn8s")
@@ -100,7 +106,7 @@ def test_classes_and_resize_can_be_replaced(small_checkpoint: Path, traced: None
     resize = Resize(policy="roi", roi=(0.5, 0, 1, 1))
     output = tmp_path / "net.onnx"
     images = images_of_size((90, 150))
-    onnx_from_checkpoint(small_checkpoint, output, labels=labels, resize=resize, images=images)
+    onnx_from_checkpoint(small_checkpoint, output, options=ImportOptions(labels=labels), resize=resize, images=images)
     spec = spec_of_onnx(output)
     assert spec.classes == tuple("abcdefg")
     assert spec.palette == generated_palette(CLASSES)
@@ -113,7 +119,7 @@ def test_expected_architecture_is_accepted(
     small_checkpoint: Path, traced: None, images_of_size, tmp_path, arch
 ) -> None:
     images = images_of_size((90, 150))[:1]
-    onnx_from_checkpoint(small_checkpoint, tmp_path / "net.onnx", arch=arch, decoder="fcn8s", images=images)
+    onnx_from_checkpoint(small_checkpoint, tmp_path / "net.onnx", options=ImportOptions(arch, "fcn8s"), images=images)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,7 @@ def test_expected_architecture_is_accepted(
 )
 def test_arguments_that_contradict_the_checkpoint_are_refused(small_checkpoint, tmp_path, wrong, message) -> None:
     with pytest.raises(UsageError, match=message):
-        onnx_from_checkpoint(small_checkpoint, tmp_path / "net.onnx", **wrong)
+        onnx_from_checkpoint(small_checkpoint, tmp_path / "net.onnx", options=ImportOptions(**wrong))
     assert not list(tmp_path.iterdir())
 
 
@@ -148,17 +154,17 @@ def test_disagreement_keeps_the_older_file(
 ) -> None:
     output = tmp_path / "net.onnx"
     output.write_bytes(b"an older, good file")
-    original = export_module.onnx_from_net
+    original = export_module.onnx_from_network
 
-    def damaged(net: FCN, spec: ModelSpec) -> onnx.ModelProto:
-        model = original(net, spec)
+    def damaged(network: TrainedNetwork) -> onnx.ModelProto:
+        model = original(network)
         bias = next(value for value in model.graph.initializer if value.name == "decoder.score8.bias")
         values = onnx.numpy_helper.to_array(bias).copy()
         values[3] += 0.5
         bias.CopyFrom(onnx.numpy_helper.from_array(values, bias.name))
         return model
 
-    monkeypatch.setattr(export_module, "onnx_from_net", damaged)
+    monkeypatch.setattr(export_module, "onnx_from_network", damaged)
     with pytest.raises(GuardError, match=r"agree on \d\d\.\d+% of the pixels of 3 images.*99\.9% was expected"):
         onnx_from_checkpoint(small_checkpoint, output, images=images_of_size((90, 150)))
     assert output.read_bytes() == b"an older, good file"
@@ -179,9 +185,9 @@ def test_a_network_that_gives_nan_is_refused(small: Exported, traced: None, imag
 
 def test_spec_of_another_network_is_refused(three_decoders: FCN) -> None:
     with pytest.raises(UsageError, match="is mobilenet_v2 with 7 classes; the spec says vgg16 with 7"):
-        onnx_from_net(three_decoders, spec_of("vgg16", "fcn8s"))
+        own_network(three_decoders, spec_of("vgg16", "fcn8s"))
     two = spec_of("mobilenet_v2", "fcn8s", classes=("a", "b"), palette=((0, 0, 0), (1, 1, 1)))
     with pytest.raises(UsageError, match="with 7 classes; the spec says mobilenet_v2 with 2"):
-        onnx_from_net(three_decoders, two)
+        own_network(three_decoders, two)
     with pytest.raises(UsageError, match="has no decoder 'fcn32s'"):
-        onnx_from_net(three_decoders.single("fcn8s"), spec_of("mobilenet_v2", "fcn32s"))
+        own_network(three_decoders.single("fcn8s"), spec_of("mobilenet_v2", "fcn32s"))

@@ -19,7 +19,7 @@ from fcn_edge.export.rewrite import (
     tidy,
 )
 
-from ..exported_networks import CLASSES, Exported
+from ..exported_networks import CLASSES, Exported, spec_of
 
 
 def run(model: ModelProto, image: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def scores_graph(scores: np.ndarray) -> ModelProto:
 
 def test_labels_head_takes_the_lowest_id_on_a_tie() -> None:
     model = scores_graph(np.zeros((CLASSES, 4, 8)))
-    add_labels_head(model, 8)
+    add_labels_head(model, spec_of("vgg16", "fcn8s"))
     onnx.checker.check_model(model, full_check=True)
     labels = run(model, np.zeros((32, 64, 3), np.uint8))
     assert labels.dtype == np.uint8
@@ -64,7 +64,7 @@ def test_labels_head_interpolates_between_pixel_centers() -> None:
     scores[1, :, 2:] = 1.0
     scores[0] = 0.6
     model = scores_graph(scores)
-    add_labels_head(model, 8)
+    add_labels_head(model, spec_of("vgg16", "fcn8s"))
     labels = run(model, np.zeros((32, 32, 3), np.uint8))
     # class 1 reaches 0.6 between the centers 11.5 and 19.5 of columns 1 and 2, at 16.3
     assert np.array_equal(labels, np.broadcast_to(np.arange(32) >= 17, (32, 32)))
@@ -74,7 +74,7 @@ def test_labels_head_gives_ids_beyond_127() -> None:
     scores = np.zeros((200, 1, 1))
     scores[199] = 1
     model = scores_graph(scores)
-    add_labels_head(model, 32)
+    add_labels_head(model, spec_of("vgg16", "fcn32s"))
     assert (run(model, np.zeros((32, 32, 3), np.uint8)) == 199).all()
 
 
@@ -141,13 +141,13 @@ def test_unexpected_operators_are_named() -> None:
 
 def test_a_graph_that_resizes_to_a_fixed_size_is_refused() -> None:
     model = scores_graph(np.zeros((2, 4, 8)))
-    open_size(model, 8)
+    open_size(model, spec_of("vgg16", "fcn8s"))
     assert [dim.dim_param for dim in model.graph.output[0].type.tensor_type.shape.dim] == ["", "4*h", "4*w"]
     sizes = numpy_helper.from_array(np.array([1, 2, 8, 16], np.int64), "sizes")
     model.graph.initializer.append(sizes)
     model.graph.node.append(helper.make_node("Resize", ["batch", "", "", "sizes"], ["larger"], name="up"))
     with pytest.raises(ModelError, match="resizes to a fixed size at up"):
-        open_size(model, 8)
+        open_size(model, spec_of("vgg16", "fcn8s"))
 
 
 def test_tidy_drops_every_trace_of_the_exporter() -> None:

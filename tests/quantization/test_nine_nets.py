@@ -9,9 +9,9 @@ import onnx
 import pytest
 import torch
 
-from fcn_edge.export.onnx import OPERATORS
 from fcn_edge.export.parity import Parity, parity_of_onnx
 from fcn_edge.export.rewrite import add_labels_head, set_spec
+from fcn_edge.export.torch_network import OPERATORS, own_network
 from fcn_edge.nets.fcn import FCN
 
 from ..exported_networks import CLASSES, Exported
@@ -27,18 +27,18 @@ def check(parity: Parity) -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_scores_are_those_of_torch(exported: Exported, images_of_size, size) -> None:
-    check(parity_of_onnx(exported.path, exported.net, images_of_size((90, 150)), size=size))
+    check(parity_of_onnx(exported.path, exported.network, images_of_size((90, 150)), size=size))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_labels_are_those_of_torch(exported: Exported, images_of_size, size, tmp_path: Path) -> None:
     model = onnx.load_model(exported.path)
-    add_labels_head(model, exported.spec.stride)
+    add_labels_head(model, exported.spec)
     set_spec(model, exported.spec.replace(head="labels"))
     path = tmp_path / "labels.onnx"
     onnx.save_model(model, path)
     try:
-        check(parity_of_onnx(path, exported.net, images_of_size((90, 150)), size=size))
+        check(parity_of_onnx(path, exported.network, images_of_size((90, 150)), size=size))
     finally:
         path.unlink()  # pytest keeps what lies in tmp_path
 
@@ -49,7 +49,7 @@ def test_masks_depend_on_every_score_layer(exported: Exported, images_of_size) -
     assert len(layers) == {32: 1, 16: 2, 8: 3}[exported.spec.stride]
     for layer in layers:
         other = without(exported.net, layer)
-        assert parity_of_onnx(exported.path, other, images).label_agreement < 0.95
+        assert parity_of_onnx(exported.path, own_network(other, exported.spec), images).label_agreement < 0.95
 
 
 def without(net: FCN, layer: str) -> FCN:

@@ -1,0 +1,1 @@
+"""Networks that people already have: one module a family of checkpoints, one row a family in ``registry``."""

@@ -1,0 +1,196 @@
+"""What every importer of a family of checkpoints is given, gives, and is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import nn
+
+from fcn_edge.artifacts.geometry import Geometry
+from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
+from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size, checked_size
+from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.export.network import TrainedNetwork
+
+if TYPE_CHECKING:
+    from fcn_edge.artifacts.weights import Weights
+
+__all__ = ["ANY_SIZE", "Family", "ImportOptions", "fill", "imported_spec"]
+
+MOST_CLASSES = 255
+
+ANY_SIZE = 1
+"""``size_multiple`` of a network that takes images of every size."""
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user says of a checkpoint; None where the checkpoint or its family is to say it.
+
+    Attributes:
+        arch: Which network it is, where a checkpoint fits several: a name that the family's message lists.
+        decoder: The decoder that it is expected to have.
+        size: Default network size ``(height, width)``.
+        labels: Names, colors and void of the classes.
+        mean: Per channel, in ``color_order``, on the 0 to 255 scale.
+        std: Per channel, in ``color_order``, on the 0 to 255 scale.
+        color_order: Order of the channels that the network was trained on.
+        output_name: Tensor of an ONNX file that holds the class scores.
+    """
+
+    arch: str | None = None
+    decoder: str | None = None
+    size: Size | None = None
+    labels: LabelSet | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    color_order: Literal["rgb", "bgr"] | None = None
+    output_name: str | None = None
+
+    def normalization(self, usual: Normalization) -> Normalization:
+        """The family's usual normalization with what the user says otherwise."""
+        given = {"mean": self.mean, "std": self.std, "color_order": self.color_order}
+        return Normalization.model_validate(
+            {**usual.model_dump(), **{key: value for key, value in given.items() if value is not None}}
+        )
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of checkpoints: networks of one source, told by their parameters' names.
+
+    Attributes:
+        name: Goes into the spec's ``family``.
+        about: What it is, to end a sentence such as "The nearest is ...".
+        signature: Names of parameters, prefixes taken off, that all checkpoints of the family have and no other does
+            together.
+        network: Makes the network of weights that have the signature.
+    """
+
+    name: str
+    about: str
+    signature: frozenset[str]
+    network: Callable[[Weights, ImportOptions], TrainedNetwork]
+
+
+def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str] = ()) -> None:
+    """Give a network the tensors of weights, one at a time, so that the largest is in memory twice and no other.
+
+    Args:
+        net: The network; every parameter and buffer must be in the weights, in its shape. A BatchNorm's number of
+            batches may be missing.
+        weights: The weights, under the network's own names.
+        about: What the network is, for the message.
+        ignored: Leading parts of names that the weights may hold beyond the network's.
+
+    Raises:
+        CheckpointError: They do not fit; the message says which names differ.
+    """
+    own = dict(net.state_dict(keep_vars=True))
+    counters = {name for name in own if name.endswith("num_batches_tracked")}
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items() if name not in counters}
+    problem = difference(
+        wanted, {name: tensor.shape for name, tensor in weights.tensors.items()}, (*ignored, *counters)
+    )
+    if problem:
+        raise CheckpointError(
+            f"{weights.path} looks like {about}, but does not fit it: {problem}.",
+            "Give the checkpoint of an unchanged network, or export it to ONNX where its code is and give that file.",
+        )
+    for name in wanted:
+        with torch.no_grad():
+            own[name].copy_(torch.from_numpy(weights.tensors[name].array()))
+
+
+def difference(
+    wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], ignored: Iterable[str] = ()
+) -> str:
+    """How the names and shapes of two sets of tensors differ, as a phrase; empty when they fit."""
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        return f"it lacks {_some(missing)}"
+    extra = [name for name in given if name not in wanted and not name.startswith(tuple(ignored))]
+    if extra:
+        return f"it also holds {_some(extra)}"
+    for name, shape in wanted.items():
+        if given[name] != shape:
+            return f"its {name} is {given[name]}, and {shape} was expected"
+    return ""
+
+
+def _some(names: Sequence[str]) -> str:
+    printable = ["".join(letter if letter.isprintable() else "?" for letter in name)[:100] for name in names[:3]]
+    return ", ".join(printable) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def imported_spec(
+    options: ImportOptions,
+    *,
+    name: str,
+    family: str,
+    encoder: str,
+    decoder: str,
+    stride: int,
+    geometry: Geometry,
+    classes: int,
+    normalization: Normalization,
+    size: Size,
+    usual: Sequence[LabelSet] = (),
+    **more: Any,
+) -> ModelSpec:
+    """The spec of an imported network.
+
+    Args:
+        options: What the user says of it.
+        name: What the model is called unless the user says otherwise.
+        family: Name of the family.
+        encoder: Name of the encoder.
+        decoder: Name of the decoder.
+        stride: Input pixels per score cell.
+        geometry: Where the cells lie.
+        classes: How many classes the network scores.
+        normalization: The family's usual one.
+        size: The family's usual network size, ``(height, width)``.
+        usual: Label sets that networks of the family are trained on; the one with as many classes gives the names.
+            Where there is none, classes are called by their numbers.
+        more: Other fields of the spec.
+
+    Raises:
+        UsageError: The user's label set has another number of classes, or the network does not take the user's size.
+        CheckpointError: There is one class only, or there are more than 255.
+    """
+    if not 2 <= classes <= MOST_CLASSES:
+        raise CheckpointError(
+            f"The network scores {classes} class{'es' * (classes > 1)}; 2 to {MOST_CLASSES} were expected.",
+            "A network with one output needs a second, constant one for the background: export it to ONNX so.",
+        )
+    labels = options.labels
+    if labels is not None and len(labels.classes) != classes:
+        raise UsageError(
+            f"{labels.name} has {len(labels.classes)} classes; the checkpoint has {classes}.",
+            "Give as many names as the checkpoint has classes.",
+        )
+    if labels is None:
+        labels = next((known for known in usual if len(known.classes) == classes), None)
+    if labels is None:
+        names = tuple(f"class {index}" for index in range(classes))
+        labels = LabelSet("numbered", names, generated_palette(classes), 255)
+    return ModelSpec.model_validate(
+        {
+            "name": name,
+            "family": family,
+            "encoder": encoder,
+            "decoder": decoder,
+            "stride": stride,
+            "geometry": geometry,
+            "classes": labels.classes,
+            "palette": labels.palette,
+            "void": labels.void,
+            "size": checked_size(options.size or size, geometry.size_multiple),
+            "normalization": options.normalization(normalization),
+            **more,
+        }
+    )
