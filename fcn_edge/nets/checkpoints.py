@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import DECODER_STRIDES, OWN_FAMILY, ModelSpec
+from fcn_edge.artifacts.weights import StoredTensor, Weights, shown, variants, weights_of
 from fcn_edge.errors import CheckpointError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.encoders import ENCODERS, Encoder
@@ -18,6 +19,7 @@ from fcn_edge.nets.fcn import FCN
 __all__ = ["encoder_weights", "load_checkpoint", "load_encoder", "save_checkpoint"]
 
 SPEC_KEY = "fcn_edge.spec"
+_COUNTER = "num_batches_tracked"
 
 
 def save_checkpoint(path: Path, net: FCN, spec: ModelSpec) -> None:
@@ -46,7 +48,7 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is {_kind(path)}; a whole safetensors file was expected: {_reason(error)}.",
+            f"{path} is {_kind(path)}; a whole safetensors file was expected.",
             "Checkpoints are what fcn-edge train writes.",
         ) from error
     if SPEC_KEY not in metadata:
@@ -85,62 +87,49 @@ def _require_own(path: Path, spec: ModelSpec) -> None:
 
 
 def load_encoder(encoder: Encoder, path: Path) -> None:
-    """Fill an encoder with ImageNet weights: a torchvision ``state_dict`` file, an ``.npz`` or a safetensors file.
-
-    The keys of the ImageNet classifier are left out; BatchNorm counters may be missing. Every other key must fit.
+    """Fill an encoder with ImageNet weights, of whatever ``encoder_weights`` takes.
 
     Raises:
         CheckpointError: The file is missing, damaged or for another network.
     """
-    tensors = encoder_weights(path)
-    wanted = {key: value for key, value in tensors.items() if not key.startswith(encoder.classifier_prefixes)}
-    own = encoder.state_dict()
-    for key, value in own.items():
-        if key.endswith("num_batches_tracked"):
-            wanted.setdefault(key, value)
-    problem = _misfit(own, wanted)
-    if problem:
-        raise CheckpointError(
-            f"{path} does not hold the weights of {type(encoder).__name__}: {problem}.",
-            "Give torchvision's ImageNet state_dict of the same encoder.",
-        )
-    encoder.load_state_dict(wanted)
+    encoder.load_state_dict(encoder_weights(encoder, path))
 
 
-def encoder_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of an ``.npz``, ``.safetensors`` or torch ``state_dict`` file, by key; nothing is unpickled blindly.
+def encoder_weights(encoder: Encoder, path: Path) -> dict[str, Tensor]:
+    """The tensors of a weights file that fill an encoder, under its own keys; nothing that the file names is run.
+
+    The file is whatever ``weights_of`` reads, with any of the prefixes that ``variants`` strips. The keys of the
+    ImageNet classifier are left out; BatchNorm counters may be missing. Every other key must fit.
 
     Raises:
-        CheckpointError: The file is missing, damaged or no such file.
+        CheckpointError: The file is missing, damaged or for another network.
     """
-    if not path.is_file():
-        raise CheckpointError(f"There is no weights file {path}.", "Check the path.")
-    try:
-        if path.suffix == ".npz":
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return {key: torch.from_numpy(arrays[key]).float() for key in arrays.files}
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # unpickling and unzipping damaged files may raise anything, as the documentation of pickle says
-        raise CheckpointError(
-            f"{path} cannot be read as weights: {_reason(error)}.",
-            "Give a state_dict saved with torch.save(model.state_dict(), path), an .npz or a .safetensors file.",
-        ) from error
-    if not (isinstance(loaded, dict) and loaded and all(isinstance(value, Tensor) for value in loaded.values())):
-        raise CheckpointError(
-            f"{path} is not a state_dict: a dictionary of tensors was expected.",
-            "Save it again with torch.save(model.state_dict(), path).",
-        )
-    return loaded
+    weights = weights_of(path)
+    own = encoder.state_dict()
+    problems = []
+    for variant in variants(weights):
+        given = {
+            key: tensor for key, tensor in variant.tensors.items() if not key.startswith(encoder.classifier_prefixes)
+        }
+        needed = {key: value for key, value in own.items() if key in given or not key.endswith(_COUNTER)}
+        problem = _misfit(needed, given)
+        if not problem:
+            return own | {key: torch.from_numpy(tensor.array()) for key, tensor in given.items()}
+        problems.append((len(given.keys() & own.keys()), problem))
+    problem = max(problems, key=lambda found: found[0])[1] if problems else "it holds no tensor"
+    raise CheckpointError(
+        f"{path} does not hold the weights of {type(encoder).__name__}: {problem}; {_summary(weights)}.",
+        "Give ImageNet weights of the same encoder, under torchvision's keys.",
+    )
 
 
-def _reason(error: Exception) -> str:
-    """The first line of an error's text."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _summary(weights: Weights) -> str:
+    """What a weights file holds, as a phrase."""
+    where = f" under {shown(weights.wrapper)}" if weights.wrapper else ""
+    first, *others = weights.tensors
+    return f"the file holds {len(weights.tensors)}{where}, {shown(first)}" + (
+        f" to {shown(others[-1])}" if others else ""
+    )
 
 
 def _kind(path: Path) -> str:
@@ -150,14 +139,14 @@ def _kind(path: Path) -> str:
     return "a PyTorch file" if start == b"PK" or start[:1] == b"\x80" else "something else, or cut off"
 
 
-def _misfit(own: dict[str, Tensor], given: dict[str, Tensor]) -> str:
+def _misfit(own: Mapping[str, Tensor], given: Mapping[str, Tensor | StoredTensor]) -> str:
     """The first difference between two sets of tensors as a phrase; empty when they fit."""
     missing = [key for key in own if key not in given]
     if missing:
         return f"{len(missing)} tensors are missing, the first is {missing[0]}"
     extra = [key for key in given if key not in own]
     if extra:
-        return f"{len(extra)} tensors are not part of the network, the first is {extra[0]}"
+        return f"{len(extra)} tensors are not part of the network, the first is {shown(extra[0])}"
     for key, value in own.items():
         if given[key].shape != value.shape:
             return f"{key} is {tuple(given[key].shape)}, {tuple(value.shape)} was expected"

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ from torch import Tensor
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ArtifactError, CheckpointError
-from fcn_edge.nets.checkpoints import encoder_weights, load_checkpoint, load_encoder, save_checkpoint
+from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
 
@@ -227,85 +225,3 @@ def test_a_refused_file_leaves_the_encoder_as_it_was(imagenet_weights, tmp_path:
     with pytest.raises(CheckpointError, match=r"is \(1280, 321, 1, 1\), \(1280, 320, 1, 1\) was expected"):
         load_encoder(net, path)
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
-
-
-@pytest.mark.parametrize("suffix", WRITERS)
-def test_damaged_weights_never_end_in_another_error(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"weights{suffix}"
-    WRITERS[suffix](path, {"a.weight": torch.rand(40, 30), "b.bias": torch.rand(7)})
-    content = path.read_bytes()
-    random = np.random.default_rng(0)
-    for end in random.integers(0, len(content), 60):
-        path.write_bytes(content[:end])
-        with pytest.raises(CheckpointError, match="cannot be read as weights"):
-            encoder_weights(path)
-    refused = 0
-    for _ in range(150):
-        damaged = bytearray(content)
-        for position in random.integers(0, len(content), 4):
-            damaged[position] = int(random.integers(256))
-        path.write_bytes(damaged)
-        try:
-            encoder_weights(path)
-        except CheckpointError:
-            refused += 1
-    assert refused
-
-
-class Exploding:
-    """Unpickling it would write a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.path,)
-
-
-@pytest.mark.parametrize("kind", ["torch", "pickle", "npz"])
-def test_pickled_code_is_not_run(kind: str, tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    path = tmp_path / ("weights.npz" if kind == "npz" else "weights.pth")
-    if kind == "torch":
-        torch.save({"a": Exploding(trace)}, path)
-    elif kind == "pickle":
-        path.write_bytes(pickle.dumps(Exploding(trace)))
-    else:
-        np.savez(path, a=np.array([Exploding(trace)], object))
-    with pytest.raises(CheckpointError, match="cannot be read as weights") as caught:
-        encoder_weights(path)
-    assert "\n" not in str(caught.value)
-    assert not trace.exists()
-
-
-def test_a_whole_module_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "module.pth"
-    torch.save(torch.nn.Linear(2, 2), path)
-    with pytest.raises(CheckpointError, match="cannot be read as weights") as caught:
-        encoder_weights(path)
-    assert "state_dict" in caught.value.fix
-
-
-@pytest.mark.parametrize("content", [[1, 2], {}, {"epoch": 3}, {"model": {"a": torch.zeros(1)}}, torch.zeros(3)])
-def test_what_is_no_dictionary_of_tensors(content: object, tmp_path: Path) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(content, path)
-    with pytest.raises(CheckpointError, match="dictionary of tensors was expected"):
-        encoder_weights(path)
-
-
-def test_an_array_file_with_the_wrong_suffix(tmp_path: Path) -> None:
-    path = tmp_path / "weights.npz"
-    with path.open("wb") as file:
-        np.save(file, np.zeros(3))
-    with pytest.raises(CheckpointError, match="cannot be read as weights"):
-        encoder_weights(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("notes.txt", "no arrays here")
-    with pytest.raises(CheckpointError):
-        encoder_weights(path)
-
-
-def test_missing_weights(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="There is no weights file"):
-        encoder_weights(tmp_path / "missing.pth")

@@ -1,0 +1,79 @@
+"""The header of a safetensors file: its metadata, and where its tensors lie.
+
+Format: https://huggingface.co/docs/safetensors/index#format: eight bytes with the length of the header, least
+significant first, the header as JSON, then the tensors' bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+__all__ = ["SafetensorsHeader", "TensorEntry", "safetensors_header"]
+
+_METADATA = "__metadata__"
+_LENGTH_BYTES = 8
+_LONGEST_HEADER = 16 << 20
+
+Natural = Annotated[int, Field(ge=0)]
+
+
+class TensorEntry(BaseModel):
+    """One tensor of the header.
+
+    Attributes:
+        dtype: Type of its elements, such as ``F32``.
+        shape: Its dimensions.
+        data_offsets: Its first byte and its end, counted from the end of the header.
+    """
+
+    dtype: str
+    shape: tuple[Natural, ...]
+    data_offsets: tuple[Natural, Natural]
+
+
+@dataclass(frozen=True)
+class SafetensorsHeader:
+    """What the header says.
+
+    Attributes:
+        metadata: Texts by key.
+        tensors: Tensors by key.
+        data_start: Bytes of the file before the tensors' bytes.
+    """
+
+    metadata: dict[str, str]
+    tensors: dict[str, TensorEntry]
+    data_start: int
+
+
+_TENSORS = TypeAdapter(dict[str, TensorEntry])
+_TEXTS = TypeAdapter(dict[str, str])
+
+
+def safetensors_header(path: Path) -> SafetensorsHeader | None:
+    """The header of a file; None where it is no safetensors file, or one that was cut off.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+            if length > _LONGEST_HEADER:
+                return None
+            header = json.loads(file.read(length).decode("utf-8"))
+        if not isinstance(header, dict):
+            return None
+        metadata = _TEXTS.validate_python(header.pop(_METADATA, {}))
+        tensors = _TENSORS.validate_python(header)
+    except (ValueError, ValidationError, RecursionError):
+        return None
+    end = max((tensor.data_offsets[1] for tensor in tensors.values()), default=0)
+    if path.stat().st_size != _LENGTH_BYTES + length + end:
+        return None
+    return SafetensorsHeader(metadata, tensors, _LENGTH_BYTES + length)
