@@ -147,8 +147,8 @@ def allowed_by(entry: str, target: str) -> bool:
 def test_imports_are_found() -> None:
     """Without this, a mistake in the search would let every other test pass."""
     pairs = {(found.importer, found.target): found.eager for found in IMPORTS}
-    assert pairs["fcn_edge.export.onnx", "torch"] is True
-    assert pairs["fcn_edge.export.onnx", "fcn_edge.nets.fcn"] is True
+    assert pairs["fcn_edge.export.torch_network", "torch"] is True
+    assert pairs["fcn_edge.export.torch_network", "fcn_edge.nets.fcn"] is True
     assert pairs["fcn_edge.export.onnx", "onnxscript"] is False
     assert pairs["fcn_edge.io.opencv", "cv2"] is False
     assert len(OWN) > 100

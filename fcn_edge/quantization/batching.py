@@ -10,8 +10,8 @@ from fcn_edge.quantization.graph import EXPORT_AGAIN
 __all__ = ["batch_graph"]
 
 _ALIKE = frozenset(
-    "Add AveragePool BatchNormalization Cast Clip Conv ConvTranspose DequantizeLinear Div Identity LeakyRelu MaxPool "  # noqa: SIM905
-    "Mul QuantizeLinear Relu Sigmoid Sub Tanh".split()
+    "Add AveragePool BatchNormalization Cast Clip Conv ConvTranspose DequantizeLinear Div Elu Gelu Identity "  # noqa: SIM905
+    "HardSigmoid HardSwish LeakyRelu MaxPool Mul PRelu QuantizeLinear Relu Sigmoid Softplus Sub Tanh".split()
 )
 """Operators that treat every entry of a leading axis alike, and need no change where one is added."""
 
@@ -84,8 +84,15 @@ class _Batching:
             return False
         if node.op_type == "Transpose":
             _transpose(node, bare=bare)
-        elif node.op_type in ("ArgMax", "Concat"):
+        elif node.op_type in ("ArgMax", "Concat", "Softmax", "Split"):
             _shift_axis(node, bare=bare)
+        elif node.op_type == "Shape":
+            if bare or not _looks_past_images(node):
+                raise _refusal(node)
+            return True  # sides are no images: what is computed of them stays as it is
+        elif node.op_type in ("Pad", "Slice"):
+            if bare or not self._leaves_images(node):
+                raise _refusal(node)
         elif node.op_type == "Resize":
             if bare or not self._scales_no_images(node):
                 raise _refusal(node)
@@ -93,6 +100,17 @@ class _Batching:
             raise _refusal(node)
         self.bare.update(dict.fromkeys(map(str, node.output), bare))
         return True
+
+    def _leaves_images(self, node: NodeProto) -> bool:
+        """Whether a Pad or a Slice is along other axes than that of the images."""
+        if node.op_type == "Slice":
+            axes = self.constants.get(node.input[3]) if len(node.input) > 3 else None
+            return axes is not None and bool((numpy_helper.to_array(axes) > 0).all())
+        pads = self.constants.get(node.input[1]) if len(node.input) > 1 else None
+        if pads is None or (len(node.input) > 3 and node.input[3]):
+            return False
+        values = numpy_helper.to_array(pads)
+        return not values[0] and not values[len(values) // 2]
 
     def _named_output(self, name: str) -> bool:
         """Let the graph's output keep its name where the node that gave it went; whether it is bare."""
@@ -137,12 +155,19 @@ def _transpose(node: NodeProto, *, bare: bool) -> None:
 
 def _shift_axis(node: NodeProto, *, bare: bool) -> None:
     axis = next((each for each in node.attribute if each.name == "axis"), None)
+    if axis is None and node.op_type == "Softmax":
+        return  # along the last axis, and behind that of the images there is at least one
     if axis is None:
         raise _refusal(node)
     if bare and axis.i >= 0:
         axis.i += 1
-    elif not bare and axis.i <= 0:
+    elif not bare and axis.i <= 0 and axis.i != -1:
         raise _refusal(node)
+
+
+def _looks_past_images(node: NodeProto) -> bool:
+    """Whether a Shape tells lengths behind the axis of the images alone."""
+    return any(each.name == "start" and each.i > 0 for each in node.attribute)
 
 
 def _refusal(node: NodeProto) -> ModelError:

@@ -15,6 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from fcn_edge.artifacts.calibration_table import TensorRange
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.graph import GraphView
+from fcn_edge.quantization.shapes import FLOAT, element_types
 
 __all__ = ["float_islands", "halve"]
 
@@ -23,11 +24,8 @@ LARGEST = float(np.finfo(np.float16).max)
 HEADROOM = 8
 """Activations of other images may be this many times as large as those of the calibration."""
 
-_SHAPE_INPUTS = {"Resize": (2, 3), "Squeeze": (1,), "Unsqueeze": (1,)}
-"""Inputs that are no data, by operator: they keep their types."""
-
-_VIEWS = frozenset({"Squeeze", "Unsqueeze"})
-"""Operators whose results hold what they read; tables leave them out."""
+_NO_DATA = {"Resize": (1, 2)}
+"""Float inputs that are no data, by operator: they keep their types."""
 
 
 def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> frozenset[str]:
@@ -43,8 +41,8 @@ def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> froze
     limit = LARGEST / HEADROOM
     spans = dict(ranges)
     for node in model.graph.node:
-        if node.op_type in _VIEWS and node.input[0] in spans:
-            spans[str(node.output[0])] = spans[str(node.input[0])]
+        if node.op_type in ("Squeeze", "Unsqueeze") and node.input[0] in spans:
+            spans |= dict.fromkeys(map(str, node.output), spans[str(node.input[0])])
 
     def beyond(name: str) -> bool:
         span = spans.get(name)
@@ -84,6 +82,7 @@ class _Halving:
         self.graph = model.graph
         self.islands = islands
         self.initializers = {each.name: each for each in self.graph.initializer}
+        self.floats = frozenset(name for name, kind in element_types(model).items() if kind == FLOAT)
         self.types: dict[str, int] = {each.name: each.data_type for each in self.graph.initializer}
         self.types.update({each.name: each.type.tensor_type.elem_type for each in self.graph.input})
         self.nodes: list[NodeProto] = []
@@ -113,39 +112,29 @@ class _Halving:
     def _retype(self, node: NodeProto, outputs: Mapping[str, int]) -> None:
         wanted = TensorProto.FLOAT if node.name in self.islands else TensorProto.FLOAT16
         if node.op_type == "Cast":
-            target = helper.get_attribute_value(node.attribute[0])
-            if target == TensorProto.FLOAT:
-                target = wanted
-                node.attribute[0].i = wanted
-            given = target
+            target = next(each for each in node.attribute if each.name == "to")
+            if target.i == TensorProto.FLOAT:
+                target.i = wanted
         else:
-            given = self._inputs_as(node, wanted)
+            self._inputs_as(node, wanted)
         self.nodes.append(node)
         for index, name in enumerate(node.output):
-            self.types[str(name)] = given
+            if str(name) not in self.floats:
+                continue
+            given = self.types[str(name)] = wanted
             if str(name) in outputs and given != outputs[str(name)]:
                 # the graph gives what it gave before: the node gets another name, and a cast the old one
                 node.output[index] = f"{name}.fp16"
                 self.types[f"{name}.fp16"] = given
                 self._cast(f"{name}.fp16", str(name), outputs[str(name)])
 
-    def _inputs_as(self, node: NodeProto, wanted: int) -> int:
-        """Bring a node's float inputs to a type; returns the type of what it gives."""
-        shapes = _SHAPE_INPUTS.get(node.op_type, ())
-        floats = False
+    def _inputs_as(self, node: NodeProto, wanted: int) -> None:
+        """Bring a node's float inputs to a type."""
+        kept = _NO_DATA.get(node.op_type, ())
         for index, name in enumerate(node.input):
-            if not name or index in shapes:
-                continue
-            kind = self.types[str(name)]
-            if kind in (TensorProto.FLOAT, TensorProto.FLOAT16):
-                floats = True
-                if kind != wanted:
-                    node.input[index] = self._converted(str(name), wanted)
-        if node.op_type == "QuantizeLinear":
-            return self.types[str(node.input[2])]
-        if node.op_type == "ArgMax":
-            return int(TensorProto.INT64)
-        return wanted if floats else self.types[str(node.input[0])]
+            kind = self.types.get(str(name))  # neither texts of no name nor integers have one that is to change
+            if index not in kept and kind in (TensorProto.FLOAT, TensorProto.FLOAT16) and kind != wanted:
+                node.input[index] = self._converted(str(name), wanted)
 
     def _converted(self, name: str, wanted: int) -> str:
         key = (name, wanted)

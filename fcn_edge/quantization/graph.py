@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fcn_edge.errors import ModelError
+from fcn_edge.quantization.shapes import FLOAT, element_types, shapes_at
 
-__all__ = ["Conv", "GraphView", "Residual", "fix_size"]
+__all__ = ["EXPORT_AGAIN", "VIEWS", "Conv", "GraphView", "Residual"]
 
 ACTIVATIONS = frozenset({"Clip", "Relu"})
 """Operators that backends fuse into the convolution or sum before them."""
 
-LARGE = 1024
-"""Values of a constant, above which it is a weight and no shape."""
+VIEWS = frozenset({"ArgMax", "Cast", "Squeeze", "Unsqueeze"})
+"""Operators whose results hold what they read, or no floats: tables leave them out."""
 
 EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
 
@@ -124,34 +124,20 @@ class GraphView:
     def activations(self) -> tuple[str, ...]:
         """The float tensors that depend on the image, in the graph's order, the first convolution's input first."""
         first = self.convs[0].input
-        known, found = {first}, [first]
+        types = element_types(self.model)
+        known, found = {first}, {first: None}
         for node in self.model.graph.node:
             if known.intersection(node.input):
-                known.update(node.output)
-                if node.op_type not in ("Squeeze", "Unsqueeze", "ArgMax", "Cast"):
-                    found.extend(name for name in node.output if name not in found)
+                known.update(name for name in node.output if name)
+                if node.op_type not in VIEWS:
+                    floats = (name for name in node.output if types.get(name, FLOAT) == FLOAT and name)
+                    found.update(dict.fromkeys(floats))
         return tuple(found)
 
     def macs(self, size: tuple[int, int]) -> dict[str, int]:
         """Multiply-accumulates of each convolution for an image of ``size``, by layer name."""
-        fixed = self._without_weights()
-        fix_size(fixed, size)
-        inferred = onnx.shape_inference.infer_shapes(fixed, strict_mode=True)
-        shapes = {
-            value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-            for value in (*inferred.graph.value_info, *inferred.graph.output)
-        }
+        shapes = shapes_at(self.model, size)
         return {conv.name: conv.weight.size * int(np.prod(shapes[conv.node.output[0]][2:])) for conv in self.convs}
-
-    def _without_weights(self) -> ModelProto:
-        """The graph with its large constants as inputs: their shapes are enough, and copying them takes seconds."""
-        graph = self.model.graph
-        large = [each for each in graph.initializer if np.prod(each.dims) > LARGE]
-        inputs = [helper.make_tensor_value_info(each.name, each.data_type, each.dims) for each in large]
-        names = {each.name for each in large}
-        small = [each for each in graph.initializer if each.name not in names]
-        light = helper.make_graph(graph.node, graph.name, [*graph.input, *inputs], graph.output, small)
-        return helper.make_model(light, opset_imports=self.model.opset_import, ir_version=self.model.ir_version)
 
     def array(self, name: str) -> NDArray[np.float32] | None:
         """A constant of the graph as float32, also behind a Cast; None where the name is no constant."""
@@ -201,38 +187,3 @@ class GraphView:
         bias = self.array(node.input[2]) if len(node.input) > 2 else None
         groups = next((helper.get_attribute_value(each) for each in node.attribute if each.name == "group"), 1)
         return Conv(node, str(node.input[0]), weight, bias, int(groups), self._activation(node))
-
-
-def fix_size(model: ModelProto, size: tuple[int, int]) -> None:
-    """Give a graph with open sizes one: height and width of its input, and what follows for its output.
-
-    Args:
-        model: A graph from ``image``, whose open sizes read ``32*h`` and ``32*w`` or have another factor.
-        size: ``(height, width)``, multiples of the factors.
-
-    Raises:
-        ModelError: An open size has another name, or the factor does not divide the size.
-    """
-    units: dict[str, int] = {}
-    for dim, side in zip(model.graph.input[0].type.tensor_type.shape.dim, size, strict=False):
-        if dim.dim_param:
-            factor, name = _open_side(dim.dim_param)
-            if side % factor:
-                raise ModelError(f"The network takes sides that are multiples of {factor}, and {side} is none.")
-            units[name] = side // factor
-    for value in (*model.graph.input, *model.graph.output):
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param:
-                factor, name = _open_side(dim.dim_param)
-                if name not in units:
-                    raise ModelError(f"The graph has an open size {dim.dim_param!r}, which its input does not fix.")
-                dim.dim_value = factor * units[name]
-    del model.graph.value_info[:]
-
-
-def _open_side(text: str) -> tuple[int, str]:
-    """Factor and name of an open size such as ``32*h``."""
-    factor, _, name = text.rpartition("*")
-    if factor and not factor.isdecimal():
-        raise ModelError(f"The graph has an open size {text!r}; one such as '32*h' was expected.", EXPORT_AGAIN)
-    return int(factor or 1), name

@@ -59,7 +59,7 @@ def quantize(
             writer.activation(conv.output, view.consumers.get(conv.output, []))
     names = {conv.name for conv in chosen}
     for residual in view.residuals:
-        if residual.node.name in excluded_layers:
+        if residual.node.name in excluded_layers or not ranges.keys() >= {*residual.inputs, residual.output}:
             continue
         # a sum of floats gains nothing from one rounded side
         if any(_layer_before(view, name) in names for name in residual.inputs):

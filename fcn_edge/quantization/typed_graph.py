@@ -16,9 +16,10 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import FcnEdgeError, ModelError
 from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.quantization.fp16 import float_islands, halve
-from fcn_edge.quantization.graph import GraphView, fix_size
+from fcn_edge.quantization.graph import GraphView
 from fcn_edge.quantization.profiles import Profile
 from fcn_edge.quantization.qdq import quantize
+from fcn_edge.quantization.shapes import fix_size
 from fcn_edge.quantization.thresholds import Range
 
 __all__ = ["Typed", "batched_model", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
@@ -105,7 +106,7 @@ def fp32_model(model: Model, *, size: Size | None = None, batch: int = 1) -> Typ
     """
     proto = source_model(model)
     spec = _spec(model, size)
-    _finish(proto, size, batch, {SPEC_KEY: spec.to_json()})
+    _finish(proto, spec, size, batch, {SPEC_KEY: spec.to_json()})
     return Typed(proto, spec, (), (), 0.0)
 
 
@@ -125,7 +126,7 @@ def fp16_model(model: Model, ranges: Mapping[str, TensorRange], *, size: Size | 
     islands = float_islands(proto, ranges)
     halve(proto, islands)
     spec = _spec(model, size, precision="fp16")
-    _finish(proto, size, batch, {SPEC_KEY: spec.to_json()})
+    _finish(proto, spec, size, batch, {SPEC_KEY: spec.to_json()})
     return Typed(proto, spec, (), tuple(sorted(islands)), 0.0)
 
 
@@ -183,7 +184,7 @@ def int8_model(
         images=tuple(sorted(table.image_hashes)),
         int8_share=share,
     )
-    _finish(proto, size, batch, {SPEC_KEY: spec.to_json(), TABLE_KEY: record.model_dump_json()})
+    _finish(proto, spec, size, batch, {SPEC_KEY: spec.to_json(), TABLE_KEY: record.model_dump_json()})
     return Typed(proto, spec, quantized, tuple(sorted(islands)), share, record)
 
 
@@ -209,9 +210,9 @@ def _spec(model: Model, size: Size | None, **changes: object) -> ModelSpec:
     return model.spec.replace(**changes, size=size or model.spec.size)
 
 
-def _finish(proto: ModelProto, size: Size | None, batch: int, metadata: dict[str, str]) -> None:
+def _finish(proto: ModelProto, spec: ModelSpec, size: Size | None, batch: int, metadata: dict[str, str]) -> None:
     if size is not None:
-        fix_size(proto, size)
+        fix_size(proto, size, spec.grid_size(size) if spec.head == "scores" else None)
     batch_graph(proto, batch)
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)

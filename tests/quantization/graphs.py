@@ -60,7 +60,7 @@ class SmallGraph:
         changes = {"classes": ["a", "b"], "palette": [(0, 0, 0), (1, 1, 1)], "size": (32, 64)}
         spec = spec_of("mobilenet_v2", "fcn8s", **changes, head="labels" if labels else "scores")
         if labels:
-            add_labels_head(model, 8)
+            add_labels_head(model, spec)
         set_spec(model, spec)
         onnx.checker.check_model(model, full_check=True)
         return model

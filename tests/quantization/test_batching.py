@@ -75,7 +75,7 @@ def test_each_image_has_the_mask_that_it_has_alone(
     small: Exported, made_table: Callable[..., CalibrationTable], tmp_path: Path, name: str
 ) -> None:
     model = onnx.load_model(small.path)
-    add_labels_head(model, small.spec.stride)
+    add_labels_head(model, small.spec)
     spec = small.spec.replace(head="labels")
     set_spec(model, spec)
     path = saved(model, tmp_path / "labels.onnx")

@@ -146,7 +146,7 @@ def test_labels_head_stays_legal_and_gives_bytes(
     small: Exported, small_table: CalibrationTable, images_of_size
 ) -> None:
     model = onnx.load_model(small.path)
-    add_labels_head(model, 8)
+    add_labels_head(model, small.spec)
     image = images_of_size((96, 160))[0]
     labels = run(model, image)
     halve(model)

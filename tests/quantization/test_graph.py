@@ -7,7 +7,8 @@ from onnx import TensorProto, helper
 
 from fcn_edge.errors import ModelError
 from fcn_edge.export.rewrite import add_labels_head, store_weights_as_fp16
-from fcn_edge.quantization.graph import GraphView, fix_size
+from fcn_edge.quantization.graph import GraphView
+from fcn_edge.quantization.shapes import fix_size
 
 from ..exported_networks import Exported, an_encoder_each, convolutions, macs_of
 from .graphs import SmallGraph
@@ -107,7 +108,7 @@ def test_activations_are_the_float_tensors_behind_the_image(small: Exported) -> 
     }
     store_weights_as_fp16(model)
     assert GraphView(model).activations() == scores
-    add_labels_head(model, 8)
+    add_labels_head(model, small.spec)
     assert GraphView(model).activations() == (*scores, "labels.resize")
 
 

@@ -90,7 +90,7 @@ def test_graphs_that_end_in_a_mask_compile(
     small: Exported, made_table: Any, compiled: Compiled, tmp_path: Path, precision: str
 ) -> None:
     model = onnx.load_model(small.path)
-    add_labels_head(model, small.spec.stride)
+    add_labels_head(model, small.spec)
     spec = small.spec.replace(head="labels")
     set_spec(model, spec)
     path = saved(model, tmp_path / "labels.onnx")
@@ -133,7 +133,7 @@ def test_a_graph_of_several_images_that_ends_in_masks_compiles(
     small: Exported, compiled: Compiled, tmp_path: Path
 ) -> None:
     model = onnx.load_model(small.path)
-    add_labels_head(model, small.spec.stride)
+    add_labels_head(model, small.spec)
     set_spec(model, small.spec.replace(head="labels"))
     found = resolved_model(saved(model, tmp_path / "labels.onnx"))
     assert compiled(fp32_model(found, batch=4).model, SIZE)

@@ -33,7 +33,7 @@ TableOf = Callable[..., CalibrationTable]
 def labels(small: Exported, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """``small``, ending in a mask."""
     model = onnx.load_model(small.path)
-    add_labels_head(model, small.spec.stride)
+    add_labels_head(model, small.spec)
     spec = small.spec.replace(head="labels")
     set_spec(model, spec)
     return Exported(small.net, spec, saved(model, tmp_path_factory.mktemp("labels") / "labels.onnx"))

@@ -334,10 +334,11 @@ class TestRealBuilds:
     def test_a_labels_head_ends_in_uint8(self, rtx: TensorRTRTX, directory: Path, tmp_path: Path) -> None:
         import onnx
 
+        from fcn_edge.artifacts.onnx_header import spec_of_onnx
         from fcn_edge.export.rewrite import add_labels_head
 
         model = onnx.load(ZOO)
-        add_labels_head(model, 8)
+        add_labels_head(model, spec_of_onnx(ZOO))
         onnx.save(model, tmp_path / "labels.onnx")
         rtx.build(tmp_path / "labels.onnx", directory, SIZE)
         last = json.loads((directory / "layers.json").read_text())["layers"][-1]["outputs"][0]
