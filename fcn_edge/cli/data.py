@@ -85,8 +85,10 @@ def _percent(share: float) -> str:
 @click.argument("images", type=click.Path(path_type=Path))
 @click.argument("labels", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Root of the data set.")
-@click.option("--colors", metavar="FILE|NAME", help="Colors of the classes: a file, or camvid, cityscapes, voc.")
-@click.option("--map", "map_", metavar="FILE|NAME", help="Ids or colors of the classes: a file, or cityscapes.")
+@click.option("--colors", metavar="FILE|NAME", help="Colors of the classes: a file, or a label set such as camvid.")
+@click.option(
+    "--map", "map_", metavar="FILE|NAME", help="Ids or colors of the classes: a file, or a label set such as ade20k."
+)
 @click.option("--split", default="train", show_default=True, help="Name of the new split.")
 @click.option(
     "--tolerance",

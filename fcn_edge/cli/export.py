@@ -24,7 +24,9 @@ __all__ = ["command"]
 @click.option("--decoder", metavar="D", help="The decoder it is expected to have: fcn32s, fcn16s or fcn8s.")
 @click.option("--size", type=SIZE, help="Default network size; the file takes every other size too.")
 @click.option(
-    "--classes", metavar="FILE|NAME", help="Class names: camvid, cityscapes, voc, or a TOML, JSON or text file."
+    "--classes",
+    metavar="FILE|NAME",
+    help="Class names: a label set such as cityscapes (an unknown name lists them), or a TOML, JSON or text file.",
 )
 @click.option(
     "--head",

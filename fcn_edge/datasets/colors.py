@@ -2,12 +2,12 @@
 
 ``COLOR_CODES`` and ``ID_CODES`` give for each class of a label set the sources that it is made of; ``void`` lists
 what is ignored. Sources: CamVid's ``label_colors.txt`` with SegNet's grouping of its 32 classes into 11,
-Cityscapes' ``labels.py``, PASCAL VOC's development kit.
+Cityscapes' ``labels.py``, PASCAL VOC's development kit; for other ids than a set's own, the file of the label set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, Color
@@ -68,17 +68,24 @@ COLOR_CODES: Mapping[str, Mapping[str, tuple[Color, ...]]] = MappingProxyType(
 
 _CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
+_COCO_STUFF_GAPS = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
+"""Ids of the things that COCO names and labels in no image."""
+
+
+def _ids(name: str, sources: Iterable[int], void: tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
+    codes = {label: (source,) for label, source in zip(LABEL_SETS[name].classes, sources, strict=True)}
+    return MappingProxyType({**codes, VOID_NAME: void})
+
+
 ID_CODES: Mapping[str, Mapping[str, tuple[int, ...]]] = MappingProxyType(
     {
-        "cityscapes": MappingProxyType(
-            {
-                **{
-                    name: (source,)
-                    for name, source in zip(LABEL_SETS["cityscapes"].classes, _CITYSCAPES_IDS, strict=True)
-                },
-                VOID_NAME: tuple(source for source in range(34) if source not in _CITYSCAPES_IDS),
-            }
-        )
+        "cityscapes": _ids(
+            "cityscapes", _CITYSCAPES_IDS, tuple(source for source in range(34) if source not in _CITYSCAPES_IDS)
+        ),
+        "pascal-context-59": _ids("pascal-context-59", range(1, 60), (0,)),
+        "ade20k": _ids("ade20k", range(1, 151), (0,)),
+        "coco-stuff": _ids("coco-stuff", (source for source in range(182) if source not in _COCO_STUFF_GAPS), (255,)),
     }
 )
-"""Source ids by label set and class: the files ``*_labelIds.png`` of Cityscapes."""
+"""Source ids by label set and class: Cityscapes' ``*_labelIds.png``, PASCAL-Context and ADE20K with 0 for the
+background or others, which is ignored, and the PNG files of COCO-Stuff 164k."""

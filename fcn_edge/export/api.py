@@ -47,7 +47,8 @@ def export_onnx(
             others' weights fit several networks, the name of the one.
         decoder: The decoder it is expected to have: ``fcn32s``, ``fcn16s`` or ``fcn8s``.
         size: Default network size ``(height, width)``; the checkpoint's when left out. The file takes every other, too.
-        classes: Other class names: ``camvid``, ``cityscapes``, ``voc``, or a TOML, JSON or text file.
+        classes: Other class names: a name of ``fcn_edge.artifacts.label_sets.LABEL_SETS``, such as ``cityscapes``, or a
+            TOML, JSON or text file.
         mean: What the network was trained with, for networks of others: three numbers in its color order on the 0 to
             255 scale. Where every ``std`` is below 1, both are taken on the 0 to 1 scale.
         std: Standard deviations in the same way.

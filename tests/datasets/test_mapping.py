@@ -56,7 +56,22 @@ def test_cityscapes_label_ids() -> None:
     assert names[19] == "traffic light"
     assert names[33] == "bicycle"
     assert {names[source] for source in (0, 6, 9, 18, 29, 30)} == {VOID_NAME}
-    assert set(ID_CODES) == {"cityscapes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "void", "ids"),
+    [
+        ("ade20k", 0, {1: "wall", 8: "bed", 150: "flag"}),
+        ("pascal-context-59", 0, {1: "aeroplane", 59: "wood"}),
+        ("coco-stuff", 255, {0: "person", 10: "fire hydrant", 12: "stop sign", 91: "banner", 181: "wood"}),
+    ],
+)
+def test_published_label_files_hold_other_ids(name: str, void: int, ids: dict[int, str]) -> None:
+    mapping = mapping_of_file(name)
+    assert {source: mapping.info.classes[mapping.targets[source]] for source in ids} == ids
+    assert mapping.targets[void] == mapping.info.void == 255
+    assert len(mapping.targets) == len(mapping.info.classes) + 1
+    assert ID_CODES[name][VOID_NAME] == (void,)
 
 
 def test_a_file_of_merged_ids(tmp_path: Path) -> None:
