@@ -57,8 +57,9 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 @click.option(
     "--init",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="torchvision's ImageNet state_dict of the encoder (.pth, .npz, .safetensors), or a checkpoint of a coarser "
-    "decoder to go on from. From scratch when left out.",
+    help="ImageNet weights of the encoder under torchvision's keys: a state_dict, a training checkpoint or a whole "
+    "network as torch.save wrote it, .npz or .safetensors; or a checkpoint of a coarser decoder to go on from. From "
+    "scratch when left out.",
 )
 @click.option(
     "--epochs",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,50 @@ def test_half_precision_weights_load_as_float32(imagenet_weights, tmp_path: Path
         load_encoder(net, path)
         assert net.features[0][0].weight.dtype == torch.float32
         assert torch.equal(net.features[0][0].weight, weights["features.0.0.weight"].float())
+
+
+WRAPPERS = {
+    "training script": lambda tensors: {"model": tensors, "args": argparse.Namespace(lr=0.1), "epoch": 3},
+    "data parallel": lambda tensors: {"state_dict": {f"module.{key}": value for key, value in tensors.items()}},
+    "lightning": lambda tensors: {
+        "state_dict": {f"model.{key}": value for key, value in tensors.items()} | {"loss.weight": torch.ones(2)},
+        "callbacks": {argparse.Namespace: {"best": torch.ones(1)}},
+    },
+    "backbone": lambda tensors: {f"backbone.{key}": v.half() for key, v in tensors.items()} | {"head.a": torch.ones(1)},
+    "part in parallel": lambda tensors: {key.replace("features.", "features.module."): v for key, v in tensors.items()},
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_weights_in_wrappers(wrapper: str, imagenet_weights, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pth.tar"
+    weights = imagenet_weights("mobilenet_v2")
+    torch.save(WRAPPERS[wrapper](weights), path)
+    net = encoder("mobilenet_v2")
+    load_encoder(net, path)
+    for key in ("features.0.0.weight", "features.17.conv.2.weight", "features.18.1.running_var"):
+        expected = weights[key].half().float() if wrapper == "backbone" else weights[key]
+        assert torch.equal(net.state_dict()[key], expected)
+    path.unlink()
+
+
+def test_an_encoder_saved_whole(tmp_path: Path) -> None:
+    saved, net = encoder("mobilenet_v2"), encoder("mobilenet_v2")
+    torch.save(saved, tmp_path / "encoder.pt")
+    load_encoder(net, tmp_path / "encoder.pt")
+    assert all(torch.equal(value, saved.state_dict()[key]) for key, value in net.state_dict().items())
+
+
+def test_what_the_file_holds_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"net": {"module.features.0.0.weight": torch.ones(32, 3, 3, 3), "odd\n": torch.ones(1)}}, path)
+    with pytest.raises(CheckpointError) as caught:
+        load_encoder(encoder("mobilenet_v2"), path)
+    assert caught.value.message == (
+        f"{path} does not hold the weights of MobileNetV2: 259 tensors are missing, the first is "
+        "features.0.1.weight; the file holds 2 under net, module.features.0.0.weight to odd?."
+    )
+    assert "torchvision's keys" in caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["vgg16", "mobilenet_v2"])

@@ -41,6 +41,11 @@ _FUNCTIONS = {
     "uuid": "_get_command_stdout _popen",
 }
 _NAMES = frozenset(f"{module}.{name}" for module, names in _FUNCTIONS.items() for name in names.split())
+_ATTRIBUTES = frozenset(
+    {"__builtins__", "__class__", "__dict__", "__globals__", "__loader__", "__self__", "__subclasses__"}
+)
+"""By which one gets from a harmless function to any other."""
+
 _PATHS = re.compile(r"pathlib(\._local)?\.(Pure)?(Posix|Windows)?Path\.\w+")
 """Methods of pathlib's classes; the classes are in many checkpoints' arguments."""
 
@@ -51,4 +56,6 @@ def is_hostile(module: str, name: str) -> bool:
     if module.split(".")[0] in _MODULES or full in _NAMES or _PATHS.fullmatch(full):
         return True
     # os and others reached through a module that imports them, as in os.system of logging
-    return not _MODULES.isdisjoint(name.split(".")[:-1]) or f"{module}.{name.split('.')[0]}" in _NAMES
+    parts = name.split(".")
+    reached = not _MODULES.isdisjoint(parts[:-1]) or not _ATTRIBUTES.isdisjoint(parts)
+    return reached or f"{module}.{parts[0]}" in _NAMES

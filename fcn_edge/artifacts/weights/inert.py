@@ -20,7 +20,7 @@ from fcn_edge.artifacts.weights.hostile import is_hostile
 
 __all__ = ["HostilePickleError", "Inert", "Named", "StorageName", "Unpickler"]
 
-MOST_NAMES = 10_000
+MOST_NAMES = 2000
 LONGEST_NAME = 500
 
 # what pickles of protocol 2, which torch.save writes, call Python's modules: by their names in Python 2

@@ -22,6 +22,8 @@ MOST_OPCODES = 4_000_000
 LONGEST_LINE = 1 << 16
 MOST_HASHING = 10_000_000
 """Steps that hashing all keys together may take."""
+MOST_KEY = 1000
+"""Steps that hashing one key may take: it is done as deep on the C stack as tuples are nested."""
 MEMO_GAP = 1000
 """How far a memo index may run ahead of the values in it."""
 WIDEST_KEY = 63
@@ -57,7 +59,7 @@ class _Window:
 
     def read(self, size: int) -> bytes:
         if size > self._left:
-            raise DamagedError(f"its pickle is cut off or larger than {MOST_BYTES >> 20} MiB")
+            raise DamagedError(f"its pickle is damaged or cut off, or larger than {MOST_BYTES >> 20} MiB")
         self._left -= size
         return self._file.read(size)
 
@@ -124,10 +126,10 @@ class _Walk:
         for _ in before:
             self._pop()
         is_long = isinstance(argument, int) and argument.bit_length() > WIDEST_KEY
-        self._stack.extend([MOST_HASHING + 1 if is_long else 1] * len(opcode.stack_after))
+        self._stack.extend([MOST_KEY + 1 if is_long else 1] * len(opcode.stack_after))
 
     def _push_tuple(self, items: list[int]) -> None:
-        self._stack.append(min(1 + sum(items), MOST_HASHING + 1))
+        self._stack.append(min(1 + sum(items), MOST_KEY + 1))
 
     def _collect(self, keys: list[int], popped: int) -> None:
         self._hashed(keys)
@@ -137,7 +139,7 @@ class _Walk:
 
     def _hashed(self, keys: list[int]) -> list[int]:
         self._hashing += sum(keys)
-        if self._hashing > MOST_HASHING:
+        if self._hashing > MOST_HASHING or max(keys, default=0) > MOST_KEY:
             raise DamagedError("its pickle holds keys that would take too long to look up")
         return keys
 

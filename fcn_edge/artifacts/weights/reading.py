@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,7 +37,9 @@ def weights_of(path: Path) -> Weights:
     if not path.is_file():
         raise CheckpointError(f"There is no weights file {path}.", "Check the path.")
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, warnings.catch_warnings():
+            # what Python says of strange escapes in a damaged file helps nobody
+            warnings.simplefilter("ignore")
             return _read(path, file)
     except HostilePickleError as error:
         raise CheckpointError(

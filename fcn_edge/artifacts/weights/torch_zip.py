@@ -116,6 +116,8 @@ def _places(file: BinaryIO, entries: list[zipfile.ZipInfo]) -> dict[str, tuple[i
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
             raise DamagedError(f"its part {shown(entry.filename)} is compressed, which PyTorch never writes")
+        if not 0 <= entry.header_offset <= end_of_file:
+            raise DamagedError("it is a damaged zip archive")
         file.seek(entry.header_offset)
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size:

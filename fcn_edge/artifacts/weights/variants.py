@@ -19,17 +19,17 @@ MOST_VARIANTS = 64
 def variants(weights: Weights) -> Iterator[Weights]:
     """The weights as they are, without wrappers anywhere in their keys, then without prefixes in any nesting.
 
-    Keys without a prefix that is stripped are left out: ``backbone.`` gives the backbone alone. Each set of keys comes
-    once, those with fewer prefixes stripped first, 64 at most.
+    Keys without a prefix that is stripped are left out: ``backbone.`` gives the backbone alone. Each choice of tensors
+    comes once, those with fewer prefixes stripped first, 64 at most.
     """
     waiting = [weights]
     bare = _without_wrappers(weights)
     if bare is not None:
         waiting.append(bare)
-    seen: set[frozenset[str]] = set()
+    seen: set[frozenset[tuple[str, int]]] = set()
     while waiting and len(seen) < MOST_VARIANTS:
         variant = waiting.pop(0)
-        keys = frozenset(variant.tensors)
+        keys = frozenset((key, id(tensor)) for key, tensor in variant.tensors.items())
         if not keys or keys in seen:
             continue
         seen.add(keys)
@@ -47,12 +47,11 @@ def variants(weights: Weights) -> Iterator[Weights]:
 def _without_wrappers(weights: Weights) -> Weights | None:
     """Weights without any wrapper in their keys, as in ``features.module.0.weight``; None where there is none."""
     tensors: dict[str, StoredTensor] = {}
-    removed: set[str] = set()
+    removed: dict[str, None] = {}
     for key, tensor in weights.tensors.items():
-        parts = key.split(".")
-        kept = [part for part in parts[:-1] if f"{part}." not in WRAPPERS]
-        removed.update(f"{part}." for part in parts[:-1] if f"{part}." in WRAPPERS)
-        tensors[".".join((*kept, parts[-1]))] = tensor
-    if not removed or len(tensors) < len(weights.tensors):
+        *parts, name = key.split(".")
+        removed |= {f"{part}.": None for part in parts if f"{part}." in WRAPPERS}
+        tensors[".".join((*(part for part in parts if f"{part}." not in WRAPPERS), name))] = tensor
+    if not removed or len(tensors) < len(weights.tensors) or "" in tensors:
         return None
-    return replace(weights, tensors=tensors, prefix="".join(sorted(removed)))
+    return replace(weights, tensors=tensors, prefix="".join(removed))

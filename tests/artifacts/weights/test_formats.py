@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from fcn_edge.artifacts.weights import Weights, weights_of
+from fcn_edge.errors import CheckpointError
+
+from .files import tensor_pickle, write_legacy, write_zip
+
+NUMBERS = np.arange(4, dtype="<f4").tobytes()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "weights.bin"
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        weights_of(path)
+    assert str(path) in caught.value.message
+    assert caught.value.fix
+    assert str(caught.value).isprintable()
+    return caught.value.message
+
+
+def test_safetensors(path: Path) -> None:
+    types = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
+    tensors = {str(dtype): (torch.arange(-3, 3) / 2).reshape(2, 3).abs().to(dtype) for dtype in types}
+    save_file(tensors, path, metadata={"format": "pt", "note": "ours"})
+    weights = weights_of(path)
+    assert (weights.kind, weights.wrapper, weights.globals) == ("safetensors", "", frozenset())
+    assert weights.fields == {"format": "pt", "note": "ours"}
+    for key, tensor in tensors.items():
+        expected = tensor.float() if tensor.is_floating_point() else tensor
+        array = weights.tensors[key].array()
+        assert array.dtype == expected.numpy().dtype
+        assert np.array_equal(array, expected.numpy())
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_archives_of_numpy(save, path: Path) -> None:
+    arrays = {
+        "a/weight": np.asfortranarray(np.random.default_rng(0).random((3, 4, 2))),
+        "half": np.arange(6, dtype=">f2").reshape(2, 3),
+        "count": np.array(7),
+        "flag": np.array([True, False]),
+    }
+    with path.open("wb") as file:
+        save(file, **arrays)
+    weights = weights_of(path)
+    assert (weights.kind, weights.wrapper, weights.fields) == ("npz", "", {})
+    assert [tensor.dtype for tensor in weights.tensors.values()] == ["float64", "float16", "int64", "bool"]
+    for key, expected in arrays.items():
+        array = weights.tensors[key].array()
+        assert array.shape == weights.tensors[key].shape == expected.shape
+        assert np.array_equal(array, expected.astype(np.float32) if expected.dtype.kind == "f" else expected)
+        assert array.flags.c_contiguous
+
+
+def test_a_format_is_told_by_content(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    torch.save({"a": torch.ones(1)}, path)
+    assert weights_of(path).kind == "zip"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "is an HDF5 file, which Keras writes"),
+        (b"\x1f\x8b\x08" + bytes(100), "is packed with gzip"),
+        (b"not weights at all", "no safetensors file"),
+        (b"", "no safetensors file"),
+        (b"PK", "damaged zip archive"),
+        (b"PK\x05\x06" + bytes(18), "without the data.pkl"),
+        (b"\x80", "damaged or cut off"),
+        (b"\x80\x02N.", "a pickle that torch.save did not write"),
+        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02K\x05.", "of a version"),
+        (struct.pack("<Q", 1 << 60), "no safetensors file"),
+    ],
+)
+def test_what_is_no_weights_file(content: bytes, message: str, path: Path) -> None:
+    path.write_bytes(content)
+    assert message in refused(path)
+
+
+def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "missing.pth", tmp_path, tmp_path / "pipe"):
+        assert refused(path) == f"There is no weights file {path}."
+
+
+def test_tar_archives(path: Path) -> None:
+    with tarfile.open(path, "w:") as archive:
+        archive.addfile(tarfile.TarInfo("storages"))
+        archive.addfile(tarfile.TarInfo("pickle"))
+    assert "is a tar archive: PyTorch before 0.2" in refused(path)
+
+
+def test_programs(path: Path) -> None:
+    write_zip(path, b"\x80\x02N.", {"code/__torch__.py": b"def forward(self): pass", "constants.pkl": b"\x80\x02)."})
+    assert "is a TorchScript archive" in refused(path)
+
+
+def test_other_zip_archives(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "no weights here")
+    assert "without the data.pkl" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": (5,)},
+        {"offset": 1},
+        {"offset": -1},
+        {"stride": (2,)},
+        {"stride": (-1,)},
+        {"size": (-4,)},
+        {"size": (1 << 40,), "stride": (0,), "count": 1 << 40},
+        {"size": (2, 2)},
+        {"size": (1 << 300,)},
+        {"size": (1,) * 40, "stride": (1,) * 40},
+        {"count": 5},
+        {"count": -4},
+        {"storage": "DoubleStorage"},
+        {"storage": "OtherStorage"},
+        {"key": "1"},
+        {"key": "../../data.pkl"},
+    ],
+)
+def test_tensors_outside_their_storage(change: dict[str, object], path: Path) -> None:
+    write_zip(path, tensor_pickle(), {"data/0": NUMBERS})
+    assert weights_of(path).tensors["a"].array().tolist() == [0, 1, 2, 3]
+    write_zip(path, tensor_pickle(**change), {"data/0": NUMBERS})  # type: ignore[arg-type]
+    assert "cannot be read as weights: " in refused(path)
+    write_legacy(path, tensor_pickle(**change), {"0": NUMBERS})  # type: ignore[arg-type]
+    assert "cannot be read as weights: " in refused(path)
+
+
+def test_zip_archives_that_would_grow(path: Path) -> None:
+    for body, more in (
+        (tensor_pickle() + bytes(100_000), {"data/0": NUMBERS}),
+        (tensor_pickle(), {"data/0": bytes(10_000)}),
+    ):
+        write_zip(path, body, more, zipfile.ZIP_DEFLATED)
+        assert "is compressed, which PyTorch never writes" in refused(path)
+    zeros = io.BytesIO()
+    np.save(zeros, np.zeros(17 << 20, np.float32))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros.npy", zeros.getvalue())
+    assert "would grow by more than 100 times" in refused(path)
+
+
+def test_zip_entries_that_share_bytes(path: Path) -> None:
+    write_zip(path, tensor_pickle(), {"data/1": NUMBERS})
+    content = path.read_bytes()
+    record = content[content.index(b"PK\x03\x04", 1) : content.index(b"PK\x01\x02")]
+    write_zip(path, tensor_pickle(), {"data/0": record, "data/1": NUMBERS})
+    content = bytearray(path.read_bytes())
+    inside = content.index(record)
+    directory = content.rindex(b"PK\x01\x02")
+    struct.pack_into("<L", content, directory + 42, inside)
+    path.write_bytes(content)
+    assert "shares bytes with another" in refused(path)
+
+
+def test_zip_names_that_contradict_each_other(path: Path) -> None:
+    write_zip(path, tensor_pickle(), {"data/0": NUMBERS})
+    content = path.read_bytes()
+    directory = content.index(b"PK\x01\x02")
+    path.write_bytes(content[:directory].replace(b"net/data/0", b"net/data/1") + content[directory:])
+    assert "names contradict each other" in refused(path)
+    twice = content[:directory] + content[directory:].replace(b"net/data.pkl", b"net/data/000").replace(
+        b"\x0c\0net", b"\x0c\0net"
+    )
+    path.write_bytes(twice)
+    assert "cannot be read as weights" in refused(path)
+
+
+def test_directories_that_are_too_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcn_edge.artifacts.weights.torch_zip.LARGEST_DIRECTORY", 1 << 16)
+    write_zip(path, tensor_pickle(), {f"data/{number}": b"" for number in range(1500)})
+    assert "too many files" in refused(path)
+
+
+def test_arrays_that_are_no_numbers(path: Path) -> None:
+    for array in (np.array([{"a": 1}], object), np.array(["text"]), np.zeros(2, [("a", "f4")]), np.ones(2, complex)):
+        with path.open("wb") as file:
+            np.savez(file, a=array)
+        message = refused(path)
+        assert "its array a holds other things than numbers" in message or "its array a is damaged" in message
+
+
+def header_of(entries: dict[str, object], data: bytes = b"") -> bytes:
+    text = json.dumps(entries).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 8]}},
+        {"a": {"dtype": "F99", "shape": [2], "data_offsets": [0, 8]}},
+        {"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}},
+        {"a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}},
+        {"a": {"dtype": "F32", "shape": [1] * 40 + [2], "data_offsets": [0, 8]}},
+        {
+            "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+            "b": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+        },
+    ],
+)
+def test_safetensors_that_contradict_themselves(entries: dict[str, object], path: Path) -> None:
+    path.write_bytes(header_of(entries, bytes(8)))
+    assert "cannot be read as weights" in refused(path)
+
+
+def small_files(folder: Path) -> dict[str, Path]:
+    tensors = {"a.weight": torch.rand(3, 4), "b.bias": torch.rand(7).half(), "n": torch.tensor(3)}
+    paths = {kind: folder / kind for kind in ("zip", "legacy", "safetensors", "npz")}
+    value = {"state_dict": tensors, "epoch": np.int64(3), "args": {"path": folder}}
+    torch.save(value, paths["zip"])
+    torch.save(value, paths["legacy"], _use_new_zipfile_serialization=False)
+    save_file(tensors, paths["safetensors"])
+    with paths["npz"].open("wb") as file:
+        np.savez_compressed(file, **{key: tensor.numpy() for key, tensor in tensors.items()})
+    return paths
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors", "npz"])
+def test_damaged_files_never_end_in_another_error(kind: str, tmp_path: Path) -> None:
+    path = small_files(tmp_path)[kind]
+    content = path.read_bytes()
+    random = np.random.default_rng(0)
+    outcomes = {Weights: 0, CheckpointError: 0}
+    sentences = []
+    for number in range(60):
+        damaged = bytearray(content)
+        if number < 20:
+            del damaged[int(random.integers(len(content))) :]
+        else:
+            for position in random.integers(0, len(content), int(random.integers(1, 6))):
+                damaged[position] = int(random.integers(256))
+        path.write_bytes(damaged)
+        try:
+            weights = weights_of(path)
+            for tensor in weights.tensors.values():
+                assert tensor.array().shape == tensor.shape
+        except CheckpointError as error:
+            outcomes[CheckpointError] += 1
+            sentences.append(str(error))
+        else:
+            outcomes[Weights] += 1
+    assert all(map(str.isprintable, sentences))
+    assert min(outcomes.values()) > 3, outcomes
+
+
+def test_pickles_whose_opcodes_are_shuffled(tmp_path: Path) -> None:
+    """Mutants of the pickle alone, in an archive that is whole."""
+    path = small_files(tmp_path)["zip"]
+    with zipfile.ZipFile(path) as archive:
+        parts = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    body = parts.pop("data.pkl")
+    random = np.random.default_rng(1)
+    refusals = 0
+    for _ in range(60):
+        mutant = bytearray(body)
+        at, length = int(random.integers(len(body))), int(random.integers(1, 20))
+        match random.integers(3):
+            case 0:
+                del mutant[at : at + length]
+            case 1:
+                mutant[at:at] = body[(start := int(random.integers(len(body)))) : start + length]
+            case _:
+                mutant[at] = int(random.integers(256))
+        archive_bytes = io.BytesIO()
+        with zipfile.ZipFile(archive_bytes, "w") as archive:
+            for name, part in {"data.pkl": bytes(mutant), **parts}.items():
+                archive.writestr(f"net/{name}", part)
+        path.write_bytes(archive_bytes.getvalue())
+        try:
+            for tensor in weights_of(path).tensors.values():
+                tensor.array()
+        except CheckpointError:
+            refusals += 1
+    assert 10 < refusals < 60
