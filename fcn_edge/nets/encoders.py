@@ -11,10 +11,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from fcn_edge.errors import UsageError
+from fcn_edge.nets.resnet import Bottleneck, stage
 
 __all__ = ["ENCODERS", "VGG16", "Encoder", "MobileNetV2", "ResNet50", "encoder"]
 
@@ -77,32 +77,6 @@ class VGG16(Encoder):
         return _tap(self.features, image, self._taps)
 
 
-class Bottleneck(nn.Module):
-    """ResNet v1.5 bottleneck: 1x1, 3x3 (carries the stride), 1x1, and the residual sum (He et al. 2015)."""
-
-    expansion = 4
-
-    def __init__(self, channels: int, width: int, stride: int) -> None:
-        super().__init__()
-        out = width * self.expansion
-        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample: nn.Sequential | None = None
-        if stride != 1 or channels != out:
-            self.downsample = nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        identity = x if self.downsample is None else self.downsample(x)
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        return torch.relu(self.bn3(self.conv3(out)) + identity)
-
-
 class ResNet50(Encoder):
     """ResNet-50 (He et al. 2015) with the outputs of layer2, layer3 and layer4."""
 
@@ -116,16 +90,10 @@ class ResNet50(Encoder):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = self._layer(64, 64, blocks=3, stride=1)
-        self.layer2 = self._layer(256, 128, blocks=4, stride=2)
-        self.layer3 = self._layer(512, 256, blocks=6, stride=2)
-        self.layer4 = self._layer(1024, 512, blocks=3, stride=2)
-
-    @staticmethod
-    def _layer(channels: int, width: int, *, blocks: int, stride: int) -> nn.Sequential:
-        first = Bottleneck(channels, width, stride)
-        rest = [Bottleneck(width * Bottleneck.expansion, width, 1) for _ in range(blocks - 1)]
-        return nn.Sequential(first, *rest)
+        self.layer1 = stage(Bottleneck, 64, 64, 3, stride=1)
+        self.layer2 = stage(Bottleneck, 256, 128, 4, stride=2)
+        self.layer3 = stage(Bottleneck, 512, 256, 6, stride=2)
+        self.layer4 = stage(Bottleneck, 1024, 512, 3, stride=2)
 
     def forward(self, image: Tensor) -> Pyramid:
         """The features after layer2, layer3 and layer4."""

@@ -81,7 +81,7 @@ def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str]
 
     Args:
         net: The network; every parameter and buffer must be in the weights, in its shape. A BatchNorm's number of
-            batches may be missing.
+            batches may be missing. On torch's ``meta`` device it takes no memory until it is known to fit.
         weights: The weights, under the network's own names.
         about: What the network is, for the message.
         ignored: Leading parts of names that the weights may hold beyond the network's.
@@ -100,6 +100,11 @@ def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str]
             f"{weights.path} looks like {about}, but does not fit it: {problem}.",
             "Give the checkpoint of an unchanged network, or export it to ONNX where its code is and give that file.",
         )
+    if any(tensor.is_meta for tensor in own.values()):
+        net.to_empty(device="cpu")
+        own = dict(net.state_dict(keep_vars=True))
+        for name in counters:
+            own[name].zero_()
     for name in wanted:
         with torch.no_grad():
             own[name].copy_(torch.from_numpy(weights.tensors[name].array()))
