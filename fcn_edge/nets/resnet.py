@@ -144,6 +144,11 @@ class ResNet(nn.Module):
         plan: What it looks like.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, plan: ResNetPlan) -> None:
         super().__init__()
         self.stem = _deep_stem(plan.width) if plan.deep_stem else None
@@ -164,7 +169,7 @@ class ResNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """What layer4 gives."""
-        x = self.relu(self.bn1(self.conv1(image))) if self.stem is None else self.stem(image)
+        x: Tensor = self.relu(self.bn1(self.conv1(image))) if self.stem is None else self.stem(image)
         x = self.maxpool(x)
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = layer(x)
