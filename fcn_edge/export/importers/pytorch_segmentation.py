@@ -57,7 +57,7 @@ def _network(weights: Weights, options: ImportOptions) -> TrainedNetwork:
 def _size(resolution: object) -> Size:
     """``(height, width)`` of a resolution, or the usual size where it is none."""
     sides = resolution if isinstance(resolution, list | tuple) else (resolution, resolution)
-    if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= LARGEST_SIDE for side in sides):
+    if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides):
         return USUAL_SIZE
     return sides[0], sides[1]
 

@@ -104,6 +104,11 @@ def imagenet(rgb: Tensor) -> Tensor:
     return (rgb - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
 
 
+def of_bytes(mean: Sequence[float], std: Sequence[float]) -> Callable[[Tensor], Tensor]:
+    """Normalization with a mean and standard deviation for 0 to 255."""
+    return lambda rgb: (255 * rgb - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+
+
 def residual_layer(
     net: Described,
     x: Tensor,
@@ -161,6 +166,15 @@ class Reference(TrainedNetwork):
 
 def reference_of(net: Described) -> Reference:
     return Reference(lambda image: net.scores_of([image])[0], net.full_scores_of)
+
+
+def require_same(network: TrainedNetwork, reference: Reference, images: Sequence[Image]) -> None:
+    """A network that was read gives the reference's scores and masks, before it is exported."""
+    for image in images:
+        expected, mask = reference.scores(image), reference.labels(image)
+        assert np.abs(network.scores(image) - expected).max() <= 1e-4 * np.ptp(expected)
+        assert (network.labels(image) == mask).mean() >= 0.999
+        assert len(np.unique(mask)) >= 5
 
 
 def require_equal(model: Path, reference: Reference, images: Sequence[Image], *sizes: tuple[int, int]) -> None:
