@@ -110,7 +110,7 @@ def test_checkpoint_gives_the_networks_own_scores_and_masks(families, d8, images
     checkpoint, output = tmp_path / "fcn_r50-d8_512x1024_40k_cityscapes.pth", tmp_path / "net.onnx"
     torch.save(checkpoint_of(d8.state, dataset_meta={"classes": NAMES, "palette": PALETTE}), checkpoint)
     spec = onnx_from_checkpoint(checkpoint, output, options=ImportOptions(size=SIZE), images=images).spec
-    require_equal(output, reference_of(d8), images, SIZE, ODD)
+    require_equal(output, reference_of(d8), images[:2], SIZE, ODD)
     assert (spec.family, spec.name, spec.encoder) == ("mmsegmentation", "fcn_r20-d8", "resnet20_v1c")
     assert (spec.stride, spec.geometry.align) == (8, "edges")
     assert spec.classes == NAMES
@@ -123,7 +123,7 @@ def test_everything_of_the_configuration_is_taken(images_of_size, tmp_path: Path
     net = resnet_fcn(images, **D16, head_dilation=6, align_corners=True, normalize=normalize)
     torch.save(checkpoint_of(net.state, cfg=CONFIG_D16), tmp_path / "iter_40000.pth")
     network = RESNET.network(weights_of(tmp_path / "iter_40000.pth"), ImportOptions())
-    require_same(network, reference_of(net), images)
+    require_same(network, reference_of(net), images[0])
     spec = network.spec
     assert (spec.name, spec.stride, spec.geometry.align, spec.size) == ("fcn-d6_r20-d16", 16, "corners", (769, 769))
     assert spec.normalization.mean == (120.0, 115.5, 105.0)
@@ -143,15 +143,15 @@ def test_keys_tell_the_rest(images_of_size, tmp_path: Path, shape) -> None:
     images = images_of_size(ODD)
     net = resnet_fcn(images, **shape)
     torch.save(checkpoint_of(net.state), tmp_path / "fcn_r18-d8.pth")
-    require_same(RESNET.network(weights_of(tmp_path / "fcn_r18-d8.pth"), ImportOptions()), reference_of(net), images)
+    require_same(RESNET.network(weights_of(tmp_path / "fcn_r18-d8.pth"), ImportOptions()), reference_of(net), images[0])
 
 
 def test_mobilenet_is_dilated_in_first_blocks_only(images_of_size, tmp_path: Path) -> None:
     images = images_of_size(ODD)
-    net = mobilenet_fcn(images)
+    net = mobilenet_fcn(images, divisor=8, hidden=8)
     torch.save(checkpoint_of(net.state), tmp_path / "mobilenet-v2-d8_fcn.pth")
     network = MOBILE.network(weights_of(tmp_path / "mobilenet-v2-d8_fcn.pth"), ImportOptions())
-    require_same(network, reference_of(net), images)
+    require_same(network, reference_of(net), images[0])
     assert (network.spec.name, network.spec.encoder, network.spec.stride) == ("fcn_m-v2-d8", "mobilenet_v2", 8)
 
 
@@ -232,7 +232,7 @@ def test_full_width(families, images_of_size, tmp_path: Path, make) -> None:
     checkpoint, output = tmp_path / "net-d8.pth", tmp_path / "net.onnx"
     torch.save(checkpoint_of(net.state), checkpoint)
     spec = onnx_from_checkpoint(checkpoint, output, options=ImportOptions(size=SIZE), images=images).spec
-    require_equal(output, reference_of(net), images, SIZE, ODD)
+    require_equal(output, reference_of(net), images[:2], SIZE, ODD)
     assert spec.name == ("fcn_r50-d8" if make is resnet_fcn else "fcn_m-v2-d8")
 
 
@@ -245,5 +245,5 @@ def test_corners_and_stride_16_at_full_width(families, images_of_size, tmp_path:
     checkpoint, output = tmp_path / "fcn-d6_r50b-d16_769x769.pth", tmp_path / "net.onnx"
     torch.save(net.state, checkpoint)
     spec = onnx_from_checkpoint(checkpoint, output, options=ImportOptions(size=SIZE), images=images).spec
-    require_equal(output, reference_of(net), images, SIZE, ODD)
+    require_equal(output, reference_of(net), images[:2], SIZE, ODD)
     assert spec.name == "fcn-d6_r50b-d16"

@@ -55,7 +55,7 @@ def test_checkpoint_gives_the_networks_own_scores_and_masks(families, described,
     checkpoint, output = tmp_path / "model_best.pth", tmp_path / "net.onnx"
     torch.save(checkpoint_of(described.state), checkpoint)
     spec = onnx_from_checkpoint(checkpoint, output, images=images).spec
-    require_equal(output, reference_of(described), images, SIZE, ODD)
+    require_equal(output, reference_of(described), images[:2], SIZE, ODD)
     assert (spec.family, spec.name, spec.stride, spec.size) == ("pytorch-segmentation", "fcn_resnet18", 32, SIZE)
     assert spec.resize.policy == "stretch"
     assert spec.classes == LABEL_SETS["voc"].classes
@@ -93,5 +93,5 @@ def test_full_width(families, images_of_size, tmp_path: Path, depth: int) -> Non
     checkpoint, output = tmp_path / "model_best.pth", tmp_path / "net.onnx"
     torch.save(checkpoint_of(net.state, arch=f"fcn_resnet{depth}"), checkpoint)
     spec = onnx_from_checkpoint(checkpoint, output, images=images).spec
-    require_equal(output, reference_of(net), images, SIZE, ODD)
+    require_equal(output, reference_of(net), images[:2], SIZE, ODD)
     assert (spec.name, spec.stride) == (f"fcn_resnet{depth}", 8 if depth >= 50 else 32)
