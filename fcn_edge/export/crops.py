@@ -39,6 +39,15 @@ def open_crops(model: ModelProto) -> None:
         offsets = [start, int(numbers[across.input[1]][0])]
         _write(graph, node, across, offsets, f"crop_{found}")
         found += 1
+    _drop_unread(graph)
+
+
+def _drop_unread(graph: GraphProto) -> None:
+    """Take out the fixed ends, which nothing reads any more."""
+    read = {name for node in graph.node for name in node.input}
+    for index in reversed(range(len(graph.initializer))):
+        if graph.initializer[index].name not in read:
+            del graph.initializer[index]
 
 
 def _write(graph: GraphProto, down: NodeProto, across: NodeProto, offsets: list[int], name: str) -> None:
