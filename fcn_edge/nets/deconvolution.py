@@ -1,0 +1,71 @@
+"""Transposed convolutions that upsample scores: is one the fixed bilinear one, and what does the same work faster?
+
+Long, Shelhamer and Darrell's networks upsample with transposed convolutions (Caffe: Deconvolution) of kernel ``2 *
+stride``, set to bilinear interpolation of each class on its own and never trained; other people trained theirs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["Doubling", "bilinear_kernel", "bilinear_upsampling", "is_bilinear"]
+
+HALF_PRECISION = 2e-3
+"""By how much a bilinear kernel that was stored in half precision, or trained at no rate to speak of, may be off; its
+values are at most 1."""
+
+
+def bilinear_kernel(size: int) -> NDArray[np.float32]:
+    """The kernel ``(size, size)`` that interpolates between the inputs, as Caffe's filler ``bilinear`` sets it.
+
+    Along each axis it falls from the middle by ``2 / size`` a step.
+
+    Args:
+        size: Twice the stride; even.
+    """
+    along = 1 - np.abs(np.arange(size) - (size - 1) / 2) / (size // 2)
+    return np.outer(along, along).astype(np.float32)
+
+
+def is_bilinear(weight: NDArray[np.float32]) -> bool:
+    """Whether a transposed convolution interpolates each class on its own, with twice its stride as kernel.
+
+    Args:
+        weight: ``(classes, classes, size, size)``, or ``(classes, 1, size, size)`` where each class has a group.
+    """
+    classes, others, rows, columns = weight.shape
+    if rows != columns or rows % 2 or others not in (1, classes):
+        return False
+    kernel = bilinear_kernel(rows)
+    for index in range(classes):
+        expected = np.zeros_like(weight[index])
+        expected[index if others == classes else 0] = kernel
+        # not <= of the negation: NaN is no kernel either
+        if not np.abs(weight[index] - expected).max() <= HALF_PRECISION:
+            return False
+    return True
+
+
+def bilinear_upsampling(scores: Tensor, stride: int) -> Tensor:
+    """What the fixed transposed convolution gives: ``(N, C, rows, columns)`` to ``stride * (rows + 1)`` and so on."""
+    classes = scores.shape[1]
+    kernel = torch.from_numpy(bilinear_kernel(2 * stride)).to(scores).expand(classes, 1, -1, -1)
+    return functional.conv_transpose2d(scores, kernel, stride=stride, groups=classes)
+
+
+class Doubling(nn.Module):
+    """The fixed bilinear transposed convolution with kernel 4 and stride 2, as a Resize.
+
+    Beyond the outermost cells a transposed convolution fades out, where a Resize repeats them: a border of zeros
+    before it, and one cell less on each side after it, give the same numbers.
+    """
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """``(N, C, 2 * rows + 2, 2 * columns + 2)`` of ``(N, C, rows, columns)``, float32."""
+        padded = functional.pad(scores, (1, 1, 1, 1))
+        doubled = functional.interpolate(padded, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return doubled[:, :, 1:-1, 1:-1]
