@@ -1,0 +1,223 @@
+"""``.caffemodel`` files: the trained weights of Caffe, read without Caffe.
+
+Such a file is a protobuf message ``NetParameter``: layers, each with its blobs. Field numbers are those of
+https://github.com/BVLC/caffe, ``src/caffe/proto/caffe.proto``; ``layers`` is what Caffe wrote until 2014.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
+from fcn_edge.artifacts.weights.elements import read_elements
+from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
+from fcn_edge.errors import CheckpointError
+
+__all__ = ["caffemodel_weights", "is_caffemodel"]
+
+LAYERS_V1, LAYERS = 2, 100
+LAYER_NAME, LAYER_TYPE, LAYER_BLOBS, LAYER_CONVOLUTION = 1, 2, 7, 106
+V1_NAME, V1_TYPE, V1_BLOBS, V1_CONVOLUTION = 4, 5, 6, 10
+CONVOLUTION_PAD = 3
+BLOB_SIDES = (1, 2, 3, 4)
+BLOB_DATA, BLOB_SHAPE, BLOB_DOUBLES = 5, 7, 8
+SHAPE_DIM = 1
+
+V1_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}
+"""Types of old files' layers with weights; the others are called by their numbers."""
+
+MOST_LAYERS = 10_000
+MOST_FIELDS = 100_000
+"""Of a message, outside packed numbers."""
+MOST_PIECES = 64
+MOST_SIDES = 8
+LONGEST_NAME = 200
+
+
+@dataclass
+class _Blob:
+    """Numbers of a layer: their shape, and where in the file they are."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    pieces: list[tuple[int, int]]
+    """Each with its first byte and its count of numbers."""
+
+
+@dataclass
+class _Layer:
+    name: str = ""
+    kind: str = ""
+    pad: tuple[int, ...] = ()
+    blobs: list[_Blob] = field(default_factory=list)
+
+
+def is_caffemodel(path: Path) -> bool:
+    """Whether a file is a message with at least one layer of Caffe that has a name and weights; by content."""
+    try:
+        with _mapped(path) as buffer:
+            return any(layer.name and layer.blobs for layer in _layers(buffer))
+    except (WireError, OSError, ValueError):
+        return False
+
+
+def caffemodel_weights(path: Path) -> Weights:
+    """The weights of a ``.caffemodel``; their numbers stay in the file until they are asked for.
+
+    A layer's first two blobs are called ``NAME.weight`` and ``NAME.bias``, further ones ``NAME.2`` and so on.
+    ``fields["layers"]`` lists all layers, ``{"name", "type", "pad"}`` each, those without weights too.
+
+    Raises:
+        CheckpointError: The file is missing, or is none of Caffe's, or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"There is no weights file {path}.", "Check the path.")
+    try:
+        with _mapped(path) as buffer:
+            layers = list(_layers(buffer))
+    except (WireError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is no whole .caffemodel; a binary NetParameter of Caffe was expected.",
+            "Download or copy it again.",
+        ) from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    tensors: dict[str, StoredTensor] = {}
+    for layer in layers:
+        for index, blob in enumerate(layer.blobs):
+            key = f"{layer.name}.{('weight', 'bias')[index] if index < 2 else index}"
+            if key in tensors:
+                raise CheckpointError(
+                    f"{path} holds weights of two layers called {layer.name}; one was expected.", "Save it again."
+                )
+            tensors[key] = StoredTensor(blob.shape, blob.dtype, partial(_read, path, blob))
+    if not tensors:
+        raise CheckpointError(f"{path} holds no weights of Caffe's layers.", "Give the trained .caffemodel.")
+    found = [{"name": layer.name, "type": layer.kind, "pad": list(layer.pad)} for layer in layers]
+    return Weights(
+        path=path, kind="caffemodel", tensors=tensors, fields={"layers": found}, globals=frozenset(), wrapper=""
+    )
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[Buffer]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+        yield buffer
+
+
+def _read(path: Path, blob: _Blob) -> NDArray[Any]:
+    read = [read_elements(path, blob.dtype, (count,), at=first) for first, count in blob.pieces]
+    return (read[0] if len(read) == 1 else np.concatenate(read)).reshape(blob.shape)
+
+
+def _layers(buffer: Buffer) -> Iterator[_Layer]:
+    """The layers of a NetParameter, in the file's order."""
+    count = 0
+    for number, start, stop in _bounded(fields(buffer, 0, len(buffer))):
+        if number not in (LAYERS_V1, LAYERS):
+            continue
+        count += 1
+        if count > MOST_LAYERS:
+            raise WireError
+        yield _layer(buffer, start, stop, old=number == LAYERS_V1)
+
+
+def _bounded(found: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    for count, each in enumerate(found):
+        if count > MOST_FIELDS:
+            raise WireError
+        yield each
+
+
+def _layer(buffer: Buffer, start: int, stop: int, old: bool) -> _Layer:
+    name, kind, blobs, convolution = (
+        (V1_NAME, V1_TYPE, V1_BLOBS, V1_CONVOLUTION)
+        if old
+        else (LAYER_NAME, LAYER_TYPE, LAYER_BLOBS, LAYER_CONVOLUTION)
+    )
+    layer = _Layer()
+    messages: list[tuple[int, int]] = []
+    for number, first, end in _bounded(fields(buffer, start, stop)):
+        if number == name:
+            layer.name = _text(buffer, first, end)
+        elif number == kind:
+            layer.kind = _old_type(buffer, first, end) if old else _text(buffer, first, end)
+        elif number == convolution:
+            layer.pad = _pad(buffer, first, end)
+        elif number == blobs:
+            messages.append((first, end))
+    layer.blobs = [_blob(buffer, *message, index > 0, layer.kind) for index, message in enumerate(messages)]
+    return layer
+
+
+def _text(buffer: Buffer, start: int, stop: int) -> str:
+    text = buffer[start : min(stop, start + LONGEST_NAME)].decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _old_type(buffer: Buffer, start: int, stop: int) -> str:
+    number = next(numbers(buffer, start, stop), 0)
+    return V1_TYPES.get(number, str(number))
+
+
+def _pad(buffer: Buffer, start: int, stop: int) -> tuple[int, ...]:
+    """The padding of a convolution: one number, or one an axis."""
+    pad: list[int] = []
+    for number, first, end in _bounded(fields(buffer, start, stop)):
+        if number == CONVOLUTION_PAD:
+            pad += _few(buffer, first, end)
+    return tuple(pad)
+
+
+def _blob(buffer: Buffer, start: int, stop: int, is_bias: bool, kind: str) -> _Blob:
+    shape: list[int] | None = None
+    sides = [0, 0, 0, 0]
+    dtypes: set[str] = set()
+    pieces: list[tuple[int, int]] = []
+    for number, first, end in _bounded(fields(buffer, start, stop)):
+        if number == BLOB_SHAPE:
+            shape = []
+            for inner, low, high in _bounded(fields(buffer, first, end)):
+                if inner == SHAPE_DIM:
+                    shape += _few(buffer, low, high)
+        elif number in BLOB_SIDES:
+            sides[number - 1] = next(numbers(buffer, first, end), 0)
+        elif number in (BLOB_DATA, BLOB_DOUBLES):
+            size = 8 if number == BLOB_DOUBLES else 4
+            dtypes.add(f"float{8 * size}")
+            count, rest = divmod(end - first, size)
+            pieces.append((first, count))
+            if rest or len(pieces) > MOST_PIECES:
+                raise WireError
+    if shape is None:
+        shape = _of_four_sides(sides, is_bias, kind)
+    # also without numbers, as in a network that was described and not trained
+    if len(dtypes) != 1 or len(shape) > MOST_SIDES or math.prod(shape) != sum(count for _, count in pieces):
+        raise WireError
+    return _Blob(tuple(shape), dtypes.pop(), pieces)
+
+
+def _of_four_sides(sides: list[int], is_bias: bool, kind: str) -> list[int]:
+    """The shape of a blob that says it the old way, always as four numbers with ones in front."""
+    if is_bias:
+        return [math.prod(sides)]
+    return sides[2:] if kind == "InnerProduct" and sides[:2] == [1, 1] else sides
+
+
+def _few(buffer: Buffer, start: int, stop: int) -> list[int]:
+    found = []
+    for number in numbers(buffer, start, stop):
+        found.append(number)
+        if len(found) > MOST_SIDES:
+            raise WireError
+    return found
