@@ -81,7 +81,8 @@ def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str]
 
     Args:
         net: The network; every parameter and buffer must be in the weights, in its shape. A BatchNorm's number of
-            batches may be missing. On torch's ``meta`` device it takes no memory until it is known to fit.
+            batches may be missing. One on the ``meta`` device comes to the CPU once the weights are known to fit, so
+            that a file never decides how much memory is taken beyond its own size.
         weights: The weights, under the network's own names.
         about: What the network is, for the message.
         ignored: Leading parts of names that the weights may hold beyond the network's.
