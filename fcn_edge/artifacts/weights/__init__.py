@@ -1,8 +1,8 @@
 """Weights files of anybody: PyTorch checkpoints, safetensors, NumPy archives, read without running what they name."""
 
 from fcn_edge.artifacts.weights.damage import shown
-from fcn_edge.artifacts.weights.reading import weights_of
+from fcn_edge.artifacts.weights.reading import weights_of, zip_members
 from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
 from fcn_edge.artifacts.weights.variants import variants
 
-__all__ = ["StoredTensor", "Weights", "shown", "variants", "weights_of"]
+__all__ = ["StoredTensor", "Weights", "shown", "variants", "weights_of", "zip_members"]

@@ -15,7 +15,7 @@ from fcn_edge.artifacts.weights.torch_legacy import read_torch_legacy
 from fcn_edge.artifacts.weights.torch_zip import entries_of, read_torch_zip
 from fcn_edge.errors import CheckpointError
 
-__all__ = ["weights_of"]
+__all__ = ["weights_of", "zip_members"]
 
 _START_BYTES = 512
 _ZIP, _PICKLE, _HDF5, _GZIP = b"PK", b"\x80", b"\x89HDF", b"\x1f\x8b"
@@ -80,3 +80,18 @@ def _read(path: Path, file: BinaryIO) -> Weights:
     if start.startswith(_GZIP):
         raise CheckpointError(f"{path} is packed with gzip.", "Unpack it and give the weights file in it.")
     return read_safetensors(path)
+
+
+def zip_members(path: Path) -> tuple[str, ...]:
+    """Names of the files in a zip archive; none where it is no whole zip archive.
+
+    Raises:
+        CheckpointError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return tuple(entry.filename for entry in entries_of(file))
+    except DamagedError:
+        return ()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from fcn_edge.artifacts.geometry import Geometry
-from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
+from fcn_edge.artifacts.label_sets import LabelSet, labels_for
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size, checked_size
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.network import TrainedNetwork
@@ -179,11 +179,7 @@ def imported_spec(
             f"{labels.name} has {len(labels.classes)} classes; the checkpoint has {classes}.",
             "Give as many names as the checkpoint has classes.",
         )
-    if labels is None:
-        labels = next((known for known in usual if len(known.classes) == classes), None)
-    if labels is None:
-        names = tuple(f"class {index}" for index in range(classes))
-        labels = LabelSet("numbered", names, generated_palette(classes), 255)
+    labels = labels or labels_for(classes, *usual)
     return ModelSpec.model_validate(
         {
             "name": name,

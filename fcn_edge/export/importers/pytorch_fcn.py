@@ -41,7 +41,7 @@ their own size, as their authors' programs see them."""
 AT_ONCE = (0.01, 0.0001)
 """What FCN8sAtOnce multiplies pool4 and pool3 with (``torchfcn/models/fcn8s.py``)."""
 
-USUAL = tuple(LABEL_SETS[name] for name in ("voc",))
+USUAL = (LABEL_SETS["voc"], LABEL_SETS["pascal-context-caffe"])
 
 CLASS_NAMES = {"FCN32s": "fcn32s", "FCN16s": "fcn16s", "FCN8s": "fcn8s", "FCN8sAtOnce": "fcn8s-atonce"}
 MD5 = {
