@@ -85,7 +85,7 @@ def made_table(images_of_size: Callable[[Size], Images]) -> Callable[[Path, Mode
     """A calibration table of a model on three rendered frames."""
 
     def table(path: Path, spec: ModelSpec) -> CalibrationTable:
-        return _table(path, spec, ranges_of_images(resolved_model(path), images_of_size((96, 160)), threads=1))
+        return table_of(path, spec, ranges_of_images(resolved_model(path), images_of_size((96, 160)), threads=1))
 
     return table
 
@@ -124,7 +124,7 @@ def int8_file(small: Exported, small_table: CalibrationTable, tmp_path_factory: 
     return path
 
 
-def _table(path: Path, spec: ModelSpec, ranges: dict[str, TensorRange]) -> CalibrationTable:
+def table_of(path: Path, spec: ModelSpec, ranges: dict[str, TensorRange]) -> CalibrationTable:
     return CalibrationTable(
         model=spec.name,
         model_digest=model_digest(path),

@@ -62,7 +62,7 @@ def spec_of(encoder: str, decoder: str, **changes: object) -> ModelSpec:
         "name": f"random-{encoder}-{decoder}",
         "encoder": encoder,
         "decoder": decoder,
-        "stride": DECODER_STRIDES[decoder],
+        "stride": DECODER_STRIDES.get(decoder),
         "classes": [f"class {index}" for index in range(CLASSES)],
         "palette": [(index, 0, 0) for index in range(CLASSES)],
         "size": (96, 160),
