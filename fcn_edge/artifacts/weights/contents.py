@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.inert import Inert
 from fcn_edge.artifacts.weights.tensors import StoredTensor
 from fcn_edge.artifacts.weights.torch_tensors import Storages
-from fcn_edge.artifacts.weights.values import attributes_of, mapping_of, plain_fields
+from fcn_edge.artifacts.weights.values import attribute_of, mapping_of, plain_fields
 
 __all__ = ["Contents", "contents_of"]
 
@@ -31,7 +30,11 @@ NAMES = (
 
 WHOLE_MODULE = "whole module"
 MOST_TENSORS = 100_000
-DEEPEST_MODULE = 64
+MOST_LOOKS = 4_000_000
+MOST_BUFFERS = 1000
+LONGEST_KEY = 1000
+DEEPEST = 3
+"""Dictionaries inside each other that are looked into, the outermost counted."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def contents_of(value: Any, storages: Storages) -> Contents:
         DamagedError: There are none, or they are damaged.
     """
     search = _Search(storages)
-    found = search.named(value, 3) or search.largest(value)
+    found = search.named(value, DEEPEST) or search.largest(value, DEEPEST)
     if found is None:
         raise DamagedError("it holds no state_dict: a dictionary of tensors was expected")
     wrapper, tensors = found
@@ -75,97 +78,96 @@ Found = tuple[str, dict[str, StoredTensor]]
 
 
 class _Search:
+    """Looks for tensors until too many things were looked at: a pickle may hold one thing in many places."""
+
     def __init__(self, storages: Storages) -> None:
         self._storages = storages
+        self._left = MOST_LOOKS
 
     def named(self, value: Any, depth: int) -> Found | None:
         """The weights of a network, under one of the usual names, or in the value itself; the first of these."""
         if _is_module(value):
-            tensors = dict(self._module(value))
+            tensors = self._module(value)
             return (WHOLE_MODULE, tensors) if tensors else None
-        mapping = mapping_of(value)
-        if mapping is None:
-            return None
-        for name in NAMES if depth > 1 else ():
+        mapping = self._mapping(value)
+        for name in NAMES if mapping and depth > 1 else ():
             found = self.named(mapping[name], depth - 1) if name in mapping else None
             if found is not None:
-                wrapper, tensors = found
-                return (name if wrapper in ("", WHOLE_MODULE) else f"{name}.{wrapper}"), tensors
+                return _under(name, found)
         tensors = self._tensors(mapping)
-        return ("", tensors) if tensors and _is_mostly(tensors, mapping) else None
+        others = (item for key, item in mapping.items() if key not in tensors)
+        return (
+            ("", tensors) if tensors and not any(_is_module(item) or self._mapping(item) for item in others) else None
+        )
 
-    def largest(self, value: Any) -> Found | None:
-        """The dictionary with the most tensors among those in a dictionary, two deep."""
-        best: Found | None = None
-        for wrapper, mapping in _mappings(value):
-            tensors = self._tensors(mapping)
-            if tensors and (best is None or len(tensors) > len(best[1])):
-                best = wrapper, tensors
+    def largest(self, value: Any, depth: int) -> Found | None:
+        """The network or the dictionary with the most tensors among those in a dictionary."""
+        if _is_module(value):
+            return self.named(value, depth)
+        mapping = self._mapping(value)
+        tensors = self._tensors(mapping)
+        best: Found | None = ("", tensors) if tensors else None
+        for key, item in mapping.items() if depth > 1 else ():
+            found = self.largest(item, depth - 1) if isinstance(key, str) else None
+            if found is not None and (best is None or len(found[1]) > len(best[1])):
+                best = _under(key, found)
         return best
 
+    def _mapping(self, value: Any) -> dict[Any, Any]:
+        """What a dictionary holds; empty for everything else."""
+        mapping = mapping_of(value) or {}
+        self._left -= 1 + len(mapping)
+        if self._left < 0:
+            raise DamagedError("it holds too many things")
+        return mapping
+
     def _tensors(self, mapping: dict[Any, Any]) -> dict[str, StoredTensor]:
+        self._left -= len(mapping)
         tensors = {}
         for key, value in mapping.items():
             tensor = self._storages.tensor_of(value) if isinstance(key, str) else None
             if tensor is not None:
                 tensors[key] = tensor
-            if len(tensors) > MOST_TENSORS:
-                raise DamagedError("it holds too many tensors")
+        if len(tensors) > MOST_TENSORS:
+            raise DamagedError("it holds too many tensors")
         return tensors
 
-    def _module(self, module: Any) -> Iterator[tuple[str, StoredTensor]]:
+    def _module(self, module: Any) -> dict[str, StoredTensor]:
         """What ``state_dict`` of a network would give: parameters, then buffers that persist, then those inside it."""
-        waiting: list[tuple[str, Any, int]] = [("", module, DEEPEST_MODULE)]
-        visited = 0
+        found: dict[str, StoredTensor] = {}
+        waiting: list[tuple[str, Any]] = [("", module)]
         while waiting:
-            prefix, current, depth = waiting.pop()
-            visited += 1
-            if depth == 0 or visited > MOST_TENSORS:
-                raise DamagedError("its network is nested too deeply")
-            attributes = attributes_of(current)
-            left_out = _names_in(attributes.get("_non_persistent_buffers_set"))
-            for kind in ("_parameters", "_buffers"):
-                for name, tensor in self._tensors(mapping_of(attributes.get(kind)) or {}).items():
-                    if kind == "_parameters" or name not in left_out:
-                        visited += 1
-                        yield prefix + name, tensor
-            inner = mapping_of(attributes.get("_modules")) or {}
+            prefix, current = waiting.pop()
+            for name, tensor in self._tensors(self._mapping(attribute_of(current, "_parameters"))).items():
+                found[prefix + name] = tensor
+            left_out = _names_in(attribute_of(current, "_non_persistent_buffers_set"))
+            for name, tensor in self._tensors(self._mapping(attribute_of(current, "_buffers"))).items():
+                if name not in left_out:
+                    found[prefix + name] = tensor
+            inside = self._mapping(attribute_of(current, "_modules")).items()
             waiting.extend(
-                (f"{prefix}{name}.", child, depth - 1)
-                for name, child in reversed(inner.items())
+                (f"{prefix}{name}.", child)
+                for name, child in reversed(inside)
                 if isinstance(name, str) and _is_module(child)
             )
-            if len(waiting) > MOST_TENSORS:
+            if len(found) > MOST_TENSORS or len(prefix) > LONGEST_KEY:
                 raise DamagedError("its network is nested too deeply")
+        return found
+
+
+def _under(name: str, found: Found) -> Found:
+    """What was found under a name of a dictionary."""
+    wrapper, tensors = found
+    return (name if wrapper in ("", WHOLE_MODULE) else f"{name}.{wrapper}"), tensors
 
 
 def _is_module(value: Any) -> bool:
-    return isinstance(value, Inert) and {"_parameters", "_modules"} <= attributes_of(value).keys()
+    return attribute_of(value, "_parameters") is not None and attribute_of(value, "_modules") is not None
 
 
-def _is_mostly(tensors: dict[str, StoredTensor], mapping: dict[Any, Any]) -> bool:
-    """Whether a dictionary is one of tensors, and not one that holds a tensor or two beside other things."""
-    return len(tensors) * 2 > len(mapping)
-
-
-def _mappings(value: Any) -> Iterator[tuple[str, dict[Any, Any]]]:
-    """A dictionary and those inside it, two deep, with the keys that lead there."""
-    mapping = mapping_of(value)
-    if mapping is None:
-        return
-    yield "", mapping
-    for key, item in mapping.items():
-        inner = mapping_of(item)
-        if inner is not None and isinstance(key, str):
-            yield key, inner
-            for name, deeper in inner.items():
-                deepest = mapping_of(deeper)
-                if deepest is not None and isinstance(name, str):
-                    yield f"{key}.{name}", deepest
-
-
-def _names_in(value: Any) -> set[str]:
-    """The texts of a set."""
+def _names_in(value: Any) -> frozenset[str]:
+    """The texts of a set, few as they are."""
     if isinstance(value, Inert) and value.args:
         value = value.args[0]
-    return {name for name in value if isinstance(name, str)} if isinstance(value, list | tuple | set) else set()
+    few = isinstance(value, list | tuple | set) and len(value) <= MOST_BUFFERS
+    return frozenset(name for name in value if isinstance(name, str)) if few else frozenset()

@@ -37,7 +37,6 @@ _FUNCTIONS = {
     "torch.serialization": "load",
     "torch.utils.collect_env": "run run_and_read_all",
     "torch.utils.cpp_extension": "load load_inline",
-    "types": "CodeType FunctionType",
     "uuid": "_get_command_stdout _popen",
 }
 _NAMES = frozenset(f"{module}.{name}" for module, names in _FUNCTIONS.items() for name in names.split())

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from fcn_edge.artifacts.weights.damage import DamagedError, shown
@@ -67,12 +67,12 @@ class Inert:
     named = ""
     args: tuple[Any, ...]
     state: Any
-    pairs: list[tuple[Any, Any]]
-    items: list[Any]
+    pairs: Sequence[tuple[Any, Any]]
+    items: Sequence[Any]
 
     def __new__(cls, *args: Any, **options: Any) -> Inert:  # noqa: D102
         made = super().__new__(cls)
-        made.args, made.state, made.pairs, made.items = args, None, list(options.items()), []
+        made.args, made.state, made.pairs, made.items = args, None, tuple(options.items()), ()
         return made
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -82,19 +82,22 @@ class Inert:
         self.state = state
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        # a list only where there is something to keep: there may be millions of placeholders
+        if not isinstance(self.pairs, list):
+            self.pairs = list(self.pairs)
         self.pairs.append((key, value))
 
     def append(self, value: Any) -> None:
         """Keep a value."""
-        self.items.append(value)
+        self.extend((value,))
+
+    add = append
 
     def extend(self, values: Iterable[Any]) -> None:
         """Keep values."""
+        if not isinstance(self.items, list):
+            self.items = []
         self.items.extend(values)
-
-    def add(self, value: Any) -> None:
-        """Keep a value."""
-        self.items.append(value)
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:  # noqa: D102
         raise DamagedError(f"its pickle calls what {shown(self.named)} gave, which no checkpoint does")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from fcn_edge.artifacts.weights.inert import Inert
 __all__ = ["array_of", "bytes_of", "scalar_of"]
 
 _NUMBER = re.compile(r"[biuf]([1248])")
+_SCALAR = re.compile(r"numpy\._?core\.multiarray\.scalar")
+_ARRAY = re.compile(r"numpy\._?core\.multiarray\._reconstruct")
+_BUFFER = re.compile(r"numpy\._?core\.numeric\._frombuffer")
 _MOST_DIMENSIONS = 32
+_MOST_NUMBERS = 1 << 32
 
 
 def bytes_of(value: Any) -> bytes | None:
@@ -39,38 +43,49 @@ def bytes_of(value: Any) -> bytes | None:
 
 def scalar_of(value: Any) -> bool | int | float | None:
     """The number that a NumPy scalar stands for; None for everything else."""
-    if not isinstance(value, Inert) or not re.fullmatch(r"numpy\._?core\.multiarray\.scalar", value.named):
+    if not isinstance(value, Inert) or not _SCALAR.fullmatch(value.named) or len(value.args) != 2:
         return None
-    dtype = _dtype_of(value.args[0]) if len(value.args) == 2 else None
-    content = bytes_of(value.args[1]) if len(value.args) == 2 else None
-    if dtype is None or content is None or len(content) != dtype.itemsize:
-        return None
-    number: bool | int | float = np.frombuffer(content, dtype)[0].item()
+    array = _array((1,), value.args[0], "C", value.args[1])
+    number: bool | int | float | None = None if array is None else array[0].item()
     return number
 
 
-def array_of(value: Any) -> NDArray[Any] | None:
-    """The array of numbers that a value stands for; None for everything else."""
+def array_of(value: Any, largest: int | None = None) -> NDArray[Any] | None:
+    """The array of numbers that a value stands for; None for everything else, and for more than ``largest`` numbers."""
     if not isinstance(value, Inert):
         return None
-    if re.fullmatch(r"numpy\._?core\.multiarray\._reconstruct", value.named):
+    if _ARRAY.fullmatch(value.named):
         match value.state:
             case (_, tuple(shape), dtype, fortran, content):
-                return _array(shape, dtype, "F" if fortran else "C", content)
-    if re.fullmatch(r"numpy\._?core\.numeric\._frombuffer", value.named):
+                return _array(shape, dtype, "F" if fortran else "C", content, largest)
+    if _BUFFER.fullmatch(value.named):
         match value.args:
             case (content, dtype, tuple(shape), order):
-                return _array(shape, dtype, "F" if order == "F" else "C", content)
+                return _array(shape, dtype, "F" if order == "F" else "C", content, largest)
     return None
 
 
-def _array(shape: tuple[Any, ...], dtype: Any, order: Any, content: Any) -> NDArray[Any] | None:
-    number, data = _dtype_of(dtype), bytes_of(content)
-    if number is None or data is None or len(shape) > _MOST_DIMENSIONS:
+def _array(
+    shape: tuple[Any, ...], dtype: Any, order: Literal["C", "F"], content: Any, largest: int | None = None
+) -> NDArray[Any] | None:
+    number = _dtype_of(dtype)
+    if number is None or len(shape) > _MOST_DIMENSIONS:
         return None
-    if not all(type(size) is int and size >= 0 for size in shape) or math.prod(shape) * number.itemsize != len(data):
+    if not all(type(size) is int and 0 <= size <= _MOST_NUMBERS for size in shape):
         return None
-    return np.frombuffer(data, number).reshape(shape, order=order)
+    count = math.prod(shape)
+    # what is not wanted is not decoded: there may be many of it
+    if count > (_MOST_NUMBERS if largest is None else largest) or _length(content) != count * number.itemsize:
+        return None
+    data = bytes_of(content)
+    return None if data is None else np.frombuffer(data, number).reshape(shape, order=order)
+
+
+def _length(content: Any) -> int:
+    """How many bytes or letters a value has; -1 where it is none."""
+    if isinstance(content, Inert):
+        content = content.args[0] if content.args else b""
+    return len(content) if isinstance(content, bytes | bytearray | str) else -1
 
 
 def _dtype_of(value: Any) -> np.dtype[Any] | None:

@@ -50,6 +50,16 @@ _TYPES = {
 }
 """Types of the numbers, by the beginning of the storage's class."""
 
+_AROUND = (
+    "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_parameter_with_state",
+    "torch.nn.parameter.Parameter",
+    "torch.autograd.variable.Variable",
+)
+"""What has a tensor as its first argument."""
+
+MOST_WRAPPERS = 8
+
 _STORAGE = re.compile(r"torch(?:\.cuda|\.storage)?\.([A-Za-z0-9]+)Storage")
 
 IS_OF_TENSORS = re.compile(
@@ -82,35 +92,32 @@ class Storages:
         Raises:
             DamagedError: It is a tensor that does not lie in its storage, or its storage is not in the file.
         """
-        if not isinstance(value, Inert):
-            return None
-        match value.named, value.args:
-            case ("torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2", _):
-                return self._view(value.args)
-            case ("torch._utils._rebuild_tensor_v3", (*_,)):
-                return self._view(value.args, value.args[6:7])
-            case (
-                (
-                    "torch._utils._rebuild_parameter"
-                    | "torch._utils._rebuild_parameter_with_state"
-                    | "torch.nn.parameter.Parameter"
-                    | "torch.autograd.variable.Variable"
-                ),
-                (inner, *_),
-            ):
-                return self.tensor_of(inner)
-            case ("torch._tensor._rebuild_from_type_v2", (Named() as function, _, tuple(args), *_)):
-                return self.tensor_of(function(*args))
-        array = array_of(value)
-        return None if array is None else StoredTensor(array.shape, array.dtype.name, array.copy)
+        for _ in range(MOST_WRAPPERS):
+            if not isinstance(value, Inert):
+                return None
+            match value.named, value.args:
+                case ("torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2", args):
+                    return self._view(args[:4], args[6:7])
+                case ("torch._utils._rebuild_tensor_v3", args):
+                    return self._view(args[:4], args[7:8], args[6:7])
+                case (name, (inner, *_)) if name in _AROUND:
+                    value = inner
+                case ("torch._tensor._rebuild_from_type_v2", (Named() as function, _, tuple(args), *_)):
+                    value = function(*args)
+                case _:
+                    array = array_of(value)
+                    return None if array is None else StoredTensor(array.shape, array.dtype.name, array.copy)
+        return None
 
-    def _view(self, args: tuple[Any, ...], dtypes: tuple[Any, ...] = ()) -> StoredTensor:
+    def _view(self, args: tuple[Any, ...], metadata: tuple[Any, ...], dtypes: tuple[Any, ...] = ()) -> StoredTensor:
         match args:
-            case (StorageName() as storage, int(offset), size, stride, *_):
+            case (StorageName() as storage, int(offset), size, stride):
                 shape, strides = numbers_of(size), numbers_of(stride)
             case _:
                 raise DamagedError("one of its tensors is damaged")
-        if shape is None or strides is None or len(shape) != len(strides) or len(shape) > _MOST_DIMENSIONS:
+        if any(metadata):
+            raise DamagedError("one of its tensors is kept negated or conjugated")
+        if shape is None or strides is None or len(shape) != len(strides):
             raise DamagedError("one of its tensors is damaged")
         kept = storage_type(storage.type_name)
         dtype = kept
@@ -158,7 +165,7 @@ def numbers_of(value: Any) -> tuple[int, ...] | None:
     """A tuple of numbers that are not negative, or a torch.Size of them; None for everything else."""
     if isinstance(value, Inert) and value.named == "torch.Size" and len(value.args) == 1:
         value = value.args[0]
-    if not isinstance(value, tuple | list):
+    if not isinstance(value, tuple | list) or len(value) > _MOST_DIMENSIONS:
         return None
     numbers = tuple(number for number in value if type(number) is int and 0 <= number <= _LARGEST)
     return numbers if len(numbers) == len(value) else None

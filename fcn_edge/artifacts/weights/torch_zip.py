@@ -6,6 +6,7 @@ Format: torch/serialization.py (_save) and caffe2/serialize/inline_container.h o
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -98,10 +99,13 @@ class _Bounded:
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            at = self.tell()
+            size = self.seek(0, os.SEEK_END) - at
+            self.seek(at)
         if size > LARGEST_DIRECTORY:
             raise DamagedError("it is a zip archive of too many files")
-        # without a size, zipfile reads the end of the file, which it has sought
-        return self._file.read(LARGEST_DIRECTORY if size < 0 else size)
+        return self._file.read(size)
 
 
 def _places(file: BinaryIO, entries: list[zipfile.ZipInfo]) -> dict[str, tuple[int, int]]:
@@ -110,7 +114,7 @@ def _places(file: BinaryIO, entries: list[zipfile.ZipInfo]) -> dict[str, tuple[i
     Raises:
         DamagedError: One is compressed, encrypted, beyond the file, or shares bytes with another.
     """
-    end_of_file = file.seek(0, 2)
+    end_of_file = file.seek(0, os.SEEK_END)
     places: dict[str, tuple[int, int]] = {}
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from fcn_edge.artifacts.weights.inert import Inert, Named
-from fcn_edge.artifacts.weights.numpy_values import array_of, bytes_of, scalar_of
+from fcn_edge.artifacts.weights.numpy_values import array_of, scalar_of
 from fcn_edge.artifacts.weights.torch_tensors import IS_OF_TENSORS, numbers_of
 
-__all__ = ["attributes_of", "mapping_of", "plain_fields"]
+__all__ = ["attribute_of", "mapping_of", "plain_fields"]
 
 MOST_FIELDS = 200
 MOST_VALUES = 10_000
-"""Values of one field, those inside it counted."""
+"""Values of one field, those inside it counted; 128 letters of a text count as one."""
 DEEPEST = 12
-LONGEST_TEXT = 1 << 20
 LARGEST_ARRAY = 1000
 LARGEST_INTEGER = (1 << 64) - 1
 
@@ -47,16 +46,20 @@ def _is_key(key: Any) -> bool:
     return isinstance(key, str | Named) or (isinstance(key, int) and abs(key) <= LARGEST_INTEGER)
 
 
-def attributes_of(value: Any) -> dict[str, Any]:
-    """The attributes that an object was given."""
+def attribute_of(value: Any, name: str) -> Any:
+    """An attribute that an object was given; None where it was not."""
+    for state in reversed(_states_of(value)):
+        if name in state:
+            return state[name]
+    return None
+
+
+def _states_of(value: Any) -> list[dict[Any, Any]]:
+    """The dictionaries of attributes that an object was given: those of its own, and those of its slots."""
     if not isinstance(value, Inert):
-        return {}
-    states = value.state if isinstance(value.state, tuple) else (value.state,)
-    found: dict[str, Any] = {}
-    for state in states[:2]:
-        if isinstance(state, dict):
-            found.update((key, item) for key, item in state.items() if isinstance(key, str))
-    return found
+        return []
+    states = value.state[:2] if isinstance(value.state, tuple) else (value.state,)
+    return [state for state in states if isinstance(state, dict)]
 
 
 def plain_fields(mapping: dict[Any, Any]) -> dict[str, Any]:
@@ -81,22 +84,20 @@ class _Plain:
         self._left = MOST_VALUES
 
     def of(self, value: Any, depth: int) -> Any:
-        self._left -= 1
+        self._left -= _cost(value)
         if self._left < 0 or depth == 0:
             return _NOTHING
-        if value is None or isinstance(value, bool | float):
+        if value is None or isinstance(value, bool | float | str):
             return value
         if isinstance(value, int):
             return value if abs(value) <= LARGEST_INTEGER else _NOTHING
-        if isinstance(value, str):
-            return value[:LONGEST_TEXT]
         if isinstance(value, list | tuple | set | frozenset):
             return self._list(value, depth)
         if isinstance(value, Named):
             return value.named
         mapping = mapping_of(value)
         if mapping is not None:
-            return self._dict(mapping | attributes_of(value), depth)
+            return self._dict(mapping, depth) | self._attributes(value, depth)
         return self._object(value, depth) if isinstance(value, Inert) else _NOTHING
 
     def _list(self, values: Any, depth: int) -> list[Any]:
@@ -119,6 +120,12 @@ class _Plain:
                 found[key.named if isinstance(key, Named) else str(key)] = plain
         return found
 
+    def _attributes(self, value: Any, depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for state in _states_of(value):
+            found |= self._dict(state, depth)
+        return found
+
     def _object(self, value: Inert, depth: int) -> Any:
         number = scalar_of(value)
         if number is not None:
@@ -130,18 +137,23 @@ class _Plain:
             return "/".join(part for part in value.args if isinstance(part, str))
         if value.named in ("builtins.set", "builtins.frozenset", "builtins.tuple", "builtins.list") and value.args:
             return self._list(value.args[0], depth) if isinstance(value.args[0], list | tuple) else []
-        array = array_of(value)
+        array = array_of(value, LARGEST_ARRAY)
         if array is not None:
-            return array.tolist() if array.size <= min(LARGEST_ARRAY, self._left) else _NOTHING
-        attributes = attributes_of(value)
-        if attributes:
-            return self._dict(attributes, depth)
-        if bytes_of(value) is not None or (IS_OF_TENSORS.fullmatch(value.named) and value.named != "torch.device"):
+            self._left -= array.size
+            return array.tolist()
+        if value.named == "torch.device" and len(value.args) == 1 and isinstance(value.args[0], str):
+            return value.args[0]
+        if IS_OF_TENSORS.fullmatch(value.named):
             return _NOTHING
-        if value.items:
-            return self._list(value.items, depth)
-        return value.args[0] if value.named == "torch.device" and _is_text(value.args) else value.named
+        return self._attributes(value, depth) or self._list(value.items, depth) or value.named
 
 
-def _is_text(args: tuple[Any, ...]) -> bool:
-    return len(args) == 1 and isinstance(args[0], str)
+def _cost(value: Any) -> int:
+    """What a value takes of the bound on values: as much as must be gone through to know what is in it."""
+    if isinstance(value, str):
+        return 1 + (len(value) >> 7)
+    if isinstance(value, Inert):
+        return (
+            1 + len(value.pairs) + (len(value.args[0]) if value.args and isinstance(value.args[0], list | dict) else 0)
+        )
+    return 1
