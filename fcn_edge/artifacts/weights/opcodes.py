@@ -18,7 +18,7 @@ from fcn_edge.artifacts.weights.damage import DamagedError
 __all__ = ["MOST_BYTES", "pickle_bytes"]
 
 MOST_BYTES = 64 << 20
-MOST_OPCODES = 4_000_000
+MOST_OPCODES = 2_000_000
 LONGEST_LINE = 1 << 16
 MOST_HASHING = 10_000_000
 """Steps that hashing all keys together may take."""

@@ -43,8 +43,8 @@ def weights_of(path: Path) -> Weights:
             return _read(path, file)
     except HostilePickleError as error:
         raise CheckpointError(
-            f"{path} calls {shown(error.name)} when it is opened the usual way, which no checkpoint needs: it was made "
-            "to do harm, or is none.",
+            f"{path} calls {shown(error.name)} when it is opened the usual way, which no checkpoint needs: it was "
+            "made to do harm, or is no checkpoint.",
             "Do not open it with torch.load or pickle; get the checkpoint again from its authors.",
         ) from error
     except DamagedError as error:

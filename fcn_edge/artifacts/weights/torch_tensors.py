@@ -53,6 +53,9 @@ _TYPES = {
 _AROUND = (
     "torch._utils._rebuild_parameter",
     "torch._utils._rebuild_parameter_with_state",
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor",
+    "torch._utils._rebuild_device_tensor_from_numpy",
+    "torch._utils._rebuild_xla_tensor",
     "torch.nn.parameter.Parameter",
     "torch.autograd.variable.Variable",
 )

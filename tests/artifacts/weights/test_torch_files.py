@@ -273,6 +273,15 @@ def test_most_significant_bytes_first(tmp_path: Path) -> None:
     assert np.array_equal(weights_of(path).tensors["a"].array(), numbers)
 
 
+def test_parts_of_storages_in_the_old_format(tmp_path: Path) -> None:
+    numbers = np.arange(4, dtype="<f4")
+    body = tensor_pickle(size=(2,)).replace(b"K\x04tQ", b"K\x04X\x01\x00\x00\x00vK\x01K\x03\x87tQ")
+    path = tmp_path / "views.pth"
+    write_legacy(path, body, {"0": numbers.tobytes()})
+    assert weights_of(path).tensors["a"].array().tolist() == [1, 2]
+    assert torch.load(path, weights_only=False)["a"].tolist() == [1, 2]
+
+
 def test_only_what_is_asked_for_is_read(saved) -> None:
     large = torch.ones(1 << 20)
     path = saved({"model": {"large": large, "small": torch.arange(3)}, "optimizer": {"momentum": large * 2}}).path
