@@ -63,11 +63,8 @@ def contents_of(value: Any, storages: Storages) -> Contents:
     if found is None:
         raise DamagedError("it holds no state_dict: a dictionary of tensors was expected")
     wrapper, tensors = found
-    beside = mapping_of(value) or {}
-    if tensors.keys() & beside.keys():
-        beside = {key: item for key, item in beside.items() if key not in tensors}
-    elif wrapper:
-        beside = {key: item for key, item in beside.items() if key != wrapper.split(".")[0]}
+    taken = {wrapper, wrapper.split(".")[0]} if wrapper else tensors.keys()
+    beside = {key: item for key, item in (mapping_of(value) or {}).items() if key not in taken}
     fields = plain_fields(beside)
     if isinstance(value, Inert) and wrapper == WHOLE_MODULE:
         fields["class"] = value.named
@@ -95,10 +92,10 @@ class _Search:
             if found is not None:
                 return _under(name, found)
         tensors = self._tensors(mapping)
-        others = (item for key, item in mapping.items() if key not in tensors)
-        return (
-            ("", tensors) if tensors and not any(_is_module(item) or self._mapping(item) for item in others) else None
-        )
+        others = [item for key, item in mapping.items() if key not in tensors]
+        if not tensors or any(_is_module(item) or self._mapping(item) for item in others):
+            return None
+        return "", tensors
 
     def largest(self, value: Any, depth: int) -> Found | None:
         """The network or the dictionary with the most tensors among those in a dictionary."""

@@ -245,6 +245,13 @@ def test_later_protocols_of_pickle(tmp_path: Path) -> None:
         check(weights, tensors)
 
 
+def test_a_field_that_is_called_like_a_tensor(saved) -> None:
+    weights = saved({"net": {"scale": torch.ones(1)}, "scale": 3})
+    assert (list(weights.tensors), weights.fields) == (["scale"], {"scale": 3})
+    beside = saved({"a": torch.ones(1), "b": torch.ones(1), "scale": 3})
+    assert (list(beside.tensors), beside.fields, beside.wrapper) == (["a", "b"], {"scale": 3}, "")
+
+
 class AsPython2:
     """A dictionary as Python 2 pickled it: a list of pairs."""
 
