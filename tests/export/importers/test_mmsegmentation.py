@@ -105,7 +105,7 @@ def weights(d8: Described, tmp_path: Path):
     return saved
 
 
-def test_checkpoint_gives_the_networks_own_scores_and_masks(families, d8, images_of_size, tmp_path) -> None:
+def test_checkpoint_gives_the_networks_own_scores_and_masks(d8, images_of_size, tmp_path) -> None:
     images = images_of_size(SIZE)
     checkpoint, output = tmp_path / "fcn_r50-d8_512x1024_40k_cityscapes.pth", tmp_path / "net.onnx"
     torch.save(checkpoint_of(d8.state, dataset_meta={"classes": NAMES, "palette": PALETTE}), checkpoint)
@@ -225,7 +225,7 @@ def test_classes_and_colors(weights, meta, classes, color, note) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [resnet_fcn, mobilenet_fcn])
-def test_full_width(families, images_of_size, tmp_path: Path, make) -> None:
+def test_full_width(images_of_size, tmp_path: Path, make) -> None:
     images = images_of_size(SIZE)
     wide = {"width": 64, "blocks": (3, 4, 6, 3)} if make is resnet_fcn else {"divisor": 1}
     net = make(images, hidden=512, **wide)
@@ -237,7 +237,7 @@ def test_full_width(families, images_of_size, tmp_path: Path, make) -> None:
 
 
 @pytest.mark.slow
-def test_corners_and_stride_16_at_full_width(families, images_of_size, tmp_path: Path) -> None:
+def test_corners_and_stride_16_at_full_width(images_of_size, tmp_path: Path) -> None:
     images = images_of_size(SIZE)
     net = resnet_fcn(
         images, **D16, blocks=(3, 4, 6, 3), width=64, hidden=512, head_dilation=6, align_corners=True, deep_stem=False

@@ -50,7 +50,7 @@ def weights(described: Described, tmp_path: Path):
     return saved
 
 
-def test_checkpoint_gives_the_networks_own_scores_and_masks(families, described, images_of_size, tmp_path) -> None:
+def test_checkpoint_gives_the_networks_own_scores_and_masks(described, images_of_size, tmp_path) -> None:
     images = images_of_size(SIZE)
     checkpoint, output = tmp_path / "model_best.pth", tmp_path / "net.onnx"
     torch.save(checkpoint_of(described.state), checkpoint)
@@ -87,7 +87,7 @@ def test_the_same_keys_alone_are_torchvisions(described, tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [18, 50])
-def test_full_width(families, images_of_size, tmp_path: Path, depth: int) -> None:
+def test_full_width(images_of_size, tmp_path: Path, depth: int) -> None:
     images = images_of_size(SIZE)
     net = torchvision_fcn(images, blocks=BLOCKS[depth], bottleneck=depth >= 50, width=64)
     checkpoint, output = tmp_path / "model_best.pth", tmp_path / "net.onnx"

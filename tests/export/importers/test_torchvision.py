@@ -36,7 +36,7 @@ def training_checkpoint(state: dict[str, torch.Tensor]) -> dict[str, object]:
     }
 
 
-def test_training_checkpoint_gives_the_networks_own_scores_and_masks(families, images_of_size, tmp_path: Path) -> None:
+def test_training_checkpoint_gives_the_networks_own_scores_and_masks(images_of_size, tmp_path: Path) -> None:
     images = images_of_size(SIZE)
     net = torchvision_fcn(images)
     checkpoint, output = tmp_path / "model_29.pth", tmp_path / "net.onnx"
@@ -120,7 +120,7 @@ def test_siblings_have_another_signature() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [50, 101])
-def test_torchvisions_own_code_gives_the_same(families, images_of_size, tmp_path: Path, depth: int) -> None:
+def test_torchvisions_own_code_gives_the_same(images_of_size, tmp_path: Path, depth: int) -> None:
     images = images_of_size(SIZE)
     model = getattr(torchvision_segmentation(), f"fcn_resnet{depth}")(
         weights=None, weights_backbone=None, aux_loss=True
@@ -144,7 +144,7 @@ def test_torchvisions_own_code_gives_the_same(families, images_of_size, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("depth", [18, 34])
-def test_undilated_networks_at_full_width(families, images_of_size, tmp_path: Path, depth: int) -> None:
+def test_undilated_networks_at_full_width(images_of_size, tmp_path: Path, depth: int) -> None:
     images = images_of_size(SIZE)
     net = torchvision_fcn(images, blocks=BLOCKS[depth], bottleneck=False, width=64)
     checkpoint, output = tmp_path / "net.pth", tmp_path / "net.onnx"
