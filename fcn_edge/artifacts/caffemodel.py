@@ -36,9 +36,8 @@ SHAPE_DIM = 1
 V1_TYPES = {4: "Convolution", 14: "InnerProduct", 39: "Deconvolution"}
 """Types of old files' layers with weights; the others are called by their numbers."""
 
-MOST_LAYERS = 10_000
-MOST_FIELDS = 100_000
-"""Of a message, outside packed numbers."""
+MOST_FIELDS = 200_000
+"""Of all messages that are read; a network of a hundred layers has some thousand."""
 MOST_PIECES = 64
 MOST_SIDES = 8
 LONGEST_NAME = 200
@@ -66,7 +65,7 @@ def is_caffemodel(path: Path) -> bool:
     """Whether a file is a message with at least one layer of Caffe that has a name and weights; by content."""
     try:
         with _mapped(path) as buffer:
-            return any(layer.name and layer.blobs for layer in _layers(buffer))
+            return any(layer.name and layer.blobs for layer in _Reader(buffer).layers())
     except (WireError, OSError, ValueError):
         return False
 
@@ -84,7 +83,7 @@ def caffemodel_weights(path: Path) -> Weights:
         raise CheckpointError(f"There is no weights file {path}.", "Check the path.")
     try:
         with _mapped(path) as buffer:
-            layers = list(_layers(buffer))
+            layers = list(_Reader(buffer).layers())
     except (WireError, ValueError) as error:
         raise CheckpointError(
             f"{path} is no whole .caffemodel; a binary NetParameter of Caffe was expected.",
@@ -120,104 +119,92 @@ def _read(path: Path, blob: _Blob) -> NDArray[Any]:
     return (read[0] if len(read) == 1 else np.concatenate(read)).reshape(blob.shape)
 
 
-def _layers(buffer: Buffer) -> Iterator[_Layer]:
-    """The layers of a NetParameter, in the file's order."""
-    count = 0
-    for number, start, stop in _bounded(fields(buffer, 0, len(buffer))):
-        if number not in (LAYERS_V1, LAYERS):
-            continue
-        count += 1
-        if count > MOST_LAYERS:
-            raise WireError
-        yield _layer(buffer, start, stop, old=number == LAYERS_V1)
+class _Reader:
+    """Finds the fields of a file's messages, until there are more than any network has."""
 
+    def __init__(self, buffer: Buffer) -> None:
+        self.buffer = buffer
+        self._left = MOST_FIELDS
 
-def _bounded(found: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    for count, each in enumerate(found):
-        if count > MOST_FIELDS:
-            raise WireError
-        yield each
-
-
-def _layer(buffer: Buffer, start: int, stop: int, old: bool) -> _Layer:
-    name, kind, blobs, convolution = (
-        (V1_NAME, V1_TYPE, V1_BLOBS, V1_CONVOLUTION)
-        if old
-        else (LAYER_NAME, LAYER_TYPE, LAYER_BLOBS, LAYER_CONVOLUTION)
-    )
-    layer = _Layer()
-    messages: list[tuple[int, int]] = []
-    for number, first, end in _bounded(fields(buffer, start, stop)):
-        if number == name:
-            layer.name = _text(buffer, first, end)
-        elif number == kind:
-            layer.kind = _old_type(buffer, first, end) if old else _text(buffer, first, end)
-        elif number == convolution:
-            layer.pad = _pad(buffer, first, end)
-        elif number == blobs:
-            messages.append((first, end))
-    layer.blobs = [_blob(buffer, *message, index > 0, layer.kind) for index, message in enumerate(messages)]
-    return layer
-
-
-def _text(buffer: Buffer, start: int, stop: int) -> str:
-    text = buffer[start : min(stop, start + LONGEST_NAME)].decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def _old_type(buffer: Buffer, start: int, stop: int) -> str:
-    number = next(numbers(buffer, start, stop), 0)
-    return V1_TYPES.get(number, str(number))
-
-
-def _pad(buffer: Buffer, start: int, stop: int) -> tuple[int, ...]:
-    """The padding of a convolution: one number, or one an axis."""
-    pad: list[int] = []
-    for number, first, end in _bounded(fields(buffer, start, stop)):
-        if number == CONVOLUTION_PAD:
-            pad += _few(buffer, first, end)
-    return tuple(pad)
-
-
-def _blob(buffer: Buffer, start: int, stop: int, is_bias: bool, kind: str) -> _Blob:
-    shape: list[int] | None = None
-    sides = [0, 0, 0, 0]
-    dtypes: set[str] = set()
-    pieces: list[tuple[int, int]] = []
-    for number, first, end in _bounded(fields(buffer, start, stop)):
-        if number == BLOB_SHAPE:
-            shape = []
-            for inner, low, high in _bounded(fields(buffer, first, end)):
-                if inner == SHAPE_DIM:
-                    shape += _few(buffer, low, high)
-        elif number in BLOB_SIDES:
-            sides[number - 1] = next(numbers(buffer, first, end), 0)
-        elif number in (BLOB_DATA, BLOB_DOUBLES):
-            size = 8 if number == BLOB_DOUBLES else 4
-            dtypes.add(f"float{8 * size}")
-            count, rest = divmod(end - first, size)
-            pieces.append((first, count))
-            if rest or len(pieces) > MOST_PIECES:
+    def fields(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        for each in fields(self.buffer, start, stop):
+            self._left -= 1
+            if self._left < 0:
                 raise WireError
-    if shape is None:
-        shape = _of_four_sides(sides, is_bias, kind)
-    # also without numbers, as in a network that was described and not trained
-    if len(dtypes) != 1 or len(shape) > MOST_SIDES or math.prod(shape) != sum(count for _, count in pieces):
-        raise WireError
-    return _Blob(tuple(shape), dtypes.pop(), pieces)
+            yield each
+
+    def layers(self) -> Iterator[_Layer]:
+        """The layers of a NetParameter, in the file's order."""
+        for number, start, stop in self.fields(0, len(self.buffer)):
+            if number in (LAYERS_V1, LAYERS):
+                yield self._layer(start, stop, old=number == LAYERS_V1)
+
+    def _layer(self, start: int, stop: int, old: bool) -> _Layer:
+        name, kind, blobs, convolution = (
+            (V1_NAME, V1_TYPE, V1_BLOBS, V1_CONVOLUTION)
+            if old
+            else (LAYER_NAME, LAYER_TYPE, LAYER_BLOBS, LAYER_CONVOLUTION)
+        )
+        layer = _Layer()
+        messages: list[tuple[int, int]] = []
+        for number, first, end in self.fields(start, stop):
+            if number == name:
+                layer.name = self._text(first, end)
+            elif number == kind:
+                layer.kind = self._old_type(first, end) if old else self._text(first, end)
+            elif number == convolution:
+                layer.pad = self._numbers_of(CONVOLUTION_PAD, first, end)
+            elif number == blobs:
+                messages.append((first, end))
+        layer.blobs = [self._blob(*message, index > 0, layer.kind) for index, message in enumerate(messages)]
+        return layer
+
+    def _blob(self, start: int, stop: int, is_bias: bool, kind: str) -> _Blob:
+        shape: tuple[int, ...] | None = None
+        sides = [0, 0, 0, 0]
+        dtypes: set[str] = set()
+        pieces: list[tuple[int, int]] = []
+        for number, first, end in self.fields(start, stop):
+            if number == BLOB_SHAPE:
+                shape = self._numbers_of(SHAPE_DIM, first, end)
+            elif number in BLOB_SIDES:
+                sides[number - 1] = next(numbers(self.buffer, first, end), 0)
+            elif number in (BLOB_DATA, BLOB_DOUBLES):
+                size = 8 if number == BLOB_DOUBLES else 4
+                dtypes.add(f"float{8 * size}")
+                count, rest = divmod(end - first, size)
+                pieces.append((first, count))
+                if rest or len(pieces) > MOST_PIECES:
+                    raise WireError
+        if shape is None:
+            shape = _of_four_sides(sides, is_bias, kind)
+        # a blob without numbers is none either: that of a network that was described and not trained
+        if len(dtypes) != 1 or math.prod(shape) != sum(count for _, count in pieces):
+            raise WireError
+        return _Blob(shape, dtypes.pop(), pieces)
+
+    def _text(self, start: int, stop: int) -> str:
+        text = self.buffer[start : min(stop, start + LONGEST_NAME)].decode("utf-8", "replace")
+        return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+    def _old_type(self, start: int, stop: int) -> str:
+        number = next(numbers(self.buffer, start, stop), 0)
+        return V1_TYPES.get(number, str(number))
+
+    def _numbers_of(self, field_number: int, start: int, stop: int) -> tuple[int, ...]:
+        """The few numbers of a message's field, packed or not: padding or sides, one an axis."""
+        found: list[int] = []
+        for number, first, end in self.fields(start, stop):
+            if number == field_number:
+                for value in numbers(self.buffer, first, end):
+                    found.append(value)
+                    if len(found) > MOST_SIDES:
+                        raise WireError
+        return tuple(found)
 
 
-def _of_four_sides(sides: list[int], is_bias: bool, kind: str) -> list[int]:
+def _of_four_sides(sides: list[int], is_bias: bool, kind: str) -> tuple[int, ...]:
     """The shape of a blob that says it the old way, always as four numbers with ones in front."""
     if is_bias:
-        return [math.prod(sides)]
-    return sides[2:] if kind == "InnerProduct" and sides[:2] == [1, 1] else sides
-
-
-def _few(buffer: Buffer, start: int, stop: int) -> list[int]:
-    found = []
-    for number in numbers(buffer, start, stop):
-        found.append(number)
-        if len(found) > MOST_SIDES:
-            raise WireError
-    return found
+        return (math.prod(sides),)
+    return tuple(sides[2:] if kind == "InnerProduct" and sides[:2] == [1, 1] else sides)

@@ -143,3 +143,11 @@ def test_file_that_was_cut_off_since(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(CheckpointError, match="cut off"):
         weights.tensors["conv1_1.weight"].array()
+
+
+def test_a_file_of_nothing_but_fields_is_given_up_early(tmp_path: Path) -> None:
+    fields = part(1, b"") * 60_000
+    path = saved(tmp_path, part(100, fields) * 10 + layer("conv", "Convolution", (WEIGHT,)))
+    assert not is_caffemodel(path)
+    with pytest.raises(CheckpointError, match="no whole"):
+        caffemodel_weights(path)
