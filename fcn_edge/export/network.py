@@ -61,6 +61,10 @@ class TrainedNetwork(ABC):
             ``(height, width)`` uint8 class ids.
         """
 
+    def scores_and_labels(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Both of one image; a network that computes the one from the other does so once."""
+        return self.scores(image), self.labels(image)
+
     def with_spec(self, **changes: Any) -> Self:
         """The same network, called and fed otherwise.
 

@@ -89,7 +89,7 @@ def parity_of_onnx(
     for image in images:
         place = placement((image.shape[0], image.shape[1]), size or spec.size, spec.resize)
         fed = network_input(image, place, spec.normalization.mean_bgr)
-        expected = network.scores(fed)
+        expected, mask = network.scores_and_labels(fed)
         if not np.isfinite(expected).all():
             raise CheckpointError(
                 "The network of the checkpoint gives NaN or infinity.", "Train it again, with a lower learning rate."
@@ -100,7 +100,7 @@ def parity_of_onnx(
         worst = max(worst, float(np.abs(scores - expected).max()))
         low, high = min(low, float(expected.min())), max(high, float(expected.max()))
         shown = np.s_[: place.content_size[0], : place.content_size[1]]
-        wanted, got = network.labels(fed)[shown], _mask(output, spec, place.network_size)[shown]
+        wanted, got = mask[shown], _mask(output, spec, place.network_size)[shown]
         same, pixels = same + int(np.count_nonzero(wanted == got)), pixels + wanted.size
         classes.update(np.unique(wanted).tolist())
         count += 1

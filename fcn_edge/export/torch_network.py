@@ -88,10 +88,15 @@ class TorchNetwork(TrainedNetwork):
         return self._scores(image)[0].numpy()
 
     @override
-    @torch.inference_mode()
     def labels(self, image: Image) -> NDArray[np.uint8]:
-        full = self._upsampling(self._scores(image), (image.shape[0], image.shape[1]))
-        return full[0].argmax(0).to(torch.uint8).numpy()
+        return self.scores_and_labels(image)[1]
+
+    @override
+    @torch.inference_mode()
+    def scores_and_labels(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        scores = self._scores(image)
+        full = self._upsampling(scores, (image.shape[0], image.shape[1]))
+        return scores[0].numpy(), full[0].argmax(0).to(torch.uint8).numpy()
 
     def _scores(self, image: Image) -> Tensor:
         scores: Tensor = self._net(Normalize(self.spec.normalization)(torch.from_numpy(image)[None]))
