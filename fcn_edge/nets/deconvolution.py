@@ -62,6 +62,11 @@ class Doubling(nn.Module):
 
     Beyond the outermost cells a transposed convolution fades out, where a Resize repeats them: a border of zeros
     before it, and one cell less on each side after it, give the same numbers.
+
+    Milliseconds for 34x34 cells on one thread of an AVX-512 CPU (ONNX Runtime / OpenVINO): as it is stored, dense over
+    60 classes, 1.9 / 2.2; with a group a class 0.61 / 0.78; as Resize 0.61 / 0.82; for 21 classes 0.33 / 0.43, 0.19 /
+    0.25 and 0.21 / 0.28. Of the two fast ones, Resize is what our own networks upsample with, so that every profile
+    and backend has it in every precision.
     """
 
     def forward(self, scores: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers.base import Family, ImportOptions
@@ -23,6 +24,7 @@ from fcn_edge.export.importers.pytorch_fcn import (
     CLASS_NAMES,
     NORMALIZATION,
     SIGNATURE,
+    USUAL,
     decoder_of,
     vgg_fcn_network,
 )
@@ -93,6 +95,7 @@ def caffe_network(weights: Weights, options: ImportOptions) -> TorchNetwork:
         which=which,
         scales=_scales(renamed) if scaled else None,
         normalization=NORMALIZATIONS.get(classes, NORMALIZATION),
+        usual=(*USUAL, LABEL_SETS["pascal-context-caffe"]),
         notes=notes,
     )
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fcn_edge.artifacts.geometry import Geometry
-from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers.base import ANY_SIZE, Family, ImportOptions, fill, imported_spec
@@ -84,6 +84,7 @@ def vgg_fcn_network(
     which: str,
     scales: Sequence[float | Tensor] | None = None,
     normalization: Normalization = NORMALIZATION,
+    usual: Sequence[LabelSet] = USUAL,
     notes: tuple[str, ...] = (),
 ) -> TorchNetwork:
     """The network of weights under the authors' names, whatever file they come from.
@@ -96,6 +97,7 @@ def vgg_fcn_network(
         which: ``fcn32s``, ``fcn16s``, ``fcn8s`` or ``fcn8s-atonce``.
         scales: What the network multiplies pool4 and pool3 with before they are scored: numbers, or one a channel.
         normalization: The usual one.
+        usual: The label sets that networks of the family are trained on.
         notes: What the user should know of how the network was told.
 
     Raises:
@@ -130,7 +132,7 @@ def vgg_fcn_network(
         classes=classes,
         normalization=normalization,
         size=SIZE,
-        usual=USUAL,
+        usual=usual,
     )
     if net.ends_at_image:
         notes = (*notes, _cost(last, classes, spec.size))

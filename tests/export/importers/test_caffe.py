@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.caffemodel import caffemodel_weights
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.caffe import caffe_network
@@ -139,6 +140,13 @@ def test_sift_flow_gives_its_semantic_classes(images: list[Image], tmp_path: Pat
     assert "semantic" in network.notes[0]
     theirs = Theirs(net, network.spec, SIFT_FLOW_BGR)
     np.testing.assert_allclose(network.scores(images[0]), theirs.scores(images[0]), atol=1e-3)
+
+
+def test_pascal_context_has_its_authors_order_of_classes(images: list[Image], tmp_path: Path) -> None:
+    net = random_published("fcn32s", images, classes=60)
+    spec = imported(saved(net, tmp_path / "net.caffemodel")).spec
+    assert spec.classes == LABEL_SETS["pascal-context-caffe"].classes
+    assert spec.normalization.mean == (104.007, 116.669, 122.679)
 
 
 def test_old_files_and_fully_connected_layers(fcn8s: PublishedFcn, tmp_path: Path) -> None:
