@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto
@@ -16,10 +17,14 @@ from fcn_edge.artifacts.calibration_table import CalibrationTable
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.export.rewrite import add_labels_head, set_spec
+from fcn_edge.quantization.calibrate import ranges_of_images
 from fcn_edge.quantization.profiles import PROFILES
 from fcn_edge.quantization.typed_graph import Typed, fp16_model, fp32_model, int8_model
 
+from ..exported_fixtures import table_of
 from ..exported_networks import Exported, an_encoder_each
+from .cropped_network import SIZES as CROPPED_SIZES
+from .cropped_network import cropped_network
 from .graphs import saved
 
 SIZE = (64, 96)
@@ -137,3 +142,18 @@ def test_a_graph_of_several_images_that_ends_in_masks_compiles(
     set_spec(model, small.spec.replace(head="labels"))
     found = resolved_model(saved(model, tmp_path / "labels.onnx"))
     assert compiled(fp32_model(found, batch=4).model, SIZE)
+
+
+@pytest.mark.parametrize(("attention", "frozen"), [(True, False), (False, True)])
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_networks_of_others(compiled: Compiled, precision: str, attention: bool, frozen: bool, tmp_path: Path) -> None:
+    model = resolved_model(saved(cropped_network(attention=attention), tmp_path / "cropped.onnx"))
+    image = np.random.default_rng(0).integers(0, 256, (*CROPPED_SIZES[0], 3), np.uint8)
+    ranges = ranges_of_images(model, [image], threads=1)
+    size = CROPPED_SIZES[1] if frozen else None
+    if precision == "fp16":
+        typed = fp16_model(model, ranges, size=size)
+    else:
+        table = table_of(model.path, model.spec, ranges)
+        typed = int8_model(model, PROFILES["tensorrt"], table, method="mse", size=size)
+    assert compiled(typed.model, CROPPED_SIZES[1])
