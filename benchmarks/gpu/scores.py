@@ -59,7 +59,7 @@ def real_scores(session: Session, frames: Sequence[Image], source: str) -> RealS
     """The scores of frames, by a session of the CPU."""
     spec, size = session.spec, session.size
     place = placement((frames[0].shape[0], frames[0].shape[1]), size, spec.resize)
-    inputs = [network_input(frame, place, spec.normalization.mean_bgr) for frame in frames]
+    inputs = [network_input(frame, place, spec.fill_bgr) for frame in frames]
     scores = np.stack([session.scores(image) for image in inputs])
     return RealScores(spec, size, frames, scores, source)
 

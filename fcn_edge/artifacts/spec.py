@@ -51,13 +51,18 @@ class Resize(_Part):
     """How a frame becomes the network's input.
 
     Attributes:
-        policy: ``pad`` scales to fit, keeps the aspect and fills right and bottom with the mean color; ``stretch``
-            scales each axis on its own; ``roi`` takes a region of the frame first and then pads.
+        policy: ``pad`` scales to fit, keeps the aspect and fills the rest; ``stretch`` scales each axis on its own;
+            ``roi`` takes a region of the frame first and then pads.
         roi: top, left, bottom, right of the region as fractions of the frame; only with ``roi``.
+        anchor: Where the scaled frame lies: in the ``corner`` at the top left, or in the ``center``, the odd pixel of
+            the rest at the bottom and the right.
+        fill: RGB color of the rest; the mean color when None.
     """
 
     policy: Literal["pad", "stretch", "roi"] = "pad"
     roi: tuple[Fraction, Fraction, Fraction, Fraction] | None = None
+    anchor: Literal["corner", "center"] = "corner"
+    fill: Color | None = None
 
     @model_validator(mode="after")
     def _roi_fits_policy(self) -> Resize:
@@ -91,7 +96,7 @@ class Normalization(_Part):
 
     @property
     def mean_bgr(self) -> tuple[int, int, int]:
-        """The mean color as a BGR pixel, what ``pad`` fills with."""
+        """The mean color as a BGR pixel, what ``pad`` fills with unless another color is said."""
         mean = self.mean if self.color_order == "bgr" else self.mean[::-1]
         return round(mean[0]), round(mean[1]), round(mean[2])
 
@@ -113,7 +118,7 @@ class Provenance(_Part):
 
 
 def _to_schema_2(content: dict[str, Any]) -> dict[str, Any]:
-    """American spelling; family and geometry, which are new, are those of our own networks."""
+    """American spelling; family, geometry, and where padded frames lie, which are new, are as in our own networks."""
     content = renamed(content, {"normalisation": "normalization"})
     return renamed(content, {"colour_order": "color_order"}, "normalization")
 
@@ -185,6 +190,14 @@ class ModelSpec(Document):
     def arch(self) -> str:
         """Encoder and decoder in one word, such as ``mobilenet_v2-fcn8s``."""
         return f"{self.encoder}-{self.decoder}"
+
+    @property
+    def fill_bgr(self) -> tuple[int, int, int]:
+        """The BGR pixel that the input holds beside the frame."""
+        if self.resize.fill is None:
+            return self.normalization.mean_bgr
+        red, green, blue = self.resize.fill
+        return blue, green, red
 
     def grid_size(self, size: Size) -> Size:
         """Rows and columns of scores for an input of ``(height, width)``."""

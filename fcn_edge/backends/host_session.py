@@ -86,7 +86,7 @@ class HostSession(Session):
         started = time.perf_counter_ns()
         frame = checked_frame(host_frame(frame))
         place = placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        image = network_input(frame, place, self.spec.normalization.mean_bgr)
+        image = network_input(frame, place, self.spec.fill_bgr)
         return Job(place, image, Timing(preprocess=time.perf_counter_ns() - started))
 
     @override

@@ -88,7 +88,7 @@ def parity_of_onnx(
     classes: set[int] = set()
     for image in images:
         place = placement((image.shape[0], image.shape[1]), size or spec.size, spec.resize)
-        fed = network_input(image, place, spec.normalization.mean_bgr)
+        fed = network_input(image, place, spec.fill_bgr)
         expected, mask = network.scores_and_labels(fed)
         if not np.isfinite(expected).all():
             raise CheckpointError(
@@ -99,8 +99,7 @@ def parity_of_onnx(
             raise GuardError("The exported model gives NaN or infinity, and its checkpoint does not.", "Report this.")
         worst = max(worst, float(np.abs(scores - expected).max()))
         low, high = min(low, float(expected.min())), max(high, float(expected.max()))
-        shown = np.s_[: place.content_size[0], : place.content_size[1]]
-        wanted, got = mask[shown], _mask(output, spec, place.network_size)[shown]
+        wanted, got = mask[place.content], _mask(output, spec, place.network_size)[place.content]
         same, pixels = same + int(np.count_nonzero(wanted == got)), pixels + wanted.size
         classes.update(np.unique(wanted).tolist())
         count += 1

@@ -1,8 +1,9 @@
 """Where a frame lies in the network's input, and where each frame pixel lies on the score grid.
 
-Coordinates are pixel centers: along one axis, frame pixel ``p`` lies at network position ``(p + 0.5) * r - 0.5`` when
-the frame is scaled by ``r``, and network position ``q`` lies at grid position ``(q + 0.5) / step + shift``. In our own
-networks the step is the stride and the shift -0.5; ``artifacts/geometry.py`` says what they are in others.
+Coordinates are pixel centers: along one axis, frame pixel ``p`` lies at network position ``o + (p + 0.5) * r - 0.5``
+when the frame is scaled by ``r`` and laid from ``o`` on, and network position ``q`` lies at grid position
+``(q + 0.5) / step + shift``. In our own networks the step is the stride and the shift -0.5; ``artifacts/geometry.py``
+says what they are in others.
 """
 
 from __future__ import annotations
@@ -67,14 +68,21 @@ class Placement:
         frame_size: ``(height, width)`` of the frame.
         network_size: ``(height, width)`` of the network's input.
         region: top, left, bottom, right in frame pixels: the part that the network sees.
-        content_size: ``(height, width)`` that the region is scaled to; it lies at the top left of the input and the
-            rest is filled.
+        content_size: ``(height, width)`` that the region is scaled to; the rest of the input is filled.
+        origin: Row and column of the input that the content begins at.
     """
 
     frame_size: Size
     network_size: Size
     region: tuple[int, int, int, int]
     content_size: Size
+    origin: tuple[int, int] = (0, 0)
+
+    @property
+    def content(self) -> tuple[slice, slice]:
+        """Rows and columns of the input that show the frame."""
+        (top, left), (height, width) = self.origin, self.content_size
+        return slice(top, top + height), slice(left, left + width)
 
     def mapping(self, stride: int, geometry: Geometry = OWN_GEOMETRY) -> FrameMapping:
         """The mapping from frame pixels to the network's grid of scores.
@@ -88,14 +96,14 @@ class Placement:
         rows = geometry.rows(self.network_size[0], stride)
         columns = geometry.columns(self.network_size[1], stride)
         return FrameMapping(
-            rows=_axis(self.frame_size[0], top, bottom, height, rows),
-            columns=_axis(self.frame_size[1], left, right, width, columns),
+            rows=_axis(self.frame_size[0], top, bottom, height, self.origin[0], rows),
+            columns=_axis(self.frame_size[1], left, right, width, self.origin[1], columns),
         )
 
 
-def _axis(length: int, start: int, stop: int, content: int, grid: GridAxis) -> AxisMapping:
+def _axis(length: int, start: int, stop: int, content: int, origin: int, grid: GridAxis) -> AxisMapping:
     scale = content / (stop - start) / grid.step
-    return AxisMapping(scale, (0.5 - start) * scale + grid.shift, length, start, stop)
+    return AxisMapping(scale, (0.5 - start) * scale + origin / grid.step + grid.shift, length, start, stop)
 
 
 def placement(frame_size: Size, network_size: Size, resize: Resize) -> Placement:
@@ -129,4 +137,6 @@ def placement(frame_size: Size, network_size: Size, resize: Resize) -> Placement
         min(network_size[0], max(1, round(seen_height * ratio))),
         min(network_size[1], max(1, round(seen_width * ratio))),
     )
-    return Placement(frame_size, network_size, region, content)
+    rest = (network_size[0] - content[0], network_size[1] - content[1])
+    origin = (rest[0] // 2, rest[1] // 2) if resize.anchor == "center" else (0, 0)
+    return Placement(frame_size, network_size, region, content, origin)

@@ -17,7 +17,8 @@ already, so PyCUDA must be told ``no_extern_c=True``), takes the function ``laun
     preprocess   const unsigned char *frame, int pitch,
                  int region_top, int region_left, int region_rows, int region_columns,
                  unsigned char *input, int rows, int columns, int content_rows, int content_columns,
-                 float row_scale, float column_scale, int factor, int fill_blue, int fill_green, int fill_red
+                 int content_top, int content_left, float row_scale, float column_scale, int factor,
+                 int fill_blue, int fill_green, int fill_red
 
 No kernel needs scratch memory on the device.
 """
@@ -240,7 +241,7 @@ def preprocess_launch(
     Args:
         frame: Address of the ``(H, W, 3)`` uint8 BGR frame, of ``place.frame_size``.
         place: Where the frame goes.
-        fill: BGR color of the rest, the model's mean color.
+        fill: BGR color of the rest, the spec's ``fill_bgr``.
         out: Address to write ``(*place.network_size, 3)`` uint8 BGR to, a multiple of 4.
         pitch: Bytes from one row of the frame to the next, ``3 * W`` when left out.
     """
@@ -262,7 +263,7 @@ def preprocess_launch(
             np.int32(3 * place.frame_size[1] if pitch is None else pitch),
             *(np.int32(number) for number in (top, left, *region)),
             np.uint64(out),
-            *(np.int32(number) for number in (rows, columns, *content)),
+            *(np.int32(number) for number in (rows, columns, *content, *place.origin)),
             *(np.float32(size / part) for size, part in zip(thinned, content, strict=True)),
             np.int32(factor),
             *(np.int32(level) for level in fill),

@@ -67,8 +67,8 @@ __device__ inline Color area_mean(const Image& image, float top, float left, flo
 
 extern "C" __global__ void __launch_bounds__(256)
 preprocess(const unsigned char* frame, int pitch, int region_top, int region_left, int region_rows, int region_columns,
-           unsigned char* input, int rows, int columns, int content_rows, int content_columns, float row_scale,
-           float column_scale, int factor, int fill_blue, int fill_green, int fill_red) {
+           unsigned char* input, int rows, int columns, int content_rows, int content_columns, int content_top,
+           int content_left, float row_scale, float column_scale, int factor, int fill_blue, int fill_green, int fill_red) {
     const int row = blockIdx.y * blockDim.y + threadIdx.y;
     const int left = PIXELS * (blockIdx.x * blockDim.x + threadIdx.x);
     if (row >= rows || left >= columns) return;
@@ -77,12 +77,12 @@ preprocess(const unsigned char* frame, int pitch, int region_top, int region_lef
     unsigned int words[WORDS] = {};
 #pragma unroll
     for (int pixel = 0; pixel < PIXELS; ++pixel) {
-        const int column = left + pixel;
+        const int down = row - content_top, across = left + pixel - content_left;
         Color color = {(float)fill_blue, (float)fill_green, (float)fill_red};
-        if (row < content_rows && column < content_columns) {
-            color = factor == 0 ? area_mean(region, row * row_scale, column * column_scale, row_scale, column_scale)
-                                 : sampled(region, (row + 0.5f) * row_scale - 0.5f,
-                                           (column + 0.5f) * column_scale - 0.5f, factor);
+        if (down >= 0 && down < content_rows && across >= 0 && across < content_columns) {
+            color = factor == 0 ? area_mean(region, down * row_scale, across * column_scale, row_scale, column_scale)
+                                : sampled(region, (down + 0.5f) * row_scale - 0.5f,
+                                          (across + 0.5f) * column_scale - 0.5f, factor);
         }
         for (int channel = 0; channel < CHANNELS; ++channel) {
             const int at = CHANNELS * pixel + channel;

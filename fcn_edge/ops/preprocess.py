@@ -45,7 +45,7 @@ def network_input(
     Args:
         frame: ``(H, W, 3)`` uint8 BGR, of ``place.frame_size``.
         place: Where the frame goes.
-        fill: BGR color of the rest, the model's mean color.
+        fill: BGR color of the rest, the spec's ``fill_bgr``.
         out: Array to write into, ``(*place.network_size, 3)`` uint8, contiguous; a new one when left out.
 
     Returns:
@@ -63,15 +63,18 @@ def network_input(
         out = np.empty((*place.network_size, 3), np.uint8)
     top, left, bottom, right = place.region
     region = frame[top:bottom, left:right]
-    content = out[:height, :width]
+    down, across = place.content
+    content = out[down, across]
     if region.shape == content.shape:
         content[...] = region
     else:
         resized = cv2().resize(_thinned(region, place.content_size), (width, height), dst=content)
         if resized is not content and not np.shares_memory(resized, content):
             content[...] = resized
-    out[height:] = fill
-    out[:height, width:] = fill
+    out[: down.start] = fill
+    out[down.stop :] = fill
+    out[down, : across.start] = fill
+    out[down, across.stop :] = fill
     return out
 
 

@@ -172,7 +172,7 @@ class _Runner:
 
     def __call__(self, image: Image) -> Iterator[tuple[str, NDArray[np.float32]]]:
         place = placement((image.shape[0], image.shape[1]), self._size, self._spec.resize)
-        fed = network_input(image, place, self._spec.normalization.mean_bgr)
+        fed = network_input(image, place, self._spec.fill_bgr)
         with errors_of(self._path):
             outputs = self._session.run(list(self.names), {"image": fed})
         yield from zip(self.names, outputs, strict=True)

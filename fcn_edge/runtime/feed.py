@@ -194,5 +194,5 @@ def warm_up(session: Session, frame_size: Size | None) -> None:
         frame_size: ``(height, width)`` of the frames to come; the network's own where nobody knows.
     """
     frame = np.empty((*(frame_size or session.size), 3), np.uint8)
-    frame[...] = session.spec.normalization.mean_bgr
+    frame[...] = session.spec.fill_bgr
     session.labels(frame)

@@ -101,7 +101,7 @@ class Segmenter(Closeable):
             ModelError: The network does not give what its spec says.
         """
         frame = np.empty((*(frame_size or self.size), 3), np.uint8)
-        frame[...] = self.spec.normalization.mean_bgr
+        frame[...] = self.spec.fill_bgr
         self.session.labels(frame)
 
     def session_for_stream(self) -> Session:

@@ -257,7 +257,7 @@ class StageTrainer:
             rendered=self.rendered,
             unlabeled=self.unlabeled,
             augmentation=augmentation,
-            fill=self.spec.normalization.mean_bgr,
+            fill=self.spec.fill_bgr,
             seed=recipe.seed,
             epoch=self.epoch,
         )

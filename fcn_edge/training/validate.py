@@ -38,7 +38,7 @@ def confusion_of(
     for sample in samples:
         image, labels = sample.pair()
         place = placement((image.shape[0], image.shape[1]), spec.size, spec.resize)
-        tensor = torch.from_numpy(network_input(image, place, spec.normalization.mean_bgr))[None]
+        tensor = torch.from_numpy(network_input(image, place, spec.fill_bgr))[None]
         scores: dict[str, Tensor] = net(normalize(tensor).contiguous(memory_format=torch.channels_last))
         for name, matrix in matrices.items():
             mask = decode(scores[name][0].contiguous().numpy(), place.mapping(net.stride(name)), spec.void)

@@ -56,7 +56,7 @@ def test_mask_lies_in_the_frame_s_own_pixels(subject: MakeSubject, frame: MakeFr
         labels = session.labels(image)
         spec = session.spec
         place = placement(shape, session.size, spec.resize)
-        scores = session.scores(network_input(image, place, spec.normalization.mean_bgr))
+        scores = session.scores(network_input(image, place, spec.fill_bgr))
     assert labels.dtype == np.uint8
     assert labels.shape == shape
     np.testing.assert_array_equal(labels, decode(scores, place.mapping(spec.stride, spec.geometry), spec.void))
@@ -72,7 +72,7 @@ def test_labels_head_is_sampled_at_the_frame_s_pixels(subject: MakeSubject, fram
     image = frame(123, 97)
     with made.engine.session() as session:
         place = placement((123, 97), session.size, session.spec.resize)
-        fed = network_input(image, place, session.spec.normalization.mean_bgr)
+        fed = network_input(image, place, session.spec.fill_bgr)
         labels = session.labels(image)
         assert labels.dtype == np.uint8
         np.testing.assert_array_equal(labels, nearest(made.network.labels(fed), place.mapping(1), session.spec.void))

@@ -28,6 +28,21 @@ def test_pad_keeps_the_aspect(frame, content):
     assert place.region == (0, 0, *frame)
 
 
+@pytest.mark.parametrize(
+    ("frame", "origin"),
+    [((720, 1280), (0, 57)), ((512, 1021), (0, 1)), ((200, 1024), (156, 0)), ((201, 1024), (155, 0))],
+)
+def test_a_centered_frame_has_the_odd_pixel_of_the_rest_below_and_right(frame, origin):
+    """As ``round(rest / 2 - 0.1)`` of Ultralytics' LetterBox."""
+    place = placement(frame, (512, 1024), Resize(anchor="center"))
+    assert place.origin == origin
+    assert place.content_size == placement(frame, (512, 1024), PAD).content_size
+    mapping = place.mapping(8)
+    for axis, start, length in zip((mapping.rows, mapping.columns), origin, place.content_size, strict=True):
+        assert axis.scale * -0.5 + axis.offset == pytest.approx(start / 8 - 0.5)
+        assert axis.scale * (axis.length - 0.5) + axis.offset == pytest.approx((start + length) / 8 - 0.5)
+
+
 @pytest.mark.parametrize("stride", [8, 16, 32])
 @pytest.mark.parametrize("height", [360, 540, 720])
 def test_frame_edges_lie_on_content_edges(height, stride):

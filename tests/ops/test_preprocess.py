@@ -9,7 +9,8 @@ from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.preprocess import checked_frame, network_input
 
 FILL = (10, 20, 30)
-POLICIES = [Resize(), Resize(policy="stretch"), Resize(policy="roi", roi=(0.25, 0.2, 0.85, 0.9))]
+CENTERED = Resize(anchor="center")
+POLICIES = [Resize(), Resize(policy="stretch"), Resize(policy="roi", roi=(0.25, 0.2, 0.85, 0.9)), CENTERED]
 
 
 def ramp(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +26,7 @@ def random_frame(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@pytest.mark.parametrize("resize", POLICIES, ids=lambda resize: resize.policy)
+@pytest.mark.parametrize("resize", POLICIES, ids=lambda resize: f"{resize.policy} {resize.anchor}")
 @pytest.mark.parametrize("frame_size", [(120, 125), (61, 99), (54, 61), (40, 125), (125, 37)], ids=str)
 @pytest.mark.parametrize("network_size", [(32, 32), (64, 96), (128, 64), (192, 256)], ids=str)
 def test_pixels_land_where_the_mapping_says(frame_size, network_size, resize):
@@ -33,11 +34,11 @@ def test_pixels_land_where_the_mapping_says(frame_size, network_size, resize):
     frame, steps = ramp(*frame_size)
     image = network_input(frame, place, FILL)
     mapping = place.mapping(1)
-    height, width = place.content_size
-    for channel, axis, length in ((0, mapping.columns, width), (1, mapping.rows, height)):
-        expected = (np.arange(length) - axis.offset) / axis.scale
+    rows, columns = place.content
+    for channel, axis, shown in ((0, mapping.columns, columns), (1, mapping.rows, rows)):
+        expected = (np.arange(shown.start, shown.stop) - axis.offset) / axis.scale
         inside = (expected >= axis.start) & (expected <= axis.stop - 1)
-        found = image[:height, :width, channel].astype(float).mean(axis=channel) / steps[channel]
+        found = image[place.content][:, :, channel].astype(float).mean(axis=channel) / steps[channel]
         error = (found - expected)[inside]
         # OpenCV rounds its products down as well as the result, by up to a quarter of a level
         assert np.abs(error).max() < 0.8 / steps[channel]
@@ -56,6 +57,16 @@ def test_the_rest_has_the_fill_color(frame_size):
     assert (image[:, width:] == FILL).all()
 
 
+@pytest.mark.parametrize("frame_size", [(90, 50), (50, 90), (33, 31), (1, 1), (200, 3)], ids=str)
+def test_the_rest_around_a_centered_frame_has_the_fill_color(frame_size):
+    place = placement(frame_size, (64, 96), CENTERED)
+    image = network_input(np.full((*frame_size, 3), 200, np.uint8), place, FILL)
+    shown = np.zeros((64, 96), bool)
+    shown[place.content] = True
+    assert (image[shown] == 200).all()
+    assert (image[~shown] == FILL).all()
+
+
 def test_a_frame_of_the_network_size_is_copied():
     frame = random_frame(64, 96)
     image = network_input(frame, placement((64, 96), (64, 96), Resize()), FILL)
@@ -63,7 +74,7 @@ def test_a_frame_of_the_network_size_is_copied():
     assert not np.shares_memory(image, frame)
 
 
-@pytest.mark.parametrize("resize", POLICIES, ids=lambda resize: resize.policy)
+@pytest.mark.parametrize("resize", POLICIES, ids=lambda resize: f"{resize.policy} {resize.anchor}")
 def test_an_array_can_be_used_again(resize):
     place = placement((75, 50), (64, 96), resize)
     out = np.full((64, 96, 3), 99, np.uint8)

@@ -13,7 +13,8 @@ from fcn_edge.ops.preprocess import network_input
 from .emulator import Emulator
 
 FILL = (10, 20, 30)
-POLICIES = [Resize(), Resize(policy="stretch"), Resize(policy="roi", roi=(0.25, 0.2, 0.85, 0.9))]
+CENTERED = Resize(anchor="center")
+POLICIES = [Resize(), Resize(policy="stretch"), Resize(policy="roi", roi=(0.25, 0.2, 0.85, 0.9)), CENTERED]
 GUARD = 171
 
 
@@ -30,7 +31,7 @@ def random_frame(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
 
 
-@pytest.mark.parametrize("resize", POLICIES, ids=lambda resize: resize.policy)
+@pytest.mark.parametrize("resize", POLICIES, ids=lambda resize: f"{resize.policy} {resize.anchor}")
 @pytest.mark.parametrize(
     ("frame_size", "network_size"),
     [

@@ -91,7 +91,7 @@ class FrameWork:
         slot.mask.to_host(stream)
 
     def _preprocess(self, slot: Slot) -> Launch:
-        fill = self._spec.normalization.mean_bgr
+        fill = self._spec.fill_bgr
         return preprocess_launch(slot.source_pointer, slot.kind.place, fill, self._network.input_pointer)
 
     def _decode(self, slot: Slot) -> Launch:

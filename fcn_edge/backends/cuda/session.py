@@ -239,7 +239,7 @@ class CudaSession(Session):
         assert lease.slot.staged is not None
         target = lease.slot.staged.array
         if source == "image":
-            network_input(frame, place, self.spec.normalization.mean_bgr, out=target.reshape(*self.size, 3))
+            network_input(frame, place, self.spec.fill_bgr, out=target.reshape(*self.size, 3))
         else:
             target.reshape(frame.shape)[...] = frame
         return Job(place, lease)

@@ -11,6 +11,7 @@ from fcn_edge.artifacts.weights import Weights, shown, variants, weights_of, zip
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers import caffe, mmsegmentation, pytorch_fcn, torchvision
 from fcn_edge.export.importers.base import Family, ImportOptions
+from fcn_edge.export.importers.onnx_scores import onnx_network
 from fcn_edge.export.importers.recognized import recognized_file, recognized_network
 from fcn_edge.export.network import TrainedNetwork
 from fcn_edge.export.torch_network import own_network
@@ -34,7 +35,7 @@ def trained_network(path: Path, options: ImportOptions) -> TrainedNetwork:
 
     Raises:
         CheckpointError: The file is missing, damaged, or of no family that is known.
-        ModelError: The ONNX file is damaged, or gives no class scores.
+        ModelError: The ONNX file is damaged, or gives no class scores of an image.
         UsageError: An option does not fit it, or something has to be said.
     """
     if not path.is_file():
@@ -44,6 +45,8 @@ def trained_network(path: Path, options: ImportOptions) -> TrainedNetwork:
             start = file.read(_START_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
+    if path.suffix.lower() == ".onnx":
+        return onnx_network(path, options)
     if options.output_name is not None:
         raise UsageError(f"{path} is no ONNX file: it has no tensors to name.", "Leave out output_name.")
     known = recognized_file(start, path.name, zip_members(path) if start.startswith(b"PK") else ())
