@@ -10,6 +10,9 @@ from onnx import ModelProto, NodeProto
 __all__ = ["OURS", "rename"]
 
 _TRACER = re.compile(r"^onnx::|^/|^p2o\.|_output_\d+$|^fcn_edge\.")
+_FUSED = re.compile(r"^(Conv\w+?Fusion_[A-Z]+_)+")
+"""What ONNX Runtime puts before the name of a weight that it took another layer into."""
+
 _LEGAL = re.compile(r"[^A-Za-z0-9_.]+")
 LONGEST = 120
 
@@ -62,7 +65,7 @@ def rename(model: ModelProto) -> None:
 
 def _layer(node: NodeProto) -> str:
     """The layer that a node is, from the names that its exporter left; empty where it left numbers only."""
-    weight = node.input[1] if len(node.input) > 1 else ""
+    weight = _FUSED.sub("", node.input[1]) if len(node.input) > 1 else ""
     if weight.endswith(".weight") and not _TRACER.search(weight):
         found = weight.removesuffix(".weight")
     elif node.name.startswith("/"):

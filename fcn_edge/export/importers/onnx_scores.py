@@ -9,7 +9,7 @@ from pathlib import Path
 from onnx import TensorProto
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
-from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import UsageError
 from fcn_edge.export.importers.base import ImportOptions, imported_spec
@@ -48,9 +48,9 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     for argument in ("arch", "decoder"):
         if getattr(options, argument) is not None:
             raise UsageError(f"{path} is a graph: it says what it computes.", f"Leave out --{argument}.")
-    file = opened_foreign(path)
-    if SPEC_KEY in file.metadata:
+    if SPEC_KEY in metadata_of_onnx(path):
         raise UsageError(f"{path} is a model of fcn_edge already.", "Use it as it is, or export its checkpoint again.")
+    file = opened_foreign(path)
     facts = next((found for family in FAMILIES if (found := family(file)) is not None), None) or _generic(file)
     normalization = _normalization(file, facts, options)
     size = _size(file, facts, options)
