@@ -1,7 +1,8 @@
 // A captured frame to the network's input: the device's twin of preprocess.py, which resizes with OpenCV.
 //
-// A thread makes four pixels of a row, which are three words of the input. Like OpenCV's, bilinear sampling takes two
-// pixels along each axis whatever the scale; strong shrinking is done by averaging first.
+// A thread makes four pixels of a row, which are three words of the input where its rows have whole fours, as those of
+// most networks have; else they are written byte by byte. Like OpenCV's, bilinear sampling takes two pixels along each
+// axis whatever the scale; strong shrinking is done by averaging first.
 
 constexpr int PIXELS = 4, WORDS = 3, CHANNELS = 3;
 
@@ -89,6 +90,11 @@ preprocess(const unsigned char* frame, int pitch, int region_top, int region_lef
             words[at / 4] |= (unsigned int)rintf(color.channel[channel]) << 8 * (at % 4);
         }
     }
-    unsigned int* to = (unsigned int*)(input + (size_t)CHANNELS * ((size_t)row * columns + left));
-    for (int word = 0; word < WORDS; ++word) to[word] = words[word];
+    unsigned char* to = input + (size_t)CHANNELS * ((size_t)row * columns + left);
+    if (columns % PIXELS == 0) {
+        for (int word = 0; word < WORDS; ++word) ((unsigned int*)to)[word] = words[word];
+    } else {  // rows begin anywhere, and the last piece of one is not whole
+        const int bytes = CHANNELS * min(PIXELS, columns - left);
+        for (int byte = 0; byte < bytes; ++byte) to[byte] = (unsigned char)(words[byte / 4] >> 8 * (byte % 4));
+    }
 }

@@ -23,6 +23,8 @@ FAMILIES: tuple[Family, ...] = (torchvision.FAMILY, pytorch_fcn.FAMILY, *mmsegme
 """Families of weights files, told by their parameters' names; checkpoints of dusty-nv have torchvision's names."""
 
 _START_BYTES = 512
+_ONNX = b"\x08"
+"""The version number that ONNX files begin with; no other file that is read does."""
 _FEW = 3
 
 
@@ -45,7 +47,7 @@ def trained_network(path: Path, options: ImportOptions) -> TrainedNetwork:
             start = file.read(_START_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    if path.suffix.lower() == ".onnx":
+    if path.suffix.lower() == ".onnx" or start.startswith(_ONNX):
         return onnx_network(path, options)
     if options.output_name is not None:
         raise UsageError(f"{path} is no ONNX file: it has no tensors to name.", "Leave out output_name.")
