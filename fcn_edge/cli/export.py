@@ -1,4 +1,4 @@
-"""``fcn-edge export``: trained weights to a self-describing ONNX file."""
+"""``fcn-edge export``: trained weights, or an ONNX file of others, to a self-describing ONNX file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ __all__ = ["command"]
 @click.command(epilog="Example: fcn-edge export net.safetensors -o net.onnx --size 512x1024 --images data/camvid/val")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The ONNX file to write.")
-@click.option("--arch", metavar="NAME", help="What the checkpoint is expected to be, such as mobilenet_v2-fcn8s.")
+@click.option(
+    "--arch", metavar="NAME", help="Which network it is, where a file fits several; of ours, what it is expected to be."
+)
 @click.option("--decoder", metavar="D", help="The decoder it is expected to have: fcn32s, fcn16s or fcn8s.")
 @click.option("--size", type=SIZE, help="Default network size; the file takes every other size too.")
 @click.option(
@@ -76,11 +78,15 @@ def command(
     output_name: str | None,
     images: Path | None,
 ) -> dict[str, Any]:
-    """Make an ONNX file of CHECKPOINT, a file that fcn-edge train wrote.
+    """Make an ONNX file of CHECKPOINT: what fcn-edge train wrote, or a network that somebody else trained.
 
-    The file takes uint8 BGR images of any size in multiples of 32 and holds all that other commands need to know.
-    Before it is kept, it runs in ONNX Runtime and the checkpoint in torch, on the same images (rendered street scenes
-    unless --images names a folder): they must agree on 99.9% of the pixels.
+    Others' networks are told by what is in the file: weights of torchvision's, mmsegmentation's, pytorch-fcn's and
+    dusty-nv's FCNs, Caffe models, and ONNX files that give class scores, such as Ultralytics' and jetson-inference's.
+    Nothing that a checkpoint names is run.
+
+    The file takes uint8 BGR images, of every size where the network does, and holds all that other commands need to
+    know. Before it is kept, it and the network run on the same images (rendered street scenes unless --images names a
+    folder): their masks must agree on 99.9% of the pixels.
     """
     policy = None if resize is None else _resize(resize)
 
