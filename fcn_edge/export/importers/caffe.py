@@ -7,7 +7,7 @@ apart are those of the repository's ``.prototxt`` files and data layers (``voc_l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,8 @@ PAD = 100
 SEMANTIC, GEOMETRIC = "_sem", "_geo"
 """Ends of the names of SIFT Flow's two sets of score layers."""
 
-SCALES = ("scale_pool4", "scale_pool3")
+SCALES = {"scale_pool4": "score_pool4", "scale_pool3": "score_pool3"}
+"""Scale layers of the network that was trained at once, and the score layers whose inputs they scale."""
 
 NORMALIZATIONS: Mapping[int, Normalization] = MappingProxyType(
     {
@@ -70,10 +71,11 @@ def caffe_network(weights: Weights, options: ImportOptions) -> TorchNetwork:
             f"layers are {_some([str(layer['name']) for layer in layers])}.",
             "Convert it to ONNX where Caffe is, and give that file.",
         )
-    pad = next(layer["pad"] for layer in layers if layer["name"] == "conv1_1")
+    pad: list[int] = next((layer["pad"] for layer in layers if layer["name"] == "conv1_1"), [])
     if any(side != PAD for side in pad):
+        sides = " and ".join(map(str, pad))
         raise CheckpointError(
-            f"{weights.path} pads the image by {pad[0]} in conv1_1; {PAD} was expected, as the authors' networks do.",
+            f"{weights.path} pads the image by {sides} in conv1_1; {PAD} was expected, as in the authors' networks.",
             "Convert it to ONNX where Caffe is, and give that file.",
         )
     if "hha" in weights.path.name.lower():
@@ -81,20 +83,23 @@ def caffe_network(weights: Weights, options: ImportOptions) -> TorchNetwork:
             f"{weights.path} takes images of depth (HHA) by its file's name; a network of color images was expected.",
             "Rename it if its images are in color.",
         )
-    which = _which(renamed, options)
+    decoder = decoder_of(renamed)
+    scales = _scales(renamed)
+    which = "fcn8s-atonce" if decoder == "fcn8s" and scales else decoder
+    wanted = options.arch and CLASS_NAMES.get(options.arch, options.arch.removeprefix("vgg16-"))
+    if wanted not in (None, which):
+        raise UsageError(f"{weights.path} is {which} by its layers, not {options.arch}.", "Leave out --arch.")
     notes: tuple[str, ...] = ()
-    classes = renamed.tensors["score_fr.weight"].shape[0]
-    if len(renamed.tensors) < len(weights.tensors) and any(SEMANTIC in name for name in weights.tensors):
+    if any(name.rpartition(".")[0].endswith(GEOMETRIC) for name in weights.tensors):
         notes = ("Of its semantic and its geometric classes, the semantic ones are exported.",)
-    scaled = which == "fcn8s-atonce"
     return vgg_fcn_network(
-        _without_scales(renamed),
+        _without_scales(renamed, scales),
         options,
         family=FAMILY.name,
         about=FAMILY.about,
         which=which,
-        scales=_scales(renamed) if scaled else None,
-        normalization=NORMALIZATIONS.get(classes, NORMALIZATION),
+        scales=scales,
+        normalization=_normalization(renamed),
         usual=(*USUAL, LABEL_SETS["pascal-context-caffe"]),
         notes=notes,
     )
@@ -127,29 +132,25 @@ def _as_convolution(tensor: StoredTensor, side: int) -> StoredTensor:
     return replace(tensor, shape=shape, load=lambda: tensor.load().reshape(shape))
 
 
-def _which(weights: Weights, options: ImportOptions) -> str:
-    decoder = decoder_of(weights)
-    which = decoder
-    kinds = {layer["name"]: layer["type"] for layer in weights.fields["layers"]}
-    if decoder == "fcn8s" and all(kinds.get(scale) == "Scale" for scale in SCALES):
-        which = "fcn8s-atonce"
-    wanted = options.arch and CLASS_NAMES.get(options.arch, options.arch.removeprefix("vgg16-"))
-    if wanted not in (None, which):
-        raise UsageError(f"{weights.path} is {which} by its layers, not {options.arch}.", "Leave out --arch.")
-    return which
+def _normalization(weights: Weights) -> Normalization:
+    classes = weights.tensors["score_fr.weight"].shape[:1]
+    return NORMALIZATIONS.get(classes[0], NORMALIZATION) if classes else NORMALIZATION
 
 
-def _scales(weights: Weights) -> list[Tensor | float]:
-    """What pool4 and pool3 are multiplied with, a number a channel; as published where the file leaves it out."""
-    scales: list[Tensor | float] = []
-    for layer, usual in zip(SCALES, AT_ONCE, strict=True):
-        tensor = weights.tensors.get(f"{layer}.weight")
-        scales.append(usual if tensor is None else torch.from_numpy(tensor.array()))
+def _scales(weights: Weights) -> dict[str, float | Tensor]:
+    """What the inputs of score layers are multiplied with; as published where the file holds no numbers."""
+    layers = {layer["name"] for layer in weights.fields["layers"] if layer["type"] == "Scale"}
+    scales: dict[str, float | Tensor] = {}
+    for scale, score in SCALES.items():
+        if scale in layers and f"{score}.weight" in weights.tensors:
+            tensor = weights.tensors.get(f"{scale}.weight")
+            scales[score] = AT_ONCE[score] if tensor is None else torch.from_numpy(tensor.array())
     return scales
 
 
-def _without_scales(weights: Weights) -> Weights:
-    taken = [f"{layer}.weight" for layer in SCALES]
+def _without_scales(weights: Weights, scales: Collection[str]) -> Weights:
+    """The weights without those of the Scale layers that were taken."""
+    taken = {f"{scale}.weight" for scale, score in SCALES.items() if score in scales}
     return replace(weights, tensors={name: each for name, each in weights.tensors.items() if name not in taken})
 
 

@@ -11,6 +11,7 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,8 +39,8 @@ SIZE = (500, 500)
 """The longer side of PASCAL VOC's images has 500 pixels: padded to 500x500, those of both orientations are seen at
 their own size, as their authors' programs see them."""
 
-AT_ONCE = (0.01, 0.0001)
-"""What FCN8sAtOnce multiplies pool4 and pool3 with (``torchfcn/models/fcn8s.py``)."""
+AT_ONCE: Mapping[str, float | Tensor] = MappingProxyType({"score_pool4": 0.01, "score_pool3": 0.0001})
+"""What FCN8sAtOnce multiplies the inputs of its skips' score layers with (``torchfcn/models/fcn8s.py``)."""
 
 USUAL = (LABEL_SETS["voc"], LABEL_SETS["pascal-context-caffe"])
 
@@ -66,7 +67,7 @@ def network(weights: Weights, options: ImportOptions) -> TorchNetwork:
     """
     decoder = decoder_of(weights)
     which, notes = _variant(weights, decoder, options.arch)
-    scales = AT_ONCE if which == "fcn8s-atonce" else None
+    scales = AT_ONCE if which == "fcn8s-atonce" else {}
     return vgg_fcn_network(
         weights, options, family=FAMILY.name, about=FAMILY.about, which=which, scales=scales, notes=notes
     )
@@ -82,7 +83,7 @@ def vgg_fcn_network(
     family: str,
     about: str,
     which: str,
-    scales: Sequence[float | Tensor] | None = None,
+    scales: Mapping[str, float | Tensor] = MappingProxyType({}),
     normalization: Normalization = NORMALIZATION,
     usual: Sequence[LabelSet] = USUAL,
     notes: tuple[str, ...] = (),
@@ -95,7 +96,7 @@ def vgg_fcn_network(
         family: Name of the family, for the spec.
         about: What the network is, for messages.
         which: ``fcn32s``, ``fcn16s``, ``fcn8s`` or ``fcn8s-atonce``.
-        scales: What the network multiplies pool4 and pool3 with before they are scored: numbers, or one a channel.
+        scales: What the network multiplies the inputs of score layers with, by layer: a number, or one a channel.
         normalization: The usual one.
         usual: The label sets that networks of the family are trained on.
         notes: What the user should know of how the network was told.
@@ -112,7 +113,7 @@ def vgg_fcn_network(
     with torch.device("meta"):
         net = VggFcn(decoder, classes, widths, learned)
     fill(net, weights, about, ignored=fixed)
-    for layer, scale in zip(("score_pool4", "score_pool3"), scales or (), strict=False):
+    for layer, scale in scales.items():
         _scale(net.get_submodule(layer), scale, f"{weights.path} scales the input of {layer}")
     last = VGG_FCN_DECODERS[decoder]
     first, lost = GRIDS[decoder]

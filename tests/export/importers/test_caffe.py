@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,20 @@ def test_at_once_is_known_by_its_scale_layers_and_its_own_numbers_count(images: 
 def test_masks_at_full_width(images: list[Image], tmp_path: Path) -> None:
     net = random_published("fcn8s", images, widths=VGG16)
     check(net, saved(net, tmp_path / "net.caffemodel"), tmp_path / "net.onnx", images)
+
+
+def test_each_scale_counts_on_its_own(fcn8s: PublishedFcn, tmp_path: Path) -> None:
+    plain = imported(saved(fcn8s, tmp_path / "plain.caffemodel"))
+    one = layer("scale_pool4", "Scale", [np.full(12, 0.5, np.float32)])
+    scaled = imported(saved(fcn8s, tmp_path / "one.caffemodel", more=one))
+    halved = copy.deepcopy(fcn8s)
+    halved.score_pool4.weight.data /= 2
+    assert not same(plain, scaled)
+    assert same(scaled, imported(saved(halved, tmp_path / "halved.caffemodel")))
+    unnumbered = saved(fcn8s, tmp_path / "unnumbered.caffemodel", more=layer("scale_pool3", "Scale"))
+    halved.score_pool4.weight.data *= 2
+    halved.score_pool3.weight.data *= 1e-4
+    assert same(imported(unnumbered), imported(saved(halved, tmp_path / "faint.caffemodel")))
 
 
 def test_sift_flow_gives_its_semantic_classes(images: list[Image], tmp_path: Path) -> None:
