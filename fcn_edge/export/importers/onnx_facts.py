@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
 from fcn_edge.artifacts.spec import Normalization, Resize, Size
-from fcn_edge.export.importers.onnx_file import printable
+from fcn_edge.artifacts.weights import shown
 
 __all__ = ["OnnxFacts", "label_set"]
 
@@ -62,7 +62,7 @@ def label_set(
     """
     names: dict[str, None] = {}
     for text in classes[:MOST_CLASSES]:
-        plain = printable(text.strip()) or "class"
+        plain = shown(text.strip()) or "class"
         free, number = plain, 2
         while free in names:
             free, number = f"{plain} {number}", number + 1

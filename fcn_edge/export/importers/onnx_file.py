@@ -18,9 +18,10 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, shape_inferenc
 from fcn_edge.artifacts.onnx_graph import graph_of_onnx
 from fcn_edge.artifacts.onnx_header import metadata_of_onnx, opened_file
 from fcn_edge.artifacts.spec import Size
+from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 
-__all__ = ["ForeignOnnx", "ImageInput", "opened_foreign", "printable"]
+__all__ = ["ForeignOnnx", "ImageInput", "opened_foreign"]
 
 MOST_BYTES = (1 << 31) - 1
 """Of a file with its weights: protobuf's own limit."""
@@ -135,7 +136,7 @@ def check_cost(file: ForeignOnnx, size: Size) -> None:
         if math.prod(max(side, 1) for side in sides) > MOST_VALUES:
             raise ModelError(
                 f"{file.path} computes a tensor of {math.prod(max(side, 1) for side in sides)} values, "
-                f"{printable(value.name)}; no more than {MOST_VALUES} were expected.",
+                f"{shown(value.name)}; no more than {MOST_VALUES} were expected.",
                 "Give a smaller --size.",
             )
 
@@ -147,11 +148,6 @@ def set_size(model: ModelProto, image: ImageInput, size: Size) -> None:
     value.CopyFrom(helper.make_tensor_value_info(image.name, image.element, shape))
 
 
-def printable(text: str) -> str:
-    """A name of a file's own, as it may be shown."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:100]
-
-
 def _check_structure(path: Path, model: ModelProto) -> None:
     """Check that a graph is one flat list of operators that ONNX itself defines."""
     if model.functions or model.training_info:
@@ -159,14 +155,13 @@ def _check_structure(path: Path, model: ModelProto) -> None:
     for node in model.graph.node:
         if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
             raise ModelError(
-                f"{path} holds {printable(node.op_type)} with a graph of its own; a network without branches and "
+                f"{path} holds {shown(node.op_type)} with a graph of its own; a network without branches and "
                 "loops was expected.",
                 AGAIN,
             )
         if node.domain not in ("", "ai.onnx"):
             raise ModelError(
-                f"{path} holds {printable(node.op_type)} of {printable(node.domain)}; only ONNX's own operators were "
-                "expected.",
+                f"{path} holds {shown(node.op_type)} of {shown(node.domain)}; only ONNX's own operators were expected.",
                 AGAIN,
             )
         if node.op_type in ("QLinearConv", "ConvInteger", "DequantizeLinear"):
@@ -197,7 +192,7 @@ def _take_weights_in(path: Path, model: ModelProto) -> None:
         # a plain name: nothing leads out of the folder
         if not name or "\0" in name or Path(name).name != name or beside.is_symlink() or not beside.is_file():
             raise ModelError(
-                f"{path} keeps weights in {printable(name)!r}; a file beside it was expected.",
+                f"{path} keeps weights in {shown(name)!r}; a file beside it was expected.",
                 "Put the file with its weights into the same folder.",
             )
         start = where.get("offset", "0")
@@ -209,7 +204,7 @@ def _take_weights_in(path: Path, model: ModelProto) -> None:
             values = file.read(wanted)
         if len(values) != wanted or not start.isdecimal() or where.get("length", str(wanted)) != str(wanted):
             raise ModelError(
-                f"{path} expects {wanted} bytes of {printable(tensor.name)} in {printable(name)}, which ends before.",
+                f"{path} expects {wanted} bytes of {shown(tensor.name)} in {shown(name)}, which ends before.",
                 "Copy both files again.",
             )
         del tensor.external_data[:]
@@ -222,7 +217,7 @@ def _check_weights(path: Path, model: ModelProto) -> None:
     for tensor in _tensors(model):
         if tensor.HasField("raw_data") and len(tensor.raw_data) != _wanted_bytes(path, tensor):
             raise ModelError(
-                f"{path} is damaged: {printable(tensor.name)} holds {len(tensor.raw_data)} bytes, not "
+                f"{path} is damaged: {shown(tensor.name)} holds {len(tensor.raw_data)} bytes, not "
                 f"{_wanted_bytes(path, tensor)}.",
                 AGAIN,
             )
@@ -232,7 +227,7 @@ def _wanted_bytes(path: Path, tensor: TensorProto) -> int:
     size = _BYTES.get(tensor.data_type)
     if size is None or min(tensor.dims, default=0) < 0:
         raise ModelError(
-            f"{path} holds {printable(tensor.name)} in a type or shape that is not taken; float32 was expected.", AGAIN
+            f"{path} holds {shown(tensor.name)} in a type or shape that is not taken; float32 was expected.", AGAIN
         )
     return int(math.prod(tensor.dims)) * size
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 from typing_extensions import override
 
-from fcn_edge.artifacts.spec import ModelSpec, Normalization
+from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_cut import cut_graph
 from fcn_edge.export.importers.onnx_file import AGAIN, ForeignOnnx
@@ -119,20 +119,24 @@ class OnnxNetwork(TrainedNetwork):
 
     @override
     def scores(self, image: Image) -> NDArray[np.float32]:
-        return np.asarray(self._run(image).scores, np.float32)
+        return self.scores_and_labels(image)[0]
 
     @override
     def labels(self, image: Image) -> NDArray[np.uint8]:
-        results, size = self._run(image), (image.shape[0], image.shape[1])
+        return self.scores_and_labels(image)[1]
+
+    @override
+    def scores_and_labels(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        results = self._session(image, self.spec.normalization)
+        return np.asarray(results.scores, np.float32), self._mask(results, (image.shape[0], image.shape[1]))
+
+    def _mask(self, results: Results, size: Size) -> NDArray[np.uint8]:
         if self._tail.masks and results.output.size == size[0] * size[1]:
             return np.asarray(results.output.reshape(size), np.uint8)
         full = results.upsampled
         if full.shape[1:] != size:
             full = np.stack([cv2.resize(scores.astype(np.float32), size[::-1]) for scores in full])
         return np.asarray(full.argmax(0), np.uint8)
-
-    def _run(self, image: Image) -> Results:
-        return self._session(image, self.spec.normalization)
 
 
 def _fed(image: Image, normalization: Normalization, file: ForeignOnnx) -> NDArray[Any]:

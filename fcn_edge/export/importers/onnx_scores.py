@@ -11,11 +11,12 @@ from onnx import TensorProto
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
 from fcn_edge.artifacts.spec import Normalization, Size
+from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import UsageError
 from fcn_edge.export.importers.base import ImportOptions, imported_spec
 from fcn_edge.export.importers.jetson_inference import jetson_inference_facts
 from fcn_edge.export.importers.onnx_facts import OnnxFacts
-from fcn_edge.export.importers.onnx_file import ForeignOnnx, check_cost, opened_foreign, printable
+from fcn_edge.export.importers.onnx_file import ForeignOnnx, check_cost, opened_foreign
 from fcn_edge.export.importers.onnx_grid import Measured, measured_grid
 from fcn_edge.export.importers.onnx_network import ForeignSession, OnnxNetwork
 from fcn_edge.export.importers.onnx_tail import Tail, found_tail
@@ -77,7 +78,7 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
 
 
 def _generic(file: ForeignOnnx) -> OnnxFacts:
-    name = printable(file.path.stem) or "network"
+    name = shown(file.path.stem) or "network"
     return OnnxFacts(name=name, family="onnx", encoder=name, decoder="scores", labels=tuple(LABEL_SETS.values()))
 
 
@@ -134,7 +135,7 @@ def _output(file: ForeignOnnx, name: str | None) -> str:
     if name is not None:
         known = {*file.outputs, *(made for node in file.model.graph.node for made in node.output if made)}
         if name not in known:
-            raise UsageError(f"{file.path} computes no {printable(name)!r}.", f"Its outputs: {_listed(file.outputs)}.")
+            raise UsageError(f"{file.path} computes no {shown(name)!r}.", f"Its outputs: {_listed(file.outputs)}.")
         return name
     main = [each for each in file.outputs if "aux" not in each.lower()]
     if len(main) != 1:
@@ -146,4 +147,4 @@ def _output(file: ForeignOnnx, name: str | None) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(map(printable, names[:8])) + (" ..." if len(names) > 8 else "")
+    return ", ".join(map(shown, names[:8])) + (" ..." if len(names) > 8 else "")

@@ -13,9 +13,10 @@ import re
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import Normalization, Resize
+from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_facts import OnnxFacts, label_set
-from fcn_edge.export.importers.onnx_file import ForeignOnnx, printable
+from fcn_edge.export.importers.onnx_file import ForeignOnnx
 
 __all__ = ["ultralytics_facts"]
 
@@ -39,12 +40,12 @@ def ultralytics_facts(file: ForeignOnnx) -> OnnxFacts | None:
         return None
     if said["task"] != "semantic":
         raise ModelError(
-            f"{file.path} is an Ultralytics network for the task {printable(said['task'])}; semantic segmentation was "
+            f"{file.path} is an Ultralytics network for the task {shown(said['task'])}; semantic segmentation was "
             "expected.",
             "Give one such as yolo26n-sem: yolo export model=yolo26n-sem.pt format=onnx",
         )
     found = re.match(r"Ultralytics (\S{1,60}) model", said.get("description", ""))
-    name = printable(found.group(1)).lower() if found else "yolo-sem"
+    name = shown(found.group(1)).lower() if found else "yolo-sem"
     stride, size = _literal(said.get("stride", str(STRIDE))), _literal(said.get("imgsz", "[640, 640]"))
     if not isinstance(stride, int) or not _is_side(stride):
         raise _senseless(file, "stride")
@@ -66,7 +67,7 @@ def ultralytics_facts(file: ForeignOnnx) -> OnnxFacts | None:
 def _names(file: ForeignOnnx) -> tuple[str, ...]:
     """Class names by id, of text such as ``{0: 'road', 1: 'sidewalk'}``."""
     names = _literal(file.metadata.get("names", ""))
-    if not isinstance(names, dict) or sorted(names) != list(range(len(names))):
+    if not isinstance(names, dict) or set(names) != set(range(len(names))):
         raise _senseless(file, "names")
     return tuple(str(names[index]) for index in range(len(names)))
 

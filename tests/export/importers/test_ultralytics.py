@@ -1,0 +1,160 @@
+"""Ultralytics' own files: what their metadata say, and the letterbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto, helper
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.spec import Normalization, Resize
+from fcn_edge.datasets.plain_images import image_files, images_of
+from fcn_edge.errors import ModelError
+from fcn_edge.export.importers.base import ImportOptions
+from fcn_edge.export.importers.onnx_facts import label_set
+from fcn_edge.export.importers.registry import trained_network
+from fcn_edge.export.onnx import onnx_from_checkpoint
+from fcn_edge.runtime.segmenter import load
+
+from .foreign_graphs import CLASSES, OPEN, Sketch, network, save, standardize
+from .test_onnx_scores import parity_at
+
+NOTHING_SAID = ImportOptions()
+SAID = {
+    "description": "Ultralytics YOLO26n-sem model trained on street.yaml",
+    "author": "Ultralytics",
+    "version": "8.4.190",
+    "stride": "32",
+    "task": "semantic",
+    "imgsz": "[64, 96]",
+    "names": str({index: f"thing {index}" for index in range(CLASSES)}),
+}
+
+
+def small_yolo(size: tuple[int, int] = (64, 96), **said: str) -> ModelProto:
+    """Its form: SiLU, a Split and a Concat, ending in a uint8 mask."""
+    sketch = Sketch(opset=18)
+    random = np.random.default_rng(0)
+    sketch.weights["model.0.conv.weight"] = random.normal(0, 0.6, (8, 3, 3, 3)).astype(np.float32)
+    first = sketch.add("Conv", "images", "model.0.conv.weight", pads=[1, 1, 1, 1])
+    active = sketch.add("Mul", first, sketch.add("Sigmoid", first))
+    halves = helper.make_node("Split", [active], ["left", "right"], axis=1, num_outputs=2)
+    sketch.nodes.append(halves)
+    sketch.weights["model.1.conv.weight"] = random.normal(0, 0.6, (3, 8, 1, 1)).astype(np.float32)
+    joined = sketch.add("Concat", "left", "right", axis=1)
+    scores = network(sketch, sketch.add("Conv", joined, "model.1.conv.weight"))
+    factors = sketch.constant([1, 1, 8, 8])
+    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
+    mask = sketch.add("Cast", sketch.add("ArgMax", full, axis=1, keepdims=0), name="output0", to=TensorProto.UINT8)
+    model = sketch.model(size, "images", mask)
+    helper.set_model_props(model, {**SAID, **said})
+    return standardize(
+        model,
+        scores,
+        lambda image: np.ascontiguousarray(image[None, :, :, ::-1].transpose(0, 3, 1, 2), np.float32) / 255,
+    )
+
+
+def test_its_metadata_say_what_it_is(tmp_path: Path) -> None:
+    found = trained_network(save(small_yolo(), tmp_path / "theirs.onnx"), NOTHING_SAID)
+    spec = found.spec
+    assert (spec.name, spec.family, spec.arch) == ("yolo26n-sem", "ultralytics", "yolo26n-sem")
+    assert (spec.size, spec.stride, spec.geometry.align) == ((64, 96), 8, "edges")
+    assert spec.classes == tuple(f"thing {index}" for index in range(CLASSES))
+    assert spec.normalization == Normalization(color_order="rgb", mean=(0, 0, 0), std=(255, 255, 255))
+    assert spec.resize == Resize(policy="pad", anchor="center", fill=(114, 114, 114))
+    result = parity_at(found, tmp_path / "ours.onnx", (64, 96))
+    assert result.label_agreement >= 0.999
+    assert result.max_abs_diff <= 1e-3 * result.score_range
+    assert len(result.classes) >= 5
+    nodes = onnx.load(tmp_path / "ours.onnx").graph.node
+    assert {"Sub", "Resize", "ArgMax"}.isdisjoint(node.op_type for node in nodes)
+    assert {"model.0.conv", "model.1.conv", "backbone.0"} <= {node.name for node in nodes}
+
+
+def test_an_open_file_takes_multiples_of_its_stride(tmp_path: Path) -> None:
+    found = trained_network(save(small_yolo(OPEN), tmp_path / "theirs.onnx"), NOTHING_SAID)
+    assert found.spec.geometry.size_multiple == 32
+    for size in ((64, 96), (96, 160)):
+        assert parity_at(found, tmp_path / "ours.onnx", size).label_agreement >= 0.999
+
+
+def test_names_of_a_known_label_set_bring_its_colors(tmp_path: Path) -> None:
+    names = {index: name.upper() for index, name in enumerate(LABEL_SETS["cityscapes"].classes[:CLASSES])}
+    found = trained_network(save(small_yolo(names=str(names)), tmp_path / "theirs.onnx"), NOTHING_SAID)
+    assert found.spec.classes == tuple(names.values())
+    same = LABEL_SETS["cityscapes"]
+    assert label_set("yolo", same.classes, (same,)).palette == same.palette
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"task": "detect"}, "for the task detect; semantic segmentation was expected"),
+        ({"task": "se\x1bgment"}, r"for the task se\?gment"),
+        ({"names": "__import__('os').system('touch /tmp/x')"}, "names in it makes no sense"),
+        ({"names": "{" * 5000}, "names in it makes no sense"),
+        ({"names": "(" * 60000}, "names in it makes no sense"),
+        ({"names": "{1: 'a', 2: 'b'}"}, "names in it makes no sense"),
+        ({"names": "{'a': 'a', 2: 'b'}"}, "names in it makes no sense"),
+        ({"stride": "0"}, "stride in it makes no sense"),
+        ({"stride": "True"}, "stride in it makes no sense"),
+        ({"imgsz": "[64]"}, "imgsz in it makes no sense"),
+        ({"imgsz": "[64, 1e99]"}, "imgsz in it makes no sense"),
+    ],
+)
+def test_metadata_that_make_no_sense(said: dict[str, str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        trained_network(save(small_yolo(**said), tmp_path / "theirs.onnx"), NOTHING_SAID)
+    assert "yolo export" in caught.value.fix
+
+
+PROGRAM = Path(__file__).parents[2] / "yolo_semantic.py"
+
+
+@pytest.fixture(scope="module")
+def ultralytics() -> str:
+    """The interpreter that has Ultralytics, which is no package of this environment."""
+    interpreter = os.environ.get("FCN_EDGE_ULTRALYTICS_PYTHON", "")
+    if not interpreter:
+        pytest.skip("FCN_EDGE_ULTRALYTICS_PYTHON names no interpreter with Ultralytics")
+    return interpreter
+
+
+def run(interpreter: str, *arguments: object) -> None:
+    subprocess.run(
+        [interpreter, str(PROGRAM), *map(str, arguments)], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "dynamic"), [((512, 1024), False), ((256, 480), False), ((512, 1024), True)], ids=str)
+def test_yolo26_of_ultralytics_own_exporter(
+    size: tuple[int, int], dynamic: bool, ultralytics: str, camvid: Path, tmp_path: Path
+) -> None:
+    images = camvid / "val" / "images"
+    run(ultralytics, "random", tmp_path, *size, "--images", images, *(["--dynamic"] if dynamic else []))
+    frames = [image for image, _ in zip(images_of(image_files(images)), range(4), strict=False)]
+    export = onnx_from_checkpoint(tmp_path / "yolo26n-sem.onnx", tmp_path / "ours.onnx", images=frames)
+    assert export.parity.label_agreement >= 0.999
+    assert export.parity.max_abs_diff <= 1e-3 * export.parity.score_range
+    assert len(export.parity.classes) >= 5
+    assert export.spec.size == size
+    np.save(tmp_path / "frames.npy", np.stack(frames))
+    run(ultralytics, "predict", tmp_path, *size)
+    masks: Any = np.load(tmp_path / "masks.npy")
+    with load(tmp_path / "ours.onnx", backend="onnxruntime") as segmenter:
+        for frame, mask in zip(frames, masks, strict=True):
+            assert np.mean(segmenter(frame).labels == mask) >= 0.99
+    assert json.loads(resolved_model(tmp_path / "ours.onnx").spec.to_json())["resize"]["anchor"] == "center"
