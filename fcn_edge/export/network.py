@@ -23,10 +23,12 @@ class TrainedNetwork(ABC):
     Attributes:
         spec: What it is; an export may give it other names, colors, sizes and another resize policy.
         notes: What its user should know of the import, one sentence each.
+        tools: Packages that make its graph, whose versions are written down.
     """
 
     spec: ModelSpec
     notes: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ("onnx",)
 
     @abstractmethod
     def graph(self) -> ModelProto:

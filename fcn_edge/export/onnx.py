@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -88,7 +89,10 @@ def onnx_from_checkpoint(
     network = network.with_spec(**_changes(network.spec, options, head=head, name=name, resize=resize))
     spec = network.spec
     provenance = spec.provenance.model_copy(
-        update={"checkpoint_sha256": sha256_of(checkpoint), "tools": {**spec.provenance.tools, **_tools()}}
+        update={
+            "checkpoint_sha256": sha256_of(checkpoint),
+            "tools": {**spec.provenance.tools, **_versions(network.tools)},
+        }
     )
     network = network.with_spec(provenance=provenance.model_dump())
     for note in network.notes:
@@ -159,13 +163,5 @@ def _changes(
     return changes
 
 
-def _tools() -> dict[str, str]:
-    import onnxscript
-    import torch
-
-    return {
-        "fcn_edge": __version__,
-        "onnx": onnx.__version__,
-        "onnxscript": onnxscript.__version__,
-        "torch": torch.__version__,
-    }
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    return {"fcn_edge": __version__, **{package: version(package) for package in packages}}

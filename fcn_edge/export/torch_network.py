@@ -59,6 +59,8 @@ class TorchNetwork(TrainedNetwork):
         notes: What its user should know of the import.
     """
 
+    tools = ("onnx", "onnxscript", "torch")
+
     def __init__(
         self,
         spec: ModelSpec,

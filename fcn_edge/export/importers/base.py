@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-
-import torch
-from torch import nn
 
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.label_sets import LabelSet, labels_for
@@ -18,7 +15,7 @@ from fcn_edge.export.network import TrainedNetwork
 if TYPE_CHECKING:
     from fcn_edge.artifacts.weights import Weights
 
-__all__ = ["ANY_SIZE", "Family", "ImportOptions", "fill", "imported_spec"]
+__all__ = ["ANY_SIZE", "Family", "ImportOptions", "imported_spec"]
 
 MOST_CLASSES = 255
 
@@ -74,62 +71,6 @@ class Family:
     about: str
     signature: frozenset[str]
     network: Callable[[Weights, ImportOptions], TrainedNetwork]
-
-
-def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str] = ()) -> None:
-    """Give a network the tensors of weights, one at a time, so that the largest is in memory twice and no other.
-
-    Args:
-        net: The network; every parameter and buffer must be in the weights, in its shape. A BatchNorm's number of
-            batches may be missing. One on the ``meta`` device comes to the CPU once the weights are known to fit, so
-            that a file never decides how much memory is taken beyond its own size.
-        weights: The weights, under the network's own names.
-        about: What the network is, for the message.
-        ignored: Leading parts of names that the weights may hold beyond the network's.
-
-    Raises:
-        CheckpointError: They do not fit; the message says which names differ.
-    """
-    own = dict(net.state_dict(keep_vars=True))
-    counters = {name for name in own if name.endswith("num_batches_tracked")}
-    wanted = {name: tuple(tensor.shape) for name, tensor in own.items() if name not in counters}
-    problem = difference(
-        wanted, {name: tensor.shape for name, tensor in weights.tensors.items()}, (*ignored, *counters)
-    )
-    if problem:
-        raise CheckpointError(
-            f"{weights.path} looks like {about}, but does not fit it: {problem}.",
-            "Give the checkpoint of an unchanged network, or export it to ONNX where its code is and give that file.",
-        )
-    if any(tensor.is_meta for tensor in own.values()):
-        net.to_empty(device="cpu")
-        own = dict(net.state_dict(keep_vars=True))
-        for name in counters:
-            own[name].zero_()
-    for name in wanted:
-        with torch.no_grad():
-            own[name].copy_(torch.from_numpy(weights.tensors[name].array()))
-
-
-def difference(
-    wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[int, ...]], ignored: Iterable[str] = ()
-) -> str:
-    """How the names and shapes of two sets of tensors differ, as a phrase; empty when they fit."""
-    missing = [name for name in wanted if name not in given]
-    if missing:
-        return f"it lacks {_some(missing)}"
-    extra = [name for name in given if name not in wanted and not name.startswith(tuple(ignored))]
-    if extra:
-        return f"it also holds {_some(extra)}"
-    for name, shape in wanted.items():
-        if given[name] != shape:
-            return f"its {name} is {given[name]}, and {shape} was expected"
-    return ""
-
-
-def _some(names: Sequence[str]) -> str:
-    printable = ["".join(letter if letter.isprintable() else "?" for letter in name)[:100] for name in names[:3]]
-    return ", ".join(printable) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def imported_spec(

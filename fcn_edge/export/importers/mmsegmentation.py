@@ -20,7 +20,8 @@ from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import UsageError
-from fcn_edge.export.importers.base import ANY_SIZE, Family, ImportOptions, fill, imported_spec
+from fcn_edge.export.importers.base import ANY_SIZE, Family, ImportOptions, imported_spec
+from fcn_edge.export.importers.filling import fill
 from fcn_edge.export.importers.mmseg_labels import labels_of
 from fcn_edge.export.importers.mmseg_plan import MOBILE, RESNET, HiddenPlan, plan_by_name, plan_of_config
 from fcn_edge.export.importers.resnets import DECODER, dimension, numbered, plan_of

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from fcn_edge.export.importers.onnx_cut import cut_graph
 from fcn_edge.export.importers.onnx_file import AGAIN, ForeignOnnx
 from fcn_edge.export.importers.onnx_tail import Tail
 from fcn_edge.export.network import Image, TrainedNetwork
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["ForeignSession", "OnnxNetwork", "Results"]
 
@@ -135,7 +135,7 @@ class OnnxNetwork(TrainedNetwork):
             return np.asarray(results.output.reshape(size), np.uint8)
         full = results.upsampled
         if full.shape[1:] != size:
-            full = np.stack([cv2.resize(scores.astype(np.float32), size[::-1]) for scores in full])
+            full = np.stack([cv2().resize(scores.astype(np.float32), size[::-1]) for scores in full])
         return np.asarray(full.argmax(0), np.uint8)
 
 

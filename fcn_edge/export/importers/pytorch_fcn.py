@@ -21,7 +21,8 @@ from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import CheckpointError, UsageError
-from fcn_edge.export.importers.base import ANY_SIZE, Family, ImportOptions, fill, imported_spec
+from fcn_edge.export.importers.base import ANY_SIZE, Family, ImportOptions, imported_spec
+from fcn_edge.export.importers.filling import fill
 from fcn_edge.export.torch_network import TorchNetwork
 from fcn_edge.nets.deconvolution import bilinear_upsampling, is_bilinear
 from fcn_edge.nets.vgg_fcn import VGG_FCN_DECODERS, LastUpsampling, VggFcn, VggWidths

@@ -15,7 +15,8 @@ import torch
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.label_sets import LabelSet
 from fcn_edge.artifacts.spec import Normalization, Resize, Size
-from fcn_edge.export.importers.base import ANY_SIZE, ImportOptions, fill, imported_spec
+from fcn_edge.export.importers.base import ANY_SIZE, ImportOptions, imported_spec
+from fcn_edge.export.importers.filling import fill
 from fcn_edge.export.importers.resnets import DECODER, dimension, plan_of, require_arch
 from fcn_edge.export.torch_network import TorchNetwork
 from fcn_edge.nets.resnet import ResNetFCN
