@@ -1,6 +1,6 @@
 """The authors' own networks in Caffe: https://github.com/shelhamer/fcn.berkeleyvision.org.
 
-Their layers have the names of ``pytorch_fcn``, which took them over. Class counts, means and what tells the networks
+Their layers have the names that pytorch-fcn took over. Class counts, means and what tells the networks
 apart are those of the repository's ``.prototxt`` files and data layers (``voc_layers.py``, ``siftflow_layers.py``,
 ``nyud_layers.py``, ``pascalcontext_layers.py``).
 """
@@ -15,18 +15,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers.base import Family, ImportOptions
-from fcn_edge.export.importers.pytorch_fcn import (
+from fcn_edge.export.importers.vgg_fcn_layout import (
     AT_ONCE,
-    CLASS_NAMES,
     NORMALIZATION,
     SIGNATURE,
-    USUAL,
     decoder_of,
-    vgg_fcn_network,
+    network_of,
+    wanted_arch,
 )
 from fcn_edge.export.torch_network import TorchNetwork
 
@@ -86,13 +84,12 @@ def caffe_network(weights: Weights, options: ImportOptions) -> TorchNetwork:
     decoder = decoder_of(renamed)
     scales = _scales(renamed)
     which = "fcn8s-atonce" if decoder == "fcn8s" and scales else decoder
-    wanted = options.arch and CLASS_NAMES.get(options.arch, options.arch.removeprefix("vgg16-"))
-    if wanted not in (None, which):
+    if wanted_arch(options) not in (None, which):
         raise UsageError(f"{weights.path} is {which} by its layers, not {options.arch}.", "Leave out --arch.")
     notes: tuple[str, ...] = ()
     if any(name.rpartition(".")[0].endswith(GEOMETRIC) for name in weights.tensors):
         notes = ("Of its semantic and its geometric classes, the semantic ones are exported.",)
-    return vgg_fcn_network(
+    return network_of(
         _without_scales(renamed, scales),
         options,
         family=FAMILY.name,
@@ -100,7 +97,6 @@ def caffe_network(weights: Weights, options: ImportOptions) -> TorchNetwork:
         which=which,
         scales=scales,
         normalization=_normalization(renamed),
-        usual=(*USUAL, LABEL_SETS["pascal-context-caffe"]),
         notes=notes,
     )
 
