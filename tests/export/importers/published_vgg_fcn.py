@@ -48,7 +48,7 @@ PUBLISHED = {
 
 
 class PublishedFcn(nn.Module):
-    """One of the networks; ``forward`` gives the scores before the last upsampling, and those at full size."""
+    """One of the networks."""
 
     def __init__(self, name: str, classes: int, widths: Sequence[int]) -> None:
         super().__init__()
@@ -90,7 +90,8 @@ class PublishedFcn(nn.Module):
         scale4, scale3 = self.published.scales
         return pool3 * scale3, pool4 * scale4, self.fc7(self.fc6(h).relu()).relu()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def coarse(self, x: Tensor) -> Tensor:
+        """The scores before the last upsampling."""
         pool3, pool4, fc7 = self.features(x)
         h = self.score_fr(fc7)
         if self.published.skips > 0:
@@ -99,9 +100,13 @@ class PublishedFcn(nn.Module):
         if self.published.skips > 1:
             h = self.upscore_pool4(h)
             h = h + self.score_pool3(pool3)[:, :, 9 : 9 + h.shape[2], 9 : 9 + h.shape[3]]
+        return h
+
+    def full(self, scores: Tensor, x: Tensor) -> Tensor:
+        """The last upsampling of scores, cropped to the image."""
         layer, _, crop = self.published.last
-        full = getattr(self, layer)(h)[:, :, crop : crop + x.shape[2], crop : crop + x.shape[3]]
-        return h, full
+        whole: Tensor = getattr(self, layer)(scores)
+        return whole[:, :, crop : crop + x.shape[2], crop : crop + x.shape[3]]
 
 
 def _bilinear(classes: int, kernel: int) -> nn.ConvTranspose2d:
@@ -169,9 +174,17 @@ class Theirs(TrainedNetwork):
 
     @torch.inference_mode()
     def scores(self, image: Image) -> NDArray[np.float32]:
-        coarse, full = self.net(as_input([image], self.mean))
-        return (full if self.spec.stride == 1 else coarse)[0].numpy()
+        x = as_input([image], self.mean)
+        scores = self.net.coarse(x)
+        return (self.net.full(scores, x) if self.spec.stride == 1 else scores)[0].numpy()
+
+    def labels(self, image: Image) -> NDArray[np.uint8]:
+        return self.scores_and_labels(image)[1]
 
     @torch.inference_mode()
-    def labels(self, image: Image) -> NDArray[np.uint8]:
-        return self.net(as_input([image], self.mean))[1][0].argmax(0).to(torch.uint8).numpy()
+    def scores_and_labels(self, image: Image) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        x = as_input([image], self.mean)
+        scores = self.net.coarse(x)
+        full = self.net.full(scores, x)
+        mask = full[0].argmax(0).to(torch.uint8).numpy()
+        return (full if self.spec.stride == 1 else scores)[0].numpy(), mask

@@ -25,6 +25,7 @@ from ...caffemodel_writer import layer, old_layer, part
 from .published_vgg_fcn import MEAN_BGR, VGG16, PublishedFcn, Theirs, random_published
 
 SIZE, OTHER_SIZE = (96, 128), (101, 147)
+CLASSES = 7
 SIFT_FLOW_BGR = (114.578, 115.294, 108.353)
 
 
@@ -71,9 +72,9 @@ def imported(path: Path, **options: Any) -> TorchNetwork:
 
 
 def check(net: PublishedFcn, path: Path, output: Path, images: list[Image], mean: Any = MEAN_BGR) -> None:
-    result = onnx_from_checkpoint(path, output, options=ImportOptions(size=SIZE), images=images)
+    result = onnx_from_checkpoint(path, output, options=ImportOptions(size=SIZE), images=images[:1])
     for size in (SIZE, OTHER_SIZE):
-        parity = parity_of_onnx(output, Theirs(net, result.spec, mean), images, size=size)
+        parity = parity_of_onnx(output, Theirs(net, result.spec, mean), images[1:], size=size)
         assert parity.max_abs_diff <= 1e-3 * parity.score_range
         assert parity.label_agreement >= 0.999
         assert len(parity.classes) >= 5
@@ -84,17 +85,18 @@ def same(one: TorchNetwork, other: TorchNetwork) -> bool:
     return bool(np.allclose(one.scores(image), other.scores(image), atol=1e-5))
 
 
-def test_masks_are_those_of_the_published_network(images: list[Image], fcn8s: PublishedFcn, tmp_path: Path) -> None:
-    path = saved(fcn8s, tmp_path / "net.caffemodel")
-    check(fcn8s, path, tmp_path / "net.onnx", images)
+def test_masks_are_those_of_the_published_network(images: list[Image], tmp_path: Path) -> None:
+    net = random_published("fcn8s", images, classes=CLASSES)
+    path = saved(net, tmp_path / "net.caffemodel")
+    check(net, path, tmp_path / "net.onnx", images)
     spec = imported(path).spec
-    assert (spec.family, spec.decoder, spec.name, len(spec.classes)) == ("caffe", "fcn8s", "vgg16-fcn8s", 21)
+    assert (spec.family, spec.decoder, spec.name, len(spec.classes)) == ("caffe", "fcn8s", "vgg16-fcn8s", CLASSES)
 
 
 @pytest.mark.parametrize("name", ["fcn32s", "fcn16s"])
 @pytest.mark.slow
 def test_masks_of_the_coarser_networks(name: str, images: list[Image], tmp_path: Path) -> None:
-    net = random_published(name, images)
+    net = random_published(name, images, classes=CLASSES)
     check(net, saved(net, tmp_path / "net.caffemodel"), tmp_path / "net.onnx", images)
 
 

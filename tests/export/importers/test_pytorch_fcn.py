@@ -26,6 +26,8 @@ from fcn_edge.export.torch_network import TorchNetwork
 from .published_vgg_fcn import PUBLISHED, VGG16, PublishedFcn, Theirs, random_published
 
 SIZE, OTHER_SIZE = (96, 128), (101, 147)
+CLASSES = 7
+"""Of the networks that are exported: a full transposed convolution over 21 takes nine times as long."""
 
 CASES = [
     pytest.param("fcn32s", (), marks=pytest.mark.slow),
@@ -62,9 +64,9 @@ def imported(path: Path, **options: Any) -> TorchNetwork:
 
 def check(net: PublishedFcn, path: Path, output: Path, images: Sequence[Image], arch: str | None) -> TorchNetwork:
     """Export a checkpoint and compare the file with the published network, at two sizes."""
-    result = onnx_from_checkpoint(path, output, options=ImportOptions(arch=arch, size=SIZE), images=images)
+    result = onnx_from_checkpoint(path, output, options=ImportOptions(arch=arch, size=SIZE), images=images[:1])
     for size in (SIZE, OTHER_SIZE):
-        parity = parity_of_onnx(output, Theirs(net, result.spec), images, size=size)
+        parity = parity_of_onnx(output, Theirs(net, result.spec), images[1:], size=size)
         assert parity.max_abs_diff <= 1e-3 * parity.score_range
         assert parity.label_agreement >= 0.999
         assert len(parity.classes) >= 5
@@ -75,16 +77,14 @@ def check(net: PublishedFcn, path: Path, output: Path, images: Sequence[Image], 
 def test_masks_are_those_of_the_published_network(
     name: str, learned: tuple[str, ...], images: list[Image], tmp_path: Path
 ) -> None:
-    net = random_published(name, images, learned=learned)
+    net = random_published(name, images, classes=CLASSES, learned=learned)
     network = check(net, saved(net, tmp_path / "net.pth"), tmp_path / "net.onnx", images, name)
     spec = network.spec
     assert (spec.family, spec.encoder, spec.decoder, spec.size) == ("pytorch-fcn", "vgg16", name, (500, 500))
-    assert (spec.classes, spec.palette) == (LABEL_SETS["voc"].classes, LABEL_SETS["voc"].palette)
-    assert spec.normalization.color_order == "bgr"
     layer, kernel, _ = PUBLISHED[name].last
     if layer in learned:
         assert (spec.stride, spec.geometry) == (1, Geometry(size_multiple=1))
-        assert [layer in note and "21 MB of scores" in note for note in network.notes] == [True]
+        assert [layer in note and "7 MB of scores" in note for note in network.notes] == [True]
     else:
         assert (spec.stride, spec.geometry.size_multiple) == (kernel // 2, 1)
         assert not network.notes
@@ -109,6 +109,8 @@ def test_staged_and_at_once_share_every_key_and_are_asked_for(fcn8s: PublishedFc
         assert word in caught.value.fix
     staged, at_once = imported(path, arch="fcn8s"), imported(path, arch="vgg16-fcn8s-atonce")
     assert (staged.spec.decoder, at_once.spec.decoder) == ("fcn8s", "fcn8s-atonce")
+    assert staged.spec.classes == at_once.spec.classes == LABEL_SETS["voc"].classes
+    assert staged.spec.normalization.color_order == "bgr"
     assert not np.allclose(first_scores(staged), first_scores(at_once))
     for arch in ("fcn16s", "mobilenet_v2-fcn8s"):
         with pytest.raises(UsageError, match="is not"):
