@@ -14,9 +14,8 @@ from torch.nn import functional
 
 __all__ = ["Doubling", "bilinear_kernel", "bilinear_upsampling", "is_bilinear"]
 
-HALF_PRECISION = 2e-3
-"""By how much a bilinear kernel that was stored in half precision, or trained at no rate to speak of, may be off; its
-values are at most 1."""
+ROUNDING = 1e-6
+"""By how much a bilinear kernel, whose values are at most 1, may be off: computed in float32 in another way."""
 
 
 def bilinear_kernel(size: int) -> NDArray[np.float32]:
@@ -40,14 +39,22 @@ def is_bilinear(weight: NDArray[np.float32]) -> bool:
     classes, others, rows, columns = weight.shape
     if rows != columns or rows % 2 or others not in (1, classes):
         return False
-    kernel = bilinear_kernel(rows)
+    kernel = torch.from_numpy(bilinear_kernel(rows))
+    # rounded in storage, it is the same for all classes and leaves the best one the best
+    forms = [each.numpy() for each in (kernel, kernel.half().float(), kernel.bfloat16().float())]
+    form = next((each for each in forms if _is_near(weight[0, 0], each)), None)
+    if form is None:
+        return False
     for index in range(classes):
         expected = np.zeros_like(weight[index])
-        expected[index if others == classes else 0] = kernel
-        # not <= of the negation: NaN is no kernel either
-        if not np.abs(weight[index] - expected).max() <= HALF_PRECISION:
+        expected[index if others == classes else 0] = form
+        if not _is_near(weight[index], expected):
             return False
     return True
+
+
+def _is_near(values: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
+    return bool(np.abs(values - expected).max() <= ROUNDING)  # of NaN, too, this is False
 
 
 def bilinear_upsampling(scores: Tensor, stride: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,12 +15,15 @@ WRAPPERS = ("module.", "_orig_mod.")
 
 PREFIXES = (*WRAPPERS, "model.", "net.", "network.", "backbone.", "encoder.")
 MOST_VARIANTS = 64
+FEWEST_SHARED = 8
+"""Tensors behind a part of the keys that is taken for a prefix: a layer has fewer, a network more."""
 
 
 def variants(weights: Weights) -> Iterator[Weights]:
     """The weights as they are, without wrappers anywhere in their keys, then without prefixes in any nesting.
 
-    Keys without a prefix that is stripped are left out: ``backbone.`` gives the backbone alone. Each choice of tensors
+    Known prefixes are stripped, and whatever most keys begin with. Keys without a prefix that is stripped are left out:
+    ``backbone.`` gives the backbone alone. Each choice of tensors
     comes once, those with fewer prefixes stripped first, 64 at most.
     """
     waiting = [weights]
@@ -34,7 +38,7 @@ def variants(weights: Weights) -> Iterator[Weights]:
             continue
         seen.add(keys)
         yield variant
-        for prefix in PREFIXES:
+        for prefix in (*PREFIXES, *_shared_by_most(variant)):
             tensors = {
                 key[len(prefix) :]: tensor
                 for key, tensor in variant.tensors.items()
@@ -42,6 +46,13 @@ def variants(weights: Weights) -> Iterator[Weights]:
             }
             if tensors:
                 waiting.append(replace(variant, tensors=tensors, prefix=variant.prefix + prefix))
+
+
+def _shared_by_most(weights: Weights) -> tuple[str, ...]:
+    """The first part of the keys of most tensors: whatever a program calls the network that it trains."""
+    first, count = Counter(key.partition(".")[0] for key in weights.tensors).most_common(1)[0]
+    shared = count >= FEWEST_SHARED and 2 * count > len(weights.tensors) and f"{first}." not in PREFIXES
+    return (f"{first}.",) if shared else ()
 
 
 def _without_wrappers(weights: Weights) -> Weights | None:

@@ -12,6 +12,9 @@ from fcn_edge.errors import CheckpointError
 
 __all__ = ["fill"]
 
+BESIDE = ("criterion.", "loss.", "loss_fn.", "metric.", "metrics.", "n_averaged")
+"""What training keeps beside a network: weights of classes in a loss, and the count of an average of weights."""
+
 
 def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str] = ()) -> None:
     """Give a network the tensors of weights, one at a time, so that the largest is in memory twice and no other.
@@ -31,7 +34,7 @@ def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str]
     counters = {name for name in own if name.endswith("num_batches_tracked")}
     wanted = {name: tuple(tensor.shape) for name, tensor in own.items() if name not in counters}
     problem = difference(
-        wanted, {name: tensor.shape for name, tensor in weights.tensors.items()}, (*ignored, *counters)
+        wanted, {name: tensor.shape for name, tensor in weights.tensors.items()}, (*BESIDE, *ignored, *counters)
     )
     if problem:
         raise CheckpointError(

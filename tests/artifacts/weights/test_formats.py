@@ -264,7 +264,7 @@ def test_damaged_files_never_end_in_another_error(kind: str, tmp_path: Path) -> 
         else:
             outcomes[Weights] += 1
     assert all(map(str.isprintable, sentences))
-    assert min(outcomes.values()) > 3, outcomes
+    assert outcomes[CheckpointError] > 3, outcomes
 
 
 def test_pickles_whose_opcodes_are_shuffled(tmp_path: Path) -> None:

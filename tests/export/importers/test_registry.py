@@ -38,11 +38,14 @@ def wrapped_states(state: dict[str, torch.Tensor]) -> dict[str, object]:
         "DataParallel": {"model": prefixed("module."), "epoch": 3},
         "Lightning": {"state_dict": prefixed("model."), "hyper_parameters": {"lr": 0.1}, "loops": {}},
         "compiled": {"net": prefixed("_orig_mod.")},
+        "average": {"model_ema": {"n_averaged": torch.tensor(3), **prefixed("module.")}},
+        "loss beside": {**state, "loss.weight": torch.ones(21)},
+        "another name": {"state_dict": {**prefixed("fcn."), "criterion.weight": torch.ones(21)}},
         "half": {name: value.half() if value.is_floating_point() else value for name, value in state.items()},
     }
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "DataParallel", "Lightning", "compiled", "half"])
+@pytest.mark.parametrize("wrapper", sorted(wrapped_states({})))
 def test_wrappers_do_not_hide_a_network(torchvision: Described, wrapper: str, tmp_path: Path) -> None:
     plain, path = tmp_path / "plain.pth", tmp_path / "wrapped.ckpt"
     torch.save(torchvision.state, plain)
