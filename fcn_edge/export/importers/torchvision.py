@@ -7,6 +7,7 @@ to 520, 21 classes of PASCAL VOC. Its ``references/segmentation/train.py`` saves
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
@@ -28,12 +29,17 @@ SOURCE = Source(
     usual=(LABEL_SETS["voc"],),
 )
 
+NO_DILATION = (
+    "The network is taken as torchvision builds ResNet-18 and ResNet-34: without dilation, with scores of stride 32."
+)
+
 
 def _network(weights: Weights, options: ImportOptions) -> TrainedNetwork:
     """The network; dusty-nv's checkpoints have the same keys and are told by what stands beside them."""
     if pytorch_segmentation.is_described(weights):
         return pytorch_segmentation.FAMILY.network(weights, options)
-    return network_of(weights, options, SOURCE)
+    basic = "backbone.layer1.0.conv3.weight" not in weights.tensors
+    return network_of(weights, options, replace(SOURCE, notes=(NO_DILATION,)) if basic else SOURCE)
 
 
 FAMILY = Family(

@@ -81,7 +81,9 @@ def test_classes_of_other_data_sets_have_no_names(weights) -> None:
 
 def test_the_same_keys_alone_are_torchvisions(described, tmp_path) -> None:
     torch.save(described.state, tmp_path / "net.pth")
-    spec = FAMILY.network(weights_of(tmp_path / "net.pth"), ImportOptions()).spec
+    network = FAMILY.network(weights_of(tmp_path / "net.pth"), ImportOptions())
+    spec = network.spec
+    assert "without dilation, with scores of stride 32" in network.notes[0]
     assert (spec.family, spec.stride, spec.resize.policy) == ("torchvision", 32, "pad")
 
 
