@@ -104,11 +104,11 @@ def _randomize(net: Any, images: Any) -> None:
 
 
 def _train(net: Any, split: Path, steps: int) -> None:
-    """Train on halved images, by cross-entropy at the stride of the scores."""
+    """Train on small images, by cross-entropy at the stride of the scores."""
     import torch
     from torch.nn import functional
 
-    size = 256, 512
+    size = 192, 256
     paths = sorted((split / "images").iterdir())
     planes = _planes(paths, size)
     labels = [cv2.imread(str(split / "labels" / f"{path.stem}.png"), cv2.IMREAD_UNCHANGED) for path in paths]
@@ -120,7 +120,7 @@ def _train(net: Any, split: Path, steps: int) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     net.train().requires_grad_(True)
     for _ in range(steps):
-        chosen = random.choice(len(paths), 8, replace=False)
+        chosen = random.choice(len(paths), BATCH, replace=False)
         batch = torch.from_numpy(planes[chosen])
         wanted = targets[chosen]
         if random.random() < 0.5:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -151,10 +152,12 @@ def test_yolo26_of_ultralytics_own_exporter(
     assert export.parity.max_abs_diff <= 1e-3 * export.parity.score_range
     assert len(export.parity.classes) >= 5
     assert export.spec.size == size
-    np.save(tmp_path / "frames.npy", np.stack(frames))
+    # letterboxed, and not scaled: its predict enlarges masks by nearest neighbor, where ours are sampled from the scores
+    parts = [cv2.resize(frame, (size[1] - 65, size[0])) for frame in frames]
+    np.save(tmp_path / "frames.npy", np.stack(parts))
     run(ultralytics, "predict", tmp_path, *size)
     masks: Any = np.load(tmp_path / "masks.npy")
     with load(tmp_path / "ours.onnx", backend="onnxruntime") as segmenter:
-        for frame, mask in zip(frames, masks, strict=True):
-            assert np.mean(segmenter(frame).labels == mask) >= 0.99
+        for frame, mask in zip(parts, masks, strict=True):
+            assert np.mean(segmenter(frame).labels == mask) >= 0.999
     assert json.loads(resolved_model(tmp_path / "ours.onnx").spec.to_json())["resize"]["anchor"] == "center"
