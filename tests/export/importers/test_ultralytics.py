@@ -152,7 +152,7 @@ def test_yolo26_of_ultralytics_own_exporter(
     assert export.parity.max_abs_diff <= 1e-3 * export.parity.score_range
     assert len(export.parity.classes) >= 5
     assert export.spec.size == size
-    # letterboxed, and not scaled: its predict enlarges masks by nearest neighbor, where ours are sampled from the scores
+    # letterboxed, and not scaled: its predict enlarges masks by nearest neighbor, and ours are sampled from scores
     parts = [cv2.resize(frame, (size[1] - 65, size[0])) for frame in frames]
     np.save(tmp_path / "frames.npy", np.stack(parts))
     run(ultralytics, "predict", tmp_path, *size)
