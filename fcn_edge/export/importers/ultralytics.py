@@ -2,8 +2,12 @@
 
 The file's metadata say what it is: ``task`` is ``semantic``, ``names`` a Python dictionary of class names by id,
 ``imgsz`` and ``stride`` its size and what that is a multiple of. Frames are letterboxed: scaled to fit, centered, and
-surrounded by gray 114; pixels are RGB, divided by 255. Read in ultralytics 8.4.190: ``engine/exporter.py``,
-``nn/modules/head.py`` (``SemanticSegment``), ``data/augment.py`` (``LetterBox``), ``engine/predictor.py``.
+surrounded by gray 114; pixels are RGB, divided by 255. Of a file that takes any size, its predict takes the smallest
+multiple of the stride that a frame fits into; here the size is said once, by ``--size`` or ``load(size=...)``. Its
+predict enlarges a finished mask by nearest neighbor; masks are sampled from the scores here.
+
+Read in ultralytics 8.4.190: ``engine/exporter.py``, ``nn/modules/head.py`` (``SemanticSegment``), ``data/augment.py``
+(``LetterBox``), ``engine/predictor.py``.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,9 @@ def normalized(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
+@cache
 def streets(size: Size, count: int = 2) -> list[NDArray[np.uint8]]:
-    """Rendered frames of a size."""
+    """Rendered frames of a size; the same arrays each time."""
     return [Street(seed=seed, size=size, frames=1).frame(0)[0] for seed in range(count)]
 
 

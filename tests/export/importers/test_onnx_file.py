@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,14 @@ from .test_onnx_scores import IMAGENET, bare, parity_at
 SIZE = (64, 96)
 
 
+@cache
+def plain_bytes() -> bytes:
+    content: bytes = bare(SIZE).SerializeToString()
+    return content
+
+
 def plain() -> ModelProto:
-    return bare(SIZE)
+    return ModelProto.FromString(plain_bytes())
 
 
 def with_input(shape: list[Any], element: int = TensorProto.FLOAT) -> ModelProto:
