@@ -17,15 +17,19 @@ from onnx import ModelProto, TensorProto, helper
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.spec import Normalization, Resize
+from fcn_edge.builder import BuildRequest, build_engine
+from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.plain_images import image_files, images_of
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.onnx_facts import label_set
 from fcn_edge.export.importers.registry import trained_network
 from fcn_edge.export.onnx import onnx_from_checkpoint
+from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.segmenter import load
 
 from .foreign_graphs import CLASSES, OPEN, Sketch, network, save, standardize
@@ -133,6 +137,15 @@ def ultralytics() -> str:
     return interpreter
 
 
+@pytest.fixture(scope="module")
+def trained(ultralytics: str, camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of Ultralytics that was trained for some minutes, exported."""
+    folder = tmp_path_factory.mktemp("trained")
+    run(ultralytics, "trained", folder, 512, 1024, "--split", camvid / "train", "--steps", 160)
+    onnx_from_checkpoint(folder / "yolo26n-sem.onnx", folder / "ours.onnx")
+    return folder / "ours.onnx"
+
+
 def run(interpreter: str, *arguments: object) -> None:
     subprocess.run(
         [interpreter, str(PROGRAM), *map(str, arguments)], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
@@ -163,3 +176,20 @@ def test_yolo26_of_ultralytics_own_exporter(
         for frame, mask in zip(parts, masks, strict=True):
             assert np.mean(segmenter(frame).labels == mask) >= 0.999
     assert json.loads(resolved_model(tmp_path / "ours.onnx").spec.to_json())["resize"]["anchor"] == "center"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_yolo26_in_int8(backend: str, trained: Path, camvid: Path, tmp_path: Path) -> None:
+    """Of a network that was trained a little: noise in random weights of this depth decides over most pixels."""
+    pytest.importorskip(backend)
+    model = resolved_model(trained)
+    table = calibration_table(model, calibration_set(camvid / "train", model.spec.classes, 32))
+    write_table(tmp_path / "table.json", table)
+    request = BuildRequest(backend, "int8", calibration=tmp_path / "table.json", guard=False)
+    build_engine(trained, request, output=tmp_path / "engine")
+    shares = []
+    with load(trained, backend="onnxruntime") as whole, load(tmp_path / "engine") as engine:
+        for frame, _ in zip(images_of(image_files(camvid / "val" / "images")), range(8), strict=False):
+            shares.append(np.mean(whole(frame).labels == engine(frame).labels))
+    assert np.mean(shares) >= 0.97
