@@ -20,6 +20,7 @@ FEW = {"sky": "sky", "road": "road", "car": "car"}
 
 QUICK = {
     "train": "--epochs 1 --stages at-once --crop 64x96 --size 96x128 --workers 0",
+    "export": "--size 96x128",
     "calibrate": "-n 6 --size 96x128",
     "bench": "--rounds 1 --frames 1 --size 96x128",
     "build": "--size 96x128 --max-drop 0.05 --max-class-drop 0.5",
@@ -39,8 +40,8 @@ def write_workspace(folder: Path) -> None:
     """Write data sets, photos, a video and results of benchmarks into a folder."""
     train, val = scenes(41, 10), scenes(42, 8)
     for name, split in (("train", train), ("val", val)):
-        _write(folder / "raw" / name, split, "masks", [_color_mask(labels, few=True) for _, labels in split])
-        _write(folder / "camvid" / name, split, "labels", [labels for _, labels in split])
+        write_split(folder / "raw" / name, split, "masks", [_color_mask(labels, few=True) for _, labels in split])
+        write_split(folder / "camvid" / name, split, "labels", [labels for _, labels in split])
     info = DatasetInfo(name="camvid", classes=CAMVID.classes, void=CAMVID.void, palette=CAMVID.palette)
     (folder / "camvid" / DATASET_FILE).write_text(toml_of_info(info), encoding="utf-8")
     for number, (image, labels) in enumerate(val[:2]):
@@ -56,7 +57,8 @@ def write_workspace(folder: Path) -> None:
     video.release()
 
 
-def _write(folder: Path, split: list[Scene], part: str, masks: list[NDArray[np.uint8]]) -> None:
+def write_split(folder: Path, split: list[Scene], part: str, masks: list[NDArray[np.uint8]]) -> None:
+    """Write the images of scenes, and masks of them into a folder of their own beside."""
     for name in ("images", part):
         (folder / name).mkdir(parents=True)
     for number, ((image, _), mask) in enumerate(zip(split, masks, strict=True)):
