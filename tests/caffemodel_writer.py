@@ -43,9 +43,12 @@ def blob(values: NDArray[Any], *, old: bool = False) -> bytes:
     return shape + part(8 if doubles else 5, values.astype("<f8" if doubles else "<f4").tobytes())
 
 
-def layer(name: str, kind: str, blobs: Blobs = (), *, pad: int | None = None) -> bytes:
-    """A LayerParameter with its field of NetParameter around it."""
-    convolution = b"" if pad is None else part(106, whole(1, 64) + whole(3, pad))
+def layer(name: str, kind: str, blobs: Blobs = (), *, pad: int | tuple[int, int] | None = None) -> bytes:
+    """A LayerParameter with its field of NetParameter around it; two pads are those of the rows and of the columns."""
+    pads = b"".join(whole(9 + axis, side) for axis, side in enumerate(pad if isinstance(pad, tuple) else ()))
+    if isinstance(pad, int):
+        pads = whole(3, pad)
+    convolution = b"" if pad is None else part(106, whole(1, 64) + pads)
     content = part(1, name.encode()) + part(2, kind.encode()) + part(3, b"bottom") + whole(10, 1)
     return part(100, content + b"".join(part(7, blob(each)) for each in blobs) + convolution)
 

@@ -28,7 +28,7 @@ __all__ = ["caffemodel_weights", "is_caffemodel"]
 LAYERS_V1, LAYERS = 2, 100
 LAYER_NAME, LAYER_TYPE, LAYER_BLOBS, LAYER_CONVOLUTION = 1, 2, 7, 106
 V1_NAME, V1_TYPE, V1_BLOBS, V1_CONVOLUTION = 4, 5, 6, 10
-CONVOLUTION_PAD = 3
+CONVOLUTION_PAD, CONVOLUTION_PAD_H, CONVOLUTION_PAD_W = 3, 9, 10
 BLOB_SIDES = (1, 2, 3, 4)
 BLOB_DATA, BLOB_SHAPE, BLOB_DOUBLES = 5, 7, 8
 SHAPE_DIM = 1
@@ -153,11 +153,19 @@ class _Reader:
             elif number == kind:
                 layer.kind = self._old_type(first, end) if old else self._text(first, end)
             elif number == convolution:
-                layer.pad = self._numbers_of(CONVOLUTION_PAD, first, end)
+                layer.pad = self._padding(first, end)
             elif number == blobs:
                 messages.append((first, end))
         layer.blobs = [self._blob(*message, index > 0, layer.kind) for index, message in enumerate(messages)]
         return layer
+
+    def _padding(self, start: int, stop: int) -> tuple[int, ...]:
+        """Of both axes or one each; what a file does not say is 0."""
+        found = self._numbers_of(CONVOLUTION_PAD, start, stop)
+        if found:
+            return found
+        axes = (self._numbers_of(axis, start, stop) for axis in (CONVOLUTION_PAD_H, CONVOLUTION_PAD_W))
+        return tuple(found[0] if found else 0 for found in axes)
 
     def _blob(self, start: int, stop: int, is_bias: bool, kind: str) -> _Blob:
         shape: tuple[int, ...] | None = None

@@ -79,6 +79,11 @@ class Geometry(BaseModel):
             raise ValueError("a margin belongs to the alignment 'edges', and only to it")
         return self
 
+    @property
+    def divides_evenly(self) -> bool:
+        """Whether the cells share inputs of multiples of the stride with nothing added or lost."""
+        return self.align == "edges" and self.padding == 0 and self.extra_cells == 0 and self.margin == 0
+
     def cells(self, side: int, stride: int) -> int:
         """How many cells a network gives along an axis.
 

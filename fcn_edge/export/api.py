@@ -52,7 +52,8 @@ def export_onnx(
         mean: What the network was trained with, for networks of others: three numbers in its color order on the 0 to
             255 scale. Where every ``std`` is below 1, both are taken on the 0 to 1 scale.
         std: Standard deviations in the same way.
-        color_order: Order of the channels that it was trained on.
+        color_order: Order of the channels that it was trained on. Where it is not the family's usual one, and mean or
+            std are left out, each color keeps its own.
         output_name: Tensor of an ONNX file that holds the class scores; found when left out.
         head: ``scores`` ends at class scores at the decoder's stride, ``labels`` at a full-size mask.
         resize: How frames are brought to the network's size; as the checkpoint says when left out.
@@ -115,8 +116,16 @@ def _normalization(mean: Sequence[float] | None, std: Sequence[float] | None) ->
             )
         triples.append((values[0], values[1], values[2]))
     means, deviations = triples
+    small = means is not None and 0 < max(map(abs, means)) <= 1
+    if small and (deviations is None or max(deviations) >= 1):
+        raise UsageError(
+            "mean is one of colors of 0 to 1, and std is not.",
+            "Give both on one scale: std with it, such as 0.229,0.224,0.225, or mean 255 times as large.",
+        )
     if deviations is not None and max(deviations) < 1:
         # colors of 0 to 1 have deviations of about 0.2; on the 0 to 255 scale no network divides by less than one
+        if means is not None and max(means) > 1:
+            raise UsageError("std is one of colors of 0 to 1, and mean is not.", "Give both on one scale.")
         deviations = (255 * deviations[0], 255 * deviations[1], 255 * deviations[2])
         means = None if means is None else (255 * means[0], 255 * means[1], 255 * means[2])
     return means, deviations

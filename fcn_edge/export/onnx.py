@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -147,8 +148,14 @@ def _changes(
 ) -> dict[str, object]:
     """What an export changes in a network's spec."""
     changes: dict[str, object] = {"head": head}
+    multiple = spec.geometry.size_multiple
+    if head == "labels" and spec.geometry.divides_evenly:
+        # its mask is made by enlarging the scores by a whole number
+        multiple = math.lcm(multiple, spec.stride)
+        changes["geometry"] = spec.geometry.model_copy(update={"size_multiple": multiple}).model_dump()
     if options.size is not None:
-        changes["size"] = checked_size(options.size, spec.geometry.size_multiple)
+        changes["size"] = options.size
+    checked_size(options.size or spec.size, multiple)
     if name is not None:
         changes["name"] = name
     if resize is not None:

@@ -96,7 +96,7 @@ def open_size(model: ModelProto, spec: ModelSpec) -> None:
         dim.dim_param = _times(multiple, name)
     cells = ["rows", "columns"]
     # any part of the multiple gives as many cells as its share: no padding, no remainder
-    if multiple % (geometry.unit or spec.stride) == 0 and geometry.padding == 0 and geometry.extra_cells == 0:
+    if multiple % (geometry.unit or spec.stride) == 0 and geometry.padding == geometry.extra_cells == 0:
         cells = [_times(multiple // spec.stride, name) for name in ("h", "w")]
     classes = graph.output[0].type.tensor_type.shape.dim[0].dim_value
     graph.output[0].CopyFrom(helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, [classes, *cells]))
@@ -119,9 +119,7 @@ def add_labels_head(model: ModelProto, spec: ModelSpec) -> None:
     Raises:
         UsageError: Its scores do not lie evenly over the image.
     """
-    geometry = spec.geometry
-    even = geometry.align == "edges" and geometry.padding == geometry.extra_cells == 0 and geometry.margin == 0
-    if not even or geometry.size_multiple % spec.stride:
+    if not spec.geometry.divides_evenly or spec.geometry.size_multiple % spec.stride:
         raise UsageError(
             f"The scores of {spec.arch} ({spec.family}) do not divide its images evenly: it has no mask at full size "
             "in the graph.",

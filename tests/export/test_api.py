@@ -12,9 +12,10 @@ import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import spec_of_onnx
-from fcn_edge.artifacts.spec import ModelSpec
+from fcn_edge.artifacts.spec import ModelSpec, Normalization
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.api import export_onnx
+from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.io.images import write_png
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.fcn import FCN
@@ -63,3 +64,49 @@ def test_refuses_what_does_not_fit(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         export_onnx(tmp_path / "nothing.safetensors", tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
+
+
+SMALL_MEAN, SMALL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "message"),
+    [
+        (SMALL_MEAN, None, "mean is one of colors of 0 to 1"),
+        (SMALL_MEAN, (1,), "mean is one of colors of 0 to 1"),
+        ((104, 117, 123), SMALL_STD, "std is one of colors of 0 to 1"),
+        ((1, 2), None, "mean is 1, 2; three finite numbers"),
+        (None, (1, 0, 1), "std is 1, 0, 1"),
+        ((float("nan"),), None, "mean is nan"),
+    ],
+)
+def test_a_scale_that_is_not_clear_is_asked_for(checkpoint: Path, tmp_path: Path, mean, std, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        export_onnx(checkpoint, tmp_path / "net.onnx", mean=mean, std=std)
+
+
+def test_normalization_is_on_the_scale_of_bytes(checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
+    from fcn_edge.export import onnx as module
+
+    said: list[ImportOptions] = []
+
+    def stop(*_: object, options: ImportOptions, **__: object) -> None:
+        said.append(options)
+
+    monkeypatch.setattr(module, "onnx_from_checkpoint", stop)
+    for mean, std in ((SMALL_MEAN, SMALL_STD), ((0,), (255,)), ((104, 117, 123), (1,)), (None, (0.5,))):
+        export_onnx(checkpoint, tmp_path / "net.onnx", mean=mean, std=std)
+    assert said[0].mean == pytest.approx((123.675, 116.28, 103.53))
+    assert said[0].std == pytest.approx((58.395, 57.12, 57.375))
+    assert [(each.mean, each.std) for each in said[1:]] == [
+        ((0, 0, 0), (255, 255, 255)),
+        ((104, 117, 123), (1, 1, 1)),
+        (None, (127.5, 127.5, 127.5)),
+    ]
+
+
+def test_in_another_order_each_color_keeps_its_mean() -> None:
+    usual = Normalization()
+    assert ImportOptions(color_order="bgr").normalization(usual).mean == usual.mean[::-1]
+    assert ImportOptions(color_order="rgb").normalization(usual) == usual
+    assert ImportOptions(color_order="bgr", mean=(1, 2, 3)).normalization(usual).mean == (1, 2, 3)

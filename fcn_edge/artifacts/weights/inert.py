@@ -130,7 +130,9 @@ class _Attribute:
     def __init__(self, unpickler: Unpickler) -> None:
         self._unpickler = unpickler
 
-    def __call__(self, owner: Any, name: Any, *_: Any) -> Named:
+    def __call__(self, owner: Any, name: Any, *_: Any) -> Any:
+        if isinstance(owner, Inert) and isinstance(name, str) and name.isidentifier() and not name.startswith("_"):
+            return None  # a method bound to an object, such as a hook: nobody calls it
         if not isinstance(owner, Named) or not isinstance(name, str) or not name.isidentifier():
             raise HostilePickleError("builtins.getattr")
         return self._unpickler.class_of(owner.named, name)

@@ -48,7 +48,9 @@ class ImportOptions:
     output_name: str | None = None
 
     def normalization(self, usual: Normalization) -> Normalization:
-        """The family's usual normalization with what the user says otherwise."""
+        """The family's usual normalization with what the user says otherwise; in another order, colors keep theirs."""
+        if self.color_order not in (None, usual.color_order):
+            usual = Normalization(mean=usual.mean[::-1], std=usual.std[::-1])
         given = {"mean": self.mean, "std": self.std, "color_order": self.color_order}
         return Normalization.model_validate(
             {**usual.model_dump(), **{key: value for key, value in given.items() if value is not None}}

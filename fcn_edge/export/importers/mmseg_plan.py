@@ -34,6 +34,7 @@ MOBILE: Mapping[int, tuple[Numbers, Numbers]] = {8: ((1, 2, 2, 1, 1, 1, 1), (1, 
 
 LARGEST_SIDE = 1 << 14
 LARGEST_DILATION = 100
+MOST_CONVS = 100
 MOST_COLOR = 1e6
 
 
@@ -49,6 +50,7 @@ class HiddenPlan:
         align_corners: The scores are interpolated so that the outermost cells lie on the outermost pixels.
         size: Height and width of the crops that it was trained on, where they are known.
         normalization: What it was trained with, where it is known.
+        head: Number of the head's convolutions, and whether one more reads them beside their input, where it is known.
     """
 
     strides: Numbers
@@ -58,6 +60,7 @@ class HiddenPlan:
     align_corners: bool = False
     size: Size | None = None
     normalization: Normalization | None = None
+    head: tuple[int, bool] | None = None
 
     @property
     def form(self) -> tuple[object, ...]:
@@ -113,6 +116,11 @@ def plan_of_config(path: Path, text: str, layers: Mapping[int, tuple[Numbers, Nu
         align_corners=head.get("align_corners") is True,
         size=_size(assigned(text, "crop_size")),
         normalization=_normalization(model.get("data_preprocessor"), assigned(text, "img_norm_cfg")),
+        # FCNHead's own defaults
+        head=(
+            _numbers(path, {"num_convs": [head.get("num_convs", 2)]}, "num_convs", (2,), MOST_CONVS)[0],
+            head.get("concat_input", True) is True,
+        ),
     )
 
 

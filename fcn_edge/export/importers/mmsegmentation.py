@@ -19,7 +19,7 @@ from torch.nn import functional
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import Normalization, Size
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers.base import ANY_SIZE, Family, ImportOptions, imported_spec
 from fcn_edge.export.importers.filling import fill
 from fcn_edge.export.importers.mmseg_labels import labels_of
@@ -39,6 +39,11 @@ NAME = "mmsegmentation"
 HEAD = "decode_head."
 AUXILIARY = "auxiliary_head."
 """The head on layer3, which serves training only."""
+
+AVERAGE = "ema_"
+"""Begins the averages that mmcv 1's EMAHook keeps as buffers of the network."""
+
+CLASS_WEIGHTS = f"{HEAD}loss_decode."
 
 HEAD_SIGNATURE = frozenset({f"{HEAD}convs.0.conv.weight", f"{HEAD}convs.0.bn.running_mean", f"{HEAD}conv_seg.weight"})
 
@@ -133,6 +138,7 @@ def _network(
     )
     first = f"{HEAD}convs.0.conv.weight"
     width, kernel, convs = dimension(weights, first), dimension(weights, first, 2), numbered(weights, f"{HEAD}convs.")
+    concat = f"{HEAD}conv_cat.conv.weight" in weights.tensors
     with torch.device("meta"):
         head = FCNHead(
             backbone.channels,
@@ -141,12 +147,22 @@ def _network(
             convs=convs,
             kernel=kernel,
             dilation=hidden.head_dilation,
-            concat_input=f"{HEAD}conv_cat.conv.weight" in weights.tensors,
+            concat_input=concat,
         )
         net = MMSegFCN(backbone.build(), head)
-    fill(net, weights, f"an FCN of mmsegmentation ({name})", ignored=(AUXILIARY,))
+    if hidden.head is not None and hidden.head != (convs, concat):
+        raise CheckpointError(
+            f"{weights.path} holds a head of {convs} convolutions {_concat(concat)}; its configuration says "
+            f"{hidden.head[0]} {_concat(hidden.head[1])}.",
+            "Give the whole checkpoint of that configuration.",
+        )
+    fill(net, weights, f"an FCN of mmsegmentation ({name})", ignored=(AUXILIARY, AVERAGE, CLASS_WEIGHTS))
     upsampling = _corners_to_size if hidden.align_corners else bilinear_to_size
     return TorchNetwork(spec, net, upsampling, tuple(each for each in (note, labels_note) if each))
+
+
+def _concat(concat: bool) -> str:
+    return "and one that reads them beside their input" if concat else "alone"
 
 
 def _hidden_plan(

@@ -58,9 +58,10 @@ def _variant(weights: Weights, decoder: str, options: ImportOptions) -> tuple[st
     """Which of the authors' networks it is, and what to say of how that was told."""
     allowed = ("fcn8s", "fcn8s-atonce") if decoder == "fcn8s" else (decoder,)
     wanted = wanted_arch(options)
-    known = CLASS_NAMES.get(str(weights.fields.get("arch"))) if weights.wrapper else None
-    if known is None and len(allowed) == 1:
-        known = decoder
+    said = [weights.fields.get("arch"), str(weights.fields.get("class")).rpartition(".")[2]] if weights.wrapper else []
+    known = next((CLASS_NAMES[str(name)] for name in said if str(name) in CLASS_NAMES), None)
+    if known is None:
+        known = decoder if len(allowed) == 1 else MD5.get(_md5(weights.path))
     if known is not None:
         if known not in allowed:
             raise CheckpointError(
@@ -73,9 +74,6 @@ def _variant(weights: Weights, decoder: str, options: ImportOptions) -> tuple[st
         if wanted not in allowed:
             raise UsageError(f"{weights.path} is not {options.arch}.", f"It may be one of: {', '.join(allowed)}.")
         return wanted, ()
-    by_sum = MD5.get(_md5(weights.path))
-    if by_sum is not None:
-        return by_sum, ()
     name = weights.path.name.lower()
     by_name = next((which for part, which in BY_NAME.items() if part in name), None)
     if by_name is not None:

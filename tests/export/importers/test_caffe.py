@@ -49,7 +49,7 @@ def saved(
     path: Path,
     *,
     scales: bool = False,
-    pad: int = 100,
+    pad: int | tuple[int, ...] | None = 100,
     named: Callable[[str], str] = no_change,
     write: Callable[..., bytes] = layer,
     more: bytes = b"",
@@ -182,8 +182,11 @@ def test_other_networks_are_refused_with_their_layers(fcn8s: PublishedFcn, tmp_p
     path.write_bytes(layer("conv1", "Convolution", [np.ones((2, 3, 11, 11), np.float32)]) + layer("norm1", "LRN"))
     with pytest.raises(CheckpointError, match=r"Its layers are conv1, norm1\."):
         imported(path)
-    with pytest.raises(CheckpointError, match="pads the image by 1 in conv1_1; 100 was expected"):
-        imported(saved(fcn8s, tmp_path / "pad.caffemodel", pad=1))
+    for pad, sides in ((1, "1"), ((1, 100), "1 and 100"), ((), "0 and 0")):
+        with pytest.raises(CheckpointError, match=f"pads the image by {sides} in conv1_1; 100 was expected"):
+            imported(saved(fcn8s, tmp_path / "pad.caffemodel", pad=pad))
+    for pad in ((100, 100), None):  # a file without the layers' settings says nothing against it
+        assert imported(saved(fcn8s, tmp_path / "pad.caffemodel", pad=pad)).spec.decoder == "fcn8s"
     with pytest.raises(CheckpointError, match="HHA"):
         imported(saved(fcn8s, tmp_path / "nyud-fcn32s-HHA-heavy.caffemodel"))
     scales = layer("scale_pool4", "Scale", [np.ones(3, np.float32)]) + layer("scale_pool3", "Scale")

@@ -247,3 +247,20 @@ def test_corners_and_stride_16_at_full_width(images_of_size, tmp_path: Path) -> 
     spec = onnx_from_checkpoint(checkpoint, output, options=ImportOptions(size=SIZE), images=images).spec
     require_equal(output, reference_of(net), images[:2], SIZE, ODD)
     assert spec.name == "fcn-d6_r50b-d16"
+
+
+def test_what_training_keeps_beside_the_network_is_left_out(d8: Described, tmp_path: Path) -> None:
+    beside = {
+        "ema_backbone_stem_0_weight": torch.zeros(4, 3, 3, 3),
+        "decode_head.loss_decode.class_weight": torch.ones(19),
+    }
+    torch.save(checkpoint_of({**d8.state, **beside}), tmp_path / "net.pth")
+    assert RESNET.network(weights_of(tmp_path / "net.pth"), ImportOptions(size=SIZE)).spec.stride == 8
+
+
+def test_a_head_that_is_not_the_configuration_s_is_refused(d8: Described, tmp_path: Path) -> None:
+    state = {name: value for name, value in d8.state.items() if "conv_cat" not in name}
+    config = CONFIG_D16.replace("dilation=6", "dilation=1")
+    torch.save(checkpoint_of(state, cfg=config), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match=r"head of \d convolutions alone; its configuration says 2 and one that"):
+        RESNET.network(weights_of(tmp_path / "net.pth"), ImportOptions(size=(97, 97)))

@@ -156,6 +156,19 @@ def test_the_trainer_s_checkpoint_says_which(fcn8s: PublishedFcn, tmp_path: Path
         imported(path, arch=other)
 
 
+class FCN8sAtOnce(PublishedFcn):
+    """The name of the class is what a pickled network says of itself."""
+
+
+def test_a_pickled_network_says_which_by_its_class(images: list[Image], tmp_path: Path) -> None:
+    net = random_published("fcn8s-atonce", images)
+    net.__class__ = FCN8sAtOnce
+    torch.save(net, tmp_path / "fcn8s_from_caffe_tuned.pth")
+    assert imported(tmp_path / "fcn8s_from_caffe_tuned.pth").spec.decoder == "fcn8s-atonce"
+    with pytest.raises(UsageError, match="is fcn8s-atonce, not fcn8s"):
+        imported(tmp_path / "fcn8s_from_caffe_tuned.pth", arch="fcn8s")
+
+
 def test_a_wrapper_that_contradicts_its_layers(fcn8s: PublishedFcn, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="says that it is fcn32s, and holds the layers of fcn8s"):
         imported(saved(fcn8s, tmp_path / "net.pth", arch="FCN32s"))

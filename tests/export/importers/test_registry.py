@@ -28,6 +28,13 @@ def torchvision(images_of_size) -> Described:
     return torchvision_fcn(images_of_size(SIZE))
 
 
+class Tracker:
+    """Something with a method that a checkpoint may hold."""
+
+    def note(self) -> None:
+        raise AssertionError
+
+
 def wrapped_states(state: dict[str, torch.Tensor]) -> dict[str, object]:
     def prefixed(prefix: str) -> dict[str, torch.Tensor]:
         return OrderedDict((prefix + name, value) for name, value in state.items())
@@ -40,6 +47,7 @@ def wrapped_states(state: dict[str, torch.Tensor]) -> dict[str, object]:
         "compiled": {"net": prefixed("_orig_mod.")},
         "average": {"model_ema": {"n_averaged": torch.tensor(3), **prefixed("module.")}},
         "loss beside": {**state, "loss.weight": torch.ones(21)},
+        "bound method": {"model": state, "hook": Tracker().note},
         "another name": {"state_dict": {**prefixed("fcn."), "criterion.weight": torch.ones(21)}},
         "half": {name: value.half() if value.is_floating_point() else value for name, value in state.items()},
     }
