@@ -160,13 +160,6 @@ def _changes(
         changes["name"] = name
     if resize is not None:
         changes["resize"] = resize.model_dump()
-    if (labels := options.labels) is not None:
-        if len(labels.classes) != len(spec.classes):
-            raise UsageError(
-                f"{labels.name} has {len(labels.classes)} classes; the checkpoint has {len(spec.classes)}.",
-                "Give as many names as the checkpoint has classes.",
-            )
-        changes |= {"classes": labels.classes, "palette": labels.palette, "void": labels.void}
     return changes
 
 

@@ -15,6 +15,8 @@ WRAPPERS = ("module.", "_orig_mod.")
 
 PREFIXES = (*WRAPPERS, "model.", "net.", "network.", "backbone.", "encoder.")
 MOST_VARIANTS = 64
+MOST_KEYS = 200_000
+"""Of all variants together; networks have some hundred."""
 FEWEST_SHARED = 8
 """Tensors behind a part of the keys that is taken for a prefix: a layer has fewer, a network more."""
 
@@ -31,8 +33,10 @@ def variants(weights: Weights) -> Iterator[Weights]:
     if bare is not None:
         waiting.append(bare)
     seen: set[frozenset[tuple[str, int]]] = set()
-    while waiting and len(seen) < MOST_VARIANTS:
+    looked_at = 0
+    while waiting and len(seen) < MOST_VARIANTS and looked_at <= MOST_KEYS:
         variant = waiting.pop(0)
+        looked_at += len(variant.tensors)
         keys = frozenset((key, id(tensor)) for key, tensor in variant.tensors.items())
         if not keys or keys in seen:
             continue

@@ -15,7 +15,7 @@ from fcn_edge.export.network import TrainedNetwork
 if TYPE_CHECKING:
     from fcn_edge.artifacts.weights import Weights
 
-__all__ = ["ANY_SIZE", "Family", "ImportOptions", "imported_spec"]
+__all__ = ["ANY_SIZE", "Family", "ImportOptions", "imported_spec", "require_count"]
 
 MOST_CLASSES = 255
 
@@ -117,11 +117,8 @@ def imported_spec(
             "A network with one output needs a second, constant one for the background: export it to ONNX so.",
         )
     labels = options.labels
-    if labels is not None and len(labels.classes) != classes:
-        raise UsageError(
-            f"{labels.name} has {len(labels.classes)} classes; the checkpoint has {classes}.",
-            "Give as many names as the checkpoint has classes.",
-        )
+    if labels is not None:
+        require_count(labels, classes)
     labels = labels or labels_for(classes, *usual)
     return ModelSpec.model_validate(
         {
@@ -139,3 +136,16 @@ def imported_spec(
             **more,
         }
     )
+
+
+def require_count(labels: LabelSet, classes: int) -> None:
+    """Check that there is a name for each class.
+
+    Raises:
+        UsageError: There is not.
+    """
+    if len(labels.classes) != classes:
+        raise UsageError(
+            f"{labels.name} has {len(labels.classes)} classes; the checkpoint has {classes}.",
+            "Give as many names as the checkpoint has classes.",
+        )

@@ -10,7 +10,7 @@ from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.weights import Weights, shown, variants, weights_of, zip_members
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers import caffe, mmsegmentation, pytorch_fcn, torchvision
-from fcn_edge.export.importers.base import Family, ImportOptions
+from fcn_edge.export.importers.base import Family, ImportOptions, require_count
 from fcn_edge.export.importers.recognized import recognized_file, recognized_network
 from fcn_edge.export.network import TrainedNetwork
 from fcn_edge.export.torch_network import own_network
@@ -67,6 +67,9 @@ def _own(path: Path, options: ImportOptions) -> TrainedNetwork:
     for argument in ("mean", "std", "color_order"):
         if getattr(options, argument) is not None:
             raise UsageError(f"{path} says itself what it was trained with.", f"Leave out {argument}.")
+    if (labels := options.labels) is not None:
+        require_count(labels, len(spec.classes))
+        spec = spec.replace(classes=labels.classes, palette=labels.palette, void=labels.void)
     return own_network(net, spec)
 
 

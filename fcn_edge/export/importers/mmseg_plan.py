@@ -35,6 +35,7 @@ MOBILE: Mapping[int, tuple[Numbers, Numbers]] = {8: ((1, 2, 2, 1, 1, 1, 1), (1, 
 LARGEST_SIDE = 1 << 14
 LARGEST_DILATION = 100
 MOST_CONVS = 100
+USUAL_EPS = 1e-5
 MOST_COLOR = 1e6
 
 
@@ -50,7 +51,8 @@ class HiddenPlan:
         align_corners: The scores are interpolated so that the outermost cells lie on the outermost pixels.
         size: Height and width of the crops that it was trained on, where they are known.
         normalization: What it was trained with, where it is known.
-        head: Number of the head's convolutions, and whether one more reads them beside their input, where it is known.
+        head: Number of the head's convolutions, whether one more reads them beside their input, and the side of their
+            kernels, where they are known.
     """
 
     strides: Numbers
@@ -60,7 +62,7 @@ class HiddenPlan:
     align_corners: bool = False
     size: Size | None = None
     normalization: Normalization | None = None
-    head: tuple[int, bool] | None = None
+    head: tuple[int, bool, int] | None = None
 
     @property
     def form(self) -> tuple[object, ...]:
@@ -120,6 +122,7 @@ def plan_of_config(path: Path, text: str, layers: Mapping[int, tuple[Numbers, Nu
         head=(
             _numbers(path, {"num_convs": [head.get("num_convs", 2)]}, "num_convs", (2,), MOST_CONVS)[0],
             head.get("concat_input", True) is True,
+            _numbers(path, {"kernel_size": [head.get("kernel_size", 3)]}, "kernel_size", (3,), LARGEST_DILATION)[0],
         ),
     )
 
@@ -128,6 +131,7 @@ def _require_known(path: Path, backbone: Mapping[str, Any], head: Mapping[str, A
     other = [
         f"{part}={settings[part]!r}"
         for settings, part, known in (
+            (backbone, "type", ("ResNetV1c", "ResNet", "MobileNetV2")),
             (backbone, "style", ("pytorch",)),
             (backbone, "avg_down", (False,)),
             (backbone, "multi_grid", (None,)),
@@ -137,14 +141,24 @@ def _require_known(path: Path, backbone: Mapping[str, Any], head: Mapping[str, A
             (head, "in_index", (3, -1)),
             (head, "input_transform", (None,)),
         )
-        if settings.get(part, known[0]) not in known
+        if _short(settings.get(part, known[0])) not in known
     ]
+    of_backbone = "ReLU6" if _short(backbone.get("type")) == "MobileNetV2" else "ReLU"
+    for part, settings, usual in (("backbone", backbone, of_backbone), ("decode_head", head, "ReLU")):
+        activation, norm = _dictionary(settings.get("act_cfg")), _dictionary(settings.get("norm_cfg"))
+        if _short(activation.get("type", usual)) != usual or norm.get("eps", USUAL_EPS) != USUAL_EPS:
+            other.append(f"another activation or normalization in its {part}")
     if other:
         raise CheckpointError(
             f"{path} says in its configuration that the network has {_printable(', '.join(other))}, which cannot be "
             "rebuilt here.",
             "Export it to ONNX where its code is and give that file.",
         )
+
+
+def _short(value: Any) -> Any:
+    """A name without the package that it is registered in, as ``mmseg.FCNHead``."""
+    return value.rpartition(".")[2] if isinstance(value, str) else value
 
 
 def _numbers(path: Path, settings: Mapping[str, Any], key: str, usual: Numbers, largest: int) -> Numbers:
@@ -172,10 +186,11 @@ def _size(found: object) -> Size | None:
 
 def _normalization(newer: object, older: object) -> Normalization | None:
     """That of version 1's ``data_preprocessor``, or of version 0's ``img_norm_cfg``."""
-    for settings, order in ((_dictionary(newer), "bgr_to_rgb"), (_dictionary(older), "to_rgb")):
+    for settings, orders in ((_dictionary(newer), ("bgr_to_rgb", "rgb_to_bgr")), (_dictionary(older), ("to_rgb",))):
         mean, std = _triple(settings.get("mean")), _triple(settings.get("std"))
         if mean and std and min(std) > 0:
-            is_rgb = settings.get(order, order == "to_rgb")
+            # images are read as BGR, and either of the newer settings swaps their channels
+            is_rgb = any(settings.get(order, order == "to_rgb") for order in orders)
             return Normalization(color_order="rgb" if is_rgb else "bgr", mean=mean, std=std)
     return None
 

@@ -150,10 +150,10 @@ def _network(
             concat_input=concat,
         )
         net = MMSegFCN(backbone.build(), head)
-    if hidden.head is not None and hidden.head != (convs, concat):
+    if hidden.head is not None and hidden.head != (convs, concat, kernel):
         raise CheckpointError(
-            f"{weights.path} holds a head of {convs} convolutions {_concat(concat)}; its configuration says "
-            f"{hidden.head[0]} {_concat(hidden.head[1])}.",
+            f"{weights.path} holds a head of {_described(convs, concat, kernel)}; its configuration says "
+            f"{_described(*hidden.head)}.",
             "Give the whole checkpoint of that configuration.",
         )
     fill(net, weights, f"an FCN of mmsegmentation ({name})", ignored=(AUXILIARY, AVERAGE, CLASS_WEIGHTS))
@@ -161,8 +161,9 @@ def _network(
     return TorchNetwork(spec, net, upsampling, tuple(each for each in (note, labels_note) if each))
 
 
-def _concat(concat: bool) -> str:
-    return "and one that reads them beside their input" if concat else "alone"
+def _described(convs: int, concat: bool, kernel: int) -> str:
+    rest = "and one that reads them beside their input" if concat else "alone"
+    return f"{convs} convolutions {kernel}x{kernel} {rest}"
 
 
 def _hidden_plan(

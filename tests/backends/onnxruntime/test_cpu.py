@@ -15,7 +15,7 @@ from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import ModelError
 from fcn_edge.system import cpu
 
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 BLACK = np.zeros((64, 96, 3), np.uint8)
 
@@ -30,8 +30,6 @@ def opened(network: Any, **how: Any) -> Any:
 
 
 def test_probe_says_what_is_here() -> None:
-    import onnxruntime
-
     probe = OnnxRuntime().probe()
     assert probe.available
     assert probe.version == onnxruntime.__version__
@@ -57,7 +55,15 @@ def test_threads_are_those_asked_for(network: Any, threads: int) -> None:
         options = engine._runner.get_session_options()
         assert options.intra_op_num_threads == threads
         # waiting threads must leave the cores to the other stages of a pipeline
-        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+        for key, value in onnxruntime_library._spinning(onnxruntime.__version__).items():
+            assert options.get_session_config_entry(f"session.intra_op.{key}") == value
+
+
+@pytest.mark.parametrize(("version", "expected"), [("1.18.0", "0"), ("1.26.1", "0"), ("1.27.0", "1"), ("2.0", "1")])
+def test_threads_spin_where_the_time_can_be_bounded(version: str, expected: str) -> None:
+    said = onnxruntime_library._spinning(version)
+    assert said["allow_spinning"] == expected
+    assert ("spin_duration_us" in said) == (expected == "1")
 
 
 def test_threads_are_the_cores_when_left_out(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,12 +88,12 @@ def test_what_a_gpu_would_say_is_a_bad_model_on_the_processor(network: Any) -> N
 
 def test_full_memory_is_not_called_a_bad_model(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
+        __version__ = onnxruntime.__version__
+
         def InferenceSession(self, *_: Any, **__: Any) -> None:
             raise MemoryError
 
         def SessionOptions(self) -> Any:
-            import onnxruntime
-
             return onnxruntime.SessionOptions()
 
     monkeypatch.setattr(onnxruntime_library, "library", Full)

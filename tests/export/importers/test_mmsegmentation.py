@@ -262,5 +262,20 @@ def test_a_head_that_is_not_the_configuration_s_is_refused(d8: Described, tmp_pa
     state = {name: value for name, value in d8.state.items() if "conv_cat" not in name}
     config = CONFIG_D16.replace("dilation=6", "dilation=1")
     torch.save(checkpoint_of(state, cfg=config), tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match=r"head of \d convolutions alone; its configuration says 2 and one that"):
+    with pytest.raises(CheckpointError, match=r"head of \d convolutions 3x3 alone; its configuration says 2 convo"):
+        RESNET.network(weights_of(tmp_path / "net.pth"), ImportOptions(size=(97, 97)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("type='FCNHead'),\n    test_cfg", "act_cfg=dict(type='LeakyReLU'),\n        type='FCNHead'),\n    test_cfg"),
+        ("norm_cfg=dict(requires_grad=True, type='SyncBN')", "norm_cfg=dict(eps=0.1, type='SyncBN')"),
+        ("type='ResNetV1c'", "type='ResNetV1d'"),
+    ],
+)
+def test_a_configuration_of_another_network_is_refused(d8: Described, tmp_path: Path, old: str, new: str) -> None:
+    assert old in CONFIG_D16
+    torch.save(checkpoint_of(d8.state, cfg=CONFIG_D16.replace(old, new)), tmp_path / "net.pth")
+    with pytest.raises(CheckpointError, match="which cannot be rebuilt here"):
         RESNET.network(weights_of(tmp_path / "net.pth"), ImportOptions(size=(97, 97)))

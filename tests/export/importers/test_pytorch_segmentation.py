@@ -8,6 +8,7 @@ import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet, generated_palette
 from fcn_edge.artifacts.weights import Weights, weights_of
+from fcn_edge.errors import UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.pytorch_segmentation import OTHER_NAMES
 from fcn_edge.export.importers.torchvision import FAMILY
@@ -77,6 +78,13 @@ def test_classes_of_other_data_sets_have_no_names(weights) -> None:
     names = LabelSet("mine", tuple(f"kind {index}" for index in range(21)), generated_palette(21), 255)
     network = FAMILY.network(weights(dataset="cityscapes"), ImportOptions(labels=names))
     assert (network.spec.classes, network.notes) == (names.classes, ())
+    few = LabelSet("deepscene", ("trail", "grass", "vegetation", "obstacle", "sky"), generated_palette(5), 255)
+    spec = FAMILY.network(weights(dataset="deepscene"), ImportOptions(labels=few)).spec
+    assert spec.classes[:6] == (*few.classes, "unused 5")
+    assert (len(spec.classes), len(set(spec.palette))) == (21, 21)
+    many = LabelSet("many", tuple(map(str, range(30))), generated_palette(30), 255)
+    with pytest.raises(UsageError, match="many has 30 classes; the checkpoint has 21"):
+        FAMILY.network(weights(dataset="many"), ImportOptions(labels=many))
 
 
 def test_the_same_keys_alone_are_torchvisions(described, tmp_path) -> None:
