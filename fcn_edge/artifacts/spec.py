@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from fcn_edge.artifacts.geometry import SIZE_MULTIPLE, Geometry
 from fcn_edge.artifacts.migrations import Document, renamed
@@ -64,6 +72,13 @@ class Resize(_Part):
     anchor: Literal["corner", "center"] = "corner"
     fill: Color | None = None
 
+    @model_serializer(mode="wrap")
+    def _without_usual(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out where frames lie unless that is said: files from before it could be said stay as they are."""
+        content: dict[str, Any] = handler(self)
+        usual = {"anchor": "corner", "fill": None}
+        return {key: value for key, value in content.items() if key not in usual or value != usual[key]}
+
     @model_validator(mode="after")
     def _roi_fits_policy(self) -> Resize:
         if (self.policy == "roi") != (self.roi is not None):
@@ -98,7 +113,8 @@ class Normalization(_Part):
     def mean_bgr(self) -> tuple[int, int, int]:
         """The mean color as a BGR pixel, what ``pad`` fills with unless another color is said."""
         mean = self.mean if self.color_order == "bgr" else self.mean[::-1]
-        return round(mean[0]), round(mean[1]), round(mean[2])
+        blue, green, red = (min(max(round(each), 0), 255) for each in mean)
+        return blue, green, red
 
 
 class Provenance(_Part):

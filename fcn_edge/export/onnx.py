@@ -159,7 +159,9 @@ def _changes(
     if name is not None:
         changes["name"] = name
     if resize is not None:
-        changes["resize"] = resize.model_dump()
+        # another policy moves neither where a padded frame lies nor what is beside it
+        usual = {} if resize.policy == "stretch" else {"anchor": spec.resize.anchor, "fill": spec.resize.fill}
+        changes["resize"] = {**resize.model_dump(), **usual}
     return changes
 
 

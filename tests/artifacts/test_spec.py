@@ -232,3 +232,13 @@ def test_hash_is_64_hexadecimal_digits(wrong: object) -> None:
     assert field.validate_python("0" * 64) == "0" * 64
     with pytest.raises(ValidationError):
         field.validate_python(wrong)
+
+
+def test_where_frames_lie_is_written_when_it_is_not_as_usual() -> None:
+    assert Resize().model_dump() == {"policy": "pad", "roi": None}
+    centered = Resize(anchor="center", fill=(114, 114, 114))
+    assert Resize.model_validate_json(centered.model_dump_json()) == centered
+
+
+def test_a_mean_beyond_the_colors_fills_with_the_nearest() -> None:
+    assert Normalization(mean=(300, -20, 127.6)).mean_bgr == (128, 0, 255)

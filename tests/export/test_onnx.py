@@ -207,3 +207,15 @@ def test_a_mask_in_the_graph_needs_whole_cells() -> None:
     caffe = Geometry(align="stride", first=(-23.5, -23.5), padding=198, unit=32, extra_cells=-18, size_multiple=1)
     with pytest.raises(UsageError, match="no mask at full size"):
         add_labels_head(onnx.ModelProto(), spec.replace(geometry=caffe.model_dump()))
+
+
+def test_a_policy_leaves_the_color_beside_the_frame() -> None:
+    letterbox = Resize(anchor="center", fill=(114, 114, 114))
+    spec = spec_of("yolo26n", "semantic", stride=8, resize=letterbox)
+
+    def changed(resize: Resize) -> object:
+        return export_module._changes(spec, ImportOptions(), head="scores", name=None, resize=resize)["resize"]
+
+    assert Resize.model_validate(changed(Resize())) == letterbox
+    assert Resize.model_validate(changed(Resize(policy="roi", roi=(0, 0, 0.5, 1)))).fill == (114, 114, 114)
+    assert Resize.model_validate(changed(Resize(policy="stretch"))) == Resize(policy="stretch")

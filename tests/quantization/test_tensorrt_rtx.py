@@ -144,8 +144,7 @@ def test_a_graph_of_several_images_that_ends_in_masks_compiles(
     assert compiled(fp32_model(found, batch=4).model, SIZE)
 
 
-@pytest.mark.parametrize(("attention", "frozen"), [(True, False), (False, True)])
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize(("precision", "attention", "frozen"), [("fp16", True, False), ("int8", False, True)])
 def test_networks_of_others(compiled: Compiled, precision: str, attention: bool, frozen: bool, tmp_path: Path) -> None:
     model = resolved_model(saved(cropped_network(attention=attention), tmp_path / "cropped.onnx"))
     image = np.random.default_rng(0).integers(0, 256, (*CROPPED_SIZES[0], 3), np.uint8)

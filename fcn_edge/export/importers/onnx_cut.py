@@ -204,6 +204,8 @@ def _current(model: ModelProto, path: Path) -> ModelProto:
     model.opset_import.append(helper.make_opsetid("", version))
     if version == OPSET:
         return model
+    # older files list weights among the inputs, which the converter would look for there
+    model.ir_version = max(model.ir_version, 4)
     if version < OPSET:
         try:
             # the older Squeeze and Unsqueeze have their axes as an attribute; ours are written as the newer ones

@@ -30,8 +30,8 @@ MOST_NODES = 20_000
 MOST_VALUES = 1 << 29
 """Of one tensor while the network runs: 2 GiB of floats."""
 
-OLDEST_OPSET = 11
-"""The first whose Resize says how it lays its grid."""
+OLDEST_OPSET, OLDEST_OPSET_WITHOUT = 11, 9
+"""The first whose Resize says how it lays its grid, and what PyTorch wrote before that, for graphs without one."""
 
 AGAIN = "Export it again from the library that trained it, as plain ONNX in float32."
 
@@ -95,8 +95,10 @@ def opened_foreign(path: Path) -> ForeignOnnx:
         raise ModelError(
             f"{path} has {sum(found.operators.values())} nodes; no more than {MOST_NODES} were expected.", AGAIN
         )
-    if found.opset < OLDEST_OPSET:
-        raise ModelError(f"{path} is of opset {found.opset}; {OLDEST_OPSET} or newer was expected.", AGAIN)
+    resizes = {"Resize", "Upsample"} & found.operators.keys()
+    if found.opset < (OLDEST_OPSET if resizes else OLDEST_OPSET_WITHOUT):
+        oldest = f"{OLDEST_OPSET} or newer" if resizes else f"{OLDEST_OPSET_WITHOUT} or newer"
+        raise ModelError(f"{path} is of opset {found.opset}; {oldest} was expected.", AGAIN)
     with opened_file(path) as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:

@@ -27,9 +27,6 @@ __all__ = ["onnx_network"]
 FAMILIES: tuple[Callable[[ForeignOnnx], OnnxFacts | None], ...] = (ultralytics_facts, jetson_inference_facts)
 """Each tells by a file's content whether it is of its family."""
 
-MOST_RESIZES = 4
-"""Upsamplings in a row that a graph is cut below."""
-
 
 def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     """The network of an ONNX file that another program wrote.

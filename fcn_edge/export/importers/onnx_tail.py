@@ -182,4 +182,7 @@ def constants_of(graph: GraphProto) -> dict[str, NDArray[np.generic]]:
             values = attributes(node)
             if "value" in values:
                 found[node.output[0]] = numpy_helper.to_array(values["value"])
+            for key in ("value_float", "value_floats", "value_int", "value_ints"):
+                if key in values:
+                    found[node.output[0]] = np.asarray(values[key])
     return found

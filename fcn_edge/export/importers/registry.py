@@ -13,7 +13,7 @@ __all__ = ["trained_network"]
 
 _START_BYTES = 512
 _ONNX = b"\x08"
-"""The version number that ONNX files begin with; no other file that is read does."""
+"""The version number that ONNX files begin with."""
 
 
 def trained_network(path: Path, options: ImportOptions) -> TrainedNetwork:
@@ -36,7 +36,8 @@ def trained_network(path: Path, options: ImportOptions) -> TrainedNetwork:
             start = file.read(_START_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    if path.suffix.lower() == ".onnx" or start.startswith(_ONNX):
+    # the length that safetensors begin with may be the same byte; their header follows it
+    if path.suffix.lower() == ".onnx" or (start.startswith(_ONNX) and start[8:9] != b"{"):
         return onnx_network(path, options)
     with needed_for("The export of a checkpoint"):
         from fcn_edge.export.importers.checkpoints import network_of_checkpoint

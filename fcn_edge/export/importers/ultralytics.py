@@ -58,7 +58,7 @@ def ultralytics_facts(file: ForeignOnnx) -> OnnxFacts | None:
     return OnnxFacts(
         name=name,
         family="ultralytics",
-        encoder=name.removesuffix("-sem"),
+        encoder=name.removesuffix("-sem") or "yolo",
         decoder="sem",
         normalization=NORMALIZATION,
         size=(size[0], size[1]),

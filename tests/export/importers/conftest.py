@@ -1,7 +1,7 @@
-"""Images for the networks of others, and a network of ours."""
+"""Images for the networks of others."""
 
 from __future__ import annotations
 
-from ...exported_fixtures import images_of_size, small, three_decoders
+from ...exported_fixtures import images_of_size
 
-__all__ = ["images_of_size", "small", "three_decoders"]
+__all__ = ["images_of_size"]

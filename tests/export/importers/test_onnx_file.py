@@ -86,7 +86,7 @@ def negative_weight() -> ModelProto:
 
 def old() -> ModelProto:
     model = plain()
-    model.opset_import[0].version = 9
+    model.opset_import[0].version = 8
     return model
 
 
@@ -138,7 +138,7 @@ WRONG: dict[Callable[[], ModelProto], tuple[type[FcnEdgeError], str]] = {
     short_weight: (ModelError, "is damaged: backbone.0.weight holds 860 bytes, not 864"),
     huge_weight: (ModelError, "is damaged: backbone.0.weight holds"),
     negative_weight: (ModelError, "in a type or shape that is not taken"),
-    old: (ModelError, "is of opset 9; 11 or newer"),
+    old: (ModelError, "is of opset 8; 9 or newer"),
     huge_tensor: (ModelError, "computes a tensor of 120259084288 values"),
     mask_only: (ModelError, r"gives 1x7x8x12 uint8 values where class scores"),
     flat: (ModelError, "gives 1x7 float32 values where class scores"),

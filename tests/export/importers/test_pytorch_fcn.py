@@ -34,7 +34,7 @@ CASES = [
     pytest.param("fcn16s", (), marks=pytest.mark.slow),
     pytest.param("fcn8s", ("upscore2",), marks=pytest.mark.slow),
     pytest.param("fcn8s-atonce", ()),
-    pytest.param("fcn16s", ("upscore16",)),
+    pytest.param("fcn16s", ("upscore16",), marks=pytest.mark.slow),
     pytest.param("fcn8s", ("upscore2", "upscore_pool4", "upscore8"), marks=pytest.mark.slow),
     pytest.param("fcn32s", ("upscore",), marks=pytest.mark.slow),
 ]

@@ -10,17 +10,21 @@ from pathlib import Path
 import pytest
 import torch
 
+from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.registry import trained_network
+from fcn_edge.nets.checkpoints import save_checkpoint
+from fcn_edge.nets.fcn import FCN
 
-from ...exported_networks import Exported
+from ...exported_networks import CLASSES, spec_of
 from .described import Described
 from .published_vgg_fcn import random_published
 from .torchvision_networks import torchvision_fcn
 
 SIZE = (64, 96)
 PLAIN = ImportOptions(size=SIZE)
+OWN = spec_of("mobilenet_v2", "fcn32s")
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +132,12 @@ def test_files_that_are_nothing_get_a_sentence(tmp_path: Path) -> None:
             trained_network(path, ImportOptions())
 
 
-def test_options_that_do_not_fit_are_refused(torchvision: Described, small: Exported, tmp_path: Path) -> None:
-    from fcn_edge.nets.checkpoints import save_checkpoint
-
-    save_checkpoint(tmp_path / "own.safetensors", small.net.single("fcn8s"), small.spec)
+def test_options_that_do_not_fit_are_refused(torchvision: Described, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "own.safetensors", FCN("mobilenet_v2", ("fcn32s",), CLASSES), OWN)
     with pytest.raises(UsageError, match="says itself what it was trained with"):
         trained_network(tmp_path / "own.safetensors", ImportOptions(mean=(1, 2, 3)))
+    with pytest.raises(UsageError, match="voc has 21 classes; the checkpoint has 7"):
+        trained_network(tmp_path / "own.safetensors", ImportOptions(labels=LABEL_SETS["voc"]))
     torch.save(torchvision.state, tmp_path / "net.pth")
     with pytest.raises(UsageError, match="no ONNX file"):
         trained_network(tmp_path / "net.pth", ImportOptions(output_name="scores"))
