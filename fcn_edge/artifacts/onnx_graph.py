@@ -27,6 +27,9 @@ VALUE_NAME, VALUE_TYPE, TENSOR_TYPE, ELEMENT_TYPE, SHAPE, DIMENSION, DIM_VALUE, 
 UINT8 = 2
 """ONNX's number of the element type uint8."""
 
+MOST_DIMENSIONS = 32
+"""Of a tensor; the product of many would take minutes."""
+
 _WEIGHT_TYPES = frozenset({1, 2, 3, 10, 11, 16})
 """float32, uint8, int8, float16, float64, bfloat16; the other types hold shapes and indices."""
 
@@ -215,6 +218,8 @@ def _weight(buffer: Buffer, start: int, end: int) -> tuple[str, int, bool]:
             name = _text(buffer, a, b)
         elif number == DATA_LOCATION:
             elsewhere = next(numbers(buffer, a, b)) == 1
+    if len(dims) > MOST_DIMENSIONS:
+        raise WireError
     return name, math.prod(dims) if element in _WEIGHT_TYPES else 0, elsewhere
 
 

@@ -11,6 +11,7 @@ from fcn_edge.cli.verb import say, verb
 
 if TYPE_CHECKING:
     from fcn_edge.artifacts.inspection import Inspection
+    from fcn_edge.artifacts.spec import Resize
 
 __all__ = ["command"]
 
@@ -42,7 +43,7 @@ def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "file", f"{inspection.path}, {inspection.file_bytes / 1e6:.1f} MB"
     weights = "" if inspection.parameters is None else f", {inspection.parameters / 1e6:.2f} million weights"
     yield "precision", f"{spec.precision}{weights}"
-    yield "size", f"{height}x{width} (height x width), frames are brought to it by: {spec.resize.policy}"
+    yield "size", f"{height}x{width} (height x width), frames are brought to it by: {_policy(spec.resize)}"
     yield "output", f"{spec.head} at stride {spec.stride}" if spec.head == "scores" else "labels at full size"
     yield "classes", f"{len(spec.classes)}: {', '.join(spec.classes)}; void is {spec.void}"
     for name, value in inspection.details.items():
@@ -61,6 +62,13 @@ def _detail(name: str, value: Any) -> Iterator[tuple[str, str]]:
             yield "" if number else "build", f"{note.replace('_', ' ')}: {text or 'none'}"
     else:
         yield name.replace("_", " "), _text(value)
+
+
+def _policy(resize: Resize) -> str:
+    """How frames are brought to the size, in words."""
+    where = ", centered" if resize.anchor == "center" and resize.policy != "stretch" else ""
+    beside = "" if resize.fill is None else f", beside the RGB color {', '.join(map(str, resize.fill))}"
+    return f"{resize.policy}{where}{beside}"
 
 
 def _origin(inspection: Inspection) -> Iterator[tuple[str, str]]:

@@ -115,6 +115,7 @@ class _Runner:
         options = onnxruntime.SessionOptions()
         # torch's threads compute between the runs, and must not share the cores with threads that spin
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4
         with found.opened() as file:
             model = file.read()
         self._outputs: list[str] = [found.spec.head]
@@ -122,12 +123,25 @@ class _Runner:
             proto = onnx.load_model_from_string(model)
             self._outputs.append(_scores_as_output(proto))
             model = proto.SerializeToString()
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own have no base class in common
+            raise _does_not_run() from error
 
     def __call__(self, image: Image) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        outputs = self._session.run(self._outputs, {"image": image})
+        try:
+            outputs = self._session.run(self._outputs, {"image": image})
+        except Exception as error:
+            raise _does_not_run() from error
         scores = outputs[-1]
         return scores.reshape(scores.shape[-3:]), outputs[0]
+
+
+def _does_not_run() -> GuardError:
+    return GuardError(
+        "The exported model does not run in ONNX Runtime at its size, and its checkpoint does.",
+        "Give a --size like that of its training; it may need more memory than there is.",
+    )
 
 
 def _scores_as_output(model: ModelProto) -> str:

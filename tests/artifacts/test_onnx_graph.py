@@ -161,3 +161,13 @@ def test_batches_of_no_fixed_number_are_refused(tmp_path: Path, shape: list[Any]
     path = image_graph(tmp_path / "m.onnx", shape)
     with pytest.raises(ModelError, match="does not take one uint8 image"):
         checked_graph(path, batches=True)
+
+
+def test_weights_of_very_many_dimensions_are_damage(tmp_path: Path, tiny_network: Write) -> None:
+    network = tiny_network(tmp_path / "deep.onnx")
+    model = onnx.load(network.path)
+    tensor = model.graph.initializer.add(name="deep", data_type=1, raw_data=bytes(4))
+    tensor.dims.extend([2**62] * 100_000)
+    onnx.save(model, network.path)
+    with pytest.raises(ModelError, match="not an ONNX file, or is cut off"):
+        graph_of_onnx(network.path)

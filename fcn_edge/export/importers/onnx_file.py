@@ -137,8 +137,8 @@ def check_cost(file: ForeignOnnx, size: Size) -> None:
         sides = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
         if math.prod(max(side, 1) for side in sides) > MOST_VALUES:
             raise ModelError(
-                f"{file.path} computes a tensor of {math.prod(max(side, 1) for side in sides)} values, "
-                f"{shown(value.name)}; no more than {MOST_VALUES} were expected.",
+                f"{file.path} computes more than {MOST_VALUES} values in one tensor, {shown(value.name)}, which is too "
+                "large.",
                 "Give a smaller --size.",
             )
 
@@ -219,8 +219,8 @@ def _check_weights(path: Path, model: ModelProto) -> None:
     for tensor in _tensors(model):
         if tensor.HasField("raw_data") and len(tensor.raw_data) != _wanted_bytes(path, tensor):
             raise ModelError(
-                f"{path} is damaged: {shown(tensor.name)} holds {len(tensor.raw_data)} bytes, not "
-                f"{_wanted_bytes(path, tensor)}.",
+                f"{path} is damaged: {shown(tensor.name)} holds {len(tensor.raw_data)} bytes, not as many as its shape "
+                "says.",
                 AGAIN,
             )
 

@@ -32,13 +32,27 @@ class Measured:
         classes: How many classes it scores.
         stride: Input pixels per score cell.
         geometry: Where the cells lie.
-        full: Its own upsampling gives scores of the image's size.
+        full: Its own upsampling gives scores of the image's size, laid as the geometry says.
+        fixed: The only size that a network runs at whose sides are said to be open.
     """
 
     classes: int
     stride: int
     geometry: Geometry
     full: bool
+    fixed: Size | None = None
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """How many cells a side has: that of ``Geometry.cells``."""
+
+    stride: int
+    extra: int = 0
+    padding: int = 0
+
+    def of(self, side: int) -> int:
+        return -(-(side + self.padding) // self.stride) + self.extra
 
 
 @dataclass(frozen=True)
@@ -71,57 +85,73 @@ def measured_grid(file: ForeignOnnx, tail: Tail, session: ForeignSession, size: 
         return _Seen(at, classes, (cells[0], cells[1]), (full[0], full[1]))
 
     check_cost(file, size)
+    fixed: Size | None = None
     if file.image.size is not None:
         seen, multiple = look(size), ANY_SIZE
-        found = _stride_of(seen.size, seen.cells)
+        found = _cells_of(seen.size, seen.cells)
     else:
         coarse = max(COARSEST, least_multiple)
-        seen = look((2 * coarse, 3 * coarse))
-        found = _stride_of(seen.size, seen.cells)
-        multiple = coarse if found is None else _multiple(look, *found, tail, least_multiple)
+        small = (4 * coarse, 6 * coarse)
+        check_cost(file, small)
+        try:
+            seen = look(small)
+            found = _cells_of(seen.size, seen.cells)
+        except ModelError:
+            seen, found = look(size), None
+        if found is None or (tail.grid is not None and seen.upsampled != seen.size):
+            # its sides are open in name only: numbers inside belong to the size that it was traced at
+            seen, multiple, fixed = look(size), ANY_SIZE, size
+            found = _cells_of(seen.size, seen.cells)
+        else:
+            multiple = _multiple(look, found, tail, least_multiple)
     if found is None:
         raise ModelError(
             f"{file.path} gives {seen.cells[0]}x{seen.cells[1]} scores for an image of {seen.size[0]}x{seen.size[1]}; "
             "a grid that covers the image evenly was expected.",
             AGAIN,
         )
-    stride, extra = found
     first = (0.0, 0.0) if tail.grid == "origin" else None
     align: Literal["edges", "corners", "stride"] = "edges"
     if tail.grid is not None:
         align = "stride" if tail.grid == "origin" else tail.grid
-    geometry = Geometry(align=align, first=first, extra_cells=extra, size_multiple=multiple)
-    return Measured(seen.classes, stride, geometry, seen.upsampled == seen.size)
+    geometry = Geometry(
+        align=align, first=first, extra_cells=found.extra, padding=found.padding, size_multiple=multiple
+    )
+    # given the image's sides, an upsampling from the first pixel on steps by their ratio, which is a whole number here
+    even = tail.grid != "origin" or tail.scales or all(side % found.stride == 0 for side in seen.size)
+    return Measured(seen.classes, found.stride, geometry, even and seen.upsampled == seen.size, fixed)
 
 
-def _stride_of(size: Size, cells: Size) -> tuple[int, int] | None:
-    """Stride, and cells beyond one for each stride, of a grid; the finest power of two where several fit."""
+def _cells_of(size: Size, cells: Size) -> _Cells | None:
+    """The stride of a grid, rounded up or down, the finest power of two where several fit; with a cell more or less."""
     powers = [1 << power for power in range(LARGEST_STRIDE.bit_length())]
     others = [stride for stride in range(1, LARGEST_STRIDE + 1) if stride not in powers]
-    for stride in (*powers, *others):
-        extra = {cell + side // -stride for side, cell in zip(size, cells, strict=True)}
-        if len(extra) == 1 and abs(only := extra.pop()) <= 1:
-            return stride, only
+    for padded in (False, True):
+        for stride in (*powers, *others):
+            grid = _Cells(stride, padding=1 - stride if padded else 0)
+            extra = {cell - grid.of(side) for side, cell in zip(size, cells, strict=True)}
+            if len(extra) == 1 and abs(only := extra.pop()) <= 1:
+                return _Cells(stride, only, grid.padding)
     return None
 
 
-def _multiple(look: Callable[[Size], _Seen], stride: int, extra: int, tail: Tail, least: int) -> int:
+def _multiple(look: Callable[[Size], _Seen], grid: _Cells, tail: Tail, least: int) -> int:
     """What the sides of an image must be multiples of, tried at some that are multiples of nothing else."""
     coarse = max(COARSEST, least)
     tried = sorted({least, *(1 << power for power in range(coarse.bit_length()))})
     for multiple in (each for each in tried if each >= least and each % least == 0 and each < coarse):
         size = tuple((sides * coarse // multiple + 1) * multiple for sides in (2, 3))
         other = tuple((sides * coarse // multiple + coarse // multiple // 2 + 1) * multiple for sides in (3, 2))
-        if all(_fits(look, (at[0], at[1]), stride, extra, tail) for at in (size, other)):
+        if all(_fits(look, (at[0], at[1]), grid, tail) for at in (size, other)):
             return multiple
     return coarse
 
 
-def _fits(look: Callable[[Size], _Seen], size: Size, stride: int, extra: int, tail: Tail) -> bool:
+def _fits(look: Callable[[Size], _Seen], size: Size, grid: _Cells, tail: Tail) -> bool:
     try:
         seen = look(size)
     except ModelError:
         return False
-    even = tail.grid != "origin" or all(side % stride == 0 for side in size)
+    even = tail.grid != "origin" or all(side % grid.stride == 0 for side in size)
     upsampled = tail.grid is None or seen.upsampled == size
-    return even and upsampled and seen.cells == tuple(-(-side // stride) + extra for side in size)
+    return even and upsampled and seen.cells == tuple(grid.of(side) for side in size)

@@ -20,6 +20,10 @@ OURS = ("fcn_edge.image", "fcn_edge.scores", "fcn_edge.planes")
 """Names that no exporter gives: of the image, the scores, and the steps between image and network."""
 
 
+RESERVED = ("labels", *(f"labels.{part}" for part in ("scales", "resize", "squeeze", "argmax", "float")))
+"""What a mask in the graph is made of, where one is asked for."""
+
+
 def rename(model: ModelProto) -> None:
     """Give nodes and tensors names of their layers, in place, and drop what was written down about another machine.
 
@@ -31,7 +35,7 @@ def rename(model: ModelProto) -> None:
     """
     graph = model.graph
     names = dict(zip(OURS, ("image", "scores"), strict=False))
-    taken = set(names.values())
+    taken = {*names.values(), *RESERVED}
     count: Counter[str] = Counter()
     weights: dict[str, str] = {}
     for node in graph.node:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto, ValueInfoProto
 from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
@@ -56,7 +56,7 @@ class ForeignSession:
         self._names = list(dict.fromkeys((tail.scores, tail.upsampled, tail.output)))
         known = {value.name: value for value in file.model.graph.output}
         for name in self._names:
-            model.graph.output.append(known.get(name) or helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+            model.graph.output.append(known.get(name) or ValueInfoProto(name=name))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         # other threads compute between the runs, and must not share the cores with threads that spin
@@ -104,18 +104,26 @@ class OnnxNetwork(TrainedNetwork):
         tail: Where its scores are.
         session: The file, to be run.
         notes: What its user should know of the import.
+        size: ``(height, width)`` of the only images that it takes; None where its sides are open.
     """
 
     def __init__(
-        self, spec: ModelSpec, file: ForeignOnnx, tail: Tail, session: ForeignSession, notes: tuple[str, ...] = ()
+        self,
+        spec: ModelSpec,
+        file: ForeignOnnx,
+        tail: Tail,
+        session: ForeignSession,
+        notes: tuple[str, ...] = (),
+        size: Size | None = None,
     ) -> None:
         self.spec = spec
         self.notes = notes
+        self._size = size
         self._file, self._tail, self._session = file, tail, session
 
     @override
     def graph(self) -> ModelProto:
-        return cut_graph(self._file, self._tail, self.spec, len(self.spec.classes), self._file.image.size)
+        return cut_graph(self._file, self._tail, self.spec, len(self.spec.classes), self._size)
 
     @override
     def scores(self, image: Image) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from onnx import TensorProto
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
-from fcn_edge.artifacts.spec import Normalization, Size
+from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import UsageError
 from fcn_edge.export.importers.base import ImportOptions, imported_spec
@@ -24,8 +24,13 @@ from fcn_edge.export.importers.ultralytics import ultralytics_facts
 
 __all__ = ["onnx_network"]
 
+GENERIC = "onnx"
+
 FAMILIES: tuple[Callable[[ForeignOnnx], OnnxFacts | None], ...] = (ultralytics_facts, jetson_inference_facts)
 """Each tells by a file's content whether it is of its family."""
+
+MOST_IDLE = 4
+"""Upsamplings in a row, of which all but one change no size."""
 
 
 def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
@@ -57,6 +62,9 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     notes = facts.notes
     if tail.masks and tail.grid is None and grid.stride == 1:
         notes = (*notes, "Its last upsampling is not bilinear: it stays in the graph, which ends in full-size scores.")
+    if grid.fixed is not None:
+        height, width = grid.fixed
+        notes = (*notes, f"It runs at no other size: the model takes images of {height}x{width} (height x width) only.")
     spec = imported_spec(
         options,
         name=facts.name,
@@ -71,12 +79,28 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
         usual=facts.labels,
         resize=facts.resize,
     )
-    return OnnxNetwork(spec, file, tail, session, notes)
+    if options.labels is None:
+        notes = (*notes, *_names_note(facts, spec))
+    return OnnxNetwork(spec, file, tail, session, notes, grid.fixed or file.image.size)
+
+
+def _names_note(facts: OnnxFacts, spec: ModelSpec) -> tuple[str, ...]:
+    """What to say of classes whose names were guessed by their number, or do not fit it."""
+    count = len(spec.classes)
+    if facts.family != GENERIC:
+        own = next(iter(facts.labels), None)
+        if own is None or len(own.classes) == count:
+            return ()
+        return (f"It scores {count} classes and names {len(own.classes)}: they have numbers. Give --classes.",)
+    taken = next((name for name, known in LABEL_SETS.items() if known.classes == spec.classes), None)
+    if taken is None:
+        return ()
+    return (f"Its {count} classes are called as those of {taken}, which has as many; --classes gives others.",)
 
 
 def _generic(file: ForeignOnnx) -> OnnxFacts:
     name = shown(file.path.stem) or "network"
-    return OnnxFacts(name=name, family="onnx", encoder=name, decoder="scores", labels=tuple(LABEL_SETS.values()))
+    return OnnxFacts(name=name, family=GENERIC, encoder=name, decoder="scores", labels=tuple(LABEL_SETS.values()))
 
 
 def _normalization(file: ForeignOnnx, facts: OnnxFacts, options: ImportOptions) -> Normalization:
@@ -119,6 +143,18 @@ def _cut(
     tail = found_tail(file.model.graph, output, opset)
     session = ForeignSession(file, tail)
     grid = measured_grid(file, tail, session, size, multiple)
+    for idle in range(1, MOST_IDLE + 1):
+        # an upsampling to the size that there is already, as of a mask that is brought back to the image's own size
+        if tail.grid is None or not grid.full or grid.stride > 1:
+            break
+        deeper = found_tail(file.model.graph, output, opset, idle=idle)
+        if deeper.grid is None or deeper.scores == tail.scores:
+            break
+        deeper_session = ForeignSession(file, deeper)
+        measured = measured_grid(file, deeper, deeper_session, size, multiple)
+        if not measured.full:
+            break
+        tail, session, grid = deeper, deeper_session, measured
     if tail.grid is not None and not grid.full:
         # what comes out of the upsampling is not of the image's size: it is no mask, but the scores themselves
         tail = replace(tail, scores=tail.upsampled, axis=tail.upsampled_axis, grid=None)

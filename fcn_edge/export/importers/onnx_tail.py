@@ -55,20 +55,26 @@ class Tail:
     scales: bool = False
 
 
-def found_tail(graph: GraphProto, output: str, opset: int) -> Tail:
+def found_tail(graph: GraphProto, output: str, opset: int, *, idle: int = 0) -> Tail:
     """Walk back from an output to the class scores.
 
     Args:
         graph: The graph.
         output: Where it ends.
         opset: Version of its operators.
+        idle: Upsamplings at the end that change no size: what they are given is looked at in their place.
     """
     walk = _Walk(graph, opset)
     name, masks = walk.below_labels(output)
     if not masks:
         name = output
-    axis = walk.argmax_axis if masks else CHANNELS
+    axis = walk.argmax_axis if masks else walk.classes_axis(output)
     below, below_axis = walk.below_activations(name, axis)
+    for _ in range(idle):
+        node = walk.made_by(below)
+        if node is None or node.op_type != "Resize":
+            break
+        below, below_axis = walk.below_layout(node.input[0], below_axis)
     node = walk.made_by(below)
     grid = _grid_of(node, below_axis, walk.constants)
     if node is None or grid is None:
@@ -102,25 +108,53 @@ class _Walk:
         self.argmax_axis = {0: 1, 1: 1, -3: 1, 3: 3, -1: 3, 2: 3}[axis] if -4 < axis < 4 and axis != -2 else CHANNELS
         return node.input[0], True
 
+    def classes_axis(self, name: str) -> int:
+        """Where the classes are in scores: last where a Transpose brought them there, as TensorFlow has them."""
+        node = self.made_by(name)
+        while node is not None and node.op_type in _OVER_CLASSES:
+            node = self.made_by(node.input[0])
+        moved = node is not None and node.op_type == "Transpose" and _order(node) == [0, 2, 3, 1]
+        return 3 if moved else CHANNELS
+
     def below_activations(self, name: str, axis: int) -> tuple[str, int]:
         """Below what keeps the order of the classes at each pixel."""
         while True:
             name, axis = self.below_layout(name, axis)
             node = self.made_by(name)
-            if node is None or not self._keeps_order(node, axis):
+            if node is None:
                 return name, axis
-            name = node.input[0]
+            if (source := self._turned_softmax(node, axis)) is not None:
+                name = source
+            elif self._keeps_order(node, axis):
+                name = node.input[0]
+            else:
+                return name, axis
+
+    def _turned_softmax(self, node: NodeProto, axis: int) -> str | None:
+        """What a Softmax over classes takes that PyTorch turned around for it: it had the last axis only, once."""
+        inner = self.made_by(node.input[0]) if node.op_type == "Transpose" else None
+        turned = self.made_by(inner.input[0]) if inner is not None else None
+        if inner is None or turned is None or turned.op_type != "Transpose":
+            return None
+        order, back = _order(turned), _order(node)
+        if len(order) != 4 or [order[each] for each in back] != [0, 1, 2, 3] or axis not in order:
+            return None
+        return str(turned.input[0]) if self._keeps_order(inner, order.index(axis)) else None
 
     def below_layout(self, name: str, axis: int) -> tuple[str, int]:
         """Below what moves the axes only."""
         while (node := self.made_by(name)) is not None:
             if node.op_type == "Transpose":
-                order = list(attributes(node).get("perm", ()))
+                order = _order(node)
                 if order not in ([0, 2, 3, 1], [0, 3, 1, 2]):
                     break
                 axis = order[axis]
             elif node.op_type == "Squeeze":
                 if self._axes(node) != [0]:
+                    break
+            elif node.op_type == "Gather":
+                first = self.constants.get(node.input[1])
+                if attributes(node).get("axis", 0) != 0 or first is None or first.ndim or first != 0:
                     break
             elif node.op_type not in ("Identity", "Dropout"):
                 break
@@ -143,6 +177,7 @@ class _Walk:
         return [int(value) for value in attributes(node).get("axes", ())]
 
 
+_OVER_CLASSES = ("Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast")
 _AROUND_LABELS = ("Cast", "Squeeze", "Unsqueeze", "Identity", "Reshape")
 
 
@@ -165,6 +200,10 @@ def _grid_of(node: NodeProto | None, axis: int, constants: dict[str, NDArray[np.
 
 def _by_scales(node: NodeProto) -> bool:
     return len(node.input) < 4 or not node.input[3]
+
+
+def _order(node: NodeProto) -> list[int]:
+    return [int(axis) for axis in attributes(node).get("perm", ())]
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

@@ -31,6 +31,9 @@ STRIDE = 32
 
 LONGEST_TEXT = 1 << 16
 LARGEST_SIDE = 1 << 14
+LARGEST_STRIDE = 256
+LARGEST_NUMBER = 1_000_000
+"""Of a class whose name is a number."""
 
 
 def ultralytics_facts(file: ForeignOnnx) -> OnnxFacts | None:
@@ -51,7 +54,7 @@ def ultralytics_facts(file: ForeignOnnx) -> OnnxFacts | None:
     found = re.match(r"Ultralytics (\S{1,60}) model", said.get("description", ""))
     name = shown(found.group(1)).lower() if found else "yolo-sem"
     stride, size = _literal(said.get("stride", str(STRIDE))), _literal(said.get("imgsz", "[640, 640]"))
-    if not isinstance(stride, int) or not _is_side(stride):
+    if not isinstance(stride, int) or not _is_side(stride) or stride > LARGEST_STRIDE:
         raise _senseless(file, "stride")
     if not isinstance(size, list) or len(size) != 2 or not all(map(_is_side, size)):
         raise _senseless(file, "imgsz")
@@ -71,7 +74,7 @@ def ultralytics_facts(file: ForeignOnnx) -> OnnxFacts | None:
 def _names(file: ForeignOnnx) -> tuple[str, ...]:
     """Class names by id, of text such as ``{0: 'road', 1: 'sidewalk'}``."""
     names = _literal(file.metadata.get("names", ""))
-    if not isinstance(names, dict) or set(names) != set(range(len(names))):
+    if not isinstance(names, dict) or set(names) != set(range(len(names))) or not all(map(_is_name, names.values())):
         raise _senseless(file, "names")
     return tuple(str(names[index]) for index in range(len(names)))
 
@@ -84,6 +87,10 @@ def _literal(text: str) -> object:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) or (type(value) is int and abs(value) < LARGEST_NUMBER)
 
 
 def _is_side(value: object) -> bool:

@@ -170,6 +170,50 @@ def bare(size: Size) -> ModelProto:
     return standardize(sketch.model(size, "input", scores), scores, normalized)
 
 
+def twice(size: Size) -> ModelProto:
+    """Upsampled to the image, and once more to the size that it has then, as mmsegmentation 0.x writes it."""
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    factors = sketch.constant([1, 1, 8, 8])
+    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
+    target = sketch.constant([1, CLASSES, *size], np.int64)
+    again = sketch.add("Resize", full, "", "", target, mode="linear", coordinate_transformation_mode="half_pixel")
+    mask = sketch.add("ArgMax", sketch.add("Softmax", again, axis=1), axis=1)
+    return standardize(sketch.model(size, "input", mask), scores, normalized)
+
+
+def scores_last(size: Size) -> ModelProto:
+    """Probabilities with the classes last, as tf2onnx gives them."""
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    last = sketch.add("Softmax", sketch.add("Transpose", scores, perm=[0, 2, 3, 1]), axis=-1)
+    return standardize(sketch.model(size, "input", last), scores, normalized)
+
+
+def first_of_batch(size: Size) -> ModelProto:
+    """``net(x)[0].argmax(0)``."""
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    factors = sketch.constant([1, 1, 8, 8])
+    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
+    sketch.weights["first"] = np.array(0, np.int64)
+    mask = sketch.add("ArgMax", sketch.add("Gather", full, "first", axis=0), axis=0, keepdims=0)
+    return standardize(sketch.model(size, "input", mask), scores, normalized)
+
+
+def turned(size: Size) -> ModelProto:
+    """Softmax over classes as PyTorch writes it below opset 13: with the classes last, and back."""
+    sketch = Sketch(opset=11)
+    scores = network(sketch, "input")
+    target, empty = sketch.constant([1, CLASSES, *size], np.int64), sketch.constant([], np.float32)
+    full = sketch.add(
+        "Resize", scores, empty, empty, target, mode="linear", coordinate_transformation_mode="pytorch_half_pixel"
+    )
+    likely = sketch.add("Softmax", sketch.add("Transpose", full, perm=[0, 3, 2, 1]), axis=3)
+    mask = sketch.add("ArgMax", sketch.add("Transpose", likely, perm=[0, 3, 2, 1]), axis=1)
+    return standardize(sketch.model(size, "input", mask), scores, normalized)
+
+
 FOLDED = {"Cast", "Transpose", "Unsqueeze", "Sub", "Conv", "Relu", "Squeeze"}
 EVEN = ("edges", 8)
 FORMS: dict[Callable[[Size], ModelProto], tuple[str, int, set[str]]] = {
@@ -184,6 +228,10 @@ FORMS: dict[Callable[[Size], ModelProto], tuple[str, int, set[str]]] = {
     learned: ("edges", 1, FOLDED | {"ConvTranspose"}),
     softmax_first: (*EVEN, FOLDED | {"Softmax"}),
     bare: (*EVEN, FOLDED),
+    twice: (*EVEN, FOLDED),
+    scores_last: (*EVEN, FOLDED | {"Softmax"}),
+    first_of_batch: (*EVEN, FOLDED),
+    turned: (*EVEN, FOLDED),
 }
 
 
@@ -246,6 +294,68 @@ def test_a_fixed_graph_keeps_its_size(tmp_path: Path) -> None:
     assert sides == [72, 120, 3]
     with pytest.raises(UsageError, match="takes 72x120 images"):
         onnx_network(tmp_path / "theirs.onnx", ImportOptions(mean=MEAN, std=STD, color_order="rgb", size=(64, 96)))
+
+
+def upsampled(sketch: Sketch, scores: str, size: Size, mode: str = "half_pixel") -> str:
+    """To numbers."""
+    target = sketch.constant([1, CLASSES, *size], np.int64)
+    full = sketch.add("Resize", scores, "", "", target, mode="linear", coordinate_transformation_mode=mode)
+    return sketch.add("ArgMax", full, axis=1)
+
+
+def test_grids_that_round_down(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, sketch.add("MaxPool", "input", kernel_shape=[8, 8], strides=[8, 8]), stride=1)
+    model = sketch.model((60, 96), "input", upsampled(sketch, scores, (60, 96)))
+    found = opened(standardize(model, scores, normalized), tmp_path / "theirs.onnx")
+    assert (found.spec.stride, found.spec.geometry.padding, found.spec.grid_size((60, 96))) == (8, -7, (7, 12))
+    assert parity_at(found, tmp_path / "ours.onnx", (60, 96)).label_agreement >= 0.999
+
+
+def test_sides_that_are_open_in_name_only(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    model = standardize(sketch.model(OPEN, "input", upsampled(sketch, scores, (64, 96))), scores, normalized)
+    options = ImportOptions(mean=MEAN, std=STD, color_order="rgb", size=(64, 96))
+    found = opened(model, tmp_path / "theirs.onnx", options)
+    assert "takes images of 64x96 (height x width) only" in " ".join(found.notes)
+    assert parity_at(found, tmp_path / "ours.onnx", (64, 96)).label_agreement >= 0.999
+    image = onnx.load(tmp_path / "ours.onnx").graph.input[0]
+    assert [dim.dim_value for dim in image.type.tensor_type.shape.dim] == [64, 96, 3]
+
+
+def test_steps_that_are_no_whole_numbers_stay_in_the_graph(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    mask = upsampled(sketch, scores, (60, 100), "asymmetric")
+    model = standardize(sketch.model((60, 100), "input", mask), scores, normalized)
+    found = opened(model, tmp_path / "theirs.onnx")
+    assert (found.spec.stride, found.spec.geometry.align) == (1, "edges")
+    assert parity_at(found, tmp_path / "ours.onnx", (60, 100)).label_agreement >= 0.999
+
+
+def test_names_that_are_guessed_or_do_not_fit_are_told(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    weights = np.random.default_rng(0).normal(0, 1, (11, CLASSES, 1, 1)).astype(np.float32)
+    sketch.weights["labels.weight"] = weights
+    made = sketch.add("Conv", scores, "labels.weight", kernel_shape=[1, 1])
+    found = opened(standardize(sketch.model((64, 96), "input", made), scores, normalized), tmp_path / "theirs.onnx")
+    assert "Its 11 classes are called as those of camvid" in found.notes[-1]
+    # a layer of theirs may be called as a part of ours
+    with_mask = found.with_spec(head="labels", geometry=Geometry(size_multiple=8).model_dump())
+    graph = onnx_from_network(with_mask).graph
+    assert [value.name for value in graph.output] == ["labels"]
+
+
+def test_a_mask_inside_the_graph_can_be_named(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    mask = upsampled(sketch, scores, (64, 96))
+    cast = sketch.add("Cast", mask, to=TensorProto.INT32)
+    model = standardize(sketch.model((64, 96), "input", cast), scores, normalized)
+    named = ImportOptions(mean=MEAN, std=STD, color_order="rgb", output_name=mask)
+    assert opened(model, tmp_path / "theirs.onnx", named).spec.stride == 8
 
 
 class Wrapped(nn.Module):
