@@ -35,6 +35,9 @@ ENGINES = {
 }
 """What each page builds."""
 
+MARKS = {"own-data": [pytest.mark.system], "torchvision": [pytest.mark.system]}
+"""Pages of half a minute each; those of the other families are slow: their commands are tested one by one elsewhere."""
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
@@ -61,8 +64,9 @@ def script_of(page: Path) -> str:
 @pytest.mark.parametrize(
     "page",
     [
-        # a page a family: six or more commands each, which are tested one by one elsewhere
-        pytest.param(page, marks=[pytest.mark.slow] if page.stem in NETWORKS else [], id=name_of(page))
+        pytest.param(
+            page, marks=MARKS.get(page.stem, [pytest.mark.slow] if page.stem in NETWORKS else []), id=name_of(page)
+        )
         for page in COOKBOOK
     ],
 )
