@@ -46,7 +46,7 @@ def main(camvid: Path, imagenet: Path, images: int, frames: int, output: Path | 
         steps = {"export": _step(*export)}
         steps["calibrate"] = _step("calibrate", model, "--images", train, "-n", images, "-o", table)
         fp32 = fcn_edge.evaluate(model, str(val))
-        rows: dict[str, Any] = {"fp32": {"miou": fp32.miou}}
+        rows: dict[str, Any] = {"fp32": {"miou": fp32.scores.mean_iou}}
         for backend in BACKENDS:
             engine = work / backend
             options = ("--backend", backend, "--precision", "int8", "--calibration", table, "--no-guard")
