@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from typing_extensions import Self
 
-from fcn_edge.artifacts.spec import ModelSpec
+from fcn_edge.artifacts.spec import ModelSpec, Size
 
 __all__ = ["Image", "TrainedNetwork"]
 
@@ -24,11 +24,13 @@ class TrainedNetwork(ABC):
         spec: What it is; an export may give it other names, colors, sizes and another resize policy.
         notes: What its user should know of the import, one sentence each.
         tools: Packages that make its graph, whose versions are written down.
+        only_size: ``(height, width)`` of the only images that it takes; None where it takes others too.
     """
 
     spec: ModelSpec
     notes: tuple[str, ...] = ()
     tools: tuple[str, ...] = ("onnx",)
+    only_size: Size | None = None
 
     @abstractmethod
     def graph(self) -> ModelProto:

@@ -87,7 +87,7 @@ def onnx_from_checkpoint(
     if same_file(output, checkpoint):
         raise UsageError(f"{output} is the checkpoint itself.", "Give another file with -o; it is left as it is.")
     network = trained_network(checkpoint, options)
-    network = network.with_spec(**_changes(network.spec, options, head=head, name=name, resize=resize))
+    network = network.with_spec(**_changes(network, options, head=head, name=name, resize=resize))
     spec = network.spec
     provenance = spec.provenance.model_copy(
         update={
@@ -144,14 +144,22 @@ def _check_output(output: Path) -> None:
 
 
 def _changes(
-    spec: ModelSpec, options: ImportOptions, *, head: str, name: str | None, resize: Resize | None
+    network: TrainedNetwork, options: ImportOptions, *, head: str, name: str | None, resize: Resize | None
 ) -> dict[str, object]:
     """What an export changes in a network's spec."""
+    spec = network.spec
     changes: dict[str, object] = {"head": head}
     multiple = spec.geometry.size_multiple
     if head == "labels" and spec.geometry.divides_evenly:
         # its mask is made by enlarging the scores by a whole number
         multiple = math.lcm(multiple, spec.stride)
+        if network.only_size is not None and any(side % multiple for side in network.only_size):
+            height, width = network.only_size
+            raise UsageError(
+                f"The network takes images of {height}x{width} only, which are no multiples of its stride "
+                f"{spec.stride}: a mask inside the graph needs them.",
+                "Leave out --head labels: the mask is then made of the scores, outside the graph.",
+            )
         changes["geometry"] = spec.geometry.model_copy(update={"size_multiple": multiple}).model_dump()
     if options.size is not None:
         changes["size"] = options.size

@@ -117,7 +117,7 @@ def plan_of_config(path: Path, text: str, layers: Mapping[int, tuple[Numbers, Nu
         head_dilation=_numbers(path, {"dilation": [head.get("dilation", 1)]}, "dilation", (1,), LARGEST_DILATION)[0],
         align_corners=head.get("align_corners") is True,
         size=_size(assigned(text, "crop_size")),
-        normalization=_normalization(model.get("data_preprocessor"), assigned(text, "img_norm_cfg")),
+        normalization=_normalization(path, model.get("data_preprocessor"), assigned(text, "img_norm_cfg")),
         # FCNHead's own defaults
         head=(
             _numbers(path, {"num_convs": [head.get("num_convs", 2)]}, "num_convs", (2,), MOST_CONVS)[0],
@@ -184,14 +184,23 @@ def _size(found: object) -> Size | None:
     return sides[0], sides[1]
 
 
-def _normalization(newer: object, older: object) -> Normalization | None:
-    """That of version 1's ``data_preprocessor``, or of version 0's ``img_norm_cfg``."""
+def _normalization(path: Path, newer: object, older: object) -> Normalization | None:
+    """That of version 1's ``data_preprocessor``, or of version 0's ``img_norm_cfg``; None where neither is there."""
     for settings, orders in ((_dictionary(newer), ("bgr_to_rgb", "rgb_to_bgr")), (_dictionary(older), ("to_rgb",))):
-        mean, std = _triple(settings.get("mean")), _triple(settings.get("std"))
-        if mean and std and min(std) > 0:
-            # images are read as BGR, and either of the newer settings swaps their channels
-            is_rgb = any(settings.get(order, order == "to_rgb") for order in orders)
-            return Normalization(color_order="rgb" if is_rgb else "bgr", mean=mean, std=std)
+        if not settings:
+            continue
+        # images are read as BGR, and either of the newer settings swaps their channels
+        is_rgb = any(settings.get(order, order == "to_rgb") for order in orders)
+        given = settings.get("mean"), settings.get("std")
+        # without either, version 1 leaves colors as they are
+        mean, std = ((0.0,) * 3, (1.0,) * 3) if given == (None, None) else map(_triple, given)
+        if mean is None or std is None or min(std) <= 0:
+            raise CheckpointError(
+                f"{path} says in its configuration that colors have the mean {_printable(repr(given[0]))} and the "
+                f"deviation {_printable(repr(given[1]))}; three numbers each, the latter above 0, were expected.",
+                "Export it to ONNX where its code is and give that file.",
+            )
+        return Normalization(color_order="rgb" if is_rgb else "bgr", mean=mean, std=std)
     return None
 
 

@@ -13,9 +13,10 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_h
 
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.errors import ModelError
-from fcn_edge.export.importers.onnx_file import AGAIN, ForeignOnnx, ImageInput
+from fcn_edge.export.importers.onnx_file import ForeignOnnx, ImageInput
 from fcn_edge.export.importers.onnx_names import OURS, rename
 from fcn_edge.export.importers.onnx_tail import Tail, attributes
+from fcn_edge.export.importers.onnx_weights import AGAIN
 
 __all__ = ["cut_graph"]
 

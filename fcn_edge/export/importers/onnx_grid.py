@@ -12,7 +12,8 @@ from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.base import ANY_SIZE
-from fcn_edge.export.importers.onnx_file import AGAIN, ForeignOnnx, check_cost
+from fcn_edge.export.importers.onnx_cost import check_cost
+from fcn_edge.export.importers.onnx_file import ForeignOnnx
 from fcn_edge.export.importers.onnx_network import ForeignSession
 from fcn_edge.export.importers.onnx_tail import Tail
 
@@ -80,11 +81,11 @@ def measured_grid(file: ForeignOnnx, tail: Tail, session: ForeignSession, size: 
     """
 
     def look(at: Size) -> _Seen:
+        check_cost(file, at, tail.output)
         results = session(np.zeros((*at, 3), np.uint8), Normalization())
         (classes, *cells), full = results.scores.shape, results.upsampled.shape[1:]
         return _Seen(at, classes, (cells[0], cells[1]), (full[0], full[1]))
 
-    check_cost(file, size)
     fixed: Size | None = None
     if file.image.size is not None:
         seen, multiple = look(size), ANY_SIZE
@@ -92,7 +93,6 @@ def measured_grid(file: ForeignOnnx, tail: Tail, session: ForeignSession, size: 
     else:
         coarse = max(COARSEST, least_multiple)
         small = (4 * coarse, 6 * coarse)
-        check_cost(file, small)
         try:
             seen = look(small)
             found = _cells_of(seen.size, seen.cells)
@@ -107,8 +107,8 @@ def measured_grid(file: ForeignOnnx, tail: Tail, session: ForeignSession, size: 
     if found is None:
         raise ModelError(
             f"{file.path} gives {seen.cells[0]}x{seen.cells[1]} scores for an image of {seen.size[0]}x{seen.size[1]}; "
-            "a grid that covers the image evenly was expected.",
-            AGAIN,
+            "a grid that covers the image evenly, with no more cells than pixels, was expected.",
+            "Give the --size that it was made for, or name the tensor of its class scores with --output-name.",
         )
     first = (0.0, 0.0) if tail.grid == "origin" else None
     align: Literal["edges", "corners", "stride"] = "edges"

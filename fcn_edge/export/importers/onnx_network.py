@@ -14,8 +14,9 @@ from typing_extensions import override
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_cut import cut_graph
-from fcn_edge.export.importers.onnx_file import AGAIN, ForeignOnnx
+from fcn_edge.export.importers.onnx_file import ForeignOnnx
 from fcn_edge.export.importers.onnx_tail import Tail
+from fcn_edge.export.importers.onnx_weights import AGAIN
 from fcn_edge.export.network import Image, TrainedNetwork
 from fcn_edge.io.opencv import cv2
 
@@ -118,12 +119,12 @@ class OnnxNetwork(TrainedNetwork):
     ) -> None:
         self.spec = spec
         self.notes = notes
-        self._size = size
+        self.only_size = size
         self._file, self._tail, self._session = file, tail, session
 
     @override
     def graph(self) -> ModelProto:
-        return cut_graph(self._file, self._tail, self.spec, len(self.spec.classes), self._size)
+        return cut_graph(self._file, self._tail, self.spec, len(self.spec.classes), self.only_size)
 
     @override
     def scores(self, image: Image) -> NDArray[np.float32]:

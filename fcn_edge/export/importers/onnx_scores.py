@@ -12,11 +12,12 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
 from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.artifacts.weights import shown
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions, imported_spec
 from fcn_edge.export.importers.jetson_inference import jetson_inference_facts
+from fcn_edge.export.importers.onnx_cost import check_cost
 from fcn_edge.export.importers.onnx_facts import OnnxFacts
-from fcn_edge.export.importers.onnx_file import ForeignOnnx, check_cost, opened_foreign
+from fcn_edge.export.importers.onnx_file import ForeignOnnx, opened_foreign
 from fcn_edge.export.importers.onnx_grid import Measured, measured_grid
 from fcn_edge.export.importers.onnx_network import ForeignSession, OnnxNetwork
 from fcn_edge.export.importers.onnx_tail import Tail, found_tail
@@ -57,8 +58,9 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     facts = next((found for family in FAMILIES if (found := family(file)) is not None), None) or _generic(file)
     normalization = _normalization(file, facts, options)
     size = _size(file, facts, options)
-    check_cost(file, size)
-    tail, session, grid = _cut(file, options.output_name, size, facts.multiple)
+    output = _output(file, options.output_name)
+    check_cost(file, size, output)
+    tail, session, grid = _cut(file, output, size, facts.multiple)
     notes = facts.notes
     if tail.masks and tail.grid is None and grid.stride == 1:
         notes = (*notes, "Its last upsampling is not bilinear: it stays in the graph, which ends in full-size scores.")
@@ -134,12 +136,9 @@ def _size(file: ForeignOnnx, facts: OnnxFacts, options: ImportOptions) -> Size:
     return fixed or options.size or facts.size
 
 
-def _cut(
-    file: ForeignOnnx, output_name: str | None, size: Size, multiple: int
-) -> tuple[Tail, ForeignSession, Measured]:
+def _cut(file: ForeignOnnx, output: str, size: Size, multiple: int) -> tuple[Tail, ForeignSession, Measured]:
     """Where a graph is cut, the file that also gives the scores there, and how they lie on the image."""
     opset = next((each.version for each in file.model.opset_import if each.domain in ("", "ai.onnx")), 0)
-    output = _output(file, output_name)
     tail = found_tail(file.model.graph, output, opset)
     session = ForeignSession(file, tail)
     grid = measured_grid(file, tail, session, size, multiple)
@@ -157,9 +156,13 @@ def _cut(
         tail, session, grid = deeper, deeper_session, measured
     if tail.grid is not None and not grid.full:
         # what comes out of the upsampling is not of the image's size: it is no mask, but the scores themselves
+        below = tail.scores
         tail = replace(tail, scores=tail.upsampled, axis=tail.upsampled_axis, grid=None)
         session = ForeignSession(file, tail)
-        grid = measured_grid(file, tail, session, size, multiple)
+        try:
+            grid = measured_grid(file, tail, session, size, multiple)
+        except ModelError as error:
+            raise ModelError(error.message, f"--output-name {shown(below)} takes the scores below that.") from error
     return tail, session, grid
 
 

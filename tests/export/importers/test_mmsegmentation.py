@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.artifacts.weights import Weights, weights_of
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers import mmsegmentation
@@ -191,11 +192,22 @@ def test_arch_that_says_nothing_or_contradicts_is_refused(weights) -> None:
         ("type='FCNHead')", "type='GCHead')", "has type='GCHead'"),
         ("dilation=6", "dilation=0", "the dilation are .0.; 1 numbers from 1 to 100"),
         ("strides=(", "strides=(5, ", "the strides are .5, 1, 2, 2, 1.; 4 numbers from 1 to 2 were expected"),
+        ("57.12,", "0.0,", "the deviation .58.395, 0.0, 57.375.; three numbers each, the latter above 0"),
+        ("            115.5,\n", "", "colors have the mean .120.0, 105. and"),
     ],
 )
 def test_other_networks_are_refused(weights, old, new, message) -> None:
     with pytest.raises(CheckpointError, match=message):
         RESNET.network(weights(cfg=CONFIG_D16.replace(old, new)), ImportOptions())
+
+
+def test_colors_without_a_mean_stay_as_they_are(weights) -> None:
+    start, end = (
+        CONFIG_D16.index("        mean=["),
+        CONFIG_D16.index("        type='SegDataPreProcessor'),\n    decode_head"),
+    )
+    spec = RESNET.network(weights(cfg=CONFIG_D16[:start] + CONFIG_D16[end:]), ImportOptions()).spec
+    assert spec.normalization == Normalization(color_order="rgb", mean=(0, 0, 0), std=(1, 1, 1))
 
 
 def test_other_heads_on_the_same_backbone_are_refused(d8: Described, tmp_path: Path) -> None:

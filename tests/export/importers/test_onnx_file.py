@@ -147,9 +147,12 @@ WRONG: dict[Callable[[], ModelProto], tuple[type[FcnEdgeError], str]] = {
     missing_tensor: (ModelError, "is no valid ONNX model of opset 17"),
     lambda: with_input([1, 4, 64, 96]): (ModelError, "takes 1x4x64x96; one image"),
     lambda: with_input([3, 64, 96]): (ModelError, "takes 3x64x96; one image"),
-    lambda: with_input([8, 3, 64, 96]): (ModelError, "takes 8x3x64x96; one image"),
+    lambda: with_input([8, 3, 64, 96]): (ModelError, "takes 8x3x64x96; one image .* with a batch of 1"),
     lambda: with_input([1, 3, 64, "w"]): (ModelError, r"takes images of 64x\?: only one"),
-    lambda: with_input([1, 3, 64, 96], TensorProto.FLOAT16): (ModelError, "takes no float32 and no uint8"),
+    lambda: with_input([1, 3, 64, 96], TensorProto.FLOAT16): (
+        ModelError,
+        "another type than float32 .* half=True",
+    ),
 }
 
 
@@ -209,8 +212,11 @@ def test_weights_beside_the_file(tmp_path: Path) -> None:
         ("location", "missing.data"),
         ("location", ""),
         ("offset", "99999999"),
+        ("offset", "0000000000000000"),
+        ("offset", "99999999999999999999"),
         ("offset", "-1"),
         ("length", "12"),
+        ("length", "864x"),
     ],
 )
 def test_weights_that_are_not_beside_the_file(key: str, value: str, tmp_path: Path) -> None:
@@ -225,6 +231,23 @@ def test_weights_that_are_not_beside_the_file(key: str, value: str, tmp_path: Pa
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match=r"keeps weights in|expects 864 bytes"):
         trained_network(path, IMAGENET)
+
+
+def test_links_into_one_folder_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "snapshot").mkdir()
+    path = outside(tmp_path / "blobs")
+    link = tmp_path / "snapshot" / "theirs.onnx"
+    link.symlink_to(path.rename(tmp_path / "blobs" / "0a1b"))
+    weights = tmp_path / "snapshot" / "theirs.data"
+    weights.symlink_to((tmp_path / "blobs" / "theirs.data").rename(tmp_path / "blobs" / "2c3d"))
+    assert len(opened_foreign(link).model.graph.initializer) == len(plain().graph.initializer)
+    weights.unlink()
+    (tmp_path / "blobs" / "2c3d").rename(tmp_path / "theirs.data")
+    weights.symlink_to(tmp_path / "theirs.data")
+    with pytest.raises(ModelError, match="a link to another folder") as caught:
+        opened_foreign(link)
+    assert "not their links" in caught.value.fix
 
 
 def test_weights_among_the_inputs_of_older_files(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.onnx_network import OnnxNetwork
 from fcn_edge.export.importers.onnx_scores import onnx_network
@@ -332,6 +332,27 @@ def test_steps_that_are_no_whole_numbers_stay_in_the_graph(tmp_path: Path) -> No
     found = opened(model, tmp_path / "theirs.onnx")
     assert (found.spec.stride, found.spec.geometry.align) == (1, "edges")
     assert parity_at(found, tmp_path / "ours.onnx", (60, 100)).label_agreement >= 0.999
+
+
+def test_masks_larger_than_the_image_name_the_scores_below(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    mask = upsampled(sketch, scores, (100, 170))
+    model = standardize(sketch.model((64, 96), "input", mask), scores, normalized)
+    with pytest.raises(ModelError, match="gives 100x170 scores for an image of 64x96") as caught:
+        opened(model, tmp_path / "theirs.onnx")
+    assert f"--output-name {scores} takes" in caught.value.fix
+    named = ImportOptions(mean=MEAN, std=STD, color_order="rgb", output_name=scores)
+    found = opened(model, tmp_path / "theirs.onnx", named)
+    assert (found.spec.stride, parity_at(found, tmp_path / "ours.onnx", (64, 96)).label_agreement) == (8, 1.0)
+
+
+def test_no_mask_inside_a_graph_of_one_size_that_does_not_divide(tmp_path: Path) -> None:
+    options = ImportOptions(mean=MEAN, std=STD, color_order="rgb")
+    theirs = save(bare((100, 204)), tmp_path / "theirs.onnx")
+    with pytest.raises(UsageError, match="images of 100x204 only, which are no multiples of its stride 8") as caught:
+        onnx_from_checkpoint(theirs, tmp_path / "ours.onnx", options=options, head="labels")
+    assert "Leave out --head" in caught.value.fix
 
 
 def test_names_that_are_guessed_or_do_not_fit_are_told(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Weights of other programs' ONNX files: checked, and read into the model where they are kept beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from onnx import AttributeProto, ModelProto, TensorProto
+
+from fcn_edge.artifacts.weights import shown
+from fcn_edge.errors import ModelError
+
+__all__ = ["AGAIN", "MOST_BYTES", "take_weights_in"]
+
+MOST_BYTES = (1 << 31) - 1
+"""Of a file with its weights: protobuf's own limit."""
+
+AGAIN = "Export it again from the library that trained it, as plain ONNX in float32."
+
+MOST_DIGITS = 15
+"""Of a place in a file: more than any file has bytes."""
+
+_BYTES: dict[int, int] = {
+    TensorProto.FLOAT: 4,
+    TensorProto.UINT8: 1,
+    TensorProto.INT8: 1,
+    TensorProto.INT32: 4,
+    TensorProto.INT64: 8,
+    TensorProto.BOOL: 1,
+    TensorProto.DOUBLE: 8,
+    TensorProto.FLOAT16: 2,
+}
+
+
+def take_weights_in(path: Path, model: ModelProto) -> None:
+    """Read the weights that are kept beside a file, as PyTorch's exporter keeps them, into its model.
+
+    Args:
+        path: The file.
+        model: Its content; changed in place.
+
+    Raises:
+        ModelError: A tensor is of no type that is taken or has not as many values as its shape says, or the file that
+            keeps it is missing, elsewhere, too short or too large.
+    """
+    total = model.ByteSize()
+    for tensor in _tensors(model):
+        wanted = _wanted_bytes(path, tensor)
+        if tensor.data_location == TensorProto.EXTERNAL:
+            total += wanted
+            if total > MOST_BYTES:
+                raise ModelError(f"{path} has weights of more than 2 GiB.", "Give a smaller network.")
+            values = _kept_beside(path, tensor, wanted)
+            del tensor.external_data[:]
+            tensor.ClearField("data_location")
+            tensor.raw_data = values
+        elif tensor.HasField("raw_data") and len(tensor.raw_data) != wanted:
+            raise ModelError(
+                f"{path} is damaged: {shown(tensor.name)} holds {len(tensor.raw_data)} bytes, not as many as its shape "
+                "says.",
+                AGAIN,
+            )
+
+
+def _tensors(model: ModelProto) -> Iterator[TensorProto]:
+    yield from model.graph.initializer
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR:
+                yield attribute.t
+
+
+def _wanted_bytes(path: Path, tensor: TensorProto) -> int:
+    size = _BYTES.get(tensor.data_type)
+    if size is None or min(tensor.dims, default=0) < 0:
+        raise ModelError(
+            f"{path} holds {shown(tensor.name)} in a type or shape that is not taken; float32 was expected.", AGAIN
+        )
+    return int(math.prod(tensor.dims)) * size
+
+
+def _kept_beside(path: Path, tensor: TensorProto, wanted: int) -> bytes:
+    where = {entry.key: entry.value for entry in tensor.external_data}
+    beside = _file_beside(path, where.get("location", ""))
+    start, length = _number(where.get("offset", "0")), _number(where.get("length", str(wanted)))
+    values = b""
+    if start is not None and length == wanted:
+        with beside.open("rb") as file:
+            file.seek(start)
+            values = file.read(wanted)
+    if len(values) != wanted:
+        raise ModelError(
+            f"{path} expects {wanted} bytes of {shown(tensor.name)} in {shown(beside.name)}, which has not that many "
+            "there.",
+            "Copy both files again.",
+        )
+    return values
+
+
+def _file_beside(path: Path, name: str) -> Path:
+    """The file of a name in the folder of another, where links lead as well: downloads are often kept as links."""
+    beside = path.parent / name
+    # a plain name: nothing leads out of the folder
+    if not name or "\0" in name or Path(name).name != name or not beside.is_file():
+        raise ModelError(
+            f"{path} keeps weights in {shown(name)!r}; a file beside it was expected.",
+            "Put the file with its weights into the same folder.",
+        )
+    if beside.resolve().parent != path.resolve().parent:
+        raise ModelError(
+            f"{path} keeps weights in {shown(name)!r}, a link to another folder.",
+            "Copy the two files themselves, not their links, into one folder.",
+        )
+    return beside
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None
