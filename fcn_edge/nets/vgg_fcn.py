@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from fcn_edge.nets.deconvolution import Doubling
 
-__all__ = ["VGG_FCN_DECODERS", "LastUpsampling", "VggFcn", "VggWidths"]
+__all__ = ["POOL3_OFFSET", "POOL4_OFFSET", "VGG_FCN_DECODERS", "LastUpsampling", "VggFcn", "VggWidths", "cropped"]
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
 """Convolutions of each of VGG-16's five stages."""
@@ -128,12 +128,12 @@ class VggFcn(nn.Module):
         scores: Tensor = self.score_fr(features)
         if self.last.stride <= 16:
             scores = self.upscore2(scores)
-            scores = scores + _cropped(self.score_pool4(pool4), POOL4_OFFSET, scores)
+            scores = scores + cropped(self.score_pool4(pool4), POOL4_OFFSET, scores)
         if self.last.stride <= 8:
             scores = self.upscore_pool4(scores)
-            scores = scores + _cropped(self.score_pool3(pool3), POOL3_OFFSET, scores)
+            scores = scores + cropped(self.score_pool3(pool3), POOL3_OFFSET, scores)
         if self.ends_at_image:
-            scores = _cropped(self.get_submodule(self.last.layer)(scores), self.last.offset, image)
+            scores = cropped(self.get_submodule(self.last.layer)(scores), self.last.offset, image)
         return scores
 
     def _pools(self, image: Tensor) -> Iterator[Tensor]:
@@ -147,7 +147,7 @@ class VggFcn(nn.Module):
                 yield features
 
 
-def _cropped(scores: Tensor, offset: int, like: Tensor) -> Tensor:
+def cropped(scores: Tensor, offset: int, like: Tensor) -> Tensor:
     """The part of ``(N, C, h, w)`` scores that begins at ``offset`` and is as large as another tensor."""
     height, width = like.shape[2:]
     return scores[:, :, offset : offset + height, offset : offset + width]
