@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import struct
 import tarfile
@@ -10,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from fcn_edge.artifacts.weights import Weights, weights_of
 from fcn_edge.errors import CheckpointError
 
-from .files import tensor_pickle, write_legacy, write_zip
+from .files import safetensors_bytes, save, tensor_pickle, write_legacy, write_zip
 
 NUMBERS = np.arange(4, dtype="<f4").tobytes()
 
@@ -35,18 +32,32 @@ def refused(path: Path) -> str:
     return caught.value.message
 
 
-def test_safetensors(path: Path) -> None:
-    types = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
-    tensors = {str(dtype): (torch.arange(-3, 3) / 2).reshape(2, 3).abs().to(dtype) for dtype in types}
-    save_file(tensors, path, metadata={"format": "pt", "note": "ours"})
+SAFE_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "U8": "u1", "BOOL": "?"}
+
+
+def test_safetensors_by_the_format(path: Path) -> None:
+    numbers = np.abs(np.arange(-3, 3) / 2).reshape(2, 3)
+    arrays = {code: numbers.astype(dtype) for code, dtype in SAFE_TYPES.items()}
+    # a bfloat16 is the upper half of a float32
+    arrays["BF16"] = (numbers.astype("<f4").view("<u4") >> 16).astype("<u2")
+    entries: dict[str, object] = {"__metadata__": {"format": "pt", "note": "ours"}}
+    data = b""
+    for code, stored in arrays.items():
+        start, data = len(data), data + stored.tobytes()
+        entries[f"of {code}"] = {"dtype": code, "shape": [2, 3], "data_offsets": [start, len(data)]}
+    path.write_bytes(safetensors_bytes(entries, data))
     weights = weights_of(path)
     assert (weights.kind, weights.wrapper, weights.globals) == ("safetensors", "", frozenset())
     assert weights.fields == {"format": "pt", "note": "ours"}
-    for key, tensor in tensors.items():
-        expected = tensor.float() if tensor.is_floating_point() else tensor
-        array = weights.tensors[key].array()
-        assert array.dtype == expected.numpy().dtype
-        assert np.array_equal(array, expected.numpy())
+    assert list(weights.tensors) == [f"of {code}" for code in arrays]
+    for code, stored in arrays.items():
+        array = weights.tensors[f"of {code}"].array()
+        if code in ("I64", "U8", "BOOL"):
+            assert array.dtype == stored.dtype
+            assert np.array_equal(array, stored)
+        else:
+            assert array.dtype == np.float32
+            assert np.array_equal(array, numbers)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -71,7 +82,7 @@ def test_archives_of_numpy(save, path: Path) -> None:
 
 def test_a_format_is_told_by_content(tmp_path: Path) -> None:
     path = tmp_path / "weights.npz"
-    torch.save({"a": torch.ones(1)}, path)
+    save(path, {"a": np.ones(1)})
     assert weights_of(path).kind == "zip"
 
 
@@ -203,11 +214,6 @@ def test_arrays_that_are_no_numbers(path: Path) -> None:
         assert "its array a holds other things than numbers" in message or "its array a is damaged" in message
 
 
-def header_of(entries: dict[str, object], data: bytes = b"") -> bytes:
-    text = json.dumps(entries).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
 @pytest.mark.parametrize(
     "entries",
     [
@@ -223,20 +229,42 @@ def header_of(entries: dict[str, object], data: bytes = b"") -> bytes:
     ],
 )
 def test_safetensors_that_contradict_themselves(entries: dict[str, object], path: Path) -> None:
-    path.write_bytes(header_of(entries, bytes(8)))
+    path.write_bytes(safetensors_bytes(entries, bytes(8)))
     assert "cannot be read as weights" in refused(path)
 
 
 def small_files(folder: Path) -> dict[str, Path]:
-    tensors = {"a.weight": torch.rand(3, 4), "b.bias": torch.rand(7).half(), "n": torch.tensor(3)}
+    random = np.random.default_rng(2)
+    arrays: dict[str, np.ndarray] = {
+        "a.weight": random.random((3, 4), np.float32),
+        "b.bias": random.random(7).astype(np.float16),
+        "n": np.array(3),
+    }
     paths = {kind: folder / kind for kind in ("zip", "legacy", "safetensors", "npz")}
-    value = {"state_dict": tensors, "epoch": np.int64(3), "args": {"path": folder}}
-    torch.save(value, paths["zip"])
-    torch.save(value, paths["legacy"], _use_new_zipfile_serialization=False)
-    save_file(tensors, paths["safetensors"])
+    for kind in ("zip", "legacy"):
+        save(paths[kind], {"state_dict": arrays, "epoch": np.int64(3), "args": {"path": Path("runs/a")}}, kind)
+    entries = {
+        "a.weight": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]},
+        "b.bias": {"dtype": "F16", "shape": [7], "data_offsets": [48, 62]},
+        "n": {"dtype": "I64", "shape": [], "data_offsets": [62, 70]},
+    }
+    paths["safetensors"].write_bytes(safetensors_bytes(entries, b"".join(map(np.ndarray.tobytes, arrays.values()))))
     with paths["npz"].open("wb") as file:
-        np.savez_compressed(file, **{key: tensor.numpy() for key, tensor in tensors.items()})
+        np.savez_compressed(file, **arrays)
     return paths
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors", "npz"])
+def test_the_same_weights_in_every_format(kind: str, tmp_path: Path) -> None:
+    weights = weights_of(small_files(tmp_path)[kind])
+    assert weights.kind == kind
+    expected = {"epoch": 3, "args": {"path": "runs/a"}} if kind in ("zip", "legacy") else {}
+    assert (weights.fields, weights.wrapper) == (expected, "state_dict" if expected else "")
+    random = np.random.default_rng(2)
+    arrays = {key: tensor.array() for key, tensor in weights.tensors.items()}
+    assert np.array_equal(arrays["a.weight"], random.random((3, 4), np.float32))
+    assert np.array_equal(arrays["b.bias"], random.random(7).astype(np.float16))
+    assert arrays["n"] == 3
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors", "npz"])

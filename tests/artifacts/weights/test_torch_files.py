@@ -11,13 +11,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
 import torch
+import torch._utils
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from fcn_edge.artifacts.weights import Weights, variants, weights_of
 from fcn_edge.errors import CheckpointError
 
-from .files import tensor_pickle, write_legacy, write_zip
+from .files import EVIL, STORAGES, named, save, tensor_pickle, write_legacy, write_zip
 
 FORMATS = {"zip": True, "legacy": False}
 
@@ -95,6 +101,50 @@ class Marked(Tensor):
 
 def state_dict() -> dict[str, Tensor]:
     return {key: torch.randn_like(v) if v.is_floating_point() else v for key, v in Net().state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_files_made_by_hand_are_torchs_to_the_last_bit(kind: str, tmp_path: Path) -> None:
+    """What the tests that run without torch are made on."""
+    random = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {dtype: (4 * random.random((2, 3))).astype(dtype) for dtype in STORAGES}
+    arrays |= {"scalar": np.array(7), "turned": random.random((3, 4)).T}
+    save(tmp_path / "net.pth", {"state_dict": arrays, "epoch": 3}, kind)
+    loaded = torch.load(tmp_path / "net.pth", weights_only=True)
+    assert loaded["epoch"] == 3
+    assert list(loaded["state_dict"]) == list(arrays)
+    for key, array in arrays.items():
+        tensor = loaded["state_dict"][key].numpy()
+        assert (tensor.dtype, tensor.shape) == (array.dtype, array.shape)
+        assert tensor.tobytes() == array.tobytes()
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    types = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
+    tensors = {str(dtype): (torch.arange(-3, 3) / 2).reshape(2, 3).abs().to(dtype) for dtype in types}
+    path = tmp_path / "net.safetensors"
+    save_file(tensors, path, metadata={"format": "pt", "note": "ours"})
+    weights = weights_of(path)
+    assert (weights.kind, weights.wrapper, weights.globals) == ("safetensors", "", frozenset())
+    assert weights.fields == {"format": "pt", "note": "ours"}
+    for key, tensor in tensors.items():
+        expected = tensor.float() if tensor.is_floating_point() else tensor
+        array = weights.tensors[key].array()
+        assert array.dtype == expected.numpy().dtype
+        assert np.array_equal(array, expected.numpy())
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("torch._utils", "_rebuild_tensor_v2"), ("torch", "FloatStorage"), ("torch", "float32")]
+)
+def test_no_state_changes_torch(module: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    for write in (write_zip, write_legacy):
+        write(path, b"\x80\x02" + named(module, name) + EVIL + b".")
+        with pytest.raises(CheckpointError, match=r"cannot be read as weights: its pickle (is damaged|changes)"):
+            weights_of(path)
+    for real in (torch._utils._rebuild_tensor_v2, torch.FloatStorage, torch.float32):
+        assert not hasattr(real, "evil")
 
 
 def test_every_type_is_read(saved) -> None:

@@ -1,8 +1,0 @@
-"""Weights files, as torch writes them."""
-
-from __future__ import annotations
-
-import pytest
-
-pytest.importorskip("torch")
-pytest.importorskip("safetensors")
