@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import Any
 
 from fcn_edge.artifacts.weights.inert import Inert, Named
@@ -17,7 +19,8 @@ DEEPEST = 12
 LARGEST_ARRAY = 1000
 LARGEST_INTEGER = (1 << 64) - 1
 
-_PATHS = ("pathlib.PosixPath", "pathlib.WindowsPath", "pathlib.PurePosixPath", "pathlib.PureWindowsPath")
+_PATHS = re.compile(r"pathlib(\._local)?\.(Pure)?(Posix|Windows)Path")
+"""Python 3.13 pickles them by the name of a module inside: Lib/pathlib/_local.py of CPython."""
 
 
 def mapping_of(value: Any) -> dict[Any, Any] | None:
@@ -133,8 +136,8 @@ class _Plain:
         size = numbers_of(value)
         if size is not None:
             return list(size)
-        if value.named in _PATHS:
-            return "/".join(part for part in value.args if isinstance(part, str))
+        if _PATHS.fullmatch(value.named):
+            return str(PurePosixPath(*(part for part in value.args if isinstance(part, str))))
         if value.named in ("builtins.set", "builtins.frozenset", "builtins.tuple", "builtins.list") and value.args:
             return self._list(value.args[0], depth) if isinstance(value.args[0], list | tuple) else []
         array = array_of(value, LARGEST_ARRAY)

@@ -13,7 +13,7 @@ import pytest
 from fcn_edge.artifacts.weights import Weights, weights_of
 from fcn_edge.errors import CheckpointError
 
-from .files import safetensors_bytes, save, tensor_pickle, write_legacy, write_zip
+from .files import named, plain, safetensors_bytes, save, tensor_pickle, write_legacy, write_zip
 
 NUMBERS = np.arange(4, dtype="<f4").tobytes()
 
@@ -265,6 +265,21 @@ def test_the_same_weights_in_every_format(kind: str, tmp_path: Path) -> None:
     assert np.array_equal(arrays["a.weight"], random.random((3, 4), np.float32))
     assert np.array_equal(arrays["b.bias"], random.random(7).astype(np.float16))
     assert arrays["n"] == 3
+
+
+@pytest.mark.parametrize(
+    ("module", "parts", "text"),
+    [
+        ("pathlib", ("/", "home", "a"), "/home/a"),
+        ("pathlib", (), "."),
+        # as Python 3.13 writes it
+        ("pathlib._local", ("/home/a",), "/home/a"),
+    ],
+)
+def test_paths_beside_the_tensors(module: str, parts: tuple[str, ...], text: str, path: Path) -> None:
+    folder = named(module, "PosixPath") + b"(" + b"".join(map(plain, parts)) + b"tR"
+    write_zip(path, tensor_pickle()[:-1] + plain("folder") + folder + b"s.", {"data/0": NUMBERS})
+    assert weights_of(path).fields == {"folder": text}
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors", "npz"])
