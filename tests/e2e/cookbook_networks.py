@@ -65,8 +65,8 @@ def _mmsegmentation(folder: Path) -> None:
 def _jetson_inference(folder: Path) -> None:
     import torch
 
+    from tests.export.importers.foreign_forms import segnet
     from tests.export.importers.foreign_graphs import CLASSES, save
-    from tests.export.importers.test_jetson_inference import segnet
     from tests.export.importers.torchvision_networks import torchvision_fcn
 
     there = folder / "FCN-ResNet18-Cityscapes-512x256"
@@ -83,16 +83,16 @@ def _jetson_inference(folder: Path) -> None:
 
 
 def _ultralytics(folder: Path) -> None:
+    from tests.export.importers.foreign_forms import small_yolo
     from tests.export.importers.foreign_graphs import CLASSES, save
-    from tests.export.importers.test_ultralytics import small_yolo
 
     save(small_yolo(SIZE, imgsz=str(list(SIZE))), folder / "yolo26n-sem.onnx")
     _write_split(folder / "mine/val", tuple(f"thing {index}" for index in range(CLASSES)))
 
 
 def _any_onnx(folder: Path) -> None:
+    from tests.export.importers.foreign_forms import paddleseg
     from tests.export.importers.foreign_graphs import CLASSES, save
-    from tests.export.importers.test_onnx_scores import paddleseg
 
     save(paddleseg(SIZE), folder / "theirs.onnx")
     _write_split(folder / "mine/val", tuple(f"class {index}" for index in range(CLASSES)))

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 from onnx import ModelProto
-
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
-
-import onnx
 
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.export.importers.base import ImportOptions
@@ -21,9 +17,9 @@ from fcn_edge.quantization.calibrate import ranges_of_images
 from fcn_edge.quantization.typed_graph import fp16_model, fp32_model
 
 from ...quantization.test_tensorrt_rtx import Compiled, compiled, library
+from .foreign_exports import IMAGENET
+from .foreign_forms import small_yolo, two_readers
 from .foreign_graphs import save, streets
-from .test_onnx_scores import IMAGENET, two_readers
-from .test_ultralytics import small_yolo
 
 __all__ = ["compiled", "library"]
 

@@ -8,26 +8,16 @@ import pytest
 from onnx import ModelProto
 from onnx.helper import make_tensor_value_info
 
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
-
 from fcn_edge.artifacts.spec import Normalization, Resize
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.registry import trained_network
 
-from .foreign_graphs import CLASSES, Sketch, network, normalized, save, standardize
-from .test_onnx_scores import parity_at
+from .foreign_exports import parity_at
+from .foreign_forms import segnet
+from .foreign_graphs import CLASSES, save
 
 NOTHING_SAID = ImportOptions()
-
-
-def segnet(given: str = "input_0", made: str = "output_0", size: tuple[int, int] = (128, 192)) -> ModelProto:
-    """Scores at stride 32, as dusty-nv's script exports them."""
-    sketch = Sketch(opset=11)
-    scores = network(sketch, given, stride=32)
-    sketch.add("Identity", scores, name=made)
-    return standardize(sketch.model(size, given, made), scores, normalized)
 
 
 def as_pytorch_1_1_wrote_it(model: ModelProto) -> ModelProto:

@@ -3,6 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
 import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS

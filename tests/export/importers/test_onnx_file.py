@@ -12,15 +12,13 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
-
 from fcn_edge.errors import ArtifactError, CheckpointError, FcnEdgeError, ModelError, UsageError
 from fcn_edge.export.importers.onnx_file import opened_foreign
 from fcn_edge.export.importers.registry import trained_network
 
+from .foreign_exports import IMAGENET, parity_at
+from .foreign_forms import bare
 from .foreign_graphs import Sketch, network
-from .test_onnx_scores import IMAGENET, bare, parity_at
 
 SIZE = (64, 96)
 

@@ -12,206 +12,36 @@ import onnxruntime
 import pytest
 from onnx import ModelProto, TensorProto
 
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
-
-import torch
-from torch import nn
-from torch.nn import functional
-
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions
-from fcn_edge.export.importers.onnx_network import OnnxNetwork
 from fcn_edge.export.importers.onnx_scores import onnx_network
 from fcn_edge.export.onnx import onnx_from_checkpoint, onnx_from_network
-from fcn_edge.export.parity import Parity, parity_of_onnx
 from fcn_edge.runtime.segmenter import load
 
-from .foreign_graphs import (
-    CLASSES,
-    MEAN,
-    OPEN,
-    STD,
-    Sketch,
-    network,
-    normalized,
-    resize_to_image,
-    save,
-    standardize,
-    streets,
+from .foreign_exports import IMAGENET, opened, parity_at
+from .foreign_forms import (
+    bare,
+    bytes_inside,
+    corners,
+    cubic,
+    first_of_batch,
+    keras,
+    learned,
+    mmsegmentation,
+    origin,
+    paddleseg,
+    scores_last,
+    softmax_first,
+    turned,
+    twice,
+    two_readers,
 )
+from .foreign_graphs import CLASSES, MEAN, OPEN, STD, Sketch, network, normalized, save, standardize, streets
 
-IMAGENET = ImportOptions(mean=MEAN, std=STD, color_order="rgb")
 SIZES: tuple[Size, Size] = ((64, 96), (72, 120))
 """The second is no multiple of 32."""
-
-
-def mmsegmentation(size: Size) -> ModelProto:
-    """Fixed, opset 11, upsampled to numbers, the mask's axis of classes kept."""
-    sketch = Sketch(opset=11)
-    scores = network(sketch, "input")
-    target = sketch.constant([1, CLASSES, *size], np.int64)
-    empty = sketch.constant([], np.float32)
-    full = sketch.add(
-        "Resize", scores, empty, empty, target, mode="linear", coordinate_transformation_mode="pytorch_half_pixel"
-    )
-    mask = sketch.add("ArgMax", full, name="output", axis=1, keepdims=1)
-    return standardize(sketch.model(size, "input", mask), scores, normalized)
-
-
-def paddleseg(size: Size) -> ModelProto:
-    """Open sides, Softmax, and a mask of int32."""
-    del size
-    sketch = Sketch(opset=13)
-    scores = network(sketch, "x", batch_norm=False)
-    likely = sketch.add("Softmax", resize_to_image(sketch, scores, "x", "half_pixel"), axis=1)
-    mask = sketch.add(
-        "Cast", sketch.add("ArgMax", likely, axis=1, keepdims=0), name="argmax_0.tmp_0", to=TensorProto.INT32
-    )
-    return standardize(sketch.model(OPEN, "x", mask), scores, normalized)
-
-
-def corners(size: Size) -> ModelProto:
-    """Upsampled with ``align_corners``, to scores."""
-    del size
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    full = resize_to_image(sketch, scores, "input", "align_corners")
-    return standardize(sketch.model(OPEN, "input", full), scores, normalized)
-
-
-def origin(size: Size) -> ModelProto:
-    """Upsampled by a factor, cell on pixel."""
-    del size
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="asymmetric")
-    return standardize(sketch.model(OPEN, "input", sketch.add("ArgMax", full, axis=1)), scores, normalized)
-
-
-def keras(size: Size) -> ModelProto:
-    """Channels last, from the image to the classes."""
-    sketch = Sketch()
-    planes = sketch.add("Transpose", "input_1", perm=[0, 3, 1, 2])
-    scores = network(sketch, planes)
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
-    likely = sketch.add("Softmax", sketch.add("Transpose", full, perm=[0, 2, 3, 1]), axis=-1)
-    mask = sketch.add("ArgMax", likely, axis=3, keepdims=0)
-    return standardize(
-        sketch.model(size, "input_1", mask, layout="nhwc"),
-        scores,
-        lambda image: normalized(image).transpose(0, 2, 3, 1),
-    )
-
-
-def bytes_inside(size: Size) -> ModelProto:
-    """A uint8 image, normalized inside the graph."""
-    sketch = Sketch()
-    floats = sketch.add("Cast", "image", to=TensorProto.FLOAT)
-    planes = sketch.add("Transpose", floats, perm=[0, 3, 1, 2])
-    centered = sketch.add("Sub", planes, sketch.constant(np.reshape(MEAN, (1, 3, 1, 1))))
-    scaled = sketch.add("Div", centered, sketch.constant(np.reshape(STD, (1, 3, 1, 1))))
-    scores = network(sketch, scaled)
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", scores, "", factors, mode="linear")
-    model = sketch.model(size, "image", sketch.add("ArgMax", full, axis=1), layout="nhwc", element=TensorProto.UINT8)
-    return standardize(model, scores, lambda image: np.ascontiguousarray(image[None, :, :, ::-1]))
-
-
-def two_readers(size: Size) -> ModelProto:
-    """The image goes to a convolution and around it: nothing can be folded."""
-    del size
-    sketch = Sketch()
-    features = sketch.add("Concat", "input", sketch.add("Relu", "input"), axis=1)
-    sketch.weights["mix.weight"] = np.random.default_rng(0).normal(0, 0.5, (3, 6, 1, 1)).astype(np.float32)
-    scores = network(sketch, sketch.add("Conv", features, "mix.weight"), stride=4)
-    full = resize_to_image(sketch, scores, "input", "half_pixel")
-    return standardize(sketch.model(OPEN, "input", sketch.add("ArgMax", full, axis=1)), scores, normalized)
-
-
-def cubic(size: Size) -> ModelProto:
-    """Upsampled in a way that decoding does not know."""
-    del size
-    sketch = Sketch()
-    scores = network(sketch, "input", stride=4)
-    factors = sketch.constant([1, 1, 4, 4])
-    full = sketch.add("Resize", scores, "", factors, mode="cubic", coordinate_transformation_mode="half_pixel")
-    return standardize(sketch.model(OPEN, "input", sketch.add("ArgMax", full, axis=1)), scores, normalized)
-
-
-def learned(size: Size) -> ModelProto:
-    """Upsampled by a transposed convolution."""
-    sketch = Sketch()
-    scores = network(sketch, "input", stride=4)
-    kernel = np.eye(CLASSES, dtype=np.float32)[:, :, None, None] * np.random.default_rng(0).uniform(0, 1, (1, 1, 4, 4))
-    sketch.weights["up.weight"] = kernel.astype(np.float32)
-    full = sketch.add("ConvTranspose", scores, "up.weight", strides=[4, 4])
-    return standardize(sketch.model(size, "input", sketch.add("ArgMax", full, axis=1)), scores, normalized)
-
-
-def softmax_first(size: Size) -> ModelProto:
-    """Probabilities are interpolated, not scores: their Softmax stays."""
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    likely = sketch.add("Softmax", scores, axis=1)
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", likely, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
-    return standardize(sketch.model(size, "input", sketch.add("ArgMax", full, axis=1)), scores, normalized)
-
-
-def bare(size: Size) -> ModelProto:
-    """Scores at a stride, and nothing after them."""
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    return standardize(sketch.model(size, "input", scores), scores, normalized)
-
-
-def twice(size: Size) -> ModelProto:
-    """Upsampled to the image, and once more to the size that it has then, as mmsegmentation 0.x writes it."""
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
-    target = sketch.constant([1, CLASSES, *size], np.int64)
-    again = sketch.add("Resize", full, "", "", target, mode="linear", coordinate_transformation_mode="half_pixel")
-    mask = sketch.add("ArgMax", sketch.add("Softmax", again, axis=1), axis=1)
-    return standardize(sketch.model(size, "input", mask), scores, normalized)
-
-
-def scores_last(size: Size) -> ModelProto:
-    """Probabilities with the classes last, as tf2onnx gives them."""
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    last = sketch.add("Softmax", sketch.add("Transpose", scores, perm=[0, 2, 3, 1]), axis=-1)
-    return standardize(sketch.model(size, "input", last), scores, normalized)
-
-
-def first_of_batch(size: Size) -> ModelProto:
-    """``net(x)[0].argmax(0)``."""
-    sketch = Sketch()
-    scores = network(sketch, "input")
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
-    sketch.weights["first"] = np.array(0, np.int64)
-    mask = sketch.add("ArgMax", sketch.add("Gather", full, "first", axis=0), axis=0, keepdims=0)
-    return standardize(sketch.model(size, "input", mask), scores, normalized)
-
-
-def turned(size: Size) -> ModelProto:
-    """Softmax over classes as PyTorch writes it below opset 13: with the classes last, and back."""
-    sketch = Sketch(opset=11)
-    scores = network(sketch, "input")
-    target, empty = sketch.constant([1, CLASSES, *size], np.int64), sketch.constant([], np.float32)
-    full = sketch.add(
-        "Resize", scores, empty, empty, target, mode="linear", coordinate_transformation_mode="pytorch_half_pixel"
-    )
-    likely = sketch.add("Softmax", sketch.add("Transpose", full, perm=[0, 3, 2, 1]), axis=3)
-    mask = sketch.add("ArgMax", sketch.add("Transpose", likely, perm=[0, 3, 2, 1]), axis=1)
-    return standardize(sketch.model(size, "input", mask), scores, normalized)
 
 
 FOLDED = {"Cast", "Transpose", "Unsqueeze", "Sub", "Conv", "Relu", "Squeeze"}
@@ -233,15 +63,6 @@ FORMS: dict[Callable[[Size], ModelProto], tuple[str, int, set[str]]] = {
     first_of_batch: (*EVEN, FOLDED),
     turned: (*EVEN, FOLDED),
 }
-
-
-def opened(model: ModelProto, path: Path, options: ImportOptions = IMAGENET) -> OnnxNetwork:
-    return onnx_network(save(model, path), options)
-
-
-def parity_at(found: OnnxNetwork, path: Path, size: Size) -> Parity:
-    onnx.save_model(onnx_from_network(found), path)
-    return parity_of_onnx(path, found, streets(size), size=size)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
@@ -377,53 +198,6 @@ def test_a_mask_inside_the_graph_can_be_named(tmp_path: Path) -> None:
     model = standardize(sketch.model((64, 96), "input", cast), scores, normalized)
     named = ImportOptions(mean=MEAN, std=STD, color_order="rgb", output_name=mask)
     assert opened(model, tmp_path / "theirs.onnx", named).spec.stride == 8
-
-
-class Wrapped(nn.Module):
-    """Gives its main and its auxiliary scores, as torchvision's networks do."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(1)
-        self.backbone = nn.Sequential(
-            nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU()
-        )
-        self.classifier, self.aux_classifier = nn.Conv2d(8, CLASSES, 1), nn.Conv2d(8, CLASSES, 1)
-        # the second moment of features of normalized pixels is about one
-        nn.init.normal_(self.classifier.weight)
-
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Scores of the image's size."""
-        features = self.backbone(x)
-        heads = {"out": self.classifier, "aux": self.aux_classifier}
-        return {
-            name: functional.interpolate(head(features), size=x.shape[-2:], mode="bilinear", align_corners=False)
-            for name, head in heads.items()
-        }
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_network_that_pytorch_exports_with_its_weights_beside_it(tmp_path: Path) -> None:
-    torch.onnx.export(
-        Wrapped().eval(),
-        (torch.zeros(1, 3, 64, 96),),
-        str(tmp_path / "theirs.onnx"),
-        dynamo=True,
-        external_data=True,
-        input_names=["input"],
-        output_names=["out", "aux"],
-        verbose=False,
-    )
-    assert (tmp_path / "theirs.onnx.data").is_file()
-    found = onnx_network(tmp_path / "theirs.onnx", IMAGENET)
-    result = parity_at(found, tmp_path / "ours.onnx", (64, 96))
-    assert (result.label_agreement, found.spec.stride) == (1.0, 4)
-    assert {"backbone.0", "classifier"} <= {node.name for node in onnx.load(tmp_path / "ours.onnx").graph.node}
-    named = onnx_network(
-        tmp_path / "theirs.onnx", ImportOptions(mean=MEAN, std=STD, color_order="rgb", output_name="aux")
-    )
-    assert np.abs(named.scores(streets((64, 96))[0]) - found.scores(streets((64, 96))[0])).max() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
 import torch
 
 from fcn_edge.artifacts.geometry import Geometry

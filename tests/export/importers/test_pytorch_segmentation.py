@@ -4,6 +4,10 @@ import argparse
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
 import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet, generated_palette

@@ -1,15 +1,8 @@
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
-import onnx
 import pytest
-import torch
-from torch import nn
 
 from fcn_edge.errors import CheckpointError
 from fcn_edge.export.importers.recognized import (
@@ -20,11 +13,8 @@ from fcn_edge.export.importers.recognized import (
     recognized_file,
     recognized_network,
 )
-from fcn_edge.nets.fcn import FCN
 
 Shapes = dict[str, tuple[int, ...]]
-
-ROOT = Path(__file__).parents[3]
 
 EASY_FCN: Shapes = {
     "pretrained_net.features.0.weight": (64, 3, 3, 3),
@@ -189,18 +179,11 @@ def test_a_network_is_recognized_behind_any_wrapper(row: NetworkRow, prefix: str
     assert recognized_network({prefix + key: shape for key, shape in keys.items()}, named) is row.network
 
 
-def own(decoder: str) -> Shapes:
-    with torch.device("meta"):
-        return {key: tuple(value.shape) for key, value in FCN("mobilenet_v2", (decoder,), 11).state_dict().items()}
-
-
 OTHERS: dict[str, Shapes] = {
     "torchvision": TORCHVISION,
     "pytorch-fcn": VGG,
     "mmsegmentation": MMSEG,
     "mmsegmentation, MobileNetV2": MMSEG_MOBILENET,
-    "our fcn8s": own("fcn8s"),
-    "our fcn32s": own("fcn32s"),
     "nothing": {},
     "another shape": {**EASY_FCN, "deconv1.weight": (512, 512, 4, 4)},
     "another rank": {**EASY_FCN, "deconv1.weight": (512, 512)},
@@ -235,50 +218,6 @@ def test_parameters_behind_different_prefixes_are_of_no_family() -> None:
 def test_a_format_is_recognized(start: bytes, name: str, members: tuple[str, ...], expected: str | None) -> None:
     found = recognized_file(start, name, members)
     assert (found and found.name) == expected
-
-
-class Net(nn.Module):
-    """A convolution whose scores are brought to the image's size, as networks of all families do in the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.score = nn.Conv2d(3, 5, 3, stride=2, padding=1)
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return nn.functional.interpolate(self.score(image), size=(480, 640), mode="bilinear", align_corners=False)
-
-
-def saved(kind: str, path: Path) -> tuple[str, ...]:
-    """Save a network in a way that torch has; the names of the archive's members."""
-    net, image = Net().eval(), torch.zeros(1, 3, 480, 640)
-    if kind == "TorchScript":
-        torch.jit.trace(net, image).save(str(path))
-    elif kind == "torch.export":
-        torch.export.save(torch.export.export(net, (image,)), path)
-    else:
-        torch.save(nn.DataParallel(net), path)
-    with zipfile.ZipFile(path) as archive:
-        return tuple(archive.namelist())
-
-
-@pytest.mark.system
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("kind", ["TorchScript", "torch.export", "FCN-pytorch, whole"])
-def test_the_command_that_the_fix_names_writes_the_scores(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "my net.pt"
-    members = saved(kind, path)
-    found = recognized_file(path.read_bytes()[:16], path.name, members)
-    if found is None:
-        found = next(row.network for row in NETWORKS if row.network.name == kind)
-    assert found.name == kind
-    command = found.error(path).fix.partition("python -c ")[2].rpartition(", and give")[0]
-    # a pickled network needs its class where the command runs: here that is this file
-    program = (sys.executable, "-c", *shlex.split(command))
-    subprocess.run(program, cwd=tmp_path, check=True, capture_output=True, env={"PYTHONPATH": str(ROOT)})
-    graph = onnx.load(tmp_path / "net.onnx").graph
-    assert [graph.input[0].name, graph.output[0].name] == ["image", "scores"]
-    assert [size.dim_value for size in graph.output[0].type.tensor_type.shape.dim] == [1, 5, 480, 640]
-    assert graph.node[-1].op_type == "Resize"
 
 
 def test_the_error_names_the_file_and_the_way_round() -> None:

@@ -12,10 +12,6 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from onnx import ModelProto, TensorProto, helper
-
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
 
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.label_sets import LABEL_SETS
@@ -32,43 +28,11 @@ from fcn_edge.export.onnx import onnx_from_checkpoint
 from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.segmenter import load
 
-from .foreign_graphs import CLASSES, OPEN, Sketch, network, save, standardize
-from .test_onnx_scores import parity_at
+from .foreign_exports import parity_at
+from .foreign_forms import small_yolo
+from .foreign_graphs import CLASSES, OPEN, save
 
 NOTHING_SAID = ImportOptions()
-SAID = {
-    "description": "Ultralytics YOLO26n-sem model trained on street.yaml",
-    "author": "Ultralytics",
-    "version": "8.4.190",
-    "stride": "32",
-    "task": "semantic",
-    "imgsz": "[64, 96]",
-    "names": str({index: f"thing {index}" for index in range(CLASSES)}),
-}
-
-
-def small_yolo(size: tuple[int, int] = (64, 96), **said: str) -> ModelProto:
-    """Its form: SiLU, a Split and a Concat, ending in a uint8 mask."""
-    sketch = Sketch(opset=18)
-    random = np.random.default_rng(0)
-    sketch.weights["model.0.conv.weight"] = random.normal(0, 0.6, (8, 3, 3, 3)).astype(np.float32)
-    first = sketch.add("Conv", "images", "model.0.conv.weight", pads=[1, 1, 1, 1])
-    active = sketch.add("Mul", first, sketch.add("Sigmoid", first))
-    halves = helper.make_node("Split", [active], ["left", "right"], axis=1, num_outputs=2)
-    sketch.nodes.append(halves)
-    sketch.weights["model.1.conv.weight"] = random.normal(0, 0.6, (3, 8, 1, 1)).astype(np.float32)
-    joined = sketch.add("Concat", "left", "right", axis=1)
-    scores = network(sketch, sketch.add("Conv", joined, "model.1.conv.weight"))
-    factors = sketch.constant([1, 1, 8, 8])
-    full = sketch.add("Resize", scores, "", factors, mode="linear", coordinate_transformation_mode="half_pixel")
-    mask = sketch.add("Cast", sketch.add("ArgMax", full, axis=1, keepdims=0), name="output0", to=TensorProto.UINT8)
-    model = sketch.model(size, "images", mask)
-    helper.set_model_props(model, {**SAID, **said})
-    return standardize(
-        model,
-        scores,
-        lambda image: np.ascontiguousarray(image[None, :, :, ::-1].transpose(0, 3, 1, 2), np.float32) / 255,
-    )
 
 
 def test_its_metadata_say_what_it_is(tmp_path: Path) -> None:
