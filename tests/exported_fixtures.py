@@ -1,4 +1,4 @@
-"""Exported networks, each made once."""
+"""Exported networks, each made once. A test that asks for one is skipped where there is no torch."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-pytest.importorskip("torch")
-pytest.importorskip("onnxscript")
-
-import onnx
-
 from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Size
-from fcn_edge.nets.checkpoints import save_checkpoint
-from fcn_edge.nets.fcn import FCN
-from fcn_edge.quantization.calibrate import ranges_of_images
-from fcn_edge.quantization.graph import GraphView
-from fcn_edge.quantization.profiles import PROFILES
-from fcn_edge.quantization.typed_graph import Typed, int8_model
 from fcn_edge.street import Street
 
 from .exported_networks import ALL_NETS, SMALL, Exported, exported_net, random_net
+
+if TYPE_CHECKING:
+    from fcn_edge.nets.fcn import FCN
+    from fcn_edge.quantization.graph import GraphView
+    from fcn_edge.quantization.typed_graph import Typed
 
 Images = list[NDArray[np.uint8]]
 
@@ -47,7 +42,14 @@ def images_of_size() -> Callable[[Size], Images]:
 
 
 @pytest.fixture(scope="session")
-def three_decoders(images_of_size: Callable[[Size], Images]) -> FCN:
+def exporting() -> None:
+    """Where what exports a network is installed."""
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="session")
+def three_decoders(exporting: None, images_of_size: Callable[[Size], Images]) -> FCN:
     """MobileNetV2 with all three decoders on it."""
     return random_net("mobilenet_v2", tuple(DECODER_STRIDES), images_of_size((96, 160)))
 
@@ -61,6 +63,8 @@ def small(three_decoders: FCN, tmp_path_factory: pytest.TempPathFactory) -> Expo
 @pytest.fixture(scope="session")
 def small_checkpoint(small: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of ``small``."""
+    from fcn_edge.nets.checkpoints import save_checkpoint
+
     path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
     save_checkpoint(path, small.net, small.spec)
     return path
@@ -83,6 +87,7 @@ def exported(
 @pytest.fixture(scope="session")
 def made_table(images_of_size: Callable[[Size], Images]) -> Callable[[Path, ModelSpec], CalibrationTable]:
     """A calibration table of a model on three rendered frames."""
+    from fcn_edge.quantization.calibrate import ranges_of_images
 
     def table(path: Path, spec: ModelSpec) -> CalibrationTable:
         return table_of(path, spec, ranges_of_images(resolved_model(path), images_of_size((96, 160)), threads=1))
@@ -107,18 +112,30 @@ def table(
 @pytest.fixture(scope="session")
 def view(exported: Exported) -> GraphView:
     """The float graph of ``exported``; not to be changed."""
+    import onnx
+
+    from fcn_edge.quantization.graph import GraphView
+
     return GraphView(onnx.load_model(exported.path))
 
 
 @pytest.fixture(scope="session")
 def int8(exported: Exported, table: CalibrationTable) -> Callable[[str], Typed]:
     """``exported`` in INT8 by the profile of a name, each made once; not to be changed."""
+    from fcn_edge.quantization.profiles import PROFILES
+    from fcn_edge.quantization.typed_graph import int8_model
+
     return cache(lambda profile: int8_model(exported.model, PROFILES[profile], table, method="mse"))
 
 
 @pytest.fixture(scope="session")
 def int8_file(small: Exported, small_table: CalibrationTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``small`` in INT8, for ONNX Runtime."""
+    import onnx
+
+    from fcn_edge.quantization.profiles import PROFILES
+    from fcn_edge.quantization.typed_graph import int8_model
+
     path = tmp_path_factory.mktemp("int8") / "int8.onnx"
     onnx.save_model(int8_model(small.model, PROFILES["onnxruntime"], small_table, method="mse").model, path)
     return path

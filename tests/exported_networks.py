@@ -1,28 +1,31 @@
-"""Networks with random weights whose masks hold many classes and depend on every layer."""
+"""Networks with random weights whose masks hold many classes and depend on every layer.
+
+Importing this needs neither torch nor onnx; making a network does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Normalization
-from fcn_edge.export.onnx import onnx_from_network
-from fcn_edge.export.torch_network import TorchNetwork, own_network
-from fcn_edge.nets.decoders import Decoder
-from fcn_edge.nets.encoders import ENCODERS
-from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalize
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from fcn_edge.export.torch_network import TorchNetwork
+    from fcn_edge.nets.fcn import FCN
 
 SMALL = "mobilenet_v2-fcn8s"
+ENCODERS = ("vgg16", "resnet50", "mobilenet_v2")
+"""All that there are; their own table cannot be read without torch."""
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
 
 an_encoder_each = pytest.mark.parametrize(
@@ -48,6 +51,8 @@ class Exported:
     @property
     def network(self) -> TorchNetwork:
         """The network as an export takes it."""
+        from fcn_edge.export.torch_network import own_network
+
         return own_network(self.net, self.spec)
 
     @property
@@ -70,7 +75,6 @@ def spec_of(encoder: str, decoder: str, **changes: object) -> ModelSpec:
     return ModelSpec.model_validate({**fields, **changes})
 
 
-@torch.no_grad()
 def random_net(
     encoder: str,
     decoders: Sequence[str],
@@ -87,9 +91,22 @@ def random_net(
             each class zero mean and unit variance, so that no class and no skip decides alone.
         normalization: What the images go through.
     """
-    torch.manual_seed(0)
-    net = FCN(encoder, decoders, CLASSES).eval()
-    for name, module in net.encoder.named_modules():
+    import torch
+
+    from fcn_edge.nets.fcn import FCN
+
+    with torch.no_grad():
+        torch.manual_seed(0)
+        net = FCN(encoder, decoders, CLASSES).eval()
+        _randomize(net.encoder)
+        _standardize(net, images, normalization)
+    return net
+
+
+def _randomize(encoder: nn.Module) -> None:
+    from torch import nn
+
+    for name, module in encoder.named_modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
             if module.bias is not None:
@@ -101,17 +118,26 @@ def random_net(
             nn.init.normal_(module.bias, std=0.2)
             nn.init.normal_(module.running_mean, std=0.3)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
+
+
+def _standardize(net: FCN, images: Sequence[NDArray[np.uint8]], normalization: Normalization) -> None:
+    import torch
+
+    from fcn_edge.nets.decoders import Decoder
+    from fcn_edge.nets.normalize import Normalize
+
     batch = Normalize(normalization)(torch.from_numpy(np.stack(images)))
     stride8, stride16, stride32 = net.encoder(batch)
     for head in net.decoders.values():
         assert isinstance(head, Decoder)
         for layer, features in ((head.score32, stride32), (head.score16, stride16), (head.score8, stride8)):
             if layer is not None:
-                _standardize(layer, features)
-    return net
+                _standardize_scores(layer, features)
 
 
-def _standardize(score: nn.Conv2d, features: Tensor) -> None:
+def _standardize_scores(score: nn.Conv2d, features: Tensor) -> None:
+    from torch import nn
+
     nn.init.normal_(score.weight)
     score.bias.zero_()
     scores = score(features)
@@ -122,6 +148,11 @@ def _standardize(score: nn.Conv2d, features: Tensor) -> None:
 
 def exported_net(net: FCN, arch: str, directory: Path) -> Exported:
     """Export a network of ``random_net`` with one decoder; ``arch`` is such as ``vgg16-fcn8s``."""
+    import onnx
+
+    from fcn_edge.export.onnx import onnx_from_network
+    from fcn_edge.export.torch_network import own_network
+
     spec = spec_of(*arch.split("-"))
     path = directory / f"{arch}.onnx"
     onnx.save_model(onnx_from_network(own_network(net, spec)), path)
@@ -130,6 +161,8 @@ def exported_net(net: FCN, arch: str, directory: Path) -> Exported:
 
 def convolutions(net: FCN, decoder: str) -> dict[str, nn.Conv2d]:
     """The convolutions of a network with one decoder, by the names that they have in its exported graph."""
+    from torch import nn
+
     return {
         name.replace(f"decoders.{decoder}", "decoder"): module
         for name, module in net.named_modules()
@@ -137,9 +170,10 @@ def convolutions(net: FCN, decoder: str) -> dict[str, nn.Conv2d]:
     }
 
 
-@torch.no_grad()
 def macs_of(exported: Exported, size: tuple[int, int]) -> dict[str, int]:
     """Multiply-accumulates of each convolution, counted while torch runs an image of a size."""
+    import torch
+
     counts = {}
     hooks = []
     for name, layer in convolutions(exported.net, exported.spec.decoder).items():
@@ -149,7 +183,8 @@ def macs_of(exported: Exported, size: tuple[int, int]) -> dict[str, int]:
             counts[name] = output.numel() * layer.in_channels // layer.groups * height * width
 
         hooks.append(layer.register_forward_hook(count))
-    exported.net(torch.zeros(1, 3, *size))
+    with torch.no_grad():
+        exported.net(torch.zeros(1, 3, *size))
     for hook in hooks:
         hook.remove()
     return counts

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import onnx
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
 import torch
 
 from fcn_edge.artifacts.geometry import Geometry

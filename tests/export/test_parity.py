@@ -7,6 +7,9 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 from fcn_edge.artifacts.models import resolved_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..exported_fixtures import (
     exported,
+    exporting,
     images_of_size,
     int8,
     int8_file,
@@ -18,6 +19,7 @@ from ..exported_fixtures import (
 
 __all__ = [
     "exported",
+    "exporting",
     "images_of_size",
     "int8",
     "int8_file",

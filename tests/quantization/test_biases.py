@@ -3,6 +3,9 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from torch.nn import functional
 

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import onnx
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 from fcn_edge.export.parity import Parity, parity_of_onnx
 from fcn_edge.export.rewrite import add_labels_head, set_spec
 from fcn_edge.export.torch_network import OPERATORS, own_network
+from fcn_edge.nets import encoders
 from fcn_edge.nets.fcn import FCN
 
-from ..exported_networks import CLASSES, Exported
+from ..exported_networks import CLASSES, ENCODERS, Exported
 
 SIZES = [(96, 160), (160, 96)]
+
+
+def test_no_encoder_is_left_out() -> None:
+    assert list(ENCODERS) == list(encoders.ENCODERS)
 
 
 def check(parity: Parity) -> None:
