@@ -10,7 +10,6 @@ pytest.importorskip("onnxscript")
 
 import torch
 
-from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
 from fcn_edge.artifacts.onnx_header import model_digest, spec_of_onnx
 from fcn_edge.artifacts.spec import DECODER_STRIDES, Resize
@@ -196,30 +195,3 @@ def test_spec_of_another_network_is_refused(three_decoders: FCN) -> None:
         own_network(three_decoders, two)
     with pytest.raises(UsageError, match="has no decoder 'fcn32s'"):
         own_network(three_decoders.single("fcn8s"), spec_of("mobilenet_v2", "fcn32s"))
-
-
-def test_a_mask_in_the_graph_needs_whole_cells() -> None:
-    """A network of any size gives labels at multiples of its stride; one that pads its images never does."""
-    spec = spec_of("resnet50", "fcn", family="other", stride=8, size=(71, 117), geometry=Geometry(size_multiple=1))
-    with pytest.raises(UsageError, match=r"71x117 is not a multiple of 8 .* nearest is 72x120"):
-        export_module._changes(spec, ImportOptions(), head="labels", name=None, resize=None)
-    changed = spec.replace(
-        **export_module._changes(spec, ImportOptions(size=(72, 120)), head="labels", name=None, resize=None)
-    )
-    assert (changed.size, changed.geometry.size_multiple) == ((72, 120), 8)
-    assert export_module._changes(spec, ImportOptions(), head="scores", name=None, resize=None) == {"head": "scores"}
-    caffe = Geometry(align="stride", first=(-23.5, -23.5), padding=198, unit=32, extra_cells=-18, size_multiple=1)
-    with pytest.raises(UsageError, match="no mask at full size"):
-        add_labels_head(onnx.ModelProto(), spec.replace(geometry=caffe.model_dump()))
-
-
-def test_a_policy_leaves_the_color_beside_the_frame() -> None:
-    letterbox = Resize(anchor="center", fill=(114, 114, 114))
-    spec = spec_of("yolo26n", "semantic", stride=8, resize=letterbox)
-
-    def changed(resize: Resize) -> object:
-        return export_module._changes(spec, ImportOptions(), head="scores", name=None, resize=resize)["resize"]
-
-    assert Resize.model_validate(changed(Resize())) == letterbox
-    assert Resize.model_validate(changed(Resize(policy="roi", roi=(0, 0, 0.5, 1)))).fill == (114, 114, 114)
-    assert Resize.model_validate(changed(Resize(policy="stretch"))) == Resize(policy="stretch")
