@@ -8,10 +8,6 @@ import numpy as np
 import onnx
 import pytest
 
-pytest.importorskip("torch")
-
-import torch
-
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.spec import Resize
 from fcn_edge.datasets.plain_images import image_files, images_of
@@ -19,7 +15,6 @@ from fcn_edge.datasets.scenes import rendered_images
 from fcn_edge.errors import DatasetError, GuardError, ModelError
 from fcn_edge.export.parity import LEAST_AGREEMENT, Parity, parity_of_onnx
 from fcn_edge.export.rewrite import set_spec
-from fcn_edge.export.torch_network import own_network
 
 from ..exported_networks import Exported
 
@@ -27,6 +22,9 @@ from ..exported_networks import Exported
 @pytest.fixture
 def other_bias(small: Exported):
     """The network with one score raised everywhere."""
+    import torch
+
+    from fcn_edge.export.torch_network import own_network
 
     def net(amount: float):
         other = copy.deepcopy(small.net)
@@ -47,7 +45,7 @@ def test_difference_is_that_of_the_scores(small: Exported, other_bias, images_of
 def test_agreement_counts_pixels_of_the_frame(small: Exported, other_bias, images_of_size) -> None:
     """A frame that fills the upper half of the input: the fill below it does not count."""
     frames = [np.ascontiguousarray(image[:48]) for image in images_of_size((96, 160))]
-    same = parity_of_onnx(small.path, own_network(small.net, small.spec), frames)
+    same = parity_of_onnx(small.path, small.network, frames)
     assert same.label_agreement == 1.0
     all_zero = parity_of_onnx(small.path, other_bias(100.0), frames)
     from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
@@ -70,7 +68,7 @@ def test_pixels_outside_the_region_do_not_count(small: Exported, other_bias, ima
 
 def test_no_images_are_an_error(small: Exported) -> None:
     with pytest.raises(DatasetError, match="no images"):
-        parity_of_onnx(small.path, own_network(small.net, small.spec), [])
+        parity_of_onnx(small.path, small.network, [])
 
 
 def test_a_file_that_gives_nan_is_refused(small: Exported, images_of_size, tmp_path: Path) -> None:
@@ -80,7 +78,7 @@ def test_a_file_that_gives_nan_is_refused(small: Exported, images_of_size, tmp_p
     path = tmp_path / "nan.onnx"
     onnx.save_model(model, path)
     with pytest.raises(GuardError, match="exported model gives NaN"):
-        parity_of_onnx(path, own_network(small.net, small.spec), images_of_size((90, 150)))
+        parity_of_onnx(path, small.network, images_of_size((90, 150)))
 
 
 def test_least_agreement_is_enough() -> None:
@@ -122,9 +120,7 @@ def test_is_of_the_file_that_was_opened(small: Exported, images_of_size, tmp_pat
     path = tmp_path / "net.onnx"
     path.write_bytes(small.path.read_bytes())
     model, frames = resolved_model(path), images_of_size((90, 150))
-    assert parity_of_onnx(model, own_network(small.net, small.spec), frames) == parity_of_onnx(
-        small.path, own_network(small.net, small.spec), frames
-    )
+    assert parity_of_onnx(model, small.network, frames) == parity_of_onnx(small.path, small.network, frames)
     path.write_bytes(b"another")
     with pytest.raises(ModelError, match="changed"):
-        parity_of_onnx(model, own_network(small.net, small.spec), frames)
+        parity_of_onnx(model, small.network, frames)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch")
+
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import UsageError
 from fcn_edge.nets.checkpoints import save_checkpoint
