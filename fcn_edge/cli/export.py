@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from fcn_edge.cli.progress import progress_bar
 from fcn_edge.cli.verb import SIZE, note, say, verb
 from fcn_edge.errors import UsageError
 
@@ -59,7 +60,7 @@ __all__ = ["command"]
 @click.option("--std", metavar="S", help="Standard deviation in the same way; 255 for colors of 0 to 1 and no more.")
 @click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="Order of the channels it was trained on.")
 @click.option("--output-name", metavar="NAME", help="Tensor of an ONNX file that holds the class scores.")
-@click.option("--images", metavar="DIR", type=click.Path(path_type=Path), help="Images to compare both on.")
+@click.option("--images", metavar="DIR", type=click.Path(path_type=Path), help="Images to compare both on, 8 at most.")
 @verb
 def command(
     checkpoint: Path,
@@ -92,24 +93,26 @@ def command(
 
     from fcn_edge.export.api import export_onnx
 
-    export = export_onnx(
-        checkpoint,
-        output,
-        arch=arch,
-        decoder=decoder,
-        size=size,
-        classes=classes,
-        mean=None if mean is None else _numbers("--mean", mean),
-        std=None if std is None else _numbers("--std", std),
-        color_order=color_order,
-        output_name=output_name,
-        head=head,
-        name=name,
-        resize=policy,
-        weights=weights,
-        images=images,
-        tell=note,
-    )
+    with progress_bar("comparing") as comparing:
+        export = export_onnx(
+            checkpoint,
+            output,
+            arch=arch,
+            decoder=decoder,
+            size=size,
+            classes=classes,
+            mean=None if mean is None else _numbers("--mean", mean),
+            std=None if std is None else _numbers("--std", std),
+            color_order=color_order,
+            output_name=output_name,
+            head=head,
+            name=name,
+            resize=policy,
+            weights=weights,
+            images=images,
+            tell=note,
+            comparing=comparing,
+        )
     _print(export, "rendered street scenes" if images is None else f"images of {images}")
     parity = export.parity
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,9 +13,13 @@ from fcn_edge.datasets.plain_images import image_files, images_of
 from fcn_edge.errors import UsageError, needed_for
 
 if TYPE_CHECKING:
+    from fcn_edge.export.network import Image
     from fcn_edge.export.onnx import Export
 
 __all__ = ["export_onnx"]
+
+MOST_COMPARED = 8
+"""Images of a folder, spread over it: each takes seconds on a large network, and shows millions of pixels."""
 
 
 def export_onnx(
@@ -36,6 +40,7 @@ def export_onnx(
     name: str | None = None,
     images: str | Path | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    comparing: Callable[[int, int], None] = lambda *_: None,
 ) -> Export:
     """Make a self-describing ONNX file of a trained checkpoint, and check it against the checkpoint in torch.
 
@@ -59,8 +64,9 @@ def export_onnx(
         resize: How frames are brought to the network's size; as the checkpoint says when left out.
         weights: ``fp16`` halves the file; the graph computes in float32 all the same.
         name: What the model is called; as the checkpoint says when left out.
-        images: Folder of images to compare both on; rendered street scenes when left out.
+        images: Folder of images to compare both on, 8 of them at most; rendered street scenes when left out.
         tell: Called with a line before each long step.
+        comparing: Called with images of the folder that were compared and images in all.
 
     Raises:
         CheckpointError: The checkpoint is missing, damaged or no checkpoint of fcn_edge.
@@ -92,9 +98,16 @@ def export_onnx(
         name=name,
         resize=resize,
         weights=weights,
-        images=None if images is None else images_of(image_files(Path(images))),
+        images=None if images is None else _compared(image_files(Path(images), MOST_COMPARED), comparing),
         tell=tell,
     )
+
+
+def _compared(files: Sequence[Path], comparing: Callable[[int, int], None]) -> Iterator[Image]:
+    for done, image in enumerate(images_of(files)):
+        comparing(done, len(files))
+        yield image
+    comparing(len(files), len(files))
 
 
 Triple = tuple[float, float, float]

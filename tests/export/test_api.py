@@ -47,12 +47,20 @@ def test_writes_a_file_that_describes_itself(checkpoint: Path, tmp_path: Path) -
     images.mkdir()
     write_png(images / "a.png", np.random.default_rng(1).integers(0, 256, (70, 90, 3), np.uint8))
     told: list[str] = []
+    compared: list[tuple[int, int]] = []
     made = export_onnx(
-        str(checkpoint), str(tmp_path / "net.onnx"), size=(96, 64), name="mine", images=str(images), tell=told.append
+        str(checkpoint),
+        str(tmp_path / "net.onnx"),
+        size=(96, 64),
+        name="mine",
+        images=str(images),
+        tell=told.append,
+        comparing=lambda done, total: compared.append((done, total)),
     )
     spec = spec_of_onnx(tmp_path / "net.onnx")
     assert (spec.name, spec.size, spec.decoder) == ("mine", (96, 64), "fcn32s")
     assert (made.spec, made.parity.images) == (spec, 1)
+    assert compared == [(0, 1), (1, 1)]
     assert told
 
 
