@@ -1,44 +1,38 @@
 """What another program's network may cost, known before it runs.
 
-The size of every tensor must follow from the image's size, and be one that can be computed. ONNX's shape inference
-knows most of them; where a size is computed in ways that it does not follow (in floating point, say, as PyTorch did
-for upsampling), that small part of the graph is run alone.
+The size of every tensor must follow from the image's size, and be one that can be computed. ONNX's shape inference is
+led through the graph piece by piece; where a size is itself computed (from the sides of the image, in floating point
+even, as PyTorch does for upsampling), that small part of the graph is run alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper, shape_inference
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper, shape_inference
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_file import ForeignOnnx, set_size
+from fcn_edge.export.importers.onnx_parts import keep_only
+from fcn_edge.export.importers.onnx_tail import constants_of
+from fcn_edge.export.importers.onnx_values import MOST_IN_SHAPES, Shapes, computed
 from fcn_edge.export.importers.onnx_weights import AGAIN
 
 __all__ = ["check_cost"]
 
 MOST_VALUES = 1 << 29
-"""Of one tensor while the network runs: 2 GiB of floats."""
+"""Of one tensor while the network runs, and of what an operator keeps beside it: 2 GiB of floats."""
 
-MOST_IN_SHAPES = 1 << 12
-"""Values of a tensor that sizes are computed from."""
+MOST_AXES = 16
 
-LEAST_ROUNDS, MOST_NODE_ROUNDS = 16, 200_000
-"""How often shapes are inferred again, and for how many nodes in all."""
-
-MOST_AT_ONCE = 64
-"""Nodes whose shapes are looked after between two of those times."""
-
-_RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
-
-Shapes = dict[str, tuple[int, ...]]
+PIECE = 256
+"""Nodes whose shapes are inferred at once: after a size that has to be computed, the rest of them in vain."""
 
 
 def check_cost(file: ForeignOnnx, size: Size, output: str) -> None:
@@ -52,152 +46,137 @@ def check_cost(file: ForeignOnnx, size: Size, output: str) -> None:
     Raises:
         ModelError: One is too large, sizes contradict one another, or one is known only when the network runs.
     """
-    model = _without_weights(file, size, output)
-    graph = model.graph
-    for _ in range(LEAST_ROUNDS + MOST_NODE_ROUNDS // max(1, len(graph.node))):
-        try:
-            inferred = shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
-        except Exception as error:
-            raise _contradiction(file, size) from error
-        shapes = _shapes_of(inferred.graph)
-        for name, sides in shapes.items():
-            if math.prod(sides) > MOST_VALUES:
-                raise ModelError(
-                    f"{file.path} computes more than {MOST_VALUES} values in one tensor, {shown(name)}, which is too "
-                    "large.",
-                    "Give a smaller --size.",
-                )
-        if not (left := _open_nodes(graph, shapes)):
-            return
-        if not _settle(file, graph, shapes):
-            break
-    try:
-        shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    except Exception as error:
-        raise _contradiction(file, size) from error
-    node = left[0]
-    raise ModelError(
-        f"{file.path} has a tensor, {shown(node.output[0])} of {shown(node.op_type)}, whose size is known only when it "
-        "runs; sizes that follow from the image's were expected.",
-        "Export it again at one fixed size, without steps that pick or sort out values.",
-    )
+    walk = _Walk(file, size, output)
+    while walk.left:
+        done = walk.infer()
+        if walk.left and not walk.settle() and not done:
+            raise walk.refusal()
 
 
-def _contradiction(file: ForeignOnnx, size: Size) -> ModelError:
-    return ModelError(
-        f"{file.path} has shapes that do not fit together for an image of {size[0]}x{size[1]}.",
-        f"Give a --size that it was made for. {AGAIN}",
-    )
+@dataclass
+class _Known:
+    """What is known of a graph's tensors: their shapes and types, and the values of small ones."""
+
+    shapes: Shapes = field(default_factory=dict)
+    types: dict[str, int] = field(default_factory=dict)
+    values: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def _open_nodes(graph: GraphProto, shapes: Shapes) -> list[NodeProto]:
-    """Nodes that give tensors of shapes which are not known."""
-    return [node for node in graph.node if any(name and name not in shapes for name in node.output)]
+class _Walk:
+    """A graph on the way from its image to an output.
 
-
-def _without_weights(file: ForeignOnnx, size: Size, output: str) -> ModelProto:
-    """The part of a graph that an output is made of, with shapes only in place of all but the smallest weights.
-
-    What the file itself says of the sizes between is left out: it need not be so.
+    What the file itself says of the sizes between does not count: it need not be so.
     """
-    needed, nodes = {output}, []
-    for node in reversed(file.model.graph.node):
-        if needed & set(node.output):
-            needed.update(name for name in node.input if name)
-            nodes.append(node)
-    model = ModelProto(ir_version=max(file.model.ir_version, 4))
-    model.opset_import.extend(file.model.opset_import)
-    graph = model.graph
-    graph.node.extend(reversed(nodes))
-    graph.input.append(ValueInfoProto(name=file.image.name))
-    set_size(model, file.image, size)
-    graph.output.append(ValueInfoProto(name=output))
-    for tensor in file.model.graph.initializer:
-        if tensor.name not in needed:
-            continue
-        if math.prod(tensor.dims) <= MOST_IN_SHAPES:
-            graph.initializer.append(tensor)
-        else:
-            graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    return model
+
+    def __init__(self, file: ForeignOnnx, size: Size, output: str) -> None:
+        self._file, self._size = file, size
+        self._opsets = file.model.opset_import
+        graph = ModelProto().graph
+        graph.node.extend(file.model.graph.node)
+        keep_only(graph, {output})
+        self._known = _Known(values=constants_of(file.model.graph, MOST_IN_SHAPES))
+        for name, value in self._known.values.items():
+            self._known.shapes[name] = value.shape
+            self._known.types[name] = helper.np_dtype_to_tensor_dtype(value.dtype)
+        for tensor in file.model.graph.initializer:
+            self._known.shapes[tensor.name], self._known.types[tensor.name] = tuple(tensor.dims), tensor.data_type
+        image = ModelProto()
+        image.graph.input.append(ValueInfoProto(name=file.image.name))
+        set_size(image, file.image, size)
+        self._learn(image.graph.input[0])
+        self.left: Sequence[NodeProto] = [node for node in graph.node if node.output[0] not in self._known.values]
+        self._producers = {name: node for node in self.left for name in node.output if name}
+
+    def infer(self) -> int:
+        """Go on over the next nodes, to the first whose shapes are not known; how many they were."""
+        piece = self.left[:PIECE]
+        inferred = self._inferred(piece, strict=False).graph
+        found = {value.name: value for value in (*inferred.value_info, *inferred.output)}
+        done = 0
+        for node in piece:
+            if not all(self._learn(found.get(name)) for name in node.output if name):
+                break
+            self._check(node)
+            done += 1
+        self.left = self.left[done:]
+        return done
+
+    def settle(self) -> bool:
+        """Compute what decides the shapes of the next node; whether there is such."""
+        names = [name for name in self.left[0].input if name and name not in self._known.values]
+        return computed(names, self._producers, self._known.shapes, self._known.values, self._opsets)
+
+    def refusal(self) -> ModelError:
+        """Why the next node's shapes are not known."""
+        node = self.left[0]
+        try:
+            self._inferred([node], strict=True)
+        except ModelError as error:
+            return error
+        return ModelError(
+            f"{self._file.path} has a tensor, {shown(node.output[0])} of {shown(node.op_type)}, whose size is known "
+            "only when it runs; sizes that follow from the image's were expected.",
+            "Export it again at one fixed size, without steps that pick or sort out values.",
+        )
+
+    def _inferred(self, nodes: Sequence[NodeProto], *, strict: bool) -> ModelProto:
+        model = ModelProto(ir_version=8)
+        model.opset_import.extend(self._opsets)
+        graph = model.graph
+        graph.node.extend(map(_inferable, nodes))
+        made = {name for node in nodes for name in node.output}
+        for name in dict.fromkeys(name for node in nodes for name in node.input if name and name not in made):
+            if name in self._known.values:
+                graph.initializer.append(numpy_helper.from_array(self._known.values[name], name))
+            else:
+                graph.input.append(
+                    helper.make_tensor_value_info(name, self._known.types[name], self._known.shapes[name])
+                )
+        try:
+            return shape_inference.infer_shapes(model, strict_mode=strict)
+        except Exception as error:
+            height, width = self._size
+            raise ModelError(
+                f"{self._file.path} has shapes that do not fit together for an image of {height}x{width}.",
+                f"Give a --size that it was made for. {AGAIN}",
+            ) from error
+
+    def _learn(self, value: ValueInfoProto | None) -> bool:
+        """Note the shape of a tensor; whether all of it is known."""
+        kind = value.type.tensor_type if value is not None else None
+        if value is None or kind is None or not kind.HasField("shape") or len(kind.shape.dim) > MOST_AXES:
+            return False
+        if not all(dim.HasField("dim_value") and dim.dim_value >= 0 for dim in kind.shape.dim):
+            return False
+        self._known.shapes[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
+        self._known.types[value.name] = kind.elem_type
+        return True
+
+    def _check(self, node: NodeProto) -> None:
+        shapes = self._known.shapes
+        largest = max([*(math.prod(shapes[name]) for name in node.output if name), _beside(node, shapes)])
+        if largest > MOST_VALUES:
+            raise ModelError(
+                f"{self._file.path} computes more than {MOST_VALUES} values in one tensor, {shown(node.output[0])}, "
+                "which is too large.",
+                "Give a smaller --size.",
+            )
 
 
-def _shapes_of(graph: GraphProto) -> Shapes:
-    """The shapes that are known; those of weights, too."""
-    shapes: Shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        if kind.HasField("shape") and all(dim.HasField("dim_value") and dim.dim_value >= 0 for dim in kind.shape.dim):
-            shapes[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
-    return shapes
+def _inferable(node: NodeProto) -> NodeProto:
+    """A node that ONNX infers shapes for: it does not know that this one gives what it takes."""
+    if node.op_type != "GroupNormalization":
+        return node
+    return helper.make_node("Identity", [node.input[0]], list(node.output))
 
 
-def _settle(file: ForeignOnnx, graph: GraphProto, shapes: Shapes) -> bool:
-    """Put values in place of the nodes that decide shapes which are not known, in place; whether there are such."""
-    producers = {name: node for node in graph.node for name in node.output if name}
-    deciding: dict[int, NodeProto] = {}
-    for node in _open_nodes(graph, shapes)[:MOST_AT_ONCE]:
-        deciding.update((id(made), made) for name in node.input if (made := producers.get(name)) is not None)
-    settled: set[str] = set()
-    for node in deciding.values():
-        names = [name for name in node.output if name]
-        part = _part_for(names, graph, shapes)
-        values = _values(file, part, names) if part is not None else None
-        if values is not None:
-            settled.update(names)
-            graph.initializer.extend(map(numpy_helper.from_array, values, names))
-    kept = [node for node in graph.node if not settled & set(node.output)]
-    del graph.node[:]
-    graph.node.extend(kept)
-    return bool(settled)
-
-
-def _part_for(names: Sequence[str], graph: GraphProto, shapes: Shapes) -> GraphProto | None:
-    """The graph that computes tensors from small constants and known shapes alone; None where it takes more."""
-    part, needed = GraphProto(name="part"), set(names)
-    nodes: list[NodeProto] = []
-    for node in reversed(graph.node):
-        if not needed & set(node.output):
-            continue
-        if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
-            part.initializer.append(numpy_helper.from_array(_sides(node, shapes[node.input[0]]), node.output[0]))
-            continue
-        if node.op_type in _RANDOM or not all(_small(each, shapes) for each in node.output if each):
-            return None
-        nodes.append(node)
-        needed.update(name for name in node.input if name)
-    part.node.extend(reversed(nodes))
-    part.initializer.extend(tensor for tensor in graph.initializer if tensor.name in needed)
-    made = {tensor.name for tensor in part.initializer} | {name for node in part.node for name in node.output}
-    if needed - made:
-        return None
-    part.output.extend(ValueInfoProto(name=name) for name in names)
-    return part
-
-
-def _small(name: str, shapes: Shapes) -> bool:
-    return name in shapes and math.prod(shapes[name]) <= MOST_IN_SHAPES
-
-
-def _sides(node: NodeProto, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """What Shape or Size gives."""
-    if node.op_type == "Size":
-        return np.array(math.prod(shape), np.int64)
-    bounds = {attribute.name: int(attribute.i) for attribute in node.attribute}
-    return np.array(shape[bounds.get("start", 0) : bounds.get("end", len(shape))], np.int64)
-
-
-def _values(file: ForeignOnnx, part: GraphProto, names: Sequence[str]) -> list[NDArray[Any]] | None:
-    """What a part of a graph gives; None where it does not run, as the network then would not."""
-    model = ModelProto(ir_version=max(file.model.ir_version, 4))
-    model.opset_import.extend(file.model.opset_import)
-    model.graph.CopyFrom(part)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return [np.asarray(value) for value in session.run(list(names), {})]
-    except Exception:  # its classes differ between versions
-        return None
+def _beside(node: NodeProto, shapes: Shapes) -> int:
+    """Values that ONNX Runtime keeps beside what a node takes and gives."""
+    given = [shapes.get(name, ()) for name in node.input]
+    if node.op_type == "ConvTranspose" and len(given) > 1 and len(given[1]) > 2:
+        # a column of the whole kernel for each pixel
+        return math.prod(given[1][1:]) * math.prod(given[0][2:])
+    if node.op_type == "Einsum" and len(given) > 2:
+        # two at a time, whose product has the axes of both
+        return math.prod(side for shape in given for side in shape)
+    return 0

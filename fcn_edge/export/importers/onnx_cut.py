@@ -15,6 +15,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_file import ForeignOnnx, ImageInput
 from fcn_edge.export.importers.onnx_names import OURS, rename
+from fcn_edge.export.importers.onnx_parts import keep_only
 from fcn_edge.export.importers.onnx_tail import Tail, attributes
 from fcn_edge.export.importers.onnx_weights import AGAIN
 
@@ -50,11 +51,11 @@ def cut_graph(file: ForeignOnnx, tail: Tail, spec: ModelSpec, classes: int, size
     model.CopyFrom(file.model)
     graph = model.graph
     _constants_as_initializers(graph)
-    _keep_only(graph, {tail.scores})
+    keep_only(graph, {tail.scores})
     _prepend_image(graph, file.image, spec.normalization)
     _append_scores(graph, tail)
     _declare(graph, classes, size)
-    _keep_only(graph, {SCORES})
+    keep_only(graph, {SCORES})
     model = _current(model, file.path)
     model = _simplified(model, file.path)
     _declare(model.graph, classes, size)
@@ -78,24 +79,6 @@ def _constants_as_initializers(graph: GraphProto) -> None:
             continue
         graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
         graph.node.remove(node)
-
-
-def _keep_only(graph: GraphProto, wanted: set[str]) -> None:
-    """Drop what these tensors are not made of."""
-    needed, kept = set(wanted), []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed.update(name for name in node.input if name)
-            kept.append(node)
-    nodes = list(reversed(kept))
-    weights = [each for each in graph.initializer if each.name in needed]
-    if len(nodes) != len(graph.node):
-        del graph.node[:]
-        graph.node.extend(nodes)
-    if len(weights) != len(graph.initializer):
-        del graph.initializer[:]
-        graph.initializer.extend(weights)
-    del graph.value_info[:]
 
 
 def _prepend_image(graph: GraphProto, image: ImageInput, normalization: Normalization) -> None:
@@ -162,7 +145,9 @@ def _fold(graph: GraphProto, node: NodeProto, source: str, std: NDArray[np.float
 
 def _append_scores(graph: GraphProto, tail: Tail) -> None:
     """End a graph in ``(classes, rows, columns)``."""
-    name = tail.scores
+    name = f"{PLANES}.float"
+    # for a network that computes in float16 or float64; where it has float32, simplifying takes this away again
+    graph.node.append(helper.make_node("Cast", [tail.scores], [name], name=name, to=TensorProto.FLOAT))
     if tail.axis == 3:
         moved = f"{PLANES}.classes_first"
         graph.node.append(helper.make_node("Transpose", [name], [moved], name=moved, perm=[0, 3, 1, 2]))

@@ -93,12 +93,24 @@ def opened_foreign(path: Path) -> ForeignOnnx:
     except Exception as error:  # its class depends on protobuf's version
         raise ModelError(f"{path} is damaged: it is no ONNX model.", AGAIN) from error
     del content
+    newest = onnx.defs.onnx_opset_version()
+    if found.opset > newest:
+        raise ModelError(
+            f"{path} is of opset {found.opset}; the onnx package that is installed knows {newest}.",
+            "Export it again with opset 20, or update: pip install --upgrade onnx onnxruntime",
+        )
     _check_structure(path, model)
     take_weights_in(path, model)
+    outputs = list(model.graph.output)
+    # tools that append an output leave its type or shape open, with which a file runs, but fails the check
+    del model.graph.output[:]
+    model.graph.output.extend(value for value in outputs if value.type.tensor_type.HasField("shape"))
     try:
         onnx.checker.check_model(model)
     except Exception as error:
         raise ModelError(f"{path} is no valid ONNX model of opset {found.opset}.", AGAIN) from error
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
     image = _image_input(path, model)
     return ForeignOnnx(path, model, image, tuple(value.name for value in model.graph.output), metadata_of_onnx(path))
 
@@ -125,6 +137,11 @@ def _check_structure(path: Path, model: ModelProto) -> None:
             raise ModelError(
                 f"{path} holds {shown(node.op_type)} of {shown(node.domain)}; only ONNX's own operators were expected.",
                 AGAIN,
+            )
+        if "Sequence" in node.op_type:
+            raise ModelError(
+                f"{path} holds {node.op_type}; only tensors were expected, as TensorRT takes no sequences of them.",
+                "Export it again at one fixed size, or with torch.onnx.export(..., dynamo=True).",
             )
         if node.op_type in ("QLinearConv", "ConvInteger", "DequantizeLinear"):
             raise ModelError(

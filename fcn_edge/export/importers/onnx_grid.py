@@ -17,7 +17,7 @@ from fcn_edge.export.importers.onnx_file import ForeignOnnx
 from fcn_edge.export.importers.onnx_network import ForeignSession
 from fcn_edge.export.importers.onnx_tail import Tail
 
-__all__ = ["Measured", "measured_grid"]
+__all__ = ["Measured", "measured_grid", "small_size"]
 
 COARSEST = 32
 """Stride of the deepest layers of most networks; a side that nearly every network takes is a multiple of it."""
@@ -91,10 +91,8 @@ def measured_grid(file: ForeignOnnx, tail: Tail, session: ForeignSession, size: 
         seen, multiple = look(size), ANY_SIZE
         found = _cells_of(seen.size, seen.cells)
     else:
-        coarse = max(COARSEST, least_multiple)
-        small = (4 * coarse, 6 * coarse)
         try:
-            seen = look(small)
+            seen = look(small_size(least_multiple))
             found = _cells_of(seen.size, seen.cells)
         except ModelError:
             seen, found = look(size), None
@@ -120,6 +118,12 @@ def measured_grid(file: ForeignOnnx, tail: Tail, session: ForeignSession, size: 
     # given the image's sides, an upsampling from the first pixel on steps by their ratio, which is a whole number here
     even = tail.grid != "origin" or tail.scales or all(side % found.stride == 0 for side in seen.size)
     return Measured(seen.classes, found.stride, geometry, even and seen.upsampled == seen.size, fixed)
+
+
+def small_size(least_multiple: int) -> Size:
+    """A size that nearly every network takes whose sides are open, ``(height, width)``."""
+    coarse = max(COARSEST, least_multiple)
+    return 4 * coarse, 6 * coarse
 
 
 def _cells_of(size: Size, cells: Size) -> _Cells | None:

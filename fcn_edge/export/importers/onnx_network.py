@@ -15,6 +15,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_cut import cut_graph
 from fcn_edge.export.importers.onnx_file import ForeignOnnx
+from fcn_edge.export.importers.onnx_parts import keep_only
 from fcn_edge.export.importers.onnx_tail import Tail
 from fcn_edge.export.importers.onnx_weights import AGAIN
 from fcn_edge.export.network import Image, TrainedNetwork
@@ -58,6 +59,8 @@ class ForeignSession:
         known = {value.name: value for value in file.model.graph.output}
         for name in self._names:
             model.graph.output.append(known.get(name) or ValueInfoProto(name=name))
+        # what leads to other outputs would be computed, too
+        keep_only(model.graph, set(self._names))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         # other threads compute between the runs, and must not share the cores with threads that spin

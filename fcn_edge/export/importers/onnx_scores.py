@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from onnx import TensorProto
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
-from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size
+from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size, checked_size
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions, imported_spec
@@ -18,7 +19,7 @@ from fcn_edge.export.importers.jetson_inference import jetson_inference_facts
 from fcn_edge.export.importers.onnx_cost import check_cost
 from fcn_edge.export.importers.onnx_facts import OnnxFacts
 from fcn_edge.export.importers.onnx_file import ForeignOnnx, opened_foreign
-from fcn_edge.export.importers.onnx_grid import Measured, measured_grid
+from fcn_edge.export.importers.onnx_grid import Measured, measured_grid, small_size
 from fcn_edge.export.importers.onnx_network import ForeignSession, OnnxNetwork
 from fcn_edge.export.importers.onnx_tail import Tail, found_tail
 from fcn_edge.export.importers.ultralytics import ultralytics_facts
@@ -59,7 +60,9 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     normalization = _normalization(file, facts, options)
     size = _size(file, facts, options)
     output = _output(file, options.output_name)
-    check_cost(file, size, output)
+    if file.image.size is None:
+        checked_size(size, facts.multiple)
+    _check_what_is_folded(file, output, size, facts.multiple)
     tail, session, grid = _cut(file, output, size, facts.multiple)
     notes = facts.notes
     if tail.masks and tail.grid is None and grid.stride == 1:
@@ -83,7 +86,19 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     )
     if options.labels is None:
         notes = (*notes, *_names_note(facts, spec))
+    checked_size(spec.size, spec.geometry.size_multiple)
+    check_cost(file, spec.size, output)
     return OnnxNetwork(spec, file, tail, session, notes, grid.fixed or file.image.size)
+
+
+def _check_what_is_folded(file: ForeignOnnx, output: str, size: Size, multiple: int) -> None:
+    """Check what a session computes as soon as it is made: what no image is needed for, at any size that it takes."""
+    if file.image.size is None:
+        # where it was made for the size that is asked for alone, it does not fit another
+        with suppress(ModelError):
+            check_cost(file, small_size(multiple), output)
+            return
+    check_cost(file, size, output)
 
 
 def _names_note(facts: OnnxFacts, spec: ModelSpec) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ pixel, so those after a Resize may go with it; those before it are part of what 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 __all__ = ["Tail", "attributes", "constants_of", "found_tail"]
 
@@ -125,7 +126,7 @@ class _Walk:
                 return name, axis
             if (source := self._turned_softmax(node, axis)) is not None:
                 name = source
-            elif self._keeps_order(node, axis):
+            elif self._keeps_order(node, axis) or _between_floats(node):
                 name = node.input[0]
             else:
                 return name, axis
@@ -178,6 +179,7 @@ class _Walk:
 
 
 _OVER_CLASSES = ("Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast")
+_FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 _AROUND_LABELS = ("Cast", "Squeeze", "Unsqueeze", "Identity", "Reshape")
 
 
@@ -198,6 +200,11 @@ def _grid_of(node: NodeProto | None, axis: int, constants: dict[str, NDArray[np.
     return _GRIDS.get(how.get("coordinate_transformation_mode", b"half_pixel").decode(errors="replace"))
 
 
+def _between_floats(node: NodeProto) -> bool:
+    """Whether a node changes the precision of scores, as converters to float16 put it around what they leave."""
+    return node.op_type == "Cast" and attributes(node).get("to") in _FLOATS
+
+
 def _by_scales(node: NodeProto) -> bool:
     return len(node.input) < 4 or not node.input[3]
 
@@ -211,17 +218,18 @@ def attributes(node: NodeProto) -> dict[str, Any]:
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def constants_of(graph: GraphProto) -> dict[str, NDArray[np.generic]]:
-    """The small constants of a graph: what shapes and factors are written down in."""
-    found = {
-        each.name: numpy_helper.to_array(each) for each in graph.initializer if np.prod(each.dims, dtype=int) <= 64
-    }
+def constants_of(graph: GraphProto, most: int = 64) -> dict[str, NDArray[np.generic]]:
+    """The small constants of a graph: what shapes and factors are written down in.
+
+    Args:
+        graph: The graph.
+        most: Values of the largest.
+    """
+    found = {each.name: numpy_helper.to_array(each) for each in graph.initializer if math.prod(each.dims) <= most}
     for node in graph.node:
-        if node.op_type == "Constant":
-            values = attributes(node)
-            if "value" in values:
-                found[node.output[0]] = numpy_helper.to_array(values["value"])
-            for key in ("value_float", "value_floats", "value_int", "value_ints"):
-                if key in values:
-                    found[node.output[0]] = np.asarray(values[key])
+        for key, value in attributes(node).items() if node.op_type == "Constant" else ():
+            if key == "value" and math.prod(value.dims) <= most:
+                found[node.output[0]] = numpy_helper.to_array(value)
+            elif key in ("value_float", "value_floats", "value_int", "value_ints") and np.size(value) <= most:
+                found[node.output[0]] = np.asarray(value, np.float32 if "float" in key else np.int64)
     return found

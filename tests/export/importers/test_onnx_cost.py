@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
+from fcn_edge.artifacts.spec import Normalization
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_cost import check_cost
 from fcn_edge.export.importers.onnx_file import opened_foreign
+from fcn_edge.export.importers.onnx_network import ForeignSession
+from fcn_edge.export.importers.onnx_tail import found_tail
 
 from .foreign_graphs import CLASSES, OPEN, Sketch, network, save
 
@@ -69,12 +73,38 @@ def grown_in_steps() -> ModelProto:
     return joined(sketch, sketch.add("Add", rows, columns))
 
 
+def many_sides() -> ModelProto:
+    """2^28 integers in a row, which might be sizes of something."""
+    sketch = Sketch()
+    power = sketch.add("Cast", sketch.add("Pow", sketch.constant([2.0]), sketch.constant([28.0])), to=TensorProto.INT64)
+    row = sketch.add("Expand", sketch.constant([1], np.int64), power)
+    again = sketch.add("Concat", row, row, row, axis=0)
+    return joined(sketch, sketch.add("Cast", again, to=TensorProto.FLOAT))
+
+
+def kernel_of_columns() -> ModelProto:
+    """A transposed convolution that gives one pixel, of a large kernel for each of its pixels."""
+    sketch = Sketch()
+    sketch.weights["up.weight"] = np.zeros((CLASSES, 1, 300, 300), np.float32)
+    planes = network(sketch, "input", stride=1)
+    return joined(sketch, sketch.add("ConvTranspose", planes, "up.weight", pads=[181, 197, 181, 197]))
+
+
+def product_of_all() -> ModelProto:
+    sketch = Sketch()
+    given = [sketch.constant(np.zeros((64, 64))) for _ in range(3)]
+    return joined(sketch, sketch.add("Einsum", *given, equation="ab,cd,ef->"))
+
+
 TOO_MUCH = "computes more than 536870912 values in one tensor"
 UNKNOWN = "whose size is known only when it runs"
 REFUSED: dict[Callable[[], ModelProto], str] = {
     computed_sides: TOO_MUCH,
     sides_told_wrong: TOO_MUCH,
     grown_in_steps: TOO_MUCH,
+    many_sides: TOO_MUCH,
+    kernel_of_columns: TOO_MUCH,
+    product_of_all: TOO_MUCH,
     from_the_image: UNKNOWN,
     picked_pixels: UNKNOWN,
     drawn: UNKNOWN,
@@ -92,15 +122,44 @@ def test_what_would_take_too_much_does_not_run(form: Callable[[], ModelProto], t
 def test_what_an_output_is_not_made_of_costs_nothing(tmp_path: Path) -> None:
     model = computed_sides()
     scores = next(node for node in reversed(model.graph.node) if node.op_type == "Conv").output[0]
-    check_cost(opened_foreign(save(model, tmp_path / "theirs.onnx")), SIZE, scores)
+    file = opened_foreign(save(model, tmp_path / "theirs.onnx"))
+    check_cost(file, SIZE, scores)
+    session = ForeignSession(file, found_tail(file.model.graph, scores, 17))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert session(np.zeros((*SIZE, 3), np.uint8), Normalization()).scores.shape == (CLASSES, 8, 12)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 1 << 20  # kilobytes: its 2^30 floats take 4 GB
+
+
+def test_layers_whose_shapes_onnx_does_not_infer(tmp_path: Path) -> None:
+    sketch = Sketch(opset=21)
+    parts = [sketch.constant(np.ones(CLASSES)), sketch.constant(np.zeros(CLASSES))]
+    scores = sketch.add("GroupNormalization", network(sketch, "input"), *parts, num_groups=1)
+    path = tmp_path / "theirs.onnx"
+    path.write_bytes(sketch.model(OPEN, "input", scores).SerializeToString())
+    check_cost(opened_foreign(path), SIZE, scores)
+
+
+def test_many_sizes_that_follow_from_one_another(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input")
+    for _ in range(120):
+        sides = sketch.add("Slice", sketch.add("Shape", scores), *(sketch.constant([at], np.int64) for at in (2, 4, 0)))
+        floats = sketch.add("Mul", sketch.add("Cast", sides, to=TensorProto.FLOAT), sketch.constant([1.0, 1.0]))
+        whole = sketch.add("Concat", sketch.constant([1, CLASSES], np.int64), integers(sketch, floats), axis=0)
+        scores = sketch.add("Resize", scores, "", "", whole, mode="nearest")
+    file = opened_foreign(save(sketch.model(OPEN, "input", scores), tmp_path / "theirs.onnx"))
+    check_cost(file, SIZE, scores)
+
+
+def integers(sketch: Sketch, floats: str) -> str:
+    return sketch.add("Cast", sketch.add("Floor", floats), to=TensorProto.INT64)
 
 
 def scaled_by_two(sketch: Sketch, planes: str) -> str:
     """Upsampling as PyTorch wrote it before opset 11's sizes could be multiplied: in floating point, and cut off."""
     sides = sketch.add("Slice", sketch.add("Shape", planes), *(sketch.constant([at], np.int64) for at in (2, 4, 0)))
     floats = sketch.add("Mul", sketch.add("Cast", sides, to=TensorProto.FLOAT), sketch.constant([2.0, 2.0]))
-    target = sketch.add("Cast", sketch.add("Floor", floats), to=TensorProto.INT64)
-    whole = sketch.add("Concat", sketch.constant([1, CLASSES], np.int64), target, axis=0)
+    whole = sketch.add("Concat", sketch.constant([1, CLASSES], np.int64), integers(sketch, floats), axis=0)
     return sketch.add("Resize", planes, "", "", whole, mode="nearest")
 
 
