@@ -18,6 +18,7 @@ from fcn_edge.artifacts.onnx_header import metadata_of_onnx, opened_file
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
+from fcn_edge.export.importers.onnx_float32 import half_bytes, widen
 from fcn_edge.export.importers.onnx_weights import AGAIN, MOST_BYTES, take_weights_in
 
 __all__ = ["ForeignOnnx", "ImageInput", "opened_foreign"]
@@ -57,6 +58,7 @@ class ForeignOnnx:
         image: What it takes.
         outputs: Names of its outputs.
         metadata: Its ``metadata_props``.
+        widened: It computes in float16, and its content here in float32.
     """
 
     path: Path
@@ -64,6 +66,7 @@ class ForeignOnnx:
     image: ImageInput
     outputs: tuple[str, ...]
     metadata: dict[str, str]
+    widened: bool = False
 
 
 def opened_foreign(path: Path) -> ForeignOnnx:
@@ -71,7 +74,7 @@ def opened_foreign(path: Path) -> ForeignOnnx:
 
     Raises:
         ModelError: The file is missing or damaged, too large, or holds what is not taken: several inputs, sub-graphs,
-            operators that ONNX does not define, quantized or half precision input.
+            operators that ONNX does not define, quantized weights.
     """
     found = graph_of_onnx(path)
     if sum(found.operators.values()) > MOST_NODES:
@@ -86,7 +89,7 @@ def opened_foreign(path: Path) -> ForeignOnnx:
     with opened_file(path) as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise ModelError(f"{path} is larger than 2 GiB.", "Give its weights in float16, or a smaller network.")
+        raise ModelError(f"{path} is larger than 2 GiB.", "Give a smaller network.")
     model = ModelProto()
     try:
         model.ParseFromString(content)
@@ -111,8 +114,12 @@ def opened_foreign(path: Path) -> ForeignOnnx:
         raise ModelError(f"{path} is no valid ONNX model of opset {found.opset}.", AGAIN) from error
     del model.graph.output[:]
     model.graph.output.extend(outputs)
+    if model.ByteSize() + half_bytes(model) > MOST_BYTES:
+        raise ModelError(f"{path} has weights of more than 2 GiB in float32.", "Give a smaller network.")
+    widened = widen(model)
     image = _image_input(path, model)
-    return ForeignOnnx(path, model, image, tuple(value.name for value in model.graph.output), metadata_of_onnx(path))
+    names = tuple(value.name for value in model.graph.output)
+    return ForeignOnnx(path, model, image, names, metadata_of_onnx(path), widened)
 
 
 def set_size(model: ModelProto, image: ImageInput, size: Size) -> None:
@@ -168,7 +175,7 @@ def _image_input(path: Path, model: ModelProto) -> ImageInput:
     if element not in (TensorProto.FLOAT, TensorProto.UINT8):
         raise ModelError(
             f"{path} takes an image of another type than float32 and uint8.",
-            "Export it in float32 (without half=True); fcn-edge build makes FP16 engines of it.",
+            "Export it in float32 or float16.",
         )
     sides = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in value.type.tensor_type.shape.dim]
     sides = [max(side, 0) for side in sides]  # some write -1 where a side is open

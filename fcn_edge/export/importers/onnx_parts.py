@@ -1,10 +1,12 @@
-"""The part of a graph that tensors are made of."""
+"""Parts of graphs: their tensors, and what tensors are made of."""
 
 from __future__ import annotations
 
-from onnx import GraphProto
+from collections.abc import Iterator
 
-__all__ = ["keep_only"]
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+
+__all__ = ["keep_only", "tensors_of"]
 
 
 def keep_only(graph: GraphProto, wanted: set[str]) -> None:
@@ -28,3 +30,12 @@ def keep_only(graph: GraphProto, wanted: set[str]) -> None:
         del graph.initializer[:]
         graph.initializer.extend(weights)
     del graph.value_info[:]
+
+
+def tensors_of(model: ModelProto) -> Iterator[TensorProto]:
+    """The weights of a model and the constants of its nodes."""
+    yield from model.graph.initializer
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == AttributeProto.TENSOR:
+                yield attribute.t

@@ -65,6 +65,8 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
     _check_what_is_folded(file, output, size, facts.multiple)
     tail, session, grid = _cut(file, output, size, facts.multiple)
     notes = facts.notes
+    if file.widened:
+        notes = (*notes, "It computes in float16. Its weights are taken as they are, and computed with in float32.")
     if tail.masks and tail.grid is None and grid.stride == 1:
         notes = (*notes, "Its last upsampling is not bilinear: it stays in the graph, which ends in full-size scores.")
     if grid.fixed is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
-from onnx import AttributeProto, ModelProto, TensorProto
+from onnx import ModelProto, TensorProto
 
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
+from fcn_edge.export.importers.onnx_parts import tensors_of
 
 __all__ = ["AGAIN", "MOST_BYTES", "take_weights_in"]
 
@@ -45,7 +45,7 @@ def take_weights_in(path: Path, model: ModelProto) -> None:
             keeps it is missing, elsewhere, too short or too large.
     """
     total = model.ByteSize()
-    for tensor in _tensors(model):
+    for tensor in tensors_of(model):
         wanted = _wanted_bytes(path, tensor)
         if tensor.data_location == TensorProto.EXTERNAL:
             total += wanted
@@ -61,14 +61,6 @@ def take_weights_in(path: Path, model: ModelProto) -> None:
                 "says.",
                 AGAIN,
             )
-
-
-def _tensors(model: ModelProto) -> Iterator[TensorProto]:
-    yield from model.graph.initializer
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.TENSOR:
-                yield attribute.t
 
 
 def _wanted_bytes(path: Path, tensor: TensorProto) -> int:

@@ -248,3 +248,15 @@ def test_several_outputs_need_a_name(tmp_path: Path) -> None:
         onnx_network(
             tmp_path / "theirs.onnx", ImportOptions(mean=MEAN, std=STD, color_order="rgb", output_name="three")
         )
+
+
+def test_a_size_that_the_graph_does_not_take_names_the_nearest(tmp_path: Path) -> None:
+    sketch = Sketch()
+    scores = network(sketch, "input", stride=4)
+    coarse = sketch.add("MaxPool", scores, kernel_shape=[4, 4], strides=[4, 4])
+    factors = sketch.constant([1, 1, 4, 4])
+    both = sketch.add("Add", scores, sketch.add("Resize", coarse, "", factors, mode="nearest"))
+    model = standardize(sketch.model(OPEN, "input", both), scores, normalized)
+    options = ImportOptions(mean=MEAN, std=STD, color_order="rgb", size=(300, 500))
+    with pytest.raises(UsageError, match=r"The size 300x500 is not a multiple of 16 .* nearest is 304x496"):
+        opened(model, tmp_path / "theirs.onnx", options)

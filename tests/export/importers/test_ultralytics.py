@@ -20,7 +20,7 @@ from fcn_edge.artifacts.spec import Normalization, Resize
 from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.plain_images import image_files, images_of
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.importers.onnx_facts import label_set
 from fcn_edge.export.importers.registry import trained_network
@@ -57,6 +57,12 @@ def test_an_open_file_takes_multiples_of_its_stride(tmp_path: Path) -> None:
     assert found.spec.geometry.size_multiple == 32
     for size in ((64, 96), (96, 160)):
         assert parity_at(found, tmp_path / "ours.onnx", size).label_agreement >= 0.999
+
+
+def test_a_size_that_is_no_multiple_names_the_nearest(tmp_path: Path) -> None:
+    theirs = save(small_yolo(OPEN), tmp_path / "theirs.onnx")
+    with pytest.raises(UsageError, match=r"The size 1080x1920 is not a multiple of 32 .* nearest is 1088x1920"):
+        trained_network(theirs, ImportOptions(size=(1080, 1920)))
 
 
 def test_names_of_a_known_label_set_bring_its_colors(tmp_path: Path) -> None:
