@@ -10,8 +10,10 @@ from fcn_edge.artifacts.label_sets import (
     PASCAL_CONTEXT_59,
     PASCAL_CONTEXT_CAFFE,
     VOC,
+    LabelSet,
     generated_palette,
     labels_for,
+    lengthened,
 )
 from fcn_edge.street import Street
 
@@ -104,3 +106,13 @@ def test_other_numbers_of_outputs_get_plain_names() -> None:
     assert (len(labels.classes), labels.classes[-1], labels.void) == (21, "class 20", 255)
     assert labels.palette == generated_palette(21)
     assert len(set(labels_for(255).palette)) == 255
+
+
+def test_more_scores_than_names() -> None:
+    few = LabelSet("few", ("road", "unused 3"), ((9, 9, 9), (8, 8, 8)), void=2)
+    longer = lengthened(few, 4)
+    assert longer.classes == ("road", "unused 3", "unused 2", "unused 4"), "no name twice"
+    assert longer.palette == (*few.palette, *generated_palette(4)[2:])
+    assert (longer.name, longer.void) == ("few", 255), "its void would be a class"
+    assert lengthened(CITYSCAPES, 19) is CITYSCAPES
+    assert lengthened(VOC, 30).void == 255

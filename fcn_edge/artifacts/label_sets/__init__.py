@@ -6,7 +6,7 @@ Palettes are RGB triples of 0 to 255, in the order of the class ids. Each file n
 from __future__ import annotations
 
 from fcn_edge.artifacts.label_sets.ade20k import ADE20K
-from fcn_edge.artifacts.label_sets.base import Color, LabelSet, generated_palette
+from fcn_edge.artifacts.label_sets.base import Color, LabelSet, generated_palette, lengthened
 from fcn_edge.artifacts.label_sets.camvid import CAMVID
 from fcn_edge.artifacts.label_sets.cityscapes import CITYSCAPES
 from fcn_edge.artifacts.label_sets.coco_stuff import COCO_STUFF
@@ -28,4 +28,5 @@ __all__ = [
     "LabelSet",
     "generated_palette",
     "labels_for",
+    "lengthened",
 ]

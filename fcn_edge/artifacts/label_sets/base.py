@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["Color", "LabelSet", "generated_palette", "labels_of_table"]
+__all__ = ["Color", "LabelSet", "generated_palette", "labels_of_table", "lengthened"]
 
 Color = tuple[int, int, int]
 
@@ -36,6 +36,23 @@ def labels_of_table(name: str, void: int, table: str) -> LabelSet:
 def generated_palette(classes: int) -> tuple[Color, ...]:
     """RGB colors for ``classes`` classes that bring none of their own: PASCAL VOC's color map, 256 distinct colors."""
     return tuple(_voc_color(index) for index in range(classes))
+
+
+def lengthened(labels: LabelSet, count: int) -> LabelSet:
+    """A label set of at least ``count`` classes: those without a name are called ``unused 5`` and so on by their id.
+
+    For networks that always have as many scores, however many classes they were trained on. The new classes have the
+    colors of PASCAL VOC's color map; a void that was the id of one becomes 255.
+    """
+    if len(labels.classes) >= count:
+        return labels
+    names = dict.fromkeys(labels.classes)
+    number = len(names)
+    while len(names) < count:
+        names[f"unused {number}"] = None
+        number += 1
+    palette = (*labels.palette, *generated_palette(256)[len(labels.palette) : count])
+    return replace(labels, classes=tuple(names), palette=palette, void=labels.void if labels.void >= count else 255)
 
 
 def _voc_color(index: int) -> Color:

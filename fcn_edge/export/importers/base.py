@@ -15,7 +15,7 @@ from fcn_edge.export.network import TrainedNetwork
 if TYPE_CHECKING:
     from fcn_edge.artifacts.weights import Weights
 
-__all__ = ["ANY_SIZE", "Family", "ImportOptions", "imported_spec", "require_count"]
+__all__ = ["ANY_SIZE", "Family", "ImportOptions", "imported_spec", "require_count", "unused_note"]
 
 MOST_CLASSES = 255
 
@@ -136,6 +136,15 @@ def imported_spec(
             **more,
         }
     )
+
+
+def unused_note(labels: LabelSet, classes: int) -> tuple[str, ...]:
+    """What to say of a label set that has fewer names than a network scores classes; nothing where it has not."""
+    named = len(labels.classes)
+    if named >= classes:
+        return ()
+    which = f"unused {named}" + (f" to unused {classes - 1}" if named < classes - 1 else "")
+    return (f"It scores {classes} classes, of which {labels.name} names {named}: the others are called {which}.",)
 
 
 def require_count(labels: LabelSet, classes: int) -> None:

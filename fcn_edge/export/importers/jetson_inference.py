@@ -2,7 +2,8 @@
 
 Input ``input_0``, output ``output_0``: raw class scores at the backbone's stride, 32 for ResNet-18 and -34. Frames are
 stretched to the network's size; pixels are RGB, divided by 255 and normalized as ImageNet's. ``classes.txt`` (one name
-a line) and ``colors.txt`` (red, green, blue and maybe alpha a line) lie beside the file. Read in
+a line) and ``colors.txt`` (red, green, blue and maybe alpha a line) lie beside the file. There are 21 scores, whatever
+the number of names: ``train.py`` makes no other networks. Read in
 pytorch-segmentation's ``scripts/onnx_export.py`` and jetson-inference's ``c/segNet.cpp``, ``c/tensorConvert.cu``.
 
 ``segNet`` takes the class of each cell, in blocks of 32 pixels; the masks made here are of the same scores, sampled
@@ -44,10 +45,10 @@ def jetson_inference_facts(file: ForeignOnnx) -> OnnxFacts | None:
         return None
     encoder = RESNETS.get(sum(node.op_type == "Conv" for node in nodes) - HEAD, "resnet")
     names = _lines(file.path.with_name(CLASSES))
-    labels: tuple[LabelSet, ...] = tuple(LABEL_SETS.values())
+    labels: tuple[LabelSet, ...] = ()
     if names:
         colors = tuple(color for line in _lines(file.path.with_name(COLORS)) if (color := _color(line)) is not None)
-        labels = (label_set(file.path.stem, tuple(names), labels, colors),)
+        labels = (label_set(CLASSES, tuple(names), tuple(LABEL_SETS.values()), colors),)
     return OnnxFacts(
         name=file.path.stem,
         family="jetson-inference",
@@ -56,6 +57,8 @@ def jetson_inference_facts(file: ForeignOnnx) -> OnnxFacts | None:
         normalization=Normalization(),
         resize=Resize(policy="stretch"),
         labels=labels,
+        spare=True,
+        nameless=f"No {CLASSES} with the names of its classes is beside it: they have numbers. Give --classes.",
         notes=("segNet gives blocks of one class a score cell; masks of the same scores are finer here.",),
     )
 

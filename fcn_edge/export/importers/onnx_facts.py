@@ -31,6 +31,8 @@ class OnnxFacts:
         multiple: What height and width are multiples of.
         resize: How frames are brought to its size.
         labels: Label sets that it may have been trained on.
+        spare: Whether it has scores that no class was trained for, behind those of the classes that have names.
+        nameless: What to say where nobody names its classes.
         notes: What its user should know, one sentence each.
     """
 
@@ -43,6 +45,8 @@ class OnnxFacts:
     multiple: int = 1
     resize: Resize = PAD
     labels: tuple[LabelSet, ...] = ()
+    spare: bool = False
+    nameless: str = ""
     notes: tuple[str, ...] = ()
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from onnx import TensorProto
 
-from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.label_sets import LABEL_SETS, lengthened
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
-from fcn_edge.artifacts.spec import ModelSpec, Normalization, Size, checked_size
+from fcn_edge.artifacts.spec import Normalization, Size, checked_size
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError, UsageError
-from fcn_edge.export.importers.base import ImportOptions, imported_spec
+from fcn_edge.export.importers.base import ImportOptions, imported_spec, unused_note
 from fcn_edge.export.importers.jetson_inference import jetson_inference_facts
 from fcn_edge.export.importers.onnx_cost import check_cost
 from fcn_edge.export.importers.onnx_facts import OnnxFacts
@@ -64,6 +64,11 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
         checked_size(size, facts.multiple)
     _check_what_is_folded(file, output, size, facts.multiple)
     tail, session, grid = _cut(file, output, size, facts.multiple)
+    names_note = _names_note(facts, options, grid.classes)
+    labels = facts.labels
+    if facts.spare:
+        labels = tuple(lengthened(each, grid.classes) for each in labels)
+        options = replace(options, labels=options.labels and lengthened(options.labels, grid.classes))
     notes = facts.notes
     if file.widened:
         notes = (*notes, "It computes in float16. Its weights are taken as they are, and computed with in float32.")
@@ -83,13 +88,12 @@ def onnx_network(path: Path, options: ImportOptions) -> OnnxNetwork:
         classes=grid.classes,
         normalization=normalization,
         size=size,
-        usual=facts.labels,
+        usual=labels,
         resize=facts.resize,
     )
-    if options.labels is None:
-        notes = (*notes, *_names_note(facts, spec))
     checked_size(spec.size, spec.geometry.size_multiple)
     check_cost(file, spec.size, output)
+    notes = (*notes, *names_note)
     return OnnxNetwork(spec, file, tail, session, notes, grid.fixed or file.image.size)
 
 
@@ -103,18 +107,23 @@ def _check_what_is_folded(file: ForeignOnnx, output: str, size: Size, multiple: 
     check_cost(file, size, output)
 
 
-def _names_note(facts: OnnxFacts, spec: ModelSpec) -> tuple[str, ...]:
-    """What to say of classes whose names were guessed by their number, or do not fit it."""
-    count = len(spec.classes)
-    if facts.family != GENERIC:
-        own = next(iter(facts.labels), None)
-        if own is None or len(own.classes) == count:
-            return ()
-        return (f"It scores {count} classes and names {len(own.classes)}: they have numbers. Give --classes.",)
-    taken = next((name for name, known in LABEL_SETS.items() if known.classes == spec.classes), None)
-    if taken is None:
+def _names_note(facts: OnnxFacts, options: ImportOptions, count: int) -> tuple[str, ...]:
+    """What to say of classes that have no names, or whose names were guessed by their number or do not fit it."""
+    given = options.labels or (facts.labels[0] if facts.labels and facts.family != GENERIC else None)
+    if given is not None and facts.spare and len(given.classes) < count:
+        return unused_note(given, count)
+    if options.labels is not None:
         return ()
-    return (f"Its {count} classes are called as those of {taken}, which has as many; --classes gives others.",)
+    if facts.family == GENERIC:
+        taken = next((name for name, known in LABEL_SETS.items() if len(known.classes) == count), None)
+        if taken is None:
+            return ()
+        return (f"Its {count} classes are called as those of {taken}, which has as many; --classes gives others.",)
+    if given is None:
+        return (facts.nameless,) if facts.nameless else ()
+    if len(given.classes) == count:
+        return ()
+    return (f"It scores {count} classes and names {len(given.classes)}: they have numbers. Give --classes.",)
 
 
 def _generic(file: ForeignOnnx) -> OnnxFacts:

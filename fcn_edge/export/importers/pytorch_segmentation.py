@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet, generated_palette
+from fcn_edge.artifacts.label_sets import LABEL_SETS, lengthened
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.export.importers.base import Family, ImportOptions
+from fcn_edge.export.importers.base import Family, ImportOptions, unused_note
 from fcn_edge.export.importers.resnets import dimension
 from fcn_edge.export.importers.torchvision_layout import SIGNATURE, Source, network_of
 from fcn_edge.export.network import TrainedNetwork
@@ -45,25 +45,21 @@ def is_described(weights: Weights) -> bool:
 def _network(weights: Weights, options: ImportOptions) -> TrainedNetwork:
     fields = weights.fields
     is_voc = fields.get("dataset") in VOC_DATASETS
+    notes = () if is_voc else (OTHER_NAMES,)
+    if options.labels is not None:
+        # there are always as many scores; those without a name were not trained for
+        count = dimension(weights, "classifier.4.weight")
+        notes = unused_note(options.labels, count)
+        options = replace(options, labels=lengthened(options.labels, count))
     source = Source(
         family="pytorch-segmentation",
         about="an FCN of dusty-nv/pytorch-segmentation",
         size=_size(fields.get("resolution")),
         policy="stretch",
         usual=(LABEL_SETS["voc"],) if is_voc else (),
-        notes=() if is_voc or options.labels is not None else (OTHER_NAMES,),
+        notes=notes,
     )
-    if options.labels is not None:
-        options = replace(options, labels=_lengthened(options.labels, dimension(weights, "classifier.4.weight")))
     return network_of(weights, options, source)
-
-
-def _lengthened(labels: LabelSet, count: int) -> LabelSet:
-    """Label sets are shorter than the scores, of which there are always as many: the rest is never trained for."""
-    names = (*labels.classes, *(f"unused {index}" for index in range(len(labels.classes), count)))
-    palette = (*labels.palette, *generated_palette(256)[len(labels.palette) : count])
-    void = labels.void if labels.void >= count else 255
-    return replace(labels, classes=names, palette=palette, void=void)
 
 
 def _size(resolution: object) -> Size:

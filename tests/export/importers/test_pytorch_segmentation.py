@@ -83,7 +83,11 @@ def test_classes_of_other_data_sets_have_no_names(weights) -> None:
     network = FAMILY.network(weights(dataset="cityscapes"), ImportOptions(labels=names))
     assert (network.spec.classes, network.notes) == (names.classes, ())
     few = LabelSet("deepscene", ("trail", "grass", "vegetation", "obstacle", "sky"), generated_palette(5), 255)
-    spec = FAMILY.network(weights(dataset="deepscene"), ImportOptions(labels=few)).spec
+    network = FAMILY.network(weights(dataset="deepscene"), ImportOptions(labels=few))
+    spec = network.spec
+    assert network.notes == (
+        "It scores 21 classes, of which deepscene names 5: the others are called unused 5 to unused 20.",
+    )
     assert spec.classes[:6] == (*few.classes, "unused 5")
     assert (len(spec.classes), len(set(spec.palette))) == (21, 21)
     many = LabelSet("many", tuple(map(str, range(30))), generated_palette(30), 255)
