@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import DECODER_STRIDES, OWN_FAMILY, ModelSpec
-from fcn_edge.artifacts.weights import StoredTensor, Weights, shown, variants, weights_of
+from fcn_edge.artifacts.weights import StoredTensor, Weights, not_taken, shown, variants, weights_of
 from fcn_edge.errors import CheckpointError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.encoders import ENCODERS, Encoder
@@ -86,20 +86,26 @@ def _require_own(path: Path, spec: ModelSpec) -> None:
         )
 
 
-def load_encoder(encoder: Encoder, path: Path) -> None:
+def load_encoder(encoder: Encoder, path: Path, tell: Callable[[str], None] = lambda _: None) -> None:
     """Fill an encoder with ImageNet weights, of whatever ``encoder_weights`` takes.
+
+    Args:
+        encoder: Changed in place.
+        path: The weights file.
+        tell: Called with a sentence where the file holds further networks.
 
     Raises:
         CheckpointError: The file is missing, damaged or for another network.
     """
-    encoder.load_state_dict(encoder_weights(encoder, path))
+    encoder.load_state_dict(encoder_weights(encoder, path, tell))
 
 
-def encoder_weights(encoder: Encoder, path: Path) -> dict[str, Tensor]:
+def encoder_weights(encoder: Encoder, path: Path, tell: Callable[[str], None] = lambda _: None) -> dict[str, Tensor]:
     """The tensors of a weights file that fill an encoder, under its own keys; nothing that the file names is run.
 
     The file is whatever ``weights_of`` reads, with any of the prefixes that ``variants`` strips. The keys of the
-    ImageNet classifier are left out; BatchNorm counters may be missing. Every other key must fit.
+    ImageNet classifier are left out; BatchNorm counters may be missing. Every other key must fit. ``tell`` is called
+    with a sentence where the file holds further networks.
 
     Raises:
         CheckpointError: The file is missing, damaged or for another network.
@@ -114,6 +120,8 @@ def encoder_weights(encoder: Encoder, path: Path) -> dict[str, Tensor]:
         needed = {key: value for key, value in own.items() if key in given or not key.endswith(_COUNTER)}
         problem = _misfit(needed, given)
         if not problem:
+            for note in not_taken(variant, weights):
+                tell(note)
             return own | {key: torch.from_numpy(tensor.array()) for key, tensor in given.items()}
         problems.append((len(given.keys() & own.keys()), problem))
     problem = max(problems, key=lambda found: found[0])[1] if problems else "it holds no tensor"

@@ -262,8 +262,10 @@ class _Training:
         try:
             coarser, spec = load_checkpoint(init)
         except CheckpointError:
-            load_encoder(net.encoder, init)
-            self.display.note(f"encoder weights from {init}")
+            notes: list[str] = []
+            load_encoder(net.encoder, init, notes.append)
+            for note in (f"encoder weights from {init}", *notes):
+                self.display.note(note)
             return
         new = net.start_from(coarser.state_dict())
         self.display.note(f"{spec.arch} weights from {init}; {len(new)} tensors are new")

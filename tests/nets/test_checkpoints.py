@@ -234,6 +234,18 @@ def test_an_encoder_saved_whole(mobilenet: Encoder, tmp_path: Path) -> None:
     assert all(torch.equal(value, saved[key]) for key, value in mobilenet.state_dict().items())
 
 
+def test_further_networks_in_the_file_are_told(mobilenet: Encoder, tmp_path: Path) -> None:
+    path, told = tmp_path / "encoder.pt", []
+    kept = {key: value.clone() for key, value in mobilenet.state_dict().items()}
+    average = {f"module.{key}": value + 1 for key, value in kept.items()}
+    for value in ({"model": kept, "model_ema": average}, {"teacher": average, "student": kept}):
+        torch.save(value, path)
+        load_encoder(mobilenet, path, told.append)
+        assert all(torch.equal(value, kept[key]) for key, value in mobilenet.state_dict().items())
+    assert ["It also holds model_ema, " in told[0], "It also holds teacher, " in told[1]] == [True, True]
+    assert len(told) == 2
+
+
 def test_what_the_file_holds_is_told(mobilenet: Encoder, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save({"net": {"module.features.0.0.weight": torch.ones(32, 3, 3, 3), "odd\n": torch.ones(1)}}, path)

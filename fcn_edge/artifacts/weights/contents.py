@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +27,19 @@ NAMES = (
     "ema",
     "model_ema",
 )
-"""Keys that state dicts are under, those taken first coming first; averages are taken where there is nothing else."""
+"""Keys that state dicts are under, those taken first coming first; averages come last.
+
+torchvision's ``model`` goes before its ``model_ema``; of ``state_dict`` and ``ema_state_dict`` of mmengine, the first
+has the averages: ``mmengine/hooks/ema_hook.py`` says that the original parameters are saved as the second.
+"""
+
+AVERAGES = frozenset("averaged average avg ema shadow swa teacher".split())  # noqa: SIM905
+"""Words in the names of networks that others are averaged to."""
 
 WHOLE_MODULE = "whole module"
 MOST_TENSORS = 100_000
 MOST_LOOKS = 4_000_000
+MOST_LOOKS_ELSEWHERE = 400_000
 MOST_BUFFERS = 1000
 LONGEST_KEY = 1000
 DEEPEST = 3
@@ -45,11 +54,13 @@ class Contents:
         tensors: The weights, by key.
         fields: Plain values beside them.
         wrapper: Keys that lead to them.
+        elsewhere: Other tensors of the value, by the keys that lead to them; none where there are too many things.
     """
 
     tensors: dict[str, StoredTensor]
     fields: dict[str, Any]
     wrapper: str
+    elsewhere: dict[str, StoredTensor]
 
 
 def contents_of(value: Any, storages: Storages) -> Contents:
@@ -68,7 +79,12 @@ def contents_of(value: Any, storages: Storages) -> Contents:
     fields = plain_fields(beside)
     if isinstance(value, Inert) and wrapper == WHOLE_MODULE:
         fields["class"] = value.named
-    return Contents(tensors, fields, wrapper)
+    try:
+        elsewhere = _Search(storages, MOST_LOOKS_ELSEWHERE).elsewhere(value, wrapper, DEEPEST)
+    except DamagedError:
+        # what is not taken may be damaged
+        elsewhere = {}
+    return Contents(tensors, fields, wrapper, elsewhere)
 
 
 Found = tuple[str, dict[str, StoredTensor]]
@@ -77,9 +93,9 @@ Found = tuple[str, dict[str, StoredTensor]]
 class _Search:
     """Looks for tensors until too many things were looked at: a pickle may hold one thing in many places."""
 
-    def __init__(self, storages: Storages) -> None:
+    def __init__(self, storages: Storages, looks: int = MOST_LOOKS) -> None:
         self._storages = storages
-        self._left = MOST_LOOKS
+        self._left = looks
 
     def named(self, value: Any, depth: int) -> Found | None:
         """The weights of a network, under one of the usual names, or in the value itself; the first of these."""
@@ -98,17 +114,37 @@ class _Search:
         return "", tensors
 
     def largest(self, value: Any, depth: int) -> Found | None:
-        """The network or the dictionary with the most tensors among those in a dictionary."""
+        """The network or the dictionary with the most tensors among those in a dictionary.
+
+        An average goes behind what has at least half as many; of equal ones, the first by name is taken, not the first
+        in the file.
+        """
         if _is_module(value):
             return self.named(value, depth)
         mapping = self._mapping(value)
         tensors = self._tensors(mapping)
         best: Found | None = ("", tensors) if tensors else None
-        for key, item in mapping.items() if depth > 1 else ():
-            found = self.largest(item, depth - 1) if isinstance(key, str) else None
-            if found is not None and (best is None or len(found[1]) > len(best[1])):
+        for key in sorted(key for key in mapping if isinstance(key, str)) if depth > 1 else ():
+            found = self.largest(mapping[key], depth - 1)
+            if found is not None and (best is None or _goes_before(_under(key, found), best)):
                 best = _under(key, found)
         return best
+
+    def elsewhere(self, value: Any, taken: str, depth: int, path: str = "") -> dict[str, StoredTensor]:
+        """Tensors that are not under the keys that are taken, by the keys that lead to them."""
+        if taken == WHOLE_MODULE:
+            return {}
+        if _is_module(value):
+            tensors = {} if path == taken else self._module(value)
+            mapping = {}
+        else:
+            mapping = self._mapping(value)
+            tensors = {} if path == taken else self._tensors(mapping)
+        found = {f"{path}.{key}" if path else key: tensor for key, tensor in tensors.items()}
+        for key, item in mapping.items() if depth > 1 else ():
+            if isinstance(key, str):
+                found |= self.elsewhere(item, taken, depth - 1, f"{path}.{key}" if path else key)
+        return found
 
     def _mapping(self, value: Any) -> dict[Any, Any]:
         """What a dictionary holds; empty for everything else."""
@@ -150,6 +186,15 @@ class _Search:
             if len(found) > MOST_TENSORS or len(prefix) > LONGEST_KEY:
                 raise DamagedError("its network is nested too deeply")
         return found
+
+
+def _goes_before(one: Found, other: Found) -> bool:
+    """Whether something found is taken rather than what was found under an earlier name."""
+    averaged = [not AVERAGES.isdisjoint(re.split("[^a-z]+", wrapper.lower())) for wrapper, _ in (one, other)]
+    few, many = sorted((len(one[1]), len(other[1])))
+    if averaged[0] != averaged[1] and 2 * few >= many:
+        return averaged[1]
+    return len(one[1]) > len(other[1])
 
 
 def _under(name: str, found: Found) -> Found:

@@ -57,6 +57,7 @@ class Weights:
         wrapper: The keys that lead to the tensors, with dots between them, such as ``state_dict``; ``whole module``
             for a pickled network; empty where the file is nothing but tensors.
         prefix: What ``variants`` took off the keys.
+        elsewhere: Tensors under other keys than ``wrapper``, by all the keys that lead to them, with dots between them.
     """
 
     path: Path
@@ -66,3 +67,4 @@ class Weights:
     globals: frozenset[str]
     wrapper: str
     prefix: str = ""
+    elsewhere: Mapping[str, StoredTensor] = field(default_factory=dict)

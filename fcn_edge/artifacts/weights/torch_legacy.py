@@ -43,7 +43,15 @@ def read_torch_legacy(path: Path, file: BinaryIO) -> Weights:
     big_endian = isinstance(machine, dict) and machine.get("little_endian") is False
     contents = contents_of(value, Storages(path, places, big_endian))
     names_beyond = frozenset(name for name in unpickler.names if not IS_OF_TENSORS.fullmatch(name))
-    return Weights(path, "legacy", contents.tensors, contents.fields, names_beyond, contents.wrapper)
+    return Weights(
+        path,
+        "legacy",
+        contents.tensors,
+        contents.fields,
+        names_beyond,
+        contents.wrapper,
+        elsewhere=contents.elsewhere,
+    )
 
 
 def _next(file: BinaryIO) -> Any:

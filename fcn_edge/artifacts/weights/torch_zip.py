@@ -67,7 +67,15 @@ def read_torch_zip(path: Path, file: BinaryIO, entries: list[zipfile.ZipInfo]) -
     )
     contents = contents_of(value, storages)
     names_beyond = frozenset(name for name in unpickler.names if not IS_OF_TENSORS.fullmatch(name))
-    return Weights(path, "zip", contents.tensors, contents.fields, names_beyond, contents.wrapper)
+    return Weights(
+        path,
+        "zip",
+        contents.tensors,
+        contents.fields,
+        names_beyond,
+        contents.wrapper,
+        elsewhere=contents.elsewhere,
+    )
 
 
 def entries_of(file: BinaryIO) -> list[zipfile.ZipInfo]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.caffemodel import caffemodel_weights, is_caffemodel
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
-from fcn_edge.artifacts.weights import Weights, shown, variants, weights_of, zip_members
+from fcn_edge.artifacts.weights import Weights, not_taken, shown, variants, weights_of, zip_members
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers import caffe, mmsegmentation, pytorch_fcn, torchvision
 from fcn_edge.export.importers.base import Family, ImportOptions, require_count
@@ -49,7 +49,9 @@ def network_of_checkpoint(path: Path, start: bytes, options: ImportOptions) -> T
     for variant in variants(weights):
         for family in FAMILIES:
             if family.signature <= variant.tensors.keys():
-                return family.network(variant, options)
+                network = family.network(variant, options)
+                network.notes = (*network.notes, *not_taken(variant, weights))
+                return network
     raise _unknown(weights)
 
 

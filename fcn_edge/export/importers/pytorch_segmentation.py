@@ -45,7 +45,7 @@ def is_described(weights: Weights) -> bool:
 def _network(weights: Weights, options: ImportOptions) -> TrainedNetwork:
     fields = weights.fields
     is_voc = fields.get("dataset") in VOC_DATASETS
-    notes = () if is_voc else (OTHER_NAMES,)
+    notes: tuple[str, ...] = () if is_voc else (OTHER_NAMES,)
     if options.labels is not None:
         # there are always as many scores; those without a name were not trained for
         count = dimension(weights, "classifier.4.weight")

@@ -5,6 +5,7 @@ import enum
 import functools
 import pickle
 import tracemalloc
+import zipfile
 from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ import torch._utils
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fcn_edge.artifacts.weights import Weights, variants, weights_of
+from fcn_edge.artifacts.weights import Weights, not_taken, variants, weights_of
+from fcn_edge.artifacts.weights.contents import AVERAGES
 from fcn_edge.errors import CheckpointError
 
 from .files import EVIL, STORAGES, named, save, tensor_pickle, write_legacy, write_zip
@@ -204,6 +206,84 @@ def test_where_the_state_dict_is(saved, wrap, wrapper: str) -> None:
     assert weights.wrapper == wrapper
     assert list(weights.tensors) == list(tensors)
     assert np.array_equal(weights.tensors["score.a.bias"].array(), tensors["score.a.bias"].numpy())
+
+
+def network_of(fill: float, **more: Tensor) -> dict[str, Tensor]:
+    return {f"{layer}.{kind}": torch.full((2, 3), fill) for layer in "ab" for kind in ("weight", "bias")} | more
+
+
+def networks_in_one(*names: str) -> dict[str, Tensor]:
+    """As Lightning keeps the networks of a module: in one dictionary."""
+    return {f"{name}.{key}": value for name in names for key, value in network_of(len(name)).items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (("student", "teacher"), "student"),
+        (("a_teacher", "student"), "student"),
+        (("ema_net", "net_0"), "net_0"),
+        (("second", "first"), "first"),
+        (("model", "model_ema"), "model"),
+        (("state_dict", "ema_state_dict"), "state_dict"),
+        (("zero", "model_ema"), "model_ema"),
+    ],
+)
+def test_of_equal_networks_the_names_decide(saved, names: tuple[str, str], taken: str) -> None:
+    (other,) = {*names} - {taken}
+    for order in (names, names[::-1]):
+        # an average counts its steps: it may have a tensor more than the network
+        steps = {name: {"n_averaged": torch.ones(1)} if AVERAGES & {*name.split("_")} else {} for name in order}
+        weights = saved({name: network_of(len(name), **steps[name]) for name in order})
+        assert weights.wrapper == taken
+        assert weights.tensors["a.weight"].array()[0, 0] == len(taken)
+        assert not_taken(weights, weights) == (
+            f"It also holds {other}, of the same layers, which was not taken: save it alone to take it.",
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ({"model": network_of(1), "model_ema": {f"module.{key}": v for key, v in network_of(2).items()}}, "model_ema"),
+        ({"model": {"state_dict": network_of(1)}, "best": {"net": network_of(2)}}, "best.net"),
+        ({f"{name}.{key}": v for name in ("model", "ema.module") for key, v in network_of(len(name)).items()}, "ema"),
+        (
+            {f"{name}.{key}": v for name in ("ema_model", "model") for key, v in network_of(len(name)).items()},
+            "ema_model",
+        ),
+        ({f"{name}.{key}": v for name in ("model", "x.model") for key, v in network_of(len(name)).items()}, "x"),
+        # averages without the buffers
+        ({"model": network_of(1), "ema": {key: v for key, v in network_of(2).items() if "w" in key}}, "ema"),
+        ({"model": network_of(1), **{f"e{i}": network_of(2 + i) for i in range(5)}}, "e0, e1, e2 and 2 more"),
+        ({"model": network_of(1), "ema\n": network_of(2)}, "ema?"),
+        # one network, other shapes, a part of it, and momentum by number
+        ({"model": network_of(1), "optimizer": {"state": {0: network_of(2)}}}, ""),
+        ({"model": network_of(1), "head": {key: v[:1] for key, v in network_of(2).items()}}, ""),
+        ({"model": network_of(1), "part": {"a.weight": torch.ones(2, 3)}}, ""),
+        (networks_in_one("model"), ""),
+        (dict.fromkeys(("model", "state_dict"), network_of(1)), ""),
+        (network_of(1), ""),
+    ],
+)
+def test_further_networks_are_told(saved, value, named: str) -> None:
+    weights = saved(value)
+    taken = next(variant for variant in variants(weights) if "a.weight" in variant.tensors)
+    said = not_taken(taken, weights)
+    assert [f"holds {named}, " in note for note in said] == [True] * bool(named)
+
+
+def test_what_is_not_taken_may_be_damaged(tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole.pth", tmp_path / "net.pth"
+    save(whole, {"model": {"a.weight": np.ones((2, 3))}, "ema": {"a.weight": np.zeros((2, 3))}})
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(path, "w") as copy:
+        for entry in archive.infolist():
+            if not entry.filename.endswith("data/1"):
+                copy.writestr(entry, archive.read(entry))
+    assert list(weights_of(whole).elsewhere) == ["ema.a.weight"]
+    weights = weights_of(path)
+    assert (weights.wrapper, weights.elsewhere) == ("model", {})
+    assert np.array_equal(weights.tensors["a.weight"].array(), np.ones((2, 3), np.float32))
 
 
 def test_whole_networks(saved) -> None:

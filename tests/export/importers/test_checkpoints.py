@@ -74,6 +74,26 @@ def test_wrappers_do_not_hide_a_network(torchvision: Described, wrapper: str, tm
     assert difference <= (1e-2 * (scores.max() - scores.min()) if wrapper == "half" else 0)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("names", [("student", "teacher"), ("model", "model_ema"), ("model.", "ema_model.module.")])
+def test_of_several_networks_one_is_taken_and_the_others_are_told(
+    torchvision: Described, names: tuple[str, str], reverse: bool, tmp_path: Path
+) -> None:
+    states: list[dict[str, torch.Tensor]] = [torchvision.state, {key: 2 * v for key, v in torchvision.state.items()}]
+    pairs = list(zip(names, states, strict=True))[:: -1 if reverse else 1]
+    value = {name + key: v for name, state in pairs for key, v in state.items()} if "." in names[0] else dict(pairs)
+    torch.save(value, tmp_path / "several.ckpt")
+    torch.save(torchvision.state, tmp_path / "alone.ckpt")
+    found, alone = (trained_network(tmp_path / f"{name}.ckpt", PLAIN) for name in ("several", "alone"))
+    image = torch.randint(0, 256, (*SIZE, 3), dtype=torch.uint8).numpy()
+    assert (found.scores(image) == alone.scores(image)).all()
+    other = names[1].removesuffix(".module.")
+    assert found.notes == (
+        *alone.notes,
+        f"It also holds {other}, of the same layers, which was not taken: save it alone to take it.",
+    )
+
+
 def test_safetensors_of_others(torchvision: Described, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
