@@ -32,6 +32,13 @@ _BYTES: dict[int, int] = {
     TensorProto.FLOAT16: 2,
 }
 
+_FIELDS: dict[int, str] = {
+    TensorProto.FLOAT: "float_data",
+    TensorProto.INT64: "int64_data",
+    TensorProto.DOUBLE: "double_data",
+}
+"""Where values lie that are not bytes; those of all other types are in ``int32_data`` (onnx.proto, TensorProto)."""
+
 
 def take_weights_in(path: Path, model: ModelProto) -> None:
     """Read the weights that are kept beside a file, as PyTorch's exporter keeps them, into its model.
@@ -55,10 +62,14 @@ def take_weights_in(path: Path, model: ModelProto) -> None:
             del tensor.external_data[:]
             tensor.ClearField("data_location")
             tensor.raw_data = values
-        elif tensor.HasField("raw_data") and len(tensor.raw_data) != wanted:
+            continue
+        is_raw = tensor.HasField("raw_data")
+        # not counted by onnx.checker
+        held = len(tensor.raw_data if is_raw else getattr(tensor, _FIELDS.get(tensor.data_type, "int32_data")))
+        if held != (wanted if is_raw else math.prod(tensor.dims)):
             raise ModelError(
-                f"{path} is damaged: {shown(tensor.name)} holds {len(tensor.raw_data)} bytes, not as many as its shape "
-                "says.",
+                f"{path} is damaged: {shown(tensor.name)} holds {held} {'bytes' if is_raw else 'values'}, not as many "
+                "as its shape says.",
                 AGAIN,
             )
 
@@ -92,9 +103,10 @@ def _kept_beside(path: Path, tensor: TensorProto, wanted: int) -> bytes:
 
 def _file_beside(path: Path, name: str) -> Path:
     """The file of a name in the folder of another, where links lead as well: downloads are often kept as links."""
-    beside = path.parent / name
+    plain = name.removeprefix("./")
+    beside = path.parent / plain
     # a plain name: nothing leads out of the folder
-    if not name or "\0" in name or Path(name).name != name or not beside.is_file():
+    if not plain or "\0" in plain or Path(plain).name != plain or not beside.is_file():
         raise ModelError(
             f"{path} keeps weights in {shown(name)!r}; a file beside it was expected.",
             "Put the file with its weights into the same folder.",

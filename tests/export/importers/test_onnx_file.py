@@ -212,10 +212,52 @@ def test_weights_beside_the_file(tmp_path: Path) -> None:
     assert parity_at(trained_network(path, IMAGENET), tmp_path / "ours.onnx", SIZE).label_agreement == 1.0
 
 
+def test_weights_beside_the_file_by_their_path(tmp_path: Path) -> None:
+    path = outside(tmp_path)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = entry.value.replace("theirs.data", "./theirs.data")
+    path.write_bytes(model.SerializeToString())
+    kept = opened_foreign(path).model.graph.initializer[0]
+    np.testing.assert_array_equal(numpy_helper.to_array(kept), numpy_helper.to_array(plain().graph.initializer[0]))
+
+
+@pytest.mark.parametrize(
+    ("element", "data"),
+    [
+        ("FLOAT", "float_data"),
+        ("DOUBLE", "double_data"),
+        ("INT64", "int64_data"),
+        ("INT32", "int32_data"),
+        ("INT8", "int32_data"),
+        ("UINT8", "int32_data"),
+        ("BOOL", "int32_data"),
+        ("FLOAT16", "int32_data"),
+    ],
+)
+def test_values_that_are_no_bytes_are_counted(element: str, data: str, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.onnx"
+    for count in (24, 23, 25, 0):
+        model = plain()
+        extra = model.graph.initializer.add(name="extra", data_type=TensorProto.DataType.Value(element), dims=[2, 3, 4])
+        getattr(extra, data).extend([1] * count)
+        path.write_bytes(model.SerializeToString())
+        if count == 24:
+            opened_foreign(path)
+            continue
+        with pytest.raises(ModelError, match=f"is damaged: extra holds {count} values, not as many as its shape says"):
+            opened_foreign(path)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
         ("location", "../theirs.data"),
+        ("location", "./../theirs.data"),
+        ("location", "./in/theirs.data"),
+        ("location", ".//etc/passwd"),
+        ("location", "./"),
         ("location", "/etc/passwd"),
         ("location", "link.data"),
         ("location", "missing.data"),
