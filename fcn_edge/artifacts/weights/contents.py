@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fcn_edge.artifacts.weights.damage import DamagedError
@@ -36,6 +37,7 @@ has the averages: ``mmengine/hooks/ema_hook.py`` says that the original paramete
 AVERAGES = frozenset("averaged average avg ema shadow swa teacher".split())  # noqa: SIM905
 """Words in the names of networks that others are averaged to."""
 
+NOTHING = "it holds no state_dict: a dictionary of tensors was expected"
 WHOLE_MODULE = "whole module"
 MOST_TENSORS = 100_000
 MOST_LOOKS = 4_000_000
@@ -66,13 +68,19 @@ class Contents:
 def contents_of(value: Any, storages: Storages) -> Contents:
     """The weights in the value of a checkpoint's pickle, and what is beside them.
 
+    The value may be a list or tuple that holds one network and other things, such as a state_dict and an epoch.
+
     Raises:
-        DamagedError: There are none, or they are damaged.
+        DamagedError: There are none, or they are damaged, or the value is a list of several networks.
     """
     search = _Search(storages)
+    if isinstance(value, list | tuple):
+        place, value = search.only_network(value)
+        contents = contents_of(value, storages)
+        return replace(contents, wrapper=".".join((str(place), contents.wrapper)).removesuffix("."))
     found = search.named(value, DEEPEST) or search.largest(value, DEEPEST)
     if found is None:
-        raise DamagedError("it holds no state_dict: a dictionary of tensors was expected")
+        raise DamagedError(NOTHING)
     wrapper, tensors = found
     taken = {wrapper, wrapper.split(".")[0]} if wrapper else tensors.keys()
     beside = {key: item for key, item in (mapping_of(value) or {}).items() if key not in taken}
@@ -129,6 +137,24 @@ class _Search:
             if found is not None and (best is None or _goes_before(_under(key, found), best)):
                 best = _under(key, found)
         return best
+
+    def only_network(self, values: Sequence[Any]) -> tuple[int, Any]:
+        """The place and the value of the one network in a list: what has a tensor of two dimensions or more.
+
+        Raises:
+            DamagedError: There is none, or there are several.
+        """
+        found = []
+        for place, value in enumerate(values):
+            self._left -= 1
+            network = self.named(value, DEEPEST) or self.largest(value, DEEPEST)
+            if network is not None and any(len(tensor.shape) > 1 for tensor in network[1].values()):
+                found.append((place, value))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise DamagedError(NOTHING)
+        raise DamagedError(f"it is a list of {len(found)} state_dicts: one dictionary of tensors was expected")
 
     def elsewhere(self, value: Any, taken: str, depth: int, path: str = "") -> dict[str, StoredTensor]:
         """Tensors that are not under the keys that are taken, by the keys that lead to them."""

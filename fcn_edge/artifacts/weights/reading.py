@@ -29,7 +29,7 @@ def weights_of(path: Path) -> Weights:
 
     The format is told by content: what ``torch.save`` writes and wrote before version 1.6, safetensors, ``.npz``. A
     checkpoint may hold a state_dict, have one under one of the usual keys, or be a pickled network, whose classes
-    need not be installed.
+    need not be installed; or it is a list with one of these.
 
     Raises:
         CheckpointError: The file is missing, damaged, of another format, or was made to do harm.

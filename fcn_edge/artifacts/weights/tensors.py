@@ -54,8 +54,8 @@ class Weights:
             of its class where it has none. Long values are cut off. The metadata of a safetensors file.
         globals: Full names of the classes and functions that the file's pickle names, those of tensors left out. None
             of them was imported or called.
-        wrapper: The keys that lead to the tensors, with dots between them, such as ``state_dict``; ``whole module``
-            for a pickled network; empty where the file is nothing but tensors.
+        wrapper: The keys that lead to the tensors, with dots between them, such as ``state_dict``, places in a list
+            among them; ``whole module`` for a pickled network; empty where the file is nothing but tensors.
         prefix: What ``variants`` took off the keys.
         elsewhere: Tensors under other keys than ``wrapper``, by all the keys that lead to them, with dots between them.
     """

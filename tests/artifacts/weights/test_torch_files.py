@@ -208,6 +208,26 @@ def test_where_the_state_dict_is(saved, wrap, wrapper: str) -> None:
     assert np.array_equal(weights.tensors["score.a.bias"].array(), tensors["score.a.bias"].numpy())
 
 
+def test_a_list_with_one_network(saved) -> None:
+    tensors = network_of(1)
+    momenta = {"state": {0: {"exp_avg": torch.ones(2, 3)}}, "param_groups": []}
+    for value, wrapper, fields in (
+        ([tensors], "0", {}),
+        ((3, {"loss": torch.ones(1)}, tensors, momenta, None), "2", {}),
+        (({"state_dict": tensors, "epoch": 2}, "notes", [1]), "0.state_dict", {"epoch": 2}),
+        ([Net()], "0.whole module", {"class": f"{Net.__module__}.Net"}),
+    ):
+        weights = saved(value)
+        assert (weights.wrapper, weights.fields) == (wrapper, fields)
+        assert list(weights.tensors) == list(Net().state_dict() if "module" in wrapper else tensors)
+    for value, said in (
+        ([tensors, tensors], "it is a list of 2 state_dicts"),
+        ([1, [tensors]], "it holds no state_dict"),
+    ):
+        with pytest.raises(CheckpointError, match=said):
+            saved(value)
+
+
 def network_of(fill: float, **more: Tensor) -> dict[str, Tensor]:
     return {f"{layer}.{kind}": torch.full((2, 3), fill) for layer in "ab" for kind in ("weight", "bias")} | more
 
