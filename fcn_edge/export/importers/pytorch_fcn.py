@@ -78,9 +78,10 @@ def _variant(weights: Weights, decoder: str, options: ImportOptions) -> tuple[st
     by_name = next((which for part, which in BY_NAME.items() if part in name), None)
     if by_name is not None:
         return by_name, (f"Taken for {by_name} by its file's name; --arch says it otherwise.",)
+    asked = "" if options.decoder is None else " --decoder does not tell them apart, --arch does."
     raise UsageError(
         f"{weights.path} holds the layers of FCN8s and of FCN8sAtOnce, which differ only in how they weigh pool4 and "
-        "pool3.",
+        f"pool3.{asked}",
         "Give --arch fcn8s for a network that was trained in stages (32s, 16s, 8s), or --arch fcn8s-atonce for one "
         "that was trained at once and multiplies pool4 by 0.01 and pool3 by 0.0001; with the wrong one, its skips "
         "weigh 100 and 10,000 times too much or too little.",

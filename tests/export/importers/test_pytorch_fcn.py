@@ -111,6 +111,10 @@ def test_staged_and_at_once_share_every_key_and_are_asked_for(fcn8s: PublishedFc
         imported(path)
     for word in ("--arch fcn8s ", "--arch fcn8s-atonce", "0.01", "0.0001"):
         assert word in caught.value.fix
+    assert "--decoder" not in caught.value.message
+    with pytest.raises(UsageError, match="--decoder does not tell them apart, --arch does") as caught:
+        imported(path, decoder="fcn8s")
+    assert "--arch fcn8s-atonce" in caught.value.fix
     staged, at_once = imported(path, arch="fcn8s"), imported(path, arch="vgg16-fcn8s-atonce")
     assert (staged.spec.decoder, at_once.spec.decoder) == ("fcn8s", "fcn8s-atonce")
     assert staged.spec.classes == at_once.spec.classes == LABEL_SETS["voc"].classes
