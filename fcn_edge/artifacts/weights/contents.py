@@ -166,9 +166,10 @@ class _Search:
         else:
             mapping = self._mapping(value)
             tensors = {} if path == taken else self._tensors(mapping)
-        found = {f"{path}.{key}" if path else key: tensor for key, tensor in tensors.items()}
+        # keys are made anew for each place of a thing
+        found = {f"{path}.{key}" if path else key: each for key, each in tensors.items() if len(key) <= LONGEST_KEY}
         for key, item in mapping.items() if depth > 1 else ():
-            if isinstance(key, str):
+            if isinstance(key, str) and len(key) <= LONGEST_KEY:
                 found |= self.elsewhere(item, taken, depth - 1, f"{path}.{key}" if path else key)
         return found
 
@@ -216,7 +217,8 @@ class _Search:
 
 def _goes_before(one: Found, other: Found) -> bool:
     """Whether something found is taken rather than what was found under an earlier name."""
-    averaged = [not AVERAGES.isdisjoint(re.split("[^a-z]+", wrapper.lower())) for wrapper, _ in (one, other)]
+    words = [re.split("[^a-z]+", wrapper[:LONGEST_KEY].lower()) for wrapper, _ in (one, other)]
+    averaged = [not AVERAGES.isdisjoint(each) for each in words]
     few, many = sorted((len(one[1]), len(other[1])))
     if averaged[0] != averaged[1] and 2 * few >= many:
         return averaged[1]

@@ -144,7 +144,7 @@ def unused_note(labels: LabelSet, classes: int) -> tuple[str, ...]:
     if named >= classes:
         return ()
     which = f"unused {named}" + (f" to unused {classes - 1}" if named < classes - 1 else "")
-    return (f"It scores {classes} classes, of which {labels.name} names {named}: the others are called {which}.",)
+    return (f"It scores {classes} classes and {named} have names: the others are called {which}.",)
 
 
 def require_count(labels: LabelSet, classes: int) -> None:

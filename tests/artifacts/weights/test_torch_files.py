@@ -301,6 +301,9 @@ def test_what_is_not_taken_may_be_damaged(tmp_path: Path) -> None:
             if not entry.filename.endswith("data/1"):
                 copy.writestr(entry, archive.read(entry))
     assert list(weights_of(whole).elsewhere) == ["ema.a.weight"]
+    long = "x" * 2000
+    save(path, {"model": {"a.weight": np.ones((2, 3))}, long: {"b": np.zeros(2)}, "ema": {long: np.zeros(2)}})
+    assert weights_of(path).elsewhere == {}
     weights = weights_of(path)
     assert (weights.wrapper, weights.elsewhere) == ("model", {})
     assert np.array_equal(weights.tensors["a.weight"].array(), np.ones((2, 3), np.float32))

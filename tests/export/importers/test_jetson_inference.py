@@ -75,7 +75,7 @@ def test_without_files_beside_it(count: int, tmp_path: Path) -> None:
     few = LabelSet("mine", ("road", "car"), ((1, 2, 3), (4, 5, 6)), 255)
     given = trained_network(path, ImportOptions(labels=few))
     assert given.spec.classes[:4] == ("road", "car", "unused 2", "unused 3")
-    assert f"of which mine names 2: the others are called unused 2 to unused {count - 1}." in given.notes[-1]
+    assert f"classes and 2 have names: the others are called unused 2 to unused {count - 1}." in given.notes[-1]
 
 
 @pytest.mark.parametrize(("named", "others"), [(5, "unused 5 to unused 20"), (20, "unused 20"), (21, "")])
@@ -88,7 +88,7 @@ def test_fewer_names_than_scores(named: int, others: str, tmp_path: Path) -> Non
     assert found.spec.classes == (*names, *(f"unused {index}" for index in range(named, 21)))
     assert found.spec.palette[:5] == tuple((index, 20, 30) for index in range(5))
     assert len(set(found.spec.palette)) == 21
-    said = f"of which classes.txt names {named}: the others are called {others}."
+    said = f"It scores 21 classes and {named} have names: the others are called {others}."
     assert (said in found.notes[-1]) if others else len(found.notes) == 1
 
 

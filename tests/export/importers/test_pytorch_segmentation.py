@@ -85,9 +85,7 @@ def test_classes_of_other_data_sets_have_no_names(weights) -> None:
     few = LabelSet("deepscene", ("trail", "grass", "vegetation", "obstacle", "sky"), generated_palette(5), 255)
     network = FAMILY.network(weights(dataset="deepscene"), ImportOptions(labels=few))
     spec = network.spec
-    assert network.notes == (
-        "It scores 21 classes, of which deepscene names 5: the others are called unused 5 to unused 20.",
-    )
+    assert network.notes == ("It scores 21 classes and 5 have names: the others are called unused 5 to unused 20.",)
     assert spec.classes[:6] == (*few.classes, "unused 5")
     assert (len(spec.classes), len(set(spec.palette))) == (21, 21)
     many = LabelSet("many", tuple(map(str, range(30))), generated_palette(30), 255)
