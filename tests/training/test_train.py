@@ -366,10 +366,12 @@ def test_frozen_blocks_need_weights(data: Path, tmp_path: Path) -> None:
 def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     source = encoder("mobilenet_v2").state_dict()
-    np.savez(tmp_path / "imagenet.npz", **{key: value.numpy() for key, value in source.items()})
-    output = tmp_path / "net.safetensors"
+    torch.save({"ema": {key: value + 1 for key, value in source.items()}, "model": source}, tmp_path / "both.pth")
+    output, display = tmp_path / "net.safetensors", Display()
     stage = Stage(decoders=("fcn8s",), epochs=0, lr=1e-3)
-    result = trained(recipe_of(stage), data, output, init=tmp_path / "imagenet.npz")
+    result = trained(recipe_of(stage), data, output, display, init=tmp_path / "both.pth")
+    assert display.notes[0] == f"encoder weights from {tmp_path / 'both.pth'}"
+    assert display.notes[1].startswith("It also holds ema, of the same layers, which was not taken")
     assert (result.epochs, result.best_miou) == (0, None)
     net = load_checkpoint(output)[0]
     for key, value in net.encoder.state_dict().items():
