@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
 from fcn_edge.artifacts.weights.elements import read_elements
 from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
@@ -85,7 +86,7 @@ def caffemodel_weights(path: Path) -> Weights:
         with _mapped(path) as buffer:
             layers = list(_Reader(buffer).layers())
     except (WireError, ValueError) as error:
-        raise CheckpointError(
+        raise no_network(path, CheckpointError) or CheckpointError(
             f"{path} is no whole .caffemodel; a binary NetParameter of Caffe was expected.",
             "Download or copy it again.",
         ) from error

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.file_kinds import checkpoint_format, no_network, to_be_exported
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.safetensors_header import safetensors_header
 from fcn_edge.artifacts.spec import ModelSpec
@@ -46,14 +47,15 @@ def checkpoint_header(path: Path) -> CheckpointHeader:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if header is None:
-        raise CheckpointError(
-            f"{path} is not a safetensors file, or is cut off.", "Checkpoints are what fcn-edge train writes."
+        error = no_network(path, CheckpointError)
+        if error is None and checkpoint_format(path) not in ("safetensors", ""):
+            error = to_be_exported(path, "a checkpoint", CheckpointError)
+        raise error or CheckpointError(
+            f"{path} is not a safetensors file, or is cut off.", "Copy or download it again."
         )
     metadata, tensors = header.metadata, header.tensors
     if SPEC_KEY not in metadata:
-        raise CheckpointError(
-            f"{path} holds tensors and no fcn_edge spec.", "Checkpoints are what fcn-edge train writes."
-        )
+        raise to_be_exported(path, "a checkpoint of another program", CheckpointError)
     return CheckpointHeader(
         spec=ModelSpec.from_json(metadata[SPEC_KEY]),
         tensors=len(tensors),

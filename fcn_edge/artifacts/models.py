@@ -16,6 +16,7 @@ from typing import Annotated, Any, BinaryIO, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
+from fcn_edge.artifacts.file_kinds import not_a_model
 from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.onnx_graph import Graph, graph_of_onnx
 from fcn_edge.artifacts.onnx_header import OnnxHeader, header_of_onnx, model_digest, opened_file
@@ -189,6 +190,8 @@ def resolved_model(model: str | Path | Model) -> Model:
         return _onnx_model(ZOO / str(model) / MODEL_FILE, shipped=str(model))
     path = Path(model)
     if path.is_dir():
+        if (error := not_a_model(path, ModelError)) is not None:
+            raise error
         manifest = read_manifest(path)
         return Model("engine", path, manifest.spec, engine_manifest=manifest)
     if path.is_file():

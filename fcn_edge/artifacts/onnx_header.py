@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from fcn_edge.artifacts.file_kinds import not_a_model, to_be_exported
 from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, parts
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ModelError
@@ -84,10 +85,7 @@ class OnnxHeader:
             SpecError: It is not valid.
         """
         if SPEC_KEY not in self.metadata:
-            raise ModelError(
-                f"{self.path} is an ONNX file without an fcn_edge spec.",
-                "Make it with fcn-edge export from a checkpoint.",
-            )
+            raise to_be_exported(self.path, "another program's ONNX file", ModelError)
         return ModelSpec.from_json(self.metadata[SPEC_KEY])
 
 
@@ -202,8 +200,10 @@ def _mapped(path: Path, file: BinaryIO) -> Iterator[Buffer]:
 
 
 def damaged_onnx(path: Path) -> ModelError:
-    """The error that says that a file is not a whole ONNX file."""
-    return ModelError(f"{path} is not an ONNX file, or is cut off.", "Export or copy it again.")
+    """The error that says that a file is not a whole ONNX file, and what it is where that can be told."""
+    return not_a_model(path, ModelError) or ModelError(
+        f"{path} is not an ONNX file, or is cut off.", "Export or copy it again."
+    )
 
 
 def _parts(buffer: Buffer) -> list[tuple[int, int, int]]:

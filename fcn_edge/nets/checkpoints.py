@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.spec import DECODER_STRIDES, OWN_FAMILY, ModelSpec
 from fcn_edge.artifacts.weights import StoredTensor, Weights, not_taken, shown, variants, weights_of
@@ -47,7 +48,7 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(
+        raise no_network(path, CheckpointError) or CheckpointError(
             f"{path} is {_kind(path)}; a whole safetensors file was expected.",
             "Checkpoints are what fcn-edge train writes.",
         ) from error

@@ -65,8 +65,9 @@ def test_torch_is_not_needed() -> None:
 def test_weights_without_a_spec_are_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     safetensors_numpy.save_file(TENSORS, path)
-    with pytest.raises(CheckpointError, match="no fcn_edge spec"):
+    with pytest.raises(CheckpointError, match="is a trained network") as caught:
         checkpoint_header(path)
+    assert f"fcn-edge export {path} -o net.onnx" in caught.value.fix
 
 
 def test_spec_must_be_valid(tmp_path: Path) -> None:

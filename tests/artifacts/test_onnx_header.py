@@ -147,9 +147,9 @@ def test_a_foreign_model_has_no_spec(model, saved) -> None:
     del model.metadata_props[:]
     path = saved(model)
     assert metadata_of_onnx(path) == {}
-    with pytest.raises(ModelError, match="without an fcn_edge spec") as caught:
+    with pytest.raises(ModelError, match=r"is a trained network \(another program's ONNX file\)") as caught:
         spec_of_onnx(path)
-    assert "fcn-edge export" in caught.value.fix
+    assert caught.value.fix == f"Make a model of it: fcn-edge export {path} -o net.onnx"
 
 
 def test_a_spec_that_is_not_valid(model, saved) -> None:

@@ -151,7 +151,7 @@ def test_onnx_file_of_somebody_else_ends_with_3(tmp_path: Path, tiny_network: An
     network = tiny_network(tmp_path / "m.onnx", metadata={})
     done = run(network.path)
     assert done.exit_code == 3
-    assert "without an fcn_edge spec" in done.stderr
+    assert "is a trained network (another program's ONNX file), not yet a model" in done.stderr
 
 
 def test_help_shows_an_example() -> None:

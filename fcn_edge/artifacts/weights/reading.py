@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import BinaryIO
 
+from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.weights.damage import DamagedError, shown
 from fcn_edge.artifacts.weights.inert import HostilePickleError
 from fcn_edge.artifacts.weights.npz import read_npz
@@ -48,7 +49,7 @@ def weights_of(path: Path) -> Weights:
             "Do not open it with torch.load or pickle; get the checkpoint again from its authors.",
         ) from error
     except DamagedError as error:
-        raise CheckpointError(
+        raise no_network(path, CheckpointError) or CheckpointError(
             f"{path} cannot be read as weights: {error.reason}.",
             f"Copy or download it again; {_READABLE}",
         ) from error
@@ -73,9 +74,9 @@ def _read(path: Path, file: BinaryIO) -> Weights:
         )
     if start[_TAR_MAGIC] == b"ustar":
         raise CheckpointError(
-            f"{path} is a tar archive: PyTorch before 0.2 wrote such ones, and many packages are such; a weights file "
-            "was expected.",
-            "Unpack it and give the weights file in it, or save it again with a newer PyTorch.",
+            f"{path} is a tar archive; a weights file was expected.",
+            "Unpack it and give the weights file in it. If PyTorch before 0.2 wrote it, load it there and save it "
+            "again with a newer one.",
         )
     if start.startswith(_GZIP):
         raise CheckpointError(f"{path} is packed with gzip.", "Unpack it and give the weights file in it.")

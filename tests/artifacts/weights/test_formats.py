@@ -116,7 +116,7 @@ def test_tar_archives(path: Path) -> None:
     with tarfile.open(path, "w:") as archive:
         archive.addfile(tarfile.TarInfo("storages"))
         archive.addfile(tarfile.TarInfo("pickle"))
-    assert "is a tar archive: PyTorch before 0.2" in refused(path)
+    assert "is a tar archive; a weights file was expected" in refused(path)
 
 
 def test_programs(path: Path) -> None:
