@@ -26,7 +26,16 @@ from pathlib import Path
 
 from fcn_edge.errors import CheckpointError
 
-__all__ = ["FILES", "NETWORKS", "FileRow", "NetworkRow", "Recognized", "recognized_file", "recognized_network"]
+__all__ = [
+    "FILES",
+    "NETWORKS",
+    "SAVED_MODEL",
+    "FileRow",
+    "NetworkRow",
+    "Recognized",
+    "recognized_file",
+    "recognized_network",
+]
 
 Shape = tuple[int | None, ...]
 
@@ -63,7 +72,7 @@ class Recognized:
     Attributes:
         name: What the network or the format is called.
         about: What the file is and why it is not imported, to go on after "FILE is".
-        fix: The way to an ONNX file; ``FILE`` stands for the file's path.
+        fix: The way to an ONNX file; ``FILE`` stands for the file's path, ``FOLDER`` for that of its folder.
     """
 
     name: str
@@ -72,7 +81,9 @@ class Recognized:
 
     def error(self, path: Path) -> CheckpointError:
         """The error that says so of the file at a path."""
-        return CheckpointError(f"{path} is {self.about}.", self.fix.replace("FILE", shlex.quote(str(path))))
+        paths = {"FILE": shlex.quote(str(path)), "FOLDER": shlex.quote(str(path.parent))}
+        fix = re.sub(r"\b(FILE|FOLDER)\b", lambda found: paths[found[0]], self.fix)
+        return CheckpointError(f"{path} is {self.about}.", fix)
 
 
 @dataclass(frozen=True)
@@ -249,7 +260,7 @@ NETWORKS: tuple[NetworkRow, ...] = (
         Recognized(
             "SegFormer of transformers",
             "a SegFormer of Hugging Face's transformers, which is no FCN",
-            "Run optimum-cli export onnx --model FOLDER onnx/ with the folder of the file and its config.json"
+            "With the config.json beside the file, run optimum-cli export onnx --model FOLDER onnx/"
             + _THEN.replace("net.onnx", "onnx/model.onnx"),
         ),
         {"decode_head.linear_c.0.proj.weight": (None, None), "decode_head.classifier.weight": _SCORE},
@@ -317,8 +328,12 @@ _KERAS_FIX = (
 )
 _TENSORFLOW_FIX = (
     "Run python -m tf2onnx.convert --saved-model FOLDER --output net.onnx --inputs-as-nchw INPUT --outputs-as-nchw "
-    "OUTPUT with the folder of saved_model.pb and the names of its image and its class scores" + _THEN
+    "OUTPUT with the names of its image and its class scores" + _THEN
 )
+_FROZEN_FIX = _TENSORFLOW_FIX.replace("--saved-model FOLDER", "--graphdef FILE --inputs INPUT --outputs OUTPUT")
+
+SAVED_MODEL = "saved_model.pb"
+"""File of a SavedModel that holds its graph."""
 
 FILES: tuple[FileRow, ...] = (
     FileRow(
@@ -328,7 +343,12 @@ FILES: tuple[FileRow, ...] = (
     FileRow(Recognized("Keras", "a model of Keras", _KERAS_FIX), holds=(r"config\.json", r"model\.weights\.h5")),
     FileRow(
         Recognized("TensorFlow SavedModel", "a part of a SavedModel of TensorFlow", _TENSORFLOW_FIX),
-        called=r"saved_model\.pb",
+        called=re.escape(SAVED_MODEL),
+    ),
+    FileRow(
+        Recognized("TensorFlow graph", "a graph of TensorFlow", _FROZEN_FIX),
+        begins=b"\n",
+        called=r".+\.pb",
     ),
     FileRow(
         Recognized("TensorFlow checkpoint", "a part of a checkpoint of TensorFlow", _KERAS_FIX),

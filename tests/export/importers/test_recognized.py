@@ -207,6 +207,8 @@ def test_parameters_behind_different_prefixes_are_of_no_family() -> None:
         (b"\x89HDF\r\n\x1a\n\0\0", "net.h5", (), "Keras HDF5"),
         (b"PK\x03\x04....", "net.keras", ("metadata.json", "config.json", "model.weights.h5"), "Keras"),
         (b"\x08\x01\x12\x34....", "saved_model.pb", (), "TensorFlow SavedModel"),
+        (b"\n\x1c\n\x05image", "frozen_inference_graph.pb", (), "TensorFlow graph"),
+        (b"\x08\x07\x12\x07pytorch", "net.pb", (), None),
         (b"\0\0\0\0\0\0\0\0", "fcn.00005.index", (), "TensorFlow checkpoint"),
         (b"\0\0\0\0\0\0\0\0", "fcn.00005.data-00000-of-00001", (), "TensorFlow checkpoint"),
         (b"PK\x03\x04....", "net.pt2", ("version", "serialized_exported_program.json"), "torch.export"),
