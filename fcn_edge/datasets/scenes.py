@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.street import Street
+from fcn_edge.street import SMALLEST, Street
 
 __all__ = ["rendered_drive", "rendered_images"]
 
@@ -17,9 +17,10 @@ def rendered_images(size: Size, seeds: Iterable[int] = range(8)) -> Iterator[NDA
     """The first frame of each of several rendered streets, ``(*size, 3)`` uint8 BGR.
 
     Args:
-        size: ``(height, width)``.
+        size: ``(height, width)``; a side below 32 is rendered at 32, and a network's resize policy brings it down.
         seeds: The streets.
     """
+    size = max(size[0], SMALLEST), max(size[1], SMALLEST)
     for seed in seeds:
         yield Street(seed=seed, size=size, frames=1).frame(0)[0]
 

@@ -1,5 +1,5 @@
 """Rendered street scenes with exact labels, for people without data."""
 
-from fcn_edge.street.street import Street
+from fcn_edge.street.street import SMALLEST, Street
 
-__all__ = ["Street"]
+__all__ = ["SMALLEST", "Street"]

@@ -19,7 +19,8 @@ from fcn_edge.street.weather import Weather
 
 _BEHIND = 14.0
 _AHEAD = 175.0
-_SMALLEST = 32
+SMALLEST = 32
+"""Least height and width of a frame in pixels."""
 
 
 class Street:
@@ -50,10 +51,10 @@ class Street:
         fps: float = 25.0,
     ) -> None:
         height, width = size
-        if min(height, width) < _SMALLEST:
+        if min(height, width) < SMALLEST:
             raise ValueError(
                 f"a street of {height}x{width} pixels is too small: height and width must be "
-                f"{_SMALLEST} or more; pass a larger size=(height, width)"
+                f"{SMALLEST} or more; pass a larger size=(height, width)"
             )
         if frames < 1:
             raise ValueError(f"got frames={frames}, expected 1 or more; pass a positive number")

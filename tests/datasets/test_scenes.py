@@ -19,6 +19,13 @@ def test_images_are_the_first_frames_of_streets() -> None:
     assert len(list(rendered_images(SIZE))) == 8
 
 
+def test_what_no_street_is_as_small_as_is_rendered_larger() -> None:
+    assert [image.shape for size in ((7, 9), (20, 400)) for image in rendered_images(size, (3,))] == [
+        (32, 32, 3),
+        (32, 400, 3),
+    ]
+
+
 def test_drive_is_one_street_frame_by_frame() -> None:
     frames = list(rendered_drive(SIZE, 3, seed=2, fps=1.0))
     street = Street(seed=2, size=SIZE, frames=3, fps=1.0)
