@@ -24,6 +24,7 @@ from fcn_edge.errors import SpecError, UsageError
 
 __all__ = [
     "DECODER_STRIDES",
+    "LONGEST_NAME",
     "OWN_FAMILY",
     "ModelSpec",
     "Normalization",
@@ -48,7 +49,8 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 in hexadecimal, lower case."""
 Triple = tuple[float, float, float]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+LONGEST_NAME = 200
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 
 
 class _Part(BaseModel):

@@ -81,9 +81,13 @@ def _refusal(outcomes: Sequence[Outcome], request: BuildRequest) -> FcnEdgeError
         if one.verdict is not None:
             found.append(f"is less accurate than is allowed: {one.verdict.sentence}")
         if one.error is not None:
-            found.append(f"cannot be fixed: {one.error.message.rstrip('.')}")
+            cannot = "is not built" if one.verdict is None else "cannot be fixed"
+            found.append(f"{cannot}: {one.error.message.rstrip('.')}")
         said.append(f"{one.candidate.name} {', and '.join(found)}")
-    return GuardError(f"{'; '.join(said)}.", _remedies(refused, request))
+    judged = [one for one in refused if one.refused]
+    # what nobody has judged was refused for another reason than its accuracy, --no-guard or not
+    fix = _remedies(judged, request) if judged else next(one.error.fix for one in refused if one.error is not None)
+    return GuardError(f"{'; '.join(said)}.", fix)
 
 
 def _remedies(refused: Sequence[Outcome], request: BuildRequest) -> str:

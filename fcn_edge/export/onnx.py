@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.artifacts.spec import ModelSpec, Resize, checked_size
+from fcn_edge.artifacts.spec import LONGEST_NAME, ModelSpec, Resize, checked_size
 from fcn_edge.datasets.scenes import rendered_images
 from fcn_edge.errors import UsageError
 from fcn_edge.export.importers.base import ImportOptions
@@ -84,6 +84,8 @@ def onnx_from_checkpoint(
         DatasetError: The images cannot be read.
     """
     _check_output(output)
+    if name is not None:
+        _check_name(name)
     if same_file(output, checkpoint):
         raise UsageError(f"{output} is the checkpoint itself.", "Give another file with -o; it is left as it is.")
     network = trained_network(checkpoint, options)
@@ -141,6 +143,14 @@ def _check_output(output: Path) -> None:
         raise UsageError(f"{output} is a directory.", "Name a file such as model.onnx.")
     if not output.absolute().parent.is_dir():
         raise UsageError(f"There is no directory {output.parent} to write {output.name} to.", "Make it first.")
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise UsageError(
+            f"{name[:LONGEST_NAME]!r} is no name for a model.",
+            f"Give --name at least one letter and at most {LONGEST_NAME}, on one line.",
+        )
 
 
 def _changes(

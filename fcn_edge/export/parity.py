@@ -92,7 +92,9 @@ def parity_of_onnx(
         expected, mask = network.scores_and_labels(fed)
         if not np.isfinite(expected).all():
             raise CheckpointError(
-                "The network of the checkpoint gives NaN or infinity.", "Train it again, with a lower learning rate."
+                "The network of the checkpoint gives NaN or infinity.",
+                "Download or save it again; if its training diverged, give a checkpoint from before that, or train it "
+                "again with a lower learning rate.",
             )
         scores, output = run(fed)
         if not np.isfinite(scores).all():

@@ -107,7 +107,8 @@ def ranges_of_images(
         for name, values in runner(image):
             if not np.isfinite(values).all():
                 raise ModelError(
-                    f"{spec.name} gives NaN or infinity at {name}.", "Check the checkpoint: train it again."
+                    f"{spec.name} gives NaN or infinity at {name}.",
+                    "Export its checkpoint again; if that gives NaN or infinity too, its training diverged.",
                 )
             statistics[name].add(values, by_channel=name in runner.convolved)
     if not seen:

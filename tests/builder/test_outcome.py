@@ -110,12 +110,22 @@ def test_refusal_names_every_candidate_and_what_became_of_the_search(levels_val:
     assert caught.value.message == (
         "onnxruntime.int8 is less accurate than is allowed: loses 0.2, and cannot be fixed: INT8 does not hold the "
         "guard, with decoder in floating point; other.int8 is less accurate than is allowed: loses 0.1; third.int8 "
-        "cannot be fixed: Only 50% would be INT8."
+        "is not built: Only 50% would be INT8."
     )
     assert caught.value.fix == (
         "Calibrate on more images like those to come, allow a larger --max-drop or --max-class-drop, build another "
         "--precision, or take it as it is with --no-guard instead of --eval."
     )
+
+
+def test_refusal_for_its_share_of_int8_does_not_offer_to_go_without_the_guard() -> None:
+    share = GuardError("Only 50% would be INT8.", "Build --precision fp16.")
+    outcomes = [outcome("int8", None, compiled=None, error=share, backend=name) for name in ("onnxruntime", "other")]
+    with pytest.raises(
+        GuardError, match=r"onnxruntime\.int8 is not built: Only 50% would be INT8; other\.int8"
+    ) as caught:
+        kept_outcome(outcomes, BuildRequest(precision="int8", guard=False))
+    assert caught.value.fix == "Build --precision fp16."
 
 
 def test_refusal_of_a_float_candidate_does_not_speak_of_calibration() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NoReturn
 
 import onnx
@@ -12,7 +13,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Resize
 from fcn_edge.errors import UsageError
 from fcn_edge.export.importers.base import ImportOptions
 from fcn_edge.export.network import Image, TrainedNetwork
-from fcn_edge.export.onnx import _changes
+from fcn_edge.export.onnx import _changes, onnx_from_checkpoint
 from fcn_edge.export.rewrite import add_labels_head
 
 from ..exported_networks import spec_of
@@ -57,3 +58,11 @@ def test_a_policy_leaves_the_color_beside_the_frame() -> None:
     assert Resize.model_validate(changed(Resize())) == letterbox
     assert Resize.model_validate(changed(Resize(policy="roi", roi=(0, 0, 0.5, 1)))).fill == (114, 114, 114)
     assert Resize.model_validate(changed(Resize(policy="stretch"))) == Resize(policy="stretch")
+
+
+@pytest.mark.parametrize("name", ["", " ", "two\nlines", "bell\a", "x" * 201])
+def test_a_name_is_one_line_of_text(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no name for a model") as caught:
+        onnx_from_checkpoint(tmp_path / "net.pth", tmp_path / "net.onnx", name=name)
+    assert "--name" in caught.value.fix
+    assert caught.value.message.isprintable()

@@ -114,7 +114,9 @@ def imported_spec(
     if not 2 <= classes <= MOST_CLASSES:
         raise CheckpointError(
             f"The network scores {classes} class{'es' * (classes > 1)}; 2 to {MOST_CLASSES} were expected.",
-            "A network with one output needs a second, constant one for the background: export it to ONNX so.",
+            "A network with one output needs a second, constant one for the background: export it to ONNX so."
+            if classes < 2
+            else f"A mask holds one byte a pixel: train the network on {MOST_CLASSES} classes or fewer.",
         )
     labels = options.labels
     if labels is not None:

@@ -37,7 +37,7 @@ def network_of_checkpoint(path: Path, start: bytes, options: ImportOptions) -> T
         UsageError: An option does not fit it, or something has to be said.
     """
     if options.output_name is not None:
-        raise UsageError(f"{path} is no ONNX file: it has no tensors to name.", "Leave out output_name.")
+        raise UsageError(f"{path} is no ONNX file: it has no tensors to name.", "Leave out --output-name.")
     known = recognized_file(start, path.name, zip_members(path) if start.startswith(b"PK") else ())
     if known is not None:
         raise known.error(path)
@@ -64,11 +64,13 @@ def _own(path: Path, options: ImportOptions) -> TrainedNetwork:
         if wanted is not None and wanted not in known:
             raise UsageError(
                 f"{path} is {spec.arch}, not {wanted}.",
-                f"Leave out {argument}: the checkpoint says what it is.",
+                f"Leave out --{argument}: the checkpoint says what it is.",
             )
     for argument in ("mean", "std", "color_order"):
         if getattr(options, argument) is not None:
-            raise UsageError(f"{path} says itself what it was trained with.", f"Leave out {argument}.")
+            raise UsageError(
+                f"{path} says itself what it was trained with.", f"Leave out --{argument.replace('_', '-')}."
+            )
     if (labels := options.labels) is not None:
         require_count(labels, len(spec.classes))
         spec = spec.replace(classes=labels.classes, palette=labels.palette, void=labels.void)

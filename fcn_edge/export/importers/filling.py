@@ -31,8 +31,9 @@ def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str]
         ignored: Leading parts of names that the weights may hold beyond the network's.
 
     Raises:
-        CheckpointError: They do not fit, and the message says which names differ; they are integers; or they are many
-            times as large as their file, which then repeats one number or one tensor many times.
+        CheckpointError: They do not fit, and the message says which names differ; they are integers; they hold NaN or
+            infinity; or they are many times as large as their file, which then repeats one number or one tensor many
+            times.
     """
     own = dict(net.state_dict(keep_vars=True))
     counters = {name for name in own if name.endswith("num_batches_tracked")}
@@ -51,9 +52,17 @@ def fill(net: nn.Module, weights: Weights, about: str, *, ignored: Sequence[str]
         own = dict(net.state_dict(keep_vars=True))
         for name in counters:
             own[name].zero_()
+    damaged = []
     for name in wanted:
         with torch.no_grad():
             own[name].copy_(torch.from_numpy(weights.tensors[name].array()))
+        if not own[name].isfinite().all():
+            damaged.append(name)
+    if damaged:
+        raise CheckpointError(
+            f"{weights.path} holds NaN or infinity in {_some(damaged)}.",
+            "Download or save it again; if its training diverged, give a checkpoint from before that.",
+        )
 
 
 def _require_numbers(weights: Weights, wanted: Mapping[str, tuple[int, ...]]) -> None:

@@ -118,7 +118,7 @@ def _network(
     dilated = f"-d{hidden.head_dilation}" if hidden.head_dilation > 1 else ""
     name = f"fcn{dilated}_{backbone.short}-d{backbone.stride}"
     if options.decoder not in (None, DECODER):
-        raise UsageError(f"The decoder of {weights.path} is {DECODER}.", "Leave out decoder: there is no other.")
+        raise UsageError(f"The decoder of {weights.path} is {DECODER}.", "Leave out --decoder: there is no other.")
     classes = dimension(weights, f"{HEAD}conv_seg.weight")
     labels, labels_note = labels_of(weights.fields.get("meta"), classes)
     if options.labels is None and labels is not None:
@@ -178,7 +178,7 @@ def _hidden_plan(
     path, arch = weights.path, options.arch
     said = None if arch is None else plan_by_name(arch, layers)
     if arch is not None and said is None:
-        raise UsageError(f"{arch} is no FCN of mmsegmentation.", f"Give such a name with arch: {CHOICES}.")
+        raise UsageError(f"{arch} is no FCN of mmsegmentation.", f"Give such a name with --arch: {CHOICES}.")
     meta = weights.fields.get("meta")
     texts = [meta.get(key) for key in ("cfg", "config")] if isinstance(meta, dict) else []
     configured: HiddenPlan | None = None
@@ -189,7 +189,7 @@ def _hidden_plan(
         if said is not None and said.form != configured.form:
             raise UsageError(
                 f"{path} is not {arch}: its configuration says something else.",
-                "Leave out arch: the checkpoint says what it is.",
+                "Leave out --arch: the checkpoint says what it is.",
             )
         return configured, ""
     if said is not None:

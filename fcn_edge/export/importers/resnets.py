@@ -93,9 +93,9 @@ def require_arch(path: Path, options: ImportOptions, names: tuple[str, ...], dec
     """
     if options.arch is not None and options.arch not in names:
         raise UsageError(
-            f"{path} is {names[0]}, not {options.arch}.", "Leave out arch: the checkpoint says what it is."
+            f"{path} is {names[0]}, not {options.arch}.", "Leave out --arch: the checkpoint says what it is."
         )
     if options.decoder not in (None, decoder):
         raise UsageError(
-            f"The decoder of {path} is {decoder}, not {options.decoder}.", "Leave out decoder: there is no other."
+            f"The decoder of {path} is {decoder}, not {options.decoder}.", "Leave out --decoder: there is no other."
         )

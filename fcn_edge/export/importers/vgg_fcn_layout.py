@@ -77,7 +77,9 @@ def network_of(
         UsageError: An option does not fit them.
     """
     if options.decoder is not None and options.decoder != which:
-        raise UsageError(f"{weights.path} is {which}, not {options.decoder}.", "Leave out the decoder.")
+        raise UsageError(
+            f"{weights.path} is {which}, not {options.decoder}.", "Leave out --decoder: the checkpoint says what it is."
+        )
     decoder = decoder_of(weights)
     widths, classes = _widths(weights, about)
     learned, fixed = _upsamplings(weights, decoder)

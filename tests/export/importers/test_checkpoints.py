@@ -155,10 +155,23 @@ def test_files_that_are_nothing_get_a_sentence(tmp_path: Path) -> None:
 
 def test_options_that_do_not_fit_are_refused(torchvision: Described, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "own.safetensors", FCN("mobilenet_v2", ("fcn32s",), CLASSES), OWN)
+    for said, fix in {
+        ImportOptions(color_order="rgb"): "Leave out --color-order.",
+        ImportOptions(arch="vgg16-fcn8s"): "Leave out --arch: the checkpoint says what it is.",
+    }.items():
+        with pytest.raises(UsageError) as caught:
+            trained_network(tmp_path / "own.safetensors", said)
+        assert caught.value.fix == fix
     with pytest.raises(UsageError, match="says itself what it was trained with"):
         trained_network(tmp_path / "own.safetensors", ImportOptions(mean=(1, 2, 3)))
     with pytest.raises(UsageError, match="voc has 21 classes; the checkpoint has 7"):
         trained_network(tmp_path / "own.safetensors", ImportOptions(labels=LABEL_SETS["voc"]))
     torch.save(torchvision.state, tmp_path / "net.pth")
-    with pytest.raises(UsageError, match="no ONNX file"):
-        trained_network(tmp_path / "net.pth", ImportOptions(output_name="scores"))
+    for said, fix in {
+        ImportOptions(output_name="scores"): "Leave out --output-name.",
+        ImportOptions(arch="fcn_resnet101", size=SIZE): "Leave out --arch: the checkpoint says what it is.",
+        ImportOptions(decoder="fcn8s", size=SIZE): "Leave out --decoder: there is no other.",
+    }.items():
+        with pytest.raises(UsageError) as caught:
+            trained_network(tmp_path / "net.pth", said)
+        assert caught.value.fix == fix

@@ -41,6 +41,10 @@ def test_fills_what_is_there_and_counts_no_batches(net: nn.Module, tmp_path: Pat
         ({"0.weight": None}, r"looks like a net, but does not fit it: it lacks 0\.weight"),
         ({"2.bias": torch.ones(4)}, r"it also holds 2\.bias"),
         ({"0.bias": torch.ones(5)}, r"its 0\.bias is \(5,\), and \(4,\) was expected"),
+        (
+            {"0.bias": torch.tensor([1, torch.nan, 2, 3]), "1.weight": torch.full((4,), torch.inf)},
+            "NaN .* in 0.bias, 1",
+        ),
         ({"0.weight": torch.ones(4, 3, 1, 1, dtype=torch.int8)}, r"stores 0\.weight as int8; floating-point weights"),
     ],
 )
