@@ -47,10 +47,10 @@ def checkpoint_header(path: Path) -> CheckpointHeader:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
     if header is None:
-        error = no_network(path, CheckpointError)
-        if error is None and checkpoint_format(path) not in ("safetensors", ""):
-            error = to_be_exported(path, "a checkpoint", CheckpointError)
-        raise error or CheckpointError(
+        other = no_network(path, CheckpointError)
+        if other is None and checkpoint_format(path) not in ("safetensors", ""):
+            other = to_be_exported(path, "a checkpoint", CheckpointError)
+        raise other or CheckpointError(
             f"{path} is not a safetensors file, or is cut off.", "Copy or download it again."
         )
     metadata, tensors = header.metadata, header.tensors

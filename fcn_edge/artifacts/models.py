@@ -190,8 +190,8 @@ def resolved_model(model: str | Path | Model) -> Model:
         return _onnx_model(ZOO / str(model) / MODEL_FILE, shipped=str(model))
     path = Path(model)
     if path.is_dir():
-        if (error := not_a_model(path, ModelError)) is not None:
-            raise error
+        if (other := not_a_model(path, ModelError)) is not None:
+            raise other
         manifest = read_manifest(path)
         return Model("engine", path, manifest.spec, engine_manifest=manifest)
     if path.is_file():

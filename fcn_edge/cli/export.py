@@ -24,8 +24,8 @@ __all__ = ["command"]
 @click.option(
     "--arch", metavar="NAME", help="Which network it is, where a file fits several; of ours, what it is expected to be."
 )
-@click.option("--decoder", metavar="D", help="The decoder it is expected to have: fcn32s, fcn16s or fcn8s.")
-@click.option("--size", type=SIZE, help="Default network size; the file takes every other size too.")
+@click.option("--decoder", metavar="D", help="The decoder that it is expected to have, such as fcn8s.")
+@click.option("--size", type=SIZE, help="Default network size; others remain possible, but for ONNX files of one size.")
 @click.option(
     "--classes",
     metavar="FILE|NAME",

@@ -19,7 +19,7 @@ VERBS = {
     "run": "Masks for a video, folder, camera or rendered street.",
     "evaluate": "mIoU and the paper's other measures on labeled images.",
     "train": "Train an FCN: the paper's stages or all decoders at once.",
-    "export": "A checkpoint to a self-describing ONNX file, checked against torch.",
+    "export": "A trained network, yours or others', to the ONNX file that the other commands take.",
     "calibrate": "Images through the float network, to the table that INT8 is built with.",
     "build": "An engine directory for this machine.",
     "bench": "Latency against accuracy, a row per model, precision, backend and size.",

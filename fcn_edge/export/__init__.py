@@ -1,1 +1,1 @@
-"""A trained checkpoint to a self-describing ONNX file, checked against torch. Needs the ``[export]`` extra."""
+"""A trained network to a self-describing ONNX file, checked against that network. Needs the ``[export]`` extra."""

@@ -42,7 +42,7 @@ def export_onnx(
     tell: Callable[[str], None] = lambda _: None,
     comparing: Callable[[int, int], None] = lambda *_: None,
 ) -> Export:
-    """Make a self-describing ONNX file of a trained checkpoint, and check it against the checkpoint in torch.
+    """Make a self-describing ONNX file of a trained network, and check it against that network.
 
     Args:
         checkpoint: What ``fcn-edge train`` wrote, or the weights or the ONNX file of a network that somebody else
@@ -50,8 +50,9 @@ def export_onnx(
         output: The ONNX file to write.
         arch: What the checkpoint is expected to be: encoder and decoder (``vgg16-fcn8s``), or one of them. Where
             others' weights fit several networks, the name of the one.
-        decoder: The decoder it is expected to have: ``fcn32s``, ``fcn16s`` or ``fcn8s``.
-        size: Default network size ``(height, width)``; the checkpoint's when left out. The file takes every other, too.
+        decoder: The decoder that it is expected to have, such as ``fcn8s``.
+        size: Default network size ``(height, width)``; the checkpoint's when left out. The file takes
+            others too, unless it is made of an ONNX file of one size.
         classes: Other class names: a name of ``fcn_edge.artifacts.label_sets.LABEL_SETS``, such as ``cityscapes``, or a
             TOML, JSON or text file.
         mean: What the network was trained with, for networks of others: three numbers in its color order on the 0 to
@@ -69,7 +70,8 @@ def export_onnx(
         comparing: Called with images of the folder that were compared and images in all.
 
     Raises:
-        CheckpointError: The checkpoint is missing, damaged or no checkpoint of fcn_edge.
+        CheckpointError: The checkpoint is missing, damaged or of no family that is known.
+        ModelError: The ONNX file is damaged, or gives no class scores of an image.
         UsageError: An argument does not fit the checkpoint, or the output may not be written.
         GuardError: File and checkpoint agree on too few pixels.
         DatasetError: The images cannot be read.

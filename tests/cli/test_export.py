@@ -136,3 +136,9 @@ def test_files_of_others_are_no_checkpoints(tmp_path: Path, content: bytes | Non
 def test_help_has_an_example() -> None:
     result = run("--help")
     assert "Example: fcn-edge export" in result.stdout
+
+
+def test_help_holds_for_networks_of_others() -> None:
+    said = " ".join(run("--help").stdout.split())
+    assert "others remain possible, but for ONNX files of one size" in said
+    assert "The decoder that it is expected to have, such as fcn8s" in said

@@ -40,8 +40,8 @@ def trained_network(path: Path, options: ImportOptions) -> TrainedNetwork:
             start = file.read(_START_BYTES)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    if (error := no_network(path, CheckpointError)) is not None:
-        raise error
+    if (other := no_network(path, CheckpointError)) is not None:
+        raise other
     if (known := recognized_file(start, path.name)) is not None:
         raise known.error(path)
     # the length that safetensors begin with may be the same byte
