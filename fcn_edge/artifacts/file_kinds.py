@@ -29,9 +29,8 @@ _ZIP, _HDF5 = b"PK", b"\x89HDF"
 _PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 
 _ENGINES = frozenset({".engine", ".plan", ".trt"})
-_CHECKPOINTS = frozenset(
-    {".pth", ".pt", ".ckpt", ".tar", ".safetensors", ".npz", ".caffemodel", ".pb", ".h5", ".keras"}
-)
+_CHECKPOINTS = frozenset({".pth", ".pt", ".ckpt", ".tar", ".safetensors", ".npz", ".caffemodel"})
+_TENSORFLOW = frozenset({".pb", ".h5", ".keras"})
 
 
 def no_network(path: Path, kind: type[Error]) -> Error | None:
@@ -91,10 +90,15 @@ def not_a_model(path: Path, kind: type[Error]) -> Error | None:
     """
     if (path / "saved_model.pb").is_file():
         return to_be_exported(path, "a SavedModel of TensorFlow", kind)
+    if path.is_dir():
+        return None
     if (error := no_network(path, kind)) is not None:
         return error
-    named = path.suffix.lower() in _CHECKPOINTS and _start_of(path)
-    return to_be_exported(path, "a checkpoint", kind) if named or checkpoint_format(path) else None
+    suffix = path.suffix.lower()
+    if checkpoint_format(path) or (suffix in _CHECKPOINTS | _TENSORFLOW and _start_of(path)):
+        what = "a file of TensorFlow" if suffix in _TENSORFLOW else "a checkpoint"
+        return to_be_exported(path, what, kind)
+    return None
 
 
 def to_be_exported(path: Path, what: str, kind: type[Error]) -> Error:

@@ -12,7 +12,7 @@ from fcn_edge.artifacts.checkpoint import checkpoint_header
 from fcn_edge.artifacts.inspection import inspection_of
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.weights import weights_of
-from fcn_edge.errors import ArtifactError, CheckpointError, ModelError
+from fcn_edge.errors import ArtifactError, CheckpointError, EngineError, ModelError
 
 HTML = b"\xef\xbb\xbf\n<!doctype HTML>\n<html><head><title>Sign in</title>"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -33,13 +33,16 @@ READERS: tuple[Callable[[Path], object], ...] = (resolved_model, checkpoint_head
         ("foreign.safetensors", SAFETENSORS),
         ("net.onnx", ZIP),
         ("net.h5", b"\x89HDF\r\n\x1a\n"),
+        ("saved_model.pb", b"\x08\x01\x12\x9e"),
     ],
 )
 def test_a_checkpoint_in_the_place_of_a_model_is_sent_to_export(name: str, content: bytes, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     for read in (resolved_model, inspection_of):
-        with pytest.raises(ArtifactError, match=r"is a trained network \(a checkpoint.*\), not yet a model") as caught:
+        with pytest.raises(
+            ArtifactError, match=r"is a trained network \(a (checkpoint|file of Ten).*\), not"
+        ) as caught:
             read(str(path))
         output = "model.onnx" if name == "net.onnx" else "net.onnx"
         assert caught.value.fix == f"Make a model of it: fcn-edge export {path} -o {output}"
@@ -49,6 +52,12 @@ def test_a_saved_model_in_the_place_of_a_model_is_sent_to_export(tmp_path: Path)
     (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12\x9e")
     with pytest.raises(ModelError, match=r"is a trained network \(a SavedModel of TensorFlow\), not yet a model"):
         resolved_model(tmp_path)
+
+
+def test_a_directory_may_be_called_as_engines_are(tmp_path: Path) -> None:
+    (tmp_path / "mine.engine").mkdir()
+    with pytest.raises(EngineError, match=r"is not an engine: it has no engine\.json"):
+        resolved_model(tmp_path / "mine.engine")
 
 
 @pytest.mark.parametrize("read", READERS)
