@@ -119,6 +119,9 @@ def to_be_exported(path: Path, what: str, kind: type[Error]) -> Error:
 def _start_of(path: Path) -> bytes:
     """The first bytes of a file; none where it cannot be read, which its reader tells."""
     try:
+        # a pipe would be waited for
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
             return file.read(_START_BYTES)
     except OSError:

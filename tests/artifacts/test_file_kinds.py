@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from fcn_edge.artifacts.caffemodel import caffemodel_weights
 from fcn_edge.artifacts.checkpoint import checkpoint_header
+from fcn_edge.artifacts.file_kinds import checkpoint_format, no_network
 from fcn_edge.artifacts.inspection import inspection_of
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.weights import weights_of
@@ -102,3 +104,8 @@ def test_a_checkpoint_that_was_cut_off_is_called_so(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a safetensors file, or is cut off") as caught:
         checkpoint_header(path)
     assert caught.value.fix == "Copy or download it again."
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "net.pth")
+    assert (no_network(tmp_path / "net.pth", ModelError), checkpoint_format(tmp_path / "net.pth")) == (None, "")

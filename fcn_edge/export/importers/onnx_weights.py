@@ -7,6 +7,7 @@ from pathlib import Path
 
 from onnx import ModelProto, TensorProto
 
+from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_parts import tensors_of
@@ -93,6 +94,8 @@ def _kept_beside(path: Path, tensor: TensorProto, wanted: int) -> bytes:
             file.seek(start)
             values = file.read(wanted)
     if len(values) != wanted:
+        if (error := no_network(beside, ModelError)) is not None:
+            raise error
         raise ModelError(
             f"{path} expects {wanted} bytes of {shown(tensor.name)} in {shown(beside.name)}, which has not that many "
             "there.",

@@ -284,6 +284,14 @@ def test_weights_that_are_not_beside_the_file(key: str, value: str, tmp_path: Pa
         trained_network(path, IMAGENET)
 
 
+def test_a_pointer_in_the_place_of_the_weights(tmp_path: Path) -> None:
+    path = outside(tmp_path)
+    (tmp_path / "theirs.data").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 864\n")
+    with pytest.raises(ModelError, match=r"theirs\.data is a Git LFS pointer") as caught:
+        opened_foreign(path)
+    assert "git lfs pull" in caught.value.fix
+
+
 def test_links_into_one_folder_are_followed(tmp_path: Path) -> None:
     (tmp_path / "blobs").mkdir()
     (tmp_path / "snapshot").mkdir()
