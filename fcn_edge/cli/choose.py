@@ -56,9 +56,9 @@ def command(
     """
     from fcn_edge.bench.choose import choose
     from fcn_edge.bench.limits import Wanted
-    from fcn_edge.bench.printable import printable
     from fcn_edge.bench.result import read_result
     from fcn_edge.errors import GuardError
+    from fcn_edge.text import printable
 
     wanted = Wanted(fps, latency, max_drop, min_miou, max_watts, max_memory)
     choice = choose(read_result(results), wanted)
@@ -116,7 +116,7 @@ def _print_chosen(row: Row, choice: Choice) -> None:
 
 
 def _say(line: str) -> None:
-    from fcn_edge.bench.printable import printable
+    from fcn_edge.text import printable
 
     say(printable(line))
 
@@ -131,7 +131,7 @@ def _marks(row: Row, chosen: Row | None) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    from fcn_edge.bench.printable import printable
+    from fcn_edge.text import printable
 
     assert row.end_to_end_ms is not None
     assert row.accuracy is not None

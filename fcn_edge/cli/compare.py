@@ -81,9 +81,9 @@ def command(
     medians from frame to mask; throughput, p99, power and load times are not compared.
     """
     from fcn_edge.bench.compare import CompareLimits, compare_results
-    from fcn_edge.bench.printable import printable
     from fcn_edge.bench.result import read_result
     from fcn_edge.errors import GuardError
+    from fcn_edge.text import printable
 
     first, second = read_result(before), read_result(after)
     limits = CompareLimits(threshold, max_drop, max_class_drop, max_memory_growth)
@@ -135,7 +135,7 @@ def _print(comparison: Comparison, before: tuple[Path, BenchResult], after: tupl
 
 
 def _say(line: str) -> None:
-    from fcn_edge.bench.printable import printable
+    from fcn_edge.text import printable
 
     say(printable(line))
 
@@ -155,7 +155,7 @@ def _control(comparison: Comparison) -> str:
 
 def _cells(row: RowChange) -> list[str]:
     from fcn_edge.bench.comparison import change_text, interval_text
-    from fcn_edge.bench.printable import printable
+    from fcn_edge.text import printable
 
     return [
         printable(row.name),

@@ -1,0 +1,83 @@
+"""Texts of others in our sentences: on one line, without control characters, short; and quoted in commands to paste.
+
+Names in files, paths, and what other libraries say may hold anything: escape sequences that a terminal obeys, line
+breaks that fake a second message, characters that turn the direction of what follows, five thousand letters.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Literal
+
+__all__ = ["command_line", "printable", "quoted"]
+
+_CUT = " ... "
+_LONGEST_WORD = 1000
+"""Letters of a word in a command at most; longer ones are no path that anybody has."""
+
+
+def printable(text: str, most: int | None = None, cut: Literal["middle", "end"] = "middle") -> str:
+    r"""The text on one line, with line breaks and control characters as escapes, such as ``\n`` and ``\x1b``.
+
+    So are characters that turn the direction of what follows, spaces that look like others, and the bytes of names
+    that are not UTF-8. What is printable already stays as it is.
+
+    Args:
+        text: Any text.
+        most: Letters at most. Of a longer text with an address the end is left out, and what may be a password: cut
+            in two, nothing would know it as one.
+        cut: What is left out of a longer text. The end of a command: without its middle it would be another command.
+    """
+    if most is not None and len(text) > most:  # escapes of a text of megabytes are not made to be thrown away
+        text = _shortened(text, most, cut)
+    if not text.isprintable():
+        text = "".join(map(_escaped, text))
+    return text if most is None else _shortened(text, most, cut)
+
+
+def quoted(text: str | os.PathLike[str]) -> str:
+    """A word of a command to paste: a shell takes it for one word, and for nothing but a word.
+
+    Control characters and bytes that are not UTF-8 stand as escapes between ``$'`` and ``'``, which bash and zsh turn
+    back into what they were.
+    """
+    word = os.fspath(text)
+    if len(word) > _LONGEST_WORD:
+        word = printable(word, _LONGEST_WORD)
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(_in_dollar_quotes(one) for one in word) + "'"
+
+
+def command_line(*words: str | os.PathLike[str]) -> str:
+    """A command to paste of its words, each quoted where a shell would see more in it than a word."""
+    return " ".join(map(quoted, words))
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+
+
+def _in_dollar_quotes(letter: str) -> str:
+    if letter in "\\'":
+        return f"\\{letter}"
+    if letter.isprintable():
+        return letter
+    try:
+        data = letter.encode("utf-8", "surrogateescape")  # how the names of files hold bytes that are not UTF-8
+    except UnicodeEncodeError:
+        data = letter.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
+def _shortened(text: str, most: int, cut: Literal["middle", "end"]) -> str:
+    if len(text) <= most:
+        return text
+    scheme, host = text.find(":/"), text.rfind("@")
+    if scheme < 0 and cut == "middle":
+        begin = (most - len(_CUT) + 1) // 2
+        return text[:begin] + _CUT + text[len(text) - (most - len(_CUT) - begin) :]
+    if 0 <= scheme < host:
+        text = f"{text[:scheme]}://***@{text[host + 1 :]}"
+    return text if len(text) <= most else text[: most - len(_CUT) + 1] + _CUT.rstrip()
