@@ -40,9 +40,11 @@ def quoted(text: str | os.PathLike[str]) -> str:
     """A word of a command to paste: a shell takes it for one word, and for nothing but a word.
 
     Control characters and bytes that are not UTF-8 stand as escapes between ``$'`` and ``'``, which bash and zsh turn
-    back into what they were.
+    back into what they were. A path that begins like an option gets ``./`` in front.
     """
     word = os.fspath(text)
+    if word.startswith("-") and not isinstance(text, str):
+        word = f"./{word}"
     if len(word) > _LONGEST_WORD:
         word = printable(word, _LONGEST_WORD)
     if word.isprintable():

@@ -94,3 +94,7 @@ def test_a_quoted_text_is_one_word_however_long() -> None:
 
 def test_a_command_of_plain_words_stays_plain() -> None:
     assert command_line("fcn-edge", "build", Path("a/b.onnx"), "-o", "x y") == "fcn-edge build a/b.onnx -o 'x y'"
+
+
+def test_a_path_is_never_taken_for_an_option() -> None:
+    assert quoted(Path("--debug")) == "./--debug"
