@@ -21,6 +21,7 @@ from pydantic import (
 from fcn_edge.artifacts.geometry import SIZE_MULTIPLE, Geometry
 from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.errors import SpecError, UsageError
+from fcn_edge.io.outside import MalformedError, json_of
 
 __all__ = [
     "DECODER_STRIDES",
@@ -234,13 +235,11 @@ class ModelSpec(Document):
         Raises:
             SpecError: The text is not a valid spec, or a newer fcn_edge wrote it.
         """
-        import json
-
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            content = json_of(text)
+        except MalformedError as error:
             raise SpecError(
-                "The model's spec is not valid: it is not JSON.", "Export the model again with fcn-edge export."
+                f"The model's spec is not valid: {error}.", "Export the model again with fcn-edge export."
             ) from error
         try:
             return cls.from_content(content, "The model's spec", SpecError)
