@@ -20,8 +20,10 @@ from pydantic import (
 
 from fcn_edge.artifacts.geometry import SIZE_MULTIPLE, Geometry
 from fcn_edge.artifacts.migrations import Document, renamed
+from fcn_edge.artifacts.phrases import phrase_of
 from fcn_edge.errors import SpecError, UsageError
 from fcn_edge.io.outside import MalformedError, json_of
+from fcn_edge.text import printable
 
 __all__ = [
     "DECODER_STRIDES",
@@ -264,9 +266,8 @@ class ModelSpec(Document):
 def first_problem(error: ValidationError) -> str:
     """The first problem of a validation error as a phrase: where, and what."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    # keys come from files too: one may be long, or hold line breaks
-    where = "".join(letter if letter.isprintable() else "?" for letter in ".".join(map(str, problem["loc"])))[:100]
-    what = problem["msg"].removeprefix("Value error, ")
+    where = printable(".".join(map(str, problem["loc"])), 100)  # keys come from files too
+    what = phrase_of(problem)
     return f"{where}: {what}" if where else what
 
 
