@@ -10,9 +10,10 @@ import os
 import shlex
 from typing import Literal
 
-__all__ = ["command_line", "printable", "quoted"]
+__all__ = ["command_line", "printable", "quoted", "whole"]
 
 _CUT = " ... "
+_MOST_DIGITS = 18
 _LONGEST_WORD = 1000
 """Letters of a word in a command at most; longer ones are no path that anybody has."""
 
@@ -25,8 +26,8 @@ def printable(text: str, most: int | None = None, cut: Literal["middle", "end"] 
 
     Args:
         text: Any text.
-        most: Letters at most. Of a longer text with an address the end is left out, and what may be a password: cut
-            in two, nothing would know it as one.
+        most: Letters at most. Of a longer text with an address, what may be a password is left out first: cut in two,
+            nothing would know it as one.
         cut: What is left out of a longer text. The end of a command: without its middle it would be another command.
     """
     if most is not None and len(text) > most:  # escapes of a text of megabytes are not made to be thrown away
@@ -57,6 +58,14 @@ def command_line(*words: str | os.PathLike[str]) -> str:
     return " ".join(map(quoted, words))
 
 
+def whole(text: str) -> int | None:
+    """The whole number that a text is: digits alone, of ASCII, and no more than 18; else None.
+
+    ``int`` takes digits of other scripts, signs and spaces, and fails at some thousands of digits.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
 def _escaped(letter: str) -> str:
     return letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
 
@@ -77,9 +86,16 @@ def _shortened(text: str, most: int, cut: Literal["middle", "end"]) -> str:
     if len(text) <= most:
         return text
     scheme, host = text.find(":/"), text.rfind("@")
-    if scheme < 0 and cut == "middle":
-        begin = (most - len(_CUT) + 1) // 2
-        return text[:begin] + _CUT + text[len(text) - (most - len(_CUT) - begin) :]
     if 0 <= scheme < host:
         text = f"{text[:scheme]}://***@{text[host + 1 :]}"
-    return text if len(text) <= most else text[: most - len(_CUT) + 1] + _CUT.rstrip()
+        if len(text) <= most:
+            return text
+    begin = (most - len(_CUT) + 1) // 2
+    end = text[len(text) - (most - len(_CUT) - begin) :]
+    if scheme >= 0:  # no word that is left may be a part of a secret
+        bare = text.replace("='", '="').partition('="')[0]
+        end = end.partition(" ")[2] if len(bare) == len(text) else ""
+        text = text if end else bare
+    if cut == "end" or not end:
+        return text[: most - len(_CUT) + 1] + _CUT.rstrip()
+    return text[:begin] + _CUT + end

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.io.redaction import prose_without_passwords
-from fcn_edge.text import command_line, printable, quoted
+from fcn_edge.text import command_line, printable, quoted, whole
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,13 @@ def test_a_long_text_keeps_its_two_ends() -> None:
     assert printable("x" * 40, 40) == "x" * 40
 
 
+def test_a_sentence_about_a_long_address_keeps_its_end() -> None:
+    shown = printable("'synthetic://street?seed=" + "9" * 5000 + "': a whole number was expected.", 80)
+    assert len(shown) <= 80
+    assert shown.startswith("'synthetic://street?seed=999")
+    assert shown.endswith(" ... a whole number was expected.")
+
+
 def test_of_a_long_command_the_end_is_left_out() -> None:
     shown = printable("build 'x" + "y" * 5000 + "' -o '; touch X", 40, cut="end")
     assert len(shown) == 40
@@ -55,6 +62,7 @@ def test_escapes_count_as_the_letters_that_they_are() -> None:
     [
         "cannot open rtsp://user:" + "secret" * 50 + "@camera/1: it is lost",
         "cannot open http://camera/?token=" + "secret" * 50 + "&x=1 now",
+        "http://camera/?a=1&token='" + "secret " * 50 + "' and more",
         "x" * 300 + " rtsp://user:secret@camera/" + "y" * 300,
     ],
 )
@@ -98,3 +106,20 @@ def test_a_command_of_plain_words_stays_plain() -> None:
 
 def test_a_path_is_never_taken_for_an_option() -> None:
     assert quoted(Path("--debug")) == "./--debug"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("9" * 18, 10**18 - 1),
+        ("9" * 5000, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("٣", None),
+    ],
+)
+def test_whole_numbers(text: str, number: int | None) -> None:
+    assert whole(text) == number
