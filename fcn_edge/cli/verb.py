@@ -88,8 +88,8 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 _report(result, as_json)
             except Exception as error:
                 if debug:
-                    # what a library says of an address may show its password
-                    click.echo(_without_passwords(traceback.format_exc()), err=True, nl=False)
+                    for line in traceback.format_exc().splitlines():
+                        note(line)
                 if _interrupt_behind(error):
                     result = {"error": "Interrupted.", "fix": "", **stopped()}
                 else:

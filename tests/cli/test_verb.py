@@ -120,6 +120,13 @@ def test_debug_shows_the_traceback_and_keeps_the_code() -> None:
     assert json.loads(result.stdout)["exit_code"] == 3
 
 
+def test_debug_shows_no_text_of_others_raw() -> None:
+    result = invoked(raising(ZeroDivisionError("rtsp://u:secret@h \x1b[2J")), "--debug")
+    assert "in raising" not in result.stderr
+    assert "ZeroDivisionError: rtsp://u:***@h \\x1b[2J" in result.stderr
+    assert result.stderr.replace("\n", "").isprintable()
+
+
 def test_a_report_with_a_failure_keeps_both() -> None:
     def run() -> dict[str, Any]:
         say("the report")
