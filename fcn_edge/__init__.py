@@ -14,13 +14,11 @@ what all of them raise. Importing the package is quick: each name is imported wh
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from fcn_edge import errors
 from fcn_edge.version import __version__
 
+TYPE_CHECKING = False  # as in typing, which takes ten milliseconds to import, in which Ctrl-C would be a traceback
 if TYPE_CHECKING:
+    from fcn_edge import errors
     from fcn_edge.builder.api import build
     from fcn_edge.evaluation.api import evaluate
     from fcn_edge.export.api import export_onnx
@@ -63,7 +61,11 @@ _HOMES = {
 """Where each name lives. None may be the name of a package or module here: importing that would hide it."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("fcn_edge.errors")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -26,6 +26,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 
+from fcn_edge.text import printable
+
 __all__ = [
     "ArtifactError",
     "CheckpointError",
@@ -44,21 +46,29 @@ __all__ = [
     "UsageError",
 ]
 
+_LONGEST_MESSAGE = 1000
+_LONGEST_FIX = 4000
+"""Letters; a fix may hold a command with several paths."""
+
 
 class FcnEdgeError(Exception):
     """Base of every error that fcn_edge raises on purpose.
 
+    Paths, names in files and words of other libraries stand in messages: both parts are kept on one line, without
+    control characters, and to a length that a terminal shows (``fcn_edge.text.printable``).
+
     Args:
         message: One sentence: what happened and what was expected.
-        fix: One sentence or command that fixes it; empty when there is none.
+        fix: One sentence or command that fixes it; empty when there is none. What is foreign in a command is quoted
+            (``fcn_edge.text.command_line``).
     """
 
     exit_code: int = 1
 
     def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
+        self.message = printable(message, _LONGEST_MESSAGE)
+        self.fix = printable(fix, _LONGEST_FIX, cut="end")
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".rstrip()

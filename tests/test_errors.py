@@ -94,3 +94,15 @@ def test_a_missing_extra_survives_pickling() -> None:
     error = errors.MissingExtraError("onnx", "export", "Exporting")
     copied = pickle.loads(pickle.dumps(error))
     assert (str(copied), copied.package, copied.extra) == (str(error), "onnx", "export")
+
+
+def test_no_error_carries_raw_text_of_others() -> None:
+    """The key of a file must neither fill a terminal, nor color it, nor fake a second message."""
+    key = "k" * 5000 + "\x1b[2J\nError: all is well"
+    error = errors.ArtifactError(f"m.json has the key {key}.", f"Build it: fcn-edge build {key}")
+    assert error.message.isprintable()
+    assert error.fix.isprintable()
+    assert len(str(error)) < 5010
+    assert error.message.startswith("m.json has the key kkk")
+    assert error.message.endswith("\\x1b[2J\\nError: all is well.")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -22,36 +22,37 @@ PACKAGE = "fcn_edge"
 ROOT = Path(fcn_edge.__file__).parent
 
 MAY_IMPORT = {
-    "errors": "",
+    "text": "",
+    "errors": "text",
     "version": "",
     "street": "",
     "metrics": "",
-    "io": "errors",
+    "io": "errors text",
     "system": "errors io.opencv",
-    "artifacts": "errors io version",
+    "artifacts": "errors io text version",
     "ops": "artifacts errors io",
-    "datasets": "artifacts errors io street",
+    "datasets": "artifacts errors io street text",
     "nets": "artifacts errors io",
-    "backends": "artifacts errors io ops",
+    "backends": "artifacts errors io ops text",
     "backends.cuda": "artifacts backends errors io ops system",
-    "backends.onnxruntime": "artifacts backends backends.cuda errors system",
-    "backends.openvino": "artifacts backends errors system",
-    "backends.tensorrt": "artifacts backends backends.cuda errors io",
+    "backends.onnxruntime": "artifacts backends backends.cuda errors io system",
+    "backends.openvino": "artifacts backends errors io system",
+    "backends.tensorrt": "artifacts backends backends.cuda errors io text",
     "testing": "artifacts backends backends.cuda errors ops",
     "training": "artifacts datasets errors io metrics nets ops",
-    "export": "artifacts datasets errors io nets ops version",
-    "quantization": "artifacts backends.onnxruntime datasets errors io ops version",
+    "export": "artifacts datasets errors io nets ops text version",
+    "quantization": "artifacts backends.onnxruntime datasets errors io ops text version",
     "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.gstreamer"
-    " system.nvidia system.video_encoder",
+    " system.nvidia system.video_encoder text",
     "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter",
-    "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system version",
+    "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system text version",
     "doctor": "artifacts.models backends.registry errors runtime.sinks.encoders.choice runtime.sinks.encoders.elements"
-    " system version",
+    " system text version",
     "fcn_edge": "builder errors evaluation export quantization runtime version",
     "bench": "artifacts backends backends.onnxruntime builder datasets errors evaluation io metrics ops quantization"
-    " runtime system",
+    " runtime system text",
     "cli": "artifacts backends bench builder datasets doctor errors evaluation export io quantization runtime system"
-    " training version",
+    " text training version",
     "__main__": "cli",
 }
 """Room -> the rooms that it imports, no more and no fewer; ``room.module`` is that module alone.
@@ -228,7 +229,7 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
         and found.importer != "fcn_edge.cli.demo"  # `make demo` does one thing, with everything
         and found.eager
         and found.target.split(".")[0] not in light
-        and not found.target.startswith(("fcn_edge.cli", "fcn_edge.errors", "fcn_edge.version"))
+        and not found.target.startswith(("fcn_edge.cli", "fcn_edge.errors", "fcn_edge.text", "fcn_edge.version"))
     ]
     assert not wrong
 
@@ -240,7 +241,13 @@ def test_opencv_is_imported_in_one_place() -> None:
 
 
 def test_the_top_of_the_package_holds_no_loose_modules() -> None:
-    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "__main__.py", "errors.py", "version.py"}
+    assert {path.name for path in ROOT.glob("*.py")} == {
+        "__init__.py",
+        "__main__.py",
+        "errors.py",
+        "text.py",
+        "version.py",
+    }
 
 
 def test_modules_are_small() -> None:

@@ -10,7 +10,6 @@ only engines that you built.
 from __future__ import annotations
 
 import re
-import shlex
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +23,7 @@ from fcn_edge.artifacts.spec import Fraction, ModelSpec, Sha256, Size, first_pro
 from fcn_edge.errors import EngineError
 from fcn_edge.io.documents import read_document, write_document
 from fcn_edge.io.files import sha256_of
+from fcn_edge.text import quoted
 
 __all__ = [
     "MANIFEST_FILE",
@@ -138,7 +138,7 @@ def read_manifest(directory: Path) -> EngineManifest:
     Raises:
         EngineError: There is none, it is damaged, or a newer fcn_edge wrote it.
     """
-    path, fix = directory / MANIFEST_FILE, f"Build it again: fcn-edge build MODEL -o {shlex.quote(str(directory))}"
+    path, fix = directory / MANIFEST_FILE, f"Build it again: fcn-edge build MODEL -o {quoted(directory)}"
     if not path.exists():  # a build leaves such a directory alone, so that it cannot be built again in its place
         raise EngineError(
             f"{directory} is not an engine: it has no {MANIFEST_FILE}.",
@@ -176,7 +176,7 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
     height, width = size or manifest.size
     options, given, where = "", manifest.options, []
     if TABLE_FILE in manifest.files and Path(manifest.model).is_absolute():  # a shipped model brings its own
-        table = shlex.quote(str(directory / TABLE_FILE))
+        table = quoted(directory / TABLE_FILE)
         if not _is_whole(directory / TABLE_FILE, manifest.files[TABLE_FILE]):
             table = "TABLE"
             where.append("TABLE is a copy of its calibration table")
@@ -186,7 +186,7 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
         where.append(f"DIR holds {given['evaluated_on']}")
     for option, name in (("--max-drop", "max_drop"), ("--max-class-drop", "max_class_drop")):
         if given.get(name) is not None:
-            options += f" {option} {shlex.quote(str(given[name]))}"
+            options += f" {option} {quoted(str(given[name]))}"
     if given.get("guard") is False:
         options += " --no-guard"
     if manifest.batch > 1:
@@ -195,8 +195,8 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
         options += f" --device {device}"
     said = f", where {' and '.join(where)}" if where else ""
     return (
-        f"Build it again{said}: fcn-edge build {shlex.quote(manifest.model)} --backend {manifest.backend} "
-        f"--precision {manifest.precision} --size {height}x{width}{options} -o {shlex.quote(str(directory))}"
+        f"Build it again{said}: fcn-edge build {quoted(manifest.model)} --backend {quoted(manifest.backend)} "
+        f"--precision {quoted(manifest.precision)} --size {height}x{width}{options} -o {quoted(directory)}"
     )
 
 

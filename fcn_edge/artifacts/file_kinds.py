@@ -9,11 +9,11 @@ Sources of the bytes:
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from fcn_edge.errors import ArtifactError
+from fcn_edge.text import quoted
 
 __all__ = ["checkpoint_format", "no_network", "not_a_model", "to_be_exported"]
 
@@ -112,7 +112,7 @@ def to_be_exported(path: Path, what: str, kind: type[Error]) -> Error:
     output = "net.onnx" if path.name != "net.onnx" else "model.onnx"
     return kind(
         f"{path} is a trained network ({what}), not yet a model.",
-        f"Make a model of it: fcn-edge export {shlex.quote(str(path))} -o {output}",
+        f"Make a model of it: fcn-edge export {quoted(path)} -o {output}",
     )
 
 

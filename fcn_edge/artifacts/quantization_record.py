@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.onnx_header import OnnxHeader, header_of_onnx
 from fcn_edge.artifacts.spec import Fraction, Sha256, first_problem
 from fcn_edge.errors import ModelError
+from fcn_edge.io.outside import MalformedError, json_of
 
 __all__ = ["QuantizationRecord", "quantization_record_of", "quantization_record_of_onnx"]
 
@@ -67,9 +67,9 @@ def quantization_record_of(header: OnnxHeader) -> QuantizationRecord | None:
         return None
     fix = "Make it again: fcn-edge build MODEL --precision int8 --onnx-only -o FILE.onnx"
     try:
-        return QuantizationRecord.from_content(json.loads(text), f"What {path} says of its calibration", ModelError)
+        return QuantizationRecord.from_content(json_of(text), f"What {path} says of its calibration", ModelError)
     except ValidationError as error:
         problem = first_problem(error)
-    except (ValueError, RecursionError):
-        problem = "it is not JSON"
+    except MalformedError as error:
+        problem = str(error)
     raise ModelError(f"{path} does not say properly what it was calibrated on: {problem}.", fix)

@@ -6,12 +6,13 @@ significant first, the header as JSON, then the tensors' bytes.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from fcn_edge.io.outside import json_of
 
 __all__ = ["SafetensorsHeader", "TensorEntry", "safetensors_header"]
 
@@ -66,12 +67,12 @@ def safetensors_header(path: Path) -> SafetensorsHeader | None:
             length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
             if length > _LONGEST_HEADER:
                 return None
-            header = json.loads(file.read(length).decode("utf-8"))
+            header = json_of(file.read(length))
         if not isinstance(header, dict):
             return None
         metadata = _TEXTS.validate_python(header.pop(_METADATA, {}))
         tensors = _TENSORS.validate_python(header)
-    except (ValueError, ValidationError, RecursionError):
+    except (ValueError, ValidationError):
         return None
     end = max((tensor.data_offsets[1] for tensor in tensors.values()), default=0)
     if path.stat().st_size != _LENGTH_BYTES + length + end:

@@ -20,7 +20,10 @@ from pydantic import (
 
 from fcn_edge.artifacts.geometry import SIZE_MULTIPLE, Geometry
 from fcn_edge.artifacts.migrations import Document, renamed
+from fcn_edge.artifacts.phrases import phrase_of
 from fcn_edge.errors import SpecError, UsageError
+from fcn_edge.io.outside import MalformedError, json_of
+from fcn_edge.text import printable
 
 __all__ = [
     "DECODER_STRIDES",
@@ -234,13 +237,11 @@ class ModelSpec(Document):
         Raises:
             SpecError: The text is not a valid spec, or a newer fcn_edge wrote it.
         """
-        import json
-
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            content = json_of(text)
+        except MalformedError as error:
             raise SpecError(
-                "The model's spec is not valid: it is not JSON.", "Export the model again with fcn-edge export."
+                f"The model's spec is not valid: {error}.", "Export the model again with fcn-edge export."
             ) from error
         try:
             return cls.from_content(content, "The model's spec", SpecError)
@@ -265,9 +266,8 @@ class ModelSpec(Document):
 def first_problem(error: ValidationError) -> str:
     """The first problem of a validation error as a phrase: where, and what."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    # keys come from files too: one may be long, or hold line breaks
-    where = "".join(letter if letter.isprintable() else "?" for letter in ".".join(map(str, problem["loc"])))[:100]
-    what = problem["msg"].removeprefix("Value error, ")
+    where = printable(".".join(map(str, problem["loc"])), 100)  # keys come from files too
+    what = phrase_of(problem)
     return f"{where}: {what}" if where else what
 
 

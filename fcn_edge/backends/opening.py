@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, rebuild_fix, verify_engine
@@ -10,6 +9,7 @@ from fcn_edge.backends import registry
 from fcn_edge.backends.base import Backend, Engine
 from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.errors import DeviceError, EngineError, MachineError
+from fcn_edge.text import quoted
 
 __all__ = ["open_engine"]
 
@@ -67,7 +67,7 @@ def _fitting_backend(directory: Path, manifest: EngineManifest, device: int) -> 
         raise DeviceError(
             f"{directory} was built for a {kind} device ({manifest.device.name}), and {name} finds none here.",
             "Run it where it was built, or build for this machine: "
-            f"fcn-edge build {shlex.quote(manifest.model)} -o {shlex.quote(str(directory))}",
+            f"fcn-edge build {quoted(manifest.model)} -o {quoted(directory)}",
         )
     incompatibility = chosen.incompatibility(manifest.device, manifest.precision, device)
     if incompatibility:

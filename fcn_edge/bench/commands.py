@@ -8,6 +8,7 @@ from itertools import pairwise
 from fcn_edge.artifacts.models import shipped_models
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.bench.result import Row
+from fcn_edge.text import command_line
 
 __all__ = ["build_command", "build_text"]
 
@@ -44,7 +45,7 @@ def build_text(model: str, backend: str, precision: str, size: Size, table: str 
     words += ["--size", f"{size[0]}x{size[1]}"]
     if table:
         words += [CALIBRATION, _no_option(table)]
-    return shlex.join(words)
+    return command_line(*words)
 
 
 def _words(build: str) -> list[str]:

@@ -27,11 +27,11 @@ from dataclasses import dataclass
 
 from fcn_edge.bench.comparison import Comparison, Regression, RowChange, Verdict, change_text, interval_text
 from fcn_edge.bench.conditions import change_of, changed_versions, chose_others, differing_conditions
-from fcn_edge.bench.printable import printable
 from fcn_edge.bench.ratios import LEAST_ROUNDS, Ratio, ratio_of
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.bench.worse import accuracy_regressions, images_of, memory_regression
 from fcn_edge.errors import UsageError
+from fcn_edge.text import printable
 
 __all__ = ["CompareLimits", "compare_results"]
 

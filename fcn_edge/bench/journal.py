@@ -14,6 +14,7 @@ from typing import Any
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.io.files import copy_file, write_errors
+from fcn_edge.io.outside import json_of
 
 __all__ = ["CONTROL", "Journal"]
 
@@ -103,7 +104,7 @@ class Journal(Closeable):
         kept = 0
         for number, (line, end) in enumerate(self._lines()):
             try:
-                content = json.loads(line)
+                content = json_of(line)
                 if number == 0:
                     self._check(content["run"], run)
                     self.started = str(content["started"])

@@ -7,16 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from fcn_edge.bench.result import BenchResult
+from fcn_edge.text import printable
 
-__all__ = ["printable", "printable_result"]
-
-
-def printable(text: str) -> str:
-    r"""The text on one line, with line breaks and control characters as escapes, such as ``\n`` and ``\x1b``.
-
-    So are characters that turn the direction of what follows, and spaces that look like others.
-    """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+__all__ = ["printable_result"]
 
 
 def printable_result(result: BenchResult) -> BenchResult:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 from fcn_edge.artifacts.spec import Fraction, Size, first_problem, size_from_text
 from fcn_edge.errors import ArtifactError, UsageError
+from fcn_edge.io.outside import read_toml
 
 __all__ = ["Group", "Suite", "read_suite", "shipped_suites"]
 
 SUITES = Path(__file__).with_name("suites")
-MOST_BYTES = 1 << 20
 
 
 def _size(value: Any) -> Any:
@@ -124,13 +118,9 @@ def read_suite(name: str | Path) -> tuple[str, Suite]:
             f"Shipped suites: {', '.join(shipped_suites())}.",
         )
     fix = "See the suites that ship, in fcn_edge/bench/suites, for what one looks like."
+    content = read_toml(path, ArtifactError, fix)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ArtifactError(f"{path} is larger than {MOST_BYTES >> 20} MB, so it is no suite.", fix)
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return path.stem, _resolved(Suite.model_validate(content), path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{path} is damaged: it is not valid TOML.", fix) from error
     except ValidationError as error:
         raise ArtifactError(f"{path} is no suite: {first_problem(error)}.", fix) from error
 

@@ -6,6 +6,7 @@ from fcn_edge.artifacts.calibration_table import CalibrationTable, read_table
 from fcn_edge.artifacts.models import Model
 from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import TableError, UsageError
+from fcn_edge.text import quoted
 
 __all__ = ["table_for"]
 
@@ -31,8 +32,8 @@ def table_for(model: Model, request: BuildRequest) -> CalibrationTable | None:
         if request.precision == "int8":
             raise TableError(
                 f"INT8 needs a calibration table, and {model.shipped or model.path} has none.",
-                f"Make one: fcn-edge calibrate {model.shipped or model.path} --images DIR -o table.json; then give "
-                "--calibration table.json",
+                f"Make one: fcn-edge calibrate {quoted(model.shipped or model.path)} --images DIR -o "
+                "table.json; then give --calibration table.json",
             )
         return None
     table = read_table(path)

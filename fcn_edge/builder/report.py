@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from fcn_edge.backends import registry
 from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.outcome import Outcome, fastest_float, worth_its_precision
 from fcn_edge.system.nvidia import has_nvidia_gpu
+from fcn_edge.text import quoted
 
 __all__ = ["CandidateReport", "guard_sentence", "reports_of", "warnings_of"]
 
@@ -56,7 +56,7 @@ def _warnings_of_the_table(outcomes: Sequence[Outcome], request: BuildRequest, m
     if request.precision == "fp32" and request.calibration is not None:
         return [f"{request.calibration} changes nothing in fp32: --precision int8 or auto uses a calibration table."]
     if request.precision == "auto" and all(outcome.candidate.precision != "int8" for outcome in outcomes):
-        name = shlex.quote(str(model.shipped or model.path))
+        name = quoted(model.shipped or model.path)
         return [
             "INT8 was not tried: the model has no calibration table; make one with "
             f"fcn-edge calibrate {name} --images DIR -o table.json, and give it with --calibration table.json."

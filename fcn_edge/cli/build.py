@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from click.core import ParameterSource
 
 from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import SIZE, note, say, verb
+from fcn_edge.text import quoted
 
 if TYPE_CHECKING:
     from fcn_edge.backends.base import Progress
@@ -237,7 +237,7 @@ def _print(built: Build, device: int) -> None:
         if isinstance(groups, list):
             say(f"In floating point: {', '.join(groups)}.")
     on_it = f" --device {device}" if device else ""
-    say(f"Use it: fcn-edge run {shlex.quote(str(built.engine))} SOURCE{on_it}")
+    say(f"Use it: fcn-edge run {quoted(built.engine)} SOURCE{on_it}")
 
 
 def _percent(value: float | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.cli.verb import SIZE, note, say, verb
+from fcn_edge.text import quoted
 
 if TYPE_CHECKING:
     from fcn_edge.artifacts.calibration_table import CalibrationTable
@@ -97,4 +97,4 @@ def _print(model: str, output: Path, table: CalibrationTable) -> None:
     say(f"Chosen: {table.chosen}")
     if table.missing_classes:
         say(f"No image shows: {', '.join(table.missing_classes)}")
-    say(f"Next: fcn-edge build {shlex.quote(model)} --precision int8 --calibration {shlex.quote(str(output))}")
+    say(f"Next: fcn-edge build {quoted(model)} --precision int8 --calibration {quoted(output)}")

@@ -56,7 +56,6 @@ def command(
     """
     from fcn_edge.bench.choose import choose
     from fcn_edge.bench.limits import Wanted
-    from fcn_edge.bench.printable import printable
     from fcn_edge.bench.result import read_result
     from fcn_edge.errors import GuardError
 
@@ -65,7 +64,7 @@ def command(
     _print(choice)
     result = choice.to_json()
     if choice.conflict is not None:
-        result |= failure(GuardError(printable(choice.conflict.message), choice.conflict.fix))
+        result |= failure(GuardError(choice.conflict.message, choice.conflict.fix))
     return result
 
 
@@ -76,7 +75,7 @@ def _print(choice: Choice) -> None:
     if row is not None and choice.notes:
         say()
     for note in choice.notes:
-        _say(note)
+        say(note)
     if row is not None or choice.notes:
         say()
     if not choice.front:
@@ -100,7 +99,7 @@ def _print_chosen(row: Row, choice: Choice) -> None:
     height, width = row.size
     parts = [row.encoder and f"encoder {row.encoder}", row.decoder and f"decoder {row.decoder}"]
     parts += [row.precision, f"{height}x{width}", row.backend]
-    _say(f"{row.model}: {', '.join(part for part in parts if part)}")
+    say(f"{row.model}: {', '.join(part for part in parts if part)}")
     say()
     known = [(limit, limit.value(row)) for limit in choice.limits]
     say(table(["limit", "value"], [[limit.option, limit.text(value)] for limit, value in known if value is not None]))
@@ -108,17 +107,11 @@ def _print_chosen(row: Row, choice: Choice) -> None:
     command = build_command(row)
     if command:
         say("Build it with:")
-        _say(f"    {command}")
+        say(f"    {command}")
     else:
         say("It is an engine already; run it with:")
         say("    fcn-edge run ENGINE SOURCE")
-        _say(f"ENGINE is the directory {row.model} that was measured.")
-
-
-def _say(line: str) -> None:
-    from fcn_edge.bench.printable import printable
-
-    say(printable(line))
+        say(f"ENGINE is the directory {row.model} that was measured.")
 
 
 def _marks(row: Row, chosen: Row | None) -> str:
@@ -131,12 +124,10 @@ def _marks(row: Row, chosen: Row | None) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    from fcn_edge.bench.printable import printable
-
     assert row.end_to_end_ms is not None
     assert row.accuracy is not None
     return [
-        printable(row.name),
+        row.name,
         f"{row.end_to_end_ms.p50:.1f} ms",
         f"{row.throughput.fps:.1f} fps" if row.throughput else "-",
         f"{row.accuracy.miou:.1%}",

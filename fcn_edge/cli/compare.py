@@ -81,7 +81,6 @@ def command(
     medians from frame to mask; throughput, p99, power and load times are not compared.
     """
     from fcn_edge.bench.compare import CompareLimits, compare_results
-    from fcn_edge.bench.printable import printable
     from fcn_edge.bench.result import read_result
     from fcn_edge.errors import GuardError
 
@@ -97,7 +96,7 @@ def command(
         first_of = "" if len(comparison.regressions) == 1 else "first of all "
         message = f"{rows} worse than before: {first_of}{worst.name}: {worst.reason.rstrip('.')}."
         result |= failure(
-            GuardError(printable(message), "Look for the cause in what changed between the runs, or raise the limit.")
+            GuardError(message, "Look for the cause in what changed between the runs, or raise the limit.")
         )
     return result
 
@@ -106,15 +105,15 @@ def _print(comparison: Comparison, before: tuple[Path, BenchResult], after: tupl
     from fcn_edge.bench.conditions import change_of
 
     for which, (path, result) in (("A", before), ("B", after)):
-        _say(f"{which}  {path}: {result.suite}, {result.started}, {result.rounds} rounds")
+        say(f"{which}  {path}: {result.suite}, {result.started}, {result.rounds} rounds")
     for title, changes in (("Not alike", comparison.conditions), ("Changed", comparison.changed)):
         if changes:
-            _say(f"{title}: " + "; ".join(change_of(one) for one in changes))
-    _say(_control(comparison))
+            say(f"{title}: " + "; ".join(change_of(one) for one in changes))
+    say(_control(comparison))
     if comparison.notes:
         say()
     for note in comparison.notes:
-        _say(note)
+        say(note)
     say()
     header = ["row", "A", "B", "change", "interval", "confidence", "mIoU A", "mIoU B", "verdict"]
     say(table(header, [_cells(row) for row in comparison.rows]))
@@ -122,22 +121,16 @@ def _print(comparison: Comparison, before: tuple[Path, BenchResult], after: tupl
     if notes:
         say()
         for note in notes:
-            _say(note)
+            say(note)
     say()
     if comparison.regressions:
         say("Regressions:")
         for one in comparison.regressions:
-            _say(f"  {one.name}: {one.reason}")
+            say(f"  {one.name}: {one.reason}")
     else:
         say("No regression was found.")
     counts = Counter(row.verdict for row in comparison.rows)
     say("Rows: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".")
-
-
-def _say(line: str) -> None:
-    from fcn_edge.bench.printable import printable
-
-    say(printable(line))
 
 
 def _control(comparison: Comparison) -> str:
@@ -155,10 +148,9 @@ def _control(comparison: Comparison) -> str:
 
 def _cells(row: RowChange) -> list[str]:
     from fcn_edge.bench.comparison import change_text, interval_text
-    from fcn_edge.bench.printable import printable
 
     return [
-        printable(row.name),
+        row.name,
         *(_time(one) for one in (row.before, row.after)),
         change_text(row.ratio.center) if row.ratio else "-",
         interval_text(row.ratio) if row.ratio else "-",

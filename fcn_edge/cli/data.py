@@ -11,6 +11,7 @@ from fcn_edge.cli.progress import progress_bar
 from fcn_edge.cli.table import table
 from fcn_edge.cli.verb import failure, note, say, verb
 from fcn_edge.errors import DatasetError, UsageError
+from fcn_edge.text import quoted
 
 if TYPE_CHECKING:
     from fcn_edge.datasets.check import DatasetReport
@@ -163,7 +164,7 @@ def import_(
         note(f"Warning: {source} is in no class: {pixels} pixels became void.")
     say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
     say()
-    say(f"{result.images} images in {result.split}. Check all splits with: fcn-edge data check {output}")
+    say(f"{result.images} images in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")
     return {
         "path": str(result.split),
         "name": result.info.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,9 @@ from typing import Any
 
 import click
 
+from fcn_edge.cli.json_text import json_text
+from fcn_edge.cli.streams import prepare_streams
+from fcn_edge.text import printable
 from fcn_edge.version import __version__
 
 __all__ = ["VERBS", "main"]
@@ -31,16 +33,25 @@ VERBS = {
 }
 
 
+INTERRUPTED = 130
+_LONGEST_MESSAGE = 1000
+
+
 @contextmanager
-def _without_passwords() -> Iterator[None]:
-    """Click repeats what it does not understand, and that may be an address with its password."""
+def _told_well() -> Iterator[None]:
+    """Click repeats what it does not understand, which may be an address with its password, or control characters."""
     try:
         yield
     except click.ClickException as error:
         from fcn_edge.io.redaction import prose_without_passwords
 
-        vars(error)["message"] = prose_without_passwords(error.message)  # click calls it final
+        message = printable(error.message, _LONGEST_MESSAGE)
+        vars(error)["message"] = prose_without_passwords(message)  # click calls it final
         raise
+
+
+def _print_json(error: str, fix: str, code: int) -> None:
+    click.echo(json_text({"error": error, "fix": fix, "exit_code": code}))
 
 
 class _LazyGroup(click.Group):
@@ -62,17 +73,18 @@ class _LazyGroup(click.Group):
         if args and "://" in args[0]:
             from fcn_edge.io.redaction import without_passwords
 
-            ctx.fail(f"{without_passwords(args[0])} is an address; a command was expected, such as run.")
+            shown = without_passwords(printable(args[0], _LONGEST_MESSAGE))
+            ctx.fail(f"{shown} is an address; a command was expected, such as run.")
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Take the arguments in front of the verb; mistakes in them are reported without passwords."""
-        with _without_passwords():
+        with _told_well():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Find the verb and run it; mistakes in the arguments are reported without the passwords of addresses."""
-        with _without_passwords():
+        with _told_well():
             return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -80,20 +92,24 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run; with ``--json`` among the arguments, mistakes in the arguments are reported as JSON as well."""
+        """Run and exit; mistakes in the arguments are told as the verbs tell theirs, under ``--json`` as JSON."""
+        prepare_streams()
         args = list(sys.argv[1:] if args is None else args)
-        if "--json" not in args:
-            return super().main(args, *rest, **extra)
         try:
             code = super().main(args, *rest, **{**extra, "standalone_mode": False})
         except click.ClickException as error:
-            path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fcn-edge"
-            click.echo(
-                json.dumps(
-                    {"error": error.format_message(), "fix": f"See {path} --help.", "exit_code": error.exit_code}
-                )
-            )
             code = error.exit_code
+            if "--json" in args:
+                path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fcn-edge"
+                _print_json(error.format_message(), f"See {path} --help.", code)
+            else:
+                error.show()
+        except click.Abort:  # Ctrl-C before the verb takes care of it, such as while its module is imported
+            code = INTERRUPTED
+            if "--json" in args:
+                _print_json("Interrupted.", "", code)
+            else:
+                click.echo("Error: Interrupted.", err=True)
         sys.exit(code)
 
 

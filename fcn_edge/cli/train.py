@@ -11,6 +11,7 @@ import click
 
 from fcn_edge.cli.verb import SIZE, note, say, verb
 from fcn_edge.errors import MissingExtraError
+from fcn_edge.text import quoted
 
 if TYPE_CHECKING:
     from fcn_edge.training.stage import EpochLog
@@ -262,7 +263,7 @@ def command(
         kind = "rendered val" if rendered else "val"
         say(f"Best {kind} mIoU of {recipe.stages[-1].name}: {result.best_miou:.2%} after {result.epochs} epochs in all")
     say(f"Wrote {', '.join(str(path) for path in result.checkpoints.values())}")
-    say(f"Next: fcn-edge export {output} -o {output.with_suffix('.onnx')}")
+    say(f"Next: fcn-edge export {quoted(output)} -o {quoted(output.with_suffix('.onnx'))}")
     return {
         "checkpoint": str(output),
         "epochs": result.epochs,

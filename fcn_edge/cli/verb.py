@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import errno
 import functools
-import json
 import logging
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, MachineError, MissingExtraError
+from fcn_edge.cli.json_text import json_text
+from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError
+from fcn_edge.text import printable
 
 __all__ = ["SIZE", "discard_output", "failure", "note", "say", "stopped", "verb"]
 
 INTERRUPTED = 130
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+_LONGEST_LINE = 8000
+"""Letters; the names of some hundred classes stand in one line."""
 
 if TYPE_CHECKING:
     _SizeType = click.ParamType[tuple[int, int]]
@@ -75,7 +76,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
             try:
                 result = run(*args, **kwargs)
                 if as_json:
-                    click.echo(json.dumps(result, allow_nan=False))
+                    click.echo(json_text(result))
             except (click.ClickException, click.exceptions.Exit, click.Abort):
                 raise
             except BrokenPipeError:
@@ -87,9 +88,12 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 _report(result, as_json)
             except Exception as error:
                 if debug:
-                    # what a library says of an address may show its password
-                    click.echo(_without_passwords(traceback.format_exc()), err=True, nl=False)
-                result = failure(_as_fcn_edge_error(error))
+                    for line in traceback.format_exc().splitlines():
+                        note(line)
+                if _interrupt_behind(error):
+                    result = {"error": "Interrupted.", "fix": "", **stopped()}
+                else:
+                    result = failure(_as_fcn_edge_error(error))
                 _report(result, as_json)
             else:
                 if not as_json and "error" in result:
@@ -104,15 +108,19 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     return command
 
 
-def say(text: str = "") -> None:
-    """A line for people on standard output; silent under ``--json``."""
+def say(text: str | Sequence[str] = "") -> None:
+    """A line for people on standard output, or the lines of a table; silent under ``--json``.
+
+    Each stays one line, whatever names stand in it.
+    """
     if not click.get_current_context().ensure_object(dict).get("json"):
-        click.echo(_without_passwords(text))
+        for line in [text] if isinstance(text, str) else text:
+            click.echo(_shown(line))
 
 
 def note(text: str) -> None:
     """A line on standard error: progress, warnings."""
-    click.echo(_without_passwords(text), err=True)
+    click.echo(_shown(text), err=True)
 
 
 def failure(error: FcnEdgeError) -> dict[str, Any]:
@@ -129,6 +137,10 @@ def stopped() -> dict[str, int]:
     return {"exit_code": 0 if click.get_current_context().ensure_object(dict).get("terminated") else INTERRUPTED}
 
 
+def _shown(line: str) -> str:
+    return printable(_without_passwords(printable(line, _LONGEST_LINE, cut="end")))
+
+
 def _without_passwords(text: str) -> str:
     if ":" not in text:  # nothing to hide, nothing to import
         return text
@@ -137,19 +149,32 @@ def _without_passwords(text: str) -> str:
     return prose_without_passwords(text)
 
 
+def _interrupt_behind(error: BaseException) -> bool:
+    """Whether a library made an error of its own of Ctrl-C, as some do while they are imported."""
+    while not isinstance(error, FcnEdgeError | KeyboardInterrupt):
+        behind = error.__cause__ or error.__context__
+        if behind is None:
+            return False
+        error = behind
+    return isinstance(error, KeyboardInterrupt)
+
+
 def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
-    """The error itself, or one that says what an error of another library means."""
-    if isinstance(error, FcnEdgeError):
+    """The error itself, or one that says what an error of another library means, or what lies behind it."""
+    from fcn_edge.io.machine import fault_behind, machine_fault
+
+    if isinstance(error, MachineError | GuardError):
         return error
-    if isinstance(error, MemoryError):
-        return MachineError("The memory is full.", "Choose a smaller size or batch, or close other programs.")
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        path = error.filename2 or error.filename or "the output"
-        return MachineError(f"The disk is full: {path} could not be written.", "Free some space.")
+    if isinstance(error, FcnEdgeError):
+        return fault_behind(error) or error
+    fault = machine_fault(error)
+    if fault is not None:
+        return fault
     if isinstance(error, OSError) and error.filename is not None:
-        return ArtifactError(
-            f"{str(error.filename)[:200]} cannot be used: {error.strerror}.", "Check the path and its permissions."
-        )
+        path = printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename), 300)
+        return ArtifactError(f"{path} cannot be used: {error.strerror}.", "Check the path and its permissions.")
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return ArtifactError("A path holds a NUL character, which no name of a file can.", "Correct the path.")
     if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
         return MissingExtraError(error.name, EXTRAS[error.name], "This command")
     return FcnEdgeError(
@@ -184,7 +209,7 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
             click.echo(f"Fix: {result['fix']}", err=True)
     try:
         if as_json:
-            click.echo(json.dumps(result))
+            click.echo(json_text(result))
         sys.stdout.flush()
     except OSError:  # standard output itself is what failed
         discard_output()

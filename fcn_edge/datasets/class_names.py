@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet
 from fcn_edge.artifacts.spec import first_problem
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
+from fcn_edge.io.outside import read_json, read_text
 
 __all__ = ["labels_from_text"]
 
@@ -39,12 +39,10 @@ def labels_from_text(text: str) -> LabelSet:
 
 
 def _content(path: Path) -> object:
+    fix = "Give a TOML, JSON or text file."
     if path.suffix.lower() == ".toml":
         return read_toml(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix.lower() == ".json":
-            return json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path} cannot be read: {error}.", "Give a TOML, JSON or text file.") from error
-    return {"name": path.stem, "classes": [line.strip() for line in text.splitlines() if line.strip()]}
+    if path.suffix.lower() == ".json":
+        return read_json(path, DatasetError, fix)
+    lines = read_text(path, DatasetError, fix).splitlines()
+    return {"name": path.stem, "classes": [line.strip() for line in lines if line.strip()]}

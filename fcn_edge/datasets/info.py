@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fcn_edge.artifacts.label_sets import generated_palette
 from fcn_edge.artifacts.spec import Byte, Color, first_problem
 from fcn_edge.errors import DatasetError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from fcn_edge.io import outside
 
 __all__ = ["DATASET_FILE", "DatasetInfo", "read_info", "read_toml", "toml_of_info"]
 
@@ -82,14 +77,7 @@ def read_toml(path: Path) -> dict[str, object]:
     Raises:
         DatasetError: It is missing, unreadable or not TOML.
     """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise DatasetError(
-            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} is not valid TOML: {error}.", "Correct the file.") from error
+    return outside.read_toml(path, DatasetError, "Correct the file.")
 
 
 def toml_of_info(info: DatasetInfo) -> str:

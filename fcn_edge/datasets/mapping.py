@@ -13,7 +13,6 @@ sources merges them; the name ``void`` takes what is to be ignored::
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,15 +23,16 @@ from pydantic import ValidationError
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, Color, generated_palette
 from fcn_edge.artifacts.spec import first_problem
+from fcn_edge.datasets.color_files import classes_of_lines, classes_of_list
 from fcn_edge.datasets.colors import COLOR_CODES, ID_CODES, VOID_NAME
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
+from fcn_edge.io.outside import read_json
+from fcn_edge.text import printable
 
 __all__ = ["LabelMapping", "mapping_of_colors", "mapping_of_file", "packed"]
 
 LARGEST_ID = 65535
-COLOR_FIRST = re.compile(r"\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\S.*)")
-NAME_FIRST = re.compile(r"\s*([^\d\s,:][^,:]*?)\s*[:,\s]\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\b.*")
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def packed(color: Sequence[int]) -> int:
 def mapping_of_colors(text: str) -> LabelMapping:
     """The mapping of ``--colors``: the name of a label set, or a file.
 
-    The file is a ``dataset.toml`` with a palette, a mapping file whose sources are colors, or text with a line a
-    class: ``R G B name`` (CamVid's ``label_colors.txt``) or ``name:R,G,B`` (CVAT's ``labelmap.txt``).
+    The file is a ``dataset.toml`` with a palette, a mapping file whose sources are colors, Supervisely's ``meta.json``
+    or another list of labels with colors, or text with a line a class: ``R G B name`` (CamVid's ``label_colors.txt``),
+    ``name:R,G,B`` (CVAT's ``labelmap.txt``), ``name,#rrggbb``, or colors alone.
 
     Raises:
         UsageError: It is neither a known name nor a file.
@@ -70,7 +71,7 @@ def mapping_of_colors(text: str) -> LabelMapping:
         return _built_in(text, COLOR_CODES[text], "colors")
     path = _file(text, COLOR_CODES)
     if path.suffix.lower() not in (".toml", ".json"):
-        return _mapping(path, {"classes": _color_lines(path)}, flat_is_color=True)
+        return _mapping(path, {"classes": classes_of_lines(path)}, flat_is_color=True)
     content = _content(path)
     names, palette = content.get("classes"), content.get("palette")
     if isinstance(names, list) and isinstance(palette, list):
@@ -109,37 +110,13 @@ def _file(text: str, names: Mapping[str, Any]) -> Path:
 def _content(path: Path) -> dict[str, Any]:
     if path.suffix.lower() != ".json":
         return dict(read_toml(path))
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} is not valid JSON: {error}.", "Correct the file.") from error
+    content = read_json(path, DatasetError, "Correct the file.")
+    listed = classes_of_list(content)
+    if listed is not None:
+        return {"classes": listed}
     if not isinstance(content, dict):
         raise DatasetError(f"{path} is not a JSON object from class names to sources.", "Correct the file.")
     return content
-
-
-def _color_lines(path: Path) -> dict[str, list[Color]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read as text: {error}.", "Check the file.") from error
-    classes: dict[str, list[Color]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        if found := COLOR_FIRST.fullmatch(line):
-            red, green, blue, name = found.groups()
-        elif found := NAME_FIRST.fullmatch(line):
-            name, red, green, blue = found.groups()
-        elif number == 1 and not re.search(r"\d", line):
-            continue  # the header of a table
-        else:
-            raise DatasetError(
-                f"Line {number} of {path} is {line.strip()!r}; 'R G B name' or 'name:R,G,B' was expected.",
-                "Correct the file.",
-            )
-        classes.setdefault(name.strip(), []).append((int(red), int(green), int(blue)))
-    return classes
 
 
 def _built_in(name: str, codes: Mapping[str, Any], kind: Literal["colors", "ids"]) -> LabelMapping:
@@ -159,7 +136,7 @@ def _mapping(path: Path, content: Mapping[str, Any], *, flat_is_color: bool) -> 
     unknown = set(settings) - {"name", "void", "palette", "classes"}
     if unknown:
         raise DatasetError(
-            f"{path} has the key {sorted(unknown)[0]!r}; name, void, palette and classes were expected.",
+            f"{path} has the key '{printable(sorted(unknown)[0], 80)}'; name, void, palette and classes were expected.",
             "Correct the file.",
         )
     sources: dict[str, list[Color | int]] = {}
@@ -210,7 +187,7 @@ def _sources(path: Path, name: str, value: Any, flat_is_color: bool) -> list[Col
     flat = isinstance(value, list | tuple) and len(value) == 3 and all(type(part) is int for part in value)
     parts = value if isinstance(value, list) and not (flat and flat_is_color) else [value]
     if not parts:
-        raise DatasetError(f"{path}: the class {name!r} has no sources.", "Correct the file.")
+        raise DatasetError(f"{path}: the class '{printable(name, 80)}' has no sources.", "Correct the file.")
     return [_source(path, part) for part in parts]
 
 
@@ -230,7 +207,8 @@ def _color(path: Path, value: Any) -> Color:
         if all(type(part) is int and 0 <= part <= 255 for part in value):
             return red, green, blue
     raise DatasetError(
-        f'{path}: {value!r} is no source; an id, "#rrggbb" or [r, g, b] was expected.', "Correct the file."
+        f'{path}: {printable(repr(value), 80)} is no source; an id, "#rrggbb" or [r, g, b] was expected.',
+        "Correct the file.",
     )
 
 

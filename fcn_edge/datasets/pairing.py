@@ -8,8 +8,12 @@ from pathlib import Path
 
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.io.outside import read_text
 
 __all__ = ["Pair", "paired_files"]
+
+LONGEST_LIST = 64 << 20
+"""Bytes; the names of a million images."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
         raise DatasetError(f"There is no directory {directory}.", "Check the path.")
     found: dict[Path, Path] = {}
     for path in _images_below(directory):
-        if not path.stem.endswith(ending):
+        if not path.stem.endswith(ending) or path.stem == ending:  # nothing of that name is left to pair
             continue
         stem = path.relative_to(directory).with_name(path.stem.removesuffix(ending))
         if stem in found:
@@ -89,10 +93,8 @@ def _images_below(directory: Path) -> Iterator[Path]:
 
 
 def _only(files: dict[Path, Path], wanted: Path, directory: Path) -> dict[Path, Path]:
-    try:
-        lines = [line.split() for line in wanted.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{wanted} cannot be read as a list of names: {error}.", "Check the file.") from error
+    text = read_text(wanted, DatasetError, "Give a text file with a name a line.", LONGEST_LIST)
+    lines = [line.split() for line in text.splitlines()]
     by_name = {stem.name: stem for stem in files}
     chosen = {}
     for words in lines:

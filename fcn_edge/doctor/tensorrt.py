@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 
 from fcn_edge.doctor.check import Check
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 from fcn_edge.system.jetson import JetPack
 from fcn_edge.system.software import TENSORRT
+from fcn_edge.text import quoted
 
 __all__ = ["tensorrt"]
 
@@ -63,7 +63,7 @@ def _hidden(facts: MachineFacts) -> Check:
 def _venv(facts: MachineFacts, clear: bool) -> str:
     """The command that opens an environment to the system's packages; what was installed in it stays unless cleared."""
     python = facts.software.python
-    where = shlex.quote(str(python.prefix)) if python.is_venv else ".venv"
+    where = quoted(python.prefix) if python.is_venv else ".venv"
     return f"{SYSTEM_PYTHON} -m venv --system-site-packages {'--clear ' * clear}{where}"
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.io.outside import MalformedError, json_of
 
 __all__ = ["MOST_BYTES", "content_digest", "document_text", "read_document", "write_document"]
 
@@ -71,25 +72,14 @@ def read_document(path: Path, error: type[ArtifactError], fix: str) -> dict[str,
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise error(f"{path} is larger than {MOST_BYTES >> 20} MB, so it is no such document.", fix)
-        content = json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
+        content = json_of(data)
         if not isinstance(content, dict):
             raise error(f"{path} is damaged: it holds no JSON object.", fix)
         digest = content_digest(content)
     except OSError as problem:
         raise error(f"{path} cannot be read: {problem.strerror}.", fix) from problem
-    except (ValueError, RecursionError) as problem:
-        raise error(f"{path} is damaged: it is not valid JSON.", fix) from problem
+    except MalformedError as problem:
+        raise error(f"{path} is damaged: {problem}.", fix) from problem
     if content.pop(DIGEST, None) != digest:
         raise error(f"{path} was changed or damaged: its content does not match the digest in it.", fix)
     return content
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return made
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")

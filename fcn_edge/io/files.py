@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
+from fcn_edge.io.machine import machine_fault
 
 __all__ = [
     "check_writable",
@@ -140,6 +141,9 @@ def write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        fault = machine_fault(error, path)
+        if fault is not None:
+            raise fault from error
         if _disk_is_full(error, path.parent):
             raise MachineError(f"The disk is full: {path} could not be written.", "Free some space.") from error
         if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
@@ -151,10 +155,8 @@ def write_errors(path: Path) -> Iterator[None]:
 
 
 def _disk_is_full(error: Exception, directory: Path) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
     # torch and others write files themselves, and their errors do not say why that failed
-    return not isinstance(error, FcnEdgeError) and shutil.disk_usage(directory).free < ALMOST_NOTHING
+    return not isinstance(error, FcnEdgeError | OSError) and shutil.disk_usage(directory).free < ALMOST_NOTHING
 
 
 def sha256_of(path: Path) -> str:

@@ -7,21 +7,23 @@ import re
 __all__ = ["prose_without_passwords", "without_passwords"]
 
 _HIDDEN = "***"
-_HEAD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:/{1,2}")
-"""Scheme and slashes; one slash is what ``Path`` leaves of two."""
+_HEAD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,40}:/{1,2}")
+"""Scheme and slashes; one slash is what ``Path`` leaves of two. Without a bound on the scheme, a text of letters alone
+would take time by its square."""
 _HIDDEN_ALREADY = rf"(?:[^\s:/@]*:)?\*{{3}}@(?=[^@\n]*?(?:\s{_HEAD.pattern}|\n|\Z))"
 _ADDRESS = re.compile(rf"{_HEAD.pattern}(?:{_HIDDEN_ALREADY}|.*@)?\S*")
 """An address in prose. A password may hold spaces: all that precedes the line's last ``@`` belongs to the address,
 unless its password is hidden already and no other ``@`` comes before the next address."""
-_USERINFO = re.compile(r"(:|%3[aA]).*@", re.DOTALL)
+_COLON = re.compile("(:|%3[aA])")
 _USER = re.compile(r"[^/?#\s]+@")
 """A name in front of a host, which is a token at some services."""
+_KEY = re.compile(r"(?<![\w.-])([\w.-]+)\s*=\s*")
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|[^&\s]+")
 _SECRET = re.compile(
-    r"(?<![A-Za-z0-9])"
-    r"((?:[\w.-]*(?:pass|pwd|pswd|token|secret|signature|credential|auth)[\w.-]*|(?:[\w.-]*[-_])?(?:pw|psw)|(?:\w*[-_]?api[-_]?)?key"
-    r"|sig)\s*=\s*)(\"[^\"]*\"|'[^']*'|[^&\s]+)",
+    r"pass|pwd|pswd|token|secret|signature|credential|auth|(?:^|[^a-z0-9])(?:pw|psw|key|sig)$|api[-_]?key$",
     re.IGNORECASE,
 )
+"""In the name of a value: that is not to be shown."""
 
 
 def without_passwords(text: str) -> str:
@@ -34,11 +36,27 @@ def without_passwords(text: str) -> str:
     """
     found = _HEAD.match(text)
     head = found[0] if found else ""
-    rest, count = _USERINFO.subn(f":{_HIDDEN}@", text[len(head) :], count=1)
-    user = None if count or not head else _USER.match(rest)
-    if user:
+    rest = text[len(head) :]
+    host = rest.rfind("@") + 1
+    colon = _COLON.search(rest[:host])
+    user = _USER.match(rest) if head and colon is None else None
+    if colon is not None:
+        rest = f"{rest[: colon.start()]}:{_HIDDEN}@{rest[host:]}"
+    elif user is not None:
         rest = f"{_HIDDEN}@{rest[user.end() :]}"
-    return head + _SECRET.sub(rf"\g<1>{_HIDDEN}", rest)
+    return head + _without_secrets(rest)
+
+
+def _without_secrets(text: str) -> str:
+    parts, at = [], 0
+    for key in _KEY.finditer(text):
+        if key.start() < at or not _SECRET.search(key[1]):
+            continue
+        value = _VALUE.match(text, key.end())
+        if value:
+            parts += [text[at : key.end()], _HIDDEN]
+            at = value.end()
+    return "".join([*parts, text[at:]])
 
 
 def prose_without_passwords(text: str) -> str:

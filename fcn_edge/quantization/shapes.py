@@ -7,6 +7,7 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from fcn_edge.errors import ModelError
+from fcn_edge.text import printable, whole
 
 __all__ = ["FLOAT", "element_types", "fix_size", "shapes_at"]
 
@@ -79,9 +80,12 @@ def _fix_input(model: ModelProto, size: tuple[int, int]) -> dict[str, int]:
 def _open_side(text: str) -> tuple[int, str]:
     """Factor and name of an open size such as ``32*h``."""
     factor, _, name = text.rpartition("*")
-    if factor and not factor.isdecimal():
-        raise ModelError(f"The graph has an open size {text!r}; one such as '32*h' was expected.", _OPEN_AGAIN)
-    return int(factor or 1), name
+    number = whole(factor) if factor else 1
+    if number is None:
+        raise ModelError(
+            f"The graph has an open size '{printable(text, 80)}'; one such as '32*h' was expected.", _OPEN_AGAIN
+        )
+    return number, name
 
 
 def _close_crops(model: ModelProto, size: tuple[int, int]) -> None:

@@ -21,6 +21,7 @@ from fcn_edge.quantization.profiles import Profile
 from fcn_edge.quantization.qdq import quantize
 from fcn_edge.quantization.shapes import fix_size
 from fcn_edge.quantization.thresholds import Range
+from fcn_edge.text import quoted
 
 __all__ = ["Typed", "batched_model", "clipped_ranges", "fp16_model", "fp32_model", "int8_model", "source_model"]
 
@@ -161,7 +162,7 @@ def int8_model(
     if missing:
         raise ModelError(
             f"The calibration table lacks {len(missing)} tensors of {model.path}, such as {missing[0]}.",
-            f"Make it again: fcn-edge calibrate {model.path} --images DIR -o TABLE.json",
+            f"Make it again: fcn-edge calibrate {quoted(model.path)} --images DIR -o TABLE.json",
         )
     macs = view.macs(spec.size)
     depthwise = {conv.name for conv in view.convs if conv.depthwise}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import threading
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -25,6 +24,7 @@ from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.segmentation import Segmentation
 from fcn_edge.system.nvidia import has_nvidia_gpu
+from fcn_edge.text import quoted
 
 __all__ = ["Segmenter", "load"]
 
@@ -189,7 +189,7 @@ def _built(directory: Path, manifest: EngineManifest, size: Size | None, backend
     if backend not in ("auto", manifest.backend):
         raise UsageError(
             f"{directory} was built for the backend {manifest.backend}, not {backend}.",
-            f"Leave the backend out, or build: fcn-edge build {shlex.quote(manifest.model)} --backend {backend}",
+            f"Leave the backend out, or build: fcn-edge build {quoted(manifest.model)} --backend {quoted(backend)}",
         )
     if size not in (None, manifest.size):
         fix = rebuild_fix(manifest, directory, size, options.device)
@@ -216,7 +216,7 @@ def _log_place(model: Model, segmenter: Segmenter, device: int) -> None:
     _log.info("%s runs on %s with %s %s at %dx%d", *runs)
     if registry.BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():
         gpu = [name for name, entry in registry.BACKENDS.items() if entry.device == "cuda"]
-        named = shlex.quote(model.shipped or str(model.path))
+        named = quoted(model.shipped or model.path)
         if gpu:
             _log.info("This machine has an NVIDIA GPU. To use it: fcn-edge build %s --backend %s", named, gpu[0])
         else:
@@ -232,7 +232,7 @@ def _log_alternatives(model: Model, segmenter: Segmenter) -> None:
         if entry.device == here.device == "cpu" and name != segmenter.backend and find_spec(entry.library) is not None
     ]
     if others:
-        named = shlex.quote(model.shipped or str(model.path))
+        named = quoted(model.shipped or model.path)
         _log.info(
             "%s may be faster here. To time both and keep the faster: fcn-edge build %s", " or ".join(others), named
         )

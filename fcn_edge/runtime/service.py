@@ -17,6 +17,7 @@ from typing_extensions import override
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Ended, Event, FrameDone, SourceChanged, Started
+from fcn_edge.text import whole
 
 __all__ = ["ServiceNotifier"]
 
@@ -91,7 +92,7 @@ def _connected(address: str) -> socket.socket | None:
 
 def _watchdog_ns(environ: Mapping[str, str]) -> int | None:
     """Nanoseconds within which the manager expects a sign of life from this process; None where it expects none."""
-    interval, process = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-    if not interval.isdecimal() or int(interval) == 0 or process not in ("", str(os.getpid())):
+    interval, process = whole(environ.get("WATCHDOG_USEC", "")), environ.get("WATCHDOG_PID", "")
+    if not interval or process not in ("", str(os.getpid())):
         return None
-    return int(interval) * NS_PER_US
+    return interval * NS_PER_US

@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from fcn_edge.errors import UsageError
 from fcn_edge.io.redaction import without_passwords
+from fcn_edge.text import whole
 
 __all__ = ["Uri", "frame_size_from_text"]
 
@@ -120,10 +121,11 @@ def frame_size_from_text(text: str) -> tuple[int, int]:
     Raises:
         ValueError: It is no size.
     """
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and 0 < int(height) <= _LARGEST_SIDE >= int(width) > 0):
+    parts = text.lower().partition("x")
+    height, width = whole(parts[0]) or 0, whole(parts[2]) or 0
+    if not 0 < height <= _LARGEST_SIDE >= width > 0:
         raise ValueError("height x width in pixels was expected, such as 480x640")
-    return int(height), int(width)
+    return height, width
 
 
 def _are_options(text: str, keys: Collection[str]) -> bool:

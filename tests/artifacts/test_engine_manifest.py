@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import EngineError
+from fcn_edge.io.documents import write_document
 from fcn_edge.runtime.segmenter import load
 
 from ..engine_damages import DAMAGES, TABLE_DAMAGES, Damage, cut_plan
@@ -167,3 +169,27 @@ def test_manifest_of_an_engine_for_one_frame_need_not_say_so(engine: Path) -> No
     content = manifest.model_dump(mode="json")
     del content["batch"]
     assert type(manifest).from_content(content, "engine.json", EngineError) == manifest
+
+
+def test_no_text_of_a_manifest_is_a_command(int8_engine: Path) -> None:
+    """A manifest comes from others: what is pasted of a fix must build an engine and do nothing else."""
+    manifest = read_manifest(int8_engine)
+    hostile = "x; touch X #\x1b[2J\n'"
+    changed = {"model": hostile, "backend": hostile, "precision": hostile}
+    options = {"max_drop": hostile, "max_class_drop": "$(touch X)"}
+    fix = rebuild_fix(manifest.model_copy(update={**changed, "options": options}), int8_engine / "a b")
+    assert fix.isprintable()
+    script = f"set -- {fix.partition(': fcn-edge ')[2]}; printf '%s\\0' \"$@\""
+    words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+    assert words[:6] == ["build", hostile, "--backend", hostile, "--precision", hostile]
+    assert words[words.index("--max-drop") + 1] == hostile
+    assert words[words.index("--max-class-drop") + 1] == "$(touch X)"
+    assert words[-1] == str(int8_engine / "a b")
+
+
+def test_half_a_character_in_a_manifest_is_damage(int8_engine: Path) -> None:
+    path = int8_engine / "engine.json"
+    content = {**json.loads(path.read_text()), "backend": "\ud800"}
+    write_document(path, content)
+    with pytest.raises(EngineError, match="half a character"):
+        read_manifest(int8_engine)

@@ -69,6 +69,28 @@ def test_the_version(fcn_edge: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "arguments", [["in\udcfe\x1b[2J\nError: a"], ["inspect", "a", "\x1b[2J\nError: b"], ["inspect", "--\x1b\nc", "a"]]
+)
+def test_arguments_reach_no_terminal_raw(fcn_edge: Run, arguments: list[str]) -> None:
+    outcome = fcn_edge(*arguments)
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-1].startswith("Error: ")
+    assert outcome.err.replace("\n", "").isprintable()
+    assert fcn_edge(*arguments, "--json").json["error"].isprintable()
+
+
+def test_ctrl_c_before_the_verb_is_like_ctrl_c_in_it(fcn_edge: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fcn_edge.cli.main.import_module", interrupted)
+    outcome = fcn_edge("inspect", "a")
+    assert (outcome.code, outcome.out, outcome.err.strip()) == (130, "", "Error: Interrupted.")
+    outcome = fcn_edge("inspect", "a", "--json")
+    assert (outcome.code, outcome.json) == (130, {"error": "Interrupted.", "fix": "", "exit_code": 130})
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["fly"], "No such command 'fly'"),

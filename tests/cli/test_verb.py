@@ -36,6 +36,11 @@ def raising(error: BaseException) -> Callable[[], dict[str, Any]]:
     return run
 
 
+def because(error: Exception, cause: BaseException) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 def talking() -> dict[str, Any]:
     say("for people")
     note("on the way")
@@ -85,6 +90,15 @@ def test_an_error_without_a_fix_is_one_line() -> None:
         (ModuleNotFoundError("No module named 'mine'", name="mine"), 1, "Internal error: ModuleNotFoundError"),
         (ZeroDivisionError("division by zero"), 1, "Internal error: ZeroDivisionError: division by zero."),
         (KeyboardInterrupt(), 130, "Interrupted"),
+        (because(RuntimeError("Error calling __set_name__"), KeyboardInterrupt()), 130, "Interrupted"),
+        (because(errors.ModelError("Export it again."), MemoryError()), 6, "The memory is full"),
+        (because(errors.ModelError("Export it again."), RuntimeError("std::bad_alloc")), 6, "The memory is full"),
+        (because(errors.ModelError("Export it again."), ValueError("no model")), 3, "Export it again."),
+        (because(errors.GuardError("Worse."), MemoryError()), 4, "Worse."),
+        (RuntimeError("can't start new thread"), 6, "starts no more threads"),
+        (OSError(errno.EFBIG, "File too large", "/data/out.mp4"), 6, "/data/out.mp4 could not be written: it became"),
+        (OSError(errno.EACCES, "Permission denied", "a\x1b[2J" + "k" * 5000), 3, "a\\x1b[2Jkkk"),
+        (ValueError("embedded null byte"), 3, "A path holds a NUL character"),
     ],
 )
 def test_other_errors_are_one_sentence_too(error: BaseException, code: int, says: str) -> None:
@@ -104,6 +118,13 @@ def test_debug_shows_the_traceback_and_keeps_the_code() -> None:
     assert "in raising" not in result.stdout
     result = invoked(raising(errors.DatasetError("What happened.")), "--debug", "--json")
     assert json.loads(result.stdout)["exit_code"] == 3
+
+
+def test_debug_shows_no_text_of_others_raw() -> None:
+    result = invoked(raising(ZeroDivisionError("rtsp://u:secret@h \x1b[2J")), "--debug")
+    assert "in raising" not in result.stderr
+    assert "ZeroDivisionError: rtsp://u:***@h \\x1b[2J" in result.stderr
+    assert result.stderr.replace("\n", "").isprintable()
 
 
 def test_a_report_with_a_failure_keeps_both() -> None:
@@ -134,6 +155,20 @@ def test_what_is_no_json_is_not_printed() -> None:
     result = invoked(lambda: {"fps": float("nan")}, "--json")
     assert result.exit_code == 1
     assert "Internal error" in json.loads(result.stdout)["error"]
+
+
+def test_lines_stay_lines_whatever_names_stand_in_them() -> None:
+    def run() -> dict[str, Any]:
+        say("class a\x1b[2J\nError: b")
+        say(["one", "two\nthree"])
+        note("k" * 50_000)
+        return {"name": "in\udcfe"}
+
+    result = invoked(run)
+    assert result.stdout == "class a\\x1b[2J\\nError: b\none\ntwo\\nthree\n"
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 10_000
+    assert json.loads(invoked(run, "--json").stdout) == {"name": "in\\udcfe"}
 
 
 def test_a_reader_that_went_away_is_no_error() -> None:

@@ -67,7 +67,7 @@ def test_a_byte_order_mark_is_no_harm(tmp_path: Path) -> None:
     [
         (b"name = ", "not valid TOML"),
         (b"name = '\xff'", "not valid TOML"),
-        (b"name = 'x'", r"dataset\.toml is not valid: classes: Field required"),
+        (b"name = 'x'", r"dataset\.toml is not valid: classes: it is missing"),
         (b"name = 'x'\nclasses = ['a', 'b']\nvoid = 1", r"void \(1\) must lie outside"),
     ],
 )

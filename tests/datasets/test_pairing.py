@@ -61,7 +61,7 @@ def test_a_list_takes_only_some(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [("a\ne\n", "names e, which is not in"), ("\n", "names no image"), (b"\xff\xfe\xfa", "list of names")],
+    [("a\ne\n", "names e, which is not in"), ("\n", "names no image"), (b"\xff\xfe\xfa", "not text in UTF-8")],
 )
 def test_a_list_that_does_not_fit(tmp_path: Path, content: str | bytes, problem: str) -> None:
     images, labels = touched(tmp_path / "i", "a.jpg"), touched(tmp_path / "l", "a.png")
@@ -85,3 +85,14 @@ def test_nothing_there(tmp_path: Path) -> None:
         paired_files(images, tmp_path / "empty")
     with pytest.raises(DatasetError, match="names end in '_x'"):
         paired_files(images, images, image_ending="_x")
+
+
+def test_a_file_that_is_called_as_the_ending_belongs_to_nothing(tmp_path: Path) -> None:
+    for name in ("images/a.jpg", "labels/a_L.png", "labels/_L.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    pairs = paired_files(tmp_path / "images", tmp_path / "labels", label_ending="_L")
+    assert [pair.labels.name for pair in pairs] == ["a_L.png"]
+    (tmp_path / "labels/a_L.png").unlink()
+    with pytest.raises(DatasetError, match="holds no files whose names end in '_L'"):
+        paired_files(tmp_path / "images", tmp_path / "labels", label_ending="_L")

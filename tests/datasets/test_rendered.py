@@ -33,6 +33,7 @@ def test_every_part_may_be_left_out() -> None:
     ("uri", "problem"),
     [
         ("synthetic://town", "synthetic://street was expected"),
+        ("synthetic://[", "synthetic://street was expected"),
         ("synthetic:street", "synthetic://street was expected"),
         ("synthetic://street/scene", "synthetic://street was expected"),
         ("synthetic://street?speed=3", "no meaning for 'speed'"),

@@ -52,7 +52,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: B
         (RuntimeError("unexpected pos 7628800"), 1 << 30, RuntimeError),
         (DatasetError("broken"), 0, DatasetError),
         (OSError(errno.EACCES, "Permission denied"), 1 << 30, UsageError),
-        (OSError(errno.EIO, "Input/output error"), 0, OSError),
+        (OSError(errno.ENOTEMPTY, "Directory not empty"), 0, OSError),
     ],
 )
 def test_what_a_failure_to_write_means(
@@ -64,6 +64,11 @@ def test_what_a_failure_to_write_means(
     assert type(caught.value) is expected
     if expected is MachineError:
         assert "The disk is full" in str(caught.value)
+
+
+def test_a_failing_disk_is_no_internal_error(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match=r"out\.txt could not be read or written"), replacing(tmp_path / "out.txt"):
+        raise OSError(errno.EIO, "Input/output error")
 
 
 def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from fcn_edge.backends.base import Backend, Built, Engine, Progress
 from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError
+from fcn_edge.io.machine import machine_fault
 
 __all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]
 
@@ -109,7 +110,7 @@ def inference_session(
 
     Raises:
         ModelError: It is missing or damaged, does not take that size, or ONNX Runtime refuses it.
-        MachineError: The GPU has no memory left, or it fails.
+        MachineError: The GPU or the machine has no memory left, or the GPU fails.
     """
     graph = checked_graph(path, batches=True)
     check_size(path, graph, size)
@@ -177,6 +178,9 @@ def errors_of(path: Path, *, gpu: bool = False) -> Iterator[None]:
             raise cuda_error("ONNX Runtime", "CUDA_ERROR_OUT_OF_MEMORY") from error
         if gpu and _GPU_FAILED.search(str(error)):
             raise cuda_error("ONNX Runtime", _failure(error)) from error
+        fault = machine_fault(error, path)
+        if fault is not None:
+            raise fault from error
         raise ModelError(
             f"ONNX Runtime cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
         ) from error

@@ -21,6 +21,7 @@ from fcn_edge.backends.host_session import HostSession
 from fcn_edge.backends.openvino.library import core, library
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, ModelError, UsageError
+from fcn_edge.io.machine import machine_fault
 from fcn_edge.system.cpu import cpu_name, instruction_set, int8_misfit, thread_count
 
 __all__ = ["OpenVino"]
@@ -244,6 +245,9 @@ def _errors_of(path: Path) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
+        fault = machine_fault(error, path)
+        if fault is not None:
+            raise fault from error
         raise ModelError(
             f"OpenVINO cannot run {path}: {_reason(error)}.",
             "Build the engine again, or export the checkpoint again with fcn-edge export.",

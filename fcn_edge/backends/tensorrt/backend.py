@@ -19,6 +19,7 @@ from fcn_edge.backends.tensorrt.diagnostics import last_diagnostic
 from fcn_edge.backends.tensorrt.library import TITLES, compute_capabilities, full_name, library
 from fcn_edge.backends.tensorrt.log import log_of
 from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.text import quoted
 
 __all__ = ["TensorRT", "TensorRTRTX"]
 
@@ -100,7 +101,7 @@ class TensorRT(Backend):
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         raise UsageError(
             f"{TITLES[self.name]} runs built engines only, and {path} is a model.",
-            f"Build one with: fcn-edge build {path} --backend {self.name}",
+            f"Build one with: fcn-edge build {quoted(path)} --backend {self.name}",
         )
 
     @override

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from fcn_edge.bench.printable import printable, printable_result
+from fcn_edge.bench.printable import printable_result
 from fcn_edge.bench.report.columns import Column, columns_of
 from fcn_edge.bench.report.confidence import confidence_of
 from fcn_edge.bench.report.facts import device_of, facts_of, method_of, started_of
@@ -18,6 +18,7 @@ from fcn_edge.bench.report.published import published_figures
 from fcn_edge.bench.report.summary import headline, summary_of
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.io.files import replacing
+from fcn_edge.text import printable
 
 __all__ = ["markdown_of", "markdown_table", "table_of_cells", "write_markdown"]
 

@@ -19,12 +19,12 @@ a row of ``FILES`` tells a format by how a file begins, what it is called or wha
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn_edge.errors import CheckpointError
+from fcn_edge.text import quoted
 
 __all__ = [
     "FILES",
@@ -81,7 +81,7 @@ class Recognized:
 
     def error(self, path: Path) -> CheckpointError:
         """The error that says so of the file at a path."""
-        paths = {"FILE": shlex.quote(str(path)), "FOLDER": shlex.quote(str(path.parent))}
+        paths = {"FILE": quoted(path), "FOLDER": quoted(path.parent)}
         fix = re.sub(r"\b(FILE|FOLDER)\b", lambda found: paths[found[0]], self.fix)
         return CheckpointError(f"{path} is {self.about}.", fix)
 

@@ -24,6 +24,7 @@ from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.sources.base import SLICE, Connection, Picture, next_picture
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.runtime.waiting import item_within
+from fcn_edge.text import whole
 
 __all__ = ["CameraConnection"]
 
@@ -53,7 +54,7 @@ class CameraConnection(Connection):
         super().__init__(address)
         self._device = f"/dev/video{device}" if device.isdecimal() else device
         self._shown = without_passwords(self._device)  # it may be a mistyped address
-        self._number = int(device) if device.isdecimal() else None
+        self._number = whole(device)
         self._asked_size = size
         self._asked_fps = fps
         self._pictures: Channel[Picture] = Channel(1, newest=True)

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture
 from fcn_edge.runtime.sources.wrapped import Wrapper
+from fcn_edge.text import whole
 
 __all__ = ["LoopedConnection", "loops_from_text"]
 
@@ -23,9 +24,10 @@ def loops_from_text(text: str) -> int | None:
     """
     if text.lower() in ("true", "false"):
         return None if text.lower() == "true" else 1
-    if not (text.isdecimal() and int(text) > 0):
+    times = whole(text)
+    if not times:
         raise ValueError("true, or the number of times to play it, was expected")
-    return int(text)
+    return times
 
 
 class LoopedConnection(Wrapper):

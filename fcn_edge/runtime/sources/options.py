@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fcn_edge.runtime.uri import frame_size_from_text
+from fcn_edge.text import whole
 
 __all__ = [
     "CAMERA_OPTIONS",
@@ -48,9 +49,10 @@ def _number(text: str) -> float:
 
 
 def _milliseconds(text: str) -> float:
-    if not (text.isascii() and text.isdecimal() and int(text) <= 10_000):
+    milliseconds = whole(text)
+    if milliseconds is None or milliseconds > 10_000:
         raise ValueError("whole milliseconds from 0 to 10000 were expected")
-    return int(text) / 1000
+    return milliseconds / 1000
 
 
 def _transport(text: str) -> str:

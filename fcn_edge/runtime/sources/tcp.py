@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from fcn_edge.errors import SourceError, UsageError
 from fcn_edge.runtime.sources.base import SLICE
+from fcn_edge.text import whole
 
 __all__ = ["Authority", "connected_socket"]
 
@@ -50,15 +51,14 @@ class Authority:
         found = _AUTHORITY.match(location)
         login, at, place = (found[1] if found else "").rpartition("@")
         host, port_text = _split_port(place)
-        if not host or (
-            port_text and not (port_text.isascii() and port_text.isdecimal() and 0 < int(port_text) < 65536)
-        ):
+        number = whole(port_text) if port_text else port
+        if not host or number is None or not 0 < number < 65536:
             raise UsageError(
                 f"{shown} has no host, or no port from 1 to 65535 behind its colon.",
                 "In a password write / as %2F, ? as %3F, # as %23, : as %3A and @ as %40.",
             )
         user, _, password = login.partition(":")
-        return cls(host, int(port_text) if port_text else port, unquote(user) if at else None, unquote(password))
+        return cls(host, number, unquote(user) if at else None, unquote(password))
 
 
 def connected_socket(host: str, port: int, until: float, interrupted: Callable[[], bool], shown: str) -> socket.socket:

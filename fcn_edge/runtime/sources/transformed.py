@@ -17,6 +17,7 @@ from fcn_edge.io.opencv import cv2
 from fcn_edge.runtime.sources.base import Connection, Picture
 from fcn_edge.runtime.sources.wrapped import Wrapper
 from fcn_edge.runtime.uri import frame_size_from_text
+from fcn_edge.text import whole
 
 __all__ = ["FLIPS", "Region", "TransformedConnection", "flip_from_text"]
 
@@ -57,9 +58,10 @@ class Region:
             ValueError: It is no region.
         """
         parts = text.split(",")
-        if len(parts) != 3 or not (parts[0].isdecimal() and parts[1].isdecimal()):
+        corner = [whole(part) for part in parts[:2]]
+        if len(parts) != 3 or corner[0] is None or corner[1] is None:
             raise ValueError("top,left,height x width in pixels was expected, such as 100,0,480x640")
-        return cls(int(parts[0]), int(parts[1]), frame_size_from_text(parts[2]))
+        return cls(corner[0], corner[1], frame_size_from_text(parts[2]))
 
     def of(self, image: Array) -> Array:
         """The region of an image, as a view of its memory."""

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import SourceError
 from fcn_edge.io.closeable import Closeable
+from fcn_edge.text import whole
 
 if TYPE_CHECKING:
     from fcn_edge.runtime.sources.web import WebClient
@@ -33,8 +34,8 @@ class WebFile(Closeable):
     def __init__(self, client: WebClient, url: str, response: http.client.HTTPResponse, start: int) -> None:
         self.name = response.geturl()
         self.kind = response.headers.get_content_type().lower() if response.headers.get("Content-Type") else ""
-        length = response.headers.get("Content-Length", "")
-        self.size = start + int(length) if length.isdecimal() else None
+        length = whole(response.headers.get("Content-Length", ""))
+        self.size = None if length is None else start + length
         self._ranges = response.status == 206 or response.headers.get("Accept-Ranges", "").strip().lower() == "bytes"
         self._client = client
         self._url = url
