@@ -1,0 +1,148 @@
+"""What a reader did with an input, and whether it may: it accepts, or refuses in one clear sentence of ours."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import unicodedata
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+import fcn_edge
+from fcn_edge.errors import FcnEdgeError
+
+from .parser import Shown
+
+__all__ = ["LONGEST", "Verdict", "judged", "wrong_with"]
+
+PACKAGE = Path(fcn_edge.__file__).parent
+
+LONGEST = 1000
+"""Letters that a message or a fix has at most."""
+
+TELL_TALES = re.compile(
+    r"""\[ONNXRuntimeError\]|onnxruntime_src|torch\.load|torch\.serialization|weights_only|_pickle|Check\ failed|Exception\ from\ src|openvino::
+    |ov::|cv::|OpenCV\(|\(-\d{1,3}:|libpng|libjpeg|\[Errno|pydantic|Traceback|\bFile\ ".*?",\ line|object\ at\ 0x
+    |\b0x[0-9a-f]{5,}|codec\ can't|Exceeds\ the\ limit|NoneType|bad_alloc|std::|google\.protobuf|INVALID_ARGUMENT""",
+    re.VERBOSE,
+)
+"""Words of other libraries, and of Python."""
+
+NO_MEMORY = re.compile(r"bad_alloc|bad allocation|Failed to allocate|Insufficient memory|not enough memory|out of memory")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of an input.
+
+    Attributes:
+        outcome: ``accepted``, ``refused``, or ``fault``.
+        kind: Of a fault: ``internal``, ``message``, ``printed``, ``warning``, ``memory``, ``whole refused``, ``hang``,
+            ``crash``, or ``suite``: the suite itself.
+        what: Of a fault: one line that is the same for faults of one cause.
+        detail: Of a fault: all there is to say; of a refusal, its words.
+    """
+
+    outcome: str
+    kind: str = ""
+    what: str = ""
+    detail: str = ""
+
+
+def judged(read: Callable[[], object]) -> Verdict:
+    """Read an input, and judge what is raised, warned and logged, and what a command shows."""
+    notes = _Notes()
+    logger = logging.getLogger("fcn_edge")
+    logger.addHandler(notes)
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            verdict = _read(read)
+    finally:
+        logger.removeHandler(notes)
+    if verdict.outcome == "fault":
+        return verdict
+    if warned:
+        text = f"{warned[0].category.__name__}: {warned[0].message}"
+        return Verdict("fault", "warning", f"{warned[0].filename}: {text[:80]}", text)
+    for note in notes.texts:
+        if problem := wrong_with(note):
+            return Verdict("fault", "message", f"a note {problem}", note)
+    return verdict
+
+
+def _read(read: Callable[[], object]) -> Verdict:
+    try:
+        given = read()
+    except FcnEdgeError as error:
+        return _of_refusal(error, error.message, error.fix)
+    except click.UsageError as error:
+        return _of_refusal(error, error.format_message(), "")
+    except MemoryError as error:
+        return Verdict("fault", "memory", f"MemoryError at {_place(error)}", traceback.format_exc())
+    except Exception as error:
+        return Verdict("fault", "internal", f"{type(error).__name__} at {_place(error)}", traceback.format_exc())
+    if isinstance(given, Shown) and (problem := wrong_with(given, longest=None)):
+        return Verdict("fault", "message", f"a command's output {problem}", given[:2000])
+    return Verdict("accepted")
+
+
+def _of_refusal(error: Exception, message: str, fix: str) -> Verdict:
+    place = _place(error)
+    if type(error) is FcnEdgeError:
+        return Verdict("fault", "internal", f"a bare FcnEdgeError at {place}", traceback.format_exc())
+    for cause in _causes(error):
+        if isinstance(cause, MemoryError) or (cause is not error and NO_MEMORY.search(str(cause))):
+            return Verdict("fault", "memory", f"{type(cause).__name__} behind {place}", f"{message}\n{cause}")
+    for what, text in (("a message", message), ("a fix", fix)):
+        if problem := wrong_with(text):
+            return Verdict("fault", "message", f"{what} at {place} {problem}", text[:2000])
+    if not message.strip():
+        return Verdict("fault", "message", f"an empty message at {place}")
+    return Verdict("refused", detail=f"{message} {fix}")
+
+
+def wrong_with(text: str, longest: int | None = LONGEST) -> str:
+    """What a text for people must not have, as a phrase; empty where it has nothing of the kind."""
+    if longest is not None and len(text) > longest:
+        return f"has more than {longest} letters"
+    breaks = "" if longest is not None else "\n\t"
+    for letter in text:
+        if letter not in breaks and unicodedata.category(letter) in ("Cc", "Cs", "Cf", "Zl", "Zp"):
+            return f"holds {unicodedata.category(letter)} letters such as U+{ord(letter):04X}"
+    found = TELL_TALES.search(text)
+    return f"says {found[0]!r}" if found else ""
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """An error and what it was raised from or while."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _place(error: BaseException) -> str:
+    """Where in the package it was raised, or last called from."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if Path(each.filename).is_relative_to(PACKAGE)]
+    if not frames:
+        return "the suite itself"
+    last = frames[-1]
+    return f"{Path(last.filename).relative_to(PACKAGE.parent)}:{last.lineno} ({last.name})"
+
+
+class _Notes(logging.Handler):
+    """Keeps what the package logs, as the command line shows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())

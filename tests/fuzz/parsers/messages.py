@@ -1,0 +1,103 @@
+"""Protobuf messages damaged in their structure: numbers, texts, and what is listed, in any message of any depth."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..damages import EXTREMES_64, WORDS
+
+__all__ = ["message_damaged", "onnx_damaged"]
+
+WHOLE = {3: 64, 4: 64, 5: 32, 13: 32}
+"""Bits of the kinds of fields that are whole numbers, by protobuf's number."""
+TEXT, MESSAGE, BYTES, CHOICE = 9, 11, 12, 14
+UNSIGNED = (4, 13)
+
+
+def onnx_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> bytes:
+    """An ONNX file damaged in its structure, which stays a message."""
+    from onnx import ModelProto
+
+    model = ModelProto.FromString(whole)
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
+        message_damaged(model, chance)
+    damaged: bytes = model.SerializeToString()
+    return damaged
+
+
+def message_damaged(message: Any, chance: random.Random) -> None:
+    """Change one field of a message or of one in it, in place."""
+    places = [(each, field) for each in _messages(message, 6) for field, _ in each.ListFields()]
+    if not places:
+        return
+    holder, field = chance.choice(places)
+    values = getattr(holder, field.name)
+    if not hasattr(values, "__len__") or isinstance(values, str | bytes):
+        if field.type == MESSAGE or chance.random() < 0.1:
+            holder.ClearField(field.name)
+        else:
+            setattr(holder, field.name, _value(values, field, holder, chance))
+    else:
+        _change_list(values, field, holder, chance)
+
+
+def _change_list(values: Any, field: Any, holder: Any, chance: random.Random) -> None:
+    place = chance.randrange(len(values))
+    what = chance.random()
+    if what < 0.25:
+        del values[place]
+    elif what < 0.45:
+        other = chance.randrange(len(values))
+        copies = [_copy(values[other]) for _ in range(chance.choice((1, 1, 2, 200)))]
+        values.extend(copies)
+    elif what < 0.6:
+        everything = [_copy(each) for each in values]
+        chance.shuffle(everything)
+        del values[:]
+        values.extend(everything)
+    elif field.type != MESSAGE:
+        values[place] = _value(values[place], field, holder, chance)
+    else:
+        message_damaged(values[place], chance)
+
+
+def _copy(value: Any) -> Any:
+    if not hasattr(value, "CopyFrom"):
+        return value
+    copy = type(value)()
+    copy.CopyFrom(value)
+    return copy
+
+
+def _value(value: Any, field: Any, holder: Any, chance: random.Random) -> Any:
+    if field.type in WHOLE:
+        bits = WHOLE[field.type]
+        number = chance.choice((*EXTREMES_64, value + 1, max(0, value - 1), value * 2)) & (1 << bits) - 1
+        return number if field.type in UNSIGNED or number < 1 << bits - 1 else number - (1 << bits)
+    if field.type == CHOICE:
+        return chance.choice(list(field.enum_type.values_by_number))
+    if field.type == TEXT:
+        # names of the same message make cycles, shadows and doubles
+        others = [text for text in _texts(holder) if text != value]
+        word = chance.choice(others) if others and chance.random() < 0.6 else chance.choice(WORDS)
+        return word.encode("utf-8", "replace").decode()
+    if field.type == BYTES:
+        return chance.choice((b"", value[:-1], value + b"\0", value * 2, bytes(len(value)), b"\xff" * len(value), b"\xff"))
+    return chance.choice((0.0, -1.0, 1e30, float("inf"), float("nan")))
+
+
+def _texts(message: Any) -> Iterator[str]:
+    for field, value in message.ListFields():
+        if field.type == TEXT:
+            yield from [value] if isinstance(value, str) else value
+
+
+def _messages(message: Any, depth: int) -> Iterator[Any]:
+    yield message
+    if depth:
+        for field, value in message.ListFields():
+            if field.type == MESSAGE:
+                for each in value if hasattr(value, "__len__") else (value,):
+                    yield from _messages(each, depth - 1)
