@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from .campaign import LIMIT, MODULE, Campaign, Findings
+from .campaign import LIMIT, MODULE, Campaign
+from .findings import Findings
 from .parser import parsers_of
 
 KEEP = Path("runs/fuzz")
@@ -23,7 +24,7 @@ KEEP = Path("runs/fuzz")
 @click.option("--jobs", default=2, show_default=True, help="Worker processes.")
 @click.option("--limit", default=LIMIT, show_default=True, help="Seconds of the processor that an input may take.")
 @click.option("--keep", type=click.Path(path_type=Path), default=KEEP, show_default=True, help="Where faults are kept.")
-@click.option("--replay", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Read one kept file again.")
+@click.option("--replay", type=click.Path(path_type=Path, exists=True), help="Read one kept file again.")
 @click.option("--list", "listed", is_flag=True, help="Say which parsers there are.")
 def main(
     count: int,

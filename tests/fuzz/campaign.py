@@ -2,94 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import selectors
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from .findings import Fault, Findings
 from .parser import Parser, parsers_of
-from .worker import INPUT, PRINTED, TRACES
+from .process import Job, WorkerProcess
 
-__all__ = ["MODULE", "Campaign", "Fault", "Findings", "plan_of"]
+__all__ = ["LIMIT", "MODULE", "Campaign", "plan_of"]
 
-ROOT = Path(__file__).resolve().parents[2]
 MODULE = "tests.fuzz.parsers"
 LIMIT = 10.0
 """Seconds of the processor that an input may take, wherever a process waits for nothing four times as long."""
 KEPT = 3
 """Inputs that are kept of each fault."""
-STARTING = 12.0
-"""How many times as long a parser's first input may take, for which libraries are loaded and whole inputs are made."""
-
-
-@dataclass
-class Fault:
-    """Something that no input may do.
-
-    Attributes:
-        parser: Name of the parser.
-        kind: See ``oracle.Verdict``.
-        what: One line that is the same for faults of one cause.
-        detail: The first one's traceback, message or output.
-        count: How many inputs did it.
-        inputs: Where some of them are kept.
-    """
-
-    parser: str
-    kind: str
-    what: str
-    detail: str
-    count: int = 0
-    inputs: list[Path] = field(default_factory=list)
-
-
-@dataclass
-class Findings:
-    """What became of all inputs.
-
-    Attributes:
-        outcomes: ``(parser, outcome)`` to how many: ``accepted``, ``refused`` and ``fault``.
-        faults: By parser, kind and cause.
-        seconds: Of the processor, by parser.
-        missing: Parsers that were left out, and the module that each lacks.
-    """
-
-    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    faults: dict[tuple[str, str, str], Fault] = field(default_factory=dict)
-    seconds: Counter[str] = field(default_factory=Counter)
-    missing: dict[str, str] = field(default_factory=dict)
-
-    def table(self) -> str:
-        """A line for each parser, and one for each fault."""
-        names = sorted({name for name, _ in self.outcomes})
-        lines = [f"{'parser':<28}{'accepted':>9}{'refused':>9}{'faults':>9}{'seconds':>9}"]
-        lines += [
-            f"{name:<28}{self.outcomes[name, 'accepted']:>9}{self.outcomes[name, 'refused']:>9}"
-            f"{self.outcomes[name, 'fault']:>9}{self.seconds[name]:>9.1f}"
-            for name in names
-        ]
-        total = [sum(n for (_, which), n in self.outcomes.items() if which == one) for one in OUTCOMES]
-        lines.append(f"{'all':<28}{total[0]:>9}{total[1]:>9}{total[2]:>9}{sum(self.seconds.values()):>9.1f}")
-        lines += [f"{name} was left out: there is no {module}" for name, module in sorted(self.missing.items())]
-        for fault in sorted(self.faults.values(), key=lambda one: (one.parser, -one.count)):
-            lines.append(f"FAULT {fault.parser}, {fault.kind}, {fault.count}x: {fault.what}")
-            lines += [f"      {path}" for path in fault.inputs]
-        return "\n".join(lines)
-
-
-OUTCOMES = ("accepted", "refused", "fault")
-
-Job = tuple[str, int, int]
 
 
 def plan_of(parsers: Sequence[Parser], count: int, pieces: int) -> list[list[Job]]:
@@ -130,7 +62,7 @@ class Campaign:
         self.findings = Findings()
         self._work, self._keep = work, keep
         self._seed, self._module, self._limit, self._told = seed, module, limit, told
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerProcess] = []
 
     def run(self, names: Sequence[str], count: int, jobs: int = 1, seconds: float | None = None) -> Findings:
         """Fuzz some parsers.
@@ -157,7 +89,9 @@ class Campaign:
         running = []
         try:
             for number, request in enumerate(requests):
-                worker = _Worker(self._work / str(number), {**request, "seed": self._seed, "module": self._module})
+                worker = WorkerProcess(
+                    self._work / str(number), {**request, "seed": self._seed, "module": self._module}
+                )
                 running.append(worker)
                 worker.start(selector)
             while running and (until is None or time.monotonic() < until):
@@ -173,11 +107,12 @@ class Campaign:
         finally:
             for worker in running:
                 worker.kill()
+                worker.wait()
             selector.close()
             shutil.rmtree(self._work, ignore_errors=True)
         return self.findings
 
-    def _take(self, worker: _Worker, answer: dict[str, Any]) -> None:
+    def _take(self, worker: WorkerProcess, answer: dict[str, Any]) -> None:
         if "begin" in answer:
             return
         name, outcome = answer["end"], answer["outcome"]
@@ -190,7 +125,7 @@ class Campaign:
             self._add(worker, name, answer["index"], kind, what, answer["detail"], answer.get("input"))
         self._told(name, self._total)
 
-    def _follow_up(self, worker: _Worker, selector: selectors.BaseSelector, running: list[_Worker]) -> None:
+    def _follow_up(self, worker: WorkerProcess, selector: selectors.BaseSelector, running: list[WorkerProcess]) -> None:
         """Another process in the place of one that ended before its time."""
         selector.unregister(worker.pipe)
         status = worker.wait()
@@ -212,7 +147,14 @@ class Campaign:
             running.remove(worker)
 
     def _add(
-        self, worker: _Worker, name: str, index: int, kind: str, what: str, detail: str, content: str | None = None
+        self,
+        worker: WorkerProcess,
+        name: str,
+        index: int,
+        kind: str,
+        what: str,
+        detail: str,
+        content: str | None = None,
     ) -> None:
         fault = self.findings.faults.setdefault((name, kind, what), Fault(name, kind, what, detail))
         fault.count += 1
@@ -227,109 +169,6 @@ class Campaign:
             shutil.copyfile(given, kept)
         kept.with_name(f"{kept.name}.txt").write_text(f"{kind}: {what}\n\n{detail}\n", errors="backslashreplace")
         fault.inputs.append(kept)
-
-
-class _Worker:
-    """A worker process, started again behind the input that ended it."""
-
-    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
-        self._folder = folder
-        self._request = {**request, "folder": str(folder.resolve())}
-        self.at = ("", -1)
-        self.killed = self.ended = False
-        self.pipe: IO[bytes]
-        self._rest = b""
-
-    def start(self, selector: selectors.BaseSelector) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
-        reading, writing = os.pipe()
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz.worker"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=(self._folder / "start.txt").open("wb"),
-            stderr=subprocess.STDOUT,
-            pass_fds=(writing,),
-        )
-        os.close(writing)
-        assert self._process.stdin is not None
-        with self._process.stdin as asked:
-            asked.write(json.dumps({**self._request, "answers": writing}).encode())
-        os.set_blocking(reading, False)
-        self.pipe = os.fdopen(reading, "rb", buffering=0)
-        self.at, self.killed, self.ended = ("", -1), False, False
-        self._since(time.monotonic())
-        selector.register(self.pipe, selectors.EVENT_READ, self)
-
-    def answers(self) -> list[dict[str, Any]]:
-        """What it told since the last time."""
-        read = self.pipe.read(1 << 20)
-        if not read:
-            self.ended = read == b""
-            return []
-        *lines, self._rest = (self._rest + read).split(b"\n")
-        found = [json.loads(line) for line in lines]
-        for answer in found:
-            if "begin" in answer:
-                self.at = answer["begin"], answer["index"]
-                self._since(time.monotonic())
-        return found
-
-    def _since(self, now: float) -> None:
-        self._began, self._used = now, self._processor()
-
-    def _processor(self) -> float:
-        """Seconds of the processor that it has used."""
-        try:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def hangs(self, limit: float) -> bool:
-        """It computes for longer than that, or does nothing for four times as long: other processes slow it down."""
-        if self.at[1] < 0:
-            limit *= STARTING
-        waited = time.monotonic() - self._began
-        return waited > limit and (waited > 4 * limit or self._processor() - self._used > limit)
-
-    def kill(self) -> None:
-        if self._process.poll() is None:
-            self.killed = True
-            self._process.send_signal(signal.SIGUSR1)  # where every thread is
-            time.sleep(0.2)
-            self._process.kill()
-            self._process.wait()
-
-    def wait(self) -> int:
-        self.pipe.close()
-        return self._process.wait()
-
-    def skip(self) -> bool:
-        """Go on behind the input that it was at; False where there is none."""
-        name, index = self.at
-        jobs: list[Job] = self._request["jobs"]
-        place = next(number for number, job in enumerate(jobs) if job[0] == name)
-        rest = [(name, index + 1, jobs[place][2])] if 0 <= index < jobs[place][2] - 1 else []
-        self._request["jobs"] = [*rest, *jobs[place + 1 :]]
-        return bool(self._request["jobs"])
-
-    def input_of(self, name: str) -> Path:
-        """The file that it reads for a parser; there is none before the first input."""
-        return next((self._folder / INPUT / name).glob("*"), Path("input"))
-
-    def traces(self) -> str:
-        return _text(self._folder / TRACES)
-
-    def printed(self) -> str:
-        return _text(self._folder / PRINTED) + _text(self._folder / "start.txt")
-
-
-def _text(path: Path) -> str:
-    return path.read_text(errors="backslashreplace")[-8000:] if path.is_file() else ""
 
 
 def _place(trace: str) -> str:

@@ -164,7 +164,8 @@ def _nested(chance: random.Random) -> str:
 
 def _stuttered(token: str, chance: random.Random) -> str:
     """Much of the same, which patterns that try every division never end on."""
-    return chance.choice((token, " ", "\t", "\\", "a", '"', "1,", "#", token + " "))[:20] * chance.choice((50, 2000, 20_000))
+    short = chance.choice((token, " ", "\t", "\\", "a", '"', "1,", "#", token + " "))[:20]
+    return short * chance.choice((50, 2000, 20_000))
 
 
 def text_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes] = ()) -> bytes:

@@ -22,18 +22,22 @@ __all__ = ["LONGEST", "Verdict", "judged", "wrong_with"]
 
 PACKAGE = Path(fcn_edge.__file__).parent
 
+TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 LONGEST = 1000
 """Letters that a message or a fix has at most."""
 
 TELL_TALES = re.compile(
-    r"""\[ONNXRuntimeError\]|onnxruntime_src|torch\.load|torch\.serialization|weights_only|_pickle|Check\ failed|Exception\ from\ src|openvino::
-    |ov::|cv::|OpenCV\(|\(-\d{1,3}:|libpng|libjpeg|\[Errno|pydantic|Traceback|\bFile\ ".*?",\ line|object\ at\ 0x
-    |\b0x[0-9a-f]{5,}|codec\ can't|Exceeds\ the\ limit|NoneType|bad_alloc|std::|google\.protobuf|INVALID_ARGUMENT""",
+    r"""\[ONNXRuntimeError\]|onnxruntime_src|INVALID_ARGUMENT|google\.protobuf|Check\ failed|Exception\ from\ src
+    |openvino::|ov::|torch\.load|torch\.serialization|weights_only|_pickle|pydantic|cv::|OpenCV\(|\(-\d{1,3}:|libpng
+    |libjpeg|bad_alloc|std::|Traceback|\bFile\ ".*?",\ line|object\ at\ 0x|\b0x[0-9a-f]{5,}|\[Errno|codec\ can't
+    |Exceeds\ the\ limit|NoneType""",
     re.VERBOSE,
 )
 """Words of other libraries, and of Python."""
 
-NO_MEMORY = re.compile(r"bad_alloc|bad allocation|Failed to allocate|Insufficient memory|not enough memory|out of memory")
+NO_MEMORY = re.compile(
+    r"bad_alloc|bad allocation|Failed to allocate|Insufficient memory|not enough memory|out of memory"
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def _read(read: Callable[[], object]) -> Verdict:
     except Exception as error:
         return Verdict("fault", "internal", f"{type(error).__name__} at {_place(error)}", traceback.format_exc())
     if isinstance(given, Shown) and (problem := wrong_with(given, longest=None)):
-        return Verdict("fault", "message", f"a command's output {problem}", given[:2000])
+        return Verdict("fault", "message", f"a command's output {problem}", repr(given[:2000]))
     return Verdict("accepted")
 
 
@@ -101,7 +105,7 @@ def _of_refusal(error: Exception, message: str, fix: str) -> Verdict:
             return Verdict("fault", "memory", f"{type(cause).__name__} behind {place}", f"{message}\n{cause}")
     for what, text in (("a message", message), ("a fix", fix)):
         if problem := wrong_with(text):
-            return Verdict("fault", "message", f"{what} at {place} {problem}", text[:2000])
+            return Verdict("fault", "message", f"{what} at {place} {problem}", repr(text[:2000]))
     if not message.strip():
         return Verdict("fault", "message", f"an empty message at {place}")
     return Verdict("refused", detail=f"{message} {fix}")
@@ -112,11 +116,15 @@ def wrong_with(text: str, longest: int | None = LONGEST) -> str:
     if longest is not None and len(text) > longest:
         return f"has more than {longest} letters"
     breaks = "" if longest is not None else "\n\t"
-    for letter in text:
-        if letter not in breaks and unicodedata.category(letter) in ("Cc", "Cs", "Cf", "Zl", "Zp"):
-            return f"holds {unicodedata.category(letter)} letters such as U+{ord(letter):04X}"
+    if any(letter not in breaks and _is_unprintable(letter) for letter in text):
+        return "holds letters that are not for printing"
     found = TELL_TALES.search(text)
     return f"says {found[0]!r}" if found else ""
+
+
+def _is_unprintable(letter: str) -> bool:
+    """Control characters, halves of surrogates, breaks of lines, and what turns the direction of a text."""
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in TURNS
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

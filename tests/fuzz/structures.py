@@ -1,4 +1,4 @@
-"""Documents damaged in their structure: values of another type, keys more and fewer; sealed again with a right digest."""
+"""Documents damaged in their structure: values of another type, keys more and fewer; sealed with a right digest."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def tree_damaged(tree: Any, chance: random.Random) -> Any:
     """A copy of lists, dictionaries and values in which one to three places differ."""
     tree = {"": copy.deepcopy(tree)}
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        parent, key = chance.choice(list(_places(tree)))
-        _change(tree, parent, key, chance)
+        if places := list(_places(tree)):
+            _change(tree, *chance.choice(places), chance)
     return tree.get("", {})
 
 
@@ -62,7 +62,7 @@ def _change(tree: Any, parent: Any, key: Any, chance: random.Random) -> None:
         for _ in range(chance.choice((30, 150))):
             nested = [nested] if chance.random() < 0.5 else {"a": nested}
         parent[key] = nested
-    elif what < 0.72 and isinstance(value, int | float) or what < 0.66:
+    elif (what < 0.72 and isinstance(value, int | float)) or what < 0.66:
         parent[key] = chance.choice(NUMBERS)
     elif what < 0.9:
         parent[key] = _word(value, chance)
@@ -105,7 +105,9 @@ def sealed_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> b
 
 def toml_bytes(tree: dict[str, Any]) -> bytes:
     """A TOML text; dictionaries are tables, lists of dictionaries arrays of tables, and None is left out."""
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in tree.items() if not _tabled(value) and value is not None]
+    lines = [
+        f"{_key(key)} = {_value(value)}" for key, value in tree.items() if not _tabled(value) and value is not None
+    ]
     for key, value in tree.items():
         for table in [value] if isinstance(value, dict) else value if _tabled(value) else ():
             lines.append(f"[{_key(key)}]" if isinstance(value, dict) else f"[[{_key(key)}]]")
@@ -124,7 +126,8 @@ def toml_of(trees: Sequence[dict[str, Any]]) -> Callable[[bytes, random.Random, 
 
 
 def _tabled(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value))
+    listed = value if isinstance(value, list) else [value]
+    return bool(listed) and all(isinstance(each, dict) for each in listed)
 
 
 def _key(key: str) -> str:
@@ -139,4 +142,4 @@ def _value(value: Any) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     # TOML has no escapes for surrogates: they stand there raw, as bytes that are no UTF-8
-    return json.dumps(value, ensure_ascii=not isinstance(value, str))
+    return json.dumps(value, ensure_ascii=not isinstance(value, str)).replace("\x7f", "\\u007f")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ..damages import text_damaged
@@ -25,6 +26,7 @@ SOURCES = (
 )
 SINKS = ("out.mp4#encoder=auto", "masks/", "mask.png", "-", "null:", "file:out.mkv", "out.webm#encoder=libx264")
 QUANTITIES = ("512x1024", "90s", "1.5h", "10 min", "20GB", "500 MiB", "0x0", "7")
+WEBHOOK = "https://user:secret@host:8443/a?b=c"
 CHALLENGES = (
     'Digest realm="camera", nonce="a1b2", qop="auth,auth-int", algorithm=SHA-256, opaque="x"',
     'Basic realm="camera", Digest realm="c \\" d", nonce="1", stale=true',
@@ -47,7 +49,7 @@ def source(path: Path, _: Path) -> object:
     from fcn_edge.runtime.sources.tcp import Authority
 
     address = SourceAddress.of(text_of(path))
-    assert "secret" not in str(address) or "secret" not in text_of(path).rpartition("@")[0]
+    assert ":secret@" not in str(address)
     label_of(address)
     if address.scheme in ("rtsp", "http", "https"):
         Authority.of(address.location, address.text, 80)
@@ -90,26 +92,30 @@ def quantity(path: Path, _: Path) -> object:
     from fcn_edge.runtime.uri import frame_size_from_text
 
     text = text_of(path)
-    refusals: list[Exception] = []
-    for read in (
-        lambda: SIZE.convert(text, None, None),
-        lambda: DURATION.convert(text, None, None),
-        lambda: BYTES.convert(text, None, None),
-        lambda: checked_size(size_from_text(text)),
-        lambda: labels_from_text(text),
-    ):
-        try:
-            read()
-        except (FcnEdgeError, click.UsageError) as error:
-            refusals.append(error)
+    refused = [
+        refusal
+        for read in (
+            partial(SIZE.convert, text, None, None),
+            partial(DURATION.convert, text, None, None),
+            partial(BYTES.convert, text, None, None),
+            lambda: checked_size(size_from_text(text)),
+            partial(labels_from_text, text),
+        )
+        if (refusal := refusal_of(read, (FcnEdgeError, click.UsageError))) is not None
+    ]
     for option in (frame_size_from_text, loops_from_text, flip_from_text, Region.from_text):
-        try:
-            option(text)
-        except ValueError:  # made a sentence by who asks
-            continue
-    if refusals:
-        raise refusals[len(text) % len(refusals)]
-    return text
+        refusal_of(partial(option, text), ValueError)  # made a sentence by who asks
+    # no text is all of them: each refusal is looked at for some texts
+    raise refused[len(text) % len(refused)]
+
+
+def refusal_of(read: Callable[[], object], kinds: type[Exception] | tuple[type[Exception], ...]) -> Exception | None:
+    """How a text is refused; None where it is taken."""
+    try:
+        read()
+    except kinds as error:
+        return error
+    return None
 
 
 def challenge(path: Path, _: Path) -> object:
@@ -130,6 +136,6 @@ PARSERS = (
     Parser("address.source", "source.txt", encoded(*SOURCES), source, (text_damaged,), 2, ("av",), refuses=True),
     Parser("address.sink", "sink.txt", encoded(*SINKS), sink, (text_damaged,), 1, ("av",), refuses=True),
     Parser("address.quantity", "quantity.txt", encoded(*QUANTITIES), quantity, (text_damaged,), 1, refuses=True),
-    Parser("address.webhook", "url.txt", encoded("https://user:secret@host:8443/a?b=c"), webhook, (text_damaged,), 0.5),
+    Parser("address.webhook", "url.txt", encoded(WEBHOOK), webhook, (text_damaged,), 0.5),
     Parser("address.login", "header.txt", encoded(*CHALLENGES), challenge, (text_damaged,), 0.5),
 )

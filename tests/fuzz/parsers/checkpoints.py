@@ -103,21 +103,17 @@ def state_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> by
     return file.getvalue()
 
 
+def sample(_: Path) -> list[bytes]:
+    return [(SAMPLES / "checkpoint.safetensors").read_bytes()]
+
+
 CHECKPOINT = (*BYTES, *(header_damaged,) * 6)
+ZIP = (*BYTES, *(member_damaged,) * 6)
+STATE = (*BYTES, *(member_damaged, state_damaged) * 3)
+TORCH = ("torch",)
 PARSERS = (
-    Parser(
-        "checkpoint.inspect", "c.safetensors", lambda _: [(SAMPLES / "checkpoint.safetensors").read_bytes()], header, CHECKPOINT, 1
-    ),
-    Parser(
-        "checkpoint.load",
-        "c.safetensors",
-        lambda _: [(SAMPLES / "checkpoint.safetensors").read_bytes()],
-        loaded,
-        CHECKPOINT,
-        0.7,
-        ("torch",),
-        refuses=True,
-    ),
-    Parser("checkpoint.mmseg", "net.pth", of_mmsegmentation, imported, (*BYTES, *(member_damaged,) * 6), 0.5, ("torch",)),
-    Parser("training.state", "state.pt", states, state, (*BYTES, *(member_damaged, state_damaged) * 3), 0.7, ("torch",)),
+    Parser("checkpoint.inspect", "c.safetensors", sample, header, CHECKPOINT),
+    Parser("checkpoint.load", "c.safetensors", sample, loaded, CHECKPOINT, 0.7, TORCH, refuses=True),
+    Parser("checkpoint.mmseg", "net.pth", of_mmsegmentation, imported, ZIP, 0.5, TORCH),
+    Parser("training.state", "state.pt", states, state, STATE, 0.7, TORCH),
 )

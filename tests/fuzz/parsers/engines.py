@@ -14,7 +14,7 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE
 from fcn_edge.artifacts.models import MODEL_FILE
 
 from ..damages import BYTES, TEXT
-from ..parser import Parser
+from ..parser import Damage, Parser
 from ..structures import sealed, sealed_damaged
 from .commands import shown_by
 from .messages import onnx_damaged
@@ -59,8 +59,8 @@ def engine_of(path: Path, beside: Path, name: str) -> Path:
 
 def opened(name: str) -> Callable[[Path, Path], object]:
     def read(path: Path, beside: Path) -> object:
-        from fcn_edge.evaluation.leakage import calibration_images
         from fcn_edge.artifacts.models import resolved_model
+        from fcn_edge.evaluation.leakage import calibration_images
         from fcn_edge.runtime.segmenter import load
 
         engine = engine_of(path, beside, name)
@@ -78,9 +78,12 @@ def raw_or_sealed(whole: bytes, chance: random.Random, wholes: Sequence[bytes]) 
     return damage(whole, chance, wholes)
 
 
-NEEDS = ("onnx", "onnxruntime")
+def parser(name: str, file: str, damages: Sequence[Damage], share: float = 1.0) -> Parser:
+    return Parser(name, file, engine_files(file), opened(file), damages, share, ("onnx", "onnxruntime"))
+
+
 PARSERS = (
-    Parser("engine.manifest", MANIFEST_FILE, engine_files(MANIFEST_FILE), opened(MANIFEST_FILE), (raw_or_sealed,), 2, NEEDS),
-    Parser("engine.plan", MODEL_FILE, engine_files(MODEL_FILE), opened(MODEL_FILE), (*BYTES, *(onnx_damaged,) * 4), 1, NEEDS),
-    Parser("engine.table", TABLE_FILE, engine_files(TABLE_FILE), opened(TABLE_FILE), (raw_or_sealed,), 1, NEEDS),
+    parser("engine.manifest", MANIFEST_FILE, (raw_or_sealed,), 2),
+    parser("engine.plan", MODEL_FILE, (*BYTES, *(onnx_damaged,) * 4)),
+    parser("engine.table", TABLE_FILE, (raw_or_sealed,)),
 )

@@ -84,7 +84,9 @@ def _value(value: Any, field: Any, holder: Any, chance: random.Random) -> Any:
         word = chance.choice(others) if others and chance.random() < 0.6 else chance.choice(WORDS)
         return word.encode("utf-8", "replace").decode()
     if field.type == BYTES:
-        return chance.choice((b"", value[:-1], value + b"\0", value * 2, bytes(len(value)), b"\xff" * len(value), b"\xff"))
+        return chance.choice(
+            (b"", value[:-1], value + b"\0", value * 2, bytes(len(value)), b"\xff" * len(value), b"\xff")
+        )
     return chance.choice((0.0, -1.0, 1e30, float("inf"), float("nan")))
 
 

@@ -87,6 +87,10 @@ def label_pngs(_: Path) -> list[bytes]:
     ]
 
 
+def label_pngs_of_bytes(folder: Path) -> list[bytes]:
+    return [content for place, content in enumerate(label_pngs(folder)) if place != 1]
+
+
 def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = len(SIGNATURE)
     while at + 12 <= len(content):
@@ -157,8 +161,8 @@ def color_pngs(folder: Path) -> list[bytes]:
     made = written(".png")(folder)
     height, width = SIZE
     rgba = np.dstack([photo(), np.full(SIZE, 200, np.uint8)])
-    made.append(png(struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0), [row.tobytes() for row in rgba], (b"tEXt", b"a\0b")))
-    return made
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    return [*made, png(header, [row.tobytes() for row in rgba], (b"tEXt", b"a\0b"))]
 
 
 PNG = (*BYTES, *(chunk_damaged,) * 6)
@@ -168,6 +172,6 @@ PARSERS = (
     Parser("image.bmp", "image.bmp", written(".bmp"), image, BYTES, 1),
     Parser("image.webp", "image.webp", written(".webp", (64, 80), (64, 101)), image, BYTES, 1),
     Parser("image.tif", "image.tif", tiffs, image, BYTES, 1.5),
-    Parser("labels.png", "labels.png", lambda folder: [label_pngs(folder)[place] for place in (0, 2, 3, 4)], labels, PNG, 2),
+    Parser("labels.png", "labels.png", label_pngs_of_bytes, labels, PNG, 2),
     Parser("labels.ids", "labels.png", label_pngs, other_ids, PNG, 1),
 )

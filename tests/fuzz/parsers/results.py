@@ -66,9 +66,10 @@ def suite(path: Path, _: Path) -> object:
     return planned_rows(read)
 
 
+SUITES = (*(toml_of([SUITE]),) * 6, *TEXT)
 PARSERS = (
     Parser("bench.choose", "result.json", written, chosen, SEALED, 1.5),
     Parser("bench.compare", "result.json", written, compared, SEALED, 1.5),
     Parser("bench.report", "result.json", written, reported, SEALED, 1),
-    Parser("bench.suite", "mine.toml", lambda _: [toml_bytes(SUITE)], suite, (*(toml_of([SUITE]),) * 6, *TEXT), 1.5, refuses=True),
+    Parser("bench.suite", "mine.toml", lambda _: [toml_bytes(SUITE)], suite, SUITES, 1.5, refuses=True),
 )

@@ -68,8 +68,9 @@ def parsers_of_kind(
     return tuple(parser(*each) for each in made if each[1])
 
 
+DATASETS = (*(toml_of([DATASET]),) * 5, *TEXT)
 PARSERS = (
-    Parser("text.dataset", "dataset.toml", lambda _: [toml_bytes(DATASET)], dataset, (*(toml_of([DATASET]),) * 5, *TEXT), 1.5),
+    Parser("text.dataset", "dataset.toml", lambda _: [toml_bytes(DATASET)], dataset, DATASETS, 1.5),
     *parsers_of_kind("text.classes", "classes", [DATASET], [NAMES], classes),
     *parsers_of_kind("text.mapping", "mapping", [MAPPING], [], mapping),
     *parsers_of_kind("text.colors", "colors", [COLORS, {**DATASET}], [CAMVID, CVAT, TABLE], colors),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from unittest.mock import patch
@@ -46,6 +46,10 @@ def encoded(suffix: str, *codecs: str, form: str | None = None) -> Callable[[Pat
     return made
 
 
+def playlists(_: Path) -> Sequence[bytes]:
+    return PLAYLISTS
+
+
 def frames_by(reader: str) -> Callable[[Path, Path], object]:
     def read(path: Path, _: Path) -> object:
         from fcn_edge.runtime.sources import open_source
@@ -77,7 +81,7 @@ PARSERS = (
         for reader, module in READERS.items()
     ),
     *(
-        Parser(f"video.playlist.{reader}", "clip.mp4", lambda _: PLAYLISTS, frames_by(reader), TEXT, 0.5, (module,), True)
+        Parser(f"video.playlist.{reader}", "clip.mp4", playlists, frames_by(reader), TEXT, 0.5, (module,), True)
         for reader, module in READERS.items()
     ),
 )

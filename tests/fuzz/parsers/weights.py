@@ -64,7 +64,9 @@ def caffemodels(_: Path) -> list[bytes]:
     blobs = chance.random((4, 3, 3, 3), np.float32), chance.random(4).astype(np.float32)
     score = chance.random((2, 4, 1, 1)), chance.random(2)
     new = layer("conv1_1", "Convolution", blobs, pad=100) + layer("relu", "ReLU") + layer("score", "Convolution", score)
-    old = old_layer("conv1_1", "Convolution", blobs, pad=1) + old_layer("score", "InnerProduct", (score[0][:, :, 0, 0],))
+    old = old_layer("conv1_1", "Convolution", blobs, pad=1) + old_layer(
+        "score", "InnerProduct", (score[0][:, :, 0, 0],)
+    )
     return [new, old]
 
 
