@@ -16,7 +16,27 @@ from .damages import WORDS
 __all__ = ["json_bytes", "json_damaged", "sealed", "sealed_damaged", "toml_bytes", "tree_damaged"]
 
 NUMBERS: tuple[Any, ...] = (
-    *(0, -1, 1, 2, 3, 7, 255, 256, 65535, 65536, 1 << 31, 1 << 32, 1 << 53, 1 << 62, 1 << 63, 1 << 64, 10**400),
+    *(
+        0,
+        -1,
+        1,
+        2,
+        3,
+        7,
+        255,
+        256,
+        30_016,
+        65504,
+        65535,
+        65536,
+        1 << 31,
+        1 << 32,
+        1 << 53,
+        1 << 62,
+        1 << 63,
+        1 << 64,
+        10**400,
+    ),
     *(0.5, -0.0, 1e-320, 1e308, -1e308, math.inf, -math.inf, math.nan),
 )
 OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], [None], {"": 0}, [0] * 300, ["a"] * 300)
@@ -62,7 +82,9 @@ def _change(tree: Any, parent: Any, key: Any, chance: random.Random) -> None:
         for _ in range(chance.choice((30, 150))):
             nested = [nested] if chance.random() < 0.5 else {"a": nested}
         parent[key] = nested
-    elif (what < 0.72 and isinstance(value, int | float)) or what < 0.66:
+    elif what < 0.72 and isinstance(value, int | float) and abs(value) < 1e300:
+        parent[key] = chance.choice((value + 1, value - 1, value * 2, value / 2, -value, *NUMBERS))
+    elif what < 0.66:
         parent[key] = chance.choice(NUMBERS)
     elif what < 0.9:
         parent[key] = _word(value, chance)

@@ -27,23 +27,25 @@ def onnx_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> byt
     return damaged
 
 
-def message_damaged(message: Any, chance: random.Random) -> None:
-    """Change one field of a message or of one in it, in place."""
-    places = [(each, field) for each in _messages(message, 6) for field, _ in each.ListFields()]
+def message_damaged(message: Any, chance: random.Random, names: Sequence[str] = ()) -> None:
+    """Change one field of a message or of one in it, in place; ``names`` are those that others may take too."""
+    messages = list(_messages(message, 6))
+    places = [(each, field) for each in messages for field, _ in each.ListFields()]
     if not places:
         return
+    names = names or sorted({name for each in messages for name in _texts(each)})
     holder, field = chance.choice(places)
     values = getattr(holder, field.name)
     if not hasattr(values, "__len__") or isinstance(values, str | bytes):
         if field.type == MESSAGE or chance.random() < 0.1:
             holder.ClearField(field.name)
         else:
-            setattr(holder, field.name, _value(values, field, holder, chance))
+            setattr(holder, field.name, _value(values, field, names, chance))
     else:
-        _change_list(values, field, holder, chance)
+        _change_list(values, field, names, chance)
 
 
-def _change_list(values: Any, field: Any, holder: Any, chance: random.Random) -> None:
+def _change_list(values: Any, field: Any, names: Sequence[str], chance: random.Random) -> None:
     place = chance.randrange(len(values))
     what = chance.random()
     if what < 0.25:
@@ -58,9 +60,9 @@ def _change_list(values: Any, field: Any, holder: Any, chance: random.Random) ->
         del values[:]
         values.extend(everything)
     elif field.type != MESSAGE:
-        values[place] = _value(values[place], field, holder, chance)
+        values[place] = _value(values[place], field, names, chance)
     else:
-        message_damaged(values[place], chance)
+        message_damaged(values[place], chance, names)
 
 
 def _copy(value: Any) -> Any:
@@ -71,7 +73,7 @@ def _copy(value: Any) -> Any:
     return copy
 
 
-def _value(value: Any, field: Any, holder: Any, chance: random.Random) -> Any:
+def _value(value: Any, field: Any, names: Sequence[str], chance: random.Random) -> Any:
     if field.type in WHOLE:
         bits = WHOLE[field.type]
         number = chance.choice((*EXTREMES_64, value + 1, max(0, value - 1), value * 2)) & (1 << bits) - 1
@@ -79,9 +81,8 @@ def _value(value: Any, field: Any, holder: Any, chance: random.Random) -> Any:
     if field.type == CHOICE:
         return chance.choice(list(field.enum_type.values_by_number))
     if field.type == TEXT:
-        # names of the same message make cycles, shadows and doubles
-        others = [text for text in _texts(holder) if text != value]
-        word = chance.choice(others) if others and chance.random() < 0.6 else chance.choice(WORDS)
+        # names of other tensors, nodes and operators make cycles, shadows and doubles
+        word = chance.choice(names) if names and chance.random() < 0.7 else chance.choice(WORDS)
         return word.encode("utf-8", "replace").decode()
     if field.type == BYTES:
         return chance.choice(

@@ -7,6 +7,7 @@ from pathlib import Path
 from fcn_edge.io.documents import document_text
 
 from ...bench_results import bench_result, bench_row
+from ...tiny_network import write_tiny_network
 from ..damages import TEXT
 from ..parser import Parser
 from ..structures import toml_bytes, toml_of
@@ -26,7 +27,7 @@ SUITE = {
     "recorded": ["earlier.json"],
     "rows": [
         {"models": ["camvid-mobilenet_v2-fcn8s"], "precisions": ["fp32", "int8"], "sizes": ["480x640"]},
-        {"models": ["a.onnx"], "backends": ["onnxruntime"], "ends": "scores", "threads": 2},
+        {"models": ["wholes/bench.suite/a.onnx"], "backends": ["onnxruntime"], "ends": "scores", "threads": 2},
     ],
 }
 
@@ -58,6 +59,11 @@ def reported(path: Path, _: Path) -> object:
     return markdown_of(read_result(path))
 
 
+def suites(folder: Path) -> list[bytes]:
+    write_tiny_network(folder / "a.onnx")
+    return [toml_bytes(SUITE)]
+
+
 def suite(path: Path, _: Path) -> object:
     from fcn_edge.bench.plan import planned_rows
     from fcn_edge.bench.suite import read_suite
@@ -71,5 +77,5 @@ PARSERS = (
     Parser("bench.choose", "result.json", written, chosen, SEALED, 1.5),
     Parser("bench.compare", "result.json", written, compared, SEALED, 1.5),
     Parser("bench.report", "result.json", written, reported, SEALED, 1),
-    Parser("bench.suite", "mine.toml", lambda _: [toml_bytes(SUITE)], suite, SUITES, 1.5, refuses=True),
+    Parser("bench.suite", "mine.toml", suites, suite, SUITES, 1.5, ("onnx",)),
 )
