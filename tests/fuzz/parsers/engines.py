@@ -17,7 +17,7 @@ from ..damages import BYTES, TEXT
 from ..parser import Damage, Parser
 from ..structures import sealed, sealed_damaged
 from .commands import shown_by
-from .messages import onnx_damaged
+from .messages import ONNX
 from .models import FRAME, SAMPLES
 
 __all__ = ["PARSERS"]
@@ -84,6 +84,6 @@ def parser(name: str, file: str, damages: Sequence[Damage], share: float = 1.0) 
 
 PARSERS = (
     parser("engine.manifest", MANIFEST_FILE, (raw_or_sealed,), 2),
-    parser("engine.plan", MODEL_FILE, (*BYTES, *(onnx_damaged,) * 4)),
+    parser("engine.plan", MODEL_FILE, ONNX),
     parser("engine.table", TABLE_FILE, (raw_or_sealed,)),
 )

@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..damages import BYTES, TEXT
+from ..damages import TEXT
 from ..parser import Parser
-from .messages import onnx_damaged
+from .messages import ONNX
 
 __all__ = ["PARSERS"]
 
@@ -70,7 +70,7 @@ PARSERS = (
         "net.onnx",
         foreign_models,
         imported,
-        (*BYTES, onnx_damaged, onnx_damaged, onnx_damaged, onnx_damaged),
+        ONNX,
         1,
         ("onnx", "onnxruntime"),
     ),

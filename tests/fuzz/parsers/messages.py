@@ -6,14 +6,48 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..damages import EXTREMES_64, WORDS
+from ..damages import BYTES, EXTREMES_64, WORDS
 
-__all__ = ["message_damaged", "onnx_damaged"]
+__all__ = ["ONNX", "message_damaged", "nodes_damaged", "onnx_damaged"]
 
 WHOLE = {3: 64, 4: 64, 5: 32, 13: 32}
 """Bits of the kinds of fields that are whole numbers, by protobuf's number."""
-TEXT, MESSAGE, BYTES, CHOICE = 9, 11, 12, 14
+TEXT, MESSAGE, DATA, CHOICE = 9, 11, 12, 14
 UNSIGNED = (4, 13)
+
+
+OPERATORS = ("Loop", "If", "Scan", "ConstantOfShape", "Expand", "Tile", "NonZero", "SequenceConstruct", "Einsum", "Add")
+"""That take any number of inputs, give any size, or hold graphs."""
+
+
+def nodes_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> bytes:
+    """A node of an ONNX file that takes another tensor, perhaps of behind itself, or is of another operator."""
+    from onnx import ModelProto, TensorProto, helper
+
+    model = ModelProto.FromString(whole)
+    nodes = model.graph.node
+    node = chance.choice(nodes)
+    tensors = [name for each in nodes for name in (*each.input, *each.output)]
+    what = chance.random()
+    if what < 0.5 and node.input:
+        node.input[chance.randrange(len(node.input))] = chance.choice(tensors)
+    elif what < 0.6:
+        node.op_type = chance.choice(OPERATORS)
+    elif what < 0.7:
+        node.output[0] = chance.choice(tensors)
+    elif what < 0.85:
+        # between two nodes: a shape of the file's choice, to be filled
+        shape = [chance.choice((1, 3, 1 << 16, 1 << 31, 1 << 40)) for _ in range(chance.choice((1, 2, 4)))]
+        nodes.insert(0, helper.make_node("ConstantOfShape", ["sides"], ["filled"]))
+        nodes.insert(1, helper.make_node("ReduceSum", ["filled"], ["sum"]))
+        model.graph.initializer.append(helper.make_tensor("sides", TensorProto.INT64, [len(shape)], shape))
+        node.input.append("sum")
+    else:
+        inner = helper.make_graph(list(nodes), "inner", [], list(model.graph.output))
+        branches = {"then_branch": inner, "else_branch": inner}
+        nodes.append(helper.make_node("If", [chance.choice(tensors)], ["chosen"], **branches))
+    damaged: bytes = model.SerializeToString()
+    return damaged
 
 
 def onnx_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> bytes:
@@ -84,7 +118,7 @@ def _value(value: Any, field: Any, names: Sequence[str], chance: random.Random) 
         # names of other tensors, nodes and operators make cycles, shadows and doubles
         word = chance.choice(names) if names and chance.random() < 0.7 else chance.choice(WORDS)
         return word.encode("utf-8", "replace").decode()
-    if field.type == BYTES:
+    if field.type == DATA:
         return chance.choice(
             (b"", value[:-1], value + b"\0", value * 2, bytes(len(value)), b"\xff" * len(value), b"\xff")
         )
@@ -104,3 +138,6 @@ def _messages(message: Any, depth: int) -> Iterator[Any]:
             if field.type == MESSAGE:
                 for each in value if hasattr(value, "__len__") else (value,):
                     yield from _messages(each, depth - 1)
+
+
+ONNX = (*BYTES, *(onnx_damaged, onnx_damaged, nodes_damaged) * 2)

@@ -13,11 +13,10 @@ import numpy as np
 
 from ...levels_network import write_levels_network
 from ...tiny_network import write_tiny_network
-from ..damages import BYTES
 from ..parser import Parser
 from ..structures import json_bytes, tree_damaged
 from .commands import shown_by
-from .messages import onnx_damaged
+from .messages import ONNX
 
 __all__ = ["PARSERS", "SAMPLES", "metadata_damaged"]
 
@@ -111,7 +110,7 @@ def one_levels_model(folder: Path) -> list[bytes]:
     return [write_levels_network(folder / "levels.onnx").path.read_bytes()]
 
 
-DAMAGES = (*BYTES, onnx_damaged, onnx_damaged, onnx_damaged, onnx_damaged, metadata_damaged, metadata_damaged)
+DAMAGES = (*ONNX, metadata_damaged, metadata_damaged)
 
 INSPECT = Parser("model.inspect", "model.onnx", all_models, inspected, DAMAGES, 2, ("onnx",))
 PARSERS = (
@@ -130,7 +129,7 @@ PARSERS = (
         "model.onnx",
         one_levels_model,
         converted,
-        (*BYTES[:2], onnx_damaged, onnx_damaged, onnx_damaged),
+        ONNX[2:],
         1,
         ("onnx", "onnxruntime"),
     ),
