@@ -58,15 +58,21 @@ class Verdict:
     detail: str = ""
 
 
-def judged(read: Callable[[], object]) -> Verdict:
-    """Read an input, and judge what is raised, warned and logged, and what a command shows."""
+def judged(read: Callable[[], object], content: bytes = b"") -> Verdict:
+    """Read an input, and judge what is raised, warned and logged, and what a command shows.
+
+    Args:
+        read: Reads it.
+        content: What it holds; its own words are no other library's.
+    """
+    own = content.decode("utf-8", "replace")
     notes = _Notes()
     logger = logging.getLogger("fcn_edge")
     logger.addHandler(notes)
     try:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            verdict = _read(read)
+            verdict = _read(read, own)
     finally:
         logger.removeHandler(notes)
     if verdict.outcome == "fault":
@@ -75,28 +81,28 @@ def judged(read: Callable[[], object]) -> Verdict:
         text = f"{warned[0].category.__name__}: {warned[0].message}"
         return Verdict("fault", "warning", f"{warned[0].filename}: {text[:80]}", text)
     for note in notes.texts:
-        if problem := wrong_with(note):
+        if problem := wrong_with(note, own):
             return Verdict("fault", "message", f"a note {problem}", note)
     return verdict
 
 
-def _read(read: Callable[[], object]) -> Verdict:
+def _read(read: Callable[[], object], own: str) -> Verdict:
     try:
         given = read()
     except FcnEdgeError as error:
-        return _of_refusal(error, error.message, error.fix)
+        return _of_refusal(error, error.message, error.fix, own)
     except click.UsageError as error:
-        return _of_refusal(error, error.format_message(), "")
+        return _of_refusal(error, error.format_message(), "", own)
     except MemoryError as error:
         return Verdict("fault", "memory", f"MemoryError at {_place(error)}", traceback.format_exc())
     except Exception as error:
         return Verdict("fault", "internal", f"{type(error).__name__} at {_place(error)}", traceback.format_exc())
-    if isinstance(given, Shown) and (problem := wrong_with(given, longest=None)):
+    if isinstance(given, Shown) and (problem := wrong_with(given, own, longest=None)):
         return Verdict("fault", "message", f"a command's output {problem}", repr(given[:2000]))
     return Verdict("accepted")
 
 
-def _of_refusal(error: Exception, message: str, fix: str) -> Verdict:
+def _of_refusal(error: Exception, message: str, fix: str, own: str) -> Verdict:
     place = _place(error)
     if type(error) is FcnEdgeError:
         return Verdict("fault", "internal", f"a bare FcnEdgeError at {place}", traceback.format_exc())
@@ -104,22 +110,28 @@ def _of_refusal(error: Exception, message: str, fix: str) -> Verdict:
         if isinstance(cause, MemoryError) or (cause is not error and NO_MEMORY.search(str(cause))):
             return Verdict("fault", "memory", f"{type(cause).__name__} behind {place}", f"{message}\n{cause}")
     for what, text in (("a message", message), ("a fix", fix)):
-        if problem := wrong_with(text):
+        if problem := wrong_with(text, own):
             return Verdict("fault", "message", f"{what} at {place} {problem}", repr(text[:2000]))
     if not message.strip():
         return Verdict("fault", "message", f"an empty message at {place}")
     return Verdict("refused", detail=f"{message} {fix}")
 
 
-def wrong_with(text: str, longest: int | None = LONGEST) -> str:
-    """What a text for people must not have, as a phrase; empty where it has nothing of the kind."""
+def wrong_with(text: str, own: str = "", longest: int | None = LONGEST) -> str:
+    """What a text for people must not have, as a phrase; empty where it has nothing of the kind.
+
+    Args:
+        text: The text.
+        own: What is quoted in it: words of other libraries may stand there.
+        longest: Letters at most; None for what a command shows, in any number of lines.
+    """
     if longest is not None and len(text) > longest:
         return f"has more than {longest} letters"
     breaks = "" if longest is not None else "\n\t"
     if any(letter not in breaks and _is_unprintable(letter) for letter in text):
         return "holds letters that are not for printing"
-    found = TELL_TALES.search(text)
-    return f"says {found[0]!r}" if found else ""
+    said = next((found[0] for found in TELL_TALES.finditer(text) if found[0] not in own), None)
+    return "" if said is None else f"says {said!r}"
 
 
 def _is_unprintable(letter: str) -> bool:

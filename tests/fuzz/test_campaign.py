@@ -11,6 +11,7 @@ from .campaign import Campaign, plan_of
 from .damages import BYTES, TEXT
 from .faulty import INPUTS, PARSERS, WHOLES
 from .findings import Findings
+from .oracle import wrong_with
 from .parser import Parser, case_of
 from .structures import sealed, sealed_damaged, toml_bytes, tree_damaged
 
@@ -109,3 +110,20 @@ def test_faulty_parsers_are_no_part_of_the_suite() -> None:
 
     assert {parser.name for parser in real}.isdisjoint(parser.name for parser in PARSERS)
     assert len({parser.name for parser in real}) == len(real)
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "problem"),
+    [
+        ("'ü' is no size; 480x640 was expected.", "", ""),
+        ("a" * 1000, "", ""),
+        ("a" * 1001, "", "has more than 1000 letters"),
+        ("a\nb", "", "holds letters that are not for printing"),
+        ("\u202ea", "", "holds letters that are not for printing"),
+        ("read: [Errno 2]", "", "says '[Errno'"),
+        ("'0x123456' is no size.", "0x123456", ""),
+        ("<Reader object at 0x7f12>", "0x123456", "says 'object at 0x'"),
+    ],
+)
+def test_what_no_text_for_people_may_have(text: str, own: str, problem: str) -> None:
+    assert wrong_with(text, own) == problem

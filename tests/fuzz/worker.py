@@ -86,7 +86,7 @@ def _answers(
 def _verdict(parser: Parser, path: Path, wholes_folder: Path, printed: BinaryIO) -> Verdict:
     with _walled():
         before = _resident()
-        verdict = judged(lambda: parser.read(path, wholes_folder))
+        verdict = judged(lambda: parser.read(path, wholes_folder), path.read_bytes())
         growth = _resident(peak=True) - before
     said = _taken(printed)
     if verdict.outcome == "fault":
