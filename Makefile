@@ -12,13 +12,13 @@ DEMO_PINS := requirements/demo$(shell $(PYTHON) -c 'import sys; print("-py310" i
 SPREAD := -n auto --dist worksteal
 # The libraries that run or train networks; most tests need none of them.
 ENGINES := onnx,onnxruntime,openvino,tensorrt,tensorrt_rtx,torch
-# Tests that read and write real media, or wait for clocks: not while you work.
-MEDIA := $(addprefix tests/runtime/,sinks sources test_changed_sources.py test_gstreamer.py test_picture_watch.py \
+# Tests that read and write real media, wait for clocks, or read hundreds of damaged files: not while you work.
+MEDIA := tests/fuzz $(addprefix tests/runtime/,sinks sources test_changed_sources.py test_gstreamer.py test_picture_watch.py \
 	test_pipes.py test_several_sources.py test_source_set.py test_supervised.py test_video_files.py test_webhook.py)
 # The Python versions of JetPack 6 and 7, in the names of their targets and environments
 TEST_PY := test-py310 test-py312
 
-.PHONY: check clean demo docs format lint lock test test-py test-slow test-system $(TEST_PY)
+.PHONY: check clean demo docs format fuzz lint lock test test-py test-slow test-system $(TEST_PY)
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m fcn_edge.cli.demo
@@ -33,6 +33,10 @@ test: $(VENV)/.dev
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow --timeout 1800
+
+# Ten thousand damaged inputs for everything that reads files and texts; options such as FUZZ="--seed 1 --parser video."
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 # Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason
 test-system: $(VENV)/.dev

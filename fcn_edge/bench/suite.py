@@ -130,7 +130,10 @@ def _resolved(suite: Suite, path: Path) -> Suite:
 
     def found(name: str) -> str:
         beside = path.parent / name
-        return str(beside) if name and beside.exists() else name
+        try:
+            return str(beside) if name and beside.exists() else name
+        except OSError:  # a name that is too long for a file, or lies in a folder that may not be entered
+            return name
 
     rows = tuple(
         group.model_copy(update={"models": tuple(map(found, group.models)), "calibration": found(group.calibration)})

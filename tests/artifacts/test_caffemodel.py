@@ -137,6 +137,12 @@ def test_no_damage_raises_another_error(tmp_path: Path) -> None:
     assert 25 < refused < 150
 
 
+def test_numbers_that_float32_cannot_hold_are_infinite(tmp_path: Path) -> None:
+    path = saved(tmp_path, NET + layer("score", "Convolution", (np.array([[1e300, -1e300, 0.5]]),)))
+    values = caffemodel_weights(path).tensors["score.weight"].array()
+    np.testing.assert_array_equal(values, np.array([[np.inf, -np.inf, 0.5]], np.float32))
+
+
 def test_file_that_was_cut_off_since(tmp_path: Path) -> None:
     path = saved(tmp_path, layer("conv1_1", "Convolution", (WEIGHT, BIAS)))
     weights = caffemodel_weights(path)

@@ -131,6 +131,13 @@ def test_files_beside_a_suite_are_found_from_anywhere(tmp_path: Path, tiny: Tiny
     assert suite.source.startswith("synthetic://")
 
 
+def test_names_that_no_file_can_have_are_left_as_they_are(tmp_path: Path) -> None:
+    source = f"synthetic://street?seed={'1' * 5000}"
+    path = suite_file(tmp_path, f'source = "{source}"\ndata = "a\\u0000b"\n[[rows]]\nmodels = ["m"]')
+    suite = read_suite(path)[1]
+    assert (suite.source, suite.data) == (source, "a\0b")
+
+
 def test_engines_of_other_weights_or_tables_are_others(tmp_path: Path, tiny_network: Any) -> None:
     (tmp_path / "a").mkdir()
     for name, seed in (("net 1.onnx", 0), ("net_1.onnx", 1), ("a/net_1.onnx", 2)):

@@ -37,7 +37,8 @@ class StoredTensor:
         """
         array = self.load()
         if array.dtype.kind == "f":
-            return np.asarray(array, np.float32, order="C")
+            with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, which who fills a network sees
+                return np.asarray(array, np.float32, order="C")
         return np.asarray(array, array.dtype.newbyteorder("="), order="C")
 
 
