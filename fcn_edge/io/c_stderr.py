@@ -1,0 +1,98 @@
+"""What C libraries print on standard error, caught where it arises: libjpeg tells of damage in no other way."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+__all__ = ["Caught", "caught"]
+
+_lock = threading.RLock()
+
+
+def _renew() -> None:
+    # another thread may have held it at the fork, and is not there any more
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
+class Caught:
+    """The lines that were printed while the block ran.
+
+    Attributes:
+        lines: Known when the block has ended; without their line ends.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+
+class _Stream:
+    """A C stream into memory, and the variable by which C code finds standard error.
+
+    The variable is exchanged, not the file descriptor: what Python and child processes write meanwhile still arrives.
+    Nothing is ever closed, so that a thread that has just looked the variable up writes into a stream that lives.
+    """
+
+    def __init__(self, libc: ctypes.CDLL) -> None:
+        self._start, self._size = ctypes.c_void_p(), ctypes.c_size_t()
+        libc.open_memstream.restype = ctypes.c_void_p
+        libc.open_memstream.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)]
+        libc.rewind.argtypes = libc.fflush.argtypes = [ctypes.c_void_p]
+        self._libc = libc
+        self._memory = libc.open_memstream(ctypes.byref(self._start), ctypes.byref(self._size))
+        if not self._memory:
+            raise MemoryError
+        self._variable = ctypes.c_void_p.in_dll(libc, "stderr")
+
+    def begin(self) -> int | None:
+        before: int | None = self._variable.value
+        self._variable.value = self._memory
+        return before
+
+    def end(self, before: int | None) -> str:
+        self._variable.value = before
+        self._libc.fflush(self._memory)
+        text = ctypes.string_at(self._start.value, self._size.value) if self._start.value and self._size.value else b""
+        self._libc.rewind(self._memory)
+        self._libc.fflush(self._memory)
+        return text.decode("utf-8", "replace")
+
+
+@cache
+def _stream() -> _Stream | None:
+    """None where the C library is not glibc: others keep the variable where it cannot be written."""
+    if platform.libc_ver()[0] != "glibc":
+        return None
+    try:
+        return _Stream(ctypes.CDLL(None))
+    except (OSError, AttributeError, ValueError):
+        return None
+
+
+@contextmanager
+def caught() -> Iterator[Caught]:
+    """C code prints into memory while the block runs, one thread at a time; with glibc alone, elsewhere as ever.
+
+    What other threads' C code prints meanwhile is caught, too: take a line for what it says only if the same work says
+    it again.
+    """
+    found = Caught()
+    with _lock:
+        stream = _stream()
+        if stream is None:
+            yield found
+            return
+        before = stream.begin()
+        try:
+            yield found
+        finally:
+            found.lines = stream.end(before).splitlines()
