@@ -100,7 +100,7 @@ def test_ids_repeated_in_three_channels_are_ids(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-@pytest.mark.parametrize("kept", [0.0, 0.02, 0.5, 0.99])
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, suffix: str, kept: float) -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     whole = cv2.imencode(suffix, image)[1].tobytes()

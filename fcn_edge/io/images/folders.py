@@ -30,10 +30,12 @@ class FoundImages:
         files: By name.
         left_out: Names of pictures and other binary files that cannot be read, each with what it is; sidecar files of
             text are none.
+        absent: Called like images, and no files: broken links, folders. They are among those left out.
         fix: What to do with the first of those.
     """
 
     files: list[Path] = field(default_factory=list)
+    absent: list[Path] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     fix: str = ""
 
@@ -57,9 +59,15 @@ def images_among(paths: Iterable[Path]) -> FoundImages:
     """
     found = FoundImages()
     for path in sorted(paths):
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith("."):
             continue
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+        named = path.suffix.lower() in IMAGE_SUFFIXES
+        if not path.is_file():
+            if named:
+                found.absent.append(path)
+                found.left_out.append(f"{path.name} is no file")
+            continue
+        if named:
             found.files.append(path)
             continue
         try:

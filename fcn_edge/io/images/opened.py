@@ -114,7 +114,7 @@ def _read(path: Path, most: int) -> bytes:
     try:
         # a pipe would wait for ever
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DatasetError(f"{path} is not a file; an image was expected.", "Check the path.")
+            raise DatasetError(f"{path} cannot be read: it is not a file.", "Check the path.")
         with path.open("rb") as file:
             return file.read(most)
     except OSError as error:
