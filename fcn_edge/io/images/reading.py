@@ -168,7 +168,7 @@ def _stored(path: Path) -> NDArray[Any]:
         labels //= np.uint8(255 // (2**depth - 1))
     elif file.kind is PNM and file.facts.top < BYTE and _is_plain(file):
         # OpenCV has scaled them and rounded down
-        labels = -(-labels.astype(np.uint16) * file.facts.top // BYTE).astype(np.uint8)
+        labels = ((labels.astype(np.uint32) * file.facts.top + BYTE - 1) // BYTE).astype(np.uint8)
     return labels
 
 
