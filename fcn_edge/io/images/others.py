@@ -53,7 +53,7 @@ def bmp_facts(content: bytes) -> Facts:
     """What a BMP file says of its picture.
 
     Raises:
-        Damage: It is cut off.
+        Damage: It is cut off, or packed as no BMP file of today is.
     """
     try:
         start, header = struct.unpack_from("<II", content, 10)
@@ -64,8 +64,10 @@ def bmp_facts(content: bytes) -> Facts:
             width, height, _, bits, packed = struct.unpack_from("<iiHHI", content, 18)
     except struct.error:
         raise Damage(HEADLESS) from None
+    if packed > 3:
+        raise Damage("is packed in a way that is not read, or is damaged")
     height = abs(height)  # negative where the top row comes first
-    size = 0 if packed not in (0, 3) else (width * bits + 31) // 32 * 4 * height
+    size = 0 if packed in (1, 2) else (width * bits + 31) // 32 * 4 * height
     return _whole(Facts(height, max(width, 0)), len(content), start, size)
 
 

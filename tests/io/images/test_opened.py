@@ -17,7 +17,7 @@ from tests.image_files import boxes, chunk, encoded, noisy_jpeg, picture, tiff_h
 
 LOSSLESS_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 101)
 NO_COMPRESSION = (cv2.IMWRITE_TIFF_COMPRESSION, 1)
-JPEG_IN_TIFF = (cv2.IMWRITE_TIFF_COMPRESSION, 7, cv2.IMWRITE_TIFF_ROWSPERSTRIP, 16)
+JPEG_IN_TIFF = (cv2.IMWRITE_TIFF_COMPRESSION, 7, 278, 16)  # IMWRITE_TIFF_ROWSPERSTRIP, which OpenCV 4.8 does not name
 
 FILES = {
     "JPEG": encoded(".jpg", picture()),
