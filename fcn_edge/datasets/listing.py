@@ -50,4 +50,4 @@ def found_in(directory: Path, *, below: bool = False) -> FoundImages:
 @cache
 def _warn_once(note: str) -> None:
     # a split is looked at several times in one command
-    _log.warning("Warning: %s", note)
+    _log.warning("%s", note)

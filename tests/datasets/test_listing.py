@@ -20,7 +20,7 @@ def test_images_are_told_by_their_content_and_the_rest_is_named_once(
     assert [path.name for path in images_in(tmp_path)] == ["a.jpg", "b.jfif"]
     assert [path.name for path in images_in(tmp_path, below=True)] == ["a.jpg", "b.jfif", "c"]
     assert [record.getMessage() for record in caplog.records] == [
-        f"Warning: 1 file is left out of {tmp_path}: d.heic is a HEIC photo. Convert it to JPEG, such as with: "
+        f"1 file is left out of {tmp_path}: d.heic is a HEIC photo. Convert it to JPEG, such as with: "
         "heif-convert FILE.heic FILE.jpg (apt-get install libheif-examples). An iPhone takes JPEGs with Settings, "
         "Camera, Formats, Most Compatible."
     ]

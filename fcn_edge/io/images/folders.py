@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.images.kinds import Kind, kind_of
+from fcn_edge.io.images.kinds import Kind, is_video, kind_of
 from fcn_edge.io.images.opened import head_of, pictures_in
 from fcn_edge.io.images.support import is_built_in
 
@@ -79,7 +79,7 @@ def images_among(paths: Iterable[Path]) -> FoundImages:
         if kind is not None and is_built_in(kind) and not path.name.lower().endswith(_LEFTOVERS):
             found.files.append(path)
         elif kind is not None or b"\0" in head:
-            found.left_out.append(f"{path.name} is {_what(path, kind)}")
+            found.left_out.append(f"{path.name} is {_what(path, kind, head)}")
             found.fix = found.fix or (kind.fix if kind is not None and not is_built_in(kind) else "")
     return found
 
@@ -91,17 +91,18 @@ def is_picture(path: Path) -> bool:
         DatasetError: It cannot be read.
     """
     named = path.suffix.lower() in IMAGE_SUFFIXES
-    kind = kind_of(head_of(path))
+    head = head_of(path)
+    kind = kind_of(head)
     if kind is None or named:
-        return named
+        return named and not is_video(head)
     if kind.readable and not is_built_in(kind):
         return False
     return not kind.readable or pictures_in(path, kind) == 1
 
 
-def _what(path: Path, kind: Kind | None) -> str:
+def _what(path: Path, kind: Kind | None, head: bytes) -> str:
     if kind is None:
-        return "no image"
+        return "a video" if is_video(head) else "no image"
     if path.name.lower().endswith(_LEFTOVERS):
         return "no finished file by its name"
     return kind.name if not kind.readable else f"{kind.name}, which this OpenCV cannot read"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["HEAD", "Kind", "kind_of"]
+__all__ = ["HEAD", "Kind", "is_video", "kind_of"]
 
 HEAD = 1024
 """Bytes of a file that are enough to tell its kind."""
@@ -108,6 +108,23 @@ def kind_of(head: bytes) -> Kind | None:
     if head[128:132] == b"DICM":
         return Kind("a DICOM image", False, _TONES)
     return SVG if _SVG.match(head) and b"<html" not in head else None
+
+
+def is_video(head: bytes) -> bool:
+    """Whether a file begins as those of the usual containers of videos do.
+
+    Args:
+        head: Its first ``HEAD`` bytes.
+    """
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
+        return kind_of(head) is None
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"AVI "
+    # packets of MPEG-TS have 188 bytes, those of a camera's M2TS 4 more in front
+    transport = any(head[start : start + 2 * step : step] == b"GG" for start, step in ((0, 188), (4, 192)))
+    return transport or head.startswith(
+        (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"0&\xb2u\x8ef\xcf\x11")
+    )
 
 
 _BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124))

@@ -18,6 +18,9 @@ __all__ = ["ImageConnection"]
 
 _log = logging.getLogger(__name__)
 
+DARK = "dark"
+"""That pictures have fewer bits than their files was told."""
+
 
 class ImageConnection(FileConnection):
     """Image files, one frame each, named after the file.
@@ -28,18 +31,21 @@ class ImageConnection(FileConnection):
             no image that can be read; a later one raises when it is read. What is left out of a folder is logged, and
             what is doubtful about an image, such as damage.
         bits: How many bits of files with 16 a value are used; 0 where nobody said.
+        told: What was logged before, which is not said again when the images are read once more.
     """
 
-    def __init__(self, address: Uri, path: Path, bits: int = 0) -> None:
+    def __init__(self, address: Uri, path: Path, bits: int = 0, told: set[str] | None = None) -> None:
         super().__init__(address)
         self._path = path
         self._bits = bits
-        self._dark = False
+        self._told = set() if told is None else told
         self._named: Iterator[tuple[Path, str]] = iter(())
 
     @override
     def _open(self) -> None:
-        paths = _images_of_folder(self._path) if self._path.is_dir() else [self._path]
+        paths, note = _images_of_folder(self._path) if self._path.is_dir() else ([self._path], "")
+        if note:
+            self._warn(note)
         stems = Counter(path.stem for path in paths)
         # a.jpg and a.png must not write the same mask
         self._named = iter([(path, path.stem if stems[path.stem] == 1 else path.name) for path in paths])
@@ -61,18 +67,21 @@ class ImageConnection(FileConnection):
 
     def _tell(self, doubt: Doubt) -> None:
         if not doubt.bits:
-            _log.warning("Warning: %s %s", doubt.message, doubt.fix)
-        elif not self._dark:  # one camera took them all
-            self._dark = True
-            _log.warning(
-                "Warning: %s Say how many bits the camera gives, such as with #bits=%d behind SOURCE.",
-                doubt.message,
-                doubt.bits,
+            self._warn(f"{doubt.message} {doubt.fix}")
+        elif DARK not in self._told:  # one camera took them all
+            self._told.add(DARK)
+            self._warn(
+                f"{doubt.message} Say how many bits the camera gives, such as with #bits={doubt.bits} behind SOURCE."
             )
 
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            _log.warning("%s", sentence)
 
-def _images_of_folder(folder: Path) -> list[Path]:
-    """The image files of a folder, sorted by name; its own folders and hidden files are passed over.
+
+def _images_of_folder(folder: Path) -> tuple[list[Path], str]:
+    """The images of a folder, sorted by name, and what is left out; its own folders and hidden files are passed over.
 
     Raises:
         SourceError: It cannot be read, or holds no image.
@@ -88,6 +97,4 @@ def _images_of_folder(folder: Path) -> list[Path]:
             " ".join(filter(None, (f"The folder {folder} holds no image that can be read.", note))),
             f"Give {inside}." if inside.is_dir() else "Give a folder of images, or a video file.",
         )
-    if note:
-        _log.warning("Warning: %s", note)
-    return found.files
+    return found.files, note

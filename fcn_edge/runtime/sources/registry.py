@@ -148,8 +148,10 @@ def _played(address: SourceAddress, path: Path) -> Connection:
     if bits and not images:
         raise UsageError("The option bits is for images, and SOURCE is a video.", "Leave it out.")
 
+    told: set[str] = set()
+
     def opened() -> Connection:
-        return ImageConnection(address, path, bits) if images else VideoConnection(address, path)
+        return ImageConnection(address, path, bits, told) if images else VideoConnection(address, path)
 
     times = options.get("loop", 1)
     return _rated(opened() if times == 1 else LoopedConnection(opened, times), options.get("fps"))

@@ -30,7 +30,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     assert (found.files, found.absent) == ([], [tmp_path / "d.png"])
     note = found.note(tmp_path)
     assert note.startswith(
-        f"4 files are left out of {tmp_path}: a.heic is a HEIC photo, b.mp4 is no image, c.jpg~ is no finished file by "
+        f"4 files are left out of {tmp_path}: a.heic is a HEIC photo, b.mp4 is a video, c.jpg~ is no finished file by "
         "its name, and 1 more."
     )
     assert "heif-convert" in note
@@ -44,6 +44,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
         ("photo.mp4", JPEG, True),
         ("photo.heic", boxes(b"heic"), True),
         ("drive.mp4", boxes(b"isom"), False),
+        ("drive.jpg", boxes(b"isom"), False),
         ("drive.mjpeg", noisy_jpeg() * 2, False),
         ("photo.jpg", b"text", True),
         ("text.txt", b"text", False),

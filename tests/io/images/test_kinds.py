@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.io.images.kinds import kind_of
+from fcn_edge.io.images.kinds import is_video, kind_of
 from tests.image_files import boxes, encoded, picture
 
 
@@ -69,3 +69,21 @@ def test_an_avif_file_may_begin_with_the_brand_of_heif() -> None:
 )
 def test_texts_and_videos_are_no_pictures(head: bytes) -> None:
     assert kind_of(head) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "video"),
+    [
+        (boxes(b"isom"), True),
+        (b"RIFF\0\0\0\0AVI LIST", True),
+        (b"\x1a\x45\xdf\xa3" + bytes(40), True),
+        ((b"G" + bytes(187)) * 3, True),
+        ((bytes(4) + b"G" + bytes(187)) * 3, True),
+        (boxes(b"heic"), False),
+        (b"RIFF\0\0\0\0WEBPVP8 ", False),
+        (b"Get the keys", False),
+        (b"", False),
+    ],
+)
+def test_the_usual_videos_are_known(head: bytes, video: bool) -> None:
+    assert is_video(head) is video

@@ -77,6 +77,14 @@ def test_a_camera_of_twelve_bits_is_told_once_and_can_be_said(tmp_path: Path, ca
     assert warnings(caplog) == []
 
 
+def test_nothing_is_told_again_when_a_folder_is_played_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(".png", picture()[:, :, 2].astype(np.uint16) * 16))
+    (tmp_path / "b.heic").write_bytes(boxes(b"heic"))
+    with open_source(f"{tmp_path}#loop=3") as source:
+        assert len(list(source)) == 3
+    assert len(warnings(caplog)) == 2
+
+
 @pytest.mark.parametrize("bits", ["7", "17", "twelve"])
 def test_bits_that_no_file_has(tmp_path: Path, bits: str) -> None:
     (tmp_path / "a.png").write_bytes(encoded(".png", picture()))
