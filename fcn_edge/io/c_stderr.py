@@ -12,16 +12,7 @@ from functools import cache
 
 __all__ = ["Caught", "caught"]
 
-_lock = threading.RLock()
-
-
-def _renew() -> None:
-    # another thread may have held it at the fork, and is not there any more
-    global _lock
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_renew)
+_lock = threading.Lock()
 
 
 class Caught:
@@ -52,14 +43,16 @@ class _Stream:
         if not self._memory:
             raise MemoryError
         self._variable = ctypes.c_void_p.in_dll(libc, "stderr")
+        self._terminal = self._variable.value
 
-    def begin(self) -> int | None:
-        before: int | None = self._variable.value
+    def begin(self) -> None:
         self._variable.value = self._memory
-        return before
 
-    def end(self, before: int | None) -> str:
-        self._variable.value = before
+    def restore(self) -> None:
+        self._variable.value = self._terminal
+
+    def end(self) -> str:
+        self.restore()
         self._libc.fflush(self._memory)
         text = ctypes.string_at(self._start.value, self._size.value) if self._start.value and self._size.value else b""
         self._libc.rewind(self._memory)
@@ -82,8 +75,8 @@ def _stream() -> _Stream | None:
 def caught() -> Iterator[Caught]:
     """C code prints into memory while the block runs, one thread at a time; with glibc alone, elsewhere as ever.
 
-    What other threads' C code prints meanwhile is caught, too: take a line for what it says only if the same work says
-    it again.
+    Blocks do not nest. What other threads' C code prints meanwhile is caught, too: take a line for what it says only if
+    the same work says it again.
     """
     found = Caught()
     with _lock:
@@ -91,8 +84,20 @@ def caught() -> Iterator[Caught]:
         if stream is None:
             yield found
             return
-        before = stream.begin()
         try:
+            stream.begin()
             yield found
         finally:
-            found.lines = stream.end(before).splitlines()
+            found.lines = stream.end().splitlines()
+
+
+def _renew() -> None:
+    """In a child process: another thread may have been catching at the fork, and is not there any more."""
+    global _lock
+    _lock = threading.Lock()
+    stream = _stream() if _stream.cache_info().currsize else None
+    if stream is not None:
+        stream.restore()
+
+
+os.register_at_fork(after_in_child=_renew)

@@ -44,3 +44,21 @@ def test_an_error_in_the_block_ends_the_catch(capfd: pytest.CaptureFixture[str])
         c_prints(object())
     c_prints(b"afterwards\n")
     assert capfd.readouterr().err == "afterwards\n"
+
+
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_child_that_is_forked_meanwhile_can_print_and_catch() -> None:
+    read, write = os.pipe()
+    with caught():
+        child = os.fork()
+        if child == 0:
+            os.dup2(write, 2)
+            c_prints(b"of the child\n")
+            with caught() as found:
+                c_prints(b"caught\n")
+            os.write(2, repr(found.lines).encode())
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        assert pipe.read() == "of the child\n['caught']"
