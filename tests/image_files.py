@@ -25,10 +25,10 @@ def encoded(suffix: str, image: NDArray[np.generic], *options: int) -> bytes:
     return bytes(cv2.imencode(suffix, image, options)[1].tobytes())
 
 
-def noisy_jpeg() -> bytes:
+def noisy_jpeg(*options: int) -> bytes:
     """A JPEG of which the middle is far from both ends."""
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    return encoded(".jpg", cv2.blur(image, (3, 3)))
+    return encoded(".jpg", cv2.blur(image, (3, 3)), *options)
 
 
 def damaged_jpeg() -> bytes:

@@ -29,6 +29,7 @@ class Facts:
         lossy: Values may come back other than they were stored.
         top: Largest value that a sample may have.
         raw: It is a camera's raw photo in the clothes of another kind.
+        partial: Scans are missing that would make the picture sharp.
     """
 
     height: int
@@ -38,3 +39,4 @@ class Facts:
     lossy: bool = False
     top: int = BYTE
     raw: bool = False
+    partial: bool = False

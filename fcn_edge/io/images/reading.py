@@ -71,7 +71,7 @@ def doubted_image(path: Path, bits: int = 0) -> tuple[NDArray[np.uint8], tuple[D
     # all 16 bits: what the upper 8 have lost cannot be told afterwards
     flags = cv2().IMREAD_COLOR | (cv2().IMREAD_ANYDEPTH if deep else 0)
     image, damaged = decoded(file, flags)
-    if damaged:
+    if damaged or file.facts.partial:
         doubts.append(Doubt(f"{path} is damaged: parts of the image are lost.", "Replace the file, or remove it."))
     if file.facts.pictures > 1:
         doubts.append(

@@ -176,7 +176,11 @@ def jpeg_of(damage: bytes) -> bytes:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
-@pytest.mark.parametrize("damage", [bytes(200), b"", b"\xff\x00" * 100], ids=["zeros", "missing", "ones"])
+@pytest.mark.parametrize(
+    "damage",
+    [bytes(200), b"", b"\xff\x00" * 100, bytes(200) + noisy_jpeg()[:900]],
+    ids=["zeros", "missing", "ones", "inserted"],
+)
 def test_a_jpeg_with_a_damaged_middle(tmp_path: Path, capfd: pytest.CaptureFixture[str], damage: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(jpeg_of(damage))
@@ -186,6 +190,27 @@ def test_a_jpeg_with_a_damaged_middle(tmp_path: Path, capfd: pytest.CaptureFixtu
     image, (doubt,) = doubted_image(path)
     assert (image.shape, doubt.spoils, doubt.message) == ((64, 96, 3), True, caught.value.message)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("kept", [0.5, 0.9])
+def test_a_jpeg_that_ends_in_zeros(tmp_path: Path, kept: float, progressive: int) -> None:
+    whole = noisy_jpeg(cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    begin = int(len(whole) * kept)
+    (tmp_path / "a.jpg").write_bytes(whole[:begin] + bytes(len(whole) - begin - 2) + whole[-2:])
+    with pytest.raises(DatasetError, match="damaged"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_progressive_jpeg_without_its_last_scan_is_damaged(tmp_path: Path) -> None:
+    whole = noisy_jpeg(cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(whole)
+    assert doubted_image(path)[1] == ()
+    path.write_bytes(whole[: whole.rindex(b"\xff\xda")] + whole[-2:])
+    with pytest.raises(DatasetError, match="damaged"):
+        read_image(path)
 
 
 def test_a_whole_jpeg_is_not_doubted_after_a_damaged_one(tmp_path: Path) -> None:
