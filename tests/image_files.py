@@ -77,3 +77,9 @@ def boxes(brand: bytes, *compatible: bytes) -> bytes:
     """The begin of a file of ISO boxes, such as HEIC."""
     brands = b"".join(compatible)
     return struct.pack(">I", 16 + len(brands)) + b"ftyp" + brand + bytes(4) + brands + struct.pack(">I", 8) + b"mdat"
+
+
+def gif(pictures: int, background: int = 0) -> bytes:
+    """A GIF file of black pictures of one pixel; its table has two colors."""
+    picture = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0"
+    return b"GIF89a\x01\0\x01\0\x80" + bytes([background, 0]) + b"\0\0\0\xff\xff\xff" + picture * pictures + b";"

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.c_stderr import caught
 from fcn_edge.io.images.jpeg import is_damage
-from fcn_edge.io.images.kinds import JPEG
+from fcn_edge.io.images.kinds import GIF, JPEG
 from fcn_edge.io.images.opened import Opened
+from fcn_edge.io.images.others import gif_without_background
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import quiet
 
@@ -30,6 +31,8 @@ def decoded(file: Opened, flags: int, content: bytes | None = None) -> tuple[NDA
         DatasetError: OpenCV cannot read it.
     """
     encoded = file.content if content is None else content
+    if file.kind is GIF:
+        encoded = gif_without_background(encoded)
     image, lines = _decoded(encoded, flags)
     if image is None:
         raise DatasetError(

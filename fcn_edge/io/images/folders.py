@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.images.kinds import Kind, is_video, kind_of
-from fcn_edge.io.images.opened import head_of, pictures_in
+from fcn_edge.io.images.decoding import decoded
+from fcn_edge.io.images.kinds import GIF, Kind, is_video, kind_of
+from fcn_edge.io.images.opened import head_of, opened, pictures_in
 from fcn_edge.io.images.support import is_built_in
+from fcn_edge.io.opencv import cv2
 
 __all__ = ["IMAGE_SUFFIXES", "FoundImages", "images_among", "is_picture"]
 
@@ -97,7 +99,19 @@ def is_picture(path: Path) -> bool:
         return named and not is_video(head)
     if kind.readable and not is_built_in(kind):
         return False
+    if kind is GIF:
+        return _is_still(path)
     return not kind.readable or pictures_in(path, kind) == 1
+
+
+def _is_still(path: Path) -> bool:
+    """Whether a GIF file is one picture that OpenCV reads; FFmpeg reads some more."""
+    try:
+        file = opened(path)
+        decoded(file, cv2().IMREAD_COLOR)
+    except DatasetError:
+        return False
+    return file.facts.pictures == 1
 
 
 def _what(path: Path, kind: Kind | None, head: bytes) -> str:

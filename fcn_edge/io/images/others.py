@@ -8,7 +8,15 @@ import struct
 from fcn_edge.io.images.facts import BYTE, CUT_OFF, HEADLESS, Damage, Facts
 from fcn_edge.io.images.tiff import orientation_in
 
-__all__ = ["avif_facts", "bmp_facts", "gif_facts", "jpeg_2000_facts", "pnm_facts", "webp_facts"]
+__all__ = [
+    "avif_facts",
+    "bmp_facts",
+    "gif_facts",
+    "gif_without_background",
+    "jpeg_2000_facts",
+    "pnm_facts",
+    "webp_facts",
+]
 
 _GAP = rb"((?:\s|#[^\n]*\n)+)"
 _PNM = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})(?:" + _GAP + rb"(\d{1,9}))?\s")
@@ -95,6 +103,12 @@ def gif_facts(content: bytes) -> Facts:
     if not pictures or at > len(content):
         raise Damage(CUT_OFF)
     return Facts(height, width, pictures=min(pictures, 2))
+
+
+def gif_without_background(content: bytes) -> bytes:
+    """A GIF file whose background is a color that it has: OpenCV refuses those that name another, which are many."""
+    colors = _table(content[10]) // 3
+    return content[:11] + b"\0" + content[12:] if content[11] >= colors else content
 
 
 def webp_facts(content: bytes) -> Facts:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.io.images import images_among, is_picture
-from tests.image_files import boxes, encoded, noisy_jpeg, picture
+from fcn_edge.io.images.kinds import GIF
+from fcn_edge.io.images.support import is_built_in
+from tests.image_files import boxes, encoded, gif, noisy_jpeg, picture
 
 JPEG = encoded(".jpg", picture())
 
@@ -53,3 +55,11 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
 def test_content_decides_who_reads_a_file(tmp_path: Path, name: str, content: bytes, is_one: bool) -> None:
     (tmp_path / name).write_bytes(content)
     assert is_picture(tmp_path / name) is is_one
+
+
+@pytest.mark.parametrize(("pictures", "background"), [(1, 0), (1, 255), (2, 0)])
+def test_a_still_gif_is_an_image_where_opencv_reads_it(tmp_path: Path, pictures: int, background: int) -> None:
+    path = tmp_path / "a.gif"
+    path.write_bytes(gif(pictures, background))
+    assert is_picture(path) is (is_built_in(GIF) and pictures == 1)
+    assert images_among(tmp_path.iterdir()).files == ([path] if is_built_in(GIF) else [])

@@ -13,7 +13,7 @@ import pytest
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images.kinds import kind_of
 from fcn_edge.io.images.opened import opened, pictures_in
-from tests.image_files import boxes, chunk, encoded, noisy_jpeg, picture, tiff_header, turned
+from tests.image_files import boxes, chunk, encoded, gif, noisy_jpeg, picture, tiff_header, turned
 
 LOSSLESS_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 101)
 NO_COMPRESSION = (cv2.IMWRITE_TIFF_COMPRESSION, 1)
@@ -140,10 +140,6 @@ def animated_png() -> bytes:
     return content[:33] + chunk(b"acTL", struct.pack(">II", 3, 0)) + content[33:]
 
 
-GIF_FRAME = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0"
-GIF = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff" + GIF_FRAME
-
-
 @pytest.mark.parametrize(
     ("content", "pictures"),
     [
@@ -151,8 +147,8 @@ GIF = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff" + GIF_FRAME
         (noisy_jpeg() * 2, 2),
         (noisy_jpeg() + b"\0\0\0\x18ftypmp42", 1),
         (animated_png(), 2),
-        (GIF + b";", 1),
-        (GIF + GIF_FRAME + b";", 2),
+        (gif(1), 1),
+        (gif(2), 2),
         (FILES["PGM"] * 2, 2),
     ],
     ids=["JPEG", "Motion JPEG", "JPEG and film", "APNG", "GIF", "animated GIF", "PGM stream"],
