@@ -37,7 +37,8 @@ class _Stream:
         self._start, self._size = ctypes.c_void_p(), ctypes.c_size_t()
         libc.open_memstream.restype = ctypes.c_void_p
         libc.open_memstream.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)]
-        libc.rewind.argtypes = libc.fflush.argtypes = [ctypes.c_void_p]
+        for function in (libc.rewind, libc.fflush, libc.flockfile, libc.funlockfile):
+            function.argtypes = [ctypes.c_void_p]
         self._libc = libc
         self._memory = libc.open_memstream(ctypes.byref(self._start), ctypes.byref(self._size))
         if not self._memory:
@@ -53,10 +54,16 @@ class _Stream:
 
     def end(self) -> str:
         self.restore()
-        self._libc.fflush(self._memory)
-        text = ctypes.string_at(self._start.value, self._size.value) if self._start.value and self._size.value else b""
-        self._libc.rewind(self._memory)
-        self._libc.fflush(self._memory)
+        # a thread that still writes would move what is read here
+        self._libc.flockfile(self._memory)
+        try:
+            self._libc.fflush(self._memory)
+            size = self._size.value
+            text = ctypes.string_at(self._start.value, size) if self._start.value and size else b""
+            self._libc.rewind(self._memory)
+            self._libc.fflush(self._memory)
+        finally:
+            self._libc.funlockfile(self._memory)
         return text.decode("utf-8", "replace")
 
 

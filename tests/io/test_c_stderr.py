@@ -4,6 +4,7 @@ import ctypes
 import os
 import platform
 import sys
+import threading
 
 import pytest
 
@@ -62,3 +63,23 @@ def test_a_child_that_is_forked_meanwhile_can_print_and_catch() -> None:
     os.close(write)
     with os.fdopen(read) as pipe:
         assert pipe.read() == "of the child\n['caught']"
+
+
+def test_threads_that_print_all_the_time_do_no_harm(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = threading.Event()
+
+    def chatter() -> None:
+        while not ended.is_set():
+            c_prints(b"of another thread\n")
+
+    thread = threading.Thread(target=chatter)
+    thread.start()
+    try:
+        for number in range(200):
+            with caught() as found:
+                c_prints(b"mine %d\n" % number)
+            assert f"mine {number}" in found.lines
+    finally:
+        ended.set()
+        thread.join()
+    assert "mine" not in capfd.readouterr().err

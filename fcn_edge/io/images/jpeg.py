@@ -16,7 +16,7 @@ STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 
 _EXIF, _MULTI_PICTURE = b"Exif\0\0", b"MPF\0"
-_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """What ends the data of a scan; restart markers and stuffed bytes belong to it."""
 
 _BUFFERED = 16
