@@ -162,6 +162,8 @@ def import_(
         result = import_dataset(pairs, converter, output, split=split, link=link, progress=progress)
     for source, pixels in list(result.voided.items())[:8]:
         note(f"Warning: {source} is in no class: {pixels} pixels became void.")
+    if result.warning:
+        note(f"Warning: {result.warning}")
     say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
     say()
     say(f"{result.images} images in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")

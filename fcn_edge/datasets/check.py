@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.datasets.folder import files_in, split_directories, strange_values
 from fcn_edge.datasets.info import DatasetInfo, read_info
+from fcn_edge.datasets.listing import found_in
+from fcn_edge.datasets.sizes import Turned, size_error
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.images import IMAGE_SUFFIXES, read_image, read_labels
+from fcn_edge.io.images import read_image, read_labels
 
 __all__ = ["DatasetReport", "SplitReport", "check_dataset"]
 
@@ -136,7 +138,10 @@ class _Scan:
     def __init__(self, directory: Path, report: DatasetReport) -> None:
         self.report = report
         info = read_info(directory)
-        images = files_in(directory / "images", IMAGE_SUFFIXES)
+        found = found_in(directory / "images")
+        images = sorted([*found.files, *found.absent])
+        self.left_out = found.note(directory / "images")
+        self.turned = Turned()
         labels: dict[str, Path] = {}
         if (directory / "labels").is_dir():
             labels = {path.stem: path for path in files_in(directory / "labels", {".png"})}
@@ -169,9 +174,11 @@ class _Scan:
         """Check one image and its labels."""
         problems, split = self.report.problems, self.split
         size = labels = None
+        orientation = 1
         try:
             image = read_image(image_path)
             size = (image.shape[0], image.shape[1])
+            orientation = self.turned.add(image_path, size)
             split.sizes[size] += 1
             split.digests[image_path] = hashlib.sha256(image_path.read_bytes()).hexdigest()
         except DatasetError as error:
@@ -185,10 +192,7 @@ class _Scan:
             problems.append(error.message)
             return
         if size is not None and size != labels.shape:
-            problems.append(
-                f"{image_path} is {size[0]}x{size[1]} and its labels are {labels.shape[0]}x{labels.shape[1]} "
-                "(height x width)."
-            )
+            problems.append(size_error(image_path, size, label_path, labels.shape, orientation).message)
         self._count(label_path, np.bincount(labels.ravel(), minlength=256))
 
     def _count(self, label_path: Path, counts: NDArray[np.intp]) -> None:
@@ -210,6 +214,7 @@ class _Scan:
     def warn(self) -> None:
         """Add what is unbalanced in the split."""
         split, warnings = self.split, self.report.warnings
+        warnings += filter(None, (self.left_out, self.turned.warning()))
         absent = [name for name, pixels in zip(split.info.classes, split.pixels, strict=True) if not pixels]
         if absent:
             warnings.append(f"{split.name}: no pixel of {', '.join(absent)}.")

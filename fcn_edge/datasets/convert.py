@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fcn_edge.datasets.info import DATASET_FILE, DatasetInfo, read_info, toml_of_info
 from fcn_edge.datasets.mapping import LabelMapping
 from fcn_edge.datasets.pairing import Pair
+from fcn_edge.datasets.sizes import Turned, size_error
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.io.images import read_ids, read_image, write_png
@@ -104,6 +105,7 @@ class ImportResult:
         images: How many images it has.
         shares: Share of each class among the labeled pixels.
         voided: Pixels that became void because the mapping says nothing of their source, by source.
+        warning: What may be wrong with the pairs, a sentence; empty where nothing is.
     """
 
     split: Path
@@ -111,6 +113,7 @@ class ImportResult:
     images: int
     shares: dict[str, float]
     voided: dict[str, int]
+    warning: str = ""
 
 
 def import_dataset(
@@ -143,17 +146,19 @@ def import_dataset(
     target = output / split
     if target.exists():
         raise UsageError(f"{target} is there already.", "Remove it, or give another --split.")
-    pixels = np.zeros(256, np.int64)
+    pixels, turned = np.zeros(256, np.int64), Turned()
     with _new_directory(target) as directory:
         for done, pair in enumerate(pairs, 1):
-            pixels += _write_pair(pair, converter, directory, link=link)
+            pixels += _write_pair(pair, converter, directory, turned, link=link)
             progress(done, len(pairs))
         if not (output / DATASET_FILE).is_file():
             with replacing(output / DATASET_FILE) as temporary:
                 temporary.write_text(toml_of_info(info), encoding="utf-8")
     counts = pixels[: len(info.classes)] / max(1, int(pixels[: len(info.classes)].sum()))
     shares = dict(zip(info.classes, counts.tolist(), strict=True))
-    return ImportResult(target, info, len(pairs), shares, dict(converter.voided.most_common()))
+    return ImportResult(
+        target, info, len(pairs), shares, dict(converter.voided.most_common()), warning=turned.warning()
+    )
 
 
 def _fitting_info(output: Path, info: DatasetInfo) -> DatasetInfo:
@@ -192,15 +197,14 @@ def _new_directory(target: Path) -> Iterator[Path]:
                 directory.rmdir()  # fails where the import went well, because the split is in it
 
 
-def _write_pair(pair: Pair, converter: LabelConverter, directory: Path, *, link: bool) -> NDArray[np.intp]:
+def _write_pair(
+    pair: Pair, converter: LabelConverter, directory: Path, turned: Turned, *, link: bool
+) -> NDArray[np.intp]:
     """Write one image and its labels; returns the pixels of each label value, ``(256,)``."""
     image, labels = read_image(pair.image), converter.labels(pair.labels)
+    orientation = turned.add(pair.image, image.shape)
     if image.shape[:2] != labels.shape:
-        raise DatasetError(
-            f"{pair.image} is {image.shape[0]}x{image.shape[1]} and {pair.labels} is "
-            f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must be of one size.",
-            "Resize the labels to the image with nearest-neighbor sampling.",
-        )
+        raise size_error(pair.image, image.shape, pair.labels, labels.shape, orientation)
     copy = directory / "images" / f"{pair.name}{pair.image.suffix.lower()}"
     if link:
         _link(pair.image, copy)

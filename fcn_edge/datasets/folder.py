@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.datasets.info import DATASET_FILE, read_info
+from fcn_edge.datasets.listing import images_in
+from fcn_edge.datasets.sizes import size_error
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.images import IMAGE_SUFFIXES, read_image, read_labels
+from fcn_edge.io.images import orientation_of, read_image, read_labels
 
 __all__ = ["Sample", "Split", "files_in", "folder_splits", "split_directories", "strange_values"]
 
@@ -71,11 +73,8 @@ class Sample:
         """
         image, labels = self.image(), self.labels()
         if image.shape[:2] != labels.shape:
-            raise DatasetError(
-                f"{self.image_path} is {image.shape[0]}x{image.shape[1]} and its labels are "
-                f"{labels.shape[0]}x{labels.shape[1]} (height x width); they must be of one size.",
-                "Resize the labels to the image with nearest-neighbor sampling.",
-            )
+            turn = orientation_of(self.image_path)
+            raise size_error(self.image_path, image.shape, self.label_path, labels.shape, turn)
         return image, labels
 
 
@@ -111,9 +110,9 @@ class Split(Sequence[Sample]):
             )
         self.info = read_info(self.directory)
         by_stem = {path.stem: path for path in files_in(labels, {".png"})}
-        files = files_in(images, IMAGE_SUFFIXES)
+        files = images_in(images)
         if not files:
-            raise DatasetError(f"{images} holds no images.", f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.")
+            raise DatasetError(f"{images} holds no images.", "Put JPEG or PNG files there.")
         _no_twins(files)
         missing = [path.name for path in files if path.stem not in by_stem]
         if missing:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.datasets.listing import images_in
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.io.outside import read_text
 
 __all__ = ["Pair", "paired_files"]
@@ -73,7 +72,7 @@ def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
     if not directory.is_dir():
         raise DatasetError(f"There is no directory {directory}.", "Check the path.")
     found: dict[Path, Path] = {}
-    for path in _images_below(directory):
+    for path in images_in(directory, below=True):
         if not path.stem.endswith(ending) or path.stem == ending:  # nothing of that name is left to pair
             continue
         stem = path.relative_to(directory).with_name(path.stem.removesuffix(ending))
@@ -82,14 +81,8 @@ def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
         found[stem] = path
     if not found:
         what = f"files whose names end in {ending!r}" if ending else "images"
-        raise DatasetError(f"{directory} holds no {what}.", f"Images are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        raise DatasetError(f"{directory} holds no {what}.", "Give a directory of image files, such as PNG.")
     return found
-
-
-def _images_below(directory: Path) -> Iterator[Path]:
-    for path in sorted(directory.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file():
-            yield path
 
 
 def _only(files: dict[Path, Path], wanted: Path, directory: Path) -> dict[Path, Path]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.datasets.listing import images_in
 from fcn_edge.errors import DatasetError
-from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
+from fcn_edge.io.images import read_image
 
 __all__ = ["image_files", "images_of"]
 
@@ -24,9 +25,9 @@ def image_files(directory: Path, most: int = 32) -> list[Path]:
         raise DatasetError(f"There is no directory of images {directory}.", "Check the path.")
     inner = directory / "images"
     folder = inner if inner.is_dir() else directory
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = images_in(folder)
     if not files:
-        raise DatasetError(f"{folder} holds no images.", f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        raise DatasetError(f"{folder} holds no images.", "Give a folder of JPEG or PNG files.")
     count = min(most, len(files))
     return [files[index * len(files) // count] for index in range(count)]
 

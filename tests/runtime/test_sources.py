@@ -550,7 +550,7 @@ class TestAddress:
     def test_options_of_cameras_are_not_those_of_files(self, video: Path) -> None:
         with pytest.raises(UsageError, match="no option 'size'") as caught:
             open_source(f"{video}#size=48x64")
-        assert "loop, fps, roi, flip" in caught.value.fix
+        assert "loop, fps, bits, roi, flip" in caught.value.fix
 
     def test_a_file_of_that_very_name_wins(self, tmp_path: Path, write_image: Write) -> None:
         path = write_image(tmp_path / "a#fps=5.png")

@@ -525,9 +525,7 @@ def test_a_damaged_image_is_one_sentence(data: Path, tmp_path: Path, workers: in
     (root / "train/images/3.png").write_bytes(b"no image")
     with pytest.raises(DatasetError) as caught:
         trained(recipe_of(ONE), root, tmp_path / "net.safetensors", workers=workers)
-    assert caught.value.message == (
-        f"{root / 'train/images/3.png'} is not an image that OpenCV can read, or is cut off."
-    )
+    assert caught.value.message == f"{root / 'train/images/3.png'} is not an image that can be read here."
     assert caught.value.fix == "Replace the file."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +10,16 @@ from pathlib import Path
 from typing_extensions import override
 
 from fcn_edge.errors import DatasetError, SourceError
-from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
+from fcn_edge.io.images import Doubt, doubted_image, images_among
 from fcn_edge.runtime.sources.base import FileConnection, Picture
 from fcn_edge.runtime.uri import Uri
 
-__all__ = ["ImageConnection", "images_of_folder"]
+__all__ = ["ImageConnection"]
+
+_log = logging.getLogger(__name__)
+
+DARK = "dark"
+"""That pictures have fewer bits than their files was told."""
 
 
 class ImageConnection(FileConnection):
@@ -22,17 +28,24 @@ class ImageConnection(FileConnection):
     Args:
         address: What the user called them.
         path: An image, or a folder of them. Connecting raises SourceError when the folder holds none or the first is
-            no image that OpenCV can read; a later one raises when it is read.
+            no image that can be read; a later one raises when it is read. What is left out of a folder is logged, and
+            what is doubtful about an image, such as damage.
+        bits: How many bits of files with 16 a value are used; 0 where nobody said.
+        told: What was logged before, which is not said again when the images are read once more.
     """
 
-    def __init__(self, address: Uri, path: Path) -> None:
+    def __init__(self, address: Uri, path: Path, bits: int = 0, told: set[str] | None = None) -> None:
         super().__init__(address)
         self._path = path
+        self._bits = bits
+        self._told = set() if told is None else told
         self._named: Iterator[tuple[Path, str]] = iter(())
 
     @override
     def _open(self) -> None:
-        paths = images_of_folder(self._path) if self._path.is_dir() else [self._path]
+        paths, note = _images_of_folder(self._path) if self._path.is_dir() else ([self._path], "")
+        if note:
+            self._warn(note)
         stems = Counter(path.stem for path in paths)
         # a.jpg and a.png must not write the same mask
         self._named = iter([(path, path.stem if stems[path.stem] == 1 else path.name) for path in paths])
@@ -45,29 +58,43 @@ class ImageConnection(FileConnection):
         if path is None:
             return None
         try:
-            return Picture(read_image(path), name)
+            image, doubts = doubted_image(path, self._bits)
         except DatasetError as error:
             raise SourceError(error.message, error.fix) from error
+        for doubt in doubts:
+            self._tell(doubt)
+        return Picture(image, name)
+
+    def _tell(self, doubt: Doubt) -> None:
+        if not doubt.bits:
+            self._warn(f"{doubt.message} {doubt.fix}")
+        elif DARK not in self._told:  # one camera took them all
+            self._told.add(DARK)
+            self._warn(
+                f"{doubt.message} Say how many bits the camera gives, such as with #bits={doubt.bits} behind SOURCE."
+            )
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            _log.warning("%s", sentence)
 
 
-def images_of_folder(folder: Path) -> list[Path]:
-    """The image files of a folder, sorted by name; its own folders and hidden files are left out.
+def _images_of_folder(folder: Path) -> tuple[list[Path], str]:
+    """The images of a folder, sorted by name, and what is left out; its own folders and hidden files are passed over.
 
     Raises:
         SourceError: It cannot be read, or holds no image.
     """
     try:
-        paths = sorted(
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        found = images_among(folder.iterdir())
     except OSError as error:
         raise SourceError(f"{folder} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    if not paths:
+    note = found.note(folder)
+    if not found.files:
         inside = folder / "images"
         raise SourceError(
-            f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).",
+            " ".join(filter(None, (f"The folder {folder} holds no image that can be read.", note))),
             f"Give {inside}." if inside.is_dir() else "Give a folder of images, or a video file.",
         )
-    return paths
+    return found.files, note

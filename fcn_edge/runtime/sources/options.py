@@ -73,6 +73,12 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
+def _bits(text: str) -> int:
+    if text not in [str(bits) for bits in range(8, 17)]:
+        raise ValueError("a number of bits from 8 to 16 was expected")
+    return int(text)
+
+
 def _loops(text: str) -> int | None:
     from fcn_edge.runtime.sources.looped import loops_from_text
 
@@ -102,7 +108,7 @@ COMMON_OPTIONS: Readers = {"roi": _region, "flip": _flip, "name": _name}
 
 CAMERA_OPTIONS: Readers = {"size": frame_size_from_text, "fps": _rate}
 CSI_OPTIONS: Readers = {**CAMERA_OPTIONS, "flip": _flip, "timeout": _seconds}
-FILE_OPTIONS: Readers = {"loop": _loops, "fps": _rate}
+FILE_OPTIONS: Readers = {"loop": _loops, "fps": _rate, "bits": _bits}
 PIPE_OPTIONS: Readers = {"timeout": _seconds, "fps": _rate}
 HTTP_OPTIONS: Readers = {"fps": _rate, "timeout": _seconds, "verify": _yes}
 RTSP_OPTIONS: Readers = {**HTTP_OPTIONS, "jitter": _milliseconds, "transport": _transport}

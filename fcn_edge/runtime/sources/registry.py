@@ -12,8 +12,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from fcn_edge.errors import SourceError, UsageError
-from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.errors import DatasetError, SourceError, UsageError
+from fcn_edge.io.images import is_picture
 from fcn_edge.runtime.sources.base import Connection
 from fcn_edge.runtime.sources.options import (
     CAMERA_OPTIONS,
@@ -140,10 +140,18 @@ def _played(address: SourceAddress, path: Path) -> Connection:
     from fcn_edge.runtime.sources.video import VideoConnection
 
     options = address.read_options(FILE_OPTIONS)
-    images = path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+    try:
+        images = path.is_dir() or is_picture(path)
+    except DatasetError as error:
+        raise SourceError(error.message, error.fix) from error
+    bits = options.get("bits", 0)
+    if bits and not images:
+        raise UsageError("The option bits is for images, and SOURCE is a video.", "Leave it out.")
+
+    told: set[str] = set()
 
     def opened() -> Connection:
-        return ImageConnection(address, path) if images else VideoConnection(address, path)
+        return ImageConnection(address, path, bits, told) if images else VideoConnection(address, path)
 
     times = options.get("loop", 1)
     return _rated(opened() if times == 1 else LoopedConnection(opened, times), options.get("fps"))

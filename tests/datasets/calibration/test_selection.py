@@ -156,7 +156,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "too small to calibrate on": lambda path: write_png(path, scene(0, (31, 64))),
     "is cut off": lambda path: path.write_bytes(path.read_bytes()[:-40]),
     "is not an image": lambda path: path.write_bytes(b"no image at all"),
-    "not an image that OpenCV can read": lambda path: path.write_bytes(b""),
+    "is empty": lambda path: path.write_bytes(b""),
     "cannot be read": lambda path: (path.unlink(), path.mkdir()),
 }
 

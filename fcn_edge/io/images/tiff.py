@@ -1,0 +1,114 @@
+"""Directories of TIFF files, and of the EXIF blocks in other files, which are built alike."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from fcn_edge.io.images.facts import BYTE, CUT_OFF, HEADLESS, Damage, Facts
+
+__all__ = ["orientation_in", "tiff_facts"]
+
+Directory = dict[int, tuple[int, ...]]
+
+SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION = 254, 256, 257, 258, 259
+ORIENTATION, SUB_DIRECTORIES, SAMPLE_FORMAT, DNG_VERSION = 274, 330, 339, 50706
+STARTS_AND_SIZES = ((273, 279), (324, 325))
+"""Where strips or tiles begin, and how many bytes they have."""
+
+LOSSY = frozenset({6, 7, 34661, 34676, 34677, 34712, 34892, 34933, 34934, 50001, 50002, 52546})
+"""Compressions that may change values: JPEG of both kinds, JPEG 2000, WebP, JPEG XL and others."""
+
+MOST_DIRECTORIES, MOST_ENTRIES = 1000, 1000
+
+_CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+"""Whole numbers by the type of an entry."""
+
+
+def orientation_in(block: bytes) -> int:
+    """EXIF's orientation of a block that is built as a TIFF file; 1 where it says nothing that makes sense."""
+    try:
+        first = next(_directories(block), {})
+    except Damage:
+        return 1
+    return _orientation(first)
+
+
+def tiff_facts(content: bytes) -> Facts:
+    """What a TIFF file says of its first picture.
+
+    Raises:
+        Damage: It is cut off, or says nothing of its size.
+    """
+    directories = list(_directories(content))
+    if not directories:
+        raise Damage(HEADLESS)
+    first = directories[0]
+    height, width = _one(first, HEIGHT), _one(first, WIDTH)
+    for start, size in STARTS_AND_SIZES:
+        ends = [at + length for at, length in zip(first.get(start, ()), first.get(size, ()), strict=False)]
+        if ends and max(ends) > len(content):
+            raise Damage(CUT_OFF)
+    bits, formats = max(first.get(BITS, (1,))), set(first.get(SAMPLE_FORMAT, (1,)))
+    if formats - {1, 4} or bits > 16:
+        raise Damage("holds floating-point, signed or 32-bit values, of which no picture range is known")
+    preview = bool(_one(first, SUBFILE) & 1 and SUB_DIRECTORIES in first)
+    alike = sum((_one(one, HEIGHT), _one(one, WIDTH)) == (height, width) for one in directories)
+    return Facts(
+        height,
+        width,
+        _orientation(first),
+        min(alike, 2),
+        _one(first, COMPRESSION) in LOSSY,
+        BYTE if bits <= 8 else 65535,
+        preview or DNG_VERSION in first,
+    )
+
+
+def _orientation(directory: Directory) -> int:
+    number = _one(directory, ORIENTATION)
+    return number if 1 <= number <= 8 else 1
+
+
+def _one(directory: Directory, tag: int) -> int:
+    return (directory.get(tag) or (0,))[0]
+
+
+def _directories(content: bytes) -> Iterator[Directory]:
+    """The directories in their order; offsets of bigger files (BigTIFF) have 8 bytes."""
+    order = {b"II": "<", b"MM": ">"}.get(content[:2])
+    if order is None:
+        return
+    big = content[2:4] in (b"+\0", b"\0+")
+    offset, count = ("Q", "Q") if big else ("I", "H")
+    seen: set[int] = set()
+    try:
+        (at,) = struct.unpack_from(order + offset, content, 8 if big else 4)
+        while at and at not in seen and len(seen) < MOST_DIRECTORIES:
+            seen.add(at)
+            (entries,) = struct.unpack_from(order + count, content, at)
+            if entries > MOST_ENTRIES:
+                raise Damage("has a directory that makes no sense")
+            at += struct.calcsize(order + count)
+            entry = struct.calcsize(order + "HH" + offset * 2)
+            yield dict(_entries(content, at, entries, order, offset))
+            (at,) = struct.unpack_from(order + offset, content, at + entries * entry)
+    except struct.error:
+        raise Damage(CUT_OFF) from None
+
+
+def _entries(content: bytes, at: int, entries: int, order: str, offset: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+    form = order + "HH" + offset
+    room = struct.calcsize(order + offset)
+    for index in range(entries):
+        place = at + index * (struct.calcsize(form) + room)
+        tag, kind, count = struct.unpack_from(form, content, place)
+        place += struct.calcsize(form)
+        if kind not in _CODES or not count:
+            continue
+        size = struct.calcsize(order + _CODES[kind]) * count
+        if size > len(content):
+            raise Damage("has a directory that makes no sense")
+        if size > room:
+            (place,) = struct.unpack_from(order + offset, content, place)
+        yield tag, struct.unpack_from(f"{order}{count}{_CODES[kind]}", content, place)
