@@ -15,7 +15,7 @@ Milliseconds = Annotated[float, Field(ge=0)]
 
 
 def over_classes(present: int, classes: int) -> str:
-    """What follows a mean over ``present`` of so many classes: `` over 10 of 11 classes``; nothing if it is over all."""
+    """What follows a mean over ``present`` of so many classes: `` over 10 of 11 classes``; nothing where over all."""
     return "" if present == classes else f" over {present} of {classes} classes"
 
 

@@ -29,7 +29,9 @@ def accuracy_regressions(before: Row, after: Row, max_drop: float, max_class_dro
     if old is None or new is None or images_of(old) != images_of(new):
         return []
     found = []
-    shared = [name for name, value in old.per_class.items() if value is not None and new.per_class.get(name) is not None]
+    shared = [
+        name for name, value in old.per_class.items() if value is not None and new.per_class.get(name) is not None
+    ]
     one, other = _miou(old, shared), _miou(new, shared)
     if _more(one - other, max_drop):
         over = over_classes(len(shared), len(old.per_class))

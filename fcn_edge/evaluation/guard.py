@@ -145,7 +145,8 @@ class RenderedGuard:
 
 
 def _score(accuracy: Accuracy) -> str:
-    return f"{accuracy.dataset} {accuracy.split}, {accuracy.images} images: mIoU {accuracy.scores.mean_iou:.2%}{accuracy.over}"
+    images = f"{accuracy.dataset} {accuracy.split}, {accuracy.images} images"
+    return f"{images}: mIoU {accuracy.scores.mean_iou:.2%}{accuracy.over}"
 
 
 def _points(share: float) -> str:

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from pydantic import ValidationError
@@ -187,7 +187,7 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _is_state(state: object) -> bool:
+def _is_state(state: object) -> TypeGuard[dict[str, Any]]:
     """Whether a file's content has the parts that ``Run.save`` writes; what is in the trainer's, that one finds out."""
     return (
         isinstance(state, dict)

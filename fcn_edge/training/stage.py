@@ -54,8 +54,8 @@ class EpochLog:
         epoch: From 1.
         loss: Mean training loss.
         lr: Learning rate of the encoder at the end.
-        miou: Validation mIoU of the averaged weights for each decoder, over the classes that the validation labels show;
-            empty when the epoch was not validated.
+        miou: Validation mIoU of the averaged weights for each decoder, over the classes that the validation labels
+            show; empty when the epoch was not validated.
         seconds: Wall time of training and validation.
         classes_present: How many classes the validation labels show; 0 when the epoch was not validated.
         classes: How many classes there are.

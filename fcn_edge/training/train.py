@@ -118,11 +118,11 @@ def train(
 
     Raises:
         UsageError: The output is not a ``.safetensors`` file, cannot be written, is an input too or would replace a
-            foreign ``.csv`` file; rendered scenes are to be mixed
-            with rendered ones or with other classes, blocks are to be frozen that hold no weights, a teacher has other
-            classes, unlabeled images or settings of teachers have none, or another process does this training.
-        DatasetError: The data root lacks a split or holds bad files, or its labels teach nothing: those of ``train`` show
-            one class or none, or those of ``val`` are void.
+            foreign ``.csv`` file; rendered scenes are to be mixed with rendered ones or with other classes, blocks are
+            to be frozen that hold no weights, a teacher has other classes, unlabeled images or settings of teachers
+            have none, or another process does this training.
+        DatasetError: The data root lacks a split or holds bad files, or its labels teach nothing: those of ``train``
+            show one class or none, or those of ``val`` are void.
         CheckpointError: ``init`` is missing or does not fit, a teacher is no checkpoint, or the saved state is damaged
             or of another recipe.
     """

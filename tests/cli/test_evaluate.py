@@ -71,7 +71,9 @@ def test_people_see_percent_with_data_set_and_split(fcn_edge: Run, tiny: Any, sp
     assert lines["mIoU over 2 of 11 classes"] == f"{miou:.2%}"
     assert "The labels have no pixel of sky" not in out
     assert "The labels have no pixel of building, pole, pavement, tree, sign, fence, car, pedestrian and 1 more" in out
-    assert {"pixel accuracy", "mean accuracy over 2 of 11 classes", "frequency-weighted IoU", "road", "sky"} <= set(lines)
+    assert {"pixel accuracy", "mean accuracy over 2 of 11 classes", "frequency-weighted IoU", "road", "sky"} <= set(
+        lines
+    )
     assert lines["car"] == "-"
 
 

@@ -76,7 +76,10 @@ def variant_name(row: Row) -> str:
 
 
 def images_of(accuracy: AccuracyRecord) -> str:
-    """The images on which an accuracy was measured, whether they were rendered, and where they lack classes how many."""
+    """The images on which an accuracy was measured, whether they were rendered, and how many classes they show if few.
+
+    Of images that show every class nothing is said of that.
+    """
     shown = f", which show {accuracy.classes_present} of {len(accuracy.per_class)} classes" if accuracy.over else ""
     images = "image" if accuracy.images == 1 else "images"
     if accuracy.rendered:

@@ -13,7 +13,8 @@ from fcn_edge.datasets.calibration.checks import refuse_useless
 from fcn_edge.datasets.calibration.hashes import file_sha256, pixel_sha256
 from fcn_edge.datasets.calibration.sets import CalibrationImage
 from fcn_edge.datasets.calibration.spread import content
-from fcn_edge.datasets.folder import Split, files_in, split_directories
+from fcn_edge.datasets.folder import Split, files_in
+from fcn_edge.datasets.plain_images import where_images_are
 from fcn_edge.datasets.rendered import RenderedSplit, is_rendered, rendered_splits
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import IMAGE_SUFFIXES, read_image
@@ -95,11 +96,7 @@ def _of_folder(root: Path) -> Candidates:
     directory = root / "images" if (root / "images").is_dir() else root
     files = files_in(directory, IMAGE_SUFFIXES)
     if not files:
-        splits = ", ".join(path.name for path in split_directories(root))
-        raise DatasetError(
-            f"{directory} holds no images.",
-            f"Name one of its splits: {splits}." if splits else f"Images end in {', '.join(sorted(IMAGE_SUFFIXES))}.",
-        )
+        raise DatasetError(f"{directory} holds no images.", where_images_are(root))
 
     def looked_at() -> Iterator[Candidate]:
         for path in files:
