@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from typing import Literal
 
-__all__ = ["command_line", "printable", "quoted", "whole"]
+__all__ = ["command_line", "listed", "printable", "quoted", "whole"]
 
 _CUT = " ... "
 _MOST_DIGITS = 18
@@ -56,6 +57,12 @@ def quoted(text: str | os.PathLike[str]) -> str:
 def command_line(*words: str | os.PathLike[str]) -> str:
     """A command to paste of its words, each quoted where a shell would see more in it than a word."""
     return " ".join(map(quoted, words))
+
+
+def listed(names: Sequence[object], most: int = 8) -> str:
+    """The names with commas between them; beyond ``most``, the first ones and how many more there are."""
+    shown = ", ".join(map(str, names[:most]))
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def whole(text: str) -> int | None:

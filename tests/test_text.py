@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.io.redaction import prose_without_passwords
-from fcn_edge.text import command_line, printable, quoted, whole
+from fcn_edge.text import command_line, listed, printable, quoted, whole
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,11 @@ def test_a_path_is_never_taken_for_an_option() -> None:
 )
 def test_whole_numbers(text: str, number: int | None) -> None:
     assert whole(text) == number
+
+
+def test_names_are_listed_up_to_a_number() -> None:
+    assert listed([]) == ""
+    assert listed(["a"]) == "a"
+    assert listed([1, 2, 3], 3) == "1, 2, 3"
+    assert listed([1, 2, 3, 4], 3) == "1, 2, 3 and 1 more"
+    assert listed(range(250)).endswith("7 and 242 more")

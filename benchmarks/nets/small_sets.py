@@ -29,6 +29,7 @@ from fcn_edge.datasets.halves import Part
 from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.nets.checkpoints import load_encoder
 from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.labels import label_counts
 from fcn_edge.training.options import TrainingOptions
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.stage import StageTrainer
@@ -81,7 +82,8 @@ def scores_of_training(
         name="small", encoder=recipe.encoder, decoder="fcn32s", stride=32, size=recipe.size,
         classes=info.classes, palette=info.colors, void=info.void,
     )  # fmt: skip
-    trainer = StageTrainer(net, stage, recipe, spec, train, val, Extras(), workers=0)
+    shares = label_counts(train).shares
+    trainer = StageTrainer(net, stage, recipe, spec, train, val, shares, Extras(), workers=0)
     fixed = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(FIXED_DECAY), use_buffers=True)  # type: ignore[no-untyped-call]
     started, steps = time.monotonic(), 0
 

@@ -142,7 +142,7 @@ class CalibrationTable(Document):
         dataset: Name of the data set or folder, and of the split.
         rendered: The images were rendered.
         chosen: How the images were chosen, in a sentence.
-        missing_classes: Classes of the model that no image shows; of unlabeled images nothing is known.
+        missing_classes: Classes of the model that no image shows; of images without labels of them nothing is known.
         images: What it was calibrated on.
         tensors: By name of the tensor in the graph.
         choices: By name of the quantization profile.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fcn_edge.artifacts.records import AccuracyRecord
+from collections.abc import Sequence
+
+from fcn_edge.artifacts.records import AccuracyRecord, over_classes
 from fcn_edge.bench.comparison import Regression
 from fcn_edge.bench.result import Row
 
@@ -27,13 +29,26 @@ def accuracy_regressions(before: Row, after: Row, max_drop: float, max_class_dro
     if old is None or new is None or images_of(old) != images_of(new):
         return []
     found = []
-    if _more(old.miou - new.miou, max_drop):
-        found.append(Regression(after.name, "accuracy", f"mIoU fell from {old.miou:.1%} to {new.miou:.1%}"))
+    shared = [
+        name for name, value in old.per_class.items() if value is not None and new.per_class.get(name) is not None
+    ]
+    one, other = _miou(old, shared), _miou(new, shared)
+    if _more(one - other, max_drop):
+        over = over_classes(len(shared), len(old.per_class))
+        found.append(Regression(after.name, "accuracy", f"mIoU fell from {one:.1%} to {other:.1%}{over}"))
     for name, value in old.per_class.items():
         left = new.per_class.get(name)
         if value is not None and left is not None and _more(value - left, max_class_drop):
             found.append(Regression(after.name, "accuracy", f"IoU of {name} fell from {value:.1%} to {left:.1%}"))
     return found
+
+
+def _miou(accuracy: AccuracyRecord, classes: Sequence[str]) -> float:
+    """The mean over some classes, so that a class which one of two runs lacks is no change."""
+    values = [value for name, value in accuracy.per_class.items() if value is not None]
+    if len(values) == len(classes) or not classes:
+        return accuracy.miou
+    return sum(accuracy.per_class[name] or 0.0 for name in classes) / len(classes)
 
 
 def memory_regression(before: Row, after: Row, max_growth: float) -> list[Regression]:

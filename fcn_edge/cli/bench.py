@@ -187,7 +187,7 @@ def _cells(row: Row) -> list[str]:
         f"{whole.interval[0]:.2f}-{whole.interval[1]:.2f}",
         f"{whole.p99:.2f}",
         "-" if row.throughput is None else f"{row.throughput.fps:.1f}",
-        "-" if row.accuracy is None else f"{row.accuracy.miou:.1%}",
+        "-" if row.accuracy is None else f"{row.accuracy.miou:.1%}{row.accuracy.over}",
     ]
 
 
@@ -197,4 +197,5 @@ def _contract(result: BenchResult) -> dict[str, Any]:
     for row, told in zip(result.rows, content["rows"], strict=True):
         told["fps"] = None if row.throughput is None else row.throughput.fps
         told["miou"] = None if row.accuracy is None else row.accuracy.miou
+        told["classes_present"] = None if row.accuracy is None else row.accuracy.classes_present
     return content

@@ -141,7 +141,11 @@ def command(
         "batch": manifest.batch,
         "build_seconds": manifest.build_seconds,
         "candidates": [dataclasses.asdict(candidate) for candidate in built.candidates],
-        **({"miou": manifest.accuracy.miou} if manifest.accuracy else {}),
+        **(
+            {"miou": manifest.accuracy.miou, "classes_present": manifest.accuracy.classes_present}
+            if manifest.accuracy
+            else {}
+        ),
         "guard": manifest.guard,
         "warnings": list(built.warnings),
         "up_to_date": built.up_to_date,
@@ -227,7 +231,8 @@ def _print(built: Build, device: int) -> None:
             ]
             for one in built.candidates
         ]
-        say(table(["candidate", "ms per frame", "mIoU", "INT8", "kept"], rows))
+        over = manifest.accuracy.over if manifest.accuracy else ""  # all are judged on the same labels
+        say(table(["candidate", "ms per frame", f"mIoU{over}", "INT8", "kept"], rows))
         say()
         for one in built.candidates:
             say(f"{one.backend} {one.precision}: {one.reason.rstrip('.')}.")

@@ -130,5 +130,5 @@ def _cells(row: Row) -> list[str]:
         row.name,
         f"{row.end_to_end_ms.p50:.1f} ms",
         f"{row.throughput.fps:.1f} fps" if row.throughput else "-",
-        f"{row.accuracy.miou:.1%}",
+        f"{row.accuracy.miou:.1%}{row.accuracy.over}",
     ]

@@ -165,4 +165,4 @@ def _time(row: Row | None) -> str:
 
 
 def _miou(row: Row | None) -> str:
-    return f"{row.accuracy.miou:.1%}" if row and row.accuracy else "-"
+    return f"{row.accuracy.miou:.1%}{row.accuracy.over}" if row and row.accuracy else "-"

@@ -157,13 +157,19 @@ def import_(
     if tolerance and mapping.kind == "ids":
         raise UsageError("A tolerance has no meaning for ids.", "Leave out --tolerance.")
     converter = LabelConverter(mapping, tolerance=tolerance, unmapped=unmapped)
-    pairs = paired_files(images, labels, image_ending=image_ending, label_ending=label_ending, wanted=list_)
+    found = paired_files(images, labels, image_ending=image_ending, label_ending=label_ending, wanted=list_)
     with progress_bar("importing") as progress:
-        result = import_dataset(pairs, converter, output, split=split, link=link, progress=progress)
-    for source, pixels in list(result.voided.items())[:8]:
+        result = import_dataset(found.pairs, converter, output, split=split, link=link, progress=progress)
+    voided = list(result.voided.items())
+    for source, pixels in voided[:8]:
         note(f"Warning: {source} is in no class: {pixels} pixels became void.")
     if result.warning:
         note(f"Warning: {result.warning}")
+    if len(voided) > 8:
+        more = sum(pixels for _, pixels in voided[8:])
+        note(f"Warning: {len(voided) - 8} other sources are in no class: {more} pixels became void.")
+    if found.unused:
+        note(f"Warning: {len(found.unused)} label files have no image; the first is {found.unused[0]}.")
     say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
     say()
     say(f"{result.images} images in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")
@@ -174,4 +180,5 @@ def import_(
         "images": result.images,
         "shares": result.shares,
         "voided": result.voided,
+        "unused_labels": len(found.unused),
     }

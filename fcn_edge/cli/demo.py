@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.records import over_classes
 from fcn_edge.bench.api import Watch, bench
 from fcn_edge.bench.report import write_html
 from fcn_edge.bench.result import write_result
@@ -68,13 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     int8 = summary["int8"]
+    over = over_classes(summary["rendered_classes_present"], summary["rendered_classes"])
+    of_int8 = over_classes(int8["classes_present"], int8["classes"])
     lines = (
         f"{MODEL} over {summary['frames']} frames of a rendered street: {summary['fps']:.1f} frames/s",
-        f"mIoU against the exact labels: {100 * summary['rendered_miou']:.1f}% "
+        f"mIoU against the exact labels: {100 * summary['rendered_miou']:.1f}%{over} "
         "(rendered: it says nothing of real streets)",
         f"INT8, calibrated on {int8['calibration_images']} rendered scenes: {int8['int8_ms']:.1f} ms per frame, beside "
         f"{int8['fp32_ms']:.1f} ms of fp32 ({int8['speedup']:.2f} x), mIoU {100 * int8['int8_miou']:.1f}% beside "
-        f"{100 * int8['fp32_miou']:.1f}% on rendered scenes",
+        f"{100 * int8['fp32_miou']:.1f}% on rendered scenes{of_int8}",
         f"Three decoders, FP32 and INT8, latency against accuracy: {output}/{REPORT}",
         f"Wrote {output}/out.mp4, {output}/street.png, {output}/summary.json, {output}/{ENGINE}/, {output}/{RESULT}",
     )
@@ -111,7 +114,7 @@ def _run(output: Path, frames: int) -> dict[str, Any]:
         "model": MODEL,
         "source": address,
         **report.to_json(),
-        "rendered_miou": scoring.miou,
+        **scoring.to_json(),
         "rendered": True,
         "int8": _int8(output),
         "report_rows": _report(output),
@@ -142,7 +145,7 @@ def _int8(output: Path) -> dict[str, Any]:
         built = build_engine(model, request, output=output / ENGINE)
         # half of the scenes chose how INT8 clips; both precisions are scored on the other half
         with load(model) as segmenter:
-            fp32_miou = evaluate(segmenter.session, halves_of(scenes)[1]).scores.mean_iou
+            fp32_accuracy = evaluate(segmenter.session, halves_of(scenes)[1])
     kept = next(candidate for candidate in built.candidates if candidate.kept)
     fp32 = next(candidate for candidate in built.candidates if candidate.precision == "fp32")
     assert kept.end_to_end_ms is not None
@@ -155,7 +158,9 @@ def _int8(output: Path) -> dict[str, Any]:
         "fp32_ms": fp32.end_to_end_ms,
         "speedup": fp32.end_to_end_ms / kept.end_to_end_ms,
         "int8_miou": kept.miou,
-        "fp32_miou": fp32_miou,
+        "fp32_miou": fp32_accuracy.scores.mean_iou,
+        "classes_present": fp32_accuracy.scores.classes_present,
+        "classes": len(fp32_accuracy.per_class),
         "guard": built.manifest.guard,
     }
 

@@ -68,6 +68,8 @@ def command(
 
 
 def _print(model: str, accuracy: Accuracy) -> None:
+    from fcn_edge.text import listed
+
     rendered = ", rendered images: says nothing of accuracy on real ones" if accuracy.rendered else ""
     height, width = accuracy.size
     say(f"{model} at {height}x{width} on {accuracy.dataset} {accuracy.split} ({accuracy.images} images{rendered})")
@@ -77,9 +79,12 @@ def _print(model: str, accuracy: Accuracy) -> None:
     say()
     scores = accuracy.scores
     measures = [
-        ("mIoU", scores.mean_iou),
+        (f"mIoU{accuracy.over}", scores.mean_iou),
         ("pixel accuracy", scores.pixel_accuracy),
-        ("mean accuracy", scores.mean_accuracy),
+        (f"mean accuracy{accuracy.over}", scores.mean_accuracy),
         ("frequency-weighted IoU", scores.fw_iou),
     ]
     say(table(["measure", accuracy.split], [[name, f"{value:.2%}"] for name, value in measures]))
+    if accuracy.absent:
+        say()
+        say(f"The labels have no pixel of {listed(accuracy.absent)}: nothing was measured of them.")

@@ -102,7 +102,7 @@ def _measurements(inspection: Inspection) -> Iterator[tuple[str, str]]:
             )
             yield "speed", f"{times} ({height}x{width} frames of a {manifest.speed.source}, {manifest.speed.device})"
     for number, record in enumerate(records):
-        scores = f"mIoU {record.miou:.1%}, pixel accuracy {record.pixel_accuracy:.1%}"
+        scores = f"mIoU {record.miou:.1%}{record.over}, pixel accuracy {record.pixel_accuracy:.1%}"
         rendered = ", rendered" if record.rendered else ""
         height, width = record.size
         where = f"{record.dataset} {record.split} ({record.images} images{rendered}) at {height}x{width}"

@@ -173,8 +173,7 @@ def command(
     if any(sink.sink == STDOUT and sink.error is not None for sink in report.sinks):
         discard_output()  # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
     result = report.to_json()
-    if scoring.miou is not None:
-        result["rendered_miou"] = round(scoring.miou, 6)
+    result |= scoring.to_json()
     result |= _ending(report)
     to_stdout = STDOUT in sinks
     written = [_written(sink) for sink in report.sinks if sink.wrote and sink.error is None]
@@ -337,6 +336,9 @@ def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], 
         stages = ", ".join(f"{name} {value:.1f}" for name, value in result["stages_ms"].items())
         tell(f"Stages, ms (p50): {stages}")
     if "rendered_miou" in result:
-        tell(f"mIoU against the rendered labels: {100 * result['rendered_miou']:.1f}%")
+        from fcn_edge.artifacts.records import over_classes
+
+        over = over_classes(result["rendered_classes_present"], result["rendered_classes"])
+        tell(f"mIoU against the rendered labels: {100 * result['rendered_miou']:.1f}%{over}")
     if written and count:
         tell(f"Wrote {', '.join(written)}")

@@ -234,6 +234,7 @@ def command(
     _check_packages()
     import torch
 
+    from fcn_edge.artifacts.records import over_classes
     from fcn_edge.io.opencv import cv2
     from fcn_edge.system.cpu import available_cores
     from fcn_edge.training.options import checked_options
@@ -261,13 +262,16 @@ def command(
     log = output.with_suffix(".csv")
     if result.best_miou is not None:
         kind = "rendered val" if rendered else "val"
-        say(f"Best {kind} mIoU of {recipe.stages[-1].name}: {result.best_miou:.2%} after {result.epochs} epochs in all")
+        over = over_classes(result.classes_present, result.classes)
+        of = f"{kind} mIoU of {recipe.stages[-1].name}{over}"
+        say(f"Best {of}: {result.best_miou:.2%} after {result.epochs} epochs in all")
     say(f"Wrote {', '.join(str(path) for path in result.checkpoints.values())}")
     say(f"Next: fcn-edge export {quoted(output)} -o {quoted(output.with_suffix('.onnx'))}")
     return {
         "checkpoint": str(output),
         "epochs": result.epochs,
         "best_miou": result.best_miou,
+        "classes_present": result.classes_present,
         "checkpoints": {name: str(path) for name, path in result.checkpoints.items()},
         "log": str(log) if log.is_file() else None,
         "rendered": rendered,
@@ -307,8 +311,11 @@ class _Display:
             yield moved
 
     def finished(self, log: EpochLog, best: float) -> None:
+        from fcn_edge.artifacts.records import over_classes
+
         scores = ", ".join(f"{name} {value:.2%}" for name, value in log.miou.items())
-        validated = f", {self._val} mIoU {scores} (best {best:.2%})" if scores else ""
+        over = over_classes(log.classes_present, log.classes)
+        validated = f", {self._val} mIoU{over} {scores} (best {best:.2%})" if scores else ""
         note(f"{log.stage} epoch {log.epoch}/{self._epochs}: loss {log.loss:.4f}{validated}, {log.seconds:.0f} s")
 
     def note(self, message: str) -> None:

@@ -19,11 +19,15 @@ from fcn_edge.datasets.listing import found_in
 from fcn_edge.datasets.sizes import Turned, size_error
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import read_image, read_labels
+from fcn_edge.text import listed
 
 __all__ = ["DatasetReport", "SplitReport", "check_dataset"]
 
 RARE = 0.001
 """Share of the labeled pixels under which a class is called very rare."""
+
+TRAIN = "train"
+"""The split whose classes a network learns."""
 
 MUCH_VOID = 0.5
 """Share of void pixels over which a split is said to be hardly labeled."""
@@ -162,7 +166,7 @@ class _Scan:
         stems = Counter(path.stem for path in images)
         for stem, count in stems.items():
             if count > 1:
-                names = ", ".join(path.name for path in images if path.stem == stem)
+                names = listed([path.name for path in images if path.stem == stem])
                 self.report.problems.append(f"{directory / 'images'}: {names} share one stem and so their labels.")
         unused = sorted(labels - set(stems))
         if unused:
@@ -212,12 +216,18 @@ class _Scan:
             self.report.warnings.append(f"{label_path} has no labeled pixel.")
 
     def warn(self) -> None:
-        """Add what is unbalanced in the split."""
+        """Add what is unbalanced in the split, and what cannot be learned from it."""
         split, warnings = self.split, self.report.warnings
         warnings += filter(None, (self.left_out, self.turned.warning()))
         absent = [name for name, pixels in zip(split.info.classes, split.pixels, strict=True) if not pixels]
-        if absent:
-            warnings.append(f"{split.name}: no pixel of {', '.join(absent)}.")
+        if absent and split.name == TRAIN and (split.void or split.pixels.any()):
+            self.report.problems.append(
+                f"{split.name}: no pixel of {listed(absent)}, which cannot be learned; {split.void_share:.0%} of the "
+                f"pixels are void ({split.info.void}). Label some, or leave the class out of the data set; where "
+                f"{split.info.void} was painted for it, import the labels anew with --map."
+            )
+        elif absent:
+            warnings.append(f"{split.name}: no pixel of {listed(absent)}.")
         for name, share, images in zip(split.info.classes, split.shares, split.occurrences, strict=True):
             if 0 < share < RARE:
                 warnings.append(
@@ -240,7 +250,7 @@ def _compare_splits(report: DatasetReport) -> None:
     for same in places.values():
         if len(same) == 1:
             continue
-        names = " and ".join(str(path) for _, path in same)
+        names = " and ".join(str(path) for _, path in same) if len(same) == 2 else listed([path for _, path in same])
         if len({split for split, _ in same}) > 1:
             report.problems.append(f"{names} are the same image in different splits, so scores would flatter.")
         else:

@@ -28,6 +28,11 @@ __all__ = ["ImportResult", "LabelConverter", "import_dataset"]
 UNMAPPED = -1
 SHOWN = 5
 
+LOSSY = 8
+"""Ids without a meaning in one file from which it may be a lossy copy: mappings that are not whole lack one or two."""
+
+WHITE = 255
+
 
 class LabelConverter:
     """Turns foreign label files into class ids.
@@ -82,12 +87,30 @@ class LabelConverter:
         if self.unmapped == "error":
             listed = ", ".join(f"{source} ({pixels} pixels)" for source, pixels in found.most_common(SHOWN))
             more = f" and {len(found) - SHOWN} others" if len(found) > SHOWN else ""
-            near_miss = "--tolerance takes the nearest color, " if self.mapping.kind == "colors" else ""
             raise DatasetError(
-                f"{path} holds {listed}{more}, of which the mapping says nothing.",
-                f"Add them to the mapping; {near_miss}--unmapped void ignores them.",
+                f"{path} holds {listed}{more}, of which the mapping says nothing.", self._fix(len(found))
             )
         self.voided += found
+
+    def _fix(self, unknown: int) -> str:
+        if self.mapping.kind == "colors":
+            return "Add them to the mapping; --tolerance takes the nearest color, --unmapped void ignores them."
+        if unknown < LOSSY:
+            return "Add them to the mapping; --unmapped void ignores them."
+        fix = (
+            "Add only ids that the data set really has. Others come from copies that were saved as JPEG or resized "
+            "with smoothing, and neither a longer mapping nor --unmapped void makes those right: take the original "
+            "label files."
+        )
+        if len(self.mapping.targets) == 2:
+            low, high = sorted(self.mapping.targets)
+            if high <= WHITE:
+                fix += (
+                    f" Masks of {low} and {high} come back whole with --colors FILE, where the two are "
+                    f'"#{low:02x}{low:02x}{low:02x}" and "#{high:02x}{high:02x}{high:02x}", and --tolerance '
+                    f"{(high - low - 1) // 2}."
+                )
+        return fix
 
     def _shown(self, source: int) -> str:
         if self.mapping.kind == "ids":
@@ -141,11 +164,11 @@ def import_dataset(
         MachineError: The disk is full.
     """
     info = _fitting_info(output, converter.mapping.info)
-    if split in ("", ".", "..") or "/" in split:
+    if not split or split.startswith(".") or "/" in split:  # what begins with a dot is hidden, and no split
         raise UsageError(f"{split!r} is no name of a split.", "Name it such as train, val or test.")
     target = output / split
     if target.exists():
-        raise UsageError(f"{target} is there already.", "Remove it, or give another --split.")
+        raise _there_already(target)
     pixels, turned = np.zeros(256, np.int64), Turned()
     with _new_directory(target) as directory:
         for done, pair in enumerate(pairs, 1):
@@ -185,6 +208,8 @@ def _new_directory(target: Path) -> Iterator[Path]:
         yield temporary
         temporary.rename(target)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another import was faster
+            raise _there_already(target) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise UsageError(
                 f"{target} could not be written: {error.strerror}.", "Give a directory that is yours."
@@ -195,6 +220,10 @@ def _new_directory(target: Path) -> Iterator[Path]:
         for directory in made:
             with suppress(OSError):
                 directory.rmdir()  # fails where the import went well, because the split is in it
+
+
+def _there_already(target: Path) -> UsageError:
+    return UsageError(f"{target} is there already.", "Remove it, or give another --split.")
 
 
 def _write_pair(

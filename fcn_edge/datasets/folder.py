@@ -109,11 +109,13 @@ class Split(Sequence[Sample]):
                 f"Name one of its splits: {found}." if found else "Make one with fcn-edge data import.",
             )
         self.info = read_info(self.directory)
-        by_stem = {path.stem: path for path in files_in(labels, {".png"})}
+        label_files = files_in(labels, {".png"})
+        _no_twins(label_files, "so that it is not clear which are an image's labels")
+        by_stem = {path.stem: path for path in label_files}
         files = images_in(images)
         if not files:
             raise DatasetError(f"{images} holds no images.", "Put JPEG or PNG files there.")
-        _no_twins(files)
+        _no_twins(files, "so both would have the same labels")
         missing = [path.name for path in files if path.stem not in by_stem]
         if missing:
             raise DatasetError(
@@ -165,7 +167,7 @@ def strange_values(counts: NDArray[np.intp], classes: int, void: int) -> list[in
 
 
 def split_directories(root: Path, *, complete: bool = True) -> list[Path]:
-    """The sub-directories that are splits, by name.
+    """The sub-directories that are splits, by name; names that begin with a dot are none.
 
     Args:
         root: Where to look.
@@ -177,7 +179,7 @@ def split_directories(root: Path, *, complete: bool = True) -> list[Path]:
     if not root.is_dir():
         raise DatasetError(f"There is no data directory {root}.", "Check the path.")
     parts = ("images", "labels") if complete else ("images",)
-    return _entries(root, lambda path: all((path / part).is_dir() for part in parts))
+    return _entries(root, lambda path: not path.name.startswith(".") and all((path / part).is_dir() for part in parts))
 
 
 def _entries(directory: Path, wanted: Callable[[Path], bool]) -> list[Path]:
@@ -187,12 +189,12 @@ def _entries(directory: Path, wanted: Callable[[Path], bool]) -> list[Path]:
         raise DatasetError(f"{directory} cannot be read: {error.strerror}.", "Check its permissions.") from error
 
 
-def _no_twins(files: list[Path]) -> None:
+def _no_twins(files: list[Path], why: str) -> None:
     seen: dict[str, Path] = {}
     for path in files:
         if path.stem in seen:
             raise DatasetError(
-                f"{seen[path.stem].name} and {path.name} share one stem, so both would have the same labels.",
+                f"{seen[path.stem].name} and {path.name} share one stem, {why}.",
                 "Rename or remove one of them.",
             )
         seen[path.stem] = path

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fcn_edge.artifacts.label_sets import generated_palette
 from fcn_edge.artifacts.spec import Byte, Color, first_problem
@@ -16,6 +16,9 @@ from fcn_edge.io import outside
 __all__ = ["DATASET_FILE", "DatasetInfo", "read_info", "read_toml", "toml_of_info"]
 
 DATASET_FILE = "dataset.toml"
+
+FEWEST, MOST = 2, 255
+"""Classes that a data set has."""
 
 
 class DatasetInfo(BaseModel):
@@ -31,9 +34,22 @@ class DatasetInfo(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(min_length=1)]
-    classes: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2, max_length=255)]
+    classes: tuple[Annotated[str, Field(min_length=1)], ...]
     void: Byte = 255
     palette: tuple[Color, ...] = ()
+
+    @field_validator("classes")
+    @classmethod
+    def _as_many_as_can_be_told_apart(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(classes) < FEWEST:
+            what = f"there is one class, {classes[0]!r}" if classes else "there is no class"
+            raise ValueError(
+                f"{what}; two or more were expected: where one thing is looked for, everything else is a class too, "
+                "such as 'background', and no void"
+            )
+        if len(classes) > MOST:
+            raise ValueError(f"there are {len(classes)} classes; labels of 8 bits hold {MOST} beside void")
+        return classes
 
     @model_validator(mode="after")
     def _parts_fit(self) -> DatasetInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -36,15 +37,31 @@ def found_in(directory: Path, *, below: bool = False) -> FoundImages:
 
     Args:
         directory: Where they are.
-        below: Whether those of its sub-directories count, too.
+        below: Whether those of its sub-directories count, too; links to directories are followed.
 
     Raises:
         DatasetError: The directory cannot be read.
     """
     try:
-        return images_among(directory.rglob("*") if below else directory.iterdir())
+        return images_among(_below(directory) if below else directory.iterdir())
     except OSError as error:
         raise DatasetError(f"{directory} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def _below(directory: Path) -> Iterator[Path]:
+    """The files of a directory and of those in it; what is hidden is left out."""
+    left: list[tuple[Path, frozenset[tuple[int, int]]]] = [(directory, frozenset())]
+    while left:
+        inner, above = left.pop()
+        status = inner.stat()
+        this = status.st_dev, status.st_ino
+        if this in above:  # a link to a directory that it lies in
+            continue
+        for path in inner.iterdir():
+            if path.is_dir() and not path.name.startswith("."):
+                left.append((path, above | {this}))
+            else:
+                yield path
 
 
 @cache

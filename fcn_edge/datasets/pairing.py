@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,11 @@ from fcn_edge.datasets.listing import images_in
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.outside import read_text
 
-__all__ = ["Pair", "paired_files"]
+__all__ = ["Pair", "Pairing", "paired_files"]
+
+
+HYPHENS = ("-", "--", "---")
+"""What may stand between the parts of a name: ``a/b-c`` and ``a-b/c`` need two hyphens to stay apart."""
 
 LONGEST_LIST = 64 << 20
 """Bytes; the names of a million images."""
@@ -30,9 +35,22 @@ class Pair:
     labels: Path
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """Which files belong together.
+
+    Attributes:
+        pairs: Images with their label files, by name.
+        unused: Label files that belong to no image, by path.
+    """
+
+    pairs: tuple[Pair, ...]
+    unused: tuple[Path, ...]
+
+
 def paired_files(
     images: Path, labels: Path, *, image_ending: str = "", label_ending: str = "", wanted: Path | None = None
-) -> list[Pair]:
+) -> Pairing:
     """Images and label files of one stem, in two directories with the same sub-directories.
 
     Args:
@@ -43,13 +61,16 @@ def paired_files(
         wanted: Text file with a stem a line; only those are taken.
 
     Returns:
-        By name. Names are the common stems where these differ; else sub-directories become part of them.
+        The pairs, and the labels that no image wants. Names are the common stems where these differ; else
+        sub-directories become part of them.
 
     Raises:
-        DatasetError: A directory is missing or has no such files, an image has no labels, or two files share a stem.
+        DatasetError: A directory is missing, cannot be read or has no such files, an image has no labels, or two files
+            share a stem or would have one name.
     """
     image_files = _by_stem(images, image_ending)
     label_files = _by_stem(labels, label_ending)
+    unused = tuple(path for stem, path in sorted(label_files.items()) if stem not in image_files)
     if wanted is not None:
         image_files = _only(image_files, wanted, images)
     missing = [stem for stem in image_files if stem not in label_files]
@@ -59,12 +80,27 @@ def paired_files(
             f"{image_files[missing[0]].name}.",
             "Where stems differ, give --image-ending or --label-ending (such as _L); --list takes only some images.",
         )
-    short = [stem.name for stem in image_files]
-    unique = len(set(short)) == len(short)
-    return [
-        Pair(stem.name if unique else "-".join(stem.parts), path, label_files[stem])
-        for stem, path in sorted(image_files.items())
-    ]
+    names = _names(list(image_files))
+    pairs = tuple(Pair(names[stem], path, label_files[stem]) for stem, path in sorted(image_files.items()))
+    return Pairing(pairs, unused)
+
+
+def _names(stems: list[Path]) -> dict[Path, str]:
+    """A name of each stem that no other has: its last part, or all parts with hyphens between them."""
+    ways: list[Callable[[Path], str]] = [lambda stem: stem.name, *(_joined_by(hyphens) for hyphens in HYPHENS)]
+    for way in ways:
+        names = {stem: way(stem) for stem in stems}
+        if len(set(names.values())) == len(stems):
+            return names
+    first = {name: stem for stem, name in names.items()}
+    stem = next(stem for stem in stems if first[names[stem]] is not stem)
+    raise DatasetError(
+        f"{stem} and {first[names[stem]]} would both be called {names[stem]}.", "Rename one of the sub-directories."
+    )
+
+
+def _joined_by(hyphens: str) -> Callable[[Path], str]:
+    return lambda stem: hyphens.join(stem.parts)
 
 
 def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
@@ -73,9 +109,10 @@ def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
         raise DatasetError(f"There is no directory {directory}.", "Check the path.")
     found: dict[Path, Path] = {}
     for path in images_in(directory, below=True):
-        if not path.stem.endswith(ending) or path.stem == ending:  # nothing of that name is left to pair
+        name = path.stem.removesuffix(ending)
+        if not path.stem.endswith(ending) or not name:  # a file that is called as the ending alone belongs to no image
             continue
-        stem = path.relative_to(directory).with_name(path.stem.removesuffix(ending))
+        stem = path.relative_to(directory).with_name(name)
         if stem in found:
             raise DatasetError(f"{found[stem]} and {path} share one stem.", "Rename or remove one of them.")
         found[stem] = path

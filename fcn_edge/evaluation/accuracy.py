@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.records import over_classes
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Session
 from fcn_edge.datasets import DatasetInfo, LabeledSample, LabeledSplit
@@ -31,9 +32,9 @@ class Accuracy:
     """The accuracy of a model on a split.
 
     Attributes:
-        scores: The four measures, over the classes of the data set.
+        scores: The four measures, over the classes of the data set that the labels show.
         per_class: Intersection over union by class of the model and the data set, in the model's order; None for a
-            class that the data set lacks, or that occurs in no label and in no prediction.
+            class that the data set lacks, or that no label shows.
         images: How many images were scored.
         seconds: Wall time, reading the images included.
         dataset: Name of the data set.
@@ -51,10 +52,21 @@ class Accuracy:
     rendered: bool
     size: Size
 
+    @property
+    def over(self) -> str:
+        """What follows a mean where it is not over all of the model's classes, such as `` over 10 of 11 classes``."""
+        return over_classes(len(self.per_class) - len(self.absent), len(self.per_class))
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The model's classes of which the labels have no pixel."""
+        return tuple(name for name, value in self.per_class.items() if value is None)
+
     def to_json(self) -> dict[str, Any]:
         """The accuracy as plain values; shares are fractions of 1."""
         return {
             "miou": self.scores.mean_iou,
+            "classes_present": len(self.per_class) - len(self.absent),
             "pixel_accuracy": self.scores.pixel_accuracy,
             "mean_accuracy": self.scores.mean_accuracy,
             "fw_iou": self.scores.fw_iou,

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.records import over_classes
 from fcn_edge.backends.base import Session
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
@@ -134,16 +135,18 @@ class RenderedGuard:
         for mask, labels in zip(self.masks, masks_of(session, self.frames), strict=True):
             matrix.update(mask, labels)
             same += float(np.mean(mask == labels)) / len(self.frames)
-        likeness = matrix.compute().mean_iou
+        scores = matrix.compute()
+        likeness, over = scores.mean_iou, over_classes(scores.classes_present, len(scores.per_class))
         sentence = (
             f"{len(self.frames)} rendered scenes: {same:.1%} of the pixels as fp32 has them, mean IU of the two masks "
-            f"{likeness:.1%} ({LEAST_LIKENESS:.0%} expected)"
+            f"{likeness:.1%}{over} ({LEAST_LIKENESS:.0%} expected)"
         )
         return Verdict(likeness >= LEAST_LIKENESS, 1 - likeness, "", 0.0, sentence)
 
 
 def _score(accuracy: Accuracy) -> str:
-    return f"{accuracy.dataset} {accuracy.split}, {accuracy.images} images: mIoU {accuracy.scores.mean_iou:.2%}"
+    images = f"{accuracy.dataset} {accuracy.split}, {accuracy.images} images"
+    return f"{images}: mIoU {accuracy.scores.mean_iou:.2%}{accuracy.over}"
 
 
 def _points(share: float) -> str:

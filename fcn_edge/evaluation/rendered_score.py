@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.metrics.confusion import ConfusionMatrix
+from fcn_edge.metrics.confusion import ConfusionMatrix, Scores
 from fcn_edge.runtime.events import Event, FrameDone, Started
 from fcn_edge.runtime.result import Result
 
@@ -38,11 +39,11 @@ class RenderedScore:
             self._counts.update(self._true[result.frame.labels], self._predicted[result.labels])
 
     @property
-    def miou(self) -> float | None:
-        """A fraction of 1; None where no pixel could be scored."""
+    def scores(self) -> Scores | None:
+        """The measures over the classes of both; None where no pixel could be scored."""
         if self._counts is None or not (self._counts.counts.any() or self._counts.missed.any()):
             return None
-        return self._counts.compute().mean_iou
+        return self._counts.compute()
 
 
 class RenderedScoring:
@@ -59,9 +60,23 @@ class RenderedScoring:
             self._score.update(event.result)
 
     @property
-    def miou(self) -> float | None:
-        """A fraction of 1; None where no pixel could be scored."""
-        return None if self._score is None else self._score.miou
+    def scores(self) -> Scores | None:
+        """The measures over the classes of both; None where no pixel could be scored."""
+        return None if self._score is None else self._score.scores
+
+    def to_json(self) -> dict[str, Any]:
+        """The score as plain values: ``rendered_miou``, how many classes it is over, and how many it could be over.
+
+        Nothing where no pixel could be scored.
+        """
+        scores = self.scores
+        if scores is None:
+            return {}
+        return {
+            "rendered_miou": round(scores.mean_iou, 6),
+            "rendered_classes_present": scores.classes_present,
+            "rendered_classes": len(scores.per_class),
+        }
 
 
 def _renumbered(names: Sequence[str], shared: Sequence[str]) -> NDArray[np.uint8]:

@@ -15,15 +15,17 @@ __all__ = ["ConfusionMatrix", "Scores"]
 class Scores:
     """The paper's four measures, fractions of 1.
 
-    Classes that occur in no label and in no prediction have no intersection over union; they are left out of the
-    means (the reference ``score.py`` does the same with ``nanmean``).
+    Both means are over the classes that the labels show, so that all predictions for one set of labels have means over
+    the same classes. The reference ``score.py`` takes a class that is predicted somewhere and labeled nowhere into the
+    mean, as a 0: one stray pixel would then cost a whole class's share of it, and one pixel less would gain as much.
+    Such pixels are wrong in the classes that they were labeled as.
 
     Attributes:
         pixel_accuracy: Share of the pixels that are right.
         mean_accuracy: Mean over the classes of the share of a class's pixels that are right.
         mean_iou: Mean over the classes of intersection over union.
         fw_iou: Intersection over union weighted by how often a class occurs.
-        per_class: Intersection over union of each class; None where it is undefined.
+        per_class: Intersection over union of each class; None of a class that no label shows.
     """
 
     pixel_accuracy: float
@@ -31,6 +33,11 @@ class Scores:
     mean_iou: float
     fw_iou: float
     per_class: tuple[float | None, ...]
+
+    @property
+    def classes_present(self) -> int:
+        """How many classes the means are over."""
+        return sum(value is not None for value in self.per_class)
 
 
 class ConfusionMatrix:
@@ -101,13 +108,13 @@ class ConfusionMatrix:
         if total == 0:
             raise ValueError("no pixel with a class was counted; every label is void")
         union = true + predicted - right
-        seen = union > 0
-        iou = np.divide(right, union, out=np.zeros_like(right), where=seen)
-        accuracy = np.divide(right, true, out=np.zeros_like(right), where=true > 0)
+        shown = true > 0
+        iou = np.divide(right, union, out=np.zeros_like(right), where=shown)
+        accuracy = np.divide(right, true, out=np.zeros_like(right), where=shown)
         return Scores(
             pixel_accuracy=float(right.sum() / total),
-            mean_accuracy=float(accuracy[true > 0].mean()),
-            mean_iou=float(iou[seen].mean()),
+            mean_accuracy=float(accuracy[shown].mean()),
+            mean_iou=float(iou[shown].mean()),
             fw_iou=float((true * iou).sum() / total),
-            per_class=tuple(float(value) if there else None for value, there in zip(iou, seen, strict=True)),
+            per_class=tuple(float(value) if there else None for value, there in zip(iou, shown, strict=True)),
         )

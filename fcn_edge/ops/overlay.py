@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.errors import FrameError, UsageError
 from fcn_edge.io.opencv import cv2
+from fcn_edge.ops.drawable import drawable
 
 __all__ = ["colored", "legend", "overlay", "palette_bgr"]
 
@@ -97,7 +98,7 @@ def legend(
 
     Args:
         frame: ``(H, W, 3)`` uint8 BGR, C-contiguous, drawn into.
-        names: Class names by id.
+        names: Class names by id; drawn without marks, or as numbers, where OpenCV is older than 5 and they need it.
         palette: ``(256, 3)`` uint8 BGR, of ``palette_bgr``.
         shares: Share of the pixels by class id, as fractions of 1; classes with a share of 0 are not present.
 
@@ -109,11 +110,12 @@ def legend(
         return frame
     height, width = frame.shape[:2]
     percents = {index: _percent(shares[index]) for index in present}
+    texts = {index: drawable(names[index], index) for index in present}
     row = min(max(height // _ROWS_A_FRAME, _ROW_HEIGHTS[0]), _ROW_HEIGHTS[1])
-    columns = _columns(row, [names[index] for index in present], list(percents.values()))
+    columns = _columns(row, list(texts.values()), list(percents.values()))
     if sum(columns) > width:
         row = row * width // sum(columns)
-        columns = _columns(row, [names[index] for index in present], list(percents.values()))
+        columns = _columns(row, list(texts.values()), list(percents.values()))
     present = present[: max(height - row // 2, 0) // max(row, 1)]
     if row < _ROW_HEIGHTS[0] or sum(columns) > width or not present:
         return frame
@@ -123,7 +125,7 @@ def legend(
         top = row // 4 + line * row
         swatch = panel[top + row // 6 : top + row - row // 6, row // 4 : row]
         swatch[...] = palette[index]
-        _write(frame, names[index], columns[0], top, row)
+        _write(frame, texts[index], columns[0], top, row)
         _write(frame, percents[index], columns[0] + columns[1] + columns[2] - _wide(percents[index], row), top, row)
     return frame
 

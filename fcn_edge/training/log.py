@@ -6,12 +6,26 @@ import csv
 import time
 from pathlib import Path
 
-from fcn_edge.io.files import replacing
+from fcn_edge.io.files import replacing, write_errors
 from fcn_edge.training.stage import EpochLog
 
-__all__ = ["TrainingLog"]
+__all__ = ["TrainingLog", "is_log"]
 
-_FIELDS = ("stage", "epoch", "loss", "lr", "decoder", "val_miou", "seconds", "finished")
+_FIELDS = ("stage", "epoch", "loss", "lr", "decoder", "val_miou", "classes_present", "seconds", "finished")
+
+_FIRST = "stage,epoch,loss,"
+"""What the log of every version of fcn_edge begins with."""
+
+
+def is_log(path: Path) -> bool:
+    """Whether a file is the log of a training, or empty: something else shall not be replaced by one.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    with write_errors(path), path.open("rb") as file:
+        first = file.read(len(_FIRST))
+    return first in (b"", _FIRST.encode())
 
 
 class TrainingLog:
@@ -19,7 +33,7 @@ class TrainingLog:
 
     Args:
         path: The file; until ``write`` it stays as an earlier training left it.
-        rows: The lines of a training that goes on, as ``rows`` had them.
+        rows: The lines of a training that goes on, as ``rows`` had them; those of an earlier fcn_edge lack fields.
 
     Attributes:
         rows: Every line so far, by field.
@@ -41,6 +55,7 @@ class TrainingLog:
                 f"{log.lr:.3g}",
                 name,
                 "" if miou is None else f"{miou:.5f}",
+                "" if miou is None else str(log.classes_present),
                 f"{log.seconds:.1f}",
                 stamp,
             )
@@ -59,4 +74,4 @@ class TrainingLog:
         with replacing(self._path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, _FIELDS)
             writer.writeheader()
-            writer.writerows(self.rows)
+            writer.writerows({name: row.get(name, "") for name in _FIELDS} for row in self.rows)

@@ -6,13 +6,12 @@ import fcntl
 import hashlib
 import json
 import os
-import pickle
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from pydantic import ValidationError
@@ -169,11 +168,11 @@ class Run:
             raise CheckpointError(
                 f"{path} could not be read: {error.strerror}.", f"Make it readable. {anew}"
             ) from error
-        except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        except Exception as error:  # whatever torch's unpickler stumbles over in damaged bytes
             damage = CheckpointError(f"{path} cannot be read as the state of a training: it is damaged.", anew)
             damage.__cause__ = error
             return damage
-        if not isinstance(state, dict) or not {"recipe", "inputs", "ran", "log", "trainer"} <= state.keys():
+        if not _is_state(state):
             return CheckpointError(f"{path} is not a training state.", anew)
         try:
             same = Recipe.model_validate_json(state["recipe"]) == self._recipe
@@ -186,6 +185,20 @@ class Run:
     def finish(self) -> None:
         """Remove the folder: the training is done, and its results lie elsewhere."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_state(state: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a file's content has the parts that ``Run.save`` writes; what is in the trainer's, that one finds out."""
+    return (
+        isinstance(state, dict)
+        and isinstance(state.get("recipe"), str)
+        and isinstance(state.get("inputs"), dict)
+        and isinstance(state.get("trainer"), dict)
+        and isinstance(state.get("ran"), list)
+        and all(isinstance(epochs, int) for epochs in state["ran"])
+        and isinstance(state.get("log"), list)
+        and all(isinstance(row, dict) for row in state["log"])
+    )
 
 
 def _digest(extras: Extras) -> str:

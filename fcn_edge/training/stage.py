@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, PolynomialLR
@@ -19,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import LabeledSplit
-from fcn_edge.errors import CheckpointError, DatasetError, FcnEdgeError, UsageError
+from fcn_edge.errors import CheckpointError, FcnEdgeError, UsageError
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalize import Normalize
 from fcn_edge.training.augment import Augmentation
@@ -29,7 +31,7 @@ from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.teachers import Teachers
-from fcn_edge.training.trainset import Extras, TrainSet, WithErrors, class_shares, warm_streets
+from fcn_edge.training.trainset import Extras, TrainSet, WithErrors, warm_streets
 from fcn_edge.training.validate import confusion_of
 
 __all__ = ["EpochLog", "StageTrainer"]
@@ -52,8 +54,11 @@ class EpochLog:
         epoch: From 1.
         loss: Mean training loss.
         lr: Learning rate of the encoder at the end.
-        miou: Validation mIoU of the averaged weights for each decoder; empty when the epoch was not validated.
+        miou: Validation mIoU of the averaged weights for each decoder, over the classes that the validation labels
+            show; empty when the epoch was not validated.
         seconds: Wall time of training and validation.
+        classes_present: How many classes the validation labels show; 0 when the epoch was not validated.
+        classes: How many classes there are.
     """
 
     stage: str
@@ -62,6 +67,8 @@ class EpochLog:
     lr: float
     miou: dict[str, float]
     seconds: float
+    classes_present: int
+    classes: int
 
 
 class StageTrainer:
@@ -77,6 +84,7 @@ class StageTrainer:
         spec: Classes, void, size and preprocessing.
         train: Training images with labels.
         val: Validation images with labels.
+        shares: Share of each class among the labeled training pixels, ``(classes,)`` float64.
         extras: What it learns from besides the labeled images.
         workers: Loader processes; 0 loads in this one.
     """
@@ -89,6 +97,7 @@ class StageTrainer:
         spec: ModelSpec,
         train: LabeledSplit,
         val: LabeledSplit,
+        shares: NDArray[np.float64],
         extras: Extras,
         *,
         workers: int,
@@ -109,11 +118,11 @@ class StageTrainer:
         self.steps = max(1, pairs // recipe.batch)
         self.optimizer = torch.optim.AdamW(_groups(net, recipe, stage))
         self.schedule = _schedule(self.optimizer, recipe, stage, self.steps)
-        shares = torch.from_numpy(class_shares(train))
-        weights = 1 / torch.log(recipe.class_weight_offset + shares)
+        of_pixels = torch.from_numpy(shares)
+        weights = 1 / torch.log(recipe.class_weight_offset + of_pixels)
         self.class_weights = (weights / weights.mean()).float()
         # their mean over classes is 1; over pixels it is less, since most pixels are of the classes that weigh least
-        self.level = float((self.class_weights * shares).sum()) or 1.0
+        self.level = float((self.class_weights * of_pixels).sum()) or 1.0
         self.loss = SegmentationLoss(
             self.class_weights, spec.void, dice=recipe.dice * self.level, hardest=recipe.hardest
         )
@@ -148,21 +157,18 @@ class StageTrainer:
         loss = self._loss / self.steps
         self.epoch, self.step, self._loss = self.epoch + 1, 0, 0.0
         due = self.epoch % self.recipe.validate_every == 0 or self.epoch >= self.stage.epochs
-        scores = self._validate() if due else {}
+        scores, present = self._validate() if due else ({}, 0)
         lr = float(self.optimizer.param_groups[0]["lr"])
         seconds, self._seconds = self._seconds + time.monotonic() - started, 0.0
-        return EpochLog(self.stage.name, self.epoch, loss, lr, scores, seconds)
+        return EpochLog(self.stage.name, self.epoch, loss, lr, scores, seconds, present, len(self.spec.classes))
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self) -> tuple[dict[str, float], int]:
         averaged = copy.deepcopy(self.average.net)
         correct_prior(averaged, self.class_weights, self.recipe.prior_correction)
         matrices = confusion_of(averaged, self.normalize, self.spec, self.val)
-        try:
-            scores = {name: matrix.compute().mean_iou for name, matrix in matrices.items()}
-        except ValueError as error:
-            raise DatasetError(
-                f"The validation images cannot be scored: {error}.", "Check their labels with fcn-edge data check."
-            ) from error
+        measures = {name: matrix.compute() for name, matrix in matrices.items()}
+        scores = {name: each.mean_iou for name, each in measures.items()}
+        present = next(iter(measures.values())).classes_present
         finest = scores[min(scores, key=averaged.stride)]
         settling = self.epoch > self.stage.epochs
         self.stale = self.stale + 1 if settling and finest <= self.best + LEAST_RISE else 0
@@ -170,7 +176,7 @@ class StageTrainer:
             self.best = finest
             # kept as they were trained: the next stage goes on from these
             self.best_weights = {key: value.clone() for key, value in self.average.net.state_dict().items()}
-        return scores
+        return scores, present
 
     def best_net(self) -> FCN:
         """The best network so far, as it is to be used: with the class weights taken back from its scores."""
@@ -308,19 +314,24 @@ class StageTrainer:
         """Go on from ``state()``.
 
         Raises:
-            CheckpointError: It is not the state of such a network.
+            CheckpointError: It is not the state of such a network. This trainer is of no use then.
         """
         try:
-            self.epoch, self.best, self.stale = state["epoch"], state["best"], state["stale"]
-            self.step, self._loss, self._seconds = state["step"], state["loss"], state["seconds"]
+            self.epoch, self.step, self.stale = int(state["epoch"]), int(state["step"]), int(state["stale"])
+            self.best, self._loss, self._seconds = map(float, (state["best"], state["loss"], state["seconds"]))
+            # the schedule takes over whatever it is given, and fails only in a later step
+            if state["schedule"].keys() != self.schedule.state_dict().keys():
+                raise KeyError("schedule")
+            if state["best_weights"].keys() != self.best_weights.keys():
+                raise KeyError("best_weights")
             self.net.load_state_dict(state["net"])
             self.average.restore(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.schedule.load_state_dict(state["schedule"])
             self.best_weights = state["best_weights"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(
-                "The saved state of the training does not fit its network.", "Remove it to start the training anew."
+                "The saved state of the training does not fit its network.", "Start the training anew."
             ) from error
 
 

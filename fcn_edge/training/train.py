@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -21,8 +20,16 @@ from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import copy_file, flush
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.labels import (
+    LabelCounts,
+    label_counts,
+    notes_on_labels,
+    require_scorable,
+    require_teachable,
+)
 from fcn_edge.training.log import TrainingLog
-from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.outputs import check_outputs, log_path, paths_of
+from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
 from fcn_edge.training.trainset import Extras
@@ -67,12 +74,17 @@ class TrainResult:
     Attributes:
         checkpoints: Path of the checkpoint of each decoder.
         epochs: Epochs run in all stages, those before a resume included.
-        best_miou: Validation mIoU of the last stage's finest decoder; None when no epoch ran.
+        best_miou: Validation mIoU of the last stage's finest decoder, over the classes that the labels of ``val`` show;
+            None when no epoch ran.
+        classes_present: How many classes those are.
+        classes: How many classes there are.
     """
 
     checkpoints: dict[str, Path]
     epochs: int
     best_miou: float | None
+    classes_present: int
+    classes: int
 
 
 def train(
@@ -105,14 +117,16 @@ def train(
         display: Who is told; nobody when left out.
 
     Raises:
-        UsageError: The output cannot be written or is not a ``.safetensors`` file, rendered scenes are to be mixed
-            with rendered ones or with other classes, blocks are to be frozen that hold no weights, a teacher has other
-            classes, unlabeled images or settings of teachers have none, or another process does this training.
-        DatasetError: The data root lacks a split or holds bad files.
+        UsageError: The output is not a ``.safetensors`` file, cannot be written, is an input too or would replace a
+            foreign ``.csv`` file; rendered scenes are to be mixed with rendered ones or with other classes, blocks are
+            to be frozen that hold no weights, a teacher has other classes, unlabeled images or settings of teachers
+            have none, or another process does this training.
+        DatasetError: The data root lacks a split or holds bad files, or its labels teach nothing: those of ``train``
+            show one class or none, or those of ``val`` are void.
         CheckpointError: ``init`` is missing or does not fit, a teacher is no checkpoint, or the saved state is damaged
             or of another recipe.
     """
-    _require_writable(output)
+    check_outputs(recipe, output, (*((init,) if init is not None else ()), *teachers))
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
@@ -125,19 +139,6 @@ def train(
             recipe, output, run, train_split, val_split, extras, workers, save_every, display or _Silent()
         )
         return training.go(init)
-
-
-def _require_writable(output: Path) -> None:
-    """Complain before hours of training, not after.
-
-    Raises:
-        UsageError: The output cannot be written.
-    """
-    if output.suffix != ".safetensors":
-        raise UsageError(f"{output} does not end in .safetensors.", "Name the checkpoint such as net.safetensors.")
-    there = next(path for path in output.absolute().parents if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)) or output.is_dir():
-        raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
 
 
 def _require_no_teacher(recipe: Recipe, unlabeled: Path | None) -> None:
@@ -177,17 +178,18 @@ class _Training:
 
     def go(self, init: Path | None) -> TrainResult:
         output = self.output
-        output.parent.mkdir(parents=True, exist_ok=True)
         self._tell_of_old_state()
         state = self.run.saved()
-        self.log = TrainingLog(output.with_suffix(".csv"), state["log"] if state else [])
+        shown, judged = self._labels()
+        output.parent.mkdir(parents=True, exist_ok=True)
+        self.log = TrainingLog(log_path(output), state["log"] if state else [])
         checkpoints: dict[str, Path] = {}
         weights: dict[str, torch.Tensor] | None = None
         best: float | None = None
         self.ran = list(state["ran"]) if state else []
         done = len(self.ran)
         for number, stage in enumerate(self.recipe.stages):
-            paths = self._paths(stage, last=number + 1 == len(self.recipe.stages))
+            paths = paths_of(stage, output, last=number + 1 == len(self.recipe.stages))
             checkpoints |= paths
             if number < done:
                 # of this training, begun with another output
@@ -202,12 +204,20 @@ class _Training:
                 self._initialize(net, init)
             spec = self._spec(stage.decoders[0], self.ran)
             trainer = StageTrainer(
-                net, stage, self.recipe, spec, self.train_split, self.val_split, self.extras, workers=self.workers
+                net,
+                stage,
+                self.recipe,
+                spec,
+                self.train_split,
+                self.val_split,
+                shown.shares,
+                self.extras,
+                workers=self.workers,
             )
             if state:
                 if self.run.damaged:
                     self.display.note("the newest state of this training is damaged; the one before it is taken")
-                trainer.restore(state["trainer"])
+                self._restore(trainer, state["trainer"])
                 self.display.note(_position(trainer, self.run))
             self._epochs(trainer)
             self.ran.append(trainer.epoch)
@@ -225,7 +235,26 @@ class _Training:
             state = None
         self.log.write()
         self.run.finish()
-        return TrainResult(checkpoints, sum(self.ran), best)
+        return TrainResult(checkpoints, sum(self.ran), best, judged.present, len(judged.info.classes))
+
+    def _restore(self, trainer: StageTrainer, state: dict[str, Any]) -> None:
+        try:
+            trainer.restore(state)
+        except CheckpointError as error:
+            raise CheckpointError(error.message, f"Remove {self.run.folder} to start the training anew.") from error
+
+    def _labels(self) -> tuple[LabelCounts, LabelCounts]:
+        """What the labels of train and val show; told of, and refused, before the first epoch."""
+        train, val = label_counts(self.train_split), label_counts(self.val_split)
+        if not any(stage.epochs for stage in self.recipe.stages):
+            return train, val
+        if not (self.recipe.rendered or self.extras.teachers):  # these show other classes too
+            require_teachable(train)
+        require_scorable(val)
+        if not self.train_split.rendered:  # labels that are drawn are right, however few frames show a class
+            for note in notes_on_labels(train, val):
+                self.display.note(note)
+        return train, val
 
     def _epochs(self, trainer: StageTrainer) -> None:
         stage = trainer.stage
@@ -269,13 +298,6 @@ class _Training:
             return
         new = net.start_from(coarser.state_dict())
         self.display.note(f"{spec.arch} weights from {init}; {len(new)} tensors are new")
-
-    def _paths(self, stage: Stage, *, last: bool) -> dict[str, Path]:
-        finest = min(stage.decoders, key=DECODER_STRIDES.__getitem__)
-        return {
-            name: self.output if last and name == finest else self.output.with_suffix(f".{name}.safetensors")
-            for name in stage.decoders
-        }
 
     def _spec(self, decoder: str, ran: list[int]) -> ModelSpec:
         recipe, info = self.recipe, self.train_split.info

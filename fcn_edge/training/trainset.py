@@ -20,7 +20,7 @@ from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.images import read_image
 from fcn_edge.training.augment import Augmentation
 
-__all__ = ["Extras", "TrainSet", "WithErrors", "class_shares", "warm_streets"]
+__all__ = ["Extras", "TrainSet", "WithErrors", "warm_streets"]
 
 RENDERED_SIZE = (360, 480)
 RENDERED_STREETS = 64
@@ -141,12 +141,3 @@ def warm_streets() -> None:
     """Build every street of the rendered pairs in this process, for the loader processes that are forked from it."""
     for seed in range(RENDERED_STREETS):
         _rendered_sample(seed, 0).image()
-
-
-def class_shares(split: LabeledSplit) -> NDArray[np.float64]:
-    """Share of each class among the labeled pixels of a split, ``(classes,)`` float64."""
-    counts = np.zeros(256, np.int64)
-    for sample in split:
-        counts += np.bincount(sample.labels().ravel(), minlength=256)
-    counts = counts[: len(split.info.classes)]
-    return np.asarray(counts / max(1, counts.sum()), np.float64)

@@ -215,6 +215,20 @@ class TestAccuracyAndMemory:
         comparison = compared(bench_row(miou=0.74), bench_row(miou=0.73))
         (regression,) = comparison.regressions
         assert (regression.kind, regression.reason) == ("accuracy", "mIoU fell from 74.0% to 73.0%")
+
+    def test_a_class_that_only_one_run_has_in_its_mean_is_no_change(self) -> None:
+        before, after = bench_row(miou=0.9), bench_row(miou=0.6)
+        assert before.accuracy is not None
+        assert after.accuracy is not None
+        # the same two classes, and one that was predicted once and has no label
+        before = before.model_copy(
+            update={"accuracy": before.accuracy.model_copy(update={"per_class": {"a": 0.9, "b": 0.9, "c": None}})}
+        )
+        after = after.model_copy(
+            update={"accuracy": after.accuracy.model_copy(update={"per_class": {"a": 0.9, "b": 0.9, "c": 0.0}})}
+        )
+        assert compared(before, after).regressions == ()
+        assert compared(after, before).regressions == ()
         assert compared(bench_row(miou=0.74), bench_row(miou=0.735)).regressions == ()
         assert compared(bench_row(miou=0.74), bench_row(miou=0.8)).regressions == ()
 

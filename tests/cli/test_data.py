@@ -37,10 +37,10 @@ def imported(fcn_edge: Run, raw: Path, out: Path, *options: object) -> Any:
 
 
 def test_import_then_check(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
-    outcome = imported(fcn_edge, raw, tmp_path / "out")
+    outcome = imported(fcn_edge, raw, tmp_path / "out", "--split", "val")
     assert outcome.code == 0
-    assert f"2 images in {tmp_path / 'out' / 'train'}" in outcome.out
-    split = Split(tmp_path / "out/train")
+    assert f"2 images in {tmp_path / 'out' / 'val'}" in outcome.out
+    split = Split(tmp_path / "out/val")
     classes = split.info.classes
     assert [classes[value] if value < 11 else "void" for value in split[0].labels()[:, 0]] == [
         "sky",
@@ -51,11 +51,11 @@ def test_import_then_check(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
     outcome = fcn_edge("data", "check", tmp_path / "out")
     assert outcome.code == 0
     assert "The data set is whole." in outcome.out
-    assert "train: 2 images (2 of 4x6)" in outcome.out
+    assert "val: 2 images (2 of 4x6)" in outcome.out
     lines = [line.split() for line in outcome.out.splitlines()]
     assert ["sky", "33.33%"] in lines
     assert ["road", "-"] in lines
-    assert "Warning: train: no pixel of building" in outcome.out
+    assert "Warning: val: no pixel of building" in outcome.out
 
 
 def test_import_as_json(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
@@ -65,6 +65,15 @@ def test_import_as_json(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
     assert outcome.json["images"] == 2
     assert outcome.json["shares"]["sky"] == pytest.approx(1 / 3)
     assert outcome.json["voided"] == {}
+    assert outcome.json["unused_labels"] == 0
+
+
+def test_labels_without_an_image_are_counted(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
+    for index in (5, 6):
+        (raw / f"colors/{index}_L.png").write_bytes((raw / "colors/0_L.png").read_bytes())
+    outcome = imported(fcn_edge, raw, tmp_path / "out")
+    assert outcome.code == 0
+    assert f"Warning: 2 label files have no image; the first is {raw / 'colors/5_L.png'}." in outcome.err
 
 
 def test_import_of_ids_by_a_mapping_file(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
@@ -88,6 +97,7 @@ def test_import_of_ids_by_a_mapping_file(fcn_edge: Run, raw: Path, tmp_path: Pat
         (["--map", "cityscapes", "--tolerance", "3"], "no meaning for ids"),
         (["--colors", "pascal"], "neither a file nor a known label set"),
         (["--colors", "camvid", "--split", "a/b", "--label-ending", "_L"], "no name of a split"),
+        (["--colors", "camvid", "--split", ".train", "--label-ending", "_L"], "no name of a split"),
     ],
 )
 def test_options_that_make_no_sense(fcn_edge: Run, raw: Path, tmp_path: Path, options: list[str], says: str) -> None:
@@ -98,19 +108,19 @@ def test_options_that_make_no_sense(fcn_edge: Run, raw: Path, tmp_path: Path, op
 
 
 def test_check_lists_every_problem_and_exits_with_3(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
-    imported(fcn_edge, raw, tmp_path / "out")
-    (tmp_path / "out/train/labels/0.png").unlink()
-    (tmp_path / "out/train/images/1.png").write_bytes(b"no image")
-    outcome = fcn_edge("data", "check", tmp_path / "out/train")
+    imported(fcn_edge, raw, tmp_path / "out", "--split", "val")
+    (tmp_path / "out/val/labels/0.png").unlink()
+    (tmp_path / "out/val/images/1.png").write_bytes(b"no image")
+    outcome = fcn_edge("data", "check", tmp_path / "out/val")
     assert outcome.code == 3
     problems = [line for line in outcome.out.splitlines() if line.startswith("Problem: ")]
     assert len(problems) == 2
     assert "has 2 problems; the first:" in outcome.err
     assert "The data set is whole" not in outcome.out
-    outcome = fcn_edge("data", "check", tmp_path / "out/train", "--json")
+    outcome = fcn_edge("data", "check", tmp_path / "out/val", "--json")
     assert outcome.code == outcome.json["exit_code"] == 3
     assert len(outcome.json["problems"]) == 2
-    assert outcome.json["splits"]["train"]["images"] == 2
+    assert outcome.json["splits"]["val"]["images"] == 2
     assert {"error", "fix", "warnings", "name", "classes"} <= set(outcome.json)
 
 

@@ -15,7 +15,7 @@ from fcn_edge.runtime.segmenter import load
 
 Run = Callable[..., Any]
 STREET = "synthetic://street?seed=2&frames=2&size=70x90"
-KEYS = {"miou", "pixel_accuracy", "mean_accuracy", "fw_iou", "per_class", "images", "seconds"}
+KEYS = {"miou", "classes_present", "pixel_accuracy", "mean_accuracy", "fw_iou", "per_class", "images", "seconds"}
 
 
 @pytest.fixture
@@ -68,8 +68,12 @@ def test_people_see_percent_with_data_set_and_split(fcn_edge: Run, tiny: Any, sp
     assert "rendered" not in out
     miou = fcn_edge("evaluate", tiny.path, "--data", split, "--json").json["miou"]
     lines = {line.split("  ")[0]: line.split()[-1] for line in out.splitlines() if "  " in line}
-    assert lines["mIoU"] == f"{miou:.2%}"
-    assert {"pixel accuracy", "mean accuracy", "frequency-weighted IoU", "road", "sky"} <= set(lines)
+    assert lines["mIoU over 2 of 11 classes"] == f"{miou:.2%}"
+    assert "The labels have no pixel of sky" not in out
+    assert "The labels have no pixel of building, pole, pavement, tree, sign, fence, car, pedestrian and 1 more" in out
+    assert {"pixel accuracy", "mean accuracy over 2 of 11 classes", "frequency-weighted IoU", "road", "sky"} <= set(
+        lines
+    )
     assert lines["car"] == "-"
 
 

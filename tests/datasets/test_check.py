@@ -83,10 +83,14 @@ def test_what_is_unbalanced_is_a_warning(make_split: MakeSplit) -> None:
     write_png(train / "labels/other.png", labels)
     shutil.copy(train / "images/frame0.png", train / "images/frame1.png")
     report = checked(train)
+    (problem,) = report.problems
+    assert problem.startswith("train: no pixel of sky, which cannot be learned; 92% of the pixels are void (9). ")
+    train.rename(train.with_name("val"))
+    report = checked(train.with_name("val"))
     assert report.problems == []
     for expected in (
-        "train: no pixel of sky.",
-        "train: 92% of the pixels are void.",
+        "val: no pixel of sky.",
+        "val: 92% of the pixels are void.",
         "frame1.png has no labeled pixel.",
         "1 label files in",
         "frame1.png are the same image.",
@@ -132,3 +136,30 @@ def test_the_report_as_json(make_split: MakeSplit) -> None:
     assert sum(train["shares"].values()) == pytest.approx(1)
     assert set(train["shares"]) == {"road", "sky", "car"}
     assert report["problems"] == report["warnings"] == []
+
+
+def test_many_equal_images_are_one_short_line(make_split: MakeSplit) -> None:
+    train = make_split(images=30)
+    content = (train / "images/frame0.png").read_bytes()
+    for path in (train / "images").iterdir():
+        path.write_bytes(content)
+    (warning,) = checked(train).warnings
+    assert "frame0.png" in warning
+    assert warning.endswith("and 22 more are the same image.")
+
+
+def test_hidden_directories_are_no_splits(make_split: MakeSplit) -> None:
+    train = make_split("train")
+    make_split(".train.4711.tmp")
+    assert [split.name for split in checked(train.parent).splits] == ["train"]
+
+
+def test_masks_of_0_and_255_lack_a_class_in_train(make_split: MakeSplit) -> None:
+    train = make_split(images=1, size=(10, 10))
+    (train.parent / "dataset.toml").write_text('name = "cracks"\nclasses = ["background", "crack"]\n')
+    mask = np.zeros((10, 10), np.uint8)
+    mask[:3] = 255
+    write_png(train / "labels/frame0.png", mask)
+    (problem,) = checked(train).problems
+    assert problem.startswith("train: no pixel of crack, which cannot be learned; 30% of the pixels are void (255).")
+    assert "import the labels anew with --map" in problem

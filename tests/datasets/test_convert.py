@@ -49,7 +49,7 @@ def imported(
     if mapping is None:
         mapping = mapping_of_colors("cityscapes")
     split = options.pop("split", "train")
-    pairs = paired_files(raw / "images", raw / kind, label_ending="_L" if kind == "colors" else "")
+    pairs = paired_files(raw / "images", raw / kind, label_ending="_L" if kind == "colors" else "").pairs
     converter = LabelConverter(mapping, **options)
     return import_dataset(pairs, converter, output, split=split, link=link, progress=lambda done, total: None)
 
@@ -66,7 +66,8 @@ def test_color_masks_become_a_split(raw: Path, tmp_path: Path) -> None:
     assert split[0].image_path.read_bytes() == (raw / "images/frame0.jpg").read_bytes(), "images are copied as they are"
     assert result.shares["sky"] == 0.5
     assert result.images == 2
-    assert check_dataset(tmp_path / "out", lambda done, total: None).problems == []
+    (problem,) = check_dataset(tmp_path / "out", lambda done, total: None).problems
+    assert problem.startswith("train: no pixel of sidewalk, building, ")
 
 
 def test_ids_are_renumbered_and_merged(raw: Path, tmp_path: Path) -> None:
@@ -178,3 +179,46 @@ def test_an_output_below_a_file_is_one_sentence(raw: Path, tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="could not be written"):
         imported(raw, tmp_path / "file" / "out")
+
+
+def smoothed(path: Path, low: int, high: int) -> NDArray[np.bool_]:
+    """Write a disk of one id on another, smoothed at its edge as lossy copies are; returns where the disk is."""
+    rows, columns = np.mgrid[:64, :64]
+    disk = (rows - 32) ** 2 + (columns - 30) ** 2 < 400
+    blurred = cv2.GaussianBlur(np.where(disk, high, low).astype(np.float32), (7, 7), 1.0)
+    write_png(path, blurred.round().astype(np.uint8))
+    return np.asarray(blurred > (low + high) / 2)
+
+
+def test_ids_of_a_lossy_copy_are_not_to_be_mapped(tmp_path: Path) -> None:
+    smoothed(tmp_path / "mask.png", 0, 40)
+    (tmp_path / "map.toml").write_text("road = 0\nsky = 40\ncar = 200\n")
+    with pytest.raises(DatasetError, match=r"mask\.png holds the id") as caught:
+        LabelConverter(mapping_of_file(str(tmp_path / "map.toml"))).labels(tmp_path / "mask.png")
+    assert "neither a longer mapping nor --unmapped void makes those right" in caught.value.fix
+    assert "--tolerance" not in caught.value.fix
+
+
+def test_the_fix_for_a_lossy_mask_of_two_values_restores_it(tmp_path: Path) -> None:
+    disk = smoothed(tmp_path / "mask.png", 0, 255)
+    (tmp_path / "map.toml").write_text("background = 0\ncrack = 255\n")
+    with pytest.raises(DatasetError) as caught:
+        LabelConverter(mapping_of_file(str(tmp_path / "map.toml"))).labels(tmp_path / "mask.png")
+    assert '"#000000" and "#ffffff", and --tolerance 127' in caught.value.fix
+    (tmp_path / "colors.toml").write_text('background = "#000000"\ncrack = "#ffffff"\n')
+    converter = LabelConverter(mapping_of_colors(str(tmp_path / "colors.toml")), tolerance=127)
+    assert (converter.labels(tmp_path / "mask.png") == disk).all()
+
+
+def test_a_split_that_appears_during_an_import_is_left_alone(raw: Path, tmp_path: Path) -> None:
+    output, target = tmp_path / "out", tmp_path / "out/train/images"
+    pairs = paired_files(raw / "images", raw / "colors", label_ending="_L").pairs
+    converter = LabelConverter(mapping_of_colors("cityscapes"))
+
+    def other_import(done: int, total: int) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+
+    with pytest.raises(UsageError, match="train is there already"):
+        import_dataset(pairs, converter, output, split="train", link=False, progress=other_import)
+    assert [path.name for path in output.iterdir() if path.is_dir()] == ["train"]
+    assert list(target.parent.rglob("*")) == [target]

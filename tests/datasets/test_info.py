@@ -19,7 +19,9 @@ def test_a_palette_is_generated_where_none_is_given() -> None:
     ("changes", "problem"),
     [
         ({"classes": ("a", "a")}, "'a' stands there twice"),
-        ({"classes": ("a",)}, "at least 2"),
+        ({"classes": ()}, "there is no class; two or more"),
+        ({"classes": ("crack",)}, "there is one class, 'crack'; two or more .* such as 'background', and no void"),
+        ({"classes": tuple(map(str, range(256)))}, "there are 256 classes; labels of 8 bits hold 255 beside void"),
         ({"classes": ("a", "")}, "at least 1"),
         ({"void": 1}, "must lie outside the class ids 0..1"),
         ({"void": 256}, "255"),

@@ -155,7 +155,7 @@ def test_lines_of_colors(tmp_path: Path, text: str) -> None:
         ("map.toml", "road = 1\nsky = true", "True is no source"),
         ("map.toml", 'road = 1\nsky = "blue"', "'blue' is no source"),
         ("map.toml", "road = 1\nsky = [[1, 2, 300]]", r"\[1, 2, 300\] is no source"),
-        ("map.toml", "road = 1", "at least 2"),
+        ("map.toml", "road = 1", "there is one class, 'road'"),
         ("map.toml", "void = 1\n[classes]\nroad = 1\nsky = 2", "must lie outside"),
         ("map.toml", "[classes]\nroad = 1\nsky = 2\n[palette]\ntree = [1, 2, 3]", "palette is not a table"),
         ("map.toml", '[classes]\nroad = 1\nsky = 2\n[palette]\nsky = "red"', "'red' is no source"),

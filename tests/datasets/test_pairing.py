@@ -18,7 +18,7 @@ def touched(root: Path, *names: str) -> Path:
 def test_files_of_one_stem_belong_together(tmp_path: Path) -> None:
     images = touched(tmp_path / "i", "b.jpg", "a.jpg", "notes.txt", "._a.jpg")
     labels = touched(tmp_path / "l", "a.png", "b.png", "unused.png")
-    pairs = paired_files(images, labels)
+    pairs = paired_files(images, labels).pairs
     assert [(pair.name, pair.image.name, pair.labels.name) for pair in pairs] == [
         ("a", "a.jpg", "a.png"),
         ("b", "b.jpg", "b.png"),
@@ -30,7 +30,7 @@ def test_endings_and_sub_directories(tmp_path: Path) -> None:
     labels = touched(
         tmp_path / "l", "bonn/bonn_0_ids.png", "bonn/bonn_0_colors.png", "ulm/ulm_0_ids.png", "ulm/ulm_0_colors.png"
     )
-    pairs = paired_files(images, labels, image_ending="_image", label_ending="_ids")
+    pairs = paired_files(images, labels, image_ending="_image", label_ending="_ids").pairs
     assert [(pair.name, pair.labels.name) for pair in pairs] == [
         ("bonn_0", "bonn_0_ids.png"),
         ("ulm_0", "ulm_0_ids.png"),
@@ -40,7 +40,7 @@ def test_endings_and_sub_directories(tmp_path: Path) -> None:
 def test_equal_stems_in_sub_directories_stay_apart(tmp_path: Path) -> None:
     images = touched(tmp_path / "i", "day/0.png", "night/0.png")
     labels = touched(tmp_path / "l", "day/0.png", "night/0.png")
-    pairs = paired_files(images, labels)
+    pairs = paired_files(images, labels).pairs
     assert [(pair.name, pair.labels.parent.name) for pair in pairs] == [("day-0", "day"), ("night-0", "night")]
 
 
@@ -56,7 +56,7 @@ def test_a_list_takes_only_some(tmp_path: Path) -> None:
     images = touched(tmp_path / "i", "a.jpg", "b.jpg", "c.jpg", "d.jpg")
     labels = touched(tmp_path / "l", "a.png", "b.png", "d.png")
     (tmp_path / "list.txt").write_text("d\n\nimages/a.jpg labels/a.png\n")
-    assert [pair.name for pair in paired_files(images, labels, wanted=tmp_path / "list.txt")] == ["a", "d"]
+    assert [pair.name for pair in paired_files(images, labels, wanted=tmp_path / "list.txt").pairs] == ["a", "d"]
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,44 @@ def test_nothing_there(tmp_path: Path) -> None:
         paired_files(images, images, image_ending="_x")
 
 
-def test_a_file_that_is_called_as_the_ending_belongs_to_nothing(tmp_path: Path) -> None:
-    for name in ("images/a.jpg", "labels/a_L.png", "labels/_L.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    pairs = paired_files(tmp_path / "images", tmp_path / "labels", label_ending="_L")
-    assert [pair.labels.name for pair in pairs] == ["a_L.png"]
-    (tmp_path / "labels/a_L.png").unlink()
+def test_a_file_that_is_called_as_the_ending_alone_belongs_to_no_image(tmp_path: Path) -> None:
+    images = touched(tmp_path / "i", "a.jpg", "day/a.jpg")
+    labels = touched(tmp_path / "l", "a_L.png", "day/a_L.png", "_L.png", "day/_L.png")
+    assert [pair.name for pair in paired_files(images, labels, label_ending="_L").pairs] == ["a", "day-a"]
     with pytest.raises(DatasetError, match="holds no files whose names end in '_L'"):
-        paired_files(tmp_path / "images", tmp_path / "labels", label_ending="_L")
+        paired_files(images, touched(tmp_path / "m", "_L.png"), label_ending="_L")
+
+
+def test_labels_that_no_image_wants_are_told(tmp_path: Path) -> None:
+    images = touched(tmp_path / "i", "a.jpg", "b.jpg")
+    labels = touched(tmp_path / "l", "a.png", "b.png", "c.png", "day/d.png")
+    (tmp_path / "list.txt").write_text("a\n")
+    pairing = paired_files(images, labels, wanted=tmp_path / "list.txt")
+    assert len(pairing.pairs) == 1
+    assert pairing.unused == (labels / "c.png", labels / "day/d.png"), "b was left out by the list"
+
+
+def test_names_of_sub_directories_stay_apart_whatever_hyphens_they_have(tmp_path: Path) -> None:
+    names = "a/b-c", "a-b/c", "z/c"
+    images = touched(tmp_path / "i", *(f"{name}.jpg" for name in names))
+    labels = touched(tmp_path / "l", *(f"{name}.png" for name in names))
+    pairs = paired_files(images, labels).pairs
+    assert {(pair.name, str(pair.labels.relative_to(labels))) for pair in pairs} == {
+        ("a--b-c", "a/b-c.png"), ("a-b--c", "a-b/c.png"), ("z--c", "z/c.png"),
+    }  # fmt: skip
+    for name in ("a-/c", "a/-c", "a--/c", "a/--c", "a/-/c"):
+        touched(images, f"{name}.jpg")
+        touched(labels, f"{name}.png")
+    with pytest.raises(DatasetError, match="would both be called a"):
+        paired_files(images, labels)
+
+
+def test_linked_directories_are_followed_and_circles_end(tmp_path: Path) -> None:
+    images = touched(tmp_path / "i", "own/a.jpg")
+    store = touched(tmp_path / "store", "deep/b.jpg", ".thumbnails/c.jpg")
+    labels = touched(tmp_path / "l", "own/a.png", "linked/deep/b.png")
+    (images / "linked").symlink_to(store)
+    (store / "deep" / "back").symlink_to(images)
+    (images / "nowhere").symlink_to(tmp_path / "absent")
+    (images / "self").symlink_to(images / "self")
+    assert [pair.name for pair in paired_files(images, labels).pairs] == ["b", "a"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,29 @@ def test_classes_that_no_label_shows_are_not_compared() -> None:
     assert verdict.holds
     assert verdict.accuracy is not None
     assert verdict.accuracy.per_class["c"] is None
+    assert " over 2 of 3 classes beside " in verdict.sentence
+
+
+@pytest.mark.parametrize("stray_in", ["engine", "float network"])
+def test_a_stray_pixel_of_a_class_without_labels_neither_costs_nor_gains(stray_in: str) -> None:
+    split = Split([blocks([0, 1])], ABC)
+    stray = np.zeros((64, 96), np.uint8)
+    stray[:16, :16] = 2
+
+    class Straying:
+        def __init__(self) -> None:
+            self.session = session_of(ABC)
+            self.spec, self.size, self.batch = self.session.spec, self.session.size, 1
+
+        def labels_batch(self, frames: list[Mask]) -> list[Mask]:
+            return [np.where(stray, stray, mask) for mask in self.session.labels_batch(frames)]
+
+    engine: Any = Straying() if stray_in == "engine" else session_of(ABC)
+    reference: Any = session_of(ABC) if stray_in == "engine" else Straying()
+    verdict = LabeledGuard(split, reference, 1.0, 1.0).judge(engine)
+    assert verdict.accuracy is not None
+    assert verdict.accuracy.per_class["c"] is None
+    assert abs(verdict.drop) < 0.1, "a class that is taken into the mean would be worth 33 points"
 
 
 def test_sentence_says_what_was_measured_on_what_and_allowed() -> None:

@@ -41,11 +41,23 @@ def test_a_class_that_occurs_nowhere_is_left_out_of_the_means() -> None:
     assert scores.mean_accuracy == pytest.approx((5 / 6 + 3 / 5) / 2)
 
 
-def test_a_class_that_is_only_predicted_counts_as_zero() -> None:
+def test_a_class_that_is_only_predicted_is_wrong_where_it_is_and_in_no_mean() -> None:
     scores = matrix_of([[5, 1, 2], [2, 3, 0], [0, 0, 0]]).compute()
-    assert scores.per_class[2] == 0
-    assert scores.mean_iou == pytest.approx((5 / 10 + 3 / 6 + 0) / 3)
+    assert scores.per_class[2] is None
+    assert scores.mean_iou == pytest.approx((5 / 10 + 3 / 6) / 2)
     assert scores.mean_accuracy == pytest.approx((5 / 8 + 3 / 5) / 2), "a class without true pixels has no accuracy"
+    assert scores.classes_present == 2
+
+
+def test_a_stray_pixel_of_a_class_without_labels_costs_a_pixel_and_not_a_share_of_the_mean() -> None:
+    labels = np.zeros((10, 100), np.uint8)
+    labels[5:] = 1
+    predicted = labels.copy()
+    predicted[0, 0] = 2
+    clean, stray = (ConfusionMatrix(3).update(labels, mask).compute() for mask in (labels, predicted))
+    assert (clean.mean_iou, clean.classes_present) == (1.0, 2)
+    assert stray.mean_iou == pytest.approx((499 / 500 + 1) / 2)
+    assert stray.classes_present == 2
 
 
 def test_void_labels_are_ignored_and_unknown_predictions_are_wrong() -> None:
@@ -94,7 +106,7 @@ def naive(classes: int, labels: Mask, predictions: Mask) -> dict[str, object]:
             predicted[prediction] += 1
         right[label] += label == prediction
     union = [t + p - r for t, p, r in zip(true, predicted, right, strict=True)]
-    iou = [r / u if u else None for r, u in zip(right, union, strict=True)]
+    iou = [r / u if t else None for r, u, t in zip(right, union, true, strict=True)]
     seen = [value for value in iou if value is not None]
     accuracy = [r / t for r, t in zip(right, true, strict=True) if t]
     return {

@@ -133,6 +133,34 @@ def test_a_damaged_state_leaves_the_one_before(data: Path) -> None:
             run.saved()
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        {},
+        {"recipe": RECIPE.model_dump_json()},
+        {**STATE, "recipe": RECIPE.model_dump_json(), "inputs": None},
+        {**STATE, "recipe": 1, "inputs": {}},
+        {**STATE, "recipe": RECIPE.model_dump_json(), "inputs": {}, "ran": ["two"]},
+        {**STATE, "recipe": RECIPE.model_dump_json(), "inputs": {}, "log": ["a line"]},
+        {**STATE, "recipe": RECIPE.model_dump_json(), "inputs": {}, "trainer": torch.zeros(1)},
+    ],
+)
+def test_a_file_that_torch_reads_and_that_is_no_state_leaves_the_one_before(data: Path, content: object) -> None:
+    run = run_of(data)
+    with run.held():
+        run.save(STATE)
+        run.save(STATE)
+        torch.save(content, run.folder / STATE_FILE)
+        state = run.saved()
+        assert state is not None
+        assert (state["ran"], run.damaged) == ([], True)
+        (run.folder / PREVIOUS_FILE).unlink()
+        with pytest.raises(CheckpointError, match=r"state\.pt is not a training state") as caught:
+            run.saved()
+        assert caught.value.fix == f"Remove {run.folder} to start the training anew."
+
+
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no /proc")
 def test_a_state_that_the_system_does_not_give_is_not_called_damaged(data: Path) -> None:
     run = run_of(data)

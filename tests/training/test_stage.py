@@ -16,10 +16,11 @@ import torch
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.datasets import splits_of
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.io.images import write_png
 from fcn_edge.nets.checkpoints import load_checkpoint, save_checkpoint
 from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.labels import label_counts
 from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.stage import StageTrainer
@@ -41,7 +42,8 @@ def trainer_of(data: Path, teachers: tuple[Path, ...] = (), **settings: Any) -> 
     torch.manual_seed(0)
     net = FCN("mobilenet_v2", ("fcn16s",), 11)
     extras = Extras(teachers)
-    return StageTrainer(net, stage, recipe, spec, splits["train"], splits["val"], extras, workers=0)
+    shares = label_counts(splits["train"]).shares
+    return StageTrainer(net, stage, recipe, spec, splits["train"], splits["val"], shares, extras, workers=0)
 
 
 @pytest.mark.parametrize("factor", [float("inf"), float("nan")])
@@ -67,6 +69,26 @@ def test_a_loss_that_is_not_finite_changes_no_weight(data: Path) -> None:
     with pytest.raises(UsageError, match="The loss is no longer finite in step 1 of"):
         trainer.run_epoch(lambda *_: None)
     assert torch.equal(before, trainer.net.get_parameter("encoder.features.0.0.weight"))
+
+
+def test_a_state_with_missing_parts_is_refused_before_a_step(data: Path) -> None:
+    trainer = trainer_of(data)
+    whole = trainer.state()
+    wrong: dict[str, tuple[Any, ...]] = {
+        "epoch": ("two", None),
+        "best": (None,),
+        "schedule": ({}, []),
+        "optimizer": ({"state": {}, "param_groups": []}, 1),
+        "best_weights": ({},),
+        "average": ({}, None),
+        "net": ([],),
+    }
+    states = [{**whole, key: value} for key, values in wrong.items() for value in values]
+    states += [{key: value for key, value in whole.items() if key != missing} for missing in whole]
+    for state in states:
+        with pytest.raises(CheckpointError, match="does not fit its network"):
+            trainer.restore(state)
+    trainer.restore(whole)
 
 
 def test_void_pixels_do_not_count(data: Path) -> None:

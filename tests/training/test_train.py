@@ -18,7 +18,7 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.datasets import splits_of
 from fcn_edge.datasets.info import toml_of_info
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.images import write_png
+from fcn_edge.io.images import read_labels, write_png
 from fcn_edge.metrics.confusion import ConfusionMatrix
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.nets.encoders import encoder
@@ -247,8 +247,9 @@ def test_a_state_whose_tensors_do_not_fit(data: Path, tmp_path: Path, runs: Path
     run = Run(recipe, splits["train"], splits["val"], None, Extras())
     with run.held():
         run.save({"ran": [], "log": [], "trainer": {"epoch": 1}})
-    with pytest.raises(CheckpointError, match="does not fit its network"):
+    with pytest.raises(CheckpointError, match="does not fit its network") as caught:
         trained(recipe, data, tmp_path / "net.safetensors")
+    assert caught.value.fix == f"Remove {run.folder} to start the training anew."
 
 
 def test_all_at_once(data: Path, tmp_path: Path) -> None:
@@ -384,20 +385,24 @@ def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None
 
 def test_a_refused_training_leaves_the_log_of_the_one_before(data: Path, tmp_path: Path) -> None:
     output, log = tmp_path / "net.safetensors", tmp_path / "net.csv"
-    log.write_text("of a finished training")
+    log.write_text("stage,epoch,loss,lr\nfcn32s,1,0.5,0.001\n")
     (tmp_path / "weights.npz").write_bytes(b"not weights at all")
     with pytest.raises(CheckpointError):
         trained(recipe_of(ONE), data, output, init=tmp_path / "weights.npz")
-    assert log.read_text() == "of a finished training"
+    assert "fcn32s,1,0.5" in log.read_text()
     trained(recipe_of(Stage(decoders=("fcn32s",), epochs=0, lr=1e-3)), data, output)
     assert not log.exists(), "no epoch led to this network"
 
 
 def test_a_log_that_cannot_be_written_costs_no_epoch(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "net.safetensors"
-    output.with_suffix(".csv").mkdir()
+
+    class Blocking(Display):
+        def finished(self, log: EpochLog, best: float) -> None:
+            output.with_suffix(".csv").mkdir()
+
     with pytest.raises(UsageError, match=r"net\.csv could not be written"):
-        trained(recipe_of(ONE), data, output)
+        trained(recipe_of(ONE), data, output, Blocking())
     output.with_suffix(".csv").rmdir()
     display = Display()
     trained(recipe_of(ONE), data, output, display)
@@ -436,11 +441,51 @@ def test_going_on_from_a_coarser_checkpoint(
 def test_a_batch_of_void_alone_is_no_harm(data: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     shutil.copytree(data, root)
-    for path in (root / "train/labels").iterdir():
+    for path in sorted((root / "train/labels").iterdir())[1:]:
         write_png(path, np.full(SIZE, 11, np.uint8))
     display = Display()
-    trained(recipe_of(Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)), root, tmp_path / "net.safetensors", display)
-    assert display.logs[0].loss == 0
+    trained(recipe_of(ONE), root, tmp_path / "net.safetensors", display)
+    assert display.moves == [(1, 3), (2, 3), (3, 3)]
+    assert 0 < display.logs[0].loss < 10
+
+
+def repainted(data: Path, root: Path, split: str, kept: tuple[int, ...]) -> Path:
+    """A copy of the data in which a split's labels show only some classes and void."""
+    shutil.copytree(data, root)
+    for path in (root / split / "labels").iterdir():
+        labels = read_labels(path)
+        write_png(path, np.where(np.isin(labels, kept), labels, 11).astype(np.uint8))
+    return root
+
+
+def test_labels_of_one_class_and_void_are_refused_before_the_first_epoch(
+    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path, runs: Path
+) -> None:
+    root, output, display = repainted(data, tmp_path / "root", "train", (0,)), tmp_path / "net.safetensors", Display()
+    with pytest.raises(DatasetError, match=r"tiny train show sky alone, .*% of the pixels are void \(11\)"):
+        trained(recipe_of(ONE), root, output, display)
+    assert not display.moves
+    assert not output.exists()
+    trained(recipe_of(ONE), root, output, display, teachers=[staged[0].checkpoints["fcn16s"]])
+    assert display.logs, "a teacher shows other classes"
+
+
+def test_labels_without_a_class_are_told_of_before_the_first_epoch(data: Path, tmp_path: Path) -> None:
+    root = repainted(data, tmp_path / "root", "val", (0, 3))
+    output, display = tmp_path / "net.safetensors", Display()
+    result = trained(recipe_of(ONE), root, output, display)
+    (note,) = display.notes
+    assert "val mIoU is over 2 of 11 classes" in note
+    assert (result.classes_present, result.classes) == (2, 11)
+    assert (display.logs[0].classes_present, display.logs[0].classes) == (2, 11)
+    assert [row["classes_present"] for row in log_of(output)] == ["2"]
+
+
+def test_validation_labels_of_void_alone_are_refused_before_the_first_epoch(data: Path, tmp_path: Path) -> None:
+    root, display = repainted(data, tmp_path / "root", "val", ()), Display()
+    with pytest.raises(DatasetError, match="tiny val cannot be scored: 100% of the pixels are void"):
+        trained(recipe_of(ONE), root, tmp_path / "net.safetensors", display)
+    assert not display.moves
 
 
 def test_fewer_images_than_a_batch(data: Path, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ COLUMNS = (
         "miou",
         "mIoU",
         "%",
-        "Mean intersection over union of the classes, on the labeled images of the run.",
+        "Mean intersection over union of the classes that the labeled images of the run show.",
         lambda row: row.accuracy.miou if row.accuracy else None,
         percent,
     ),

@@ -76,17 +76,21 @@ def variant_name(row: Row) -> str:
 
 
 def images_of(accuracy: AccuracyRecord) -> str:
-    """The images on which an accuracy was measured, and that they were rendered where they were."""
+    """The images on which an accuracy was measured, whether they were rendered, and how many classes they show if few.
+
+    Of images that show every class nothing is said of that.
+    """
+    shown = f", which show {accuracy.classes_present} of {len(accuracy.per_class)} classes" if accuracy.over else ""
     images = "image" if accuracy.images == 1 else "images"
     if accuracy.rendered:
-        return f"{accuracy.images} rendered {images} ({accuracy.dataset}, {accuracy.split})"
-    return f"{accuracy.images} {images} of {accuracy.dataset} {accuracy.split}"
+        return f"{accuracy.images} rendered {images} ({accuracy.dataset}, {accuracy.split}){shown}"
+    return f"{accuracy.images} {images} of {accuracy.dataset} {accuracy.split}{shown}"
 
 
-def data_of(row: Row) -> tuple[str, str, int, bool] | None:
-    """The images on which a row was scored: mIoU of different ones does not compare. None where it was not scored."""
+def data_of(row: Row) -> tuple[str, str, int, bool, int] | None:
+    """What a row was scored on: mIoU of other images or over fewer classes does not compare. None where it was not."""
     scored = row.accuracy
-    return (scored.dataset, scored.split, scored.images, scored.rendered) if scored else None
+    return (scored.dataset, scored.split, scored.images, scored.rendered, scored.classes_present) if scored else None
 
 
 def frames_name(frames: str) -> str:

@@ -13,8 +13,9 @@ from fcn_edge.datasets.calibration.checks import refuse_useless
 from fcn_edge.datasets.calibration.hashes import file_sha256, pixel_sha256
 from fcn_edge.datasets.calibration.sets import CalibrationImage
 from fcn_edge.datasets.calibration.spread import content
-from fcn_edge.datasets.folder import Split, split_directories
+from fcn_edge.datasets.folder import Split
 from fcn_edge.datasets.listing import images_in
+from fcn_edge.datasets.plain_images import where_images_are
 from fcn_edge.datasets.rendered import RenderedSplit, is_rendered, rendered_splits
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import read_image
@@ -96,11 +97,7 @@ def _of_folder(root: Path) -> Candidates:
     directory = root / "images" if (root / "images").is_dir() else root
     files = images_in(directory)
     if not files:
-        splits = ", ".join(path.name for path in split_directories(root))
-        raise DatasetError(
-            f"{directory} holds no images.",
-            f"Name one of its splits: {splits}." if splits else "Give a folder of JPEG or PNG files.",
-        )
+        raise DatasetError(f"{directory} holds no images.", where_images_are(root))
 
     def looked_at() -> Iterator[Candidate]:
         for path in files:

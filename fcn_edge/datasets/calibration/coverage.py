@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from fcn_edge.datasets.calibration.sets import CalibrationImage
 from fcn_edge.datasets.check import RARE
+from fcn_edge.text import listed
 
 __all__ = ["SHOWN", "coverage_notes", "missing_classes"]
 
@@ -16,9 +17,14 @@ more than one cell of the finest scores (8x8): less is never scored but mixed wi
 are scaled to the network."""
 
 
-def missing_classes(images: Sequence[CalibrationImage], model_classes: Sequence[str]) -> tuple[str, ...]:
-    """The model's classes that no image shows, in the model's order; none where there are no labels."""
-    if any(image.class_shares is None for image in images):
+def missing_classes(
+    images: Sequence[CalibrationImage], classes: Sequence[str] | None, model_classes: Sequence[str]
+) -> tuple[str, ...]:
+    """The model's classes that no image shows, in the model's order; none where nothing is known of them.
+
+    That is where there are no labels, and where the data set names none of the model's classes.
+    """
+    if classes is None or not set(classes) & set(model_classes):
         return ()
     shown = {name for image in images for name, share in (image.class_shares or {}).items() if share >= SHOWN}
     return tuple(name for name in model_classes if name not in shown)
@@ -36,14 +42,20 @@ def coverage_notes(
     """
     if classes is None:
         return ["The images have no labels, so it is not known whether they show every class."]
+    if not set(classes) & set(model_classes):
+        return [
+            f"The data set names none of the model's classes: it has {listed(classes)}, and the model has "
+            f"{listed(model_classes)}. It is not known whether the images show every class, and they were chosen by "
+            "what they look like. Give the classes the model's names with fcn-edge data import."
+        ]
     notes = []
-    missing = missing_classes(images, model_classes)
+    missing = missing_classes(images, classes, model_classes)
     unknown = [name for name in missing if name not in classes]
     unseen = [name for name in missing if name in classes]
     if unknown:
-        notes.append(f"The data set has no class {', '.join(unknown)}.")
+        notes.append(f"The data set has no class {listed(unknown)}.")
     if unseen:
-        notes.append(f"No image shows {', '.join(unseen)}: {SHOWN:.2%} of an image's pixels or more were expected.")
+        notes.append(f"No image shows {listed(unseen)}: {SHOWN:.2%} of an image's pixels or more were expected.")
     pixels: Counter[str] = Counter()
     for image in images:
         pixels.update(image.class_shares or {})

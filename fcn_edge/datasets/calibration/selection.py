@@ -83,7 +83,7 @@ def calibration_set(
         images=images,
         chosen=f"{many} images of {candidates.title}: {how} (seed {seed}).",
         classes=candidates.classes,
-        missing_classes=missing_classes(images, spec_classes),
+        missing_classes=missing_classes(images, candidates.classes, spec_classes),
         seed=seed,
         rendered=candidates.rendered,
         notes=tuple(notes),
@@ -114,7 +114,7 @@ def _of_manifest(found: CalibrationSet, spec_classes: Sequence[str], count: int)
     images = found.images[:count]
     chosen = found.chosen if len(images) == len(found.images) else f"The first {count} of these: {found.chosen}"
     notes = [*_number_notes(len(images), count), *coverage_notes(images, found.classes, spec_classes)]
-    missing = missing_classes(images, spec_classes)
+    missing = missing_classes(images, found.classes, spec_classes)
     return replace(found, images=images, chosen=chosen, missing_classes=missing, notes=tuple(notes))
 
 

@@ -76,7 +76,8 @@ class CalibrationSet:
         images: Best first, so that the first few are a good smaller set.
         chosen: How they were chosen, in one sentence.
         classes: The data set's classes; None without labels, where it is unknown what the images show.
-        missing_classes: The model's classes that no image shows; empty without labels.
+        missing_classes: The model's classes that no image shows; empty where nothing is known of them: without labels,
+            or with labels of other classes alone.
         seed: Decided among images that are nearly as good.
         rendered: Whether the images are rendered scenes.
         notes: What the user should know, a sentence each.

@@ -77,7 +77,10 @@ def test_the_page_shows_rows_notes_and_reasons(text: str) -> None:
     assert "FCN-8s 91.2% right" in words
     assert "9.13 W" in words
     assert "To repeat it, give fcn-edge bench the same suite and options." in words
-    assert "Below the end-to-end p50 is its 96% interval. mIoU: 101 images of camvid val." in words
+    assert (
+        "Below the end-to-end p50 is its 96% interval. mIoU: 101 images of camvid val, which show 3 of 4 classes."
+        in words
+    )
     assert "Lines at the marks are 96% intervals of the medians" in words
     assert "The dashed line joins the rows of this run that no other of them beats in both." in words
 

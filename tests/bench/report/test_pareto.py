@@ -33,7 +33,10 @@ def test_classes_are_compared_where_nothing_else_differs() -> None:
     classes = per_class_of(ladder().rows)
     assert classes is not None
     assert classes.decoders == ("fcn32s", "fcn16s", "fcn8s")
-    assert classes.caption == "MobileNetV2, FP32, 512x1024, ONNX Runtime; 101 images of camvid val."
+    assert (
+        classes.caption
+        == "MobileNetV2, FP32, 512x1024, ONNX Runtime; 101 images of camvid val, which show 3 of 4 classes."
+    )
     shares = dict(classes.shares)
     assert shares["bridge"] == (None, None, None)
     assert [round(gain, 3) if gain is not None else None for gain in classes.gains] == [0.0, 0.296, 0.0, None]

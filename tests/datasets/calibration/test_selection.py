@@ -69,7 +69,8 @@ def test_labels_without_a_class_of_the_model_count_as_none(make_labeled: MakeSce
     split = make_labeled([EVERYTHING] * 6)
     chosen = calibration_set(split, ("cat", "dog"), 3)
     assert len(chosen.images) == 3
-    assert chosen.missing_classes == ("cat", "dog")
+    assert chosen.missing_classes == ()
+    assert any("names none of the model's classes" in note for note in chosen.notes)
     assert "how little it looks like" in chosen.chosen
 
 
@@ -199,6 +200,11 @@ def test_what_is_no_source_is_refused(tmp_path: Path, make_labeled: MakeScenes) 
     with pytest.raises(DatasetError, match="holds no images") as caught:
         calibration_set(make_labeled([ROAD]).parent, CLASSES, 1)
     assert "train" in caught.value.fix
+    (tmp_path / "empty/raw/day").mkdir(parents=True)
+    (tmp_path / "empty/raw/day/a.jpg").touch()
+    with pytest.raises(DatasetError, match="holds no images") as caught:
+        calibration_set(tmp_path / "empty", CLASSES, 1)
+    assert caught.value.fix == f"Name the directory that holds the images: {tmp_path / 'empty/raw/day'}."
     with pytest.raises(UsageError):
         calibration_set("synthetic://town", CLASSES, 1)
 
