@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from fcn_edge.cli.signals import quiet_until_exit
 from fcn_edge.version import __version__
 
 __all__ = ["VERBS", "main"]
@@ -81,6 +82,8 @@ class _LazyGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run; with ``--json`` among the arguments, mistakes in the arguments are reported as JSON as well."""
+        if args is None:
+            quiet_until_exit()
         args = list(sys.argv[1:] if args is None else args)
         if "--json" not in args:
             return super().main(args, *rest, **extra)

@@ -40,12 +40,14 @@ class OpenCvReader:
         length: Frames, as far as the container tells; None when it does not.
         damaged: 0: OpenCV does not tell.
         reached: Seconds in the file that the pictures so far have reached.
+        broke_off: False, and so is ``damaged_end``: OpenCV does not tell.
 
     Raises:
         SourceError: It is no video that OpenCV can read.
     """
 
     damaged = 0
+    broke_off = damaged_end = False
 
     def __init__(self, path: Path, shown: str) -> None:
         with quiet(), _limited():

@@ -6,6 +6,7 @@ and the color matrix and range that the frame tells.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,8 @@ LIMITS = {
     "max_pixels": str(1 << 27),
 }
 """FFmpeg's options for files and pipes. A damaged header may announce any size: 134 megapixels are the largest."""
+
+_DURATION = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 
 LOST_IN_A_ROW = 100
 """Reads that may fail one after the other before a video counts as ended: each skips something, perhaps too little."""
@@ -68,6 +71,8 @@ class PyAvReader:
         length: Frames, as far as the container tells; None when it does not.
         damaged: Packets that could not be read or decoded so far, and pictures of which parts are missing.
         reached: Seconds on the container's own clock that the pictures so far have reached.
+        broke_off: Reading ended with an error, or within a packet.
+        damaged_end: What followed the last picture so far could not be decoded.
 
     Raises:
         SourceError: It is no video that FFmpeg can read here.
@@ -81,6 +86,7 @@ class PyAvReader:
             import av
         self.damaged = 0
         self.reached = 0.0
+        self.broke_off = self.damaged_end = False
         self._stopped = stopped
         # MemoryError also where a damaged header asks for more than there is
         self._errors = (av.FFmpegError, ValueError, ArithmeticError, MemoryError)
@@ -127,8 +133,11 @@ class PyAvReader:
 
     def _announced(self, stream: Any) -> int | None:
         length = stream.frames
-        if not length and self.fps is not None and self._container.duration:
-            length = int(self._container.duration / 1e6 * self.fps + 0.5)
+        seconds = _own_seconds(stream) or (self._container.duration or 0) / 1e6
+        guess = int(seconds * self.fps + 0.5) if self.fps is not None else 0
+        # of a trimmed MP4 the count is that of all frames in it, and the duration that of those that are shown
+        if guess and (not length or (guess < length and "mp4" in self._container.format.name)):
+            length = guess
         return length if 0 < length < 1 << 40 else None
 
     def _decoded(self) -> Generator[tuple[NDArray[np.uint8], float | None], None, None]:
@@ -137,14 +146,17 @@ class PyAvReader:
                 frames = packet.decode()
             except self._errors:
                 self.damaged += 1
+                self.damaged_end = True
                 continue
             for frame in frames:
                 try:
                     image = self._convert(frame)
                 except self._errors:
                     self.damaged += 1
+                    self.damaged_end = True
                     continue
                 self.damaged += bool(frame.is_corrupt)
+                self.damaged_end = False
                 stamp = self._stamp(frame)
                 self.reached = self.reached if stamp is None else max(self.reached, stamp)
                 yield image, self._times(stamp)
@@ -155,9 +167,10 @@ class PyAvReader:
         while not self._stopped():
             try:
                 for packet in packets_of(self._container, self._stream):
-                    if failed and packet.size:  # it went on, so that this was no end
-                        self.damaged += 1
+                    if packet.size:
+                        self.damaged += failed > 0  # it went on, so that this was no end
                         failed = 0
+                        self.broke_off = bool(packet.is_corrupt)  # of the last one: the file ends within it
                     yield packet
                     if self._stopped():
                         return
@@ -165,6 +178,7 @@ class PyAvReader:
             except self._errors:  # noqa: PERF203 (once per failure, not per packet)
                 failed += 1
                 if failed > LOST_IN_A_ROW:
+                    self.broke_off = True
                     break
         if not self._stopped():
             yield _Flush(self._stream)
@@ -187,6 +201,14 @@ class _Flush:
     def decode(self) -> list[Any]:
         frames: list[Any] = self._stream.codec_context.decode(None)
         return frames
+
+
+def _own_seconds(stream: Any) -> float | None:
+    """How long a stream itself is, where the container tells: the whole may be longer, by its sound."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    told = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's
+    return None if told is None else 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3])
 
 
 def _unreadable(shown: str, fix: str) -> SourceError:
