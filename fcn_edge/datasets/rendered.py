@@ -203,7 +203,10 @@ def _checked_settings(text: str) -> dict[str, Any]:
 
 def _settings(text: str) -> dict[str, Any]:
     """Seed, frames, size and fps of an address."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets, in which addresses of hosts stand
+        parts = urlsplit("")
     if parts.scheme != SCHEME or parts.netloc != "street" or parts.path not in ("", "/") or parts.fragment:
         raise UsageError(f"{text!r} is no rendered scene: synthetic://street was expected.", f"Such as {EXAMPLE}.")
     settings = dict(DEFAULTS)

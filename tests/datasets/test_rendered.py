@@ -34,6 +34,7 @@ def test_every_part_may_be_left_out() -> None:
     [
         ("synthetic://town", "synthetic://street was expected"),
         ("synthetic:street", "synthetic://street was expected"),
+        ("synthetic://[", "synthetic://street was expected"),
         ("synthetic://street/scene", "synthetic://street was expected"),
         ("synthetic://street?speed=3", "no meaning for 'speed'"),
         ("synthetic://street?seed=1&seed=2", "gives 'seed' twice"),

@@ -389,6 +389,10 @@ class TestCamera:
         with pytest.raises(SourceError, match="There is no camera /dev/video97"):
             open_source(text)
 
+    def test_what_a_shell_has_opened_is_none(self, video: Path) -> None:
+        with video.open("rb") as file, open_source(f"/dev/fd/{file.fileno()}") as source:
+            assert len(list(source)) == 20
+
     def test_that_is_no_camera(self) -> None:
         with pytest.raises(SourceError, match="no capture device"):
             open_source("/dev/null")

@@ -18,24 +18,10 @@ from numpy.typing import NDArray
 from fcn_edge.errors import SourceError, needed_for
 from fcn_edge.runtime.sources.bgr import BgrConverter
 from fcn_edge.runtime.sources.demuxing import packets_of
+from fcn_edge.runtime.sources.ffmpeg_limits import DECODER_LIMITS, LIMITS, LONGEST_SIDE, too_large
 from fcn_edge.runtime.sources.times import TimesAfterFirst
 
-__all__ = ["FORMATS", "LIMITS", "ByteStream", "PyAvReader", "has_pyav"]
-
-FORMATS = (
-    "3g2,3gp,apng,asf,av1,avi,dirac,dv,flv,gif,h261,h263,h264,hevc,ivf,jpeg_pipe,jpegxl_anim,live_flv,m4v,matroska,mj2,"
-    "mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,mxf,nsv,nut,obu,ogg,png_pipe,pva,rm,smjpeg,swf,vc1,vc1test,"
-    "vvc,webm,webp_pipe,wtv,yuv4mpegpipe"
-)
-"""FFmpeg's readers that may open a file or a pipe: those whose pictures lie in it. Playlists (HLS, DASH, concat, SDP,
-IMF and others) name further files and addresses, and whoever wrote the file would choose what is opened."""
-
-LIMITS = {
-    "format_whitelist": FORMATS,
-    "protocol_whitelist": "file",
-    "max_pixels": str(1 << 27),
-}
-"""FFmpeg's options for files and pipes. A damaged header may announce any size: 134 megapixels are the largest."""
+__all__ = ["ByteStream", "PyAvReader", "has_pyav"]
 
 _DURATION = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 
@@ -102,6 +88,9 @@ class PyAvReader:
             stream: Any = self._container.streams.best("video")
             if stream is None or stream.codec_context is None:
                 raise _unreadable(shown, fix)
+            if max(stream.codec_context.width, stream.codec_context.height) > LONGEST_SIDE:
+                raise too_large(shown)
+            stream.codec_context.options = DECODER_LIMITS
             stream.thread_type = "AUTO"
             # of a variable rate this is the mean, with which a count of frames and an output at one rate are right
             rate = stream.average_rate or stream.guessed_rate

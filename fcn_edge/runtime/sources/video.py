@@ -98,7 +98,7 @@ class VideoConnection(FileConnection):
         if self._interrupted:
             return
         missing = self._missing()
-        short = missing > max(FEWEST_MISSING, SHARE_MISSING * (self.length or 0))
+        short = self.length is not None and missing > max(FEWEST_MISSING, SHARE_MISSING * self.length)
         ends_early = runs_past_end(self._path)
         if (missing and ends_early) or (short and (self._reader.broke_off or self._reader.damaged_end)):
             of = "" if self.length is None else f" of {self.length}"
