@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,20 +16,34 @@ from fcn_edge.runtime.uri import Uri
 
 __all__ = ["ImageConnection", "images_of_folder"]
 
+_LOG = logging.getLogger(__name__)
+
+FEW = 3
+"""Names in the error at the end; each was told when its turn came."""
+
 
 class ImageConnection(FileConnection):
     """Image files, one frame each, named after the file.
 
+    An unreadable one in a folder keeps none of the others back: it is named, left out and counted in ``damaged``, and
+    reading raises SourceError once all others were read.
+
     Args:
         address: What the user called them.
-        path: An image, or a folder of them. Connecting raises SourceError when the folder holds none or the first is
-            no image that OpenCV can read; a later one raises when it is read.
+        path: An image, or a folder of them. Connecting raises SourceError when it holds none that OpenCV can read.
     """
 
     def __init__(self, address: Uri, path: Path) -> None:
         super().__init__(address)
         self._path = path
         self._named: Iterator[tuple[Path, str]] = iter(())
+        self._unreadable: list[str] = []
+
+    @property
+    @override
+    def damaged(self) -> int:
+        """Files that could not be read."""
+        return len(self._unreadable)
 
     @override
     def _open(self) -> None:
@@ -41,13 +56,31 @@ class ImageConnection(FileConnection):
 
     @override
     def read_next(self) -> Picture | None:
-        path, name = next(self._named, (None, ""))
-        if path is None:
-            return None
+        for path, name in self._named:
+            if (picture := self._picture(path, name)) is not None:
+                return picture
+        self._raise_for_unreadable()
+        return None
+
+    def _picture(self, path: Path, name: str) -> Picture | None:
+        """The picture in a file; None where it is one of several and cannot be read."""
         try:
             return Picture(read_image(path), name)
         except DatasetError as error:
-            raise SourceError(error.message, error.fix) from error
+            if path == self._path:
+                raise SourceError(error.message, error.fix) from error
+            self._unreadable.append(path.name)
+            _LOG.warning("%s It is left out.", error.message)
+            return None
+
+    def _raise_for_unreadable(self) -> None:
+        names = self._unreadable
+        if names:
+            more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+            raise SourceError(
+                f"{len(names)} of {self.length} images of {self._path} cannot be read: {', '.join(names[:FEW])}{more}.",
+                "Replace or remove them. All others were processed.",
+            )
 
 
 def images_of_folder(folder: Path) -> list[Path]:
