@@ -178,7 +178,7 @@ class TestRefused:
             open_sink(text, CONTEXT)
         assert "secret" not in str(caught.value)
 
-    @pytest.mark.parametrize("text", ["out.txt", "out.webm", "out.onnx", "out.gif"])
+    @pytest.mark.parametrize("text", ["out.txt", "out.ogv", "out.onnx", "out.gif"])
     def test_suffixes_of_other_things(self, text: str) -> None:
         with pytest.raises(UsageError, match="neither a video's nor an image's"):
             open_sink(text, CONTEXT)

@@ -1,4 +1,4 @@
-"""H.264 of any encoder, in files of PyAV that play up to the last second or two, however their writer ends."""
+"""Video of any encoder, in files of PyAV that play up to the last second or two, however their writer ends."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_f
 if TYPE_CHECKING:
     from av import Packet
 
-__all__ = ["CONTAINERS", "H264Writer"]
+__all__ = ["CONTAINERS", "WEBM", "H264Writer"]
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi", ".webm": "webm"}
 """FFmpeg's names of the containers, by suffix."""
+WEBM = ".webm"
 
 TICKS = 90_000
 """Units of time in a second."""
@@ -39,13 +40,13 @@ FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"
 
 
 class H264Writer(VideoWriter):
-    """A video in H.264, yuv420p, under its final name from the first frame on.
+    """A video in H.264, or VP9 in WebM, yuv420p, under its final name from the first frame on.
 
-    MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska in
-    clusters of a second: a file whose writer was killed plays up to there. An MP4 whose end can be foreseen becomes an
-    ordinary one when it is closed, with one index at its end; the memory for this grows by some 60 bytes per frame, so
-    that an endless one stays in fragments. AVI knows multiples of the frame time only, to which times are rounded
-    (``EvenRate``).
+    MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska and
+    WebM in clusters of a second: a file whose writer was killed plays up to there. An MP4 whose end can be foreseen
+    becomes an ordinary one when it is closed, with one index at its end; the memory for this grows by some 60 bytes per
+    frame, so that an endless one stays in fragments. AVI knows multiples of the frame time only, to which times are
+    rounded (``EvenRate``).
 
     Colors are converted with the matrix of BT.601, as OpenCV does in a sixth of swscale's time, and tagged so.
 
@@ -167,7 +168,7 @@ class H264Writer(VideoWriter):
         except av.error.FFmpegError as error:
             height, width = self._target.size
             raise MachineError(
-                f"The video {path} of {height}x{width} pixels cannot be written in H.264.",
+                f"The video {path} of {height}x{width} pixels cannot be written in {self._encoder.codec}.",
                 "Give another suffix, such as .mkv, or a folder for the masks.",
             ) from error
         except OSError as error:
@@ -182,6 +183,6 @@ def _muxer_options(container: str, endless: bool) -> dict[str, str]:
     options = {"flush_packets": "1"}
     if container in ("mp4", "mov"):
         options["movflags"] = FRAGMENTED if endless else f"{FRAGMENTED}+hybrid_fragmented"
-    elif container == "matroska":
+    elif container in ("matroska", "webm"):
         options["cluster_time_limit"] = "1000"
     return options

@@ -127,10 +127,11 @@ def prepare_sink(text: str) -> None:
 
     What is wrong with it is said when it is opened.
     """
-    if not _is_video(text):
-        return
     from fcn_edge.runtime.sinks.encoders.choice import chosen, encoder_from_text
+    from fcn_edge.runtime.sinks.h264 import WEBM
 
+    if not _is_video(text) or Path(Uri.parse(text, OPTIONS).place).suffix.lower() == WEBM:
+        return
     with suppress(FcnEdgeError):
         chosen(*Uri.parse(text, OPTIONS).read_options({"encoder": encoder_from_text}).values())
 
