@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "nets": "artifacts errors io",
     "backends": "artifacts errors io ops",
     "backends.cuda": "artifacts backends errors io ops system",
-    "backends.onnxruntime": "artifacts backends backends.cuda errors system",
+    "backends.onnxruntime": "artifacts backends backends.cuda errors io system",
     "backends.openvino": "artifacts backends errors system",
     "backends.tensorrt": "artifacts backends backends.cuda errors io",
     "testing": "artifacts backends backends.cuda errors ops",
