@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from fcn_edge.cli.json_text import json_text
+from fcn_edge.cli.signals import quiet_until_exit
 from fcn_edge.cli.streams import prepare_streams
 from fcn_edge.text import printable
 from fcn_edge.version import __version__
@@ -93,6 +94,8 @@ class _LazyGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run and exit; mistakes in the arguments are told as the verbs tell theirs, under ``--json`` as JSON."""
+        if args is None:
+            quiet_until_exit()
         prepare_streams()
         args = list(sys.argv[1:] if args is None else args)
         try:

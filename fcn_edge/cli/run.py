@@ -329,7 +329,8 @@ def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], 
             grade = f", {source['grade']}" if source["grade"] else ""
             tell(f"{source['uri']}: {source['frames']} frames, {source['dropped']} dropped, {source['state']}{grade}")
         if source["damaged"]:
-            tell(f"{source['uri']} is damaged in {source['damaged']} places, which were skipped or are incomplete.")
+            places = f"{source['damaged']} place{'s' * (source['damaged'] != 1)}"
+            tell(f"{source['uri']} is damaged in {places}: skipped, or shown as far as it could be read.")
     if count:
         latency = result["latency_ms"]
         tell(f"Capture to mask, ms: {latency['p50']:.1f} (p50), {latency['p90']:.1f} (p90), {latency['p99']:.1f} (p99)")

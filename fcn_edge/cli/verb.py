@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcn_edge.cli.json_text import json_text
+from fcn_edge.cli.signals import interrupts_once
 from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError
 from fcn_edge.text import printable
 
@@ -58,9 +57,10 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     """Make a command of a function that returns the object that ``--json`` prints.
 
     The function prints for people with ``say`` (nothing under ``--json``) and reports progress with ``note``
-    (standard error). Errors of fcn_edge become one sentence, its fix and their exit code; Ctrl-C becomes 130;
-    SIGTERM ends like Ctrl-C but with 0, for commands that close their files on KeyboardInterrupt; a command for which
-    that is too early, such as ``run`` before its first frame, raises what it ends with instead.
+    (standard error). Errors of fcn_edge become one sentence, its fix and their exit code; Ctrl-C becomes 130, once
+    however often it is pressed within a second; SIGTERM ends like Ctrl-C but with 0, for commands that close their
+    files on KeyboardInterrupt; a command for which that is too early, such as ``run`` before its first frame, raises
+    what it ends with instead.
 
     A command that fails and yet has something to report returns its object with the keys of ``failure`` added; one
     that was stopped and has a summary adds those of ``stopped``.
@@ -71,7 +71,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
     @functools.wraps(run)
     def command(*args: Any, as_json: bool, debug: bool, **kwargs: Any) -> None:
         click.get_current_context().ensure_object(dict)["json"] = as_json
-        with _sigterm_as_interrupt() as terminated, _log_as_notes():
+        with interrupts_once() as terminated, _log_as_notes():
             click.get_current_context().ensure_object(dict)["terminated"] = terminated
             try:
                 result = run(*args, **kwargs)
@@ -221,22 +221,3 @@ def discard_output() -> None:
         descriptor = sys.stdout.fileno()
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), descriptor)
-
-
-@contextmanager
-def _sigterm_as_interrupt() -> Iterator[list[bool]]:
-    """Turn SIGTERM into KeyboardInterrupt inside the block; the list is filled when it came."""
-    came: list[bool] = []
-
-    def on_term(*_: object) -> None:
-        came.append(True)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield came  # only the main thread may set handlers
-        return
-    before = signal.signal(signal.SIGTERM, on_term)
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGTERM, before)

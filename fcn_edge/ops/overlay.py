@@ -108,6 +108,8 @@ def legend(
     present = sorted((index for index in range(len(names)) if shares[index] > 0), key=lambda index: -shares[index])
     if not present:
         return frame
+    # OpenCV's binding crashes on lone surrogates, which JSON can hold
+    names = [name.encode(errors="replace").decode() for name in names]
     height, width = frame.shape[:2]
     percents = {index: _percent(shares[index]) for index in present}
     texts = {index: drawable(names[index], index) for index in present}

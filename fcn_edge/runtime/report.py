@@ -39,7 +39,7 @@ class SourceReport:
         clock_drift_ppm: Microseconds that it gains in a second; None where nobody knows yet.
         skew_ms: Milliseconds that it is ahead of the median of all cameras that tell their time; None where fewer than
             two do.
-        damaged: Packets and pictures that came damaged: skipped, or shown as far as they could be decoded.
+        damaged: Packets, pictures and files that came damaged: skipped, or shown as far as they could be decoded.
     """
 
     uri: str

@@ -58,9 +58,12 @@ class Uri:
             keys: Names of our options.
 
         Raises:
-            UsageError: An option is given twice.
+            UsageError: An option is given twice, or an address is not UTF-8.
         """
         match = _SCHEME.fullmatch(text)
+        if match and match[1].lower() != "file" and any("\ud800" <= letter <= "\udfff" for letter in text):
+            shown = without_passwords(text).encode(errors="surrogateescape").decode(errors="backslashreplace")
+            raise UsageError(f"The address {shown} is not UTF-8.", "Write such letters as %XX, by their bytes.")
         scheme = match[1].lower() if match else ""
         is_file = _exists(unquote(match[2]) if match and scheme == "file" else "" if scheme else text)
         location, options = text, ""

@@ -333,22 +333,24 @@ class TestFailure:
         assert result.code == 6
         assert "no screen" in result.err
 
-    def test_midway_reports_what_was_done_before(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_midway_reports_what_was_done_besides(self, run: Run, photos: Path, tmp_path: Path) -> None:
         folder = tmp_path / "photos"
         folder.mkdir()
         for name in "ab":
             (folder / f"{name}.png").write_bytes((photos / f"{name}.png").read_bytes())
-        (folder / "c.png").write_bytes(b"no image")
+        (folder / "a1.png").write_bytes(b"no image")
         result = run(folder, tmp_path / "masks", "--json")
         report = result.json
         assert result.code == report["exit_code"] == 5
         assert report["frames"] == 2
-        assert str(folder / "c.png") in report["error"]
+        assert report["error"] == f"1 of 3 images of {folder} cannot be read: a1.png."
+        assert (report["sources"][0]["frames"], report["sources"][0]["damaged"]) == (2, 1)
+        assert str(folder / "a1.png") in result.err
         assert names_in(tmp_path / "masks") == ["a.png", "b.png"]
         result = run(folder, tmp_path / "out.mp4")
         assert result.code == 5
         assert "2 frames in" in result.out
-        assert str(folder / "c.png") in result.err
+        assert str(folder / "a1.png") in result.err
         assert len(frames_of(tmp_path / "out.mp4")) == 2
 
     @pytest.mark.parametrize("number", [1, 3])

@@ -37,4 +37,4 @@ def test_splits_are_named_before_other_folders(tmp_path: Path) -> None:
     touched(tmp_path, "val/images/1.png", "val/labels/1.png")
     assert where_images_are(tmp_path) == "Name one of its splits: val."
     (tmp_path / "none").mkdir()
-    assert where_images_are(tmp_path / "none").startswith("Images end in .bmp, ")
+    assert where_images_are(tmp_path / "none") == "Give a folder of JPEG or PNG files."

@@ -85,6 +85,14 @@ def test_the_legend_lists_the_largest_class_first():
     assert (image.reshape(-1, 3).max(axis=0) > 240).all()  # white text
 
 
+def test_the_legend_takes_names_that_are_no_text():
+    """OpenCV's binding would end the process."""
+    frame = np.full((360, 480, 3), 90, np.uint8)
+    odd, plain = (legend(frame.copy(), [name], PALETTE, [1.0]) for name in ("a\ud800b", "a?b"))
+    assert (odd == plain).all()
+    assert (odd != frame).any()
+
+
 def test_the_legend_grows_with_the_frame():
     heights = []
     for size in [(360, 640), (720, 1280), (1440, 2560)]:

@@ -15,7 +15,7 @@ import pytest
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.images import read_image, read_labels
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
+from fcn_edge.runtime.sinks import Overlays, SinkContext, checked_sinks, open_sink
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.testing.engine import fake_spec
 
@@ -178,7 +178,7 @@ class TestRefused:
             open_sink(text, CONTEXT)
         assert "secret" not in str(caught.value)
 
-    @pytest.mark.parametrize("text", ["out.txt", "out.webm", "out.onnx", "out.gif"])
+    @pytest.mark.parametrize("text", ["out.txt", "out.ogv", "out.onnx", "out.gif"])
     def test_suffixes_of_other_things(self, text: str) -> None:
         with pytest.raises(UsageError, match="neither a video's nor an image's"):
             open_sink(text, CONTEXT)
@@ -196,6 +196,20 @@ class TestRefused:
         monkeypatch.setattr("os.access", lambda *_: False)
         with pytest.raises(UsageError, match="may not be written"):
             open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+
+    def test_names_that_no_file_can_have(self) -> None:
+        for name in ("out\0.mp4", "masks\0/"):
+            with pytest.raises(UsageError, match="holds a NUL"):
+                checked_sinks(name)
+
+    @pytest.mark.parametrize("name", ["around", "around/", "around/out.mp4"])
+    def test_links_that_lead_in_a_circle(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "around").symlink_to("and-around")
+        (tmp_path / "and-around").symlink_to("around")
+        [text] = checked_sinks(f"{tmp_path}/{name}")
+        assert isinstance(text, str)
+        with pytest.raises(UsageError, match=r"cannot be made|There is no folder"):
+            open_sink(text, CONTEXT)
 
     def test_the_source_itself(self, video: Path) -> None:
         with open_source(video) as source, pytest.raises(UsageError, match="source itself"):

@@ -124,15 +124,27 @@ class TestImages:
         with open_source(tmp_path) as source:
             assert [frame.name for frame in source] == ["a.jpg", "a.png", "b"]
 
-    def test_a_broken_one_is_named_after_those_before_it(self, tmp_path: Path, write_image: Write) -> None:
-        for name in ("a.png", "b.png", "d.png"):
+    def test_broken_ones_are_named_and_keep_none_back(
+        self, tmp_path: Path, write_image: Write, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for name in ("b.png", "d.png", "f.png"):
             write_image(tmp_path / name)
-        broken = tmp_path / "c.png"
-        broken.write_bytes((tmp_path / "a.png").read_bytes()[:60])
+        for name in ("a.png", "c.png", "e.png", "g.png"):  # also the first and the last
+            (tmp_path / name).write_bytes((tmp_path / "b.png").read_bytes()[:60])
         seen: list[str] = []
-        with open_source(tmp_path) as source, pytest.raises(SourceError, match=str(broken)):
+        with open_source(tmp_path) as source, pytest.raises(SourceError) as caught:
             seen.extend(frame.name for frame in source)
-        assert seen == ["a", "b"]
+        assert seen == ["b", "d", "f"]
+        assert caught.value.message == (f"4 of 7 images of {tmp_path} cannot be read: a.png, c.png, e.png and 1 more.")
+        assert (source.damaged, source.length) == (4, 7)
+        assert [str(tmp_path / name) in caplog.text for name in ("a.png", "c.png", "e.png", "g.png")] == [True] * 4
+
+    def test_where_all_are_broken_it_cannot_be_opened(self, tmp_path: Path) -> None:
+        for name in ("a.png", "b.jpg"):
+            (tmp_path / name).write_bytes(b"no image")
+        with pytest.raises(SourceError, match=r"2 of 2 images of .* cannot be read: a.png, b.jpg\.") as caught:
+            open_source(tmp_path)
+        assert caught.value.exit_code == 5
 
     def test_too_large_for_opencv_is_a_source_error(
         self, tmp_path: Path, write_image: Write, monkeypatch: pytest.MonkeyPatch
@@ -388,6 +400,10 @@ class TestCamera:
     def test_that_is_absent(self, text: str | int) -> None:
         with pytest.raises(SourceError, match="There is no camera /dev/video97"):
             open_source(text)
+
+    def test_what_a_shell_has_opened_is_none(self, video: Path) -> None:
+        with video.open("rb") as file, open_source(f"/dev/fd/{file.fileno()}") as source:
+            assert len(list(source)) == 20
 
     def test_that_is_no_camera(self) -> None:
         with pytest.raises(SourceError, match="no capture device"):

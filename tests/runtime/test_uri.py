@@ -139,6 +139,13 @@ def test_the_name_of_a_file_is_shown_as_it_is(tmp_path: Path) -> None:
     assert str(Uri.parse(str(path))) == str(path)
 
 
+def test_an_address_that_is_no_utf8_is_refused_without_its_password() -> None:
+    with pytest.raises(UsageError, match=r"\\xfe is not UTF-8") as caught:
+        Uri.parse("rtsp://me:secret@camera/in\udcfe")
+    assert "secret" not in str(caught.value)
+    assert Uri.parse("in\udcfe.mp4").location == "in\udcfe.mp4", "the name of a file may be any bytes"
+
+
 def test_an_address_is_frozen_and_can_be_a_key() -> None:
     uri = Uri.parse("x://y#seed=3", KEYS)
     assert {uri: 1}[Uri.parse("x://y#seed=3", KEYS)] == 1

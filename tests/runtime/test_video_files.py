@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import struct
@@ -20,6 +21,7 @@ from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sources import SourceAddress, open_source
+from fcn_edge.runtime.sources.ffmpeg_limits import DECODER_LIMITS
 from fcn_edge.runtime.sources.times import TimesAfterFirst
 from fcn_edge.testing.engine import FakeEngine
 
@@ -194,6 +196,46 @@ class TestNames:
         with open_source(name) as source:
             assert len(list(source)) == 3
 
+    def test_that_are_no_utf8(self, tmp_path: Path, write_video: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        """OpenCV's binding would end the process."""
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/in\xfe.mp4"))
+        write_video(tmp_path / "plain.mp4", 3).rename(path)
+        choose("pyav", monkeypatch)
+        with open_source(path) as source:
+            assert len(list(source)) == 3
+        choose("opencv", monkeypatch)
+        with pytest.raises(SourceError, match=r"in\\xfe.mp4 is not UTF-8"):
+            open_source(path)
+
+
+class TestNoVideos:
+    """FFmpeg takes the first three for pictures: text for ANSI art, noise for raw video."""
+
+    def written(self, kind: str) -> bytes:
+        if kind == "text":
+            return b"# A heading\n\n" + b"Some text, and more of it.\n" * 200
+        if kind == "noise":
+            return np.random.default_rng(3).bytes(200_000)
+        if kind == "bare H.263":
+            content = io.BytesIO()
+            with av.open(content, "w", format="h263") as container:
+                stream = container.add_stream("h263", rate=25)
+                stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+                for index in range(5):
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(index), format="bgr24")))
+                container.mux(stream.encode(None))
+            return content.getvalue()
+        return b""
+
+    @pytest.mark.parametrize("name", ["README.txt", "a.mp4", "a"])
+    @pytest.mark.parametrize("kind", ["text", "noise", "bare H.263", "nothing"])
+    def test_are_refused(self, tmp_path: Path, reader: str, kind: str, name: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(self.written(kind))
+        with pytest.raises(SourceError, match="is not a video or image") as caught:
+            open_source(path)
+        assert caught.value.exit_code == 5
+
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
@@ -301,6 +343,26 @@ class TestSizes:
         assert [mask.shape for mask in masks] == [size for size in followed for _ in range(3)]
         with open_source(tmp_path / "out.mp4") as video:
             assert {frame.image.shape for frame in video} == {(48, 64, 3)}
+
+    @pytest.mark.parametrize("sides", [(16, 20_000), (20_000, 16)])
+    def test_longer_than_any_codec_of_video_takes_are_refused(
+        self, tmp_path: Path, reader: str, sides: tuple[int, int]
+    ) -> None:
+        with pytest.raises(SourceError, match="announces pictures of more than 16384 pixels a side"):
+            open_source(write_sizes(tmp_path / "a.mjpeg", [sides], frames=2))
+
+    def test_that_grow_too_large_midway_are_skipped(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        choose("pyav", monkeypatch)
+        path = write_sizes(tmp_path / "a.mjpeg", [(16, 16), (16, 20_000), (16, 16)], frames=1)
+        with open_source(path) as source:
+            assert [frame.image.shape for frame in source] == [(16, 16, 3)] * 2
+            assert source.damaged == 1
+
+    def test_of_too_many_pixels_are_never_decoded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(DECODER_LIMITS, "max_pixels", "1000")
+        choose("pyav", monkeypatch)
+        with pytest.raises(SourceError, match="no frame that can be decoded"):
+            open_source(write_sizes(tmp_path / "a.mjpeg", [(48, 64)], frames=1))
 
     def test_larger_than_any_camera_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         choose("pyav", monkeypatch)

@@ -19,6 +19,7 @@ from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, MissingExtraError, ModelError
 from fcn_edge.io.machine import machine_fault
+from fcn_edge.io.native_paths import native_path
 
 __all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]
 
@@ -117,10 +118,11 @@ def inference_session(
     options = _session_options(graph, size, threads)
     if not fused:
         options.graph_optimization_level = library().GraphOptimizationLevel.ORT_DISABLE_ALL
+    place = native_path(path, ModelError)
     with errors_of(path, gpu=gpu):
         # its fallback would print to standard output and try the same again
         return library().InferenceSession(
-            str(path),
+            place,
             options,
             providers=list(providers),
             enable_fallback=False,

@@ -1,4 +1,4 @@
-"""H.264 of any encoder, in files of PyAV that play up to the last second or two, however their writer ends."""
+"""Video of any encoder, in files of PyAV that play up to the last second or two, however their writer ends."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from fcn_edge.errors import MachineError, needed_for
 from fcn_edge.io.opencv import cv2
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError, VideoBegin
+from fcn_edge.runtime.sinks.even_rate import EvenRate
 from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_full
 
 if TYPE_CHECKING:
     from av import Packet
 
-__all__ = ["CONTAINERS", "H264Writer"]
+__all__ = ["CONTAINERS", "WEBM", "H264Writer"]
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi", ".webm": "webm"}
 """FFmpeg's names of the containers, by suffix."""
+WEBM = ".webm"
 
 TICKS = 90_000
 """Units of time in a second."""
@@ -38,12 +40,13 @@ FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"
 
 
 class H264Writer(VideoWriter):
-    """A video in H.264, yuv420p, under its final name from the first frame on.
+    """A video in H.264, or VP9 in WebM, yuv420p, under its final name from the first frame on.
 
-    MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska in
-    clusters of a second: a file whose writer was killed plays up to there. An MP4 whose end can be foreseen becomes an
-    ordinary one when it is closed, with one index at its end; the memory for this grows by some 60 bytes per frame, so
-    that an endless one stays in fragments. AVI knows multiples of the frame time only, to which times are rounded.
+    MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska and
+    WebM in clusters of a second: a file whose writer was killed plays up to there. An MP4 whose end can be foreseen
+    becomes an ordinary one when it is closed, with one index at its end; the memory for this grows by some 60 bytes per
+    frame, so that an endless one stays in fragments. AVI knows multiples of the frame time only, to which times are
+    rounded (``EvenRate``).
 
     Colors are converted with the matrix of BT.601, as OpenCV does in a sixth of swscale's time, and tagged so.
 
@@ -63,10 +66,10 @@ class H264Writer(VideoWriter):
         self._encoder = encoder
         rate = Fraction(target.fps).limit_denominator(1001)
         container = CONTAINERS[target.path.suffix.lower()]
-        self._base = 1 / rate if container == "avi" else Fraction(1, TICKS)
-        self._step = 1 if container == "avi" else SMALLEST_STEP
+        self._slots = EvenRate(rate) if container == "avi" else None
+        self._base = Fraction(1, TICKS) if self._slots is None else 1 / rate
         self._duration = round(1 / rate / self._base)
-        self._last = -self._step
+        self._last = -SMALLEST_STEP
         self._keyframe_ns: int | None = None
         with self._errors():
             self._file = VideoFile(target.path, target.make_room, new=target.new)
@@ -86,14 +89,16 @@ class H264Writer(VideoWriter):
 
     @override
     def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+        ticks = self._ticks(time_ns)
+        if ticks is None:
+            return
         planes: NDArray[np.uint8] = cv2().cvtColor(image, cv2().COLOR_BGR2YUV_I420)
-        self._last = max(round(Fraction(time_ns, NS_PER_S) / self._base), self._last + self._step)
         keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= KEYFRAME_EVERY_NS
         if keyframe:
             self._keyframe_ns = time_ns
         try:
             with self._errors():
-                self._mux(self._encoder.encode(planes, self._last, keyframe))
+                self._mux(self._encoder.encode(planes, ticks, keyframe))
         except EncoderError as error:
             self._end_here(error.packets)
             raise
@@ -121,6 +126,13 @@ class H264Writer(VideoWriter):
         except BaseException:
             self._give_up()
             raise
+
+    def _ticks(self, time_ns: int) -> int | None:
+        """When a frame is shown, in units of the file; None where it is left out."""
+        if self._slots is not None:
+            return self._slots.slot_of(time_ns)
+        self._last = max(round(Fraction(time_ns, NS_PER_S) / self._base), self._last + SMALLEST_STEP)
+        return self._last
 
     def _mux(self, packets: Sequence[Packet[Any]]) -> None:
         for packet in packets:
@@ -156,7 +168,7 @@ class H264Writer(VideoWriter):
         except av.error.FFmpegError as error:
             height, width = self._target.size
             raise MachineError(
-                f"The video {path} of {height}x{width} pixels cannot be written in H.264.",
+                f"The video {path} of {height}x{width} pixels cannot be written in {self._encoder.codec}.",
                 "Give another suffix, such as .mkv, or a folder for the masks.",
             ) from error
         except OSError as error:
@@ -171,6 +183,6 @@ def _muxer_options(container: str, endless: bool) -> dict[str, str]:
     options = {"flush_packets": "1"}
     if container in ("mp4", "mov"):
         options["movflags"] = FRAGMENTED if endless else f"{FRAGMENTED}+hybrid_fragmented"
-    elif container == "matroska":
+    elif container in ("matroska", "webm"):
         options["cluster_time_limit"] = "1000"
     return options

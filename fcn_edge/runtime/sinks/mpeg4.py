@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.errors import MachineError
+from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.io.native_paths import native_path
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import ffmpeg_or_any, quiet
+from fcn_edge.runtime.sinks.even_rate import EvenRate
 from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_full
 
 __all__ = ["Mpeg4Writer"]
@@ -23,7 +26,9 @@ RESERVE = 8 << 20
 
 
 class Mpeg4Writer(VideoWriter):
-    """A video that plays ``fps`` frames a second, whatever their times: OpenCV takes none.
+    """A video of ``fps`` frames a second: OpenCV takes no times.
+
+    A frame is shown again until the next one's time comes; what comes faster for longer is left out (``EvenRate``).
 
     It is useless when it is cut off, so that it has a temporary name until it is closed, which also happens after
     Ctrl-C and errors. What is killed leaves nothing.
@@ -32,12 +37,14 @@ class Mpeg4Writer(VideoWriter):
         target: The file to make.
 
     Raises:
+        UsageError: Its name is not UTF-8.
         MachineError: This build of OpenCV cannot write it.
     """
 
     def __init__(self, target: VideoTarget) -> None:
         self._target = target
         self._file = ExitStack()
+        native_path(target.path, UsageError)
         self._temporary = self._file.enter_context(replacing(target.path))
         code = cv2().VideoWriter_fourcc(*("XVID" if target.path.suffix.lower() == ".avi" else "mp4v"))
         with quiet():
@@ -51,13 +58,23 @@ class Mpeg4Writer(VideoWriter):
                     "Give a folder for the masks, or install PyAV: pip install 'fcn_edge[streams]'.",
                 )
         self._writer: Any = writer
+        self._slots = EvenRate(Fraction(target.fps))
+        self._written = 0
+        self._shown: NDArray[np.uint8] | None = None
 
     @override
     def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
         if shutil.disk_usage(self._target.path.parent).free < RESERVE:
             raise disk_full(self._target.path)
+        slot = self._slots.slot_of(time_ns)
+        if slot is None:
+            return
         before = self.bytes
+        while self._shown is not None and self._written < slot:
+            self._writer.write(self._shown)
+            self._written += 1
         self._writer.write(image)
+        self._written, self._shown = slot + 1, image
         self._target.make_room(self.bytes - before)  # OpenCV does not tell before
 
     @property

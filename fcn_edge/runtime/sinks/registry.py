@@ -49,14 +49,17 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
     """What was given as sinks, paths as texts; opens nothing.
 
     Raises:
-        UsageError: One is named twice, or is neither a text nor a path nor a sink.
+        UsageError: One is named twice, holds a NUL, or is neither a text nor a path nor a sink.
     """
     given: list[str | Sink] = []
     for sink in [sinks] if isinstance(sinks, AnySink) else sinks:
         if not isinstance(sink, AnySink):
             raise UsageError(f"A SINK is given as {type(sink).__name__}.", "Give a text, a path, or a Sink.")
+        if isinstance(sink, str | Path) and "\0" in str(sink):
+            raise UsageError(f"The SINK {str(sink)!r} holds a NUL, which no name may.", FIX)
         given.append(str(sink) if isinstance(sink, Path) else sink)
-    places = [Path(Uri.parse(sink, OPTIONS).location).resolve() for sink in given if isinstance(sink, str)]
+    # unlike Path.resolve, this takes links that lead in a circle
+    places = [os.path.realpath(Uri.parse(sink, OPTIONS).location) for sink in given if isinstance(sink, str)]
     if len(set(places)) < len(places):
         raise UsageError("A SINK is named twice.", "Name each once.")
     return given
@@ -124,10 +127,11 @@ def prepare_sink(text: str) -> None:
 
     What is wrong with it is said when it is opened.
     """
-    if not _is_video(text):
-        return
     from fcn_edge.runtime.sinks.encoders.choice import chosen, encoder_from_text
+    from fcn_edge.runtime.sinks.h264 import WEBM
 
+    if not _is_video(text) or Path(Uri.parse(text, OPTIONS).place).suffix.lower() == WEBM:
+        return
     with suppress(FcnEdgeError):
         chosen(*Uri.parse(text, OPTIONS).read_options({"encoder": encoder_from_text}).values())
 
@@ -194,7 +198,7 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
     shown = without_passwords(str(path))
     suffix = path.suffix.lower()
     if path.is_dir() or uri.place.endswith(("/", os.sep)) or not suffix:
-        if any(file.parent == path.resolve() for file in context.reads):
+        if any(file.parent == Path(os.path.realpath(path)) for file in context.reads):
             raise UsageError(
                 f"{shown} is where the source's images are: masks would mix with them or replace them.",
                 "Give another folder.",
@@ -215,7 +219,7 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
 
 def _check_file(path: Path, context: SinkContext) -> None:
     shown, folder = without_passwords(str(path)), without_passwords(str(path.parent))
-    if path.resolve() in context.reads:
+    if Path(os.path.realpath(path)) in context.reads:
         raise UsageError(f"{shown} is the source itself and would be replaced.", "Give another name.")
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {folder} to write {Path(shown).name} into.", f"mkdir -p {folder}")

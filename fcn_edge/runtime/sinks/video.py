@@ -14,9 +14,9 @@ from fcn_edge.errors import MachineError
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
-from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen
+from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen, chosen_for_webm
 from fcn_edge.runtime.sinks.encoders.elements import ELEMENTS
-from fcn_edge.runtime.sinks.h264 import CONTAINERS
+from fcn_edge.runtime.sinks.h264 import CONTAINERS, WEBM
 from fcn_edge.runtime.sinks.recording import Recording
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.video_clock import VideoClock, usual_rate
@@ -43,6 +43,7 @@ class VideoSink(Sink):
         encoder: One of ``encoders.choice.ENCODERS``.
 
     Raises:
+        UsageError: The container takes no pictures of the encoder that was named.
         MachineError: The encoder that was named is not here, or does not work.
     """
 
@@ -53,7 +54,8 @@ class VideoSink(Sink):
         fps = usual_rate(context.fps)
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
-        self._recording = Recording(path, fps, context.live, chosen(encoder), segments, context.segment)
+        choice = chosen_for_webm(encoder) if path.suffix.lower() == WEBM else chosen(encoder)
+        self._recording = Recording(path, fps, context.live, choice, segments, context.segment)
         self._backlog: Backlog[tuple[NDArray[np.uint8], int]] = Backlog(self._encode, "fcn-edge video")
         self._until: float | None = None
         self._closed = False

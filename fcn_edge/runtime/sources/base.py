@@ -192,7 +192,7 @@ class Connection(Closeable):
 
     @property
     def damaged(self) -> int:
-        """Packets and pictures that came damaged: skipped, or shown as far as they could be decoded."""
+        """Packets, pictures and files that came damaged: skipped, or shown as far as they could be decoded."""
         return 0
 
     def connect(self, timeout: float | None = None) -> None:

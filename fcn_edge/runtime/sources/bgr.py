@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.errors import needed_for
 from fcn_edge.io.opencv import cv2
+from fcn_edge.runtime.sources.ffmpeg_limits import LONGEST_SIDE, MOST_PIXELS
 
 __all__ = ["BgrConverter"]
 
@@ -33,7 +34,10 @@ class BgrConverter:
 
         Raises:
             av.FFmpegError: It is damaged.
+            ValueError: It is too large (``LONGEST_SIDE``, ``MOST_PIXELS``).
         """
+        if max(frame.width, frame.height) > LONGEST_SIDE or frame.width * frame.height > MOST_PIXELS:
+            raise ValueError(f"{frame.height}x{frame.width} pixels are too many")
         # one thread, as in OpenCV: more take processor time from the network. The copy costs less than new pages for
         # every frame: the memory of the converted one is used again at once
         bgr = self._reformatter.reformat(frame, format="bgr24", interpolation=self._filter, threads=1)

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import SourceError
+from fcn_edge.io.native_paths import native_path
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.redaction import without_passwords
 from fcn_edge.io.video import quiet
@@ -32,6 +33,8 @@ CONNECT_TIMEOUT = 15.0
 """Seconds until the first frame; longer than OpenCV itself waits for one (10), so that its own answer comes first."""
 CLOSE_TIMEOUT = 1.0
 """Seconds that closing waits for a camera that gives nothing; its thread lets go of the device when it can."""
+NO_CAMERAS = frozenset({1, 4, 5, 136})
+"""Linux's numbers of the kinds of devices that are memory, such as /dev/null, and terminals."""
 
 
 class CameraConnection(Connection):
@@ -134,6 +137,11 @@ class CameraConnection(Connection):
                 capture = cv2().VideoCapture(self._device, cv2().CAP_V4L2)
             else:
                 capture = cv2().VideoCapture(self._device if self._number is None else self._number)
+        if not capture.isOpened() and _is_other_device(self._device):
+            raise SourceError(
+                f"{self._shown} is no camera: it is no capture device.",
+                "Give a camera such as /dev/video0, a video, an image or a folder.",
+            )
         if not capture.isOpened():
             raise SourceError(
                 f"The camera {self._shown} could not be opened: it is in use, or is no capture device.",
@@ -165,11 +173,19 @@ class CameraConnection(Connection):
         if not path.exists():
             here = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
             raise SourceError(f"There is no camera {self._shown}.", f"Cameras here: {here or 'none'}.")
+        native_path(path, SourceError)
         if not os.access(path, os.R_OK | os.W_OK):
             raise SourceError(
                 f"The camera {self._shown} may not be used by this account.",
                 "Join its group with: sudo usermod -aG video $USER, then log in again.",
             )
+
+
+def _is_other_device(device: str) -> bool:
+    try:
+        return os.major(Path(device).stat().st_rdev) in NO_CAMERAS
+    except OSError:  # it is gone
+        return False
 
 
 def _kernel_time(capture: Any, after_ns: int, now_ns: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fcn_edge.errors import needed_for
+from fcn_edge.runtime.sources.ffmpeg_limits import DECODER_LIMITS
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -52,6 +53,7 @@ class Decoder:
         context = stream.codec_context
         self._context = context
         self._held = context.name in _GIVES_GRAY
+        context.options = DECODER_LIMITS
         context.thread_type = "SLICE" if live else "AUTO"
         # threads that work on several frames at once keep as many of them back
         context.thread_count = 1 if live else 0

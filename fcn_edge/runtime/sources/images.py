@@ -13,6 +13,7 @@ from fcn_edge.errors import DatasetError, SourceError
 from fcn_edge.io.images import Doubt, doubted_image, images_among
 from fcn_edge.runtime.sources.base import FileConnection, Picture
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.text import listed
 
 __all__ = ["ImageConnection"]
 
@@ -21,15 +22,20 @@ _log = logging.getLogger(__name__)
 DARK = "dark"
 """That pictures have fewer bits than their files was told."""
 
+FEW = 3
+"""Names in the error at the end; each was told when its turn came."""
+
 
 class ImageConnection(FileConnection):
     """Image files, one frame each, named after the file.
 
+    An unreadable one in a folder keeps none of the others back: it is named, left out and counted in ``damaged``, and
+    reading raises SourceError once all others were read.
+
     Args:
         address: What the user called them.
-        path: An image, or a folder of them. Connecting raises SourceError when the folder holds none or the first is
-            no image that can be read; a later one raises when it is read. What is left out of a folder is logged, and
-            what is doubtful about an image, such as damage.
+        path: An image, or a folder of them. Connecting raises SourceError when it holds none that can be read. What is
+            left out of a folder is logged, and what is doubtful about an image, such as damage.
         bits: How many bits of files with 16 a value are used; 0 where nobody said.
         told: What was logged before, which is not said again when the images are read once more.
     """
@@ -40,6 +46,13 @@ class ImageConnection(FileConnection):
         self._bits = bits
         self._told = set() if told is None else told
         self._named: Iterator[tuple[Path, str]] = iter(())
+        self._unreadable: list[str] = []
+
+    @property
+    @override
+    def damaged(self) -> int:
+        """Files that could not be read."""
+        return len(self._unreadable)
 
     @override
     def _open(self) -> None:
@@ -54,13 +67,22 @@ class ImageConnection(FileConnection):
 
     @override
     def read_next(self) -> Picture | None:
-        path, name = next(self._named, (None, ""))
-        if path is None:
-            return None
+        for path, name in self._named:
+            if (picture := self._picture(path, name)) is not None:
+                return picture
+        self._raise_for_unreadable()
+        return None
+
+    def _picture(self, path: Path, name: str) -> Picture | None:
+        """The picture in a file; None where it is one of several and cannot be read."""
         try:
             image, doubts = doubted_image(path, self._bits)
         except DatasetError as error:
-            raise SourceError(error.message, error.fix) from error
+            if path == self._path:
+                raise SourceError(error.message, error.fix) from error
+            self._unreadable.append(path.name)
+            self._warn(f"{error.message} It is left out.")
+            return None
         for doubt in doubts:
             self._tell(doubt)
         return Picture(image, name)
@@ -78,6 +100,14 @@ class ImageConnection(FileConnection):
         if sentence not in self._told:
             self._told.add(sentence)
             _log.warning("%s", sentence)
+
+    def _raise_for_unreadable(self) -> None:
+        names = self._unreadable
+        if names:
+            raise SourceError(
+                f"{len(names)} of {self.length} images of {self._path} cannot be read: {listed(names, FEW)}.",
+                "Replace or remove them. All others were processed.",
+            )
 
 
 def _images_of_folder(folder: Path) -> tuple[list[Path], str]:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import SourceError
+from fcn_edge.io.native_paths import native_path
 from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import ffmpeg_or_any, quiet
-from fcn_edge.runtime.sources.pyav import LIMITS
+from fcn_edge.runtime.sources.ffmpeg_limits import LIMITS, LONGEST_SIDE, MOST_PIXELS, too_large
 from fcn_edge.runtime.sources.times import TimesAfterFirst
 
 __all__ = ["OpenCvReader"]
@@ -40,22 +41,27 @@ class OpenCvReader:
         length: Frames, as far as the container tells; None when it does not.
         damaged: 0: OpenCV does not tell.
         reached: Seconds in the file that the pictures so far have reached.
+        broke_off: False, and so is ``damaged_end``: OpenCV does not tell.
 
     Raises:
         SourceError: It is no video that OpenCV can read.
     """
 
     damaged = 0
+    broke_off = damaged_end = False
 
     def __init__(self, path: Path, shown: str) -> None:
         with quiet(), _limited():
-            # absolute: FFmpeg would take the start of `a:b.mp4` for a protocol
-            self._capture: Any = cv2().VideoCapture(str(path.absolute()), ffmpeg_or_any())
+            self._capture: Any = cv2().VideoCapture(native_path(path, SourceError), ffmpeg_or_any())
         if not self._capture.isOpened():
             raise SourceError(
                 f"{shown} is not a video or image that OpenCV can read, or is cut off.",
                 f"See what it holds with: ffprobe {shown}",
             )
+        width, height = (self._capture.get(side) for side in (cv2().CAP_PROP_FRAME_WIDTH, cv2().CAP_PROP_FRAME_HEIGHT))
+        if not (width <= LONGEST_SIDE >= height and width * height <= MOST_PIXELS):
+            self._capture.release()
+            raise too_large(shown)
         fps = self._capture.get(cv2().CAP_PROP_FPS)
         announced = self._capture.get(cv2().CAP_PROP_FRAME_COUNT)
         self.fps = float(fps) if 0 < fps < 1000 else None
@@ -85,7 +91,7 @@ def _limited() -> Iterator[None]:
     """What OpenCV's FFmpeg opens in this block is a file and no playlist."""
     with _one_at_a_time:
         before = os.environ.get(OPTIONS)
-        ours = "|".join(f"{key};{value}" for key, value in LIMITS.items() if key != "max_pixels")
+        ours = "|".join(f"{key};{value}" for key, value in LIMITS.items())
         os.environ[OPTIONS] = f"{before}|{ours}" if before else ours
         try:
             yield

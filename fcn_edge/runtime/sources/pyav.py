@@ -6,6 +6,7 @@ and the color matrix and range that the frame tells.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,24 +18,12 @@ from numpy.typing import NDArray
 from fcn_edge.errors import SourceError, needed_for
 from fcn_edge.runtime.sources.bgr import BgrConverter
 from fcn_edge.runtime.sources.demuxing import packets_of
+from fcn_edge.runtime.sources.ffmpeg_limits import DECODER_LIMITS, LIMITS, LONGEST_SIDE, too_large
 from fcn_edge.runtime.sources.times import TimesAfterFirst
 
-__all__ = ["FORMATS", "LIMITS", "ByteStream", "PyAvReader", "has_pyav"]
+__all__ = ["ByteStream", "PyAvReader", "has_pyav"]
 
-FORMATS = (
-    "3g2,3gp,apng,asf,av1,avi,dirac,dv,flv,gif,h261,h263,h264,hevc,ivf,jpeg_pipe,jpegxl_anim,live_flv,m4v,matroska,mj2,"
-    "mjpeg,mjpeg_2000,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,mxf,nsv,nut,obu,ogg,png_pipe,pva,rm,smjpeg,swf,vc1,vc1test,"
-    "vvc,webm,webp_pipe,wtv,yuv4mpegpipe"
-)
-"""FFmpeg's readers that may open a file or a pipe: those whose pictures lie in it. Playlists (HLS, DASH, concat, SDP,
-IMF and others) name further files and addresses, and whoever wrote the file would choose what is opened."""
-
-LIMITS = {
-    "format_whitelist": FORMATS,
-    "protocol_whitelist": "file",
-    "max_pixels": str(1 << 27),
-}
-"""FFmpeg's options for files and pipes. A damaged header may announce any size: 134 megapixels are the largest."""
+_DURATION = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
 
 LOST_IN_A_ROW = 100
 """Reads that may fail one after the other before a video counts as ended: each skips something, perhaps too little."""
@@ -68,6 +57,8 @@ class PyAvReader:
         length: Frames, as far as the container tells; None when it does not.
         damaged: Packets that could not be read or decoded so far, and pictures of which parts are missing.
         reached: Seconds on the container's own clock that the pictures so far have reached.
+        broke_off: Reading ended with an error, or within a packet.
+        damaged_end: What followed the last picture so far could not be decoded.
 
     Raises:
         SourceError: It is no video that FFmpeg can read here.
@@ -81,6 +72,7 @@ class PyAvReader:
             import av
         self.damaged = 0
         self.reached = 0.0
+        self.broke_off = self.damaged_end = False
         self._stopped = stopped
         # MemoryError also where a damaged header asks for more than there is
         self._errors = (av.FFmpegError, ValueError, ArithmeticError, MemoryError)
@@ -96,6 +88,9 @@ class PyAvReader:
             stream: Any = self._container.streams.best("video")
             if stream is None or stream.codec_context is None:
                 raise _unreadable(shown, fix)
+            if max(stream.codec_context.width, stream.codec_context.height) > LONGEST_SIDE:
+                raise too_large(shown)
+            stream.codec_context.options = DECODER_LIMITS
             stream.thread_type = "AUTO"
             # of a variable rate this is the mean, with which a count of frames and an output at one rate are right
             rate = stream.average_rate or stream.guessed_rate
@@ -127,8 +122,11 @@ class PyAvReader:
 
     def _announced(self, stream: Any) -> int | None:
         length = stream.frames
-        if not length and self.fps is not None and self._container.duration:
-            length = int(self._container.duration / 1e6 * self.fps + 0.5)
+        seconds = _own_seconds(stream) or (self._container.duration or 0) / 1e6
+        guess = int(seconds * self.fps + 0.5) if self.fps is not None else 0
+        # of a trimmed MP4 the count is that of all frames in it, and the duration that of those that are shown
+        if guess and (not length or (guess < length and "mp4" in self._container.format.name)):
+            length = guess
         return length if 0 < length < 1 << 40 else None
 
     def _decoded(self) -> Generator[tuple[NDArray[np.uint8], float | None], None, None]:
@@ -137,14 +135,17 @@ class PyAvReader:
                 frames = packet.decode()
             except self._errors:
                 self.damaged += 1
+                self.damaged_end = True
                 continue
             for frame in frames:
                 try:
                     image = self._convert(frame)
                 except self._errors:
                     self.damaged += 1
+                    self.damaged_end = True
                     continue
                 self.damaged += bool(frame.is_corrupt)
+                self.damaged_end = False
                 stamp = self._stamp(frame)
                 self.reached = self.reached if stamp is None else max(self.reached, stamp)
                 yield image, self._times(stamp)
@@ -155,9 +156,10 @@ class PyAvReader:
         while not self._stopped():
             try:
                 for packet in packets_of(self._container, self._stream):
-                    if failed and packet.size:  # it went on, so that this was no end
-                        self.damaged += 1
+                    if packet.size:
+                        self.damaged += failed > 0  # it went on, so that this was no end
                         failed = 0
+                        self.broke_off = bool(packet.is_corrupt)  # of the last one: the file ends within it
                     yield packet
                     if self._stopped():
                         return
@@ -165,6 +167,7 @@ class PyAvReader:
             except self._errors:  # noqa: PERF203 (once per failure, not per packet)
                 failed += 1
                 if failed > LOST_IN_A_ROW:
+                    self.broke_off = True
                     break
         if not self._stopped():
             yield _Flush(self._stream)
@@ -187,6 +190,14 @@ class _Flush:
     def decode(self) -> list[Any]:
         frames: list[Any] = self._stream.codec_context.decode(None)
         return frames
+
+
+def _own_seconds(stream: Any) -> float | None:
+    """How long a stream itself is, where the container tells: the whole may be longer, by its sound."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    told = _DURATION.fullmatch(stream.metadata.get("DURATION", ""))  # Matroska's
+    return None if told is None else 3600 * int(told[1]) + 60 * int(told[2]) + float(told[3])
 
 
 def _unreadable(shown: str, fix: str) -> SourceError:

@@ -104,14 +104,20 @@ def open_source(source: str | int | Path) -> Connection:
 
 
 def _plain(address: SourceAddress) -> Connection:
-    # /dev/shm holds files like any other folder
     place = address.place
     if place in STANDARD_INPUT:
         return _pipe(address)
     if _is_pipe(place):
         return _pipe(address, Path(place))
-    camera = place.isdecimal() or (place.startswith("/dev/") and not place.startswith("/dev/shm/"))
-    return _camera(address) if camera else _file(address)
+    return _camera(address) if place.isdecimal() or _is_device(place) else _file(address)
+
+
+def _is_device(place: str) -> bool:
+    """A device, or the name of one that is not here. /dev/shm holds files, and /dev/fd what a shell has opened."""
+    if not place.startswith("/dev/") or place.startswith(("/dev/shm/", "/dev/fd/")):
+        return False
+    path = Path(place)
+    return not (path.is_file() or path.is_dir())
 
 
 def _file(address: SourceAddress) -> Connection:

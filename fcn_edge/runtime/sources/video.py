@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from pathlib import Path
 
 from typing_extensions import override
@@ -11,9 +13,12 @@ from fcn_edge.runtime.sources.base import FileConnection, Picture
 from fcn_edge.runtime.sources.opencv import OpenCvReader
 from fcn_edge.runtime.sources.playlists import refuse_playlist
 from fcn_edge.runtime.sources.pyav import PyAvReader, has_pyav
+from fcn_edge.runtime.sources.wholeness import runs_past_end
 from fcn_edge.runtime.uri import Uri
 
 __all__ = ["VideoConnection"]
+
+_LOG = logging.getLogger(__name__)
 
 FEWEST_MISSING = 3
 SHARE_MISSING = 0.03
@@ -25,8 +30,8 @@ class VideoConnection(FileConnection):
 
     PyAV reads it, or OpenCV where that is absent: the same pixels and times, but OpenCV scales frames that change their
     size to that of the first. The length is what the container
-    announces. Where clearly fewer frames come, reading raises after the last: the file is cut off. What is damaged
-    before the end is skipped and, with PyAV, counted.
+    announces. Where the file is known to be cut off, reading raises after the last frame. What is damaged before the
+    end is skipped and, with PyAV, counted.
 
     Args:
         address: What the user called it.
@@ -39,6 +44,7 @@ class VideoConnection(FileConnection):
         self._path = path
         self._reader: PyAvReader | OpenCvReader | None = None
         self._read = 0
+        self._last = self._longest = 0.0
         self._damaged = 0
 
     @property
@@ -68,6 +74,9 @@ class VideoConnection(FileConnection):
             return None
         image, seconds = read
         self._read += 1
+        if seconds is not None:
+            self._longest = max(self._longest, seconds - self._last)
+            self._last = seconds
         return Picture(image, time=seconds)
 
     @override
@@ -80,14 +89,37 @@ class VideoConnection(FileConnection):
         super().close()
 
     def _check_whole(self) -> None:
+        """Say where the file ended early: an error where that is known, a note where only its header's guess says so.
+
+        Containers without a count announce seconds times a guess of the frame rate, the seconds may be another
+        stream's, and of a trimmed file the count is that of the frames before: a file that plays to its end is whole.
+        """
         assert self._reader is not None
-        if self.length is None or self.fps is None or self._interrupted:
+        if self._interrupted:
             return
-        # containers without a count announce seconds x a guess of the frame rate, so that the count alone may be
-        # wrong by any factor; the time that was reached is then right
-        slack = max(FEWEST_MISSING, SHARE_MISSING * self.length)
-        if max(self._read, self._reader.reached * self.fps + 1) < self.length - slack:
+        missing = self._missing()
+        short = self.length is not None and missing > max(FEWEST_MISSING, SHARE_MISSING * self.length)
+        ends_early = runs_past_end(self._path)
+        if (missing and ends_early) or (short and (self._reader.broke_off or self._reader.damaged_end)):
+            of = "" if self.length is None else f" of {self.length}"
             raise SourceError(
-                f"{self._path} ends after {self._read} of {self.length} frames: the file is cut off or damaged.",
+                f"{self._path} ends after {self._read}{of} frames: the file is cut off or damaged.",
                 "Copy it again; the frames before were processed.",
             )
+        if ends_early:
+            _LOG.warning("%s lacks its end. All %d frames that it has were processed.", self._path, self._read)
+        elif short:
+            _LOG.warning(
+                "%s announces about %s frames and plays %s to its end. It is taken as whole; a file that was cut off "
+                "may look like this too.",
+                *(self._path, self.length, self._read),
+            )
+
+    def _missing(self) -> float:
+        """Frames that were announced and did not come; without end where nothing was announced."""
+        assert self._reader is not None
+        if self.length is None:
+            return math.inf
+        # the time that was reached is right where the rate is not, and a variable one may have a last long frame
+        reached = 0.0 if self.fps is None else (self._reader.reached + self._longest) * self.fps
+        return max(self.length - max(self._read, reached), 0)

@@ -49,6 +49,12 @@ def test_open_axes_are_frozen_to_the_size(network: Any) -> None:
         assert engine._runner.get_inputs()[0].shape == [32, 128, 3]
 
 
+def test_a_name_that_is_no_utf8_is_refused_in_our_words(network: Any) -> None:
+    path = network.path.rename(network.path.with_name("m\udcfe.onnx"))
+    with pytest.raises(ModelError, match=r"m\\xfe.onnx is not UTF-8"):
+        OnnxRuntime().open_onnx(path, network.spec, (64, 96))
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_are_those_asked_for(network: Any, threads: int) -> None:
     with opened(network, options=RunOptions(threads=threads)) as engine:

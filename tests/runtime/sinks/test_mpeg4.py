@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fcn_edge.errors import MachineError
+from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sinks.recording import _say_that_it_is_mpeg4
@@ -50,10 +51,33 @@ def test_holds_the_overlays(tmp_path: Path, make_result: MakeResult, suffix: str
     with open_source(path) as source:
         assert source.fps == pytest.approx(12.5)
     images = read_back(path)
-    assert len(images) == 10
+    assert len(images) == 29, "4 frames a second at 12.5"
     expected = make_result(9).segmentation.overlay(0.5)
-    assert np.abs(images[9][10:-10, 40:].astype(int) - expected[10:-10, 40:]).mean() < 6
+    assert np.abs(images[-1][10:-10, 40:].astype(int) - expected[10:-10, 40:]).mean() < 6
     assert names_in(tmp_path) == [path.name]
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path, make_result: MakeResult) -> None:
+    """OpenCV's binding would end the process."""
+    sink = open_sink(os.fsdecode(os.fsencode(tmp_path) + b"/o\xfe.mp4"), CONTEXT)
+    sink.write(make_result(0))
+    with pytest.raises(UsageError, match=r"o\\xfe.mp4 is not UTF-8"):
+        sink.close()
+    assert names_in(tmp_path) == []
+
+
+def test_keeps_the_times_of_a_variable_rate(tmp_path: Path, make_result: MakeResult) -> None:
+    """Its rate is one; frames are shown again, or left out, so that each comes when it did in the source."""
+    results = [make_result(index) for index in (0, 5, 10, 15, 20)]
+    seconds = [0.0, 0.08, 0.16, 0.4, 0.8]  # at 12.5 a second: slots 0, 1, 2, 5, 10
+    path = tmp_path / "out.avi"
+    with open_sink(str(path), CONTEXT) as sink:
+        for result, time in zip(results, seconds, strict=True):
+            sink.write(dataclasses.replace(result, frame=dataclasses.replace(result.frame, time=time)))
+    grays = [image[:, 40:].mean() for image in read_back(path)]
+    expected = [result.segmentation.overlay(0.5)[:, 40:].mean() for result in results]
+    shown = [0, 1, 2, 2, 2, 3, 3, 3, 3, 3, 4]
+    assert grays == pytest.approx([expected[index] for index in shown], abs=6)
 
 
 def test_is_said_once_with_what_brings_h264(
@@ -102,7 +126,7 @@ def test_segments_work_too(tmp_path: Path, make_result: MakeResult) -> None:
         for index in range(10):  # four a second
             sink.write(make_result(index))
     assert names_in(tmp_path) == [f"out-00000{number}.mp4" for number in range(3)]
-    assert [len(read_back(path)) for path in sink.wrote] == [4, 4, 2]
+    assert [len(read_back(path)) for path in sink.wrote] == [10, 10, 4]
 
 
 def test_stops_before_the_disk_is_full_and_keeps_what_it_has(

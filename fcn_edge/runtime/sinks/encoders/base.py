@@ -54,16 +54,18 @@ class VideoBegin:
 
 
 class Encoder(Closeable):
-    """Pictures into packets of H.264, yuv420p, one file after the other. For one thread.
+    """Pictures into packets of video, yuv420p, one file after the other. For one thread.
 
     ``begin``, then ``encode`` for each picture, then ``end``; packets come in the order of the pictures, each with its
     time, its stream and whether it is a keyframe. After an error there is only ``close``.
 
     Attributes:
         name: What it is called: ``libx264``, or an element of GStreamer.
+        codec: What the packets are in, for messages.
     """
 
     name: str
+    codec: str = "H.264"
 
     @abstractmethod
     def begin(self, video: VideoBegin) -> None:

@@ -1,4 +1,4 @@
-"""Which encoder of H.264 writes videos here."""
+"""Which encoder writes videos here."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from functools import cache, partial
 
 import numpy as np
 
-from fcn_edge.errors import MachineError, needed_for
+from fcn_edge.errors import MachineError, UsageError, needed_for
 from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError, VideoBegin
 from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS
 from fcn_edge.runtime.sinks.encoders.failures import failed
 from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder
+from fcn_edge.runtime.sinks.encoders.libvpx import LIBVPX, LibvpxEncoder, libvpx_is_here
 from fcn_edge.runtime.sinks.encoders.libx264 import LIBX264, Libx264Encoder, libx264_is_here
 from fcn_edge.system.video_encoder import may_have_encoder
 
-__all__ = ["AUTO", "ENCODERS", "Choice", "chosen", "encoder_from_text", "problem_of"]
+__all__ = ["AUTO", "ENCODERS", "Choice", "chosen", "chosen_for_webm", "encoder_from_text", "problem_of"]
 
 AUTO = "auto"
 ENCODERS = (AUTO, LIBX264, *ELEMENTS)
@@ -82,6 +83,28 @@ def chosen(name: str = AUTO) -> Choice | None:
     if problem is not None:
         raise EncoderError(problem.message, problem.fix)
     return Choice(name, partial(GStreamerEncoder, name))
+
+
+def chosen_for_webm(name: str = AUTO) -> Choice:
+    """The encoder of WebM, which takes VP9 and no H.264.
+
+    Args:
+        name: ``auto``: there is but one.
+
+    Raises:
+        UsageError: Another one was asked for.
+        MissingExtraError: PyAV is not installed.
+        MachineError: PyAV has no such encoder here.
+    """
+    if name != AUTO:
+        raise UsageError(
+            f"A .webm video is in VP9, which {name} does not make.", "Leave the encoder out, or write .mp4 or .mkv."
+        )
+    with needed_for("Writing WebM"):
+        import av  # noqa: F401
+    if not libvpx_is_here():
+        raise MachineError("PyAV was built without libvpx here.", "Write out.mp4 or out.mkv.")
+    return Choice(LIBVPX, LibvpxEncoder)
 
 
 @cache

@@ -1,0 +1,28 @@
+"""libvpx in PyAV's wheel: VP9 for WebM, which takes no H.264."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fcn_edge.runtime.sinks.encoders.pyav import PyAvEncoder
+
+__all__ = ["LIBVPX", "LibvpxEncoder", "libvpx_is_here"]
+
+LIBVPX: Final = "libvpx-vp9"
+
+
+class LibvpxEncoder(PyAvEncoder):
+    """VP9 on the processor, as fast as libvpx makes it: on moving noise of 1024x512 no slower than libx264's preset."""
+
+    name = library = LIBVPX
+    codec = "VP9"
+    options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "crf": "30", "b": "0"}  # noqa: RUF012
+
+
+def libvpx_is_here() -> bool:
+    """Whether PyAV is installed and has the encoder."""
+    try:
+        import av
+    except ImportError:
+        return False
+    return LIBVPX in av.codecs_available

@@ -1,0 +1,99 @@
+"""Whether a video file is shorter than its own outermost elements say, which is known and no guess."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+__all__ = ["runs_past_end"]
+
+MOST_ELEMENTS = 1_000_000
+"""A recording of days in fragments has fewer; a file of nothing but empty elements is not followed for ever."""
+
+_MP4_FIRST = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot"})
+_MATROSKA, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_FLV_TAGS = frozenset({8, 9, 18})
+
+Step = Callable[[bytes, int], "int | None"]
+"""The length in bytes of the element that begins with these bytes, at this position; None where it tells none."""
+
+
+def runs_past_end(path: Path) -> bool:
+    """Whether an outermost element of a container announces more bytes than the file has: its end is missing.
+
+    MP4 and MOV (boxes), Matroska and WebM (the segment), AVI (RIFF chunks), FLV (tags) and ASF (objects) are looked at;
+    of others, and of recordings that were never completed and announce nothing, nothing is known.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        return _runs_past(file, path.stat().st_size)
+
+
+def _runs_past(file: BinaryIO, end: int) -> bool:
+    beginning = file.read(16)
+    if beginning[4:8] in _MP4_FIRST:
+        length_of: Step = _mp4
+    else:
+        length_of = next((step for magic, step in _BY_MAGIC.items() if beginning.startswith(magic)), _nothing)
+    position = 0
+    for _ in range(MOST_ELEMENTS):
+        file.seek(position)
+        length = length_of(file.read(24), position)
+        if length is None or position >= end:
+            return False
+        position += length
+        if position > end:
+            return True
+    return False
+
+
+def _nothing(_header: bytes, _position: int) -> None:
+    return None
+
+
+def _mp4(header: bytes, _position: int) -> int | None:
+    if len(header) < 16:
+        return None
+    size, long_size = struct.unpack_from(">I4xQ", header)
+    size = long_size if size == 1 else size
+    return size if size >= 8 else None  # 0: to the end, however long that is
+
+
+def _riff(header: bytes, _position: int) -> int | None:
+    if len(header) < 12 or not header.startswith(b"RIFF"):
+        return None
+    (size,) = struct.unpack_from("<I", header, 4)
+    return 8 + size + size % 2 if 0 < size < 0xFFFFFFFF else None  # while it is written it is one of these
+
+
+def _matroska(header: bytes, _position: int) -> int | None:
+    if len(header) < 12 or not header.startswith((_MATROSKA, _MATROSKA_SEGMENT)) or not header[4]:
+        return None
+    octets = 9 - header[4].bit_length()
+    bits = 7 * octets
+    size = int.from_bytes(header[4 : 4 + octets], "big") & ((1 << bits) - 1)
+    return 4 + octets + size if size != (1 << bits) - 1 else None  # all ones: nobody knew it
+
+
+def _flv(header: bytes, position: int) -> int | None:
+    if position == 0:
+        return 13
+    if len(header) < 11 or header[0] not in _FLV_TAGS:
+        return None
+    return 11 + int.from_bytes(header[1:4], "big") + 4
+
+
+def _asf(header: bytes, _position: int) -> int | None:
+    if len(header) < 24:
+        return None
+    (size,) = struct.unpack_from("<Q", header, 16)
+    return int(size) if size >= 24 else None
+
+
+_BY_MAGIC: Mapping[bytes, Step] = MappingProxyType({b"RIFF": _riff, _MATROSKA: _matroska, b"FLV\x01": _flv, _ASF: _asf})
