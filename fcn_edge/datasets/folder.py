@@ -178,7 +178,12 @@ def split_directories(root: Path, *, complete: bool = True) -> list[Path]:
     if not root.is_dir():
         raise DatasetError(f"There is no data directory {root}.", "Check the path.")
     parts = ("images", "labels") if complete else ("images",)
-    return _entries(root, lambda path: all((path / part).is_dir() for part in parts))
+
+    def is_split(path: Path) -> bool:
+        # a name with a dot in front is that of an import that runs, or of one that was killed
+        return not path.name.startswith(".") and all((path / part).is_dir() for part in parts)
+
+    return _entries(root, is_split)
 
 
 def _entries(directory: Path, wanted: Callable[[Path], bool]) -> list[Path]:

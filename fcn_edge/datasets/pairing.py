@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.io.names import numbered
 
 __all__ = ["Pair", "paired_files"]
 
@@ -40,7 +41,8 @@ def paired_files(
         wanted: Text file with a stem a line; only those are taken.
 
     Returns:
-        By name. Names are the common stems where these differ; else sub-directories become part of them.
+        By name. Names are the common stems where these differ; else sub-directories become part of them, and
+        a number where two would still be alike.
 
     Raises:
         DatasetError: A directory is missing or has no such files, an image has no labels, or two files share a stem.
@@ -56,12 +58,12 @@ def paired_files(
             f"{image_files[missing[0]].name}.",
             "Where stems differ, give --image-ending or --label-ending (such as _L); --list takes only some images.",
         )
-    short = [stem.name for stem in image_files]
-    unique = len(set(short)) == len(short)
-    return [
-        Pair(stem.name if unique else "-".join(stem.parts), path, label_files[stem])
-        for stem, path in sorted(image_files.items())
-    ]
+    stems = sorted(image_files)
+    names = [stem.name for stem in stems]
+    if len(set(names)) < len(names):
+        # a/b-c and a-b/c would both be a-b-c
+        names = numbered(["-".join(stem.parts) for stem in stems])
+    return [Pair(name, image_files[stem], label_files[stem]) for name, stem in zip(names, stems, strict=True)]
 
 
 def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import csv
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.training.stage import EpochLog
 
-__all__ = ["TrainingLog"]
+__all__ = ["TrainingLog", "refuse_foreign"]
 
 _FIELDS = ("stage", "epoch", "loss", "lr", "decoder", "val_miou", "seconds", "finished")
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse to write a log where a file is that is none: nobody named it, and it may be anything.
+
+    Raises:
+        UsageError: Such a file is there.
+    """
+    header = ",".join(_FIELDS).encode()
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        if file.read(len(header)) not in (header, b""):
+            raise UsageError(
+                f"{path} is no log of a training, and the log of this one would replace it.",
+                "Give the checkpoint another name, or move that file.",
+            )
 
 
 class TrainingLog:

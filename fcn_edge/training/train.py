@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +17,11 @@ from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.files import copy_file, flush
+from fcn_edge.io.files import copy_file
+from fcn_edge.io.outputs import check_new_folder, check_outputs
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.training.log import TrainingLog
+from fcn_edge.training.log import TrainingLog, refuse_foreign
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
@@ -112,7 +112,7 @@ def train(
         CheckpointError: ``init`` is missing or does not fit, a teacher is no checkpoint, or the saved state is damaged
             or of another recipe.
     """
-    _require_writable(output)
+    _require_writable(recipe, output, init, teachers)
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
@@ -127,17 +127,27 @@ def train(
         return training.go(init)
 
 
-def _require_writable(output: Path) -> None:
-    """Complain before hours of training, not after.
+def _require_writable(recipe: Recipe, output: Path, init: Path | None, teachers: Sequence[Path]) -> None:
+    """Complain before hours of training, not after, of files that cannot be written or that would be lost.
 
     Raises:
-        UsageError: The output cannot be written.
+        UsageError: The output cannot be written, or what is written beside it would replace a file that is read, or a
+            log that is none of ours.
     """
     if output.suffix != ".safetensors":
         raise UsageError(f"{output} does not end in .safetensors.", "Name the checkpoint such as net.safetensors.")
-    there = next(path for path in output.absolute().parents if path.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)) or output.is_dir():
-        raise UsageError(f"{output} could not be written.", "Give a file in a directory that is yours.")
+    if not output.absolute().parent.exists():
+        check_new_folder(output.parent)
+        return
+    outputs: dict[str, Path] = {}
+    for stage in recipe.stages:
+        paths = _paths(output, stage, last=stage is recipe.stages[-1])
+        outputs |= {f"checkpoint of {name}": path for name, path in paths.items()}
+    log = _log_path(output)
+    reads = {} if init is None else {"file of first weights": init}
+    reads |= {f"teacher {number}": path for number, path in enumerate(teachers, 1)}
+    check_outputs({**outputs, "log": log}, reads)
+    refuse_foreign(log)
 
 
 def _require_no_teacher(recipe: Recipe, unlabeled: Path | None) -> None:
@@ -180,19 +190,19 @@ class _Training:
         output.parent.mkdir(parents=True, exist_ok=True)
         self._tell_of_old_state()
         state = self.run.saved()
-        self.log = TrainingLog(output.with_suffix(".csv"), state["log"] if state else [])
+        self.log = TrainingLog(_log_path(output), state["log"] if state else [])
         checkpoints: dict[str, Path] = {}
         weights: dict[str, torch.Tensor] | None = None
         best: float | None = None
         self.ran = list(state["ran"]) if state else []
         done = len(self.ran)
         for number, stage in enumerate(self.recipe.stages):
-            paths = self._paths(stage, last=number + 1 == len(self.recipe.stages))
+            paths = _paths(output, stage, last=number + 1 == len(self.recipe.stages))
             checkpoints |= paths
             if number < done:
                 # of this training, begun with another output
                 for name, path in paths.items():
-                    copy_file(self._kept(name), path)
+                    copy_file(self._kept(name), path, durable=True)
                 continue
             torch.manual_seed(self.recipe.seed)
             net = FCN(self.recipe.encoder, stage.decoders, len(self.train_split.info.classes))
@@ -213,9 +223,9 @@ class _Training:
             self.ran.append(trainer.epoch)
             best_net = trainer.best_net()
             for name, path in paths.items():
+                # on the disk, because later states count on it
                 save_checkpoint(self._kept(name), best_net.single(name), self._spec(name, self.ran))
-                flush(self._kept(name))  # later states count on it
-                copy_file(self._kept(name), path)
+                copy_file(self._kept(name), path, durable=True)
             weights = {
                 key: value
                 for key, value in trainer.best_weights.items()
@@ -270,13 +280,6 @@ class _Training:
         new = net.start_from(coarser.state_dict())
         self.display.note(f"{spec.arch} weights from {init}; {len(new)} tensors are new")
 
-    def _paths(self, stage: Stage, *, last: bool) -> dict[str, Path]:
-        finest = min(stage.decoders, key=DECODER_STRIDES.__getitem__)
-        return {
-            name: self.output if last and name == finest else self.output.with_suffix(f".{name}.safetensors")
-            for name in stage.decoders
-        }
-
     def _spec(self, decoder: str, ran: list[int]) -> ModelSpec:
         recipe, info = self.recipe, self.train_split.info
         trained_on: tuple[str, ...] = (f"{info.name} {self.train_split.name}",)
@@ -307,6 +310,19 @@ class _Training:
                 ),
             }
         )
+
+
+def _paths(output: Path, stage: Stage, *, last: bool) -> dict[str, Path]:
+    """Where the checkpoints of a stage lie, by decoder."""
+    finest = min(stage.decoders, key=DECODER_STRIDES.__getitem__)
+    return {
+        name: output if last and name == finest else output.with_suffix(f".{name}.safetensors")
+        for name in stage.decoders
+    }
+
+
+def _log_path(output: Path) -> Path:
+    return output.with_suffix(".csv")
 
 
 def _position(trainer: StageTrainer, run: Run) -> str:
