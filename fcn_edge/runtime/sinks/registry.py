@@ -52,7 +52,8 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
     """What was given as sinks, paths as texts; opens nothing.
 
     Raises:
-        UsageError: One is named twice, under whatever names, or is neither a text nor a path nor a sink.
+        UsageError: One is named twice, under whatever names, or holds a NUL,
+            or is neither a text nor a path nor a sink.
     """
     given: list[str | Sink] = []
     for sink in [sinks] if isinstance(sinks, AnySink) else sinks:
@@ -61,6 +62,8 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
         given.append(str(sink) if isinstance(sink, Path) else sink)
     texts = [sink for sink in given if isinstance(sink, str)]
     for number, text in enumerate(texts):
+        if "\0" in text:
+            raise UsageError(f"{text!r} is no name of a SINK: it holds a NUL.", "Give another name.")
         if any(text == other or is_same_file(text, other) for other in texts[:number]):
             raise UsageError(f"A SINK is named twice: {Uri.parse(text, OPTIONS)}.", "Name each once.")
     return given
