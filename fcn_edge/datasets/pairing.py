@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.errors import DatasetError
+from fcn_edge.io.files import opened_now
 from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.io.names import numbered
 
@@ -92,7 +93,8 @@ def _images_below(directory: Path) -> Iterator[Path]:
 
 def _only(files: dict[Path, Path], wanted: Path, directory: Path) -> dict[Path, Path]:
     try:
-        lines = [line.split() for line in wanted.read_text(encoding="utf-8-sig").splitlines()]
+        with opened_now(wanted) as file:
+            lines = [line.split() for line in file.read().decode("utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{wanted} cannot be read as a list of names: {error}.", "Check the file.") from error
     by_name = {stem.name: stem for stem in files}

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 from fcn_edge.io.temporary import temporary_file
@@ -18,6 +19,7 @@ __all__ = [
     "copy_file",
     "flush_directory",
     "flush_tree",
+    "opened_now",
     "refuse_no_file",
     "replacing",
     "same_file",
@@ -184,6 +186,17 @@ def _disk_is_full(error: Exception, directory: Path) -> bool:
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     # torch and others write files themselves, and their errors do not say why that failed
     return not isinstance(error, FcnEdgeError) and shutil.disk_usage(directory).free < ALMOST_NOTHING
+
+
+def opened_now(path: Path) -> BinaryIO:
+    """A file that is open for reading, also where it is a named pipe: one that nobody writes has its end at once.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)  # who has the other end may take his time
+    return os.fdopen(descriptor, "rb")
 
 
 def sha256_of(path: Path) -> str:

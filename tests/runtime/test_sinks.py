@@ -124,7 +124,7 @@ class TestSeveral:
         for other in (
             f"file://{one}",
             f"{one}#encoder=libx264",
-            *(f"{tmp_path}/{name}" for name in ("hard.mp4", "link.mp4", "there/out.mp4", "./there/../out.mp4")),
+            *(f"{tmp_path}/{name}" for name in ("hard.mp4", "link.mp4", "there/out.mp4", "./there/./out.mp4")),
         ):
             with pytest.raises(UsageError, match="A SINK is named twice"):
                 checked_sinks([one, "-", other])

@@ -17,6 +17,7 @@ from fcn_edge.io.files import same_file
 from fcn_edge.io.images import IMAGE_SUFFIXES
 from fcn_edge.io.outputs import Inputs, check_folder, check_outputs
 from fcn_edge.io.redaction import without_passwords
+from fcn_edge.io.temporary import remove_leftovers
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
@@ -231,6 +232,7 @@ def _check_file(path: Path, context: SinkContext) -> None:
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {folder} to write {Path(shown).name} into.", f"mkdir -p {folder}")
     check_outputs({"output": path}, {})
+    remove_leftovers(path.parent)  # a video that is written under its own name makes no temporary file that would
 
 
 OPENERS: Mapping[str, Callable[[Uri, SinkContext], Sink]] = {

@@ -22,6 +22,7 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sinks.backlog import WAITING
 from fcn_edge.runtime.sinks.recording import Recording
+from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sources import open_source
 
