@@ -75,7 +75,7 @@ def command(
     """
     from fcn_edge.bench.api import Watch, bench
     from fcn_edge.bench.result import write_result
-    from fcn_edge.io.outputs import check_outputs
+    from fcn_edge.io.outputs import check_new_folder, check_outputs
 
     group = {
         "sizes": sizes,
@@ -97,10 +97,12 @@ def command(
         "result": json_out,
         "page": html,
         "report in Markdown": markdown,
-        "plots": None if plots is None else plots.with_name(f"{plots.name}.png"),
     }
     named = [*what, calibration, source, *suite.recorded]
     reads = {f"input {text}": Path(text) for text in named if text is not None}
+    for folder in (plots, work):
+        if folder is not None:
+            check_new_folder(folder)
     check_outputs({name: path for name, path in outputs.items() if path is not None}, reads)
     if html is not None or plots is not None:
         with needed_for("The report"):  # before all the work that would be for nothing
