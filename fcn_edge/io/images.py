@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import DatasetError
+from fcn_edge.io.files import opened_now
 from fcn_edge.io.opencv import cv2
 
 __all__ = ["IMAGE_SUFFIXES", "read_ids", "read_image", "read_labels", "write_png"]
@@ -98,7 +99,8 @@ def _stored(path: Path) -> NDArray[Any]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with opened_now(path) as file:
+            return file.read()
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."

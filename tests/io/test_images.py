@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -148,3 +151,10 @@ def test_a_jpeg_with_a_film_behind_it_is_read_and_one_cut_off_is_not(tmp_path: P
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(DatasetError, match="cut off"):
         read_image(path)
+
+
+@pytest.mark.parametrize("read", [read_image, read_labels, read_ids])
+def test_a_pipe_that_nobody_writes_is_not_waited_for(tmp_path: Path, read: Callable[[Path], Any]) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DatasetError, match=r"a\.png"):
+        read(tmp_path / "a.png")
