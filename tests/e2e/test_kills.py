@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from tests.e2e.killed_command import begun, server
 from tests.tiny_network import TinyNetwork
 
 pytest.importorskip("torch")
@@ -25,7 +24,7 @@ pytest.importorskip("onnxruntime")
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.engine_manifest import read_manifest, verify_engine
 from fcn_edge.artifacts.models import resolved_model
-from fcn_edge.io.images import read_labels, write_png
+from fcn_edge.io.images import read_labels
 from fcn_edge.nets.checkpoints import load_checkpoint
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1800)]
@@ -84,74 +83,87 @@ VERBS = {
 }
 
 
+Begin = Callable[..., ForkServerProcess]
+
+
 @pytest.fixture(scope="module")
-def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begin(tmp_path_factory: pytest.TempPathFactory) -> Begin:
+    """Begins a command in a folder: ``begin(folder, "inspect", "net.onnx")``."""
+    environment = {"FCN_EDGE_RUNS": str(tmp_path_factory.mktemp("runs"))}
+    context = server()
+    return lambda folder, *arguments: begun(context, arguments, folder, environment)
+
+
+def to_end(process: ForkServerProcess) -> None:
+    process.join()
+    assert process.exitcode == 0
+
+
+@pytest.fixture(scope="module")
+def net(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a network that was never trained."""
     folder = tmp_path_factory.mktemp("net")
-    options = f"{TRAIN} --data {STREET}2 --epochs 0 -o net.safetensors"
-    subprocess.run([sys.executable, "-m", "fcn_edge", *options.split()], cwd=folder, check=True)
+    to_end(begin(folder, *f"{TRAIN} --data {STREET}2 --epochs 0 -o net.safetensors".split()))
     return folder / "net.safetensors"
 
 
-def leftovers(*folders: Path) -> list[str]:
-    return [str(path) for folder in folders for path in folder.rglob(".fcn-edge-*")]
+def leftovers(*folders: Path) -> set[Path]:
+    return {path for folder in folders for path in folder.rglob(".fcn-edge-*")}
 
 
-def killed(command: list[str], folder: Path, seconds: float, on_writing: bool) -> bool:
-    """Run a command and kill it; whether it lived to be killed.
+def killed(process: ForkServerProcess, folder: Path, seconds: float, on_writing: bool, before: set[Path]) -> bool:
+    """Kill a command; whether it lived to be killed.
 
     Args:
-        command: The command.
+        process: The command.
         folder: Where it runs.
-        seconds: When it is killed: after it began, or after something temporary is there.
+        seconds: When it is killed: from now on, or after something temporary is there.
         on_writing: Wait for something temporary.
+        before: What is temporary there and was left by others.
     """
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        before = {*leftovers(folder)}
-        while on_writing and process.poll() is None and {*leftovers(folder)} <= before:
-            time.sleep(0.0005)
-        time.sleep(seconds)
-        alive = process.poll() is None
-        process.kill()
+    while on_writing and process.is_alive() and leftovers(folder) <= before:
+        time.sleep(0.0005)
+    time.sleep(seconds)
+    alive = process.is_alive()
+    process.kill()
+    process.join()
     return alive
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_written_is_whole_or_absent(
-    verb: str, net: Path, tiny: TinyNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    verb: str, begin: Begin, net: Path, tiny: TinyNetwork, tmp_path: Path
 ) -> None:
-    runs = tmp_path / "runs"
-    monkeypatch.setenv("FCN_EDGE_RUNS", str(runs))
-    folder = tmp_path / "work"
+    folder, outputs = tmp_path / "work", VERBS[verb].outputs
     folder.mkdir()
-    write_png(folder / "mine.png", np.zeros((4, 4), np.uint8))
-    arguments = VERBS[verb].arguments.format(net=net, tiny=tiny.path).split()
-    command = [sys.executable, "-m", "fcn_edge", *arguments]
+    (folder / "mine.png").write_text("mine")
+    command = VERBS[verb].arguments.format(net=net, tiny=tiny.path).split()
     began = time.monotonic()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    to_end(begin(folder, *command))
     whole = time.monotonic() - began
-    assert not leftovers(folder, runs)
+    assert not leftovers(folder)
     count = {"killed": 0, "left something": 0, "absent": 0}
     for number in range(KILLS):
-        on_writing = number % 2 == 0
         if number % 4 == 1:  # as if it had never been written
-            for name in VERBS[verb].outputs:
+            for name in outputs:
                 if (folder / name).exists():
                     (folder / name).rename(tmp_path / f"{number} {name}")
-        moment = random.uniform(0, 0.03) if on_writing else random.uniform(0.2, 1.0) * whole
-        count["killed"] += killed(command, folder, moment, on_writing)
-        count["left something"] += bool(leftovers(folder, runs))
-        for name, is_whole in VERBS[verb].outputs.items():
+        on_writing = number % 2 == 0
+        moment = random.uniform(0, 0.03) if on_writing else random.uniform(0, whole)
+        before = leftovers(folder)
+        count["killed"] += killed(begin(folder, *command), folder, moment, on_writing, before)
+        count["left something"] += bool(leftovers(folder))
+        for name, is_whole in outputs.items():
             if not (folder / name).exists():
                 count["absent"] += 1
             elif is_whole is not None:
                 is_whole(folder / name)
     print(f"{verb}: {KILLS} times, {whole:.1f} s each: {count}")  # noqa: T201 - for pytest -s
     assert count["killed"] >= KILLS // 2
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    assert not leftovers(folder, runs)
-    for name, is_whole in VERBS[verb].outputs.items():
+    to_end(begin(folder, *command))
+    assert not leftovers(folder)
+    for name, is_whole in outputs.items():
         assert (folder / name).exists()
         if is_whole is not None:
             is_whole(folder / name)
-    assert (folder / "mine.png").exists()
+    assert (folder / "mine.png").read_text() == "mine"
