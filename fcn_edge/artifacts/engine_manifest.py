@@ -23,6 +23,7 @@ from fcn_edge.artifacts.spec import Fraction, ModelSpec, Sha256, Size, first_pro
 from fcn_edge.errors import EngineError
 from fcn_edge.io.documents import read_document, write_document
 from fcn_edge.io.files import sha256_of
+from fcn_edge.io.outputs import ENGINE_FILE
 from fcn_edge.text import quoted
 
 __all__ = [
@@ -37,7 +38,7 @@ __all__ = [
     "write_manifest",
 ]
 
-MANIFEST_FILE = "engine.json"
+MANIFEST_FILE = ENGINE_FILE
 TABLE_FILE = "calibration.json"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")

@@ -27,6 +27,7 @@ from fcn_edge.builder.report import CandidateReport, guard_sentence, reports_of,
 from fcn_edge.builder.target import Target, target_at
 from fcn_edge.builder.tuner import Tuner, frames_to_time
 from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
+from fcn_edge.errors import UsageError
 from fcn_edge.evaluation.leakage import calibration_images, refuse_calibration_images
 from fcn_edge.version import __version__
 
@@ -102,6 +103,7 @@ def build_engine(
             return _unchanged(there)
     for target in places.values():
         check_replaceable(target)
+        _refuse_own_model(target, found)
     if request.evaluation is not None and any(candidate.precision == "int8" for candidate in candidates):
         hashes = calibration_images(found) if table is None else table.image_hashes
         refuse_calibration_images(hashes, request.evaluation)
@@ -127,6 +129,15 @@ def build_engine(
         reason=reason,
         warnings=warnings_of(kept, outcomes, request, found),
     )
+
+
+def _refuse_own_model(target: Target, model: Model) -> None:
+    """Refuse to replace the engine whose file is built anew: with it the only float network might be gone."""
+    if target.path.resolve() in model.path.resolve().parents:
+        raise UsageError(
+            f"{model.path} lies in the engine {target.path}, which would be replaced.",
+            "Give another directory with -o, or copy the model first.",
+        )
 
 
 def _engine_there(candidates: Sequence[Candidate], targets: Mapping[str, Target]) -> tuple[Target | None, str]:

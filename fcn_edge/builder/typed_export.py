@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,8 @@ from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.tuner import DEFAULT_CHOICE
 from fcn_edge.builder.typed_onnx import require_share, typed_file
 from fcn_edge.errors import UsageError
-from fcn_edge.io.files import replacing
+from fcn_edge.io.files import copy_file
+from fcn_edge.io.outputs import check_outputs
 from fcn_edge.system.cpu import instruction_set
 
 __all__ = ["TypedExport", "write_typed_onnx"]
@@ -69,11 +69,10 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
         raise UsageError(
             f"{found.shipped or found.path} is an {found.spec.precision} graph already.", "Give the fp32 ONNX file."
         )
-    if output.exists() and output.samefile(found.path):
-        raise UsageError(
-            f"{output} is the model that the typed graph is made from.",
-            "Give another file with -o; it is left as it is.",
-        )
+    reads = {"model that the typed graph is made from": found.path}
+    if request.calibration is not None:
+        reads["calibration table"] = request.calibration
+    check_outputs({"typed graph": output}, reads)
     # float graphs are the same for all
     name = next(iter(registry.BACKENDS)) if request.backend == "auto" else request.backend
     made = registry.backend(name)
@@ -99,6 +98,5 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
             size=request.size,
         )
         require_share(typed.int8_share)
-        with replacing(output) as temporary:
-            shutil.copyfile(typed.path, temporary)
+        copy_file(typed.path, output, durable=True)
     return TypedExport(output, name, typed.spec, typed.int8_share)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,10 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE
 from fcn_edge.backends import registry
 from fcn_edge.builder.target import Target, target_at
 from fcn_edge.errors import MachineError, UsageError
+from fcn_edge.io.exchange import exchanged
+from fcn_edge.io.files import flush_directory, flush_tree
+from fcn_edge.io.outputs import refuse_kept
+from fcn_edge.io.temporary import temporary_directory
 
 __all__ = ["check_replaceable", "engine_workspace", "place_engine"]
 
@@ -24,10 +26,11 @@ def check_replaceable(target: Target) -> None:
     A directory that holds anything else is somebody's data and is never deleted.
 
     Raises:
-        UsageError: Something else is there.
+        UsageError: Something else is there, or it would lie in another engine.
     """
     fix = "Give another directory with -o, or remove it yourself."
     place = target.path
+    refuse_kept(place.absolute().parent if place.is_dir() else place)
     if not place.exists():
         return
     if not place.is_dir():
@@ -53,11 +56,10 @@ def engine_workspace(parent: Path) -> Iterator[Path]:
         UsageError: ``parent`` may not be written.
         MachineError: The disk is full.
     """
-    workspace = None
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        workspace = Path(tempfile.mkdtemp(prefix=".fcn-edge-build-", dir=parent))
-        yield workspace
+        with temporary_directory(parent) as workspace:
+            yield workspace
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise MachineError(
@@ -68,15 +70,13 @@ def engine_workspace(parent: Path) -> Iterator[Path]:
                 f"No engine could be written to {parent}: {error.strerror}.", "Give a directory that is yours with -o."
             ) from error
         raise
-    finally:
-        if workspace is not None:
-            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def place_engine(fresh: Path, target: Path) -> None:
-    """Put a complete engine of a workspace into its place.
+    """Put a complete engine of a workspace into its place, once the disk has all of it.
 
-    An engine that is there already is renamed away, the new one renamed in, and the old one deleted.
+    An engine that is there already changes places with the new one, in one step where the file system can do that, and
+    vanishes with the workspace.
 
     Args:
         fresh: The new engine, in the workspace of the directory that ``target`` lies in.
@@ -87,9 +87,15 @@ def place_engine(fresh: Path, target: Path) -> None:
     """
     target = Path(os.path.realpath(target))  # a link to an engine stays a link
     check_replaceable(target_at(target))  # again: a build may have taken minutes
+    flush_tree(fresh)
     if not (target.exists() and any(target.iterdir())):
         os.replace(fresh, target)  # takes the place of an empty directory too
-        return
+    elif not exchanged(fresh, target):
+        _replace_in_two_steps(fresh, target)
+    flush_directory(target.parent)
+
+
+def _replace_in_two_steps(fresh: Path, target: Path) -> None:
     old = fresh.with_name(f"{fresh.name}.old")
     os.replace(target, old)
     try:

@@ -75,7 +75,7 @@ def command(
     """
     from fcn_edge.bench.api import Watch, bench
     from fcn_edge.bench.result import write_result
-    from fcn_edge.io.files import check_writable
+    from fcn_edge.io.outputs import check_new_folder, check_outputs
 
     group = {
         "sizes": sizes,
@@ -93,9 +93,17 @@ def command(
         "patience": 0.0 if no_wait else None,
     }
     suite = suite.model_copy(update={key: value for key, value in changes.items() if value is not None})
-    for path in (json_out, html, markdown, None if plots is None else plots.with_name(f"{plots.name}.png")):
-        if path is not None:
-            check_writable(path)
+    outputs = {
+        "result": json_out,
+        "page": html,
+        "report in Markdown": markdown,
+    }
+    named = [*what, calibration, source, *suite.recorded]
+    reads = {f"input {text}": Path(text) for text in named if text is not None}
+    for folder in (plots, work):
+        if folder is not None:
+            check_new_folder(folder)
+    check_outputs({name: path for name, path in outputs.items() if path is not None}, reads)
     if html is not None or plots is not None:
         with needed_for("The report"):  # before all the work that would be for nothing
             import_module("jinja2")

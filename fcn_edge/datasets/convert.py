@@ -22,6 +22,8 @@ from fcn_edge.datasets.sizes import Turned, size_error
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.io.images import read_ids, read_image, write_png
+from fcn_edge.io.outputs import IMAGES, LABELS, check_new_folder
+from fcn_edge.io.temporary import temporary_directory
 
 __all__ = ["ImportResult", "LabelConverter", "import_dataset"]
 
@@ -164,11 +166,12 @@ def import_dataset(
         MachineError: The disk is full.
     """
     info = _fitting_info(output, converter.mapping.info)
-    if not split or split.startswith(".") or "/" in split:  # what begins with a dot is hidden, and no split
+    if not split or split.startswith(".") or "/" in split or "\0" in split:  # what begins with a dot is hidden
         raise UsageError(f"{split!r} is no name of a split.", "Name it such as train, val or test.")
     target = output / split
     if target.exists():
-        raise _there_already(target)
+        raise UsageError(f"{target} is there already.", "Remove it, or give another --split.")
+    check_new_folder(target)
     pixels, turned = np.zeros(256, np.int64), Turned()
     with _new_directory(target) as directory:
         for done, pair in enumerate(pairs, 1):
@@ -201,22 +204,26 @@ def _new_directory(target: Path) -> Iterator[Path]:
     """A temporary split that takes its name when the block ends well, and vanishes when it does not."""
     root = target.parent
     made = [directory for directory in (root, *root.parents) if not directory.exists()]
-    temporary = root / f".{target.name}.{os.getpid()}.tmp"
     try:
-        (temporary / "images").mkdir(parents=True)
-        (temporary / "labels").mkdir()
-        yield temporary
-        temporary.rename(target)
+        root.mkdir(parents=True, exist_ok=True)
+        with temporary_directory(root) as workspace:
+            temporary = workspace / target.name
+            for part in (IMAGES, LABELS):
+                (temporary / part).mkdir(parents=True)
+            yield temporary
+            temporary.rename(target)
     except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another import was faster
-            raise _there_already(target) from error
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise UsageError(
+                f"{target} is there by now: another import made it meanwhile, and it is left as it is.",
+                "Remove it, or give another --split.",
+            ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
             raise UsageError(
                 f"{target} could not be written: {error.strerror}.", "Give a directory that is yours."
             ) from error
         raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         for directory in made:
             with suppress(OSError):
                 directory.rmdir()  # fails where the import went well, because the split is in it
@@ -234,12 +241,12 @@ def _write_pair(
     orientation = turned.add(pair.image, image.shape)
     if image.shape[:2] != labels.shape:
         raise size_error(pair.image, image.shape, pair.labels, labels.shape, orientation)
-    copy = directory / "images" / f"{pair.name}{pair.image.suffix.lower()}"
+    copy = directory / IMAGES / f"{pair.name}{pair.image.suffix.lower()}"
     if link:
         _link(pair.image, copy)
     else:
         shutil.copyfile(pair.image, copy)
-    write_png(directory / "labels" / f"{pair.name}.png", labels)
+    write_png(directory / LABELS / f"{pair.name}.png", labels)
     return np.bincount(labels.ravel(), minlength=256)
 
 

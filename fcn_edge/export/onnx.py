@@ -23,7 +23,8 @@ from fcn_edge.export.importers.registry import trained_network
 from fcn_edge.export.network import TrainedNetwork
 from fcn_edge.export.parity import Parity, parity_of_onnx
 from fcn_edge.export.rewrite import add_labels_head, set_spec, store_weights_as_fp16
-from fcn_edge.io.files import replacing, same_file, sha256_of
+from fcn_edge.io.files import replacing, sha256_of
+from fcn_edge.io.outputs import check_outputs
 from fcn_edge.version import __version__
 
 __all__ = ["Export", "onnx_from_checkpoint", "onnx_from_network"]
@@ -83,11 +84,11 @@ def onnx_from_checkpoint(
         GuardError: File and checkpoint agree on too few pixels.
         DatasetError: The images cannot be read.
     """
-    _check_output(output)
+    if output.suffix != ".onnx":
+        raise UsageError(f"{output} does not end in .onnx.", "Name the file such as model.onnx.")
+    check_outputs({"ONNX file": output}, {"checkpoint": checkpoint})
     if name is not None:
         _check_name(name)
-    if same_file(output, checkpoint):
-        raise UsageError(f"{output} is the checkpoint itself.", "Give another file with -o; it is left as it is.")
     network = trained_network(checkpoint, options)
     network = network.with_spec(**_changes(network, options, head=head, name=name, resize=resize))
     spec = network.spec
@@ -104,7 +105,7 @@ def onnx_from_checkpoint(
     model = onnx_from_network(network)
     if weights == "fp16":
         store_weights_as_fp16(model)
-    with replacing(output) as temporary:
+    with replacing(output, durable=True) as temporary:
         onnx.save_model(model, temporary)
         del model  # half a gigabyte where the encoder has its fully connected layers
         written = resolved_model(temporary)
@@ -134,15 +135,6 @@ def onnx_from_network(network: TrainedNetwork) -> ModelProto:
     set_spec(model, network.spec)
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _check_output(output: Path) -> None:
-    if output.suffix != ".onnx":
-        raise UsageError(f"{output} does not end in .onnx.", "Name the file such as model.onnx.")
-    if output.is_dir():
-        raise UsageError(f"{output} is a directory.", "Name a file such as model.onnx.")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"There is no directory {output.parent} to write {output.name} to.", "Make it first.")
 
 
 def _check_name(name: str) -> None:

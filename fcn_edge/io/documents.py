@@ -46,14 +46,14 @@ def document_text(content: dict[str, Any]) -> str:
 
 
 def write_document(path: Path, content: dict[str, Any]) -> None:
-    """Write a document with a digest of its own content, whole or not at all.
+    """Write a document with a digest of its own content, whole or not at all; the disk has it when this returns.
 
     Raises:
         UsageError: It is longer than ``read_document`` reads, or the directory does not exist or may not be written.
         MachineError: The disk is full.
     """
     text = document_text(content)
-    with replacing(path) as temporary:
+    with replacing(path, durable=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

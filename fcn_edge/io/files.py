@@ -5,97 +5,135 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from fcn_edge.errors import FcnEdgeError, MachineError, UsageError
 from fcn_edge.io.machine import machine_fault
+from fcn_edge.io.temporary import temporary_file
 
 __all__ = [
-    "check_writable",
     "copy_file",
-    "flush",
-    "remove_leftovers",
+    "flush_directory",
+    "flush_tree",
+    "opened_now",
+    "refuse_no_file",
     "replacing",
     "same_file",
     "sha256_of",
     "write_errors",
 ]
 
-NOT_WRITABLE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR})
-_TEMPORARY = re.compile(r"\..+\.\d+\.tmp(\.[^.]*)?")
+NOT_WRITABLE = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EACCES,
+        errno.EROFS,
+        errno.EPERM,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        # a file that is a mount of its own
+        errno.EBUSY,
+        errno.EXDEV,
+    }
+)
 ALMOST_NOTHING = 1 << 20
 """Free bytes of a disk that count as none."""
+_OF_THE_SYSTEM = ("/dev", "/proc", "/sys")
+_SHARED_MEMORY = "/dev/shm"
 
 
 @contextmanager
-def replacing(path: Path, *, before: Path | None = None, durable: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, before: Path | None = None, durable: bool = False, mode: int = 0o666) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes when it does not.
+
+    An empty file is there already, which the block fills: nobody can have put a link there. Where the process is
+    killed, it goes when the next one writes into the same directory.
 
     Args:
         path: The file to write.
         before: Where the file goes that ``path`` was until then, if there was one; None drops it.
         durable: Wait until the disk has the file, so that a power cut leaves the new one or the one before; without
             it, some file systems leave an empty one.
+        mode: Permissions of the file, less those that the process gives to no file.
 
     Raises:
-        UsageError: The directory does not exist or may not be written.
+        UsageError: The directory does not exist or may not be written, or ``path`` is a pipe, a socket or a device.
         MachineError: The disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    refuse_no_file(path)
+    with write_errors(path), temporary_file(path.parent, path.suffix, mode) as temporary:
+        yield temporary
+        if durable:
+            _flush_file(temporary)
+        if before is not None:
+            with suppress(FileNotFoundError):
+                os.replace(path, before)
+        os.replace(temporary, path)
+        if durable:
+            flush_directory(path.parent)
+
+
+def refuse_no_file(path: Path) -> None:
+    """Refuse to write a file where a pipe, a socket or a device is, or where the system keeps such.
+
+    Raises:
+        UsageError: One is there, or a link that leads to itself, or the name cannot be one.
+    """
+    if "\0" in str(path):
+        raise UsageError(f"{str(path)!r} is no name of a file: it holds a NUL.", "Give another name.")
+    kind = _special_kind(path)
+    if kind is not None:
+        raise UsageError(f"{path} is {kind}; a file was expected.", "Give the name of a file, and copy it from there.")
+
+
+def _special_kind(path: Path) -> str | None:
+    parent = str(path.absolute().parent)
+    of_the_system = any(parent == top or parent.startswith(f"{top}/") for top in _OF_THE_SYSTEM)
+    if of_the_system and parent != _SHARED_MEMORY and not parent.startswith(f"{_SHARED_MEMORY}/"):
+        # also where /dev/stdout leads to a file: that name itself would be replaced, for every program
+        return "a device, or another thing of the system"
     try:
-        with write_errors(path):
-            yield temporary
-            if durable:
-                _flush_file(temporary)
-            if before is not None:
-                with suppress(FileNotFoundError):
-                    os.replace(path, before)
-            os.replace(temporary, path)
-            if durable:
-                _flush_directory(path.parent)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        mode = path.stat().st_mode
+    except OSError as error:
+        return "a link that leads to itself" if error.errno == errno.ELOOP else None
+    kinds = {
+        stat.S_ISFIFO: "a named pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISCHR: "a device",
+        stat.S_ISBLK: "a device",
+    }
+    return next((kind for is_kind, kind in kinds.items() if is_kind(mode)), None)
 
 
-def check_writable(path: Path) -> None:
-    """Find out whether ``replacing`` could write a file, before the work that would be lost if it could not.
-
-    Raises:
-        UsageError: It is a directory, or its directory does not exist or may not be written.
-        MachineError: The disk is full.
-    """
-    with write_errors(path):
-        parent = path.absolute().parent
-        if path.is_dir():
-            raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
-        if not parent.is_dir():
-            raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
-        # root may write where the permissions say no, and nobody may on a read-only disk: only trying tells
-        with tempfile.TemporaryFile(dir=parent):
-            pass
-
-
-def copy_file(source: Path, path: Path) -> None:
+def copy_file(source: Path, path: Path, *, durable: bool = False) -> None:
     """Copy a file, whole or not at all.
 
+    Args:
+        source: The file.
+        path: What the copy is called.
+        durable: Wait until the disk has it.
+
     Raises:
         UsageError: The directory does not exist or may not be written.
         MachineError: The disk is full.
     """
-    with replacing(path) as temporary:
+    with replacing(path, durable=durable) as temporary:
         shutil.copyfile(source, temporary)
 
 
-def flush(path: Path) -> None:
-    """Wait until the disk has what a file and its directory hold."""
-    _flush_file(path)
-    _flush_directory(path.parent)
+def flush_tree(directory: Path) -> None:
+    """Wait until the disk has all that lies below a directory."""
+    for place, _, names in os.walk(directory):
+        for name in names:
+            _flush_file(Path(place, name))
+        flush_directory(Path(place))
 
 
 def _flush_file(path: Path) -> None:
@@ -103,7 +141,8 @@ def _flush_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_directory(path: Path) -> None:
+def flush_directory(path: Path) -> None:
+    """Wait until the disk has the names that a directory holds."""
     directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -115,16 +154,8 @@ def _flush_directory(path: Path) -> None:
         os.close(directory)
 
 
-def remove_leftovers(directory: Path) -> None:
-    """Remove the temporary files of ``replacing`` that killed processes left; nobody else may write there meanwhile."""
-    for path in directory.glob(".*.tmp*"):
-        if _TEMPORARY.fullmatch(path.name):
-            with suppress(OSError):
-                path.unlink()
-
-
 def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file, be it there or not."""
+    """Whether two paths lead to one file, be it there or not: by links of both kinds too."""
     with suppress(OSError):
         return one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)
@@ -157,6 +188,17 @@ def write_errors(path: Path) -> Iterator[None]:
 def _disk_is_full(error: Exception, directory: Path) -> bool:
     # torch and others write files themselves, and their errors do not say why that failed
     return not isinstance(error, FcnEdgeError | OSError) and shutil.disk_usage(directory).free < ALMOST_NOTHING
+
+
+def opened_now(path: Path) -> BinaryIO:
+    """A file that is open for reading, also where it is a named pipe: one that nobody writes has its end at once.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)  # who has the other end may take his time
+    return os.fdopen(descriptor, "rb")
 
 
 def sha256_of(path: Path) -> str:

@@ -28,7 +28,7 @@ def save_checkpoint(path: Path, net: FCN, spec: ModelSpec) -> None:
     from safetensors.torch import save
 
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    with replacing(path) as temporary:
+    with replacing(path, durable=True) as temporary:
         # not save_file: its errors do not say that the disk is full
         temporary.write_bytes(save(tensors, metadata={SPEC_KEY: spec.to_json()}))
 

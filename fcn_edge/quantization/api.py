@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable, write_table
@@ -10,7 +10,7 @@ from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import Size, checked_size
 from fcn_edge.datasets.calibration import calibration_set, write_manifest
 from fcn_edge.errors import ModelError, UsageError, needed_for
-from fcn_edge.io.files import check_writable, same_file
+from fcn_edge.io.outputs import check_outputs
 
 __all__ = ["calibrate"]
 
@@ -63,7 +63,7 @@ def calibrate(
         from fcn_edge.quantization.calibrate import calibration_table
 
     found = resolved_model(model)
-    outputs = {"output": Path(output), **({} if manifest is None else {"manifest": Path(manifest)})}
+    outputs = {"table": Path(output), **({} if manifest is None else {"manifest": Path(manifest)})}
     name = found.path if isinstance(model, Model) else model
     if found.kind == "engine":
         raise UsageError(f"{name} is an engine; fp32 models are calibrated.", "Give the ONNX file it was built from.")
@@ -71,7 +71,10 @@ def calibrate(
         raise ModelError(f"{name} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file.")
     if size is not None:  # like what follows, before minutes of work
         checked_size(size, found.spec.geometry.size_multiple)
-    _check_files(Path(images), outputs)
+    for path in outputs.values():
+        if path.suffix != ".json":
+            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
+    check_outputs(outputs, {"model": found.path, "manifest of the images": Path(images)})
     root = None if root is None else Path(root)
     chosen = calibration_set(images, found.spec.classes, count, seed, choosing, root=root)
     for line in chosen.notes:
@@ -79,18 +82,5 @@ def calibrate(
     if manifest is not None:
         write_manifest(outputs["manifest"], chosen)
     table = calibration_table(found, chosen, size=size, threads=threads, progress=progress)
-    write_table(outputs["output"], table)
+    write_table(outputs["table"], table)
     return table
-
-
-def _check_files(images: Path, outputs: Mapping[str, Path]) -> None:
-    """Refuse files that could not be written, or that one of the others would be lost to."""
-    taken = {"images": images}
-    for name, path in outputs.items():
-        if path.suffix != ".json":
-            raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
-        check_writable(path)
-        for other, there in taken.items():
-            if same_file(path, there):
-                raise UsageError(f"The {other} and the {name} are one file, {path}.", "Give each a file of its own.")
-        taken[name] = path

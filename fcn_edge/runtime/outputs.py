@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from fcn_edge.errors import FcnEdgeError
+from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.redaction import without_passwords
 from fcn_edge.runtime.events import Event, SinkFailed
 from fcn_edge.runtime.report import SinkReport
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.sinks import Sink, SinkContext, is_for_all, of_source, open_sink, prepare_sink
+from fcn_edge.runtime.sinks import Sink, SinkContext, is_for_all, is_same_file, of_source, open_sink, prepare_sink
 
 __all__ = ["Outputs"]
 
@@ -23,7 +23,12 @@ MOST_REPORTS = 1000
 
 @dataclass
 class _Output:
-    """A sink, without one where it could not be opened, and how many masks had grown too old when its turn came."""
+    """A sink, without one where it could not be opened.
+
+    Attributes:
+        too_old: Masks that had grown too old when its turn came.
+        text: What it was opened by; empty where it was given as a sink.
+    """
 
     sink: Sink | None
     name: str
@@ -31,6 +36,7 @@ class _Output:
     source: str | None = None
     error: FcnEdgeError | None = None
     too_old: int = 0
+    text: str = ""
 
 
 class Outputs:
@@ -151,8 +157,16 @@ class Outputs:
         return *self._over, *(_report(output) for output in self._outputs)
 
     def _add(self, given: str | Sink, context: SinkContext, source: str | None = None) -> None:
+        if isinstance(given, str):
+            for other in self._outputs:
+                if other.text and is_same_file(given, other.text):
+                    raise UsageError(
+                        f"{without_passwords(given)} is written for another source or sink already.",
+                        "Call sources or sinks otherwise (#name=...), so that their files have different names.",
+                    )
         sink = open_sink(given, context) if isinstance(given, str) else given
-        self._outputs.append(_Output(sink, sink.name or type(sink).__name__, sink is not given, source))
+        text = given if isinstance(given, str) else ""
+        self._outputs.append(_Output(sink, sink.name or type(sink).__name__, sink is not given, source, text=text))
 
     def _close(self, outputs: Sequence[_Output], hurry: bool = False) -> None:
         _finish(outputs, hurry)

@@ -20,8 +20,9 @@ from fcn_edge.artifacts.spec import DECODER_STRIDES
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.files import remove_leftovers, replacing, sha256_of
+from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.io.runs import runs_directory
+from fcn_edge.io.temporary import remove_leftovers
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.trainset import Extras
 

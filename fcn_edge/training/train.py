@@ -17,7 +17,7 @@ from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
-from fcn_edge.io.files import copy_file, flush
+from fcn_edge.io.files import copy_file
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.labels import (
@@ -28,7 +28,7 @@ from fcn_edge.training.labels import (
     require_teachable,
 )
 from fcn_edge.training.log import TrainingLog
-from fcn_edge.training.outputs import check_outputs, log_path, paths_of
+from fcn_edge.training.outputs import check_training_outputs, log_path, paths_of
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
@@ -126,7 +126,7 @@ def train(
         CheckpointError: ``init`` is missing or does not fit, a teacher is no checkpoint, or the saved state is damaged
             or of another recipe.
     """
-    check_outputs(recipe, output, (*((init,) if init is not None else ()), *teachers))
+    check_training_outputs(recipe, output, init, teachers)
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
@@ -194,7 +194,7 @@ class _Training:
             if number < done:
                 # of this training, begun with another output
                 for name, path in paths.items():
-                    copy_file(self._kept(name), path)
+                    copy_file(self._kept(name), path, durable=True)
                 continue
             torch.manual_seed(self.recipe.seed)
             net = FCN(self.recipe.encoder, stage.decoders, len(self.train_split.info.classes))
@@ -223,9 +223,9 @@ class _Training:
             self.ran.append(trainer.epoch)
             best_net = trainer.best_net()
             for name, path in paths.items():
+                # on the disk, because later states count on it
                 save_checkpoint(self._kept(name), best_net.single(name), self._spec(name, self.ran))
-                flush(self._kept(name))  # later states count on it
-                copy_file(self._kept(name), path)
+                copy_file(self._kept(name), path, durable=True)
             weights = {
                 key: value
                 for key, value in trainer.best_weights.items()

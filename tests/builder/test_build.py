@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fcn_edge.builder import Build, BuildRequest, write_typed_onnx
 from fcn_edge.builder import build as build_module
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
+from tests.tiny_network import TinyNetwork
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 
@@ -443,3 +445,15 @@ def test_auto_passes_over_backends_that_take_one_frame_at_a_time(tmp_path: Path,
     assert [one.backend for one in built.candidates] == ["onnxruntime"]
     assert gpu.built == []
     assert len(build_engine(tiny.path, output=tmp_path / "f").candidates) == 2
+
+
+def test_an_engine_is_not_replaced_by_one_of_its_own_file(tiny: TinyNetwork, tmp_path: Path) -> None:
+    engine = tmp_path / "engine"
+    engine.mkdir()
+    (engine / "engine.json").touch()
+    shutil.copy(tiny.path, engine / "model.onnx")
+    (tmp_path / "link.onnx").symlink_to("engine/model.onnx")
+    for model in (engine / "model.onnx", tmp_path / "link.onnx"):
+        with pytest.raises(UsageError, match=r"lies in the engine .* which would be replaced"):
+            build_module.build_engine(model, BuildRequest(backend="onnxruntime"), output=engine)
+    assert (engine / "model.onnx").read_bytes() == tiny.path.read_bytes()

@@ -9,6 +9,7 @@ import pytest
 
 from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE
 from fcn_edge.backends.registry import BACKENDS, backend
+from fcn_edge.builder import workspace as workspace_module
 from fcn_edge.builder.target import target_at
 from fcn_edge.builder.workspace import check_replaceable, engine_workspace, place_engine
 from fcn_edge.errors import MachineError, UsageError
@@ -47,6 +48,30 @@ def test_engine_is_replaced_whole(engine: Path) -> None:
     assert names(engine.parent) == ["engine"]
 
 
+def test_engine_is_replaced_where_two_steps_are_needed(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace_module, "exchanged", lambda *_: False)
+    test_engine_is_replaced_whole(engine)
+
+
+def test_engine_is_on_the_disk_before_it_takes_its_place(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, seen = os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        seen.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with engine_workspace(engine.parent) as workspace:
+        new = fresh(workspace)
+        place_engine(new, engine)
+    assert seen == [new / MANIFEST_FILE, new, engine.parent]
+
+
+def test_no_engine_in_an_engine(engine: Path) -> None:
+    with pytest.raises(UsageError, match="lies in the engine"):
+        check_replaceable(target_at(engine / "other"))
+
+
 def test_engine_behind_a_link_is_replaced_and_the_link_stays(engine: Path, tmp_path: Path) -> None:
     link = tmp_path / "current"
     link.symlink_to(engine)
@@ -66,6 +91,7 @@ def test_old_engine_stays_when_the_new_one_cannot_be_put_there(engine: Path, mon
         real(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(workspace_module, "exchanged", lambda *_: False)
     with pytest.raises(MachineError, match="disk is full"), engine_workspace(engine.parent) as workspace:
         place_engine(fresh(workspace), engine)
     assert {path.name: path.read_bytes() for path in engine.iterdir()} == before

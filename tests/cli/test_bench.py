@@ -73,3 +73,20 @@ def test_what_is_missing_is_told_before_anything_is_measured(fcn_edge: Run, tiny
     assert fcn_edge("bench", tiny.path, *QUICK, "--json-out", tmp_path / "none" / "result.json").code == 2
     assert fcn_edge("bench", tiny.path, *QUICK, "--data", tmp_path / "none").code == 3
     assert not (tmp_path / "runs" / "bench" / "models" / "engines").exists()
+
+
+def test_no_report_goes_over_what_is_read_or_over_another(
+    fcn_edge: Run, tiny: TinyNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcn_edge.bench.api.bench", lambda *_, **__: pytest.fail("something was measured"))
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine/engine.json").write_text('{"model_digest": ""}')
+    for options, said in (
+        (["--json-out", str(tiny.path)], "would be replaced by the result"),
+        (["--html", "one", "--markdown", "one"], "is the page and would be replaced by the report in Markdown"),
+        (["--markdown", "/dev/stdout"], "a device"),
+        (["--plots", f"{tmp_path}/engine"], "lies in the engine"),
+        (["--work", f"{tmp_path}/engine/work"], "lies in the engine"),
+    ):
+        done = fcn_edge("bench", tiny.path, *options)
+        assert (done.code, said in done.err) == (2, True), done.err

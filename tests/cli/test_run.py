@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import itertools
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -29,6 +31,7 @@ from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import Segmenter, load
 from fcn_edge.runtime.sinks.video import VideoSink
+from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.street import Street
 from fcn_edge.testing.engine import fake_spec
@@ -272,6 +275,16 @@ class TestOutput:
         assert (read_labels(tmp_path / "few" / "a.png") == void).any()
 
 
+@pytest.fixture
+def full_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes no byte of a video."""
+
+    def full(self: VideoFile, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(VideoFile, "write", full)
+
+
 class TestFailure:
     @pytest.mark.parametrize(
         ("words", "code"),
@@ -385,15 +398,13 @@ class TestFailure:
             assert "ftp:/user:***@host/out.mp4" in result.err
             assert "secret" not in result.err + result.out
 
-    def test_of_all_sinks_ends_the_run(self, run: Run, tmp_path: Path) -> None:
-        (tmp_path / "out.mp4").symlink_to("/dev/full")
+    def test_of_all_sinks_ends_the_run(self, run: Run, tmp_path: Path, full_videos: None) -> None:
         result = run(ENDLESS, tmp_path / "out.mp4", "--json")
         assert result.code == result.json["exit_code"] == 6
         assert result.json["error"] == f"The disk of {tmp_path / 'out.mp4'} is full."
         assert result.json["frames"] >= 1
 
-    def test_of_one_sink_is_in_the_report_of_the_others(self, run: Run, tmp_path: Path) -> None:
-        (tmp_path / "out.mp4").symlink_to("/dev/full")
+    def test_of_one_sink_is_in_the_report_of_the_others(self, run: Run, tmp_path: Path, full_videos: None) -> None:
         result = run(STREET, tmp_path / "out.mp4", tmp_path / "masks", "--json")
         assert result.code == result.json["exit_code"] == 6
         assert result.json["error"] == f"The disk of {tmp_path / 'out.mp4'} is full."

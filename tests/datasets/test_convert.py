@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fcn_edge.datasets import Split
+from fcn_edge.datasets import Split, splits_of
 from fcn_edge.datasets.check import check_dataset
 from fcn_edge.datasets.convert import ImportResult, LabelConverter, import_dataset
 from fcn_edge.datasets.mapping import mapping_of_colors, mapping_of_file
@@ -146,6 +147,42 @@ def test_a_split_is_not_overwritten(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is there already"):
         imported(raw, tmp_path / "out")
     assert len(Split(tmp_path / "out/train")) == 2
+
+
+def test_of_two_imports_at_once_one_is_told_that_the_other_was_first(raw: Path, tmp_path: Path) -> None:
+    def meanwhile(done: int, total: int) -> None:
+        if done == total:
+            imported(raw, tmp_path / "out")
+
+    pairs = paired_files(raw / "images", raw / "colors", label_ending="_L")
+    converter = LabelConverter(mapping_of_colors("cityscapes"))
+    with pytest.raises(UsageError, match="another import made it meanwhile"):
+        import_dataset(pairs, converter, tmp_path / "out", split="train", link=False, progress=meanwhile)
+    assert len(Split(tmp_path / "out" / "train")) == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["dataset.toml", "train"]
+
+
+def test_what_an_import_has_not_finished_is_no_split(raw: Path, tmp_path: Path) -> None:
+    result = imported(raw, tmp_path / "out")
+    shutil.copytree(result.split, tmp_path / "out" / ".train.4711.tmp")
+    assert [split.name for split in check_dataset(tmp_path / "out", lambda done, total: None).splits] == ["train"]
+    assert list(splits_of(tmp_path / "out")) == ["train"]
+
+
+def test_files_of_equal_names_stay_apart(tmp_path: Path) -> None:
+    """``a/b-c``, ``a-b/c`` and ``z/c``: two of them would be ``a-b-c``."""
+    for index, stem in enumerate(("a/b-c", "a-b/c", "z/c")):
+        for kind in ("images", "labels"):
+            path = tmp_path / "raw" / kind / f"{stem}.png"
+            path.parent.mkdir(parents=True)
+            write_png(path, np.full((4, 6), index, np.uint8))
+    pairs = paired_files(tmp_path / "raw/images", tmp_path / "raw/labels")
+    (tmp_path / "map.toml").write_text("one = 0\ntwo = 1\nthree = 2\n")
+    converter = LabelConverter(mapping_of_file(str(tmp_path / "map.toml")))
+    result = import_dataset(pairs, converter, tmp_path / "out", split="train", link=False, progress=lambda *_: None)
+    assert result.images == 3
+    found = {sample.name: (int(sample.image()[0, 0, 0]), int(sample.labels()[0, 0])) for sample in Split(result.split)}
+    assert found == {"a-b-c": (0, 0), "a-b-c-2": (1, 1), "z-c": (2, 2)}
 
 
 def test_other_classes_do_not_go_into_one_root(raw: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_an_image_without_labels(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"1 of 2 images .* the first is b\.jpg") as caught:
         paired_files(images, labels)
     assert "--label-ending" in caught.value.fix
+
+
+def test_a_list_may_come_through_a_pipe_that_is_written(tmp_path: Path) -> None:
+    images, labels = touched(tmp_path / "i", "a.jpg", "b.jpg"), touched(tmp_path / "l", "a.png", "b.png")
+    reading, writing = os.pipe()
+    os.write(writing, b"b\n")
+    os.close(writing)
+    assert [pair.name for pair in paired_files(images, labels, wanted=Path(f"/dev/fd/{reading}"))] == ["b"]
+    os.close(reading)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DatasetError, match="pipe names no image"):
+        paired_files(images, labels, wanted=tmp_path / "pipe")
 
 
 def test_a_list_takes_only_some(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path
     for output, message in [
         (tmp_path / "net.engine", "does not end in .onnx"),
         (tmp_path / "directory.onnx", "is a directory"),
-        (tmp_path / "missing" / "net.onnx", "There is no directory"),
+        (tmp_path / "missing" / "net.onnx", "there is no directory"),
     ]:
         with pytest.raises(UsageError, match=message):
             onnx_from_checkpoint(tmp_path / "there is no checkpoint", output)

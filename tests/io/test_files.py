@@ -4,14 +4,15 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
+import socket
+import stat
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from fcn_edge.errors import DatasetError, MachineError, UsageError
-from fcn_edge.io.files import check_writable, remove_leftovers, replacing, same_file, sha256_of
+from fcn_edge.io.files import replacing, same_file, sha256_of
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -79,29 +80,63 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
         temporary.write_text("new")
 
 
-def test_a_file_that_can_be_written_stays_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "old.txt").write_text("old")
-    check_writable(tmp_path / "old.txt")
-    check_writable(tmp_path / "new.txt")
-    assert [path.name for path in tmp_path.iterdir()] == ["old.txt"]
-    assert (tmp_path / "old.txt").read_text() == "old"
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "link.json").symlink_to("pipe.json")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(tmp_path)  # the addresses of sockets are short
+        listening.bind("socket.json")
+    cases = {
+        "pipe.json": "a named pipe",
+        "link.json": "a named pipe",
+        "socket.json": "a socket",
+        "loop.json": "leads to itself",
+        "/dev/null": "a device",
+        "/dev/stdout": "a device",
+        "nul\0.json": "NUL",
+    }
+    for name, said in cases.items():
+        with pytest.raises(UsageError, match=said), replacing(tmp_path / name):
+            pytest.fail("there is nothing to write")
+    assert (tmp_path / "pipe.json").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 4
 
 
-@pytest.mark.parametrize(("name", "said"), [(".", "is a directory"), ("absent/out.txt", "there is no directory")])
-def test_a_place_for_no_file_is_found_out_beforehand(tmp_path: Path, name: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        check_writable(tmp_path / name)
+def test_a_link_that_was_put_there_is_not_followed(tmp_path: Path) -> None:
+    """What is written goes into a new file that nobody else made."""
+    (tmp_path / "precious").write_text("precious")
+    names = []
+    for _ in range(2):
+        with replacing(tmp_path / "out.txt") as temporary:
+            names.append(temporary.name)
+            assert temporary.is_file()
+            assert not temporary.is_symlink()
+            temporary.write_text("new")
+    assert names[0] != names[1]
+    assert str(os.getpid()) not in names[0].split("-")
 
 
-def test_a_directory_that_may_not_be_written_is_found_out_beforehand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(**_: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        with replacing(tmp_path / "usual") as temporary:
+            temporary.write_text("")
+        with replacing(tmp_path / "private", mode=0o600) as temporary:
+            temporary.write_text("")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "usual").stat().st_mode) == 0o640
+    assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
 
-    monkeypatch.setattr(tempfile, "TemporaryFile", refused)
-    with pytest.raises(UsageError, match=r"out\.txt could not be written: Read-only file system"):
-        check_writable(tmp_path / "out.txt")
+
+@pytest.mark.parametrize("name", ["x" * 255, "x" * 250 + ".json", "a." + "y" * 253])
+def test_the_longest_names(tmp_path: Path, name: str) -> None:
+    with replacing(tmp_path / name) as temporary:
+        temporary.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with pytest.raises(UsageError, match=r"(?i)name too long"), replacing(tmp_path / f"{name}z") as temporary:
+        temporary.write_text("new")
 
 
 def test_two_paths_of_one_file(tmp_path: Path) -> None:
@@ -137,16 +172,3 @@ def test_a_durable_file_and_its_directory_are_flushed_in_order(tmp_path: Path, m
     assert (path.read_text(), before.read_text()) == ("new", "old")
     # the file before it takes the place, the directory after that
     assert seen == [(str(temporary), "old"), (str(tmp_path), "new")]
-
-
-def test_leftovers_of_killed_processes(tmp_path: Path) -> None:
-    with replacing(tmp_path / "file.pt") as temporary:
-        temporary.write_text("half")
-        for name in (".file.tmp", ".4711.tmp.pt.txt", "file.4711.tmp.pt"):
-            (tmp_path / name).write_text("another's")
-        remove_leftovers(tmp_path)
-        assert not temporary.exists()
-        temporary.write_text("whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [".file.tmp", ".4711.tmp.pt.txt", "file.4711.tmp.pt", "file.pt"]
-    )

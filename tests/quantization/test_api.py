@@ -46,7 +46,7 @@ def test_takes_an_open_model_and_writes_down_what_it_chose(levels: Any, levels_t
     assert looked[-1] == (6, 6)
     again = calibrate(levels.path, chosen, tmp_path / "again.json", root=str(levels_train))
     assert again.images == table.images
-    with pytest.raises(UsageError, match="The images and the output are one file"):
+    with pytest.raises(UsageError, match="is the manifest of the images and would be replaced by the table"):
         calibrate(levels.path, chosen, chosen)
     with pytest.raises(UsageError, match="multiple of 32"):
         calibrate(levels.path, levels_train, tmp_path / "table.json", size=(100, 100))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from fcn_edge.runtime.events import Event, SinkFailed
 from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, Sink, SinkContext
@@ -59,3 +61,23 @@ def test_all_are_told_of_the_end_before_one_is_waited_for(monkeypatch: pytest.Mo
     assert told == [("a", way), ("b", way), ("b", "close"), ("a", "close")]
     outputs.close_what_is_left()
     assert len(told) == 4
+
+
+def test_no_source_writes_over_the_file_of_another(tmp_path: Path) -> None:
+    """As ``out-a.mp4`` of a source called ``a`` and ``out.mp4`` of one called ``a-a`` would."""
+    events: list[Event] = []
+    outputs = Outputs([f"{tmp_path}/out.mp4", f"{tmp_path}/out-a.mp4"], events.append)
+    outputs.open_for("first", SinkContext(Overlays(), source="a"))
+    outputs.open_for("second", SinkContext(Overlays(), source="a-a"))
+    outputs.close()
+    [failed] = [event for event in events if isinstance(event, SinkFailed)]
+    assert failed.sink == f"{tmp_path}/out-a-a.mp4"
+    assert "another source or sink already" in failed.error.message
+
+
+def test_each_source_has_a_window_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcn_edge.runtime.outputs.open_sink", lambda text, context: Collected())
+    outputs = Outputs(["display"], lambda _: None)
+    for source in ("a", "b"):
+        outputs.open_for(source, SinkContext(Overlays(), source=source))
+    assert outputs.error is None

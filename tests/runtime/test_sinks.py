@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,8 +68,40 @@ class TestMaskFolder:
         with open_source(tmp_path) as source, pytest.raises(UsageError, match="source's images"):
             open_sink(f"{tmp_path}/.", SinkContext(Overlays(), reads=source.files))
 
+    def test_is_not_the_folder_of_links_to_the_source(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
+        for folder in ("real", "links", "more"):
+            (tmp_path / folder).mkdir()
+        write_image(tmp_path / "real/a.png")
+        for folder in ("links", "more"):
+            (tmp_path / folder / "a.png").symlink_to("../real/a.png")
+        with open_source(tmp_path / "links") as source:
+            for folder in ("links", "real", "more"):
+                with pytest.raises(UsageError, match="source's images"):
+                    open_sink(str(tmp_path / folder), SinkContext(Overlays(), reads=source.files))
+        assert (tmp_path / "links/a.png").is_symlink()
+
+    def test_is_told_only_where_a_mask_was_written(
+        self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with open_sink(str(tmp_path / "masks"), CONTEXT) as sink:
+            assert sink.wrote == ()
+            with monkeypatch.context() as full:
+                full.setattr(Path, "write_bytes", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+                with pytest.raises(MachineError):
+                    sink.write(make_result())
+            assert sink.wrote == ()
+            sink.write(make_result())
+            assert sink.wrote == (tmp_path / "masks",)
+
 
 class TestImage:
+    def test_is_told_only_where_it_was_written(self, tmp_path: Path, make_result: MakeResult) -> None:
+        (tmp_path / "out.png").write_text("of an earlier run")
+        with open_sink(str(tmp_path / "out.png"), SINGLE) as sink:
+            assert sink.wrote == ()
+            sink.write(make_result())
+            assert sink.wrote == (tmp_path / "out.png",)
+
     @pytest.mark.parametrize("suffix", [".png", ".bmp", ".PNG"])
     def test_is_the_overlay(self, tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
         path = tmp_path / f"out{suffix}"
@@ -78,6 +112,24 @@ class TestImage:
     def test_is_not_for_many_frames(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="many frames"):
             open_sink(str(tmp_path / "out.png"), CONTEXT)
+
+
+class TestSeveral:
+    def test_under_two_names_are_one(self, tmp_path: Path) -> None:
+        (tmp_path / "out.mp4").touch()
+        (tmp_path / "hard.mp4").hardlink_to(tmp_path / "out.mp4")
+        (tmp_path / "link.mp4").symlink_to("out.mp4")
+        (tmp_path / "there").symlink_to(".")
+        one = str(tmp_path / "out.mp4")
+        for other in (
+            f"file://{one}",
+            f"{one}#encoder=libx264",
+            *(f"{tmp_path}/{name}" for name in ("hard.mp4", "link.mp4", "there/out.mp4", "./there/./out.mp4")),
+        ):
+            with pytest.raises(UsageError, match="A SINK is named twice"):
+                checked_sinks([one, "-", other])
+        given = [one, f"{tmp_path}/other.mp4", f"{tmp_path}/masks", "-", "display", "null:"]
+        assert checked_sinks(given) == given
 
 
 class TestJsonLines:
@@ -193,9 +245,56 @@ class TestRefused:
         assert caught.value.fix == f"mkdir -p {tmp_path}/no"
 
     def test_a_folder_that_may_not_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("os.access", lambda *_: False)
-        with pytest.raises(UsageError, match="may not be written"):
-            open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+        def refused(**_: object) -> None:
+            raise OSError(errno.EROFS, "Read-only file system")
+
+        (tmp_path / "masks").mkdir()
+        monkeypatch.setattr(tempfile, "TemporaryFile", refused)
+        for text in ("out.mp4", "masks"):
+            with pytest.raises(UsageError, match="could not be written: Read-only file system"):
+                open_sink(str(tmp_path / text), CONTEXT)
+
+    @pytest.mark.parametrize("name", ["out.mp4", "out.png", "out.mkv"])
+    def test_pipes_which_would_be_waited_for_or_replaced(self, tmp_path: Path, name: str) -> None:
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(UsageError, match="is a named pipe; a file was expected"):
+            open_sink(str(tmp_path / name), SINGLE)
+        assert (tmp_path / name).is_fifo()
+
+    @pytest.mark.parametrize("text", ["nul\0.mp4", "nul\0.png", "loop.mp4", "loop.png", "loop"])
+    def test_names_of_nothing(self, tmp_path: Path, text: str) -> None:
+        for loop in ("loop.mp4", "loop.png", "loop"):
+            (tmp_path / loop).symlink_to(loop)
+        with pytest.raises(UsageError, match=r"NUL|leads to itself|cannot be made"):
+            open_sink(str(checked_sinks([str(tmp_path / text), "masks"])[0]), SINGLE)
+
+    @pytest.mark.parametrize("text", ["engine", "engine/masks", "engine/out.mp4", "engine/out.png"])
+    def test_places_in_an_engine(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "engine").mkdir()
+        (tmp_path / "engine/engine.json").write_text('{"model_digest": ""}')
+        with pytest.raises(UsageError, match="lies in the engine"):
+            open_sink(str(tmp_path / text), SINGLE)
+        assert names_in(tmp_path / "engine") == ["engine.json"]
+
+    def test_labels_beside_images(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
+        for name in ("images", "labels"):
+            (tmp_path / name).mkdir()
+            write_image(tmp_path / name / "a.png")
+        with open_source(tmp_path / "images") as source:
+            for text in ("labels", "labels/a.png"):
+                with pytest.raises(UsageError, match="belongs to the data set"):
+                    open_sink(str(tmp_path / text), SinkContext(Overlays(), reads=source.files, single=True))
+
+    def test_the_source_under_another_name(self, video: Path) -> None:
+        before = video.read_bytes()
+        (video.parent / "hard.mp4").hardlink_to(video)
+        (video.parent / "link.mp4").symlink_to(video.name)
+        for name in ("hard.mp4", "link.mp4"):
+            with open_source(video) as source, pytest.raises(UsageError, match="source itself"):
+                open_sink(str(video.parent / name), SinkContext(Overlays(), reads=source.files))
+            with open_source(video.parent / name) as source, pytest.raises(UsageError, match="source itself"):
+                open_sink(str(video), SinkContext(Overlays(), reads=source.files))
+        assert video.read_bytes() == before
 
     def test_names_that_no_file_can_have(self) -> None:
         for name in ("out\0.mp4", "masks\0/"):

@@ -176,7 +176,9 @@ def test_what_a_killed_save_left_is_removed(data: Path) -> None:
     run = run_of(data)
     with run.held():
         run.save(STATE)
-        (run.folder / f".{STATE_FILE}.4711.tmp.pt").write_bytes(b"half")
+        left = run.folder / ".fcn-edge-00000000-0123456789abcdef.tmp.pt"
+        left.write_bytes(b"half")
+        os.utime(left, (0, 0))
         (run.folder / "fcn32s.safetensors").write_bytes(b"of a finished stage")
     with run.held():
         assert {path.name for path in run.folder.iterdir()} == {STATE_FILE, "fcn32s.safetensors"}

@@ -32,6 +32,7 @@ from fcn_edge.training.train import TrainResult, train
 from fcn_edge.training.trainset import Extras
 
 SIZE = (64, 96)
+HEADER = "stage,epoch,loss,lr,decoder,val_miou,seconds,finished\n"
 
 
 class Killed(Exception):
@@ -385,24 +386,48 @@ def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None
 
 def test_a_refused_training_leaves_the_log_of_the_one_before(data: Path, tmp_path: Path) -> None:
     output, log = tmp_path / "net.safetensors", tmp_path / "net.csv"
-    log.write_text("stage,epoch,loss,lr\nfcn32s,1,0.5,0.001\n")
+    log.write_text(HEADER + "of a finished training")
     (tmp_path / "weights.npz").write_bytes(b"not weights at all")
     with pytest.raises(CheckpointError):
         trained(recipe_of(ONE), data, output, init=tmp_path / "weights.npz")
-    assert "fcn32s,1,0.5" in log.read_text()
+    assert log.read_text() == HEADER + "of a finished training"
     trained(recipe_of(Stage(decoders=("fcn32s",), epochs=0, lr=1e-3)), data, output)
     assert not log.exists(), "no epoch led to this network"
+
+
+def test_a_file_that_is_no_log_is_not_replaced(data: Path, tmp_path: Path) -> None:
+    """Nobody named it: it lies where the log of ``results.safetensors`` would."""
+    (tmp_path / "results.csv").write_text("measured,by,hand\n")
+    for stage in (ONE, Stage(decoders=("fcn32s",), epochs=0, lr=1e-3)):
+        with pytest.raises(UsageError, match=r"results\.csv is no log of a training"):
+            trained(recipe_of(stage), data, tmp_path / "results.safetensors")
+    assert (tmp_path / "results.csv").read_text() == "measured,by,hand\n"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["results.csv"]
+
+
+def test_what_is_read_is_not_written_over(data: Path, tmp_path: Path) -> None:
+    coarse = tmp_path / "net.fcn32s.safetensors"
+    coarse.write_bytes(b"weights")
+    (tmp_path / "link.safetensors").symlink_to(coarse.name)
+    stages = [Stage(decoders=(name,), epochs=0, lr=1e-3) for name in ("fcn32s", "fcn16s")]
+    with pytest.raises(UsageError, match="is the file of first weights and would be replaced by the checkpoint"):
+        trained(recipe_of(*stages), data, tmp_path / "net.safetensors", init=coarse)
+    with pytest.raises(UsageError, match="is the file of first weights and would be replaced by the checkpoint"):
+        trained(recipe_of(ONE), data, tmp_path / "link.safetensors", init=coarse)
+    with pytest.raises(UsageError, match="is the teacher 1 and would be replaced"):
+        trained(recipe_of(ONE), data, coarse, teachers=[coarse])
+    assert coarse.read_bytes() == b"weights"
 
 
 def test_a_log_that_cannot_be_written_costs_no_epoch(data: Path, tmp_path: Path) -> None:
     output = tmp_path / "net.safetensors"
 
-    class Blocking(Display):
+    class Late(Display):
         def finished(self, log: EpochLog, best: float) -> None:
             output.with_suffix(".csv").mkdir()
 
     with pytest.raises(UsageError, match=r"net\.csv could not be written"):
-        trained(recipe_of(ONE), data, output, Blocking())
+        trained(recipe_of(ONE), data, output, Late())
     output.with_suffix(".csv").rmdir()
     display = Display()
     trained(recipe_of(ONE), data, output, display)
@@ -545,8 +570,10 @@ def test_rendered_scenes_are_not_mixed_with_rendered_ones(tmp_path: Path) -> Non
 
 
 def test_an_output_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="could not be written"):
-        trained(recipe_of(ONE), tmp_path / "absent", Path("/dev/null/net.safetensors"))
+    (tmp_path / "file").touch()
+    for output in (Path("/dev/null/net.safetensors"), tmp_path / "file/deep/net.safetensors"):
+        with pytest.raises(UsageError, match=r"is a device|could not be written: Not a directory"):
+            trained(recipe_of(ONE), tmp_path / "absent", output)
 
 
 def test_a_training_from_python_needs_no_display(data: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fcn_edge.backends.cuda.driver import Driver
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.io.files import replacing
+from fcn_edge.io.private import read_private, write_private
 
 __all__ = ["cache_directory", "image_of", "keep", "kept"]
 
@@ -59,10 +59,9 @@ def image_of(driver: Driver, source: str, name: str, directory: Path | None = No
 
 
 def kept(path: Path) -> bytes | None:
-    """What a file of the cache holds, as ``keep`` wrote it; None when it is not there or damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError:
+    """What a file of the cache holds, as ``keep`` wrote it; None when it is not there, damaged, or not this user's."""
+    content = read_private(path)
+    if content is None:
         return None
     digest, image = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return image if hashlib.sha256(image).digest() == digest else None
@@ -71,8 +70,6 @@ def kept(path: Path) -> bytes | None:
 def keep(path: Path, image: bytes) -> None:
     """Write a file of the cache, with its hash; where that may not be written it is lost."""
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(hashlib.sha256(image).digest() + image)
+        write_private(path, hashlib.sha256(image).digest() + image)
     except (OSError, FcnEdgeError) as error:
         _log.info("Compiled kernels cannot be kept: %s", error)

@@ -35,15 +35,17 @@ class MaskFolderSink(Sink):
                 f"The folder {folder} cannot be made: {error.strerror}.", "Give a folder in a place that is yours."
             ) from error
         self._folder = folder
+        self._wrote = False
 
     @property
     @override
     def wrote(self) -> tuple[Path, ...]:
-        return (self._folder,)
+        return (self._folder,) if self._wrote else ()
 
     @override
     def write(self, result: Result) -> None:
         _write_image(self._folder / f"{result.frame.name}.png", result.labels)
+        self._wrote = True
 
 
 class ImageSink(Sink):
@@ -57,15 +59,17 @@ class ImageSink(Sink):
     def __init__(self, path: Path, context: SinkContext) -> None:
         self._path = path
         self._overlay = context.overlay
+        self._wrote = False
 
     @property
     @override
     def wrote(self) -> tuple[Path, ...]:
-        return (self._path,) if self._path.exists() else ()
+        return (self._path,) if self._wrote else ()
 
     @override
     def write(self, result: Result) -> None:
         _write_image(self._path, self._overlay(result))
+        self._wrote = True
 
 
 def _write_image(path: Path, image: NDArray[np.uint8]) -> None:

@@ -61,6 +61,7 @@ class Recording:
         self._encoder = None if choice is None else choice.make()
         self._spare = None if choice is None else choice.spare
         self._writer: VideoWriter | None = None
+        self._place = path
         self._size = (0, 0)
         self._start_ns = 0
 
@@ -114,6 +115,7 @@ class Recording:
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close()
+            self._note_file()
 
     def _take_spare(self, spare: Callable[[], Encoder]) -> None:
         """Leave the file that the encoder failed in as it is, and the encoder."""
@@ -134,10 +136,16 @@ class Recording:
         else:
             path, make_room = self._segments.next_path(), self._segments.make_room
             target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room)
-        writer = _mpeg4(target) if self._encoder is None else H264Writer(target, self._encoder)
-        if target.path not in self.files[-1:]:
-            self.files.append(target.path)
+        self._place = target.path
+        if self._encoder is None:
+            return _mpeg4(target)  # it has its name only when it is whole
+        writer = H264Writer(target, self._encoder)
+        self._note_file()
         return writer
+
+    def _note_file(self) -> None:
+        if self._place not in self.files[-1:]:
+            self.files.append(self._place)
 
 
 def _mpeg4(target: VideoTarget) -> VideoWriter:

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing_extensions import override
 
 from fcn_edge.errors import FcnEdgeError, UsageError
+from fcn_edge.io.files import same_file
 from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.io.outputs import Inputs, check_folder, check_outputs
 from fcn_edge.io.redaction import without_passwords
+from fcn_edge.io.temporary import remove_leftovers
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
@@ -25,6 +28,7 @@ __all__ = [
     "check_series",
     "checked_sinks",
     "is_for_all",
+    "is_same_file",
     "of_source",
     "open_sink",
     "prepare_sink",
@@ -49,7 +53,7 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
     """What was given as sinks, paths as texts; opens nothing.
 
     Raises:
-        UsageError: One is named twice, holds a NUL, or is neither a text nor a path nor a sink.
+        UsageError: One is named twice, under whatever names, holds a NUL, or is neither a text nor a path nor a sink.
     """
     given: list[str | Sink] = []
     for sink in [sinks] if isinstance(sinks, AnySink) else sinks:
@@ -58,11 +62,19 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
         if isinstance(sink, str | Path) and "\0" in str(sink):
             raise UsageError(f"The SINK {str(sink)!r} holds a NUL, which no name may.", FIX)
         given.append(str(sink) if isinstance(sink, Path) else sink)
-    # unlike Path.resolve, this takes links that lead in a circle
-    places = [os.path.realpath(Uri.parse(sink, OPTIONS).location) for sink in given if isinstance(sink, str)]
-    if len(set(places)) < len(places):
-        raise UsageError("A SINK is named twice.", "Name each once.")
+    texts = [sink for sink in given if isinstance(sink, str)]
+    for number, text in enumerate(texts):
+        if any(text == other or is_same_file(text, other) for other in texts[:number]):
+            raise UsageError(f"A SINK is named twice: {Uri.parse(text, OPTIONS)}.", "Name each once.")
     return given
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Whether two texts name one file or folder: also as a path and an address, or through links."""
+    uris = [Uri.parse(text, OPTIONS) for text in (one, other)]
+    if any(WORDS.get(text, uri.scheme) not in ("", "file") for text, uri in zip((one, other), uris, strict=True)):
+        return False
+    return same_file(*(Path(uri.place) for uri in uris))
 
 
 def check_series(sinks: Sequence[str | Sink], segment: float | None, keep: int | None) -> None:
@@ -198,12 +210,8 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
     shown = without_passwords(str(path))
     suffix = path.suffix.lower()
     if path.is_dir() or uri.place.endswith(("/", os.sep)) or not suffix:
-        if any(file.parent == Path(os.path.realpath(path)) for file in context.reads):
-            raise UsageError(
-                f"{shown} is where the source's images are: masks would mix with them or replace them.",
-                "Give another folder.",
-            )
         uri.read_options({})
+        check_folder(path, Inputs(context.reads))
         masks = MaskFolderSink(path)
         return QueuedSink(masks, f"The disk of {shown}", context.max_age_ns) if context.live else masks
     if suffix not in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
@@ -219,12 +227,12 @@ def _open_file(uri: Uri, context: SinkContext) -> Sink:
 
 def _check_file(path: Path, context: SinkContext) -> None:
     shown, folder = without_passwords(str(path)), without_passwords(str(path.parent))
-    if Path(os.path.realpath(path)) in context.reads:
+    if Inputs(context.reads).has(path):
         raise UsageError(f"{shown} is the source itself and would be replaced.", "Give another name.")
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {folder} to write {Path(shown).name} into.", f"mkdir -p {folder}")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"The folder {folder} may not be written.", "Give a folder that is yours.")
+    check_outputs({"output": path}, {})
+    remove_leftovers(path.parent)  # a video that is written under its own name makes no temporary file that would
 
 
 OPENERS: Mapping[str, Callable[[Uri, SinkContext], Sink]] = {

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fcn_edge.errors import MachineError
+from fcn_edge.io.outputs import Inputs
 
 __all__ = ["Segments"]
 
@@ -30,7 +31,7 @@ class Segments:
         self._start, self._suffix = f"{path.stem}-", path.suffix
         self._name = re.compile(rf"{re.escape(self._start)}([0-9]{{{DIGITS},}}){re.escape(path.suffix)}")
         self._keep = keep
-        self._reads = frozenset(reads)
+        self._reads = Inputs(reads)
         self._older: list[tuple[Path, int]] = []
         self._used = 0
 
@@ -76,7 +77,7 @@ class Segments:
         try:
             for path in self._folder.iterdir():
                 match = self._name.fullmatch(path.name)
-                if match and path.is_file() and not path.is_symlink() and path.resolve() not in self._reads:
+                if match and path.is_file() and not path.is_symlink() and not self._reads.has(path):
                     found.append((int(match[1]), path, path.stat().st_size))
         except OSError as error:
             raise MachineError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import DatasetError, SourceError
 from fcn_edge.io.images import Doubt, doubted_image, images_among
+from fcn_edge.io.names import names_of_files
 from fcn_edge.runtime.sources.base import FileConnection, Picture
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.text import listed
@@ -59,11 +59,10 @@ class ImageConnection(FileConnection):
         paths, note = _images_of_folder(self._path) if self._path.is_dir() else ([self._path], "")
         if note:
             self._warn(note)
-        stems = Counter(path.stem for path in paths)
         # a.jpg and a.png must not write the same mask
-        self._named = iter([(path, path.stem if stems[path.stem] == 1 else path.name) for path in paths])
+        self._named = iter(list(zip(paths, names_of_files(paths), strict=True)))
         self.length = len(paths)
-        self.files = frozenset(path.resolve() for path in paths)
+        self.files = frozenset(path.absolute() for path in paths)
 
     @override
     def read_next(self) -> Picture | None:

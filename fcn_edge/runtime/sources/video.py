@@ -63,7 +63,7 @@ class VideoConnection(FileConnection):
         else:
             self._reader = OpenCvReader(self._path, shown)
         self.fps, self.length = self._reader.fps, self._reader.length
-        self.files = frozenset({self._path.resolve()})
+        self.files = frozenset({self._path.absolute()})
 
     @override
     def read_next(self) -> Picture | None:

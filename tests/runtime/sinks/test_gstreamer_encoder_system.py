@@ -30,6 +30,7 @@ from fcn_edge.runtime.sinks.encoders.elements import encoder_pipeline
 from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.encoders.process import EncoderProcess
+from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 
 from ..test_gstreamer_system import is_gone, wait_until
@@ -258,7 +259,7 @@ def test_twenty_videos_leave_nothing_behind(tmp_path: Path, make_result: MakeRes
 
 def test_a_full_disk_is_the_disks_fault(tmp_path: Path, make_result: MakeResult) -> None:
     (tmp_path / "out.mp4").symlink_to("/dev/full")
-    sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
+    sink = VideoSink(tmp_path / "out.mp4", CONTEXT)  # open_sink refuses devices
     _, error = fill(sink, make_result)
     assert error.message == f"The disk of {tmp_path / 'out.mp4'} is full."
     sink.close()

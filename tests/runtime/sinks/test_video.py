@@ -22,6 +22,7 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sinks.backlog import WAITING
 from fcn_edge.runtime.sinks.recording import Recording
+from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sources import open_source
 
@@ -329,7 +330,7 @@ class TestDisk:
     def test_full_from_the_start(self, tmp_path: Path, make_result: MakeResult, suffix: str) -> None:
         path = tmp_path / f"out{suffix}"
         path.symlink_to("/dev/full")
-        sink = open_sink(str(path), CONTEXT)
+        sink = VideoSink(path, CONTEXT)  # open_sink refuses devices
         _, error = fill(sink, make_result)
         assert (error.message, bool(error.fix)) == (f"The disk of {path} is full.", True)
         sink.close()  # it was said already

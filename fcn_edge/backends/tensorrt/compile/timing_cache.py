@@ -14,7 +14,7 @@ from typing import Any
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.cuda.kernel_cache import cache_directory
 from fcn_edge.errors import FcnEdgeError
-from fcn_edge.io.files import replacing
+from fcn_edge.io.private import read_private, write_private
 
 __all__ = ["keep_timings", "timing_file", "use_timings"]
 
@@ -35,10 +35,7 @@ def use_timings(config: Any, path: Path) -> int:
     Returns:
         Bytes of measurements that it took.
     """
-    try:
-        kept = path.read_bytes()
-    except OSError:
-        kept = b""
+    kept = read_private(path) or b""
     for content in (kept, b""):
         cache = config.create_timing_cache(content)
         if cache is not None and config.set_timing_cache(cache, False):
@@ -52,6 +49,4 @@ def keep_timings(config: Any, path: Path) -> None:
     if cache is None:
         return
     with suppress(OSError, FcnEdgeError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(bytes(cache.serialize()))
+        write_private(path, bytes(cache.serialize()))
