@@ -28,6 +28,9 @@ ENCODERS = ("vgg16", "resnet50", "mobilenet_v2")
 """All that there are; their own table cannot be read without torch."""
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
 
+QUICK_NETS = [name for name in ALL_NETS if name.endswith("fcn8s") or name.startswith("mobilenet_v2")]
+"""Each encoder and each decoder, which are put together by the same few lines."""
+
 an_encoder_each = pytest.mark.parametrize(
     "exported",
     # all nine stay in the list, so that pytest runs tests of one network after the other and exports it once
