@@ -46,20 +46,20 @@ class ThinResNet50(ResNet50):
 
 
 class ShortMobileNetV2(Encoder):
-    """Not to be exported: each stage of MobileNetV2 once, and thin, with five blocks to freeze as there."""
+    """Each stage of MobileNetV2 once, and thin, with five blocks to freeze as there; its own layers have other numbers."""
 
-    channels = (8, 24, 64)
+    channels = (16, 32, 128)
     classifier_prefixes = MobileNetV2.classifier_prefixes
     blocks = _blocks(2, 3, 4, 6, 9)
 
     def __init__(self) -> None:
         super().__init__()
-        channels = (8, 8, 8, 8, 16, 24, 40, 40)
+        channels = (16, 16, 16, 16, 32, 32, 48, 64)
         strides = (1, 2, 2, 2, 1, 2, 1)
-        layers: list[nn.Module] = [_conv_bn_relu6(3, 8, 3, stride=2)]
+        layers: list[nn.Module] = [_conv_bn_relu6(3, channels[0], 3, stride=2)]
         for before, after, stride in zip(channels, channels[1:], strides, strict=False):
             layers.append(InvertedResidual(before, after, stride=stride, expansion=2))
-        layers.append(_conv_bn_relu6(channels[-1], 64, 1))
+        layers.append(_conv_bn_relu6(channels[-1], self.channels[-1], 1))
         self.features = nn.Sequential(*layers)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
