@@ -78,7 +78,12 @@ def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, kernels: dict[str, 
 @pytest.fixture
 def known_kernels(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels' own checks, which take the longest, have been made: for tests of the engines after them."""
-    nothing = {"library": "fake", "agreement": [], "speed": {"kernels": [], "copy": {"bytes_per_s": 1.0}}, "sessions": []}
+    nothing = {
+        "library": "fake",
+        "agreement": [],
+        "speed": {"kernels": [], "copy": {"bytes_per_s": 1.0}},
+        "sessions": [],
+    }
     monkeypatch.setattr(script, "through", lambda *_: copy.deepcopy(nothing))
 
 
