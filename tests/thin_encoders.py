@@ -46,7 +46,7 @@ class ThinResNet50(ResNet50):
 
 
 class ShortMobileNetV2(Encoder):
-    """Each stage of MobileNetV2 once, and thin, with five blocks to freeze as there; its own layers have other numbers."""
+    """Each stage of MobileNetV2 once, and thin, with five blocks to freeze as there; most layers have other names."""
 
     channels = (16, 32, 128)
     classifier_prefixes = MobileNetV2.classifier_prefixes
