@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +16,7 @@ from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends import registry
 
 from .levels_network import LevelsNetwork, write_levels_network, write_levels_split
+from .quick_builds import make_builds_quick
 from .tiny_network import TinyNetwork, write_tiny_network
 
 # Two cores are shared by BLAS, OpenCV, torch and ONNX Runtime; pools that fight make the suite many times slower. Where
@@ -136,7 +136,7 @@ def levels_int8(
 
     engine = tmp_path_factory.mktemp("levels-int8") / "engine"
     with pytest.MonkeyPatch.context() as monkeypatch:
-        _make_builds_quick(monkeypatch)
+        make_builds_quick(monkeypatch)
         request = BuildRequest(backend="onnxruntime", precision="int8", calibration=table_of(levels))
         build_engine(levels.path, request, output=engine)
     return engine
@@ -173,31 +173,4 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, Path | None]]:
 @pytest.fixture
 def quick_builds(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """Builds on few small frames, each candidate said to take 10 ms; put other times in by ``backend.precision``."""
-    return _make_builds_quick(monkeypatch)
-
-
-def _make_builds_quick(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    from fcn_edge.artifacts.records import Speed
-    from fcn_edge.builder import build, tuner
-
-    frames = [np.full((48, 64, 3), 100, np.uint8)]
-    times: dict[str, float] = {}
-
-    def speeds(sessions: dict[str, Any], frames: Any, *, source: str, devices: dict[str, str]) -> dict[str, Speed]:
-        return {
-            name: Speed(
-                network_ms=1.0,
-                end_to_end_ms=times.get(name, 10.0),
-                frames=1,
-                frame_size=frames[0].shape[:2],
-                source=source,
-                device=devices[name],
-            )
-            for name in sessions
-        }
-
-    for module in (build, tuner):
-        monkeypatch.setattr(module, "frames_to_time", lambda: frames)
-    monkeypatch.setattr(tuner, "GUARD_SEEDS", range(500, 503))
-    monkeypatch.setattr(tuner, "speeds_of", speeds)
-    return times
+    return make_builds_quick(monkeypatch)

@@ -15,13 +15,17 @@ from fcn_edge.artifacts.engine_manifest import MANIFEST_FILE, TABLE_FILE
 from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.io.documents import MOST_BYTES, document_text
 
+from .quick_builds import make_builds_quick
+
 Damage = Callable[[Path], None]
 
 
 @pytest.fixture(scope="session")
 def whole(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("whole") / "engine"
-    build_engine(tiny.path, BuildRequest(backend="onnxruntime"), output=directory)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        make_builds_quick(monkeypatch)
+        build_engine(tiny.path, BuildRequest(backend="onnxruntime"), output=directory)
     return directory
 
 

@@ -18,7 +18,7 @@ from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Size
 from fcn_edge.street import Street
 
-from .exported_networks import ALL_NETS, SMALL, Exported, exported_net, random_net
+from .exported_networks import ALL_NETS, QUICK_NETS, SMALL, Exported, exported_net, random_net
 
 if TYPE_CHECKING:
     from fcn_edge.nets.fcn import FCN
@@ -70,16 +70,22 @@ def small_checkpoint(small: Exported, tmp_path_factory: pytest.TempPathFactory) 
     return path
 
 
-@pytest.fixture(scope="session", params=ALL_NETS)
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(name, marks=() if name in QUICK_NETS else pytest.mark.slow) for name in ALL_NETS],
+)
 def exported(
     request: pytest.FixtureRequest, small: Exported, images_of_size: Callable[[Size], Images]
 ) -> Iterator[Exported]:
-    """Each of the nine networks, exported; one at a time, because together they take a gigabyte."""
+    """Each of the nine networks, exported; one at a time, because together they take a gigabyte.
+
+    Those that only slow tests see have all of their encoder's channels.
+    """
     if request.param == SMALL:
         yield small
         return
     encoder, decoder = request.param.split("-")
-    net = random_net(encoder, (decoder,), images_of_size((96, 160)))
+    net = random_net(encoder, (decoder,), images_of_size((96, 160)), full_width=request.param not in QUICK_NETS)
     with tempfile.TemporaryDirectory() as directory:
         yield exported_net(net, request.param, Path(directory))
 

@@ -28,6 +28,9 @@ ENCODERS = ("vgg16", "resnet50", "mobilenet_v2")
 """All that there are; their own table cannot be read without torch."""
 ALL_NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
 
+QUICK_NETS = [name for name in ALL_NETS if name.endswith("fcn8s") or name.startswith("mobilenet_v2")]
+"""Each encoder and each decoder, which are put together by the same few lines."""
+
 an_encoder_each = pytest.mark.parametrize(
     "exported",
     # all nine stay in the list, so that pytest runs tests of one network after the other and exports it once
@@ -81,6 +84,7 @@ def random_net(
     images: Sequence[NDArray[np.uint8]],
     *,
     normalization: Normalization = NORMALIZATION,
+    full_width: bool = False,
 ) -> FCN:
     """A network with random weights and BatchNorm statistics, in evaluation mode.
 
@@ -90,12 +94,19 @@ def random_net(
         images: ``(H, W, 3)`` uint8 BGR, one size of multiples of 32. On these, each score layer of each decoder gives
             each class zero mean and unit variance, so that no class and no skip decides alone.
         normalization: What the images go through.
+        full_width: VGG-16 and ResNet-50 as they are, and not as in ``thin_encoders``. MobileNetV2 is always as it is,
+            so that its checkpoint is one.
     """
     import torch
 
+    from fcn_edge.nets.encoders import ENCODERS
     from fcn_edge.nets.fcn import FCN
 
-    with torch.no_grad():
+    from .thin_encoders import THIN
+
+    with torch.no_grad(), pytest.MonkeyPatch.context() as monkeypatch:
+        if not full_width:
+            monkeypatch.setitem(ENCODERS, encoder, THIN.get(encoder, ENCODERS[encoder]))
         torch.manual_seed(0)
         net = FCN(encoder, decoders, CLASSES).eval()
         _randomize(net.encoder)

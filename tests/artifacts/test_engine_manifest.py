@@ -80,7 +80,9 @@ def test_fix_of_a_changed_plan_is_the_command_that_built_it(engine: Path, tiny: 
 
 
 @pytest.mark.parametrize("name", ["plan missing", "one bit of the plan", "one digit", "manifest cut off"])
-def test_command_of_the_fix_repairs_it(engine: Path, tiny: Any, name: str) -> None:
+def test_command_of_the_fix_repairs_it(
+    engine: Path, tiny: Any, quick_builds: dict[str, float], onnxruntime_alone: None, name: str
+) -> None:
     DAMAGES[name](engine)
     with pytest.raises(EngineError) as caught:
         open_engine(engine)

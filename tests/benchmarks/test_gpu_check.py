@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import subprocess
@@ -72,6 +73,18 @@ def run(script: ModuleType, monkeypatch: pytest.MonkeyPatch, kernels: dict[str, 
         return done
 
     return run
+
+
+@pytest.fixture
+def known_kernels(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernels' own checks, which take the longest, have been made: for tests of the engines after them."""
+    nothing = {
+        "library": "fake",
+        "agreement": [],
+        "speed": {"kernels": [], "copy": {"bytes_per_s": 1.0}},
+        "sessions": [],
+    }
+    monkeypatch.setattr(script, "through", lambda *_: copy.deepcopy(nothing))
 
 
 def spoiled(kernel: FakeKernel, argument: int) -> FakeKernel:
@@ -183,7 +196,11 @@ def test_a_board_and_a_library_without_graphs_are_timed_without(run: Callable[..
 
 @pytest.mark.parametrize("likeness", [0.9, 1.1])
 def test_engines_are_held_against_the_processor(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, likeness: float
+    run: Callable[..., Result],
+    known_kernels: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    likeness: float,
 ) -> None:
     """ONNX Runtime's engines on the processor stand in for those on a GPU."""
     engines = import_module("gpu.engines")
@@ -215,7 +232,11 @@ def test_engines_are_held_against_the_processor(
     ],
 )
 def test_an_engine_that_fails_after_its_probe_ends_with_4(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: FcnEdgeError
+    run: Callable[..., Result],
+    known_kernels: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: FcnEdgeError,
 ) -> None:
     def build_engine(*_: Any, **__: Any) -> None:
         raise error

@@ -14,9 +14,11 @@ from .cookbook_networks import NETWORKS, write_network
 from .documents import COOKBOOK, ROOT, blocks_of, name_of
 from .workspace import QUICK, write_workspace
 
+# the choice between two libraries, which takes the longest, is made in the README's commands
+IN_A_SHELL = {**QUICK, "build": f"{QUICK['build']} --backend onnxruntime"}
 COMMAND = f"""#!{sys.executable}
 import os, sys
-quick = {QUICK!r}
+quick = {IN_A_SHELL!r}
 words = [*sys.argv[1:], *quick.get(sys.argv[1], "").split()]
 os.execv(sys.executable, [sys.executable, "-m", "fcn_edge", *words])
 """

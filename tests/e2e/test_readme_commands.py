@@ -44,11 +44,20 @@ def run(words: tuple[str, ...]) -> Any:
     return result
 
 
+def train_a_short_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fcn_edge.nets.encoders import ENCODERS
+
+    from ..thin_encoders import ShortMobileNetV2
+
+    monkeypatch.setitem(ENCODERS, "mobilenet_v2", ShortMobileNetV2)
+
+
 @pytest.mark.usefixtures("quick_builds")
 def test_the_commands_can_be_followed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch", reason="training and exporting need torch")
     pytest.importorskip("onnx", reason="calibrating needs onnx")
     pytest.importorskip("av", reason="network cameras need PyAV")
+    train_a_short_encoder(monkeypatch)
     device = workspace / "video0"
     device.touch()
     plug_in_camera(monkeypatch, str(device), cv2.imread("frame.png"))

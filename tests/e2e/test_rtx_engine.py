@@ -50,7 +50,7 @@ def build(precision: str, size: str, table: Path, engine: Path, *how: str) -> di
 
 @pytest.fixture(scope="session")
 def table(calibrate: Callable[..., Path]) -> Path:
-    return calibrate(resolved_model(MODEL).path, (256, 320), SCENES)
+    return calibrate(resolved_model(MODEL).path, (64, 96), SCENES)
 
 
 @pytest.fixture(scope="module", params=PRECISIONS)
@@ -173,7 +173,8 @@ def test_a_gpu_that_it_has_no_kernels_for_ends_with_3(engine: Path, use: Callabl
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_full_size_as_people_build_it(precision: str, table: Path, tmp_path: Path) -> None:
+def test_full_size_as_people_build_it(precision: str, calibrate: Callable[..., Path], tmp_path: Path) -> None:
+    table = calibrate(resolved_model(MODEL).path, (256, 320), SCENES)
     built = build(precision, "512x1024", table, tmp_path / "engine")
     check_whole(built, precision)
     assert built["size"] == [512, 1024]

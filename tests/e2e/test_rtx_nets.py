@@ -25,7 +25,7 @@ from ..exported_networks import CLASSES, Exported, exported_net, random_net
 SIZE = (96, 160)
 NETS = [f"{encoder}-{decoder}" for encoder in ENCODERS for decoder in DECODER_STRIDES]
 QUICK = ["vgg16-fcn32s", "resnet50-fcn16s", "mobilenet_v2-fcn8s"]
-"""Each encoder and each decoder once."""
+"""Each encoder and each decoder once; of these two are thin."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,8 @@ def net(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """One of the nine; its file is removed afterwards, because together they take a gigabyte."""
     encoder, decoder = request.param.split("-")
     images = [Street(seed=seed, size=SIZE, frames=1).frame(0)[0] for seed in range(3)]
-    made = exported_net(random_net(encoder, (decoder,), images), request.param, tmp_path_factory.mktemp(request.param))
+    net = random_net(encoder, (decoder,), images, full_width=request.param not in QUICK)
+    made = exported_net(net, request.param, tmp_path_factory.mktemp(request.param))
     yield made
     made.path.unlink()
 

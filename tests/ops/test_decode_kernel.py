@@ -78,7 +78,7 @@ def random_axis(random: np.random.Generator, scales, offsets) -> AxisMapping:
     )
 
 
-@pytest.mark.parametrize("case", range(200))
+@pytest.mark.parametrize("case", range(72))  # six of each policy, content and type
 def test_random_frames(emulator, case):
     random = np.random.default_rng(case)
     stride = int(random.choice([8, 16, 32]))

@@ -68,16 +68,15 @@ def test_nvcc_compiles(kernel, tmp_path):
     if nvcc is None:
         pytest.skip("no nvcc on the PATH")
     known = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True, check=True).stdout.split()
-    wanted = [name for name in ARCHITECTURES if name in known]
-    if not wanted:
+    wanted = next((name for name in ARCHITECTURES if name in known), None)
+    if wanted is None:
         pytest.skip(f"this nvcc knows none of {ARCHITECTURES}")
-    source = tmp_path / f"{kernel}.cu"
+    source, cubin = tmp_path / f"{kernel}.cu", tmp_path / "cubin"
     source.write_text(kernel_source(kernel), encoding="utf-8")
-    for name in wanted:
-        cubin = tmp_path / f"{name}.cubin"
-        command = [nvcc, "-cubin", f"-arch={name}", "-Werror", "all-warnings", "-o", cubin, source]
-        subprocess.run(command, check=True)
-        assert cubin.read_bytes()[:4] == b"\x7fELF"
+    # for one of them; NVRTC, which is the same compiler, compiles for others where the CUDA provider is tested
+    command = [nvcc, "-cubin", f"-arch={wanted}", "-Werror", "all-warnings", "-o", cubin, source]
+    subprocess.run(command, check=True)
+    assert cubin.read_bytes()[:4] == b"\x7fELF"
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

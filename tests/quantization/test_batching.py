@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from fcn_edge.artifacts.onnx_header import metadata_of_onnx
 from fcn_edge.builder.calibration import table_for
 from fcn_edge.builder.options import BuildRequest
 from fcn_edge.errors import ModelError
-from fcn_edge.export.rewrite import add_labels_head, set_spec, store_weights_as_fp16
+from fcn_edge.export.rewrite import store_weights_as_fp16
 from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.quantization.profiles import PROFILES
 from fcn_edge.quantization.typed_graph import batched_model, fp16_model, fp32_model, int8_model
@@ -58,7 +57,8 @@ def typed(model: Model, table: CalibrationTable, name: str, batch: int) -> Model
     return int8_model(model, PROFILES[name], table, method="mse", batch=batch).model
 
 
-@pytest.mark.parametrize("name", ["fp32", "fp16", *PROFILES])
+# those of 7 bits differ from these in the numbers alone
+@pytest.mark.parametrize("name", ["fp32", "fp16", *(name for name in PROFILES if not name.endswith("-7bit"))])
 def test_each_image_has_the_scores_that_it_has_alone(small: Exported, small_table: CalibrationTable, name: str) -> None:
     single, batched = (typed(small.model, small_table, name, batch) for batch in (1, BATCH))
     if name in ("fp32", *(each for each in PROFILES if PROFILES[each].rest == "fp32")):
@@ -70,17 +70,10 @@ def test_each_image_has_the_scores_that_it_has_alone(small: Exported, small_tabl
     np.testing.assert_allclose(run(batched, batch), alone, atol=2e-3 * np.abs(alone).max())
 
 
-@pytest.mark.parametrize("name", ["fp32", "fp16", *PROFILES])
-def test_each_image_has_the_mask_that_it_has_alone(
-    small: Exported, made_table: Callable[..., CalibrationTable], tmp_path: Path, name: str
-) -> None:
-    model = onnx.load_model(small.path)
-    add_labels_head(model, small.spec)
-    spec = small.spec.replace(head="labels")
-    set_spec(model, spec)
-    path = saved(model, tmp_path / "labels.onnx")
-    table = made_table(path, spec)
-    single, batched = (typed(resolved_model(path), table, name, batch) for batch in (1, BATCH))
+# those of 7 bits differ from these in the numbers alone
+@pytest.mark.parametrize("name", ["fp32", "fp16", *(name for name in PROFILES if not name.endswith("-7bit"))])
+def test_each_image_has_the_mask_that_it_has_alone(labels: Exported, labels_table: CalibrationTable, name: str) -> None:
+    single, batched = (typed(labels.model, labels_table, name, batch) for batch in (1, BATCH))
     batch = images()
     alone, together = np.stack([run(single, image) for image in batch]), run(batched, batch)
     assert together.dtype == np.uint8

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from fcn_edge.artifacts.calibration_table import METHODS, CalibrationTable, read_table, write_table
-from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.cli.main import main
 from fcn_edge.datasets.calibration import CalibrationImage, CalibrationSet
@@ -25,6 +25,7 @@ from fcn_edge.quantization.calibrate import calibration_table, ranges_of_images
 from fcn_edge.quantization.profiles import PROFILES
 
 from ..exported_networks import Exported, an_encoder_each
+from ..levels_network import LevelsNetwork
 from .graphs import SmallGraph, Wires, saved
 
 Image = NDArray[np.uint8]
@@ -51,18 +52,24 @@ def chosen(images_of_size, tmp_path_factory: pytest.TempPathFactory) -> Calibrat
     )
 
 
+@pytest.fixture
+def model(levels: LevelsNetwork) -> Model:
+    """A network of three layers: what is said of a table as a whole does not depend on how many it has."""
+    return resolved_model(levels.path)
+
+
 @pytest.fixture(scope="session")
-def made(small: Exported, chosen: CalibrationSet) -> CalibrationTable:
-    return calibration_table(small.model, chosen, threads=1)
+def made(levels: LevelsNetwork, chosen: CalibrationSet) -> CalibrationTable:
+    return calibration_table(resolved_model(levels.path), chosen, threads=1)
 
 
 def test_table_names_model_preprocessing_images_and_tools(
-    small: Exported, chosen: CalibrationSet, made: CalibrationTable
+    model: Model, chosen: CalibrationSet, made: CalibrationTable
 ) -> None:
-    made.require_for("table.json", model_digest(small.path), small.spec)
+    made.require_for("table.json", model_digest(model.path), model.spec)
     assert (made.model, made.size, made.dataset, made.chosen) == (
-        small.spec.name,
-        (96, 160),
+        model.spec.name,
+        model.spec.size,
         "streets train",
         "All three.",
     )
@@ -72,26 +79,26 @@ def test_table_names_model_preprocessing_images_and_tools(
 
 
 def test_same_inputs_give_the_same_bytes(
-    small: Exported, chosen: CalibrationSet, made: CalibrationTable, tmp_path: Path
+    model: Model, chosen: CalibrationSet, made: CalibrationTable, tmp_path: Path
 ) -> None:
     paths = [tmp_path / "one.json", tmp_path / "two.json"]
     write_table(paths[0], made)
-    write_table(paths[1], calibration_table(small.model, chosen, threads=1))
+    write_table(paths[1], calibration_table(model, chosen, threads=1))
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert read_table(paths[0]) == made
 
 
 def test_order_of_the_images_changes_only_their_list(
-    small: Exported, chosen: CalibrationSet, made: CalibrationTable
+    model: Model, chosen: CalibrationSet, made: CalibrationTable
 ) -> None:
     shuffled = CalibrationSet(**{**vars(chosen), "images": chosen.images[::-1]})
-    other = calibration_table(small.model, shuffled, threads=1)
+    other = calibration_table(model, shuffled, threads=1)
     assert other.tensors == made.tensors
     assert other.images == made.images[::-1]
 
 
 def test_number_of_threads_depends_on_no_machine(
-    small: Exported, chosen: CalibrationSet, monkeypatch: pytest.MonkeyPatch
+    model: Model, chosen: CalibrationSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[int] = []
     session = onnxruntime.InferenceSession
@@ -104,15 +111,15 @@ def test_number_of_threads_depends_on_no_machine(
     for cores in ({0}, set(range(64))):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: cores)
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: len(cores))
-        calibration_table(small.model, chosen)
+        calibration_table(model, chosen)
     assert given == [2, 2]
     assert "2 when left out" in CliRunner().invoke(main, ["calibrate", "--help"]).output
 
 
 def test_number_of_threads_changes_at_most_the_last_digits(
-    small: Exported, chosen: CalibrationSet, made: CalibrationTable
+    model: Model, chosen: CalibrationSet, made: CalibrationTable
 ) -> None:
-    other = calibration_table(small.model, chosen, threads=2)
+    other = calibration_table(model, chosen, threads=2)
     for name, span in made.tensors.items():
         for field in ("low", "high", "rms"):
             value = getattr(span, field)
@@ -152,9 +159,9 @@ def test_statistics_are_those_of_the_tensors(small: Exported, images_of_size) ->
             assert np.allclose(span.channel_means, values.mean(axis=(0, 1, 3, 4)), rtol=1e-4, atol=1e-4)
 
 
-def test_what_each_method_says_is_within_the_range(made: CalibrationTable) -> None:
+def test_what_each_method_says_is_within_the_range(small_table: CalibrationTable) -> None:
     assert set(METHODS) == {"minmax", "percentile", "entropy", "mse"}
-    for span in made.tensors.values():
+    for span in small_table.tensors.values():
         low, high = min(span.low, 0), max(span.high, 0)
         amax = max(-low, high)
         for left, right in (span.percentile, span.mse):
@@ -163,7 +170,7 @@ def test_what_each_method_says_is_within_the_range(made: CalibrationTable) -> No
         assert 0 < span.mse_amax <= amax
 
 
-def test_images_are_let_go_one_after_the_other(small: Exported, images_of_size) -> None:
+def test_images_are_let_go_one_after_the_other(model: Model, images_of_size) -> None:
     """The memory depends on one image, not on their number."""
     made: list[weakref.ref[Image]] = []
     most = 0
@@ -176,7 +183,7 @@ def test_images_are_let_go_one_after_the_other(small: Exported, images_of_size) 
             most = max(most, sum(each() is not None for each in made))
             yield image
 
-    ranges_of_images(small.model, images(), size=(64, 96), threads=1)
+    ranges_of_images(model, images(), size=(64, 96), threads=1)
     assert most <= 2
 
 
@@ -212,9 +219,9 @@ def test_graph_that_onnxruntime_refuses_is_a_model_error(tmp_path: Path) -> None
         ranges_of_images(resolved_model(path), [np.zeros((64, 64, 3), np.uint8)], threads=1)
 
 
-def test_progress_is_told(small: Exported, chosen: CalibrationSet) -> None:
+def test_progress_is_told(model: Model, chosen: CalibrationSet) -> None:
     told: list[tuple[int, int]] = []
-    calibration_table(small.model, chosen, size=(32, 64), threads=1, progress=lambda *done: told.append(done))
+    calibration_table(model, chosen, size=(32, 64), threads=1, progress=lambda *done: told.append(done))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 

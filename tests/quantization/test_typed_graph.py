@@ -14,7 +14,7 @@ from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_dig
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import ModelError, SpecError
-from fcn_edge.export.rewrite import add_labels_head, set_spec, store_weights_as_fp16
+from fcn_edge.export.rewrite import store_weights_as_fp16
 from fcn_edge.ops.decode import decode
 from fcn_edge.ops.geometry import placement
 from fcn_edge.quantization.profiles import PROFILES, profile_for
@@ -27,21 +27,6 @@ from .graphs import SmallGraph, Wires, run, run_exactly_typed, saved
 
 Int8 = Callable[[str], Typed]
 TableOf = Callable[..., CalibrationTable]
-
-
-@pytest.fixture(scope="session")
-def labels(small: Exported, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """``small``, ending in a mask."""
-    model = onnx.load_model(small.path)
-    add_labels_head(model, small.spec)
-    spec = small.spec.replace(head="labels")
-    set_spec(model, spec)
-    return Exported(small.net, spec, saved(model, tmp_path_factory.mktemp("labels") / "labels.onnx"))
-
-
-@pytest.fixture(scope="session")
-def labels_table(labels: Exported, made_table: TableOf) -> CalibrationTable:
-    return made_table(labels.path, labels.spec)
 
 
 @an_encoder_each

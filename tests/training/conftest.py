@@ -33,6 +33,23 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_encoder() -> Iterator[None]:
+    """MobileNetV2 stands for a short and thin encoder: what is tested here is how a network is trained, not which."""
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        yield
+        return
+    from fcn_edge.nets.encoders import ENCODERS
+
+    from ..thin_encoders import ShortMobileNetV2
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setitem(ENCODERS, "mobilenet_v2", ShortMobileNetV2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six training and two validation images of rendered streets, 64x96, on disk as CamVid is."""

@@ -25,7 +25,7 @@ from fcn_edge.ops.kernels import Launch
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture
 from fcn_edge.testing.engine import FakeSession, fake_spec
-from fcn_edge.testing.gpu import FakeGpu
+from fcn_edge.testing.gpu import FakeGpu, FakeKernel
 
 from .gpu import FakeGpuEngine
 from .rig import IMAGE_BYTES, SCORES_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host
@@ -398,9 +398,17 @@ def test_engine_closes_the_sessions_that_are_open(rig: Callable[..., Rig]) -> No
     assert other.closed
 
 
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FakeKernel]:
+    """The kernels' own source, compiled for the host."""
+    return emulated_kernels(tmp_path_factory.mktemp("kernels"))
+
+
 @pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
-def test_the_kernels_own_source_makes_the_host_s_masks(tmp_path: Path, integrated: bool) -> None:
-    gpu = FakeGpu(emulated_kernels(tmp_path), integrated=integrated)
+def test_the_kernels_own_source_makes_the_host_s_masks(
+    emulated: dict[str, FakeKernel], tmp_path: Path, integrated: bool
+) -> None:
+    gpu = FakeGpu(emulated, integrated=integrated)
     spec = fake_spec(resize=Resize(policy="stretch"))
     with FakeGpuEngine(gpu, Device(gpu, tmp_path), spec, SIZE) as engine, engine.session() as session:
         for size in (SIZE, (60, 100), (130, 200)):

@@ -54,7 +54,8 @@ def test_whatever_fails_everything_is_freed_and_the_error_is_ours(
     total = numbered_calls(tmp_path, use_everything, **how)
     assert total > 100
     passed = set()
-    for number in range(1, total + 1):
+    # each call of a card once; where else it is only done otherwise, every other one of what every frame does again
+    for number in range(1, total + 1, 2 if how or sticky else 1):
         made = Rig.__new__(Rig)
         made.gpu = FakeGpu(KERNELS, integrated=how.get("integrated", False), fail_at=number, sticky=sticky)
         try:

@@ -27,6 +27,8 @@ from fcn_edge.testing.gpu import FakeGpu
 from ..onnxruntime.test_cuda import IMAGE, SIZE, Library
 from .gpu import KERNELS
 
+pytestmark = pytest.mark.usefixtures("quick_builds")
+
 STREET = "synthetic://street?seed=2&size=64x96&frames=3"
 
 

@@ -103,10 +103,15 @@ def grainy_night(image: Image) -> Image:
 WEATHERS = [np.asarray, night, fog, grainy, grainy_night]
 
 
+@pytest.fixture(scope="module")
+def streets() -> list[Image]:
+    return [Street(seed=seed, frames=1).frame(0)[0] for seed in range(6)]
+
+
 @pytest.mark.parametrize("weather", WEATHERS)
-def test_rendered_streets_pass(weather: Callable[[Image], Image]) -> None:
-    for seed in range(6):
-        refuse_useless(weather(Street(seed=seed, frames=1).frame(0)[0]), seed)
+def test_rendered_streets_pass(streets: list[Image], weather: Callable[[Image], Image]) -> None:
+    for seed, street in enumerate(streets):
+        refuse_useless(weather(street), seed)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (36, 200)])

@@ -352,7 +352,7 @@ def test_no_package_is_no_gpu_and_a_broken_one_is_told(monkeypatch: pytest.Monke
         open_gpu(0)
 
 
-@pytest.mark.parametrize("capability", [(7, 5), (8, 7), (8, 9), (11, 0)])
+@pytest.mark.parametrize("capability", [(7, 5), (8, 7), (9, 0), (11, 0)])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_kernels_compile_for_real(kernel: str, capability: tuple[int, int]) -> None:
     major, minor = capability
