@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fcn_edge.datasets.listing import images_in
 from fcn_edge.errors import DatasetError
+from fcn_edge.io.names import numbered
 from fcn_edge.io.outside import read_text
 
 __all__ = ["Pair", "Pairing", "paired_files"]
@@ -66,7 +67,7 @@ def paired_files(
 
     Raises:
         DatasetError: A directory is missing, cannot be read or has no such files, an image has no labels, or two files
-            share a stem or would have one name.
+            share a stem.
     """
     image_files = _by_stem(images, image_ending)
     label_files = _by_stem(labels, label_ending)
@@ -86,17 +87,14 @@ def paired_files(
 
 
 def _names(stems: list[Path]) -> dict[Path, str]:
-    """A name of each stem that no other has: its last part, or all parts with hyphens between them."""
+    """A name of each stem that no other has: its last part, or all parts with hyphens between them, or a number too."""
     ways: list[Callable[[Path], str]] = [lambda stem: stem.name, *(_joined_by(hyphens) for hyphens in HYPHENS)]
     for way in ways:
         names = {stem: way(stem) for stem in stems}
         if len(set(names.values())) == len(stems):
             return names
-    first = {name: stem for stem, name in names.items()}
-    stem = next(stem for stem in stems if first[names[stem]] is not stem)
-    raise DatasetError(
-        f"{stem} and {first[names[stem]]} would both be called {names[stem]}.", "Rename one of the sub-directories."
-    )
+    ordered = sorted(stems)
+    return dict(zip(ordered, numbered(["-".join(stem.parts) for stem in ordered]), strict=True))
 
 
 def _joined_by(hyphens: str) -> Callable[[Path], str]:

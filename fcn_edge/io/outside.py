@@ -21,6 +21,7 @@ else:
     import tomli as tomllib
 
 from fcn_edge.errors import ArtifactError
+from fcn_edge.io.files import opened_now
 from fcn_edge.text import printable
 
 __all__ = ["MalformedError", "json_of", "read_json", "read_text", "read_toml", "toml_of"]
@@ -128,7 +129,7 @@ def read_text(path: Path, kind: type[ArtifactError], fix: str, most: int = MOST_
 
 def _bytes(path: Path, kind: type[ArtifactError], fix: str, most: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with opened_now(path) as file:
             data = file.read(most + 1)
     except OSError as error:
         raise kind(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error

@@ -58,7 +58,7 @@ def test_a_list_may_come_through_a_pipe_that_is_written(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"b\n")
     os.close(writing)
-    assert [pair.name for pair in paired_files(images, labels, wanted=Path(f"/dev/fd/{reading}"))] == ["b"]
+    assert [pair.name for pair in paired_files(images, labels, wanted=Path(f"/dev/fd/{reading}")).pairs] == ["b"]
     os.close(reading)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(DatasetError, match="pipe names no image"):
@@ -128,8 +128,8 @@ def test_names_of_sub_directories_stay_apart_whatever_hyphens_they_have(tmp_path
     for name in ("a-/c", "a/-c", "a--/c", "a/--c", "a/-/c"):
         touched(images, f"{name}.jpg")
         touched(labels, f"{name}.png")
-    with pytest.raises(DatasetError, match="would both be called a"):
-        paired_files(images, labels)
+    pairs = paired_files(images, labels).pairs
+    assert len({pair.name for pair in pairs}) == len(pairs) == 8, "a number where no hyphens can tell"
 
 
 def test_linked_directories_are_followed_and_circles_end(tmp_path: Path) -> None:

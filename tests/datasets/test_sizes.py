@@ -67,7 +67,7 @@ def test_where_no_size_can_tell_a_check_warns_once(tmp_path: Path) -> None:
 def test_where_no_size_can_tell_an_import_warns(tmp_path: Path) -> None:
     split = photo_split(tmp_path / "raw", 3, (40, 60))
     mapping = LabelMapping(DatasetInfo(name="tiny", classes=("a", "b")), "ids", {0: 0, 1: 1})
-    pairs = paired_files(split / "images", split / "labels")
+    pairs = paired_files(split / "images", split / "labels").pairs
     result = import_dataset(
         pairs, LabelConverter(mapping), tmp_path / "out", split="train", link=False, progress=lambda *_: None
     )
