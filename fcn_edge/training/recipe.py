@@ -14,6 +14,11 @@ __all__ = ["LARGEST_MICRO_BATCH", "LATER_STAGES", "Recipe", "Settings", "Stage",
 
 Positive = Annotated[int, Field(ge=1)]
 
+Scale = Annotated[float, Field(ge=1 / 16, le=16)]
+"""Beyond these a crop is a few pixels of an image, or an image is a few pixels; far beyond, resizing never ends."""
+
+LARGEST_SEED = 2**32 - 1
+
 LATER_STAGES = 0.5
 """Learning rate of the stages that go on from a coarser one, over that of the first."""
 
@@ -85,7 +90,7 @@ class Settings(BaseModel):
 
     batch: Positive = 8
     crop: Size = (384, 480)
-    scales: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.75, 2.0)
+    scales: tuple[Scale, Scale] = (0.75, 2.0)
     color: Annotated[float, Field(ge=0, le=1)] = 0.4
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     schedule: Literal["one-cycle", "poly"] = "one-cycle"
@@ -104,7 +109,7 @@ class Settings(BaseModel):
     settle: Annotated[int, Field(ge=0)] = 0
     patience: Positive = 3
     size: Size = (384, 480)
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:

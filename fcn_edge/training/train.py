@@ -15,6 +15,7 @@ import torch
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
+from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import copy_file
@@ -254,6 +255,8 @@ class _Training:
         if not self.train_split.rendered:  # labels that are drawn are right, however few frames show a class
             for note in notes_on_labels(train, val):
                 self.display.note(note)
+            if fingerprint_of(self.train_split) == fingerprint_of(self.val_split):
+                self.display.note("Warning: train and val hold the same files, so val mIoU will flatter")
         return train, val
 
     def _epochs(self, trainer: StageTrainer) -> None:

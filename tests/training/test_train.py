@@ -506,6 +506,16 @@ def test_labels_without_a_class_are_told_of_before_the_first_epoch(data: Path, t
     assert [row["classes_present"] for row in log_of(output)] == ["2"]
 
 
+def test_the_same_files_in_both_splits_are_told_of(data: Path, tmp_path: Path) -> None:
+    root, display = tmp_path / "root", Display()
+    root.mkdir()
+    shutil.copy(data / "dataset.toml", root)
+    for name in ("train", "val"):
+        (root / name).symlink_to(data / "train")
+    trained(recipe_of(ONE), root, tmp_path / "net.safetensors", display)
+    assert display.notes == ["Warning: train and val hold the same files, so val mIoU will flatter"]
+
+
 def test_validation_labels_of_void_alone_are_refused_before_the_first_epoch(data: Path, tmp_path: Path) -> None:
     root, display = repainted(data, tmp_path / "root", "val", ()), Display()
     with pytest.raises(DatasetError, match="tiny val cannot be scored: 100% of the pixels are void"):
@@ -606,6 +616,9 @@ def test_a_damaged_image_is_one_sentence(data: Path, tmp_path: Path, workers: in
     [
         ({"batch": 4, "micro_batch": 3}, "must be a multiple of micro_batch"),
         ({"scales": (2.0, 1.0)}, "smallest, largest"),
+        ({"scales": (1e-9, 1.0)}, "greater than or equal to 0.0625"),
+        ({"scales": (1.0, 1e9)}, "less than or equal to 16"),
+        ({"seed": 10**30}, "less than or equal to 4294967295"),
         ({"crop": (60, 96)}, "multiple of 32"),
         ({"ema_decay": 1.0}, "less than 1"),
     ],
