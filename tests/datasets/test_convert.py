@@ -249,7 +249,7 @@ def test_the_fix_for_a_lossy_mask_of_two_values_restores_it(tmp_path: Path) -> N
 
 def test_a_split_that_appears_during_an_import_is_left_alone(raw: Path, tmp_path: Path) -> None:
     output, target = tmp_path / "out", tmp_path / "out/train/images"
-    pairs = paired_files(raw / "images", raw / "colors", label_ending="_L").pairs.pairs
+    pairs = paired_files(raw / "images", raw / "colors", label_ending="_L").pairs
     converter = LabelConverter(mapping_of_colors("cityscapes"))
 
     def other_import(done: int, total: int) -> None:
