@@ -103,9 +103,9 @@ def _onnx(path: Path) -> bytes | None:
     content, last = bytearray(), 0
     with opened_onnx(path) as buffer:
         for number, start, end in fields(buffer, 0, len(buffer)):
-            record, last = bytes(buffer[last:end]), end
+            record, last = buffer.read(last, end), end
             if number == METADATA_PROPS:
-                key = next(bytes(buffer[a:b]).decode() for field, a, b in fields(buffer, start, end) if field == 1)
+                key = next(buffer.read(a, b).decode() for field, a, b in fields(buffer, start, end) if field == 1)
                 if key in fresh:
                     record = _entry(key, fresh[key])
             content += record
