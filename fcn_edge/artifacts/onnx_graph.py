@@ -26,6 +26,7 @@ __all__ = [
     "Graph",
     "Value",
     "check_batch",
+    "check_image",
     "check_runnable",
     "check_size",
     "checked_graph",
@@ -124,6 +125,21 @@ def checked_graph(path: Path, *, batches: bool = False) -> Graph:
     """
     graph = graph_of_onnx(path)
     check_runnable(path, graph)
+    check_image(path, graph, batches=batches)
+    return graph
+
+
+def check_image(path: Path, graph: Graph, *, batches: bool = False) -> None:
+    """Check that a graph takes one uint8 ``(H, W, 3)`` image and gives one tensor of scores or labels.
+
+    Args:
+        path: The ONNX file, for the message.
+        graph: What ``graph_of_onnx`` says of it.
+        batches: It may also take several images at once, ``(N, H, W, 3)`` with a fixed N.
+
+    Raises:
+        ModelError: It takes or gives something else.
+    """
     image = graph.inputs[0] if len(graph.inputs) == 1 else None
     single = image is not None and len(image.shape) == 3
     if image is None or image.element != UINT8 or image.shape[-1:] != (3,) or not (single or graph.batch > 1):
@@ -150,7 +166,6 @@ def checked_graph(path: Path, *, batches: bool = False) -> Graph:
             f"{path} gives neither scores, as float32 or float16, nor labels, as uint8.",
             "Export the checkpoint with fcn-edge export.",
         )
-    return graph
 
 
 def check_runnable(path: Path, graph: Graph) -> None:

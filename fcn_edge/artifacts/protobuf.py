@@ -20,6 +20,7 @@ __all__ = [
     "Buffer",
     "FlawError",
     "WireError",
+    "bytes_field",
     "fields",
     "number_at",
     "numbers",
@@ -197,3 +198,16 @@ def number_at(buffer: Buffer, start: int, end: int) -> int:
         WireError: The bytes are no number.
     """
     return buffer.varint(start, end)[0]
+
+
+def bytes_field(number: int, content: bytes) -> bytes:
+    """A field that holds bytes, a text or a message, as it is written."""
+    return _varint(number << 3 | BYTES) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    digits = []
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*digits, number])

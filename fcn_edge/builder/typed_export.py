@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.onnx_seal import seal_onnx
 from fcn_edge.artifacts.spec import ModelSpec, checked_size
 from fcn_edge.backends import registry
 from fcn_edge.builder.calibration import table_for
@@ -101,4 +102,5 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
         require_share(typed.int8_share)
         with replacing(output) as temporary:
             shutil.copyfile(typed.path, temporary)
+            seal_onnx(temporary)
     return TypedExport(output, name, typed.spec, typed.int8_share)
