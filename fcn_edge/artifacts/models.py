@@ -49,8 +49,8 @@ TABLE_FILE = "calibration.json"
 class Model:
     """A model on disk, opened once by ``resolved_model`` and handed on instead of its path.
 
-    All that it tells of an ONNX file is of one file: the header is read when the model is opened, the rest when it is
-    first asked for, and then never again. Where the file was changed or replaced in the meantime, that is a
+    All that it tells of an ONNX file is of one file: header and graph are read when the model is opened, the rest when
+    it is first asked for, and then never again. Where the file was changed or replaced in the meantime, that is a
     ``ModelError``, and no mixture of two models.
 
     Attributes:

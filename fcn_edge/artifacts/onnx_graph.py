@@ -17,7 +17,7 @@ from fcn_edge.artifacts.onnx_header import FileState, opened_onnx
 from fcn_edge.artifacts.onnx_parts import GraphParts, graph_parts
 from fcn_edge.artifacts.onnx_tensors import WEIGHT_TYPES
 from fcn_edge.artifacts.onnx_values import Value
-from fcn_edge.artifacts.spec import Size
+from fcn_edge.artifacts.spec import MOST_IMAGES, Size
 from fcn_edge.errors import ModelError, UsageError
 
 __all__ = [
@@ -40,9 +40,6 @@ UINT8 = 2
 
 GIVEN = frozenset({1, UINT8, 10})
 """What networks give: float32 or float16 scores, or uint8 labels."""
-
-MOST_IMAGES = 1024
-"""That a graph takes at once."""
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,6 @@ def test_model_is_read_once(tiny: Any, reads: Any) -> None:
 
 USES: dict[str, Callable[[Model], object]] = {
     "digest": lambda model: model.digest,
-    "graph": lambda model: model.graph,
     "opened": lambda model: model.opened().__enter__(),
     "require_unchanged": Model.require_unchanged,
 }
