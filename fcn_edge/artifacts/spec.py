@@ -44,8 +44,8 @@ DECODER_STRIDES = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
 OWN_FAMILY = "fcn_edge"
 """Family of the networks that this package trains."""
 
-LONGEST_SIDE, MOST_PIXELS = 1 << 16, 1 << 26
-"""Of a network's input: 8192x8192 pixels, eight times those of a 4K frame. More fills any board's memory at once."""
+LONGEST_SIDE, MOST_PIXELS = 1 << 16, 1 << 27
+"""Of a network's input: sixteen times the pixels of a 4K frame. More fills any board's memory at once."""
 
 MOST_IMAGES = 1024
 """That a network takes at once."""

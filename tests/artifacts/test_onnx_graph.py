@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fcn_edge.artifacts.onnx_graph import UINT8, check_batch, check_size, checked_graph, graph_of_onnx

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import stat
 from pathlib import Path
 
 from fcn_edge.backends.cuda.driver import Driver
@@ -59,13 +60,25 @@ def image_of(driver: Driver, source: str, name: str, directory: Path | None = No
 
 
 def kept(path: Path) -> bytes | None:
-    """What a file of the cache holds, as ``keep`` wrote it; None when it is not there or damaged."""
+    """What a file of the cache holds, as ``keep`` wrote it.
+
+    None when it is not there or damaged; or when somebody else wrote it, or could have: it is code that runs here.
+    """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            if not (_is_own(path.parent.stat()) and _is_own(os.fstat(file.fileno()))):
+                _log.info("Compiled kernels in %s are left alone: others may write there.", path.parent)
+                return None
+            content = file.read()
     except OSError:
         return None
     digest, image = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
     return image if hashlib.sha256(image).digest() == digest else None
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Whether a file or folder is this user's, or root's, and nobody else may write it."""
+    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def keep(path: Path, image: bytes) -> None:
@@ -73,6 +86,7 @@ def keep(path: Path, image: bytes) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with replacing(path) as temporary:
+            temporary.touch(mode=0o600)
             temporary.write_bytes(hashlib.sha256(image).digest() + image)
     except (OSError, FcnEdgeError) as error:
         _log.info("Compiled kernels cannot be kept: %s", error)

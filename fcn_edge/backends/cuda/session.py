@@ -176,11 +176,9 @@ class CudaSession(Session):
             return DeviceMask(slot.mask.pointer, job.place.frame_size, slot.pitch, job.data)
         started = time.perf_counter_ns()
         mask = slot.mask_array
-        if self.spec.head == "scores":
-            labels = mask.copy()
-        else:
+        if self.spec.head == "labels":
             check_labels(mask, self.spec)
-            labels = nearest(mask, job.place.mapping(1), self.spec.void)
+        labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
         job.timing.decode += time.perf_counter_ns() - started
         return labels
 
