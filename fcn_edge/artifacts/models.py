@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
 from fcn_edge.artifacts.file_kinds import not_a_model
 from fcn_edge.artifacts.migrations import Document, renamed
-from fcn_edge.artifacts.onnx_graph import Graph, check_runnable, graph_of_onnx
+from fcn_edge.artifacts.onnx_graph import Graph, check_image, check_runnable, graph_of_onnx
 from fcn_edge.artifacts.onnx_header import OnnxHeader, header_of_onnx, model_digest, opened_file
 from fcn_edge.artifacts.onnx_seal import SEAL_KEY, check_seal
 from fcn_edge.artifacts.quantization_record import QuantizationRecord, quantization_record_of
@@ -211,6 +211,7 @@ def _onnx_model(path: Path, shipped: str | None = None) -> Model:
     header = header_of_onnx(path)
     model = Model("onnx", path, header.spec(), shipped, header)
     check_runnable(path, model.graph)
+    check_image(path, model.graph, batches=True)
     if SEAL_KEY in header.metadata:
         check_seal(path, header.metadata, model.digest)
     return model

@@ -17,7 +17,7 @@ from fcn_edge.artifacts.onnx_header import FileState, opened_onnx
 from fcn_edge.artifacts.onnx_parts import GraphParts, graph_parts
 from fcn_edge.artifacts.onnx_tensors import WEIGHT_TYPES
 from fcn_edge.artifacts.onnx_values import Value
-from fcn_edge.artifacts.spec import MOST_IMAGES, Size
+from fcn_edge.artifacts.spec import LONGEST_SIDE, MOST_IMAGES, Size
 from fcn_edge.errors import ModelError, UsageError
 
 __all__ = [
@@ -148,6 +148,8 @@ def check_image(path: Path, graph: Graph, *, batches: bool = False) -> None:
             f"{path} takes {graph.batch} images at once; a graph that takes one was expected.",
             "Build it from the model without --batch.",
         )
+    if any(isinstance(side, int) and not 0 < side <= LONGEST_SIDE for side in graph.sides):
+        raise ModelError(f"{path} takes images of sides that no network has.", "Export the checkpoint again.")
     if graph.batch > MOST_IMAGES:
         raise ModelError(
             f"{path} takes {graph.batch} images at once; {MOST_IMAGES} at most were expected.",

@@ -214,7 +214,9 @@ def _parts(buffer: Buffer) -> list[tuple[int, int, int]]:
         WireError: The file is cut off, or lacks what every model has: a graph, and the opset that it is written in.
     """
     found, entries = [], 0
-    for part in message(buffer, MODEL, 0, len(buffer)):
+    for count, part in enumerate(message(buffer, MODEL, 0, len(buffer))):
+        if count > MOST_PARTS:
+            raise WireError
         number, start, end = part
         if number == METADATA_PROPS:
             entries += end - start
@@ -222,8 +224,6 @@ def _parts(buffer: Buffer) -> list[tuple[int, int, int]]:
                 raise WireError
         if number in DIGESTED or number == METADATA_PROPS:
             found.append(part)
-            if len(found) > MOST_PARTS:
-                raise WireError
     if not {GRAPH, OPSET_IMPORT} <= {number for number, _, _ in found}:
         raise WireError
     return found

@@ -18,6 +18,9 @@ _NODE, _INITIALIZER, _INPUT, _OUTPUT, _INSIDE, _ANNOTATION, _SPARSE, _GRAPH_META
 MOST_NODES = 20_000
 """Of a graph."""
 
+MOST_OTHERS = 100_000
+"""Parts of a graph that are no nodes: weights, and what is said of the tensors between."""
+
 
 @dataclass
 class GraphParts:
@@ -69,7 +72,9 @@ def graph_parts(buffer: Buffer) -> GraphParts:
 
 
 def _read_graph(buffer: Buffer, start: int, end: int, parts: GraphParts) -> None:
-    for number, first, stop in message(buffer, GRAPH, start, end):
+    for count, (number, first, stop) in enumerate(message(buffer, GRAPH, start, end)):
+        if count - len(parts.nodes) > MOST_OTHERS:
+            raise WireError
         if number == _NODE:
             if len(parts.nodes) == MOST_NODES:
                 parts.problem = f"has more than {MOST_NODES} nodes, which is more than any network has"

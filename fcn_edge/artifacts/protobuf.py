@@ -29,9 +29,9 @@ __all__ = [
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
-MOST_FIELDS = 2_000_000
-"""That are looked at in one file: a network of 20,000 nodes has less than half as many. Each takes about a
-microsecond here, and may take a hundred bytes in a library that makes objects of them."""
+MOST_FIELDS = 1_000_000
+"""That are looked at in one file: a network of 20,000 nodes has about half as many. Each takes a microsecond or two
+here, and may take a hundred bytes in a library that makes objects of them."""
 
 _BLOCK = 1 << 16
 _LONGEST_VARINT = 10

@@ -25,6 +25,7 @@ from fcn_edge.errors import SpecError, UsageError
 __all__ = [
     "DECODER_STRIDES",
     "LONGEST_NAME",
+    "LONGEST_SIDE",
     "MOST_IMAGES",
     "OWN_FAMILY",
     "ModelSpec",
