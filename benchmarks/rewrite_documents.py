@@ -19,7 +19,8 @@ from fcn_edge.artifacts.calibration_table import TABLE_KEY, read_table
 from fcn_edge.artifacts.migrations import WRITER
 from fcn_edge.artifacts.models import MANIFEST_FILE, MODEL_FILE, TABLE_FILE, ZOO, Manifest
 from fcn_edge.artifacts.onnx_header import METADATA_PROPS, SPEC_KEY, metadata_of_onnx, opened_onnx, spec_of_onnx
-from fcn_edge.artifacts.protobuf import fields
+from fcn_edge.artifacts.onnx_seal import SEAL_KEY
+from fcn_edge.artifacts.protobuf import bytes_field, fields
 from fcn_edge.artifacts.quantization_record import quantization_record_of_onnx
 from fcn_edge.datasets.calibration.manifest import image_manifest
 from fcn_edge.errors import ArtifactError
@@ -103,32 +104,21 @@ def _onnx(path: Path) -> bytes | None:
     content, last = bytearray(), 0
     with opened_onnx(path) as buffer:
         for number, start, end in fields(buffer, 0, len(buffer)):
-            record, last = bytes(buffer[last:end]), end
+            record, last = buffer.read(last, end), end
             if number == METADATA_PROPS:
-                key = next(bytes(buffer[a:b]).decode() for field, a, b in fields(buffer, start, end) if field == 1)
+                key = next(buffer.read(a, b).decode() for field, a, b in fields(buffer, start, end) if field == 1)
                 if key in fresh:
                     record = _entry(key, fresh[key])
+                elif key == SEAL_KEY:
+                    continue  # of the records before
             content += record
     return bytes(content)
 
 
 def _entry(key: str, value: str) -> bytes:
     """A ``StringStringEntryProto`` among a model's ``metadata_props``."""
-    entry = b"".join(_bytes(field, text.encode()) for field, text in ((1, key), (2, value)))
-    return _bytes(METADATA_PROPS, entry)
-
-
-def _bytes(field: int, content: bytes) -> bytes:
-    """A length-delimited field of protobuf's wire format."""
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    digits = []
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*digits, number])
+    entry = b"".join(bytes_field(field, text.encode()) for field, text in ((1, key), (2, value)))
+    return bytes_field(METADATA_PROPS, entry)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ https://github.com/BVLC/caffe, ``src/caffe/proto/caffe.proto``; ``layers`` is wh
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ class _Layer:
 def is_caffemodel(path: Path) -> bool:
     """Whether a file is a message with at least one layer of Caffe that has a name and weights; by content."""
     try:
-        with _mapped(path) as buffer:
+        with _opened(path) as buffer:
             return any(layer.name and layer.blobs for layer in _Reader(buffer).layers())
     except (WireError, OSError, ValueError):
         return False
@@ -83,7 +82,7 @@ def caffemodel_weights(path: Path) -> Weights:
     if not path.is_file():
         raise CheckpointError(f"There is no weights file {path}.", "Check the path.")
     try:
-        with _mapped(path) as buffer:
+        with _opened(path) as buffer:
             layers = list(_Reader(buffer).layers())
     except (WireError, ValueError) as error:
         raise no_network(path, CheckpointError) or CheckpointError(
@@ -110,9 +109,9 @@ def caffemodel_weights(path: Path) -> Weights:
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[Buffer]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-        yield buffer
+def _opened(path: Path) -> Iterator[Buffer]:
+    with path.open("rb") as file:
+        yield Buffer(file)
 
 
 def _read(path: Path, blob: _Blob) -> NDArray[Any]:
@@ -193,7 +192,7 @@ class _Reader:
         return _Blob(shape, dtypes.pop(), pieces)
 
     def _text(self, start: int, stop: int) -> str:
-        text = self.buffer[start : min(stop, start + LONGEST_NAME)].decode("utf-8", "replace")
+        text = self.buffer.read(start, min(stop, start + LONGEST_NAME)).decode("utf-8", "replace")
         return "".join(letter if letter.isprintable() else "?" for letter in text)
 
     def _old_type(self, start: int, stop: int) -> str:

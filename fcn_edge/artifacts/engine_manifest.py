@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fcn_edge.artifacts.device import DeviceInfo, ManifestValue
 from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.records import AccuracyRecord, Speed
-from fcn_edge.artifacts.spec import Fraction, ModelSpec, Sha256, Size, first_problem
+from fcn_edge.artifacts.spec import MOST_IMAGES, Fraction, ModelSpec, Sha256, Size, first_problem, is_size
 from fcn_edge.errors import EngineError
 from fcn_edge.io.documents import read_document, write_document
 from fcn_edge.io.files import sha256_of
@@ -97,7 +97,7 @@ class EngineManifest(Document):
     size: Size
     backend: str
     precision: Literal["fp32", "fp16", "int8"]
-    batch: Annotated[int, Field(ge=1)] = 1
+    batch: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 1
     plan_file: str
     files: dict[str, File]
     library: str
@@ -130,6 +130,8 @@ class EngineManifest(Document):
         multiple = self.spec.geometry.size_multiple
         if any(side < multiple or side % multiple for side in self.size):
             raise ValueError(f"size {self.size} must be multiples of {multiple}")
+        if not is_size(self.size):
+            raise ValueError(f"size {self.size} has more pixels than any network takes")
         return self
 
 

@@ -29,8 +29,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["SIZE_MULTIPLE", "Geometry", "GridAxis"]
 
+LARGEST = 1 << 16
+"""Pixels or cells of any number here."""
+
 SIZE_MULTIPLE = 32
 """Heights and widths of our own networks are multiples of the coarsest stride."""
+
+
+_Offset = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+_Pixels = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -64,12 +71,12 @@ class Geometry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     align: Literal["edges", "corners", "stride"] = "edges"
-    first: tuple[float, float] | None = None
-    margin: Annotated[float, Field(ge=0)] = 0.0
-    padding: int = 0
-    unit: Annotated[int, Field(ge=1)] | None = None
-    extra_cells: int = 0
-    size_multiple: Annotated[int, Field(ge=1)] = SIZE_MULTIPLE
+    first: tuple[_Offset, _Offset] | None = None
+    margin: Annotated[float, Field(ge=0, le=LARGEST)] = 0.0
+    padding: _Pixels = 0
+    unit: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+    extra_cells: _Pixels = 0
+    size_multiple: Annotated[int, Field(ge=1, le=LARGEST)] = SIZE_MULTIPLE
 
     @model_validator(mode="after")
     def _numbers_fit_the_alignment(self) -> Geometry:

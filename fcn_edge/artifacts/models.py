@@ -18,8 +18,9 @@ from pydantic import ConfigDict, Field, ValidationError
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest
 from fcn_edge.artifacts.file_kinds import not_a_model
 from fcn_edge.artifacts.migrations import Document, renamed
-from fcn_edge.artifacts.onnx_graph import Graph, graph_of_onnx
+from fcn_edge.artifacts.onnx_graph import Graph, check_image, check_runnable, graph_of_onnx
 from fcn_edge.artifacts.onnx_header import OnnxHeader, header_of_onnx, model_digest, opened_file
+from fcn_edge.artifacts.onnx_seal import SEAL_KEY, check_seal
 from fcn_edge.artifacts.quantization_record import QuantizationRecord, quantization_record_of
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
@@ -48,8 +49,8 @@ TABLE_FILE = "calibration.json"
 class Model:
     """A model on disk, opened once by ``resolved_model`` and handed on instead of its path.
 
-    All that it tells of an ONNX file is of one file: the header is read when the model is opened, the rest when it is
-    first asked for, and then never again. Where the file was changed or replaced in the meantime, that is a
+    All that it tells of an ONNX file is of one file: header and graph are read when the model is opened, the rest when
+    it is first asked for, and then never again. Where the file was changed or replaced in the meantime, that is a
     ``ModelError``, and no mixture of two models.
 
     Attributes:
@@ -180,7 +181,7 @@ def resolved_model(model: str | Path | Model) -> Model:
             already is given back.
 
     Raises:
-        ModelError: It names nothing, or the file is damaged.
+        ModelError: It names nothing, or the file is damaged, was changed since it was written, or is not safe to run.
         SpecError: The model has no valid spec.
         EngineError: The engine directory is damaged.
     """
@@ -204,8 +205,16 @@ def resolved_model(model: str | Path | Model) -> Model:
 
 
 def _onnx_model(path: Path, shipped: str | None = None) -> Model:
+    """The model of a file that passed the door: its graph is one that may be run, and it is as it was written."""
+    if shipped is not None:
+        _shipped_manifest(path)
     header = header_of_onnx(path)
-    return Model("onnx", path, header.spec(), shipped, header)
+    model = Model("onnx", path, header.spec(), shipped, header)
+    check_runnable(path, model.graph)
+    check_image(path, model.graph, batches=True)
+    if SEAL_KEY in header.metadata:
+        check_seal(path, header.metadata, model.digest)
+    return model
 
 
 def manifest_of(model: Model) -> Manifest | None:
@@ -214,16 +223,18 @@ def manifest_of(model: Model) -> Manifest | None:
     Raises:
         ModelError: The manifest is missing or damaged, or the model's file is not the one that it speaks of.
     """
-    if model.shipped is None:
-        return None
+    return None if model.shipped is None else _shipped_manifest(model.path)
+
+
+def _shipped_manifest(model: Path) -> Manifest:
     fix = "Install fcn_edge again."
-    path = model.path.with_name(MANIFEST_FILE)
+    path = model.with_name(MANIFEST_FILE)
     try:
         manifest = Manifest.from_content(read_document(path, ModelError, fix), str(path), ModelError)
     except ValidationError as error:
         raise ModelError(f"{path} is not valid: {first_problem(error)}.", fix) from error
-    if manifest.model_sha256 != sha256_of(model.path):
-        raise ModelError(f"{model.path} was changed or damaged: its SHA-256 is not that of {MANIFEST_FILE}.", fix)
+    if manifest.model_sha256 != sha256_of(model):
+        raise ModelError(f"{model} was changed or damaged: its SHA-256 is not that of {MANIFEST_FILE}.", fix)
     return manifest
 
 

@@ -1,52 +1,45 @@
 """What the graph of an ONNX file takes, gives and holds, read without the onnx package.
 
-Field numbers are those of ``GraphProto``, ``NodeProto``, ``TensorProto``, ``ValueInfoProto`` and
-``TensorShapeProto`` in the ONNX specification (onnx.proto).
+This is the door of ONNX files from outside: no other library sees one before it has passed here. Libraries trust what
+they read, and what goes wrong in them cannot be caught: it ends the process, or never ends. So a file is held to what
+networks are, in time and memory that follow from its length.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcn_edge.artifacts.onnx_header import FileState, damaged_onnx, opened_onnx
-from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
-from fcn_edge.artifacts.spec import Size
+from fcn_edge.artifacts.onnx_flat import problem_of
+from fcn_edge.artifacts.onnx_growth import growing_operator
+from fcn_edge.artifacts.onnx_header import FileState, opened_onnx
+from fcn_edge.artifacts.onnx_parts import GraphParts, graph_parts
+from fcn_edge.artifacts.onnx_tensors import WEIGHT_TYPES
+from fcn_edge.artifacts.onnx_values import Value
+from fcn_edge.artifacts.spec import LONGEST_SIDE, MOST_IMAGES, Size
 from fcn_edge.errors import ModelError, UsageError
 
-__all__ = ["UINT8", "Graph", "Value", "check_batch", "check_size", "checked_graph", "graph_of_onnx"]
+__all__ = [
+    "EXPORT_AGAIN",
+    "UINT8",
+    "Graph",
+    "Value",
+    "check_batch",
+    "check_image",
+    "check_runnable",
+    "check_size",
+    "checked_graph",
+    "graph_of_onnx",
+]
 
-GRAPH, OPSET_IMPORT = 7, 8
-NODE, INITIALIZER, INPUT, OUTPUT = 1, 5, 11, 12
-OPERATOR = 4
-DIMS, DATA_TYPE, TENSOR_NAME, DATA_LOCATION = 1, 2, 8, 14
-VALUE_NAME, VALUE_TYPE, TENSOR_TYPE, ELEMENT_TYPE, SHAPE, DIMENSION, DIM_VALUE, DIM_NAME = 1, 2, 1, 1, 2, 1, 1, 2
+EXPORT_AGAIN = "Export it again with fcn-edge export."
 
 UINT8 = 2
 """ONNX's number of the element type uint8."""
 
-MOST_DIMENSIONS = 32
-"""Of a tensor; the product of many would take minutes."""
-
-_WEIGHT_TYPES = frozenset({1, 2, 3, 10, 11, 16})
-"""float32, uint8, int8, float16, float64, bfloat16; the other types hold shapes and indices."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """An input or output of a graph.
-
-    Attributes:
-        name: What the graph calls it.
-        element: ONNX's number of the element type; 0 when it is not a tensor.
-        shape: Along each axis a length, or the name of one that is open (empty when it has none).
-    """
-
-    name: str
-    element: int
-    shape: tuple[int | str, ...]
+GIVEN = frozenset({1, UINT8, 10})
+"""What networks give: float32 or float16 scores, or uint8 labels."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,8 @@ class Graph:
         outputs: Its outputs.
         operators: How often each operator occurs in the main graph.
         parameters: Number of weights.
-        external: Some weights are kept in another file.
+        external: Some values are kept in another file.
+        grows: The operator that asks for more memory than any network needs; empty for none.
     """
 
     opset: int
@@ -68,6 +62,7 @@ class Graph:
     operators: dict[str, int]
     parameters: int
     external: bool
+    grows: str = ""
 
     @property
     def batch(self) -> int:
@@ -81,32 +76,38 @@ class Graph:
         return self.inputs[0].shape[-3:-1]
 
 
-def graph_of_onnx(path: Path, state: FileState | None = None) -> Graph:
+def graph_of_onnx(path: Path, state: FileState | None = None, fix: str = EXPORT_AGAIN) -> Graph:
     """What the graph of an ONNX file takes, gives and holds.
 
     Args:
         path: The file.
         state: The state that it must have; any when left out.
+        fix: What to do about one that is whole, and no flat list of ONNX's own operators.
 
     Raises:
-        ModelError: The file is missing, not a whole ONNX file, or not in that state.
+        ModelError: The file is missing, not a whole ONNX file, or not in that state; or its graph holds sub-graphs,
+            functions, sparse weights, more nodes than any network or operators of others, or has no order.
     """
     with opened_onnx(path, state) as buffer:
-        try:
-            opset, graph = 0, None
-            for number, start, end in fields(buffer, 0, len(buffer)):
-                if number == GRAPH:
-                    graph = start, end
-                elif number == OPSET_IMPORT:
-                    parts = {field: (a, b) for field, a, b in fields(buffer, start, end)}
-                    domain = _text(buffer, *parts[1]) if 1 in parts else ""
-                    if domain in ("", "ai.onnx") and 2 in parts:
-                        opset = next(numbers(buffer, *parts[2]))
-            if graph is None:
-                raise WireError
-            return _graph(buffer, *graph, opset)
-        except (WireError, UnicodeDecodeError, StopIteration) as error:
-            raise damaged_onnx(path) from error
+        parts = graph_parts(buffer)
+    weights = {tensor.name: tensor for tensor in parts.weights}
+    if len(weights) < len(parts.weights):
+        # of two with one name, each library takes the one it likes
+        raise ModelError(f"{path} is damaged: two of its weights have one name.", fix)
+    given = weights.keys() | {value.name for value in parts.inputs}
+    problem = parts.problem or problem_of(parts.nodes, given, [value.name for value in parts.outputs])
+    if problem:
+        raise ModelError(f"{path} {problem}.", fix)
+    return Graph(
+        opset=parts.opset,
+        # older files list their weights among the inputs too
+        inputs=tuple(value for value in parts.inputs if value.name not in weights),
+        outputs=tuple(parts.outputs),
+        operators=dict(Counter(node.operator for node in parts.nodes).most_common()),
+        parameters=sum(tensor.count for tensor in parts.weights if tensor.element in WEIGHT_TYPES),
+        external=_has_external(parts),
+        grows=growing_operator(parts.nodes, weights),
+    )
 
 
 def checked_graph(path: Path, *, batches: bool = False) -> Graph:
@@ -117,15 +118,25 @@ def checked_graph(path: Path, *, batches: bool = False) -> Graph:
         batches: The backend also takes graphs of several images at once, ``(N, H, W, 3)`` with a fixed N.
 
     Raises:
-        ModelError: The file is missing or damaged, or its graph takes or gives something else, or its weights are kept
-            in another file, which no digest would cover.
+        ModelError: The file is missing or damaged, or its graph takes or gives something else, or is not safe to run.
     """
     graph = graph_of_onnx(path)
-    if graph.external:
-        raise ModelError(
-            f"{path} keeps weights in another file; one whole file was expected.",
-            "Export it again with fcn-edge export.",
-        )
+    check_runnable(path, graph)
+    check_image(path, graph, batches=batches)
+    return graph
+
+
+def check_image(path: Path, graph: Graph, *, batches: bool = False) -> None:
+    """Check that a graph takes one uint8 ``(H, W, 3)`` image and gives one tensor of scores or labels.
+
+    Args:
+        path: The ONNX file, for the message.
+        graph: What ``graph_of_onnx`` says of it.
+        batches: It may also take several images at once, ``(N, H, W, 3)`` with a fixed N.
+
+    Raises:
+        ModelError: It takes or gives something else.
+    """
     image = graph.inputs[0] if len(graph.inputs) == 1 else None
     single = image is not None and len(image.shape) == 3
     if image is None or image.element != UINT8 or image.shape[-1:] != (3,) or not (single or graph.batch > 1):
@@ -137,12 +148,39 @@ def checked_graph(path: Path, *, batches: bool = False) -> Graph:
             f"{path} takes {graph.batch} images at once; a graph that takes one was expected.",
             "Build it from the model without --batch.",
         )
+    if any(isinstance(side, int) and not 0 < side <= LONGEST_SIDE for side in graph.sides):
+        raise ModelError(f"{path} takes images of sides that no network has.", "Export the checkpoint again.")
+    if graph.batch > MOST_IMAGES:
+        raise ModelError(
+            f"{path} takes {graph.batch} images at once; {MOST_IMAGES} at most were expected.",
+            "Build it from the model with a smaller --batch.",
+        )
     if len(graph.outputs) != 1:
         raise ModelError(
             f"{path} has {len(graph.outputs)} outputs; scores or labels alone were expected.",
             "Export the checkpoint with fcn-edge export.",
         )
-    return graph
+    if graph.outputs[0].element not in GIVEN:
+        raise ModelError(
+            f"{path} gives neither scores, as float32 or float16, nor labels, as uint8.",
+            "Export the checkpoint with fcn-edge export.",
+        )
+
+
+def check_runnable(path: Path, graph: Graph) -> None:
+    """Check that a graph is all in its file, and asks for no more memory than a network needs.
+
+    Args:
+        path: The ONNX file, for the message.
+        graph: What ``graph_of_onnx`` says of it.
+
+    Raises:
+        ModelError: Its weights are kept in another file, which no digest would cover, or it asks for more.
+    """
+    if graph.external:
+        raise ModelError(f"{path} keeps weights in another file; one whole file was expected.", EXPORT_AGAIN)
+    if graph.grows:
+        raise ModelError(f"{path} holds {graph.grows} of a size that no network has.", EXPORT_AGAIN)
 
 
 def check_size(path: Path, graph: Graph, size: Size) -> None:
@@ -182,73 +220,6 @@ def check_batch(path: Path, graph: Graph, batch: int) -> None:
         )
 
 
-def _graph(buffer: Buffer, start: int, end: int, opset: int) -> Graph:
-    operators: Counter[str] = Counter()
-    inputs: list[Value] = []
-    outputs: list[Value] = []
-    weights: set[str] = set()
-    parameters, external = 0, False
-    for number, a, b in fields(buffer, start, end):
-        if number == NODE:
-            operators.update(_text(buffer, c, d) for field, c, d in fields(buffer, a, b) if field == OPERATOR)
-        elif number == INITIALIZER:
-            name, elements, elsewhere = _weight(buffer, a, b)
-            weights.add(name)
-            parameters += elements
-            external |= elsewhere
-        elif number == INPUT:
-            inputs.append(_value(buffer, a, b))
-        elif number == OUTPUT:
-            outputs.append(_value(buffer, a, b))
-    # older files list their weights among the inputs too
-    free = tuple(value for value in inputs if value.name not in weights)
-    return Graph(opset, free, tuple(outputs), dict(operators.most_common()), parameters, external)
-
-
-def _weight(buffer: Buffer, start: int, end: int) -> tuple[str, int, bool]:
-    """Name of an initializer, its number of weights, and whether they are in another file."""
-    name, element, elsewhere = "", 0, False
-    dims: list[int] = []
-    for number, a, b in fields(buffer, start, end):
-        if number == DIMS:
-            dims.extend(numbers(buffer, a, b))
-        elif number == DATA_TYPE:
-            element = next(numbers(buffer, a, b))
-        elif number == TENSOR_NAME:
-            name = _text(buffer, a, b)
-        elif number == DATA_LOCATION:
-            elsewhere = next(numbers(buffer, a, b)) == 1
-    if len(dims) > MOST_DIMENSIONS:
-        raise WireError
-    return name, math.prod(dims) if element in _WEIGHT_TYPES else 0, elsewhere
-
-
-def _value(buffer: Buffer, start: int, end: int) -> Value:
-    name, element = "", 0
-    shape: list[int | str] = []
-    for number, a, b in fields(buffer, start, end):
-        if number == VALUE_NAME:
-            name = _text(buffer, a, b)
-        elif number == VALUE_TYPE:
-            for field, c, d in fields(buffer, a, b):
-                if field != TENSOR_TYPE:
-                    continue
-                for part, e, f in fields(buffer, c, d):
-                    if part == ELEMENT_TYPE:
-                        element = next(numbers(buffer, e, f))
-                    elif part == SHAPE:
-                        shape += [_dimension(buffer, g, h) for axis, g, h in fields(buffer, e, f) if axis == DIMENSION]
-    return Value(name, element, tuple(shape))
-
-
-def _dimension(buffer: Buffer, start: int, end: int) -> int | str:
-    for number, a, b in fields(buffer, start, end):
-        if number == DIM_VALUE:
-            return next(numbers(buffer, a, b))
-        if number == DIM_NAME:
-            return _text(buffer, a, b)
-    return ""
-
-
-def _text(buffer: Buffer, start: int, end: int) -> str:
-    return bytes(buffer[start:end]).decode()
+def _has_external(parts: GraphParts) -> bool:
+    constants = (tensor for node in parts.nodes for tensors in node.tensors.values() for tensor in tensors)
+    return any(tensor.external for tensor in (*parts.weights, *constants))

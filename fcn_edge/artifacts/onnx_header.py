@@ -2,13 +2,11 @@
 
 An ONNX file is a protobuf message, and protobuf's wire format is enough to find its top-level fields: the metadata
 entries are read, everything else is hashed. So the edge reads a model's spec with neither onnx nor a backend.
-Field numbers are those of ``ModelProto`` and ``StringStringEntryProto`` in the ONNX specification (onnx.proto).
 """
 
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from fcn_edge.artifacts.file_kinds import not_a_model, to_be_exported
-from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, parts
+from fcn_edge.artifacts.onnx_schema import ENTRY, MODEL, message
+from fcn_edge.artifacts.protobuf import Buffer, FlawError, WireError
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ModelError
 
@@ -39,6 +38,12 @@ SPEC_KEY = "fcn_edge.spec"
 
 IR_VERSION, GRAPH, OPSET_IMPORT, METADATA_PROPS, FUNCTIONS = 1, 7, 8, 14, 25
 DIGESTED = frozenset({IR_VERSION, GRAPH, OPSET_IMPORT, FUNCTIONS})
+
+MOST_PARTS = 10_000
+"""Metadata entries and versions of operators, mostly: a model has a dozen."""
+
+MOST_METADATA = 16 << 20
+"""Bytes of all entries: a spec and the hashes of some thousand images are 1 MB."""
 
 
 class FileState(NamedTuple):
@@ -95,16 +100,13 @@ def header_of_onnx(path: Path) -> OnnxHeader:
     Raises:
         ModelError: The file is missing or not a whole ONNX file.
     """
-    metadata = {}
-    with opened_file(path) as file, _mapped(path, file) as buffer:
-        state = FileState.of(file)
-        try:
-            for number, start, end in _parts(buffer):
-                if number == METADATA_PROPS:
-                    entry = {field: bytes(buffer[a:b]).decode() for field, a, b in fields(buffer, start, end)}
-                    metadata[entry.get(1, "")] = entry.get(2, "")
-        except (WireError, UnicodeDecodeError) as error:
-            raise damaged_onnx(path) from error
+    metadata: dict[str, str] = {}
+    with opened_file(path) as file, wire_errors(path):
+        state, buffer = FileState.of(file), Buffer(file)
+        for number, start, end in _parts(buffer):
+            if number == METADATA_PROPS:
+                key, value = _entry(buffer, start, end)
+                metadata[key] = value
     return OnnxHeader(path, metadata, state)
 
 
@@ -129,13 +131,11 @@ def model_digest(path: Path, state: FileState | None = None) -> str:
     """
     digest = hashlib.sha256()
     with opened_onnx(path, state) as buffer:
-        try:
-            for number, start, end in _parts(buffer):
-                if number in DIGESTED:
-                    digest.update(f"{number}:{end - start};".encode())
-                    digest.update(buffer[start:end])
-        except WireError as error:
-            raise damaged_onnx(path) from error
+        for number, start, end in _parts(buffer):
+            if number in DIGESTED:
+                digest.update(f"{number}:{end - start};".encode())
+                for block in buffer.blocks(start, end):
+                    digest.update(block)
     return digest.hexdigest()
 
 
@@ -151,17 +151,17 @@ def spec_of_onnx(path: Path) -> ModelSpec:
 
 @contextmanager
 def opened_onnx(path: Path, state: FileState | None = None) -> Iterator[Buffer]:
-    """The bytes of an ONNX file, mapped into memory.
+    """The bytes of an ONNX file; what goes wrong with them inside the block is an error of the file.
 
     Args:
         path: The file.
         state: The state that it must have; any when left out.
 
     Raises:
-        ModelError: The file is missing, empty or unreadable, or not in that state.
+        ModelError: The file is missing, empty or unreadable, not a whole ONNX file, or not in that state.
     """
-    with opened_file(path, state) as file, _mapped(path, file) as buffer:
-        yield buffer
+    with opened_file(path, state) as file, wire_errors(path):
+        yield Buffer(file)
 
 
 @contextmanager
@@ -188,15 +188,16 @@ def opened_file(path: Path, state: FileState | None = None) -> Iterator[BinaryIO
 
 
 @contextmanager
-def _mapped(path: Path, file: BinaryIO) -> Iterator[Buffer]:
+def wire_errors(path: Path) -> Iterator[None]:
+    """Turn what reading an ONNX file inside the block raises into a ``ModelError``."""
     try:
-        buffer = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError as error:  # mmap refuses an empty file
+        yield
+    except FlawError as error:
+        raise ModelError(f"{path} is damaged: {error.said}.", "Export or copy it again.") from error
+    except (WireError, UnicodeDecodeError) as error:
         raise damaged_onnx(path) from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    with buffer:
-        yield buffer
+        raise ModelError(f"{path} cannot be read: {error.strerror}.", "Copy it again.") from error
 
 
 def damaged_onnx(path: Path) -> ModelError:
@@ -207,11 +208,27 @@ def damaged_onnx(path: Path) -> ModelError:
 
 
 def _parts(buffer: Buffer) -> list[tuple[int, int, int]]:
-    """Number, first byte and end of each part of a model.
+    """Number, first byte and end of each part of a model that counts.
 
     Raises:
         WireError: The file is cut off, or lacks what every model has: a graph, and the opset that it is written in.
     """
-    if not {GRAPH, OPSET_IMPORT} <= {number for number, _, _ in parts(buffer, 0, len(buffer))}:
+    found, entries = [], 0
+    for count, part in enumerate(message(buffer, MODEL, 0, len(buffer))):
+        if count > MOST_PARTS:
+            raise WireError
+        number, start, end = part
+        if number == METADATA_PROPS:
+            entries += end - start
+            if entries > MOST_METADATA:
+                raise WireError
+        if number in DIGESTED or number == METADATA_PROPS:
+            found.append(part)
+    if not {GRAPH, OPSET_IMPORT} <= {number for number, _, _ in found}:
         raise WireError
-    return list(fields(buffer, 0, len(buffer)))
+    return found
+
+
+def _entry(buffer: Buffer, start: int, end: int) -> tuple[str, str]:
+    parts = {field: buffer.read(a, b).decode() for field, a, b in message(buffer, ENTRY, start, end)}
+    return parts.get(1, ""), parts.get(2, "")

@@ -6,6 +6,7 @@ significant first, the header as JSON, then the tensors' bytes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,9 @@ _METADATA = "__metadata__"
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 16 << 20
 
-Natural = Annotated[int, Field(ge=0)]
+_MOST_DIMENSIONS = 32
+
+Natural = Annotated[int, Field(ge=0, lt=1 << 63)]
 
 
 class TensorEntry(BaseModel):
@@ -33,7 +36,7 @@ class TensorEntry(BaseModel):
     """
 
     dtype: str
-    shape: tuple[Natural, ...]
+    shape: Annotated[tuple[Natural, ...], Field(max_length=_MOST_DIMENSIONS)]
     data_offsets: tuple[Natural, Natural]
 
 
@@ -74,7 +77,15 @@ def safetensors_header(path: Path) -> SafetensorsHeader | None:
         tensors = _TENSORS.validate_python(header)
     except (ValueError, ValidationError):
         return None
+    if not all(_is_held(tensor) for tensor in tensors.values()):
+        return None
     end = max((tensor.data_offsets[1] for tensor in tensors.values()), default=0)
     if path.stat().st_size != _LENGTH_BYTES + length + end:
         return None
     return SafetensorsHeader(metadata, tensors, _LENGTH_BYTES + length)
+
+
+def _is_held(tensor: TensorEntry) -> bool:
+    """Whether as many numbers as the shape says could lie there, whatever their type: each has a bit at least."""
+    first, end = tensor.data_offsets
+    return math.prod(tensor.shape) <= 8 * max(end - first, 0)

@@ -28,6 +28,8 @@ from fcn_edge.text import printable
 __all__ = [
     "DECODER_STRIDES",
     "LONGEST_NAME",
+    "LONGEST_SIDE",
+    "MOST_IMAGES",
     "OWN_FAMILY",
     "ModelSpec",
     "Normalization",
@@ -36,6 +38,7 @@ __all__ = [
     "Sha256",
     "Size",
     "checked_size",
+    "is_size",
     "size_from_text",
 ]
 
@@ -44,6 +47,12 @@ DECODER_STRIDES = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
 
 OWN_FAMILY = "fcn_edge"
 """Family of the networks that this package trains."""
+
+LONGEST_SIDE, MOST_PIXELS = 1 << 16, 1 << 27
+"""Of a network's input: sixteen times the pixels of a 4K frame. More fills any board's memory at once."""
+
+MOST_IMAGES = 1024
+"""That a network takes at once."""
 
 Size = tuple[int, int]
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -175,7 +184,7 @@ class ModelSpec(Document):
     family: Name = OWN_FAMILY
     encoder: Name
     decoder: Name
-    stride: Annotated[int, Field(ge=1)]
+    stride: Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
     geometry: Geometry = Geometry()
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=255)]
     palette: tuple[Color, ...]
@@ -199,10 +208,15 @@ class ModelSpec(Document):
         multiple = self.geometry.size_multiple
         if any(side < multiple or side % multiple for side in self.size):
             raise ValueError(f"size {self.size} must be multiples of {multiple}")
+        if not is_size(self.size):
+            raise ValueError(f"size {self.size} has more pixels than any network takes")
         if self.geometry.unit is not None and self.geometry.unit % self.stride:
             raise ValueError(f"the unit {self.geometry.unit} must be a multiple of the stride {self.stride}")
-        if min(self.grid_size(self.size)) < 1:
+        rows, columns = self.grid_size(self.size)
+        if min(rows, columns) < 1:
             raise ValueError(f"its geometry leaves no score cell at the size {self.size}")
+        if not is_size((rows, columns)):
+            raise ValueError(f"its geometry gives {rows}x{columns} score cells, more than any network")
         if (self.precision == "int8") != (self.profile is not None):
             raise ValueError("a quantization profile belongs to an int8 graph, and only to it")
         return self
@@ -271,6 +285,11 @@ def first_problem(error: ValidationError) -> str:
     return f"{where}: {what}" if where else what
 
 
+def is_size(size: Size) -> bool:
+    """Whether an image of ``(height, width)`` is not larger than any network's."""
+    return max(size) <= LONGEST_SIDE and size[0] * size[1] <= MOST_PIXELS
+
+
 def checked_size(size: Size, multiple: int = SIZE_MULTIPLE) -> Size:
     """The size itself when a network takes it.
 
@@ -279,9 +298,14 @@ def checked_size(size: Size, multiple: int = SIZE_MULTIPLE) -> Size:
         multiple: What both must be multiples of: the ``geometry.size_multiple`` of a spec; of our own networks 32.
 
     Raises:
-        UsageError: A side is not a positive multiple.
+        UsageError: A side is not a positive multiple, or it is larger than any network's.
     """
     height, width = size
+    if not is_size(size):
+        raise UsageError(
+            f"The size {height}x{width} has more pixels than any network takes.",
+            f"Give {MOST_PIXELS >> 20} million pixels at most, and {LONGEST_SIDE} along a side.",
+        )
     if height < multiple or width < multiple or height % multiple or width % multiple:
         nearest = tuple(max(multiple, multiple * round(side / multiple)) for side in size)
         raise UsageError(

@@ -22,7 +22,7 @@ from fcn_edge.ops.geometry import placement
 from fcn_edge.ops.nearest import nearest
 from fcn_edge.ops.preprocess import checked_frame, network_input
 
-__all__ = ["HostSession", "no_scores", "wrong_size"]
+__all__ = ["HostSession", "check_labels", "no_scores", "wrong_size"]
 
 
 class HostSession(Session):
@@ -65,7 +65,7 @@ class HostSession(Session):
             source: The file that the graph is from, for the message.
 
         Raises:
-            ModelError: It has not the shape that the spec says.
+            ModelError: It has not the shape that the spec says, or holds no scores or labels.
         """
         expected = self._shape
         if self.batch > 1:
@@ -76,6 +76,13 @@ class HostSession(Session):
             raise ModelError(
                 f"{source} gave {self.spec.head} of shape {output.shape}; its spec ({self.spec.arch}, "
                 f"{len(self.spec.classes)} classes) says {expected}.",
+                "Export the checkpoint again with fcn-edge export.",
+            )
+        if self.spec.head == "labels":
+            check_labels(output, self.spec)
+        elif output.dtype.kind != "f":
+            raise ModelError(
+                f"{source} gave scores of type {output.dtype}; float32 or float16 were expected.",
                 "Export the checkpoint again with fcn-edge export.",
             )
         return output
@@ -171,6 +178,25 @@ class HostSession(Session):
         """What the network gives, by the place of the image."""
         output = self.run_network(images)
         return output if self.batch > 1 else (output,)
+
+
+def check_labels(labels: NDArray[Any], spec: ModelSpec) -> None:
+    """Check that what a network gave are ids of its classes.
+
+    Args:
+        labels: What it gave, of any shape.
+        spec: Names the classes.
+
+    Raises:
+        ModelError: They are not uint8, or there is an id of no class.
+    """
+    count = len(spec.classes)
+    if labels.dtype != np.uint8 or labels.max(initial=0) >= count:
+        what = f"an id of {labels.max()}" if labels.dtype == np.uint8 else f"values of type {labels.dtype}"
+        raise ModelError(
+            f"{spec.name} gave {what} as labels; uint8 ids of its {count} classes were expected.",
+            "Export the checkpoint again with fcn-edge export.",
+        )
 
 
 def no_scores(spec: ModelSpec) -> ModelError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.onnx_seal import seal_onnx
 from fcn_edge.artifacts.spec import ModelSpec, checked_size
 from fcn_edge.backends import registry
 from fcn_edge.builder.calibration import table_for
@@ -17,7 +19,7 @@ from fcn_edge.builder.options import BuildRequest
 from fcn_edge.builder.tuner import DEFAULT_CHOICE
 from fcn_edge.builder.typed_onnx import require_share, typed_file
 from fcn_edge.errors import UsageError
-from fcn_edge.io.files import copy_file
+from fcn_edge.io.files import replacing
 from fcn_edge.io.outputs import check_outputs
 from fcn_edge.system.cpu import instruction_set
 
@@ -98,5 +100,7 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
             size=request.size,
         )
         require_share(typed.int8_share)
-        copy_file(typed.path, output, durable=True)
+        with replacing(output, durable=True) as temporary:
+            shutil.copyfile(typed.path, temporary)
+            seal_onnx(temporary)
     return TypedExport(output, name, typed.spec, typed.int8_share)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.onnx_seal import seal_onnx
 from fcn_edge.artifacts.spec import LONGEST_NAME, ModelSpec, Resize, checked_size
 from fcn_edge.datasets.scenes import rendered_images
 from fcn_edge.errors import UsageError
@@ -108,6 +109,7 @@ def onnx_from_checkpoint(
     with replacing(output, durable=True) as temporary:
         onnx.save_model(model, temporary)
         del model  # half a gigabyte where the encoder has its fully connected layers
+        seal_onnx(temporary)
         written = resolved_model(temporary)
         tell("Comparing the ONNX file with the checkpoint ...")
         parity = parity_of_onnx(written, network, rendered_images(spec.size) if images is None else images)

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from fcn_edge.artifacts.calibration_table import CalibratedImage, CalibrationTable, TensorRange
 from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.onnx_graph import check_size
 from fcn_edge.artifacts.spec import Size, checked_size
 from fcn_edge.backends.onnxruntime.library import errors_of
 from fcn_edge.datasets.calibration import CalibrationSet
@@ -152,6 +153,7 @@ class _Runner:
     """The float graph in ONNX Runtime, giving every activation of one image after the other."""
 
     def __init__(self, model: Model, size: Size, threads: int) -> None:
+        check_size(model.path, model.graph, size)
         proto = source_model(model)
         view = GraphView(proto)
         self.names = view.activations()

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.shapes import FLOAT, element_types, shapes_at
@@ -170,7 +170,7 @@ class GraphView:
 
     def _reads_shared(self, name: str) -> bool:
         producer = self.producers.get(name)
-        return producer is not None and len(self.consumers[producer.input[0]]) > 1
+        return producer is not None and len(producer.input) > 0 and len(self.consumers[producer.input[0]]) > 1
 
     def _activation(self, node: NodeProto) -> NodeProto | None:
         after = self.consumers.get(node.output[0], [])
@@ -178,12 +178,29 @@ class GraphView:
         return after[0] if alone and after[0].op_type in ACTIVATIONS else None
 
     def _conv(self, node: NodeProto) -> Conv:
-        weight = self.array(node.input[1])
+        weight = self.array(node.input[1]) if len(node.input) > 1 else None
         if weight is None:
             raise ModelError(
                 f"The weights of {node.name} are not in the model's file as constants.",
                 EXPORT_AGAIN,
             )
-        bias = self.array(node.input[2]) if len(node.input) > 2 else None
-        groups = next((helper.get_attribute_value(each) for each in node.attribute if each.name == "group"), 1)
-        return Conv(node, str(node.input[0]), weight, bias, int(groups), self._activation(node))
+        bias = self.array(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+        groups = next((int(each.i) for each in node.attribute if each.name == "group"), 1)
+        self._check_conv(node, weight, bias, groups)
+        return Conv(node, str(node.input[0]), weight, bias, groups, self._activation(node))
+
+    def _check_conv(
+        self, node: NodeProto, weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int
+    ) -> None:
+        """Hold a convolution to what images are convolved with, which ``onnx.checker`` does not."""
+        if weight.ndim != 4 or weight.size == 0:
+            what = f"weights of shape {weight.shape}; (out, in, height, width), none of them 0, was"
+        elif groups < 1 or weight.shape[0] % groups:
+            what = f"{groups} groups for {weight.shape[0]} channels; a divisor of them was"
+        elif len(node.input) > 2 and node.input[2] and bias is None:
+            what = "a bias that is no constant of the model's file; one was"
+        elif bias is not None and bias.shape != (weight.shape[0],):
+            what = f"a bias of shape {bias.shape} for {weight.shape[0]} channels; one number a channel was"
+        else:
+            return
+        raise ModelError(f"{node.name or node.output[0]} has {what} expected.", EXPORT_AGAIN)

@@ -105,10 +105,11 @@ def _close_crops(model: ModelProto, size: tuple[int, int]) -> None:
     gone: list[NodeProto] = []
     for ends, sides in crops:
         inside = shapes.get(str(sides.input[0]), [])[2:4]
-        if 0 in inside or len(inside) != 2 or ends.input[1] not in offsets:
+        offset = offsets.get(str(ends.input[1]))
+        if 0 in inside or len(inside) != 2 or offset is None or offset.shape != (2,):
             continue
         name = str(ends.output[0])
-        graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [2], inside + offsets[ends.input[1]]))
+        graph.initializer.append(helper.make_tensor(name, TensorProto.INT64, [2], inside + offset))
         gone += [ends, sides]
     kept = [node for node in graph.node if not any(node is each for each in gone)]
     del graph.node[:]
@@ -139,5 +140,8 @@ def _without_weights(model: ModelProto) -> ModelProto:
 
 
 def _inferred(light: ModelProto) -> list[ValueInfoProto]:
-    graph = onnx.shape_inference.infer_shapes(light, strict_mode=True, data_prop=True).graph
+    try:
+        graph = onnx.shape_inference.infer_shapes(light, strict_mode=True, data_prop=True).graph
+    except Exception as error:  # its classes have no base in common, and protobuf has its own
+        raise ModelError("The model's graph has sizes that do not fit together.", _OPEN_AGAIN) from error
     return [*graph.value_info, *graph.input, *graph.output]

@@ -10,7 +10,9 @@ from onnx import ModelProto
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable, Method, TensorRange
 from fcn_edge.artifacts.models import Model
+from fcn_edge.artifacts.onnx_graph import check_image
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx
+from fcn_edge.artifacts.onnx_seal import SEAL_KEY
 from fcn_edge.artifacts.quantization_record import QuantizationRecord
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import FcnEdgeError, ModelError
@@ -63,11 +65,12 @@ def source_model(model: Model) -> ModelProto:
             f"{model.path} takes {model.graph.batch} images at once; a graph of one was expected.",
             "Give the ONNX file of fcn-edge export.",
         )
+    check_image(model.path, model.graph)
     return _loaded(model)
 
 
 def batched_model(model: Model, batch: int) -> ModelProto:
-    """A model's graph as it is, typed already or not, for several images at once; its metadata stay.
+    """A model's graph as it is, typed already or not, for several images at once; its metadata stay, but for its seal.
 
     Args:
         model: The ONNX file.
@@ -77,6 +80,8 @@ def batched_model(model: Model, batch: int) -> ModelProto:
         ModelError: The file is damaged, was changed since it was opened, or its graph cannot be batched.
     """
     proto = _loaded(model)
+    metadata = {entry.key: entry.value for entry in proto.metadata_props if entry.key != SEAL_KEY}
+    onnx.helper.set_model_props(proto, metadata)
     batch_graph(proto, batch)
     onnx.checker.check_model(proto, full_check=True)
     return proto

@@ -115,3 +115,13 @@ def test_header_that_claims_to_be_huge_is_not_read(write: Callable[..., Path]) -
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
         checkpoint_header(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("shape", "end"), [([2**63], 8), ([2**62, 2**62], 8), ([1] * 33, 8), ([3, 100], 12), ([2], -8)], ids=str
+)
+def test_shapes_that_the_file_cannot_hold_are_damage(write: Callable[..., Path], shape: list[int], end: int) -> None:
+    entry = {"dtype": "F32", "shape": shape, "data_offsets": [0, end]}
+    path = write({"__metadata__": {SPEC_KEY: fake_spec().to_json()}, "a": entry}, bytes(max(end, 0)))
+    with pytest.raises(CheckpointError, match="not a safetensors file, or is cut off"):
+        checkpoint_header(path)

@@ -242,3 +242,30 @@ def test_where_frames_lie_is_written_when_it_is_not_as_usual() -> None:
 
 def test_a_mean_beyond_the_colors_fills_with_the_nearest() -> None:
     assert Normalization(mean=(300, -20, 127.6)).mean_bgr == (128, 0, 255)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"size": [65504, 65504]}, "more pixels than any network takes"),
+        ({"size": [2**63, 2**63]}, "more pixels than any network takes"),
+        ({"size": [32, 1 << 20]}, "more pixels than any network takes"),
+        ({"stride": 2**63}, "stride"),
+        ({"geometry": {"padding": 2**63}}, "geometry.padding"),
+        ({"geometry": {"extra_cells": -(2**63)}}, "geometry.extra_cells"),
+        ({"geometry": {"unit": 2**63}}, "geometry.unit"),
+        ({"geometry": {"size_multiple": 2**63}}, "geometry.size_multiple"),
+        ({"geometry": {"margin": 1e300}}, "geometry.margin"),
+        ({"geometry": {"align": "stride", "first": [1e300, 0]}}, "geometry.first"),
+        ({"geometry": {"padding": 60_000, "extra_cells": 60_000}}, "score cells, more than any network"),
+    ],
+)
+def test_numbers_that_no_network_has_are_refused(changes: dict[str, Any], place: str) -> None:
+    with pytest.raises(SpecError, match=place):
+        spec(**changes)
+
+
+def test_sizes_that_fill_memory_are_a_usage_error() -> None:
+    assert checked_size((8192, 16384)) == (8192, 16384)
+    with pytest.raises(UsageError, match="65504x65504 has more pixels than any network takes"):
+        checked_size((65504, 65504))

@@ -143,6 +143,19 @@ def test_output_that_does_not_fit_the_spec_is_refused(backend: Backend, network:
         session.labels(BLACK)
 
 
+def test_labels_of_no_class_are_refused(backend: Backend, tmp_path: Path, tiny_network: Callable[..., Any]) -> None:
+    network = tiny_network(tmp_path / "labels.onnx", head="labels", bias=0.0)
+    few = network.spec.replace(classes=network.spec.classes[:2], palette=network.spec.palette[:2])
+    image = np.random.default_rng(0).integers(0, 256, BLACK.shape, np.uint8)
+    for spec, fits in ((network.spec, True), (few, False)):
+        with backend.open_onnx(network.path, spec, (64, 96)) as engine, engine.session() as session:
+            if fits:
+                assert session.labels(image).max() > 1
+                continue
+            with pytest.raises(ModelError, match="as labels; uint8 ids of its 2 classes were expected"):
+                session.labels(image)
+
+
 def test_weights_in_another_file_are_refused(backend: Backend, network: Any) -> None:
     onnx.save(onnx.load(network.path), network.path, save_as_external_data=True, location="w.bin", size_threshold=0)
     with pytest.raises(ModelError, match="weights in another file"):

@@ -175,3 +175,59 @@ def test_sizes_follow_from_the_factors_of_the_graph() -> None:
 def test_sizes_that_cannot_be_fixed_are_refused(model: onnx.ModelProto, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         fix_size(model, (104, 136))
+
+
+def unchecked(graph: SmallGraph) -> onnx.ModelProto:
+    """The model of a graph as it is: ``onnx.checker`` lets some of these pass, and which depends on its version."""
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["32*h", "32*w", 3])
+    output = helper.make_tensor_value_info("conv", TensorProto.FLOAT, None)
+    return helper.make_model(
+        helper.make_graph(graph.nodes, "small", [image], [output], graph.initializers),
+        opset_imports=[helper.make_opsetid("", 20)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "group", "message"),
+    [
+        ((4, 3, 1), None, 1, r"conv has weights of shape \(4, 3, 1\)"),
+        ((4, 3), None, 1, r"conv has weights of shape \(4, 3\)"),
+        ((0, 3, 1, 1), None, 1, r"conv has weights of shape \(0, 3, 1, 1\)"),
+        ((4, 3, 1, 1), (3,), 1, r"conv has a bias of shape \(3,\) for 4 channels"),
+        ((4, 3, 1, 1), (4, 1), 1, r"conv has a bias of shape \(4, 1\)"),
+        ((4, 3, 1, 1), None, 0, "conv has 0 groups for 4 channels"),
+        ((4, 1, 1, 1), None, 3, "conv has 3 groups for 4 channels"),
+    ],
+)
+def test_convolutions_of_other_shapes_are_refused(
+    weight: tuple[int, ...], bias: tuple[int, ...] | None, group: int, message: str
+) -> None:
+    graph = SmallGraph()
+    names = ["planes", graph.constant("weight", ones(*weight))]
+    if bias is not None:
+        names.append(graph.constant("bias", ones(*bias)))
+    graph.node("Conv", names, "conv", group=group)
+    with pytest.raises(ModelError, match=message):
+        GraphView(unchecked(graph))
+
+
+def test_a_bias_that_is_computed_is_refused() -> None:
+    graph = SmallGraph()
+    graph.node("ReduceMean", "planes", "mean")
+    graph.node("Conv", ["planes", graph.constant("weight", ones(4, 3, 1, 1)), "mean"], "conv")
+    with pytest.raises(ModelError, match="conv has a bias that is no constant"):
+        GraphView(unchecked(graph))
+
+
+def test_a_convolution_without_weights_is_refused() -> None:
+    graph = SmallGraph()
+    graph.node("Conv", "planes", "conv")
+    with pytest.raises(ModelError, match="The weights of conv are not in the model's file"):
+        GraphView(unchecked(graph))
+
+
+def test_sizes_that_do_not_fit_together_are_one_sentence() -> None:
+    graph = SmallGraph()
+    graph.conv("conv", "planes", ones(4, 5, 1, 1))
+    with pytest.raises(ModelError, match="sizes that do not fit together"):
+        GraphView(unchecked(graph)).macs((32, 64))

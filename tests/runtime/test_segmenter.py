@@ -65,7 +65,9 @@ def test_load_takes_a_shipped_name(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: NDArray[np.uint8]
 ) -> None:
     (tmp_path / "shipped").mkdir()
-    shutil.copyfile(tiny.path, tmp_path / "shipped" / "model.onnx")
+    path = tmp_path / "shipped" / "model.onnx"
+    shutil.copyfile(tiny.path, path)
+    models.write_manifest(path.with_name("manifest.json"), models.manifest_for(models.resolved_model(path), {}))
     monkeypatch.setattr(models, "ZOO", tmp_path)
     with load("shipped") as segment:
         assert segment(frame).labels.shape == frame.shape[:2]

@@ -32,8 +32,6 @@ _TYPES = {
 }
 """Types of numbers: https://huggingface.co/docs/safetensors/index#format."""
 
-_MOST_DIMENSIONS = 32
-
 
 def read_safetensors(path: Path) -> Weights:
     """The tensors of a safetensors file and its metadata.
@@ -51,7 +49,7 @@ def read_safetensors(path: Path) -> Weights:
         if dtype is None:
             raise DamagedError(f"its tensor {shown(name)} is of the type {shown(entry.dtype)}, which is not known")
         first, last = entry.data_offsets
-        if len(entry.shape) > _MOST_DIMENSIONS or first < end or last - first != math.prod(entry.shape) * SIZES[dtype]:
+        if first < end or last - first != math.prod(entry.shape) * SIZES[dtype]:
             raise DamagedError(f"its tensor {shown(name)} is damaged")
         end = last
         load = partial(read_elements, path, dtype, entry.shape, at=header.data_start + first)

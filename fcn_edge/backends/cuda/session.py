@@ -32,7 +32,7 @@ from fcn_edge.backends.cuda.frame_work import FrameWork, Network
 from fcn_edge.backends.cuda.objects import Graph, Stream, idle_afterwards
 from fcn_edge.backends.cuda.slots import Slot, SlotKind, SlotLease, SlotPool, Source
 from fcn_edge.backends.frame_buffer import host_frame
-from fcn_edge.backends.host_session import no_scores, wrong_size
+from fcn_edge.backends.host_session import check_labels, no_scores, wrong_size
 from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.ops.confidence import decode_with_confidence
@@ -176,6 +176,8 @@ class CudaSession(Session):
             return DeviceMask(slot.mask.pointer, job.place.frame_size, slot.pitch, job.data)
         started = time.perf_counter_ns()
         mask = slot.mask_array
+        if self.spec.head == "labels":
+            check_labels(mask, self.spec)
         labels = mask.copy() if self.spec.head == "scores" else nearest(mask, job.place.mapping(1), self.spec.void)
         job.timing.decode += time.perf_counter_ns() - started
         return labels

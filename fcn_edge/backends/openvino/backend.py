@@ -17,6 +17,7 @@ from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.onnx_graph import check_batch, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Probe, Progress, Session
+from fcn_edge.backends.contents import content_of
 from fcn_edge.backends.host_session import HostSession
 from fcn_edge.backends.openvino.library import core, library
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
@@ -92,7 +93,7 @@ class OpenVino(Backend):
     def _read(self, directory: Path) -> Any:
         """The graph of an engine directory."""
         path = directory / self.plan_file
-        graph, weights, reader = _content(path), _content(directory / self.extra_files[0]), core()
+        graph, weights, reader = content_of(path), content_of(directory / self.extra_files[0]), core()
         with _errors_of(path):
             return reader.read_model(graph, weights)
 
@@ -167,7 +168,7 @@ def _model_of_onnx(path: Path, size: Size, batch: int | None = None) -> Any:
     check_size(path, graph, size)
     if batch is not None:
         check_batch(path, graph, batch)
-    content, reader = _content(path), core()
+    content, reader = content_of(path), core()
     with _errors_of(path):
         model = reader.read_model(content)
         model.reshape([*graph.inputs[0].shape[:-3], *size, 3])
@@ -182,14 +183,6 @@ def _name_by_place(model: Any) -> None:
     for place, node in enumerate(model.get_ordered_ops()):
         if _COUNTED.fullmatch(node.get_friendly_name()):
             node.set_friendly_name(f"{node.get_type_name()}_{place}")
-
-
-def _content(path: Path) -> bytes:
-    """The whole file. OpenVINO would map it, and a mapped file that somebody cuts off ends the process."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
 
 
 def _engine(path: Path, model: Any, spec: ModelSpec, size: Size, threads: int) -> Engine:

@@ -16,14 +16,12 @@ from onnx import ModelProto, TensorProto, helper
 from fcn_edge.artifacts.onnx_graph import graph_of_onnx
 from fcn_edge.artifacts.onnx_header import metadata_of_onnx, opened_file
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_float32 import half_bytes, widen
 from fcn_edge.export.importers.onnx_weights import AGAIN, MOST_BYTES, take_weights_in
 
 __all__ = ["ForeignOnnx", "ImageInput", "opened_foreign"]
 
-MOST_NODES = 20_000
 MOST_SHOWN = 6
 """Sides of a wrong shape that a message tells."""
 
@@ -76,12 +74,7 @@ def opened_foreign(path: Path) -> ForeignOnnx:
         ModelError: The file is missing or damaged, too large, or holds what is not taken: several inputs, sub-graphs,
             operators that ONNX does not define, quantized weights.
     """
-    found = graph_of_onnx(path)
-    if sum(found.operators.values()) > MOST_NODES:
-        raise ModelError(
-            f"{path} has {sum(found.operators.values())} nodes; no more than {MOST_NODES} were expected.",
-            "Export the network alone, without loops that are unrolled.",
-        )
+    found = graph_of_onnx(path, fix=AGAIN)
     resizes = {"Resize", "Upsample"} & found.operators.keys()
     if found.opset < (OLDEST_OPSET if resizes else OLDEST_OPSET_WITHOUT):
         oldest = f"{OLDEST_OPSET} or newer" if resizes else f"{OLDEST_OPSET_WITHOUT} or newer"
@@ -102,7 +95,7 @@ def opened_foreign(path: Path) -> ForeignOnnx:
             f"{path} is of opset {found.opset}; the onnx package that is installed knows {newest}.",
             "Export it again with opset 20, or update: pip install --upgrade onnx onnxruntime",
         )
-    _check_structure(path, model)
+    _check_operators(path, model)
     take_weights_in(path, model)
     outputs = list(model.graph.output)
     # tools that append an output leave its type or shape open, with which a file runs, but fails the check
@@ -129,22 +122,9 @@ def set_size(model: ModelProto, image: ImageInput, size: Size) -> None:
     value.CopyFrom(helper.make_tensor_value_info(image.name, image.element, shape))
 
 
-def _check_structure(path: Path, model: ModelProto) -> None:
-    """Check that a graph is one flat list of operators that ONNX itself defines."""
-    if model.functions or model.training_info:
-        raise ModelError(f"{path} holds functions or training steps; one plain graph was expected.", AGAIN)
+def _check_operators(path: Path, model: ModelProto) -> None:
+    """Check that a graph holds no operators that cannot be quantized, or that TensorRT does not take."""
     for node in model.graph.node:
-        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            raise ModelError(
-                f"{path} holds {shown(node.op_type)} with a graph of its own; a network without branches and "
-                "loops was expected.",
-                AGAIN,
-            )
-        if node.domain not in ("", "ai.onnx"):
-            raise ModelError(
-                f"{path} holds {shown(node.op_type)} of {shown(node.domain)}; only ONNX's own operators were expected.",
-                AGAIN,
-            )
         if "Sequence" in node.op_type:
             raise ModelError(
                 f"{path} holds {node.op_type}; only tensors were expected, as TensorRT takes no sequences of them.",
@@ -155,8 +135,6 @@ def _check_structure(path: Path, model: ModelProto) -> None:
                 f"{path} is quantized already ({node.op_type}).",
                 "Give the network in float32: fcn-edge calibrate and build quantize it.",
             )
-    if model.graph.sparse_initializer:
-        raise ModelError(f"{path} holds sparse weights; dense ones were expected.", AGAIN)
 
 
 def _image_input(path: Path, model: ModelProto) -> ImageInput:

@@ -33,13 +33,6 @@ _BYTES: dict[int, int] = {
     TensorProto.FLOAT16: 2,
 }
 
-_FIELDS: dict[int, str] = {
-    TensorProto.FLOAT: "float_data",
-    TensorProto.INT64: "int64_data",
-    TensorProto.DOUBLE: "double_data",
-}
-"""Where values lie that are not bytes; those of all other types are in ``int32_data`` (onnx.proto, TensorProto)."""
-
 
 def take_weights_in(path: Path, model: ModelProto) -> None:
     """Read the weights that are kept beside a file, as PyTorch's exporter keeps them, into its model.
@@ -49,8 +42,8 @@ def take_weights_in(path: Path, model: ModelProto) -> None:
         model: Its content; changed in place.
 
     Raises:
-        ModelError: A tensor is of no type that is taken or has not as many values as its shape says, or the file that
-            keeps it is missing, elsewhere, too short or too large.
+        ModelError: A tensor is of no type that is taken, or the file that keeps it is missing, elsewhere, too short or
+            too large.
     """
     total = model.ByteSize()
     for tensor in tensors_of(model):
@@ -63,16 +56,6 @@ def take_weights_in(path: Path, model: ModelProto) -> None:
             del tensor.external_data[:]
             tensor.ClearField("data_location")
             tensor.raw_data = values
-            continue
-        is_raw = tensor.HasField("raw_data")
-        # not counted by onnx.checker
-        held = len(tensor.raw_data if is_raw else getattr(tensor, _FIELDS.get(tensor.data_type, "int32_data")))
-        if held != (wanted if is_raw else math.prod(tensor.dims)):
-            raise ModelError(
-                f"{path} is damaged: {shown(tensor.name)} holds {held} {'bytes' if is_raw else 'values'}, not as many "
-                "as its shape says.",
-                AGAIN,
-            )
 
 
 def _wanted_bytes(path: Path, tensor: TensorProto) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,28 @@ def test_a_damaged_file_is_compiled_and_written_anew(tmp_path: Path, damage: obj
     assert image(gpu, tmp_path) == b"code"
     assert compiled(gpu) == 1
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("others_write", ["file", "folder"])
+def test_code_that_others_could_have_written_is_not_run(tmp_path: Path, others_write: str) -> None:
+    folder = tmp_path / "kernels"
+    image(Compiling(), folder)
+    (path,) = folder.iterdir()
+    (path if others_write == "file" else folder).chmod(0o777)
+    gpu = Compiling()
+    assert image(gpu, folder) == b"code"
+    assert compiled(gpu) == 1
+
+
+def test_kernels_are_kept_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        image(Compiling(), tmp_path / "kernels")
+    finally:
+        os.umask(before)
+    gpu = Compiling()
+    image(gpu, tmp_path / "kernels")
+    assert compiled(gpu) == 0
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fcn_edge.artifacts.spec import Size
+from fcn_edge.backends.contents import content_of
 from fcn_edge.backends.tensorrt.diagnostics import misread, unreadable
 from fcn_edge.backends.tensorrt.log import Log
 
@@ -46,8 +46,7 @@ def network_of_onnx(trt: Any, builder: Any, log: Log, path: Path, size: Size, fl
     """
     definition = builder.create_network(flags)
     parser = trt.OnnxParser(definition, log.logger)
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        parsed = parser.parse(content)
+    parsed = parser.parse(content_of(path))
     if not parsed:
         raise unreadable(trt, path, [parser.get_error(number) for number in range(parser.num_errors)])
     problem = misread(trt, path, log.take())

@@ -6,7 +6,6 @@ Uses what TensorRT 8.6 to 11 and TensorRT-RTX have in common: tensors by name, a
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Engine
+from fcn_edge.backends.contents import content_of
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
@@ -82,10 +82,11 @@ def opened(
         undo.callback(device.close)
         with device.current():
             runtime = library.Runtime(logger)
-            # mapped, not read: on a board there may be no room for a second copy of a large plan
-            with plan.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                _check_validity(plan, library, runtime, content)
-                engine = runtime.deserialize_cuda_engine(content)
+            # read, not mapped: a mapped plan that somebody cuts off meanwhile would end the process
+            content = content_of(plan)
+            _check_validity(plan, library, runtime, content)
+            engine = runtime.deserialize_cuda_engine(content)
+            del content
             if engine is None:
                 raise _refused(plan, diagnostic())
             tensors = _Tensors(plan, library, engine, spec, size)
@@ -100,7 +101,7 @@ def _refused(plan: Path, said: str) -> ModelError | MachineError:
     return ModelError(f"TensorRT refuses {plan}: {said or 'it does not say why'}.", _REBUILD)
 
 
-def _check_validity(plan: Path, library: Any, runtime: Any, content: mmap.mmap) -> None:
+def _check_validity(plan: Path, library: Any, runtime: Any, content: bytes) -> None:
     """Ask TensorRT-RTX, which tells before it reads the plan; TensorRT has no such question."""
     if not hasattr(runtime, "get_engine_validity"):
         return

@@ -1,0 +1,96 @@
+"""The parts of an ONNX file's graph: its nodes, weights, inputs and outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fcn_edge.artifacts.onnx_nodes import Node, read_node
+from fcn_edge.artifacts.onnx_schema import GRAPH, MODEL, OPSET, check_rest, message, text
+from fcn_edge.artifacts.onnx_tensors import Tensor, read_tensor
+from fcn_edge.artifacts.onnx_values import Value, read_value
+from fcn_edge.artifacts.protobuf import Buffer, WireError, number_at
+
+__all__ = ["MOST_NODES", "GraphParts", "graph_parts"]
+
+_GRAPH, _OPSET, _METADATA, _TRAINING, _FUNCTION = 7, 8, 14, 20, 25
+_NODE, _INITIALIZER, _INPUT, _OUTPUT, _INSIDE, _ANNOTATION, _SPARSE, _GRAPH_METADATA = 1, 5, 11, 12, 13, 14, 15, 16
+
+MOST_NODES = 20_000
+"""Of a graph."""
+
+MOST_OTHERS = 100_000
+"""Parts of a graph that are no nodes: weights, and what is said of the tensors between."""
+
+
+@dataclass
+class GraphParts:
+    """What an ONNX file's graph is made of.
+
+    Attributes:
+        opset: Version of ONNX's own operators.
+        nodes: In the file's order.
+        weights: Its initializers.
+        inputs: Its inputs, with weights that are listed among them.
+        outputs: Its outputs.
+        problem: What it holds that no network has, as the rest of a sentence about its file; empty for nothing. The
+            parts are not whole then.
+    """
+
+    opset: int = 0
+    nodes: list[Node] = field(default_factory=list)
+    weights: list[Tensor] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    problem: str = ""
+
+
+def graph_parts(buffer: Buffer) -> GraphParts:
+    """The parts of a file's graph.
+
+    Raises:
+        WireError: The file is not a whole ONNX file.
+        UnicodeDecodeError: A name in it is no text.
+    """
+    parts = GraphParts()
+    graph = None
+    for number, first, stop in message(buffer, MODEL, 0, len(buffer)):
+        if number == _GRAPH:
+            graph = first, stop
+        elif number == _OPSET:
+            found = {field: (a, b) for field, a, b in message(buffer, OPSET, first, stop)}
+            domain = text(buffer, *found[1]) if 1 in found else ""
+            if domain in ("", "ai.onnx") and 2 in found:
+                parts.opset = number_at(buffer, *found[2])
+        elif number == _METADATA:
+            check_rest(buffer, "entry", first, stop)
+        elif number in (_TRAINING, _FUNCTION):
+            parts.problem = "holds functions or training steps; one plain graph was expected"
+    if graph is None:
+        raise WireError
+    _read_graph(buffer, *graph, parts)
+    return parts
+
+
+def _read_graph(buffer: Buffer, start: int, end: int, parts: GraphParts) -> None:
+    for count, (number, first, stop) in enumerate(message(buffer, GRAPH, start, end)):
+        if count - len(parts.nodes) > MOST_OTHERS:
+            raise WireError
+        if number == _NODE:
+            if len(parts.nodes) == MOST_NODES:
+                parts.problem = f"has more than {MOST_NODES} nodes, which is more than any network has"
+                return
+            parts.nodes.append(read_node(buffer, first, stop))
+        elif number == _INITIALIZER:
+            parts.weights.append(read_tensor(buffer, first, stop))
+        elif number == _INPUT:
+            parts.inputs.append(read_value(buffer, first, stop))
+        elif number == _OUTPUT:
+            parts.outputs.append(read_value(buffer, first, stop))
+        elif number == _INSIDE:
+            check_rest(buffer, "value", first, stop)
+        elif number == _ANNOTATION:
+            check_rest(buffer, "annotation", first, stop)
+        elif number == _GRAPH_METADATA:
+            check_rest(buffer, "entry", first, stop)
+        elif number == _SPARSE:
+            parts.problem = "holds sparse weights; dense ones were expected"
