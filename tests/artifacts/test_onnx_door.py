@@ -198,13 +198,13 @@ def test_a_file_that_is_cut_off_while_it_is_read_is_an_error(tiny: Any, tmp_path
     path = tmp_path / "m.onnx"
     path.write_bytes(tiny.path.read_bytes())
 
-    def read_to_the_end() -> None:
+    def read_while_it_is_cut_off() -> None:
         with onnx_header.opened_onnx(path) as buffer:
             os.truncate(path, 100)
             list(buffer.blocks(0, len(buffer)))
 
     with pytest.raises(ModelError, match="is cut off"):
-        read_to_the_end()
+        read_while_it_is_cut_off()
 
 
 def sealed(tiny: Any, path: Path) -> bytes:

@@ -20,7 +20,9 @@ def shipped(levels: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setattr(models, "ZOO", tmp_path)
     directory = tmp_path / "levels"
     directory.mkdir()
-    (directory / "model.onnx").write_bytes(levels.path.read_bytes())
+    path = directory / "model.onnx"
+    path.write_bytes(levels.path.read_bytes())
+    models.write_manifest(directory / "manifest.json", models.manifest_for(resolved_model(path), {}))
     return directory
 
 
