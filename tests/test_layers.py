@@ -12,6 +12,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -135,9 +136,19 @@ def eager_statements(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from eager_statements(handler.body)
 
 
-IMPORTS = [found for module, path in MODULES.items() for found in imports_of(module, path)]
-OWN = [found for found in IMPORTS if found.target.split(".")[0] == PACKAGE]
-BETWEEN = [found for found in OWN if room_of(found.importer) != room_of(found.target)]
+@cache
+def imports() -> list[Import]:
+    return [found for module, path in MODULES.items() for found in imports_of(module, path)]
+
+
+@cache
+def own() -> list[Import]:
+    return [found for found in imports() if found.target.split(".")[0] == PACKAGE]
+
+
+@cache
+def between() -> list[Import]:
+    return [found for found in own() if room_of(found.importer) != room_of(found.target)]
 
 
 def allowed_by(entry: str, target: str) -> bool:
@@ -147,12 +158,12 @@ def allowed_by(entry: str, target: str) -> bool:
 
 def test_imports_are_found() -> None:
     """Without this, a mistake in the search would let every other test pass."""
-    pairs = {(found.importer, found.target): found.eager for found in IMPORTS}
+    pairs = {(found.importer, found.target): found.eager for found in imports()}
     assert pairs["fcn_edge.export.torch_network", "torch"] is True
     assert pairs["fcn_edge.export.torch_network", "fcn_edge.nets.fcn"] is True
     assert pairs["fcn_edge.export.importers.registry", "fcn_edge.export.importers.checkpoints"] is False
     assert pairs["fcn_edge.io.opencv", "cv2"] is False
-    assert len(OWN) > 100
+    assert len(own()) > 100
 
 
 def test_every_module_lies_in_a_room_of_the_table() -> None:
@@ -162,7 +173,7 @@ def test_every_module_lies_in_a_room_of_the_table() -> None:
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_a_room_imports_what_the_table_says(room: str) -> None:
     entries = MAY_IMPORT[room].split()
-    found = [one for one in BETWEEN if room_of(one.importer) == room]
+    found = [one for one in between() if room_of(one.importer) == room]
     new = [
         f"{one.where}: {one.importer} imports {one.target}"
         for one in found
@@ -175,14 +186,14 @@ def test_a_room_imports_what_the_table_says(room: str) -> None:
 
 def test_rooms_make_no_circle() -> None:
     graph: dict[str, set[str]] = {}
-    for found in BETWEEN:
+    for found in between():
         graph.setdefault(room_of(found.importer), set()).add(room_of(found.target))
     graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_modules_make_no_circle_when_they_are_imported() -> None:
     graph: dict[str, set[str]] = {}
-    for found in OWN:
+    for found in own():
         if found.eager:
             graph.setdefault(found.importer, set()).add(found.target)
     graphlib.TopologicalSorter(graph).prepare()
@@ -192,7 +203,7 @@ def test_no_library_of_a_backend_imports_another() -> None:
     libraries = {"backends.onnxruntime", "backends.openvino", "backends.tensorrt"}
     wrong = [
         found.where
-        for found in BETWEEN
+        for found in between()
         if room_of(found.target) in libraries and room_of(found.importer) in libraries | {"backends.cuda"}
     ]
     assert not wrong
@@ -204,7 +215,7 @@ def test_no_library_of_a_backend_imports_another() -> None:
 def test_the_edge_needs_no_training_library(library: str, rooms: set[str]) -> None:
     wrong = [
         found.where
-        for found in IMPORTS
+        for found in imports()
         if found.target.split(".")[0] == library and room_of(found.importer) not in rooms
     ]
     assert not wrong
@@ -214,7 +225,7 @@ def test_backends_import_their_library_only_when_they_run() -> None:
     allowed = {*sys.stdlib_module_names, PACKAGE, "numpy", "typing_extensions"}
     wrong = [
         found.where
-        for found in IMPORTS
+        for found in imports()
         if room_of(found.importer).startswith("backends") and found.eager and found.target.split(".")[0] not in allowed
     ]
     assert not wrong
@@ -224,7 +235,7 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
     light = {*sys.stdlib_module_names, "click"}
     wrong = [
         f"{found.where}: {found.target}"
-        for found in IMPORTS
+        for found in imports()
         if room_of(found.importer) == "cli"
         and found.importer != "fcn_edge.cli.demo"  # `make demo` does one thing, with everything
         and found.eager
@@ -236,7 +247,7 @@ def test_verbs_import_heavy_modules_inside_the_command() -> None:
 
 def test_opencv_is_imported_in_one_place() -> None:
     """``fcn_edge.io.opencv`` says what to do where it cannot be loaded; the renderer draws with it and is exempt."""
-    importers = {found.importer for found in IMPORTS if found.target.split(".")[0] == "cv2"}
+    importers = {found.importer for found in imports() if found.target.split(".")[0] == "cv2"}
     assert {importer for importer in importers if room_of(importer) != "street"} == {"fcn_edge.io.opencv"}
 
 

@@ -44,7 +44,11 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     monkeypatch.setattr(import_module("gpu.scores"), "FRAME_SIZE", (90, 160))
     for name, value in {"_SCRATCH_BYTES": 64, "_FILLS": 2}.items():  # the fake fills at the host's speed
         monkeypatch.setattr(import_module("gpu.workbench"), name, value)
-    return import_module("gpu_check")
+    module = import_module("gpu_check")
+    settings = module.Settings
+    # sessions are timed for as long as they are told, whatever they do
+    monkeypatch.setattr(module, "Settings", lambda *words, **how: settings(*words, **{**how, "seconds": 0.02}))
+    return module
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,14 @@ pytest.importorskip("torch")
 from benchmarks.nets.small_sets import main
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.io.images import write_png
-from fcn_edge.nets.encoders import encoder
+from fcn_edge.nets.encoders import ENCODERS, encoder
 from fcn_edge.street import Street
 
+from ..thin_encoders import ShortMobileNetV2
 
-def test_scores_each_training_once(tmp_path: Path) -> None:
+
+def test_scores_each_training_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENCODERS, "mobilenet_v2", ShortMobileNetV2)
     data, output = tmp_path / "data", tmp_path / "small_sets.json"
     data.mkdir()
     classes = json.dumps(list(LABEL_SETS["camvid"].classes))
