@@ -47,7 +47,7 @@ def net(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def table(net: Exported, calibrate: Callable[..., Path]) -> Path:
-    return calibrate(net.path, SIZE, 4)
+    return calibrate(net.path, SIZE, 2)
 
 
 def check(net: Exported, precision: str, table: Path, directory: Path) -> None:

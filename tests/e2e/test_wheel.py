@@ -126,7 +126,7 @@ def test_run(python: Path, tmp_path: Path) -> None:
 
 
 def test_build_in_int8(python: Path, tmp_path: Path) -> None:
-    words = ("--backend", "onnxruntime", "--precision", "int8", "--size", "128x160", "-o", "engine")
+    words = ("--backend", "onnxruntime", "--precision", "int8", "--size", "256x320", "-o", "engine")
     built = command(python, "build", NAME, *words, cwd=tmp_path)
     assert built["precision"] == "int8"
     summary = command(python, "run", "engine", "synthetic://street?frames=2", "null:", cwd=tmp_path)
