@@ -255,7 +255,7 @@ def test_a_split_that_appears_during_an_import_is_left_alone(raw: Path, tmp_path
     def other_import(done: int, total: int) -> None:
         target.mkdir(parents=True, exist_ok=True)
 
-    with pytest.raises(UsageError, match="train is there already"):
+    with pytest.raises(UsageError, match="train is there by now"):
         import_dataset(pairs, converter, output, split="train", link=False, progress=other_import)
     assert [path.name for path in output.iterdir() if path.is_dir()] == ["train"]
     assert list(target.parent.rglob("*")) == [target]

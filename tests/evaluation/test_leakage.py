@@ -8,6 +8,7 @@ import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.onnx_seal import SEAL_KEY
 from fcn_edge.builder import BuildRequest, build_engine, write_typed_onnx
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import hashes
@@ -51,6 +52,8 @@ def test_graph_that_does_not_say_it_properly_is_a_model_error(typed: Path, tmp_p
     for entry in model.metadata_props:
         if entry.key == "fcn_edge.calibration":
             entry.value = '{"images": 5}'
+        elif entry.key == SEAL_KEY:
+            entry.key = "unsealed"
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(ModelError, match="does not say properly what it was calibrated on"):
         calibration_images(resolved_model(tmp_path / "m.onnx"))

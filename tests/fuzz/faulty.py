@@ -51,7 +51,10 @@ def read(path: Path, _: Path) -> object:
         b"refuse": "It is refused.",
     }
     if content in messages or content.startswith(b"damaged"):
-        raise UsageError(messages.get(content, "It is damaged."))
+        error = UsageError("It is damaged.")
+        # behind the constructor, which makes every text printable and short
+        error.message = messages.get(content, error.message)
+        raise error
     match content:
         case b"crash":
             os.kill(os.getpid(), signal.SIGSEGV)

@@ -362,7 +362,7 @@ class TestSizes:
         monkeypatch.setitem(DECODER_LIMITS, "max_pixels", "1000")
         choose("pyav", monkeypatch)
         with pytest.raises(SourceError, match="no frame that can be decoded"):
-            open_source(write_sizes(tmp_path / "a.mjpeg", [(48, 64)], frames=1))
+            open_source(write_sizes(tmp_path / "a.mjpeg", [(48, 64)], frames=2))
 
     def test_larger_than_any_camera_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         choose("pyav", monkeypatch)

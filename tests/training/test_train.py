@@ -399,7 +399,7 @@ def test_a_file_that_is_no_log_is_not_replaced(data: Path, tmp_path: Path) -> No
     """Nobody named it: it lies where the log of ``results.safetensors`` would."""
     (tmp_path / "results.csv").write_text("measured,by,hand\n")
     for stage in (ONE, Stage(decoders=("fcn32s",), epochs=0, lr=1e-3)):
-        with pytest.raises(UsageError, match=r"results\.csv is no log of a training"):
+        with pytest.raises(UsageError, match=r"results\.csv is there and is no log of a training"):
             trained(recipe_of(stage), data, tmp_path / "results.safetensors")
     assert (tmp_path / "results.csv").read_text() == "measured,by,hand\n"
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["results.csv"]
