@@ -172,9 +172,8 @@ def import_(
         note(f"Warning: {len(found.unused)} label files have no image; the first is {found.unused[0]}.")
     say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
     say()
-    say(
-        f"{result.images} image{'s' * (result.images != 1)} in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}"
-    )
+    count = f"{result.images} image{'s' * (result.images != 1)}"
+    say(f"{count} in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")
     return {
         "path": str(result.split),
         "name": result.info.name,
