@@ -78,7 +78,8 @@ def random_axis(random: np.random.Generator, scales, offsets) -> AxisMapping:
     )
 
 
-@pytest.mark.parametrize("case", range(72))  # six of each policy, content and type
+# six of each policy, content and type while you work
+@pytest.mark.parametrize("case", [*range(72), *(pytest.param(case, marks=pytest.mark.slow) for case in range(72, 200))])
 def test_random_frames(emulator, case):
     random = np.random.default_rng(case)
     stride = int(random.choice([8, 16, 32]))
