@@ -29,6 +29,7 @@ __all__ = [
     "EndOfSource",
     "FileConnection",
     "Grade",
+    "LeftOutError",
     "Picture",
     "State",
     "StateChange",
@@ -56,6 +57,10 @@ CONNECTED: frozenset[State] = frozenset({"waiting_for_keyframe", "live", "stalle
 
 SLICE = 0.1
 """Seconds that one wait takes at most: an interrupt is noticed this soon."""
+
+
+class LeftOutError(SourceError):
+    """A source is at its end, and some of what it holds could not be read: each was told of when its turn came."""
 
 
 class EndOfSource(Exception):  # noqa: N818 (an end is no error)
