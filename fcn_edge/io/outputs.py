@@ -179,7 +179,7 @@ def refuse_kept(path: Path) -> None:
         raise UsageError(
             f"{path} belongs to the data set {folder.parent}: its {folder.name} would be replaced, or mixed with "
             "what is written.",
-            "Give a place outside of it.",
+            "Give a place outside of it, or remove what an earlier run left there.",
         )
 
 

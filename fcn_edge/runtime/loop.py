@@ -238,6 +238,7 @@ class Loop:
         return replace(
             self._context,
             fps=connection.fps,
+            peak_fps=connection.peak_fps,
             single=1 in (self._options.frames, connection.length),
             reads=frozenset().union(*(one.connection.files for one in self._joined)),
             live=connection.live,

@@ -13,7 +13,16 @@ from fcn_edge.io.redaction import without_passwords
 from fcn_edge.runtime.events import Event, SinkFailed
 from fcn_edge.runtime.report import SinkReport
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.sinks import Sink, SinkContext, is_for_all, is_same_file, of_source, open_sink, prepare_sink
+from fcn_edge.runtime.sinks import (
+    Sink,
+    SinkContext,
+    is_for_all,
+    is_mask_of,
+    is_same_file,
+    of_source,
+    open_sink,
+    prepare_sink,
+)
 
 __all__ = ["Outputs"]
 
@@ -163,6 +172,11 @@ class Outputs:
                     raise UsageError(
                         f"{without_passwords(given)} is written for another source or sink already.",
                         "Call sources or sinks otherwise (#name=...), so that their files have different names.",
+                    )
+                if other.text and (is_mask_of(given, other.text, context) or is_mask_of(other.text, given, context)):
+                    raise UsageError(
+                        f"{without_passwords(given)} and {other.name} would write one file.",
+                        "Give the image another name, or the masks another folder.",
                     )
         sink = open_sink(given, context) if isinstance(given, str) else given
         text = given if isinstance(given, str) else ""

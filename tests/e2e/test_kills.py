@@ -108,7 +108,10 @@ def net(begin: Begin, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def leftovers(*folders: Path) -> set[Path]:
-    return {path for folder in folders for path in folder.rglob(".fcn-edge-*")}
+    # os.walk passes over a directory that gets its name meanwhile
+    walked = (step for folder in folders for step in os.walk(folder))
+    found = (Path(place, name) for place, within, files in walked for name in (*within, *files))
+    return {path for path in found if path.name.startswith(".fcn-edge-")}
 
 
 def killed(process: ForkServerProcess, folder: Path, seconds: float, on_writing: bool, before: set[Path]) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fcn_edge.errors import UsageError
 from fcn_edge.runtime.events import Event, SinkFailed
 from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.result import Result
@@ -81,3 +82,23 @@ def test_each_source_has_a_window_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     for source in ("a", "b"):
         outputs.open_for(source, SinkContext(Overlays(), source=source))
     assert outputs.error is None
+
+
+def context_of(*reads: Path) -> SinkContext:
+    return SinkContext(Overlays(), single=True, reads=frozenset(reads))
+
+
+@pytest.mark.parametrize(("one", "other"), [("m/", "m/a.png"), ("m/a.png", "m/"), ("m", "m/../m/a.png")])
+def test_the_overlay_of_an_image_is_not_written_over_its_mask(tmp_path: Path, one: str, other: str) -> None:
+    (tmp_path / "m").mkdir()
+    outputs = Outputs([f"{tmp_path}/{one}", f"{tmp_path}/{other}"], lambda _: None)
+    with pytest.raises(UsageError, match="would write one file"):
+        outputs.open(context_of(tmp_path / "a.jpg"))
+    outputs.close()
+    assert not list((tmp_path / "m").iterdir())
+
+
+def test_the_overlay_of_an_image_may_lie_beside_its_mask(tmp_path: Path) -> None:
+    outputs = Outputs([f"{tmp_path}/m/", f"{tmp_path}/m/overlay.png"], lambda _: None)
+    outputs.open(context_of(tmp_path / "a.jpg"))
+    outputs.close()

@@ -380,3 +380,15 @@ def test_without_pyav_nothing_changes_but_the_reader(video: Path, monkeypatch: p
     with SourceAddress.of(video).open() as source:
         assert len(list(source)) == 20
         assert source.damaged == 0
+
+
+@pytest.mark.parametrize(("stamps", "peak"), [(range(0, 1000, 40), None), ([*range(0, 400, 40), 2000, 2040], 25.0)])
+def test_the_peak_of_a_rate_that_is_uneven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stamps: list[int], peak: float | None
+) -> None:
+    choose("pyav", monkeypatch)
+    path = encode(tmp_path / "a.mp4", [picture(index) for index in range(len(stamps))], "mpeg4", list(stamps))
+    with open_source(path) as source:
+        assert source.peak_fps == peak
+    with open_source(f"{path}#fps=20&loop=2") as source:
+        assert source.peak_fps == (None if peak is None else 20)

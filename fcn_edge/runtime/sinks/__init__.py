@@ -1,6 +1,6 @@
 """SINK on the command line: where masks go.
 
-out.mp4, out.avi, out.mkv   a video of overlays; out.mp4#encoder=libx264 by this encoder
+out.mp4, .mkv, .webm, .avi  a video of overlays; out.mp4#encoder=libx264 by this encoder
 masks/                      a folder of masks: one PNG of class ids per frame
 out.png, out.jpg            the overlay, where the source is one image
 -                           one JSON object per frame on standard output
@@ -19,6 +19,7 @@ from fcn_edge.runtime.sinks.registry import (
     check_series,
     checked_sinks,
     is_for_all,
+    is_mask_of,
     is_same_file,
     of_source,
     open_sink,
@@ -34,6 +35,7 @@ __all__ = [
     "check_series",
     "checked_sinks",
     "is_for_all",
+    "is_mask_of",
     "is_same_file",
     "of_source",
     "open_sink",

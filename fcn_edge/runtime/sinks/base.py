@@ -43,6 +43,7 @@ class SinkContext:
     Attributes:
         overlay: Gives a result's overlay.
         fps: Frames a second of the source; None when it has none.
+        peak_fps: Frames a second where they come fastest; None where nobody says, or the rate is even.
         single: There will be one frame only.
         reads: Files that the source reads.
         source: Short name of the source, where there are several.
@@ -56,6 +57,7 @@ class SinkContext:
 
     overlay: Callable[[Result], NDArray[np.uint8]]
     fps: float | None = None
+    peak_fps: float | None = None
     single: bool = False
     reads: frozenset[Path] = frozenset()
     live: bool = False

@@ -22,11 +22,11 @@ from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_f
 if TYPE_CHECKING:
     from av import Packet
 
-__all__ = ["CONTAINERS", "WEBM", "H264Writer"]
+__all__ = ["AVI", "CONTAINERS", "WEBM", "H264Writer"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi", ".webm": "webm"}
 """FFmpeg's names of the containers, by suffix."""
-WEBM = ".webm"
+AVI, WEBM = ".avi", ".webm"
 
 TICKS = 90_000
 """Units of time in a second."""

@@ -28,6 +28,7 @@ __all__ = [
     "check_series",
     "checked_sinks",
     "is_for_all",
+    "is_mask_of",
     "is_same_file",
     "of_source",
     "open_sink",
@@ -75,6 +76,16 @@ def is_same_file(one: str, other: str) -> bool:
     if any(WORDS.get(text, uri.scheme) not in ("", "file") for text, uri in zip((one, other), uris, strict=True)):
         return False
     return same_file(*(Path(uri.place) for uri in uris))
+
+
+def is_mask_of(image: str, folder: str, context: SinkContext) -> bool:
+    """Whether a text names an image file that a folder's mask of the only frame is called like."""
+    uris = [Uri.parse(text, OPTIONS) for text in (image, folder)]
+    if any(WORDS.get(text, uri.scheme) not in ("", "file") for text, uri in zip((image, folder), uris, strict=True)):
+        return False
+    path, place = (Path(uri.place) for uri in uris)
+    names = {f"{stem}.png" for stem in (f"{0:06d}", *(read.stem for read in context.reads))}
+    return context.single and path.name in names and same_file(path.parent, place)
 
 
 def check_series(sinks: Sequence[str | Sink], segment: float | None, keep: int | None) -> None:

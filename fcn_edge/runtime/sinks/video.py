@@ -16,7 +16,7 @@ from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen, chosen_for_webm
 from fcn_edge.runtime.sinks.encoders.elements import ELEMENTS
-from fcn_edge.runtime.sinks.h264 import CONTAINERS, WEBM
+from fcn_edge.runtime.sinks.h264 import AVI, CONTAINERS, WEBM
 from fcn_edge.runtime.sinks.recording import Recording
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.video_clock import VideoClock, usual_rate
@@ -52,9 +52,11 @@ class VideoSink(Sink):
         self._overlay = context.overlay
         self._live = context.live
         fps = usual_rate(context.fps)
+        choice = chosen_for_webm(encoder) if path.suffix.lower() == WEBM else chosen(encoder)
+        if context.peak_fps is not None and (choice is None or path.suffix.lower() == AVI):
+            fps = usual_rate(context.peak_fps)  # the file knows one rate, and what comes faster would be left out
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
-        choice = chosen_for_webm(encoder) if path.suffix.lower() == WEBM else chosen(encoder)
         self._recording = Recording(path, fps, context.live, choice, segments, context.segment)
         self._backlog: Backlog[tuple[NDArray[np.uint8], int]] = Backlog(self._encode, "fcn-edge video")
         self._until: float | None = None

@@ -29,6 +29,7 @@ __all__ = [
     "EndOfSource",
     "FileConnection",
     "Grade",
+    "LeftOutError",
     "Picture",
     "State",
     "StateChange",
@@ -56,6 +57,10 @@ CONNECTED: frozenset[State] = frozenset({"waiting_for_keyframe", "live", "stalle
 
 SLICE = 0.1
 """Seconds that one wait takes at most: an interrupt is noticed this soon."""
+
+
+class LeftOutError(SourceError):
+    """A source is at its end, and some of what it holds could not be read: each was told of when its turn came."""
 
 
 class EndOfSource(Exception):  # noqa: N818 (an end is no error)
@@ -139,6 +144,7 @@ class Connection(Closeable):
         state: What it does (``State``).
         live: Frames come when they come and old ones are worthless: a slow reader gets the newest.
         fps: Frames a second; None where there is no such thing. This and what follows are known once it is connected.
+        peak_fps: Frames a second where they come fastest; None where the rate is even, or nobody knows.
         size: ``(height, width)`` of the first frame; None when unknown. Later frames may differ.
         length: How many frames there are, as far as the source knows; None when it does not.
         classes: Names of the classes in the frames' labels; empty where frames have none.
@@ -172,6 +178,7 @@ class Connection(Closeable):
         self.address = Uri.parse(address) if isinstance(address, str) else address
         self.state: State = "idle"
         self.fps: float | None = None
+        self.peak_fps: float | None = None
         self.size: Size | None = None
         self.length: int | None = None
         self.classes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing_extensions import override
 from fcn_edge.errors import DatasetError, SourceError
 from fcn_edge.io.images import Doubt, doubted_image, images_among
 from fcn_edge.io.names import names_of_files
-from fcn_edge.runtime.sources.base import FileConnection, Picture
+from fcn_edge.runtime.sources.base import FileConnection, LeftOutError, Picture
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.text import listed
 
@@ -103,7 +103,7 @@ class ImageConnection(FileConnection):
     def _raise_for_unreadable(self) -> None:
         names = self._unreadable
         if names:
-            raise SourceError(
+            raise LeftOutError(
                 f"{len(names)} of {self.length} images of {self._path} cannot be read: {listed(names, FEW)}.",
                 "Replace or remove them. All others were processed.",
             )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from fcn_edge.runtime.sources.base import Connection, EndOfSource, Picture
+from fcn_edge.runtime.sources.base import Connection, EndOfSource, LeftOutError, Picture
 from fcn_edge.runtime.sources.wrapped import Wrapper
 from fcn_edge.text import whole
 
@@ -32,6 +32,8 @@ def loops_from_text(text: str) -> int | None:
 
 class LoopedConnection(Wrapper):
     """The frames of a file, again and again. Index and time go on growing.
+
+    What a folder holds and cannot be read ends the last round as it ends a single one, and none before it.
 
     Args:
         open_file: Makes a connection to the file, not connected yet.
@@ -67,7 +69,7 @@ class LoopedConnection(Wrapper):
     def _next(self, timeout: float) -> Picture | None:
         try:
             return super()._next(timeout)
-        except EndOfSource:
+        except (EndOfSource, LeftOutError):
             if self._round == self._times or self._interrupted:
                 raise
         self._start_again()

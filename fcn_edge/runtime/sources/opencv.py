@@ -38,6 +38,7 @@ class OpenCvReader:
 
     Attributes:
         fps: Frames a second by the container; None where it does not say.
+        peak_fps: None: OpenCV does not tell.
         length: Frames, as far as the container tells; None when it does not.
         damaged: 0: OpenCV does not tell.
         reached: Seconds in the file that the pictures so far have reached.
@@ -48,6 +49,7 @@ class OpenCvReader:
     """
 
     damaged = 0
+    peak_fps: float | None = None
     broke_off = damaged_end = False
 
     def __init__(self, path: Path, shown: str) -> None:

@@ -6,8 +6,10 @@ and the color matrix and range that the frame tells.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Generator, Iterator
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +26,11 @@ from fcn_edge.runtime.sources.times import TimesAfterFirst
 __all__ = ["ByteStream", "PyAvReader", "has_pyav"]
 
 _DURATION = re.compile(r"([0-9]{1,4}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)")
+
+NEARLY_EVEN = 1.05
+"""Times above the mean rate that are no unevenness: containers round."""
+FASTEST_PEAK = 240.0
+"""Beyond it the rate is the clock's rather than the camera's."""
 
 LOST_IN_A_ROW = 100
 """Reads that may fail one after the other before a video counts as ended: each skips something, perhaps too little."""
@@ -54,6 +61,7 @@ class PyAvReader:
 
     Attributes:
         fps: Frames a second by the container; None where it does not say.
+        peak_fps: Frames a second where they come fastest; None where the rate is even, or nobody knows.
         length: Frames, as far as the container tells; None when it does not.
         damaged: Packets that could not be read or decoded so far, and pictures of which parts are missing.
         reached: Seconds on the container's own clock that the pictures so far have reached.
@@ -96,6 +104,7 @@ class PyAvReader:
             rate = stream.average_rate or stream.guessed_rate
             fps = rate.numerator / rate.denominator if rate is not None and rate.denominator else 0.0
             self.fps = fps if 0 < fps < 1000 else None
+            self.peak_fps = _peak_fps(stream.base_rate, fps)
             self.length = self._announced(stream)
         except self._errors:
             self._container.close()
@@ -190,6 +199,16 @@ class _Flush:
     def decode(self) -> list[Any]:
         frames: list[Any] = self._stream.codec_context.decode(None)
         return frames
+
+
+def _peak_fps(base: Fraction | None, mean: float) -> float | None:
+    """The rate of which all times are multiples, as FFmpeg found it, where frames come unevenly.
+
+    Twice the mean it is of even ones too, whose pictures are of two fields.
+    """
+    peak = 0.0 if base is None or not base.denominator else base.numerator / base.denominator
+    uneven = NEARLY_EVEN * mean < peak and not math.isclose(peak, 2 * mean, rel_tol=NEARLY_EVEN - 1)
+    return peak if uneven and peak <= FASTEST_PEAK else None
 
 
 def _own_seconds(stream: Any) -> float | None:

@@ -51,7 +51,10 @@ class RatedConnection(Wrapper):
         self._own_fps = self.fps
         if self.fps is None:
             self.fps = self._most
-        elif self.fps > self._most:
+            return
+        if self.peak_fps is not None:
+            self.peak_fps = min(self.peak_fps, self._most)
+        if self.fps > self._most:
             if self.length is not None:
                 self.length = math.ceil(self.length * self._most / self.fps)
             self.fps = self._most

@@ -62,7 +62,7 @@ class VideoConnection(FileConnection):
             )
         else:
             self._reader = OpenCvReader(self._path, shown)
-        self.fps, self.length = self._reader.fps, self._reader.length
+        self.fps, self.peak_fps, self.length = self._reader.fps, self._reader.peak_fps, self._reader.length
         self.files = frozenset({self._path.absolute()})
 
     @override

@@ -15,7 +15,10 @@ MOST_ELEMENTS = 1_000_000
 
 _MP4_FIRST = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot"})
 _MATROSKA, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_MP4_BOXES = _MP4_FIRST | {b"uuid", b"sidx", b"mfra", b"meta", b"emsg", b"prft"}
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_OBJECTS = (_ASF, bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c"))
+"""The header, and the data."""
 _FLV_TAGS = frozenset({8, 9, 18})
 
 Step = Callable[[bytes, int], "int | None"]
@@ -26,7 +29,8 @@ def runs_past_end(path: Path) -> bool:
     """Whether an outermost element of a container announces more bytes than the file has: its end is missing.
 
     MP4 and MOV (boxes), Matroska and WebM (the segment), AVI (RIFF chunks), FLV (tags) and ASF (objects) are looked at;
-    of others, and of recordings that were never completed and announce nothing, nothing is known.
+    of others, and of recordings that were never completed and announce nothing, nothing is known. What phones and
+    cameras put behind the container, and players pass over, ends it.
 
     Raises:
         OSError: It cannot be read.
@@ -58,7 +62,7 @@ def _nothing(_header: bytes, _position: int) -> None:
 
 
 def _mp4(header: bytes, _position: int) -> int | None:
-    if len(header) < 16:
+    if len(header) < 16 or header[4:8] not in _MP4_BOXES:
         return None
     size, long_size = struct.unpack_from(">I4xQ", header)
     size = long_size if size == 1 else size
@@ -84,13 +88,13 @@ def _matroska(header: bytes, _position: int) -> int | None:
 def _flv(header: bytes, position: int) -> int | None:
     if position == 0:
         return 13
-    if len(header) < 11 or header[0] not in _FLV_TAGS:
+    if len(header) < 11 or header[0] not in _FLV_TAGS or any(header[8:11]):
         return None
     return 11 + int.from_bytes(header[1:4], "big") + 4
 
 
 def _asf(header: bytes, _position: int) -> int | None:
-    if len(header) < 24:
+    if len(header) < 24 or not header.startswith(_ASF_OBJECTS):
         return None
     (size,) = struct.unpack_from("<Q", header, 16)
     return int(size) if size >= 24 else None

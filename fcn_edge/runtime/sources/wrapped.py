@@ -105,6 +105,7 @@ class Wrapper(Connection):
         """What is known once the inner connection is connected."""
         self.live = self._inner.live
         self.fps, self.size, self.length = self._inner.fps, self._inner.size, self._inner.length
+        self.peak_fps = self._inner.peak_fps
         self.classes, self.files = self._inner.classes, self._inner.files
         self.longest_gap = self._inner.longest_gap
 

@@ -205,6 +205,14 @@ class TestTimes:
                 sink.write(at(make_result(index), seconds))
         assert times_of(tmp_path / "out.avi") == pytest.approx([0, 0.08, 0.16, 0.8], abs=0.001)
 
+    def test_of_an_uneven_source_leave_nothing_out_in_avi(self, tmp_path: Path, make_result: MakeResult) -> None:
+        times = [0, 0.04, 0.08, 0.12, 0.16, 2.0]
+        context = dataclasses.replace(CONTEXT, fps=3.0, peak_fps=25.0)
+        with open_sink(str(tmp_path / "out.avi"), context) as sink:
+            for index, seconds in enumerate(times):
+                sink.write(at(make_result(index), seconds))
+        assert times_of(tmp_path / "out.avi") == pytest.approx(times, abs=0.001)
+
     def test_are_those_of_the_captures_of_a_camera(self, tmp_path: Path, make_result: MakeResult) -> None:
         captured = [5.0, 5.1, 5.35, 6.0]
         with open_sink(str(tmp_path / "out.mp4"), LIVE) as sink:

@@ -85,6 +85,23 @@ def test_nothing_is_told_again_when_a_folder_is_played_again(tmp_path: Path, cap
     assert len(warnings(caplog)) == 2
 
 
+def test_a_folder_is_played_to_its_last_round_without_what_cannot_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, content in (
+        ("a.png", encoded(".png", picture())),
+        ("b.png", b"none"),
+        ("c.png", encoded(".png", picture())),
+    ):
+        (tmp_path / name).write_bytes(content)
+    with open_source(f"{tmp_path}#loop=2") as source:
+        assert [next(source).name for _ in range(4)] == ["a", "c", "a", "c"]
+        with pytest.raises(SourceError, match=r"1 of 3 images .* cannot be read: b\.png"):
+            next(source)
+    assert source.damaged == 2
+    assert len(warnings(caplog)) == 1
+
+
 @pytest.mark.parametrize("bits", ["7", "17", "twelve"])
 def test_bits_that_no_file_has(tmp_path: Path, bits: str) -> None:
     (tmp_path / "a.png").write_bytes(encoded(".png", picture()))

@@ -105,6 +105,15 @@ class TestElements:
         assert 0 < len(frames) < FRAMES
         assert f"ends after {len(frames)}" in caught.value.message
 
+    @pytest.mark.parametrize(("name", "codec", "options"), ANNOUNCING)
+    def test_end_before_what_a_phone_put_behind_them(
+        self, tmp_path: Path, name: str, codec: str, options: dict[str, str]
+    ) -> None:
+        path = write(tmp_path / name, codec, options)
+        with path.open("ab") as file:
+            file.write(b"SEFT: a trailer of a phone, which is no element of any container")
+        assert not runs_past_end(path)
+
     def test_that_were_never_counted_are_told_of(
         self, tmp_path: Path, reader: str, caplog: pytest.LogCaptureFixture
     ) -> None:
