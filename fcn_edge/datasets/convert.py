@@ -21,6 +21,7 @@ from fcn_edge.datasets.pairing import Pair
 from fcn_edge.datasets.sizes import Turned, size_error
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.images import read_ids, read_image, write_png
 from fcn_edge.io.outputs import IMAGES, LABELS, check_new_folder
 from fcn_edge.io.temporary import temporary_directory
@@ -205,7 +206,7 @@ def _new_directory(target: Path) -> Iterator[Path]:
     root = target.parent
     made = [directory for directory in (root, *root.parents) if not directory.exists()]
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with temporary_directory(root) as workspace:
             temporary = workspace / target.name
             for part in (IMAGES, LABELS):
