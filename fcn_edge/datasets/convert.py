@@ -25,6 +25,7 @@ from fcn_edge.io.folders import make_folder
 from fcn_edge.io.images import read_ids, read_image, write_png
 from fcn_edge.io.outputs import IMAGES, LABELS, check_new_folder
 from fcn_edge.io.temporary import temporary_directory
+from fcn_edge.text import listed
 
 __all__ = ["ImportResult", "LabelConverter", "import_dataset"]
 
@@ -194,7 +195,7 @@ def _fitting_info(output: Path, info: DatasetInfo) -> DatasetInfo:
     there = read_info(output)
     if (there.classes, there.void) != (info.classes, info.void):
         raise DatasetError(
-            f"{output} is a data set with other classes or another void: {', '.join(there.classes)} ({there.void}).",
+            f"{output} is a data set with other classes or another void: {listed(there.classes, 20)} ({there.void}).",
             "Import into another directory, or use the mapping that its other splits were made with.",
         )
     return there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.shapes import FLOAT, element_types, shapes_at
+from fcn_edge.text import printable
 
 __all__ = ["EXPORT_AGAIN", "VIEWS", "Conv", "GraphView", "Residual"]
 
@@ -89,7 +91,7 @@ class GraphView:
         model: An exported model; its weights may be stored as FP16 behind a Cast.
 
     Raises:
-        ModelError: The graph holds no convolution, or not the weights of one.
+        ModelError: The graph holds no convolution, not the weights of one, or two of one name.
     """
 
     def __init__(self, model: ModelProto) -> None:
@@ -105,6 +107,10 @@ class GraphView:
         self.convs: tuple[Conv, ...] = tuple(self._conv(node) for node in graph.node if node.op_type == "Conv")
         if not self.convs:
             raise ModelError("The model's graph holds no convolution.", EXPORT_AGAIN)
+        names = Counter(conv.name for conv in self.convs)
+        name, count = names.most_common(1)[0]
+        if count > 1:  # costs, exclusions and the weights of INT8 graphs go by it
+            raise ModelError(f"{count} convolutions of the model have the name {printable(name, 80)!r}.", EXPORT_AGAIN)
         self.residuals: tuple[Residual, ...] = tuple(self._residuals())
 
     @cached_property
@@ -146,7 +152,8 @@ class GraphView:
             name = producer.input[0]
         if name not in self.initializers:
             return None
-        return np.asarray(numpy_helper.to_array(self.initializers[name]), np.float32)
+        with np.errstate(invalid="ignore"):  # of NaN, which who wants numbers refuses
+            return np.asarray(numpy_helper.to_array(self.initializers[name]), np.float32)
 
     def _residuals(self) -> Iterator[Residual]:
         """The Adds of residual blocks: they sum encoder features, and the decoder's come through a Resize."""
@@ -201,6 +208,8 @@ class GraphView:
             what = "a bias that is no constant of the model's file; one was"
         elif bias is not None and bias.shape != (weight.shape[0],):
             what = f"a bias of shape {bias.shape} for {weight.shape[0]} channels; one number a channel was"
+        elif not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
+            what = "weights that are NaN or infinite; numbers were"
         else:
             return
         raise ModelError(f"{node.name or node.output[0]} has {what} expected.", EXPORT_AGAIN)

@@ -15,6 +15,7 @@ from typing_extensions import override
 from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.files import same_file
 from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.io.lookups import lookup_errors
 from fcn_edge.io.outputs import Inputs, check_folder, check_outputs
 from fcn_edge.io.redaction import without_passwords
 from fcn_edge.io.temporary import remove_leftovers
@@ -77,6 +78,7 @@ def is_same_file(one: str, other: str) -> bool:
     return same_file(*(Path(uri.place) for uri in uris))
 
 
+@lookup_errors(UsageError)
 def check_series(sinks: Sequence[str | Sink], segment: float | None, keep: int | None) -> None:
     """Say what is wrong with a series of video files, if one was asked for.
 
@@ -117,6 +119,7 @@ def is_for_all(text: str) -> bool:
     return WORDS.get(text) in ("stdout", "null")
 
 
+@lookup_errors(UsageError)
 def of_source(text: str, label: str) -> str:
     """What a sink is called for one of several sources: ``masks/front`` of ``masks``, ``out-front.mp4`` of ``out.mp4``.
 
@@ -134,6 +137,7 @@ def of_source(text: str, label: str) -> str:
     return str(path.with_name(f"{path.stem}-{label}{path.suffix}")) + options
 
 
+@lookup_errors(UsageError)
 def prepare_sink(text: str) -> None:
     """Do what takes seconds, once, where a sink of this kind is opened: try the encoder of a video.
 
@@ -148,6 +152,7 @@ def prepare_sink(text: str) -> None:
         chosen(*Uri.parse(text, OPTIONS).read_options({"encoder": encoder_from_text}).values())
 
 
+@lookup_errors(UsageError)
 def open_sink(text: str, context: SinkContext) -> Sink:
     """Open what a text names.
 
