@@ -106,6 +106,12 @@ def test_what_is_no_weights_file(content: bytes, message: str, path: Path) -> No
     assert message in refused(path)
 
 
+def test_models_are_not_called_damaged_weights(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x09\x3a\x00")
+    assert "is called an ONNX model; weights of PyTorch were expected" in refused(path)
+
+
 def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "missing.pth", tmp_path, tmp_path / "pipe"):
