@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ class GraphView:
     def macs(self, size: tuple[int, int]) -> dict[str, int]:
         """Multiply-accumulates of each convolution for an image of ``size``, by layer name."""
         shapes = shapes_at(self.model, size)
-        return {conv.name: conv.weight.size * int(np.prod(shapes[conv.node.output[0]][2:])) for conv in self.convs}
+        return {conv.name: conv.weight.size * math.prod(shapes[conv.node.output[0]][2:]) for conv in self.convs}
 
     def array(self, name: str) -> NDArray[np.float32] | None:
         """A constant of the graph as float32, also behind a Cast; None where the name is no constant."""
@@ -209,7 +210,10 @@ class GraphView:
         elif bias is not None and bias.shape != (weight.shape[0],):
             what = f"a bias of shape {bias.shape} for {weight.shape[0]} channels; one number a channel was"
         elif not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
-            what = "weights that are NaN or infinite; numbers were"
+            raise ModelError(
+                f"{node.name or node.output[0]} has weights that are NaN or infinite.",
+                "Export its checkpoint again; if that has such weights too, its training diverged.",
+            )
         else:
             return
         raise ModelError(f"{node.name or node.output[0]} has {what} expected.", EXPORT_AGAIN)

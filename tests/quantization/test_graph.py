@@ -226,6 +226,13 @@ def test_a_convolution_without_weights_is_refused() -> None:
         GraphView(unchecked(graph))
 
 
+def test_sizes_below_zero_are_refused() -> None:
+    graph = SmallGraph()
+    graph.conv("conv", "planes", ones(4, 3, 1, 1), pads=[-200, -200, -200, -200])
+    with pytest.raises(ModelError, match="sizes that do not fit together"):
+        GraphView(unchecked(graph)).macs((32, 64))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("part", ["weight", "bias"])
 def test_weights_that_are_no_numbers_are_refused(value: float, part: str) -> None:

@@ -212,6 +212,13 @@ def test_directories_that_are_too_long(path: Path, monkeypatch: pytest.MonkeyPat
     assert "too many files" in refused(path)
 
 
+def test_arrays_of_python_2_are_read_without_numpy_s_words(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4L,), }".ljust(117) + b"\n"
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + NUMBERS)
+    assert weights_of(path).tensors["a"].array().tobytes() == NUMBERS
+
+
 def test_arrays_that_are_no_numbers(path: Path) -> None:
     for array in (np.array([{"a": 1}], object), np.array(["text"]), np.zeros(2, [("a", "f4")]), np.ones(2, complex)):
         with path.open("wb") as file:
