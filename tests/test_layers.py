@@ -45,7 +45,8 @@ MAY_IMPORT = {
     "quantization": "artifacts backends.onnxruntime datasets errors io ops text version",
     "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.gstreamer"
     " system.nvidia system.video_encoder text",
-    "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter",
+    "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter"
+    " text",
     "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system text version",
     "doctor": "artifacts.models backends.registry errors runtime.sinks.encoders.choice runtime.sinks.encoders.elements"
     " system text version",

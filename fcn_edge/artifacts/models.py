@@ -27,6 +27,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size, first_problem
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.io.documents import read_document, write_document
 from fcn_edge.io.files import sha256_of
+from fcn_edge.io.lookups import lookup_errors
 from fcn_edge.io.redaction import without_passwords
 
 __all__ = [
@@ -173,6 +174,7 @@ def shipped_models() -> tuple[str, ...]:
     return tuple(sorted(path.parent.name for path in ZOO.glob(f"*/{MODEL_FILE}")))
 
 
+@lookup_errors(ModelError)
 def resolved_model(model: str | Path | Model) -> Model:
     """Open the model that a text names.
 

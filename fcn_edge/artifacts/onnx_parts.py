@@ -18,6 +18,9 @@ _NODE, _INITIALIZER, _INPUT, _OUTPUT, _INSIDE, _ANNOTATION, _SPARSE, _GRAPH_META
 MOST_NODES = 20_000
 """Of a graph."""
 
+NEWEST_OPSET = 1000
+"""Of any operators; ONNX counts one or two a year. OpenVINO takes time by the number."""
+
 MOST_OTHERS = 100_000
 """Parts of a graph that are no nodes: weights, and what is said of the tensors between."""
 
@@ -52,23 +55,33 @@ def graph_parts(buffer: Buffer) -> GraphParts:
         UnicodeDecodeError: A name in it is no text.
     """
     parts = GraphParts()
-    graph = None
+    graph, opsets = None, dict[str, int]()
     for number, first, stop in message(buffer, MODEL, 0, len(buffer)):
         if number == _GRAPH:
             graph = first, stop
         elif number == _OPSET:
-            found = {field: (a, b) for field, a, b in message(buffer, OPSET, first, stop)}
-            domain = text(buffer, *found[1]) if 1 in found else ""
-            if domain in ("", "ai.onnx") and 2 in found:
-                parts.opset = number_at(buffer, *found[2])
+            domain, version = _opset(buffer, first, stop)
+            if opsets.setdefault(domain, version) != version:
+                # of two, each library takes the one it likes
+                raise WireError
+            if version > NEWEST_OPSET:
+                parts.problem = f"is of opset {version}; {NEWEST_OPSET} at most was expected"
         elif number == _METADATA:
             check_rest(buffer, "entry", first, stop)
         elif number in (_TRAINING, _FUNCTION):
             parts.problem = "holds functions or training steps; one plain graph was expected"
     if graph is None:
         raise WireError
+    parts.opset = opsets.get("", 0)
     _read_graph(buffer, *graph, parts)
     return parts
+
+
+def _opset(buffer: Buffer, start: int, end: int) -> tuple[str, int]:
+    """Whose operators, empty for ONNX's own, and their version."""
+    found = {field: (a, b) for field, a, b in message(buffer, OPSET, start, end)}
+    domain = text(buffer, *found[1]) if 1 in found else ""
+    return "" if domain == "ai.onnx" else domain, number_at(buffer, *found[2]) if 2 in found else 0
 
 
 def _read_graph(buffer: Buffer, start: int, end: int, parts: GraphParts) -> None:

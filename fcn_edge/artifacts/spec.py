@@ -324,5 +324,5 @@ def size_from_text(text: str) -> Size:
     height, cross, width = text.lower().partition("x")
     # more digits than any image has would be too many for int()
     if not (cross and height.isdecimal() and width.isdecimal() and len(text) < 20 and int(height) and int(width)):
-        raise UsageError(f"{text!r} is not a size.", "Give height x width in pixels, such as 512x1024.")
+        raise UsageError(f"'{printable(text, 80)}' is not a size.", "Give height x width in pixels, such as 512x1024.")
     return int(height), int(width)

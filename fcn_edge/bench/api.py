@@ -23,6 +23,7 @@ from fcn_edge.bench.scores import Scoring, scores_of
 from fcn_edge.bench.suite import Suite
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.files import write_errors
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.runs import runs_directory
 from fcn_edge.system.cpu import thread_count
 
@@ -80,7 +81,7 @@ def bench(
     watch.tell(f"Reading models, images and frames of {name} ...")
     ready = prepared(suite)
     with write_errors(folder):
-        (folder / ENGINES).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / ENGINES)
     with Journal(folder / JOURNAL_FILE, ready.identity(device), resume=resume) as journal:
         write_frames(folder / FRAMES_FILE, ready.frames)
         engines, failures = _engines(ready.rows, folder / ENGINES, device, watch)

@@ -14,6 +14,7 @@ from fcn_edge.builder.target import Target, target_at
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.exchange import exchanged
 from fcn_edge.io.files import flush_directory, flush_tree
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.outputs import refuse_kept
 from fcn_edge.io.temporary import temporary_directory
 
@@ -57,7 +58,7 @@ def engine_workspace(parent: Path) -> Iterator[Path]:
         MachineError: The disk is full.
     """
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        make_folder(parent)
         with temporary_directory(parent) as workspace:
             yield workspace
     except OSError as error:

@@ -33,6 +33,7 @@ from fcn_edge.errors import FcnEdgeError
 from fcn_edge.evaluation.accuracy import evaluate
 from fcn_edge.evaluation.rendered_score import RenderedScoring
 from fcn_edge.io.files import replacing
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.opencv import cv2
 from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.runtime.events import Event, FrameDone
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(output: Path, frames: int) -> dict[str, Any]:
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     address = f"{STREET}&frames={frames}"
     scoring = RenderedScoring()
     with (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fcn_edge.text import printable
+
 __all__ = ["BYTES", "DURATION"]
 
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([a-zA-Z]*)")
@@ -32,7 +34,7 @@ class _Duration(_DurationType):
             return value
         found = _QUANTITY.fullmatch(value.strip())
         if found is None or found[2] not in _SECONDS:
-            self.fail(f"{value!r} is no duration; expected such as 90s, 10m or 1h.", param, ctx)
+            self.fail(f"'{printable(value, 80)}' is no duration; expected such as 90s, 10m or 1h.", param, ctx)
         return float(found[1]) * _SECONDS[found[2]]
 
 
@@ -46,7 +48,7 @@ class _Bytes(_BytesType):
             return value
         found = _QUANTITY.fullmatch(value.strip())
         if found is None or found[2].lower() not in _BYTES:
-            self.fail(f"{value!r} is no size of files; expected such as 500MB or 20GB.", param, ctx)
+            self.fail(f"'{printable(value, 80)}' is no size of files; expected such as 500MB or 20GB.", param, ctx)
         return round(float(found[1]) * _BYTES[found[2].lower()])
 
 

@@ -11,7 +11,7 @@ import click
 
 from fcn_edge.cli.verb import SIZE, note, say, verb
 from fcn_edge.errors import MissingExtraError
-from fcn_edge.text import quoted
+from fcn_edge.text import printable, quoted
 
 if TYPE_CHECKING:
     from fcn_edge.training.stage import EpochLog
@@ -35,7 +35,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
             return tuple(kind(part) for part in value.split(","))
         except ValueError:
             example = parameter.metavar or ""
-            raise click.BadParameter(f"{value!r} is not of the form {example}.") from None
+            raise click.BadParameter(f"'{printable(value, 80)}' is not of the form {example}.") from None
 
     return numbers
 

@@ -10,6 +10,7 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS, LabelSet
 from fcn_edge.artifacts.spec import first_problem
 from fcn_edge.datasets.info import DatasetInfo, read_toml
 from fcn_edge.errors import DatasetError, UsageError
+from fcn_edge.io.lookups import lookup_errors
 from fcn_edge.io.outside import read_json, read_text
 
 __all__ = ["labels_from_text"]
@@ -29,7 +30,9 @@ def labels_from_text(text: str) -> LabelSet:
     if text in LABEL_SETS:
         return LABEL_SETS[text]
     path = Path(text)
-    if not path.is_file():
+    with lookup_errors(UsageError):
+        there = path.is_file()
+    if not there:
         raise UsageError(f"{text!r} is neither a label set nor a file.", f"Known label sets: {', '.join(LABEL_SETS)}.")
     try:
         info = DatasetInfo.model_validate(_content(path))

@@ -21,9 +21,11 @@ from fcn_edge.datasets.pairing import Pair
 from fcn_edge.datasets.sizes import Turned, size_error
 from fcn_edge.errors import DatasetError, UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.images import read_ids, read_image, write_png
 from fcn_edge.io.outputs import IMAGES, LABELS, check_new_folder
 from fcn_edge.io.temporary import temporary_directory
+from fcn_edge.text import listed
 
 __all__ = ["ImportResult", "LabelConverter", "import_dataset"]
 
@@ -193,7 +195,7 @@ def _fitting_info(output: Path, info: DatasetInfo) -> DatasetInfo:
     there = read_info(output)
     if (there.classes, there.void) != (info.classes, info.void):
         raise DatasetError(
-            f"{output} is a data set with other classes or another void: {', '.join(there.classes)} ({there.void}).",
+            f"{output} is a data set with other classes or another void: {listed(there.classes, 20)} ({there.void}).",
             "Import into another directory, or use the mapping that its other splits were made with.",
         )
     return there
@@ -205,7 +207,7 @@ def _new_directory(target: Path) -> Iterator[Path]:
     root = target.parent
     made = [directory for directory in (root, *root.parents) if not directory.exists()]
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        make_folder(root)
         with temporary_directory(root) as workspace:
             temporary = workspace / target.name
             for part in (IMAGES, LABELS):

@@ -18,6 +18,7 @@ from fcn_edge.datasets import DatasetInfo, LabeledSample, LabeledSplit
 from fcn_edge.errors import DatasetError
 from fcn_edge.evaluation.grouping import grouped
 from fcn_edge.metrics.confusion import ConfusionMatrix, Scores
+from fcn_edge.text import listed
 
 __all__ = ["Accuracy", "ClassMapping", "evaluate"]
 
@@ -97,8 +98,8 @@ class ClassMapping:
         unknown = [name for name in info.classes if name not in spec.classes]
         if unknown:
             raise DatasetError(
-                f"The data set {info.name} has classes that the model does not know: {', '.join(unknown)}. The data "
-                f"set has {', '.join(info.classes)}; the model has {', '.join(spec.classes)}.",
+                f"The data set {info.name} has classes that the model does not know: {listed(unknown, 20)}. The "
+                f"data set has {listed(info.classes, 20)}; the model has {listed(spec.classes, 20)}.",
                 "Rename or merge the classes with fcn-edge data import, or choose a model for this data set.",
             )
         number = {name: index for index, name in enumerate(info.classes)}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.io.folders import make_folder
 
 __all__ = ["read_private", "write_private"]
 
@@ -43,7 +44,7 @@ def write_private(path: Path, content: bytes) -> None:
         OSError: The directory cannot be made.
     """
     directory = path.parent
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(directory, 0o700)
     status = directory.stat()
     if status.st_uid == os.geteuid() and status.st_mode & _OTHERS_WRITE:
         directory.chmod(stat.S_IMODE(status.st_mode) & ~_OTHERS_WRITE)

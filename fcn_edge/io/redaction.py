@@ -11,9 +11,11 @@ _HEAD = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,40}:/{1,2}")
 """Scheme and slashes; one slash is what ``Path`` leaves of two. Without a bound on the scheme, a text of letters alone
 would take time by its square."""
 _HIDDEN_ALREADY = rf"(?:[^\s:/@]*:)?\*{{3}}@(?=[^@\n]*?(?:\s{_HEAD.pattern}|\n|\Z))"
-_ADDRESS = re.compile(rf"{_HEAD.pattern}(?:{_HIDDEN_ALREADY}|.*@)?\S*")
-"""An address in prose. A password may hold spaces: all that precedes the line's last ``@`` belongs to the address,
-unless its password is hidden already and no other ``@`` comes before the next address."""
+_ADDRESS = re.compile(rf"{_HEAD.pattern}(?:{_HIDDEN_ALREADY}|.*@)\S*")
+"""An address in prose before the line's last ``@``. A password may hold spaces: all that precedes this ``@`` belongs to
+the address, unless its password is hidden already and no other ``@`` comes before the next address."""
+_REST = re.compile(rf"{_HEAD.pattern}\S*")
+"""One behind the last ``@``."""
 _COLON = re.compile("(:|%3[aA])")
 _USER = re.compile(r"[^/?#\s]+@")
 """A name in front of a host, which is a token at some services."""
@@ -61,4 +63,15 @@ def _without_secrets(text: str) -> str:
 
 def prose_without_passwords(text: str) -> str:
     """A text of many words in which addresses may stand, such as a library's error, without their passwords."""
-    return _ADDRESS.sub(lambda found: without_passwords(found[0]), text)
+    return "\n".join(map(_line_without_passwords, text.split("\n")))
+
+
+def _line_without_passwords(line: str) -> str:
+    # one pattern for both kinds of addresses would look for an @ to the line's end from each of them
+    last = line.rfind("@")
+    parts, at = [], 0
+    while head := _HEAD.search(line, at):
+        found = (_ADDRESS if head.start() < last else _REST).match(line, head.start()) or head
+        parts += [line[at : head.start()], without_passwords(found[0])]
+        at = found.end()
+    return "".join([*parts, line[at:]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +14,7 @@ from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.shapes import FLOAT, element_types, shapes_at
+from fcn_edge.text import printable
 
 __all__ = ["EXPORT_AGAIN", "VIEWS", "Conv", "GraphView", "Residual"]
 
@@ -89,7 +92,7 @@ class GraphView:
         model: An exported model; its weights may be stored as FP16 behind a Cast.
 
     Raises:
-        ModelError: The graph holds no convolution, or not the weights of one.
+        ModelError: The graph holds no convolution, not the weights of one, or two of one name.
     """
 
     def __init__(self, model: ModelProto) -> None:
@@ -105,6 +108,10 @@ class GraphView:
         self.convs: tuple[Conv, ...] = tuple(self._conv(node) for node in graph.node if node.op_type == "Conv")
         if not self.convs:
             raise ModelError("The model's graph holds no convolution.", EXPORT_AGAIN)
+        names = Counter(conv.name for conv in self.convs)
+        name, count = names.most_common(1)[0]
+        if count > 1:  # costs, exclusions and the weights of INT8 graphs go by it
+            raise ModelError(f"{count} convolutions of the model have the name {printable(name, 80)!r}.", EXPORT_AGAIN)
         self.residuals: tuple[Residual, ...] = tuple(self._residuals())
 
     @cached_property
@@ -137,7 +144,7 @@ class GraphView:
     def macs(self, size: tuple[int, int]) -> dict[str, int]:
         """Multiply-accumulates of each convolution for an image of ``size``, by layer name."""
         shapes = shapes_at(self.model, size)
-        return {conv.name: conv.weight.size * int(np.prod(shapes[conv.node.output[0]][2:])) for conv in self.convs}
+        return {conv.name: conv.weight.size * math.prod(shapes[conv.node.output[0]][2:]) for conv in self.convs}
 
     def array(self, name: str) -> NDArray[np.float32] | None:
         """A constant of the graph as float32, also behind a Cast; None where the name is no constant."""
@@ -146,7 +153,8 @@ class GraphView:
             name = producer.input[0]
         if name not in self.initializers:
             return None
-        return np.asarray(numpy_helper.to_array(self.initializers[name]), np.float32)
+        with np.errstate(invalid="ignore"):  # of NaN, which who wants numbers refuses
+            return np.asarray(numpy_helper.to_array(self.initializers[name]), np.float32)
 
     def _residuals(self) -> Iterator[Residual]:
         """The Adds of residual blocks: they sum encoder features, and the decoder's come through a Resize."""
@@ -201,6 +209,11 @@ class GraphView:
             what = "a bias that is no constant of the model's file; one was"
         elif bias is not None and bias.shape != (weight.shape[0],):
             what = f"a bias of shape {bias.shape} for {weight.shape[0]} channels; one number a channel was"
+        elif not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
+            raise ModelError(
+                f"{node.name or node.output[0]} has weights that are NaN or infinite.",
+                "Export its checkpoint again; if that has such weights too, its training diverged.",
+            )
         else:
             return
         raise ModelError(f"{node.name or node.output[0]} has {what} expected.", EXPORT_AGAIN)

@@ -36,7 +36,10 @@ def shapes_at(model: ModelProto, size: tuple[int, int]) -> dict[str, list[int]]:
     """
     light = _without_weights(model)
     _fix_input(light, size)
-    return {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in _inferred(light)}
+    shapes = {value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in _inferred(light)}
+    if any(side < 0 for shape in shapes.values() for side in shape):  # of a kernel that is larger than what it is for
+        raise _misfit()
+    return shapes
 
 
 def fix_size(model: ModelProto, size: tuple[int, int], grid: tuple[int, int] | None = None) -> None:
@@ -143,5 +146,9 @@ def _inferred(light: ModelProto) -> list[ValueInfoProto]:
     try:
         graph = onnx.shape_inference.infer_shapes(light, strict_mode=True, data_prop=True).graph
     except Exception as error:  # its classes have no base in common, and protobuf has its own
-        raise ModelError("The model's graph has sizes that do not fit together.", _OPEN_AGAIN) from error
+        raise _misfit() from error
     return [*graph.value_info, *graph.input, *graph.output]
+
+
+def _misfit() -> ModelError:
+    return ModelError("The model's graph has sizes that do not fit together.", _OPEN_AGAIN)

@@ -18,7 +18,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import FcnEdgeError, ModelError
 from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.quantization.fp16 import float_islands, halve
-from fcn_edge.quantization.graph import GraphView
+from fcn_edge.quantization.graph import EXPORT_AGAIN, GraphView
 from fcn_edge.quantization.profiles import Profile
 from fcn_edge.quantization.qdq import quantize
 from fcn_edge.quantization.shapes import fix_size
@@ -83,7 +83,7 @@ def batched_model(model: Model, batch: int) -> ModelProto:
     metadata = {entry.key: entry.value for entry in proto.metadata_props if entry.key != SEAL_KEY}
     onnx.helper.set_model_props(proto, metadata)
     batch_graph(proto, batch)
-    onnx.checker.check_model(proto, full_check=True)
+    _check(proto)
     return proto
 
 
@@ -221,4 +221,18 @@ def _finish(proto: ModelProto, spec: ModelSpec, size: Size | None, batch: int, m
         fix_size(proto, size, spec.grid_size(size) if spec.head == "scores" else None)
     batch_graph(proto, batch)
     onnx.helper.set_model_props(proto, metadata)
-    onnx.checker.check_model(proto, full_check=True)
+    _check(proto)
+
+
+def _check(proto: ModelProto) -> None:
+    """Check a graph that was made of one that ``onnx.checker`` passed.
+
+    Raises:
+        ModelError: Its sizes do not fit together any more: only now some of them are numbers.
+    """
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(
+            "The model's graph has sizes that do not fit together at the size that was asked for.", EXPORT_AGAIN
+        ) from error

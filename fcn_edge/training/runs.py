@@ -21,6 +21,7 @@ from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import replacing, sha256_of
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.runs import runs_directory
 from fcn_edge.io.temporary import remove_leftovers
 from fcn_edge.training.recipe import Recipe
@@ -96,7 +97,7 @@ class Run:
         """A descriptor of the folder that holds its lock."""
         while True:
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
+                make_folder(self.folder)
                 try:
                     directory = os.open(self.folder, os.O_RDONLY)
                 except FileNotFoundError:

@@ -19,6 +19,7 @@ from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import copy_file
+from fcn_edge.io.folders import make_folder
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.labels import (
@@ -182,7 +183,7 @@ class _Training:
         self._tell_of_old_state()
         state = self.run.saved()
         shown, judged = self._labels()
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(output.parent)
         self.log = TrainingLog(log_path(output), state["log"] if state else [])
         checkpoints: dict[str, Path] = {}
         weights: dict[str, torch.Tensor] | None = None

@@ -106,6 +106,14 @@ def equal_weights(model: Any) -> None:
     model.graph.initializer.append(model.graph.initializer[0])
 
 
+def of_the_future(model: Any) -> None:
+    model.opset_import[0].version = 2**24  # OpenVINO takes seconds, by the number
+
+
+def of_two_opsets(model: Any) -> None:
+    model.opset_import.append(onnx.helper.make_opsetid("ai.onnx", model.opset_import[0].version - 1))
+
+
 def deep_types(model: Any) -> None:
     kind = model.graph.value_info.add(name="deep").type
     for _ in range(40):
@@ -130,6 +138,8 @@ HOSTILE: dict[Callable[[Any], None], str] = {
     texts: "gives neither scores, .* nor labels",
     missing_output: "is to give 'nowhere', which no node of it gives",
     equal_weights: "two of its weights have one name",
+    of_the_future: "is of opset 16777216; 1000 at most was expected",
+    of_two_opsets: "not an ONNX file",
     deep_types: "not an ONNX file",
 }
 

@@ -4,6 +4,7 @@ import click
 import pytest
 
 from fcn_edge.cli.quantities import BYTES, DURATION
+from fcn_edge.cli.verb import SIZE
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,14 @@ def test_sizes(text: str, count: int) -> None:
 def test_no_duration(text: str) -> None:
     with pytest.raises(click.BadParameter, match="no duration; expected such as 90s"):
         DURATION.convert(text, None, None)
+
+
+@pytest.mark.parametrize("kind", [BYTES, DURATION, SIZE])
+def test_long_values_are_not_repeated_whole(kind: click.ParamType) -> None:
+    with pytest.raises(click.BadParameter) as caught:
+        kind.convert("1x\n" * 2000, None, None)
+    assert len(caught.value.message) < 200
+    assert caught.value.message.isprintable()
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "20 gallons", "nan"])

@@ -226,6 +226,32 @@ def test_a_convolution_without_weights_is_refused() -> None:
         GraphView(unchecked(graph))
 
 
+def test_sizes_below_zero_are_refused() -> None:
+    graph = SmallGraph()
+    graph.conv("conv", "planes", ones(4, 3, 1, 1), pads=[-200, -200, -200, -200])
+    with pytest.raises(ModelError, match="sizes that do not fit together"):
+        GraphView(unchecked(graph)).macs((32, 64))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_weights_that_are_no_numbers_are_refused(value: float, part: str) -> None:
+    weight, bias = ones(4, 3, 1, 1), ones(4)
+    (weight if part == "weight" else bias)[0] = value
+    graph = SmallGraph()
+    graph.conv("conv", "planes", weight, bias)
+    with pytest.raises(ModelError, match="conv has weights that are NaN or infinite"):
+        GraphView(unchecked(graph))
+
+
+def test_convolutions_of_one_name_are_refused() -> None:
+    graph = SmallGraph()
+    graph.conv("conv", graph.conv("other", "planes", ones(3, 3, 1, 1)), ones(4, 3, 1, 1))
+    graph.nodes[-1].name = "other"
+    with pytest.raises(ModelError, match="2 convolutions of the model have the name 'other'"):
+        GraphView(unchecked(graph))
+
+
 def test_sizes_that_do_not_fit_together_are_one_sentence() -> None:
     graph = SmallGraph()
     graph.conv("conv", "planes", ones(4, 5, 1, 1))

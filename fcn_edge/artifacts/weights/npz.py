@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -64,7 +65,9 @@ def _shape_and_type(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 def _load(path: Path, name: str) -> NDArray[Any]:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as file, warnings.catch_warnings():
+            # what NumPy says of headers that Python 2 wrote helps nobody
+            warnings.simplefilter("ignore")
             array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:
         raise CheckpointError(

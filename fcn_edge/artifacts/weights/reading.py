@@ -80,6 +80,11 @@ def _read(path: Path, file: BinaryIO) -> Weights:
         )
     if start.startswith(_GZIP):
         raise CheckpointError(f"{path} is packed with gzip.", "Unpack it and give the weights file in it.")
+    if path.suffix.lower() == ".onnx":
+        raise CheckpointError(
+            f"{path} is called an ONNX model; weights of PyTorch were expected.",
+            f"Give the checkpoint that it was made of; {_READABLE}",
+        )
     return read_safetensors(path)
 
 

@@ -30,9 +30,15 @@ quantized ones, with one scale for all channels, which cost a MobileNetV2 FCN-8s
 _TIMED_SPINNING = (1, 27)
 """ONNX Runtime from which on the time of spinning can be set (microsoft/onnxruntime, pull request 27916)."""
 
-_LOG_ERRORS = 3
+_LOG_ERRORS, _LOG_FATAL = 3, 4
+"""What ONNX Runtime prints to standard error. On the processor it raises all that it would print, in our own words; of
+a GPU that cannot be used it may print alone."""
 
 _NO_MEMORY = re.compile(r"out.?of.?memory|Failed to allocate memory|bfc_arena", re.IGNORECASE)
+_RUNNING = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:('.*?') Status Message: ")
+_SIGNATURE = re.compile(r"/onnxruntime_src/\S+ .*?\)(?: const)?(?: \[with .*?\])? (?=[^a-z&*,)\[])")
+"""File, line and function of ONNX Runtime that noticed what is wrong."""
+
 _GPU_FAILED = re.compile("CUDA error|CUDA failure|CUBLAS|CUDNN")
 """What ONNX Runtime says when the GPU fails at a model that is whole."""
 
@@ -116,6 +122,7 @@ def inference_session(
     graph = checked_graph(path, batches=True)
     check_size(path, graph, size)
     options = _session_options(graph, size, threads)
+    options.log_severity_level = _LOG_ERRORS if gpu else _LOG_FATAL
     if not fused:
         options.graph_optimization_level = library().GraphOptimizationLevel.ORT_DISABLE_ALL
     place = native_path(path, ModelError)
@@ -133,7 +140,6 @@ def inference_session(
 def _session_options(graph: Graph, size: Size, threads: int) -> Any:
     options = library().SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = _LOG_ERRORS
     for key, value in _spinning(str(library().__version__)).items():
         options.add_session_config_entry(f"session.intra_op.{key}", value)
     for axis, side in zip(graph.sides, size, strict=True):
@@ -196,9 +202,12 @@ def _failure(error: Exception) -> str:
 
 def _reason(error: Exception) -> str:
     """The part of an error's text that is for people: without codes, file names and C++ signatures."""
+    if isinstance(error, UnicodeDecodeError):
+        return "a name in it is damaged"
     text = str(error).partition("[ONNXRuntimeError] : ")[2]
     if not text:
         return f"{type(error).__name__}, {error}".rstrip(".")
     text = text.split(" : ", 2)[-1].splitlines()[0]
     text = re.sub(r"^Load model from .*? failed:", "", text)
-    return re.sub(r"^/onnxruntime_src/\S+ .*?\) (?=[^a-z&*,)])", "", text).strip().rstrip(".")
+    text = _RUNNING.sub(r"\1 \2: ", text)
+    return _SIGNATURE.sub("", text).strip().rstrip(".")

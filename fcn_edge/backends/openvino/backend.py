@@ -249,6 +249,8 @@ def _errors_of(path: Path) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """The part of an error's text that is for people: one line, without source files and checks of C++."""
+    if isinstance(error, UnicodeDecodeError):
+        return "a name in it is damaged"
     if not isinstance(error, RuntimeError):
         return f"{type(error).__name__}, {error}".rstrip(".")
     lines = [line.strip() for line in str(error).splitlines()]

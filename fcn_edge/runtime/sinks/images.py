@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing
+from fcn_edge.io.folders import make_folder
 from fcn_edge.io.opencv import cv2
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
@@ -29,7 +30,7 @@ class MaskFolderSink(Sink):
 
     def __init__(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise UsageError(
                 f"The folder {folder} cannot be made: {error.strerror}.", "Give a folder in a place that is yours."

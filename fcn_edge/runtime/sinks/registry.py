@@ -15,6 +15,7 @@ from typing_extensions import override
 from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.files import same_file
 from fcn_edge.io.images import IMAGE_SUFFIXES
+from fcn_edge.io.lookups import lookup_errors
 from fcn_edge.io.outputs import Inputs, check_folder, check_outputs
 from fcn_edge.io.redaction import without_passwords
 from fcn_edge.io.temporary import remove_leftovers
@@ -88,6 +89,7 @@ def is_mask_of(image: str, folder: str, context: SinkContext) -> bool:
     return context.single and path.name in names and same_file(path.parent, place)
 
 
+@lookup_errors(UsageError)
 def check_series(sinks: Sequence[str | Sink], segment: float | None, keep: int | None) -> None:
     """Say what is wrong with a series of video files, if one was asked for.
 
@@ -128,6 +130,7 @@ def is_for_all(text: str) -> bool:
     return WORDS.get(text) in ("stdout", "null")
 
 
+@lookup_errors(UsageError)
 def of_source(text: str, label: str) -> str:
     """What a sink is called for one of several sources: ``masks/front`` of ``masks``, ``out-front.mp4`` of ``out.mp4``.
 
@@ -145,6 +148,7 @@ def of_source(text: str, label: str) -> str:
     return str(path.with_name(f"{path.stem}-{label}{path.suffix}")) + options
 
 
+@lookup_errors(UsageError)
 def prepare_sink(text: str) -> None:
     """Do what takes seconds, once, where a sink of this kind is opened: try the encoder of a video.
 
@@ -159,6 +163,7 @@ def prepare_sink(text: str) -> None:
         chosen(*Uri.parse(text, OPTIONS).read_options({"encoder": encoder_from_text}).values())
 
 
+@lookup_errors(UsageError)
 def open_sink(text: str, context: SinkContext) -> Sink:
     """Open what a text names.
 

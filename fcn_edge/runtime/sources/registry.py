@@ -117,7 +117,10 @@ def _is_device(place: str) -> bool:
     if not place.startswith("/dev/") or place.startswith(("/dev/shm/", "/dev/fd/")):
         return False
     path = Path(place)
-    return not (path.is_file() or path.is_dir())
+    try:
+        return not (path.is_file() or path.is_dir())
+    except OSError:  # what is wrong with it, _file says
+        return False
 
 
 def _file(address: SourceAddress) -> Connection:

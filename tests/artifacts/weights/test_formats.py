@@ -106,6 +106,12 @@ def test_what_is_no_weights_file(content: bytes, message: str, path: Path) -> No
     assert message in refused(path)
 
 
+def test_models_are_not_called_damaged_weights(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x09\x3a\x00")
+    assert "is called an ONNX model; weights of PyTorch were expected" in refused(path)
+
+
 def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "missing.pth", tmp_path, tmp_path / "pipe"):
@@ -204,6 +210,13 @@ def test_directories_that_are_too_long(path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("fcn_edge.artifacts.weights.torch_zip.LARGEST_DIRECTORY", 1 << 17)
     write_zip(path, tensor_pickle(), {f"data/{number:0200}": b"" for number in range(600)})
     assert "too many files" in refused(path)
+
+
+def test_arrays_of_python_2_are_read_without_numpy_s_words(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4L,), }".ljust(117) + b"\n"
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + NUMBERS)
+    assert weights_of(path).tensors["a"].array().tobytes() == NUMBERS
 
 
 def test_arrays_that_are_no_numbers(path: Path) -> None:

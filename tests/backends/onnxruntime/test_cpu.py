@@ -87,6 +87,47 @@ def test_newer_format_is_one_sentence_without_c_plus_plus(network: Any) -> None:
     assert "::" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "Non-zero status code returned while running Reorder node. Name:'a' Status Message: "
+            "/onnxruntime_src/onnxruntime/cpu/nchwc_ops.cc:27 virtual onnxruntime::Status "
+            "onnxruntime::Reorder::Compute(onnxruntime::OpKernelContext*) const (channels % 4) == 0 was false.",
+            "Reorder 'a': (channels % 4) == 0 was false",
+        ),
+        (
+            "/onnxruntime_src/cpu/qlinearconv.cc:91 static std::vector<float> onnxruntime::QLinearConv<T>::Compute("
+            "onnxruntime::OpKernelContext*, int64_t) [with T = unsigned char; int64_t = long int] One(Y_scale) was "
+            "false. QLinearConv : a scalar was expected.",
+            "One(Y_scale) was false. QLinearConv : a scalar was expected",
+        ),
+        ("Load model from m.onnx failed:Node (a) Op (Conv) bad.", "Node (a) Op (Conv) bad"),
+    ],
+)
+def test_reason_is_what_is_for_people(network: Any, text: str, said: str) -> None:
+    with pytest.raises(ModelError) as caught, onnxruntime_library.errors_of(network.path):
+        raise RuntimeError(f"[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : {text}")
+    assert caught.value.message == f"ONNX Runtime cannot run {network.path}: {said}."
+
+
+def test_damaged_names_are_told_without_python_s_words(network: Any) -> None:
+    with pytest.raises(ModelError, match=r"a name in it is damaged\."), onnxruntime_library.errors_of(network.path):
+        b"\xff".decode()
+
+
+def test_what_is_raised_is_not_printed_too(network: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    model = onnx.load(network.path)
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    bias = next(each for each in model.graph.initializer if each.name == conv.input[2])
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.zeros(3, np.float32), bias.name))
+    del model.graph.value_info[:]
+    onnx.save(model, network.path)
+    with pytest.raises(ModelError), opened(network) as engine, engine.session() as session:
+        session.scores(BLACK)
+    assert capfd.readouterr().err == ""
+
+
 def test_what_a_gpu_would_say_is_a_bad_model_on_the_processor(network: Any) -> None:
     with pytest.raises(ModelError, match="CUDNN"), onnxruntime_library.errors_of(network.path):
         raise RuntimeError("CUDNN failure")

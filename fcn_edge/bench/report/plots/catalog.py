@@ -18,6 +18,7 @@ from fcn_edge.bench.report.plots.rows import end_to_end, row_id
 from fcn_edge.bench.report.plots.times import draw_energy, draw_latency, draw_stages, powered, spread, staged
 from fcn_edge.bench.result import BenchResult, Row
 from fcn_edge.errors import UsageError
+from fcn_edge.io.folders import make_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +76,7 @@ def write_plots(result: BenchResult, directory: Path) -> list[Path]:
         MachineError: The disk is full.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
     except OSError as error:
         raise UsageError(
             f"{directory} could not be made: {error.strerror}.", "Name a directory that is yours."
