@@ -98,7 +98,7 @@ def opened(path: Path) -> Opened:
     try:
         facts = FACTS[kind](content)
     except Damage as damage:
-        raise DatasetError(f"{path} is {kind.name} that {damage}.", "Replace the file.") from None
+        raise DatasetError(f"{path} is {kind.name} that {damage}.", damage.fix) from None
     if facts.raw:
         raise DatasetError(f"{path} is {RAW.name}, which is not read here.", RAW.fix)
     if facts.height * facts.width > MOST_PIXELS:

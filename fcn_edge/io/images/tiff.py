@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from fcn_edge.io.images.facts import BYTE, CUT_OFF, HEADLESS, Damage, Facts
+from fcn_edge.io.images.facts import BYTE, CUT_OFF, FEWER_BITS, HEADLESS, Damage, Facts
 
 __all__ = ["orientation_in", "tiff_facts"]
 
@@ -57,7 +57,7 @@ def tiff_facts(content: bytes) -> Facts:
             raise Damage(CUT_OFF)
     bits, formats = max(first.get(BITS, (1,))), set(first.get(SAMPLE_FORMAT, (1,)))
     if formats - {1, 4} or bits > 16:
-        raise Damage("holds floating-point, signed or 32-bit values, of which no picture range is known")
+        raise Damage("holds floating-point, signed or 32-bit values, of which no picture range is known", FEWER_BITS)
     preview = bool(_one(first, SUBFILE) & 1 and SUB_DIRECTORIES in first)
     alike = sum((_one(one, HEIGHT), _one(one, WIDTH)) == (height, width) for one in directories)
     return Facts(

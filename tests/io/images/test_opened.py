@@ -100,7 +100,9 @@ def test_a_raw_photo_in_the_clothes_of_tiff(path: Path) -> None:
 
 def test_values_without_a_range(path: Path) -> None:
     content = encoded(".tiff", picture().astype(np.float32))
-    assert "floating-point" in refusal(path, content).message
+    refused = refusal(path, content)
+    assert "floating-point" in refused.message
+    assert "class ids with 8 or 16 bits" in refused.fix
 
 
 @pytest.mark.parametrize("side", [23171, 65535, 1 << 30])
