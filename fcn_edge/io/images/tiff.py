@@ -100,7 +100,7 @@ def _directories(content: bytes) -> Iterator[Directory]:
             wanted = ONE_VALUE if len(seen) > 1 else ONE_VALUE | ALL_VALUES
             yield _entries(content, at, entries, order, offset, wanted)
             (at,) = struct.unpack_from(order + offset, content, at + entries * entry)
-    except struct.error:
+    except (struct.error, OverflowError):  # a place beyond the file, or beyond 2^63
         raise Damage(CUT_OFF) from None
 
 

@@ -209,3 +209,11 @@ def test_a_jpeg_of_too_many_scans_is_refused(path: Path) -> None:
     whole = encoded(".jpg", picture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     empty = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\0"
     assert "more than 500 scans" in refusal(path, whole[:-2] + empty * 500 + whole[-2:]).message
+
+
+@pytest.mark.parametrize("place", [1 << 20, (1 << 64) - 1])
+def test_places_beyond_the_file(path: Path, place: int) -> None:
+    begin = struct.pack("<2sHHHQ", b"II", 43, 8, 0, place)
+    assert "cut off" in refusal(path, begin).message
+    strips = struct.pack("<QHHQQQ", 1, 258, 3, 8, place, 0)
+    assert "cut off" in refusal(path, struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) + strips).message
