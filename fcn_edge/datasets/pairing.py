@@ -78,7 +78,7 @@ def paired_files(
     if missing:
         raise DatasetError(
             f"{len(missing)} of {len(image_files)} images in {images} have no labels in {labels}, the first is "
-            f"{image_files[missing[0]].name}.",
+            f"{image_files[missing[0]].relative_to(images)}.",
             "Where stems differ, give --image-ending or --label-ending (such as _L); --list takes only some images.",
         )
     names = _names(list(image_files))
@@ -123,16 +123,27 @@ def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
 def _only(files: dict[Path, Path], wanted: Path, directory: Path) -> dict[Path, Path]:
     text = read_text(wanted, DatasetError, "Give a text file with a name a line.", LONGEST_LIST)
     lines = [line.split() for line in text.splitlines()]
-    by_name = {stem.name: stem for stem in files}
+    by_name: dict[str, list[Path]] = {}
+    for stem in files:
+        by_name.setdefault(stem.name, []).append(stem)
     chosen = {}
     for words in lines:
         if not words:
             continue
         name = Path(words[0])
-        stem = by_name.get(name.name) or by_name.get(name.stem)
-        if stem is None:
+        stems = by_name.get(name.name) or by_name.get(name.stem)
+        if not stems:
             raise DatasetError(f"{wanted} names {words[0]}, which is not in {directory}.", "Correct the list.")
-        chosen[stem] = files[stem]
+        # a list's folders may be those of whoever made it, with ours at their end
+        folders = name.parent.parts
+        ends = [stem for stem in stems if folders[len(folders) - len(stem.parent.parts) :] == stem.parent.parts]
+        stems = [max(ends, key=lambda stem: len(stem.parts))] if ends else stems
+        if len(stems) > 1:
+            raise DatasetError(
+                f"{wanted} names {words[0]}, of which {directory} has several: {stems[0]}, {stems[1]}.",
+                "Write the sub-directory before the name, too.",
+            )
+        chosen[stems[0]] = files[stems[0]]
     if not chosen:
         raise DatasetError(f"{wanted} names no image.", "Write one name a line.")
     return chosen

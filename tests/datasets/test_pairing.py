@@ -141,3 +141,30 @@ def test_linked_directories_are_followed_and_circles_end(tmp_path: Path) -> None
     (images / "nowhere").symlink_to(tmp_path / "absent")
     (images / "self").symlink_to(images / "self")
     assert [pair.name for pair in paired_files(images, labels).pairs] == ["b", "a"]
+
+
+def test_a_list_tells_equal_names_of_sub_directories_apart(tmp_path: Path) -> None:
+    images = touched(tmp_path / "i", "a/0.jpg", "b/0.jpg", "c/1.jpg")
+    labels = touched(tmp_path / "l", "a/0.png", "b/0.png", "c/1.png")
+    listed = tmp_path / "list.txt"
+    listed.write_text("b/0.jpg\n")
+    assert [pair.image for pair in paired_files(images, labels, wanted=listed).pairs] == [images / "b/0.jpg"]
+    listed.write_text("/of/others/a/0\n/of/others/1\n")
+    taken = [pair.image for pair in paired_files(images, labels, wanted=listed).pairs]
+    assert taken == [images / "a/0.jpg", images / "c/1.jpg"]
+    touched(images, "2.jpg", "d/2.jpg")
+    touched(labels, "2.png", "d/2.png")
+    listed.write_text("2\n")
+    assert [pair.image for pair in paired_files(images, labels, wanted=listed).pairs] == [images / "2.jpg"]
+    listed.write_text("d/2\n")
+    assert [pair.image for pair in paired_files(images, labels, wanted=listed).pairs] == [images / "d/2.jpg"]
+    for unclear in ("0.jpg", "d/0.jpg"):
+        listed.write_text(unclear)
+        with pytest.raises(DatasetError, match="has several: a/0, b/0"):
+            paired_files(images, labels, wanted=listed)
+
+
+def test_an_image_without_labels_is_named_with_its_sub_directory(tmp_path: Path) -> None:
+    images, labels = touched(tmp_path / "i", "a/0.jpg", "b/0.jpg"), touched(tmp_path / "l", "a/0.png")
+    with pytest.raises(DatasetError, match=r"the first is b/0\.jpg"):
+        paired_files(images, labels)

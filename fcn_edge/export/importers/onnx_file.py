@@ -6,6 +6,7 @@ it may cost is bounded before it is parsed; ``onnx_cost`` bounds what it costs t
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -80,7 +81,8 @@ def opened_foreign(path: Path) -> ForeignOnnx:
         oldest = f"{OLDEST_OPSET} or newer" if resizes else f"{OLDEST_OPSET_WITHOUT} or newer"
         raise ModelError(f"{path} is of opset {found.opset}; {oldest} was expected.", "Export it again with opset 17.")
     with opened_file(path) as file:
-        content = file.read(MOST_BYTES + 1)
+        # as much is allocated as is asked for
+        content = file.read(min(MOST_BYTES, os.fstat(file.fileno()).st_size) + 1)
     if len(content) > MOST_BYTES:
         raise ModelError(f"{path} is larger than 2 GiB.", "Give a smaller network.")
     model = ModelProto()

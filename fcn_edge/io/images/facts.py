@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BYTE", "CUT_OFF", "HEADLESS", "Damage", "Facts"]
+__all__ = ["BYTE", "CUT_OFF", "FEWER_BITS", "HEADLESS", "Damage", "Facts"]
 
 BYTE = 255
 """Largest value of 8 bits."""
 
 CUT_OFF = "is cut off"
 HEADLESS = "is cut off, or has no header"
+FEWER_BITS = "Save it as PNG: an image with 8 bits a channel, class ids with 8 or 16 bits a pixel."
+"""What to do with values of a type that pictures do not have."""
 
 
 class Damage(Exception):  # noqa: N818 (who knows the file's name makes an error of it)
-    """A picture file is damaged; the text goes on from "an image that"."""
+    """A picture file is damaged, or is not read here; the text goes on from "an image that".
+
+    Attributes:
+        fix: What to do with the file.
+    """
+
+    def __init__(self, text: str, fix: str = "Replace the file.") -> None:
+        super().__init__(text)
+        self.fix = fix
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _BUFFERED = 16
 """Bytes that libjpeg may have taken beyond the picture's own when it looks for the end."""
 
+MOST_SCANS = 500
+"""Scans of a picture at most, as libjpeg-turbo's own programs bound them: ten are usual, each costs a walk through all
+blocks, and an empty one takes ten bytes of a file."""
+
 _DAMAGE = re.compile(r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression")
 _EXTRA = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 
@@ -30,22 +34,24 @@ def jpeg_facts(content: bytes) -> Facts:
     """What a JPEG file says of its picture.
 
     Raises:
-        Damage: It is cut off, or has no picture.
+        Damage: It is cut off, has no picture, or one of too many scans.
     """
-    height = width = 0
+    height = width = scans = 0
     missing: set[tuple[int, int]] = set()
-    orientation, multi, scan, end = 1, False, 0, 0
+    orientation, multi, scan, end = 0, False, 0, 0
     for marker, at, data in _segments(content):
         if marker in FRAMES and not width:
             height, width = int.from_bytes(data[1:3], "big"), int.from_bytes(data[3:5], "big")
             if marker == PROGRESSIVE:
                 missing = {(component, place) for component in data[6::3] for place in range(64)}
-        elif marker == 0xE1 and data.startswith(_EXIF):
+        elif marker == 0xE1 and not orientation and data.startswith(_EXIF):  # OpenCV asks the first, too
             orientation = orientation_in(data[len(_EXIF) :])
         elif marker == 0xE2 and data.startswith(_MULTI_PICTURE):
             multi = True
         elif marker == SOS:
-            scan = scan or at
+            scan, scans = scan or at, scans + 1
+            if scans > MOST_SCANS:
+                raise Damage(f"has more than {MOST_SCANS} scans")
             if missing:
                 missing -= _completed(data)
         elif marker == EOI:
@@ -56,7 +62,7 @@ def jpeg_facts(content: bytes) -> Facts:
         raise Damage(CUT_OFF)
     # as in Motion JPEG; a phone that puts a second picture behind the first says so
     pictures = 2 if end and not multi and content.startswith(b"\xff\xd8\xff", end) else 1
-    return Facts(height, width, orientation, pictures, lossy=True, partial=bool(missing))
+    return Facts(height, width, orientation or 1, pictures, lossy=True, partial=bool(missing))
 
 
 def _completed(scan: bytes) -> set[tuple[int, int]]:

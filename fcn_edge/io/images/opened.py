@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def opened(path: Path) -> Opened:
     try:
         facts = FACTS[kind](content)
     except Damage as damage:
-        raise DatasetError(f"{path} is {kind.name} that {damage}.", "Replace the file.") from None
+        raise DatasetError(f"{path} is {kind.name} that {damage}.", damage.fix) from None
     if facts.raw:
         raise DatasetError(f"{path} is {RAW.name}, which is not read here.", RAW.fix)
     if facts.height * facts.width > MOST_PIXELS:
@@ -116,7 +117,8 @@ def _read(path: Path, most: int) -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DatasetError(f"{path} cannot be read: it is not a file.", "Check the path.")
         with path.open("rb") as file:
-            return file.read(most)
+            # as much is allocated as is asked for: 2 GiB for any image, on a board that may have no more
+            return file.read(min(most, os.fstat(file.fileno()).st_size + 1))
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from fcn_edge.io.images.facts import BYTE, CUT_OFF, HEADLESS, Damage, Facts
+from fcn_edge.io.images.facts import BYTE, CUT_OFF, FEWER_BITS, HEADLESS, Damage, Facts
 from fcn_edge.io.images.tiff import orientation_in
 
 __all__ = [
@@ -180,7 +180,7 @@ def jpeg_2000_facts(content: bytes) -> Facts:
     if start < 0 or not right:
         raise Damage(HEADLESS)
     if bits & 128:
-        raise Damage("holds signed values, of which no picture range is known")
+        raise Damage("holds signed values, of which no picture range is known", FEWER_BITS)
     return Facts(max(0, bottom - above), max(0, right - left), lossy=True, top=BYTE if bits < 8 else 65535)
 
 

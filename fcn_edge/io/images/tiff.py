@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from fcn_edge.io.images.facts import BYTE, CUT_OFF, HEADLESS, Damage, Facts
+from fcn_edge.io.images.facts import BYTE, CUT_OFF, FEWER_BITS, HEADLESS, Damage, Facts
 
 __all__ = ["orientation_in", "tiff_facts"]
 
@@ -18,6 +18,12 @@ STARTS_AND_SIZES = ((273, 279), (324, 325))
 
 LOSSY = frozenset({6, 7, 34661, 34676, 34677, 34712, 34892, 34933, 34934, 50001, 50002, 52546})
 """Compressions that may change values: JPEG of both kinds, JPEG 2000, WebP, JPEG XL and others."""
+
+ONE_VALUE = frozenset({SUBFILE, WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SUB_DIRECTORIES, DNG_VERSION})
+"""Entries of which the first value is asked for."""
+
+ALL_VALUES = frozenset({BITS, SAMPLE_FORMAT, *(tag for pair in STARTS_AND_SIZES for tag in pair)})
+"""Entries of which each value counts, in the first directory."""
 
 MOST_DIRECTORIES, MOST_ENTRIES = 1000, 1000
 
@@ -51,7 +57,7 @@ def tiff_facts(content: bytes) -> Facts:
             raise Damage(CUT_OFF)
     bits, formats = max(first.get(BITS, (1,))), set(first.get(SAMPLE_FORMAT, (1,)))
     if formats - {1, 4} or bits > 16:
-        raise Damage("holds floating-point, signed or 32-bit values, of which no picture range is known")
+        raise Damage("holds floating-point, signed or 32-bit values, of which no picture range is known", FEWER_BITS)
     preview = bool(_one(first, SUBFILE) & 1 and SUB_DIRECTORIES in first)
     alike = sum((_one(one, HEIGHT), _one(one, WIDTH)) == (height, width) for one in directories)
     return Facts(
@@ -91,24 +97,31 @@ def _directories(content: bytes) -> Iterator[Directory]:
                 raise Damage("has a directory that makes no sense")
             at += struct.calcsize(order + count)
             entry = struct.calcsize(order + "HH" + offset * 2)
-            yield dict(_entries(content, at, entries, order, offset))
+            wanted = ONE_VALUE if len(seen) > 1 else ONE_VALUE | ALL_VALUES
+            yield _entries(content, at, entries, order, offset, wanted)
             (at,) = struct.unpack_from(order + offset, content, at + entries * entry)
-    except struct.error:
+    except (struct.error, OverflowError):  # a place beyond the file, or beyond 2^63
         raise Damage(CUT_OFF) from None
 
 
-def _entries(content: bytes, at: int, entries: int, order: str, offset: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _entries(content: bytes, at: int, entries: int, order: str, offset: str, wanted: frozenset[int]) -> Directory:
+    """The values of a directory by tag; of a tag that comes twice the first, as libtiff takes it.
+
+    Nothing else is unpacked: thousands of entries may all claim to have the whole file as their values.
+    """
     form = order + "HH" + offset
     room = struct.calcsize(order + offset)
+    found: Directory = {}
     for index in range(entries):
         place = at + index * (struct.calcsize(form) + room)
         tag, kind, count = struct.unpack_from(form, content, place)
         place += struct.calcsize(form)
-        if kind not in _CODES or not count:
+        if tag not in wanted or tag in found or kind not in _CODES or not count:
             continue
         size = struct.calcsize(order + _CODES[kind]) * count
         if size > len(content):
             raise Damage("has a directory that makes no sense")
         if size > room:
             (place,) = struct.unpack_from(order + offset, content, place)
-        yield tag, struct.unpack_from(f"{order}{count}{_CODES[kind]}", content, place)
+        found[tag] = struct.unpack_from(f"{order}{count if tag in ALL_VALUES else 1}{_CODES[kind]}", content, place)
+    return found

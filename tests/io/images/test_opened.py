@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.errors import DatasetError
+from fcn_edge.io.images.facts import Facts
 from fcn_edge.io.images.kinds import kind_of
 from fcn_edge.io.images.opened import opened, pictures_in
 from tests.image_files import boxes, chunk, encoded, gif, noisy_jpeg, picture, tiff_header, turned
@@ -51,6 +53,15 @@ def refusal(path: Path, content: bytes) -> DatasetError:
     return caught.value
 
 
+def opened_with_peak(path: Path) -> tuple[Facts, int]:
+    """What a file says, and the most bytes that were allocated meanwhile."""
+    tracemalloc.start()
+    try:
+        return opened(path).facts, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_size_and_loss(path: Path, name: str) -> None:
     path.write_bytes(FILES[name])
@@ -89,7 +100,9 @@ def test_a_raw_photo_in_the_clothes_of_tiff(path: Path) -> None:
 
 def test_values_without_a_range(path: Path) -> None:
     content = encoded(".tiff", picture().astype(np.float32))
-    assert "floating-point" in refusal(path, content).message
+    refused = refusal(path, content)
+    assert "floating-point" in refused.message
+    assert "class ids with 8 or 16 bits" in refused.fix
 
 
 @pytest.mark.parametrize("side", [23171, 65535, 1 << 30])
@@ -164,3 +177,43 @@ def test_pages_of_one_size_are_several_pictures(path: Path, tmp_path: Path) -> N
     pages = tmp_path / "pages.tiff"
     cv2.imwritemulti(str(pages), [picture(), picture()])
     assert opened(pages).facts.pictures == 2
+
+
+def test_only_the_first_exif_block_of_a_jpeg_counts(path: Path) -> None:
+    upright_then_turned = turned(turned(encoded(".jpg", picture()), 6), 1)
+    path.write_bytes(upright_then_turned)
+    assert opened(path).facts.orientation == 1
+    image = cv2.imdecode(np.frombuffer(upright_then_turned, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape[:2] == (40, 60)
+
+
+def test_entries_that_all_claim_the_whole_file_are_not_unpacked(path: Path) -> None:
+    begin, size = struct.pack("<2sHIH", b"II", 42, 8, 1000), 1 << 18
+    claims = [struct.pack("<HHII", tag, 1, size, 8) for tag in range(1000, 1990)]
+    sides = [
+        struct.pack("<HHII", tag, 3, 1, side) for tag, side in ((256, 60), (257, 40), (256, 61), *([(257, 1)] * 7))
+    ]
+    path.write_bytes((begin + b"".join([*sides, *claims])).ljust(size + 8, b"\0"))
+    facts, peak = opened_with_peak(path)
+    assert (facts.height, facts.width) == (40, 60)
+    assert peak < 4 * size
+
+
+def test_an_image_takes_the_memory_of_its_file(path: Path) -> None:
+    path.write_bytes(FILES["JPEG"])
+    assert opened_with_peak(path)[1] < 1 << 20
+
+
+def test_a_jpeg_of_too_many_scans_is_refused(path: Path) -> None:
+    whole = encoded(".jpg", picture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    empty = b"\xff\xda\0\x08\x01\x01\0\x01\x3f\0"
+    assert "more than 500 scans" in refusal(path, whole[:-2] + empty * 500 + whole[-2:]).message
+
+
+@pytest.mark.parametrize("place", [1 << 20, (1 << 64) - 1])
+def test_places_beyond_the_file(path: Path, place: int) -> None:
+    begin = struct.pack("<2sHHHQ", b"II", 43, 8, 0, place)
+    assert "cut off" in refusal(path, begin).message
+    strips = struct.pack("<QHHQQQ", 1, 258, 3, 8, place, 0)
+    assert "cut off" in refusal(path, struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) + strips).message
