@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -328,7 +329,7 @@ def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], 
         if len(result["sources"]) > 1:
             grade = f", {source['grade']}" if source["grade"] else ""
             tell(f"{source['uri']}: {source['frames']} frames, {source['dropped']} dropped, {source['state']}{grade}")
-        if source["damaged"]:
+        if source["damaged"] and not Path(source["uri"]).is_dir():  # of a folder, the error says it
             places = f"{source['damaged']} place{'s' * (source['damaged'] != 1)}"
             tell(f"{source['uri']} is damaged in {places}: skipped, or shown as far as it could be read.")
     if count:

@@ -363,6 +363,7 @@ class TestFailure:
         result = run(folder, tmp_path / "out.mp4")
         assert result.code == 5
         assert "2 frames in" in result.out
+        assert "damaged in" not in result.out
         assert str(folder / "a1.png") in result.err
         assert len(frames_of(tmp_path / "out.mp4")) == 2
 

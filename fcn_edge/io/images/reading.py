@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images.decoding import decoded
 from fcn_edge.io.images.facts import BYTE
-from fcn_edge.io.images.kinds import GIF, PNG, PNM
+from fcn_edge.io.images.kinds import GIF, JPEG_2000, PNG, PNM
 from fcn_edge.io.images.opened import Opened, opened
 from fcn_edge.io.images.png import plain_gray
 from fcn_edge.io.opencv import cv2
@@ -155,6 +155,11 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
 def _stored(path: Path) -> NDArray[Any]:
     """The numbers of a label file as they are stored, of whatever shape and type."""
     file = opened(path)
+    if file.kind is JPEG_2000:
+        raise DatasetError(
+            f"{path} is a JPEG 2000 image. Lossy compression may have changed its class ids, and nothing in it tells.",
+            "Where it was written without loss, convert it to PNG: opj_decompress -i FILE.jp2 -o FILE.png",
+        )
     if file.facts.lossy:
         raise DatasetError(
             f"{path} is {file.kind.name} with lossy compression, which changes class ids: they cannot be told from it.",

@@ -282,6 +282,15 @@ def test_lossy_files_are_no_labels_whatever_they_are_called(tmp_path: Path, name
         assert "as PNG" in caught.value.fix
 
 
+@pytest.mark.skipif(not cv2.haveImageWriter(".jp2"), reason="this OpenCV writes no JPEG 2000")
+def test_of_jpeg_2000_nothing_tells_whether_ids_were_kept(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jp2"
+    path.write_bytes(encoded(".jp2", np.zeros((32, 32), np.uint8)))
+    with pytest.raises(DatasetError, match="may have changed its class ids") as caught:
+        read_ids(path)
+    assert "opj_decompress" in caught.value.fix
+
+
 def test_exact_formats_are_ids(tmp_path: Path) -> None:
     ids = np.arange(64, dtype=np.uint8).reshape(8, 8)
     for suffix, options in ((".webp", (cv2.IMWRITE_WEBP_QUALITY, 101)), (".tiff", ()), (".bmp", ()), (".pgm", ())):
