@@ -15,11 +15,13 @@ from .findings import Fault, Findings
 from .parser import Parser, parsers_of
 from .process import Job, WorkerProcess
 
-__all__ = ["LIMIT", "MODULE", "Campaign", "plan_of"]
+__all__ = ["LIMIT", "MODULE", "ROUND", "Campaign", "plan_of"]
 
 MODULE = "tests.fuzz.parsers"
 LIMIT = 10.0
 """Seconds of the processor that an input may take, wherever a process waits for nothing four times as long."""
+ROUND = 10_000
+"""Inputs after which the first parser has its turn again."""
 KEPT = 3
 """Inputs that are kept of each fault."""
 
@@ -27,14 +29,25 @@ KEPT = 3
 def plan_of(parsers: Sequence[Parser], count: int, pieces: int) -> list[list[Job]]:
     """Which inputs each of some workers reads: ``(parser, first, behind the last)``.
 
-    Every parser gets its share, five at least, and one worker alone reads it: what it loads is loaded once.
+    Every parser gets its share, five at least, and one worker alone reads it: what it loads is loaded once. Many inputs
+    are read in rounds, so that a campaign that time ends has looked at every parser.
     """
     shares = sum(parser.share for parser in parsers)
     plan: list[list[Job]] = [[] for _ in range(pieces)]
     for parser in sorted(parsers, key=lambda one: -one.share):
         part = min(plan, key=lambda jobs: sum(stop for _, _, stop in jobs))
         part.append((parser.name, 0, max(5, round(count * parser.share / shares))))
-    return [jobs for jobs in plan if jobs]
+    rounds = -(-count // ROUND)
+    return [
+        [
+            (name, whole * number // rounds, whole * (number + 1) // rounds)
+            for number in range(rounds)
+            for name, _, whole in jobs
+            if whole * number // rounds < whole * (number + 1) // rounds
+        ]
+        for jobs in plan
+        if jobs
+    ]
 
 
 class Campaign:

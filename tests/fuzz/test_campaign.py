@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .campaign import Campaign, plan_of
+from .campaign import ROUND, Campaign, plan_of
 from .damages import BYTES, TEXT
 from .faulty import INPUTS, PARSERS, WHOLES
 from .findings import Findings
@@ -103,6 +103,14 @@ def test_every_parser_gets_inputs() -> None:
     assert min(counts.values()) >= 5
     loads = [sum(stop for _, _, stop in jobs) for jobs in plan]
     assert max(loads) < 1.5 * min(loads)
+
+
+def test_many_inputs_are_read_in_rounds() -> None:
+    parsers = [Parser(name, "x", lambda _: [], lambda path, _: path, BYTES, share=1) for name in "ab"]
+    (jobs,) = plan_of(parsers, 3 * ROUND, 1)
+    assert jobs == [
+        (name, start, start + ROUND // 2) for start in range(0, 3 * ROUND // 2, ROUND // 2) for name in "ab"
+    ]
 
 
 def test_faulty_parsers_are_no_part_of_the_suite() -> None:
