@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.onnx_convolutions import unfit_bias
 from fcn_edge.artifacts.onnx_flat import problem_of
 from fcn_edge.artifacts.onnx_growth import growing_operator
 from fcn_edge.artifacts.onnx_header import FileState, opened_onnx
@@ -86,7 +87,8 @@ def graph_of_onnx(path: Path, state: FileState | None = None, fix: str = EXPORT_
 
     Raises:
         ModelError: The file is missing, not a whole ONNX file, or not in that state; or its graph holds sub-graphs,
-            functions, sparse weights, more nodes than any network or operators of others, or has no order.
+            functions, sparse weights, more nodes than any network or operators of others, or has no order, or a
+            convolution's bias does not fit.
     """
     with opened_onnx(path, state) as buffer:
         parts = graph_parts(buffer)
@@ -95,7 +97,11 @@ def graph_of_onnx(path: Path, state: FileState | None = None, fix: str = EXPORT_
         # of two with one name, each library takes the one it likes
         raise ModelError(f"{path} is damaged: two of its weights have one name.", fix)
     given = weights.keys() | {value.name for value in parts.inputs}
-    problem = parts.problem or problem_of(parts.nodes, given, [value.name for value in parts.outputs])
+    problem = (
+        parts.problem
+        or problem_of(parts.nodes, given, [value.name for value in parts.outputs])
+        or unfit_bias(parts.nodes, weights)
+    )
     if problem:
         raise ModelError(f"{path} {problem}.", fix)
     return Graph(

@@ -86,6 +86,19 @@ def padded(model: Any) -> None:
     conv.attribute.append(onnx.helper.make_attribute("pads", [2**40] * 4))
 
 
+def short_bias(model: Any) -> None:
+    """Which libraries read beyond its end; its weight is dequantized, as in INT8 graphs."""
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    model.graph.node.insert(0, onnx.helper.make_node("DequantizeLinear", ["int8", "step"], ["float_weight"]))
+    conv.input[1:] = ["float_weight", "short"]
+    for name, value in (
+        ("int8", np.zeros((4, 3, 1, 1), np.int8)),
+        ("step", np.array(0.5, np.float32)),
+        ("short", np.zeros(3, np.float32)),
+    ):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
+
+
 def wide(model: Any) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2**62
 
@@ -133,6 +146,7 @@ HOSTILE: dict[Callable[[Any], None], str] = {
     beside_in_a_constant: "keeps weights in another file",
     asks_for_400_gb: "holds ConstantOfShape of a size that no network has",
     padded: "holds Conv of a size that no network has",
+    short_bias: "holds Conv of 4 channels with a bias of 3; one value a channel was expected",
     wide: "takes images of sides that no network has",
     sequence: "gives neither scores, .* nor labels",
     texts: "gives neither scores, .* nor labels",

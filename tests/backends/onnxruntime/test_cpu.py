@@ -119,8 +119,9 @@ def test_damaged_names_are_told_without_python_s_words(network: Any) -> None:
 def test_what_is_raised_is_not_printed_too(network: Any, capfd: pytest.CaptureFixture[str]) -> None:
     model = onnx.load(network.path)
     conv = next(node for node in model.graph.node if node.op_type == "Conv")
-    bias = next(each for each in model.graph.initializer if each.name == conv.input[2])
-    bias.CopyFrom(onnx.numpy_helper.from_array(np.zeros(3, np.float32), bias.name))
+    weight = next(each for each in model.graph.initializer if each.name == conv.input[1])
+    channels, of, *kernel = weight.dims
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.zeros((channels, of + 2, *kernel), np.float32), weight.name))
     del model.graph.value_info[:]
     onnx.save(model, network.path)
     with pytest.raises(ModelError), opened(network) as engine, engine.session() as session:
