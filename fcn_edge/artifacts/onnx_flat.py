@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from fcn_edge.artifacts.onnx_nodes import Node
+from fcn_edge.artifacts.onnx_operators import has_its_tensors
 from fcn_edge.artifacts.weights.damage import shown
 
 __all__ = ["problem_of"]
@@ -33,6 +34,8 @@ def problem_of(nodes: Sequence[Node], given: Collection[str], wanted: Collection
             return f"holds {shown(node.operator)} of {shown(node.domain)}; only ONNX's own operators were expected"
         if node.others:
             return f"holds {shown(node.operator)} with sparse tensors or types; plain tensors were expected"
+        if not has_its_tensors(node.operator, node.inputs, node.outputs):
+            return f"holds {shown(node.operator)} with too few or too many tensors; as many as ONNX says were expected"
         for name in node.inputs:
             if name and name not in known:
                 return (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, Method
 from fcn_edge.artifacts.migrations import Document, renamed
@@ -43,7 +43,7 @@ class QuantizationRecord(Document):
     model: Sha256
     method: Method
     excluded_layers: tuple[str, ...]
-    images: tuple[Sha256, ...]
+    images: Annotated[tuple[Sha256, ...], Field(min_length=1)]
     int8_share: Fraction
 
 

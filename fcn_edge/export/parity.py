@@ -126,7 +126,9 @@ class _Runner:
             self._outputs.append(_scores_as_output(proto))
             model = proto.SerializeToString()
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"], enable_fallback=False
+            )
         except Exception as error:  # ONNX Runtime's own have no base class in common
             raise _does_not_run() from error
 

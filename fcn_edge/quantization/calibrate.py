@@ -170,7 +170,7 @@ class _Runner:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         with errors_of(model.path):
             self._session = onnxruntime.InferenceSession(
-                proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                proto.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=False
             )
 
     def __call__(self, image: Image) -> Iterator[tuple[str, NDArray[np.float32]]]:

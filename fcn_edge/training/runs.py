@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -164,7 +165,9 @@ class Run:
         """The state in a file, or how it is damaged."""
         anew = f"Remove {self.folder} to start the training anew."
         try:
-            with path.open("rb") as file:
+            with path.open("rb") as file, warnings.catch_warnings():
+                # what torch says of the pickle of a damaged file helps nobody
+                warnings.simplefilter("ignore")
                 state = torch.load(file, map_location="cpu", weights_only=True)
         except OSError as error:
             raise CheckpointError(

@@ -99,6 +99,17 @@ def short_bias(model: Any) -> None:
         model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))
 
 
+def without_weights(model: Any) -> None:
+    """OpenVINO 2026.4 ends the process at it."""
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    del conv.input[1:]
+
+
+def weights_left_out(model: Any) -> None:
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    conv.input[1] = ""
+
+
 def wide(model: Any) -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2**62
 
@@ -147,6 +158,8 @@ HOSTILE: dict[Callable[[Any], None], str] = {
     asks_for_400_gb: "holds ConstantOfShape of a size that no network has",
     padded: "holds Conv of a size that no network has",
     short_bias: "holds Conv of 4 channels with a bias of 3; one value a channel was expected",
+    without_weights: "holds Conv with too few or too many tensors",
+    weights_left_out: "holds Conv with too few or too many tensors",
     wide: "takes images of sides that no network has",
     sequence: "gives neither scores, .* nor labels",
     texts: "gives neither scores, .* nor labels",

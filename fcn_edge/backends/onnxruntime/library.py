@@ -36,8 +36,12 @@ a GPU that cannot be used it may print alone."""
 
 _NO_MEMORY = re.compile(r"out.?of.?memory|Failed to allocate memory|bfc_arena", re.IGNORECASE)
 _RUNNING = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:('.*?') Status Message: ")
-_SIGNATURE = re.compile(r"/onnxruntime_src/\S+ .*?\)(?: const)?(?: \[with .*?\])? (?=[^a-z&*,)\[])")
+_SIGNATURE = re.compile(
+    r"/onnxruntime_src/\S+ (?:[\w:<>,*& ~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? )?"
+)
 """File, line and function of ONNX Runtime that noticed what is wrong."""
+_INNER = re.compile(r"\S*(?:onnxruntime_src|::)\S*")
+"""Names of files and functions of ONNX Runtime."""
 
 _GPU_FAILED = re.compile("CUDA error|CUDA failure|CUBLAS|CUDNN")
 """What ONNX Runtime says when the GPU fails at a model that is whole."""
@@ -210,4 +214,6 @@ def _reason(error: Exception) -> str:
     text = text.split(" : ", 2)[-1].splitlines()[0]
     text = re.sub(r"^Load model from .*? failed:", "", text)
     text = _RUNNING.sub(r"\1 \2: ", text)
-    return _SIGNATURE.sub("", text).strip().rstrip(".")
+    text = _SIGNATURE.sub("", text)
+    # what the patterns do not know is left out with all behind it
+    return _INNER.split(text)[0].strip().rstrip(".:") or "its graph does not fit together"

@@ -232,7 +232,9 @@ def _simplified(model: ModelProto, path: Path) -> ModelProto:
         target = Path(folder) / "simplified.onnx"
         options.optimized_model_filepath = str(target)
         try:
-            onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=False
+            )
         except Exception as error:
             raise ModelError(f"{path} does not run in ONNX Runtime.", AGAIN) from error
         simplified = ModelProto()

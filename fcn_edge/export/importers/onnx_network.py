@@ -67,7 +67,7 @@ class ForeignSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"], enable_fallback=False
             )
         except Exception as error:
             raise ModelError(f"{file.path} does not run in ONNX Runtime.", AGAIN) from error

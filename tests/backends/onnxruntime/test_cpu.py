@@ -103,6 +103,17 @@ def test_newer_format_is_one_sentence_without_c_plus_plus(network: Any) -> None:
             "One(Y_scale) was false. QLinearConv : a scalar was expected",
         ),
         ("Load model from m.onnx failed:Node (a) Op (Conv) bad.", "Node (a) Op (Conv) bad"),
+        (
+            "/onnxruntime_src/core/graph/graph.cc:1571 void onnxruntime::Graph::Init() argument was false. No weight.",
+            "argument was false. No weight",
+        ),
+        (
+            "Non-zero status code returned while running Cast node. Name:'' Status Message: /onnxruntime_src/include/"
+            "internal.h:656 void onnxruntime::utils::Helper::CheckCalledOnce() const called_ == 1 was false. Type 0.",
+            "Cast '': called_ == 1 was false. Type 0",
+        ),
+        ("Exception in onnxruntime::Graph::Of<T> at once.", "Exception in"),
+        ("onnxruntime::Graph fails.", "its graph does not fit together"),
     ],
 )
 def test_reason_is_what_is_for_people(network: Any, text: str, said: str) -> None:
