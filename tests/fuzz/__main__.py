@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tqdm import tqdm
 from .campaign import LIMIT, MODULE, Campaign
 from .findings import Findings
 from .parser import parsers_of
+from .process import remove
 
 KEEP = Path("runs/fuzz")
 
@@ -66,7 +66,7 @@ def main(
                 findings = campaign.run(chosen, count, jobs, seconds)
             _tell(findings)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
     raise SystemExit(1 if findings.faults else 0)
 
 

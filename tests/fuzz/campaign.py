@@ -13,7 +13,7 @@ from typing import Any
 
 from .findings import Fault, Findings
 from .parser import Parser, parsers_of
-from .process import Job, WorkerProcess
+from .process import Job, WorkerProcess, remove
 
 __all__ = ["LIMIT", "MODULE", "ROUND", "Campaign", "plan_of"]
 
@@ -122,7 +122,7 @@ class Campaign:
                 worker.kill()
                 worker.wait()
             selector.close()
-            shutil.rmtree(self._work, ignore_errors=True)
+            remove(self._work)
         return self.findings
 
     def _take(self, worker: WorkerProcess, answer: dict[str, Any]) -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from fcn_edge.io.folders import make_folder
+
 from .campaign import ROUND, Campaign, plan_of
 from .damages import BYTES, TEXT
 from .faulty import INPUTS, PARSERS, WHOLES
 from .findings import Findings
 from .oracle import wrong_with
 from .parser import Parser, case_of
+from .process import remove
 from .structures import sealed, sealed_damaged, toml_bytes, tree_damaged
 
 MODULE = "tests.fuzz.faulty"
@@ -135,3 +138,10 @@ def test_faulty_parsers_are_no_part_of_the_suite() -> None:
 )
 def test_what_no_text_for_people_may_have(text: str, own: str, problem: str) -> None:
     assert wrong_with(text, own) == problem
+
+
+def test_folders_in_one_another_are_removed_however_many(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    make_folder(Path(folder, *["b"] * 1500))
+    remove(folder)
+    assert not folder.exists()
