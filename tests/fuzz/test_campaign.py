@@ -108,6 +108,13 @@ def test_every_parser_gets_inputs() -> None:
     assert max(loads) < 1.5 * min(loads)
 
 
+def test_a_parser_makes_its_whole_inputs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.fuzz.campaign.ROUND", 10)
+    found = Campaign(tmp_path / "work", tmp_path / "keep").run(["document.images"], 30)
+    assert not found.faults
+    assert sum(found.outcomes.values()) == 30
+
+
 def test_many_inputs_are_read_in_rounds() -> None:
     parsers = [Parser(name, "x", lambda _: [], lambda path, _: path, BYTES, share=1) for name in "ab"]
     (jobs,) = plan_of(parsers, 3 * ROUND, 1)

@@ -44,28 +44,36 @@ def main() -> None:
         for descriptor in (1, 2):
             os.dup2(printed.fileno(), descriptor)
         parsers = parsers_of(request["module"])
+        made: dict[str, list[bytes]] = {}
         for name, start, stop in request["jobs"]:
-            for answer in _answers(parsers[name], start, stop, request, printed):
+            for answer in _answers(parsers[name], start, stop, request, printed, made):
                 answers.write(json.dumps(answer) + "\n")
 
 
 def _answers(
-    parser: Parser, start: int, stop: int, request: dict[str, Any], printed: BinaryIO
+    parser: Parser,
+    start: int,
+    stop: int,
+    request: dict[str, Any],
+    printed: BinaryIO,
+    made: dict[str, list[bytes]],
 ) -> Iterator[dict[str, Any]]:
-    """``begin`` and ``end`` of each input of a parser."""
+    """``begin`` and ``end`` of each input of a parser, whose whole inputs are ``made`` in its first turn."""
     wholes_folder = Path(WHOLES, parser.name).absolute()
     wholes_folder.mkdir(parents=True, exist_ok=True)
     path = Path(INPUT, parser.name, parser.file).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     yield {"begin": parser.name, "index": -1, "pid": os.getpid()}
     replayed = request.get("replay")
-    with patch("time.localtime", lambda *_: EPOCH):  # zip archives hold the time
-        wholes = list(parser.wholes(wholes_folder))
-    # whatever it loads when it is first used is no growth by an input
-    path.write_bytes(wholes[0])
-    with suppress(Exception):
-        parser.read(path, wholes_folder)
-    _taken(printed)
+    if parser.name not in made:
+        with patch("time.localtime", lambda *_: EPOCH):  # zip archives hold the time
+            made[parser.name] = list(parser.wholes(wholes_folder))
+        # whatever it loads when it is first used is no growth by an input
+        path.write_bytes(made[parser.name][0])
+        with suppress(Exception):
+            parser.read(path, wholes_folder)
+        _taken(printed)
+    wholes = made[parser.name]
     for index in range(start, stop):
         try:
             content = Path(replayed).read_bytes() if replayed else case_of(parser, wholes, request["seed"], index)
