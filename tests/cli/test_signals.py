@@ -15,6 +15,9 @@ import pytest
 from fcn_edge.cli import signals
 from fcn_edge.cli.signals import interrupts_once, quiet_until_exit
 
+INTERRUPTS = int(os.environ.get("FCN_EDGE_INTERRUPTS", "10"))
+"""How often a run is interrupted twice."""
+
 
 @pytest.fixture(autouse=True)
 def heeded() -> Iterator[None]:
@@ -68,7 +71,7 @@ def test_ctrl_c_twice_within_20_ms_leaves_a_video_that_plays(tmp_path: Path) -> 
     street = "synthetic://street?frames=100000&size=64x96"
     out = tmp_path / "out.mp4"
     words = ["run", "camvid-mobilenet_v2-fcn8s", street, str(out), "--realtime", "--size", "64x96", "--threads", "1"]
-    for attempt in range(30):
+    for attempt in range(INTERRUPTS):
         out.unlink(missing_ok=True)
         with subprocess.Popen(
             [sys.executable, "-c", f"{heed}; {main}", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -75,9 +75,24 @@ def pid_of(encoder: GStreamerEncoder) -> int:
     return encoder.pid
 
 
-def children() -> list[int]:
+def all_children() -> set[int]:
     text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    return [int(pid) for pid in text.split()]
+    return {int(pid) for pid in text.split()}
+
+
+@pytest.fixture(autouse=True)
+def older_children() -> set[int]:
+    """Such as those that multiprocessing keeps from a test before."""
+    OLDER.clear()
+    OLDER.update(all_children())
+    return OLDER
+
+
+OLDER: set[int] = set()
+
+
+def children() -> set[int]:
+    return all_children() - OLDER
 
 
 def keys_of(path: Path) -> list[float]:
