@@ -205,6 +205,8 @@ class GraphView:
             what = f"weights of shape {weight.shape}; (out, in, height, width), none of them 0, was"
         elif groups < 1 or weight.shape[0] % groups:
             what = f"{groups} groups for {weight.shape[0]} channels; a divisor of them was"
+        elif self.array(str(node.input[0])) is not None:
+            what = "a constant in the place of an image; what the network computes was"
         elif len(node.input) > 2 and node.input[2] and bias is None:
             what = "a bias that is no constant of the model's file; one was"
         elif bias is not None and bias.shape != (weight.shape[0],):

@@ -219,6 +219,13 @@ def test_a_bias_that_is_computed_is_refused() -> None:
         GraphView(unchecked(graph))
 
 
+def test_a_convolution_of_a_constant_is_refused() -> None:
+    graph = SmallGraph()
+    graph.node("Conv", [graph.constant("mean", ones(1, 3, 2, 2)), graph.constant("weight", ones(4, 3, 1, 1))], "conv")
+    with pytest.raises(ModelError, match="conv has a constant in the place of an image"):
+        GraphView(unchecked(graph))
+
+
 def test_a_convolution_without_weights_is_refused() -> None:
     graph = SmallGraph()
     graph.node("Conv", "planes", "conv")

@@ -40,6 +40,8 @@ _SIGNATURE = re.compile(
     r"/onnxruntime_src/\S+ (?:[\w:<>,*& ~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? )?"
 )
 """File, line and function of ONNX Runtime that noticed what is wrong."""
+_PLACE = re.compile(r"^\w+\.(?:cc|h):\d+ \w+ ")
+"""File, line and function, where no path stands before them."""
 _INNER = re.compile(r"\S*(?:onnxruntime_src|::)\S*")
 """Names of files and functions of ONNX Runtime."""
 
@@ -208,12 +210,12 @@ def _reason(error: Exception) -> str:
     """The part of an error's text that is for people: without codes, file names and C++ signatures."""
     if isinstance(error, UnicodeDecodeError):
         return "a name in it is damaged"
-    text = str(error).partition("[ONNXRuntimeError] : ")[2]
+    text = str(error).rpartition("[ONNXRuntimeError] : ")[2] if "[ONNXRuntimeError] : " in str(error) else ""
     if not text:
         return f"{type(error).__name__}, {error}".rstrip(".")
     text = text.split(" : ", 2)[-1].splitlines()[0]
     text = re.sub(r"^Load model from .*? failed:", "", text)
     text = _RUNNING.sub(r"\1 \2: ", text)
-    text = _SIGNATURE.sub("", text)
+    text = _PLACE.sub("", _SIGNATURE.sub("", text))
     # what the patterns do not know is left out with all behind it
     return _INNER.split(text)[0].strip().rstrip(".:") or "its graph does not fit together"

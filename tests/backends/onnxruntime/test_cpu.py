@@ -113,6 +113,11 @@ def test_newer_format_is_one_sentence_without_c_plus_plus(network: Any) -> None:
             "Cast '': called_ == 1 was false. Type 0",
         ),
         ("Exception in onnxruntime::Graph::Of<T> at once.", "Exception in"),
+        (
+            "Exception during start: [ONNXRuntimeError] : 1 : FAIL : upsamplebase.h:548 ScalesValidation Scale "
+            "value should be greater than 0.",
+            "Scale value should be greater than 0",
+        ),
         ("onnxruntime::Graph fails.", "its graph does not fit together"),
     ],
 )
