@@ -107,7 +107,7 @@ def _of_refusal(error: Exception, message: str, fix: str, own: str) -> Verdict:
     if type(error) is FcnEdgeError:
         return Verdict("fault", "internal", f"a bare FcnEdgeError at {place}", traceback.format_exc())
     for cause in _causes(error):
-        if isinstance(cause, MemoryError) or (cause is not error and NO_MEMORY.search(str(cause))):
+        if _lacks_memory(cause) or (cause is not error and NO_MEMORY.search(str(cause))):
             return Verdict("fault", "memory", f"{type(cause).__name__} behind {place}", f"{message}\n{cause}")
     for what, text in (("a message", message), ("a fix", fix)):
         if problem := wrong_with(text, own):
@@ -146,6 +146,11 @@ def _causes(error: BaseException | None) -> list[BaseException]:
         found.append(error)
         error = error.__cause__ or error.__context__
     return found
+
+
+def _lacks_memory(cause: BaseException) -> bool:
+    """Whether there was no memory: what PyAV calls so may be a second table in an MP4, and what grows is measured."""
+    return isinstance(cause, MemoryError) and not type(cause).__module__.startswith("av.")
 
 
 def _place(error: BaseException) -> str:

@@ -255,7 +255,7 @@ def test_what_the_file_holds_is_told(mobilenet: Encoder, tmp_path: Path) -> None
         load_encoder(mobilenet, path)
     assert caught.value.message == (
         f"{path} does not hold the weights of MobileNetV2: 259 tensors are missing, the first is "
-        "features.0.1.weight; the file holds 2 under net, module.features.0.0.weight to odd?."
+        "features.0.1.weight; the file holds 2 under net, module.features.0.0.weight to odd\\n."
     )
     assert "torchvision's keys" in caught.value.fix
 

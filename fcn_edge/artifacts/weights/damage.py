@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fcn_edge.text import printable
+
 __all__ = ["DamagedError", "shown"]
 
 LONGEST = 100
+"""Letters of a name out of a file in a sentence."""
 
 
 class DamagedError(Exception):
@@ -21,4 +24,4 @@ class DamagedError(Exception):
 
 def shown(text: str) -> str:
     """A text out of a file as it may stand in a sentence: printable and short."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST])
+    return printable(text, LONGEST)

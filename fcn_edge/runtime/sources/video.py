@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from fcn_edge.errors import SourceError
 from fcn_edge.runtime.sources.base import FileConnection, Picture
+from fcn_edge.runtime.sources.mp4_tables import refuse_endless_tables
 from fcn_edge.runtime.sources.opencv import OpenCvReader
 from fcn_edge.runtime.sources.playlists import refuse_playlist
 from fcn_edge.runtime.sources.pyav import PyAvReader, has_pyav
@@ -55,6 +56,7 @@ class VideoConnection(FileConnection):
     @override
     def _open(self) -> None:
         refuse_playlist(self._path)
+        refuse_endless_tables(self._path)
         shown = str(self._path)
         if has_pyav():
             self._reader = PyAvReader(

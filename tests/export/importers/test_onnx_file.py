@@ -143,7 +143,7 @@ def missing_tensor() -> ModelProto:
 WRONG: dict[Callable[[], ModelProto], tuple[type[FcnEdgeError], str]] = {
     second_input: (ModelError, "takes 2 inputs; one image"),
     branch: (ModelError, "holds If with a graph of its own"),
-    custom: (ModelError, r"holds TRT\?Plugin of trt.plugins"),
+    custom: (ModelError, r"holds TRT\\x1bPlugin of trt.plugins"),
     quantized: (ModelError, "is quantized already"),
     short_weight: (ModelError, "is damaged: backbone.0.weight holds 860 bytes, not as many as its shape says"),
     huge_weight: (ModelError, "is damaged: backbone.0.weight holds"),
