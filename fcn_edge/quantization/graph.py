@@ -129,11 +129,16 @@ class GraphView:
         return frozenset(conv.name for conv in self.convs if conv.node.output[0] not in read)
 
     def activations(self) -> tuple[str, ...]:
-        """The float tensors that depend on the image, in the graph's order, the first convolution's input first."""
-        first = self.convs[0].input
+        """What convolutions take, and the float tensors that are computed from it, in the graph's order."""
         types = element_types(self.model)
-        known, found = {first}, {first: None}
+        inputs = {conv.node.output[0]: conv.input for conv in self.convs}
+        known: set[str] = set()
+        found: dict[str, None] = {}
         for node in self.model.graph.node:
+            taken = inputs.get(node.output[0]) if node.output else None
+            if taken is not None and taken not in known:  # the image as it enters the network, in each of its branches
+                known.add(taken)
+                found[taken] = None
             if known.intersection(node.input):
                 known.update(name for name in node.output if name)
                 if node.op_type not in VIEWS:

@@ -300,3 +300,24 @@ def test_a_sum_beyond_fp16_stays_whole_in_int8(made_table: TableOf, tmp_path: Pa
     image = random.integers(0, 256, (32, 64, 3), np.uint8)
     exact = run(model, image)
     assert np.abs(run_exactly_typed(typed.model, image) - exact).max() < 0.02 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("name", ["tensorrt", "onnxruntime", "openvino"])
+def test_branches_that_take_the_image_in_other_forms(made_table: TableOf, tmp_path: Path, name: str) -> None:
+    """The detail of the image as it is, and the context of a normalized one, as two-branch networks have them."""
+    random = np.random.default_rng(0)
+    graph = SmallGraph()
+    graph.node("Mul", ["planes", graph.constant("factor", np.float32([1 / 255]))], "normal")
+    context = graph.conv("context", "normal", random.uniform(-0.2, 0.2, (16, 3, 8, 8)), strides=[8, 8])
+    detail = graph.conv("detail", "planes", random.uniform(-1e-3, 1e-3, (16, 3, 8, 8)), strides=[8, 8])
+    graph.node("Relu", graph.node("Add", [context, detail], "sum"), "features")
+    graph.conv("score", "features", random.normal(0, 1, (2, 16, 1, 1)))
+    model = graph.model("score")
+    path = saved(model, tmp_path / "branches.onnx")
+    table = made_table(path, spec_of_onnx(path))
+    assert {"normal", "planes", "sum", "features", "score"} <= set(table.tensors)
+    typed = int8_model(resolved_model(path), PROFILES[name], table, method="minmax")
+    assert {"context", "detail"} <= set(typed.quantized)
+    image = random.integers(0, 256, (32, 64, 3), np.uint8)
+    exact = run(model, image)
+    assert np.sqrt(((run(typed.model, image) - exact) ** 2).mean()) < 0.15 * exact.std()
