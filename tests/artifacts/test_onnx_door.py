@@ -81,6 +81,18 @@ def asks_for_400_gb(model: Any) -> None:
     model.graph.node.insert(0, onnx.helper.make_node("ConstantOfShape", ["large"], ["filled"]))
 
 
+def asks_for_400_gb_in_plain_numbers(model: Any) -> None:
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["large"], value_ints=[100_000, 1000, 1000]))
+    model.graph.node.insert(1, onnx.helper.make_node("ConstantOfShape", ["large"], ["filled"]))
+
+
+def beside_in_the_first_of_two_values(model: Any) -> None:
+    """ONNX Runtime 1.32 reads the first, and with it the other file."""
+    beside_in_a_constant(model)
+    inside = onnx.numpy_helper.from_array(np.zeros(2), "v")
+    model.graph.node[0].attribute.append(onnx.helper.make_attribute("value", inside))
+
+
 def padded(model: Any) -> None:
     conv = next(node for node in model.graph.node if node.op_type == "Conv")
     conv.attribute.append(onnx.helper.make_attribute("pads", [2**40] * 4))
@@ -156,6 +168,8 @@ HOSTILE: dict[Callable[[Any], None], str] = {
     beside: "keeps weights in another file",
     beside_in_a_constant: "keeps weights in another file",
     asks_for_400_gb: "holds ConstantOfShape of a size that no network has",
+    asks_for_400_gb_in_plain_numbers: "holds ConstantOfShape of a size that no network has",
+    beside_in_the_first_of_two_values: "is damaged: a node of it has two attributes 'value'",
     padded: "holds Conv of a size that no network has",
     short_bias: "holds Conv of 4 channels with a bias of 3; one value a channel was expected",
     without_weights: "holds Conv with too few or too many tensors",
