@@ -40,7 +40,7 @@ _SIGNATURE = re.compile(
     r"/onnxruntime_src/\S+ (?:[\w:<>,*& ~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? )?"
 )
 """File, line and function of ONNX Runtime that noticed what is wrong."""
-_PLACE = re.compile(r"^\w+\.(?:cc|h):\d+ \w+ ")
+_PLACE = re.compile(r"(?:^|(?<=: ))\w+\.(?:cc|h):\d+ \w+ ")
 """File, line and function, where no path stands before them."""
 _INNER = re.compile(r"\S*(?:onnxruntime_src|::)\S*")
 """Names of files and functions of ONNX Runtime."""
