@@ -34,7 +34,7 @@ __all__ = [
     "graph_of_onnx",
 ]
 
-EXPORT_AGAIN = "Export it again with fcn-edge export."
+EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
 
 UINT8 = 2
 """ONNX's number of the element type uint8."""
@@ -155,7 +155,8 @@ def check_image(path: Path, graph: Graph, *, batches: bool = False) -> None:
             "Build it from the model without --batch.",
         )
     if any(isinstance(side, int) and not 0 < side <= LONGEST_SIDE for side in graph.sides):
-        raise ModelError(f"{path} takes images of sides that no network has.", "Export the checkpoint again.")
+        sides = "x".join(map(str, graph.sides))
+        raise ModelError(f"{path} takes an image of {sides}; sides of 1 to {LONGEST_SIDE} were expected.", EXPORT_AGAIN)
     if graph.batch > MOST_IMAGES:
         raise ModelError(
             f"{path} takes {graph.batch} images at once; {MOST_IMAGES} at most were expected.",

@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.shapes import FLOAT, element_types, shapes_at
 from fcn_edge.text import printable
 
-__all__ = ["EXPORT_AGAIN", "VIEWS", "Conv", "GraphView", "Residual"]
+__all__ = ["VIEWS", "Conv", "GraphView", "Residual"]
 
 ACTIVATIONS = frozenset({"Clip", "Relu"})
 """Operators that backends fuse into the convolution or sum before them."""
 
 VIEWS = frozenset({"ArgMax", "Cast", "Squeeze", "Unsqueeze"})
 """Operators whose results hold what they read, or no floats: tables leave them out."""
-
-EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
 
 
 @dataclass(frozen=True)

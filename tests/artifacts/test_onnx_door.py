@@ -174,7 +174,7 @@ HOSTILE: dict[Callable[[Any], None], str] = {
     short_bias: "holds Conv of 4 channels with a bias of 3; one value a channel was expected",
     without_weights: "holds Conv with too few or too many tensors",
     weights_left_out: "holds Conv with too few or too many tensors",
-    wide: "takes images of sides that no network has",
+    wide: "takes an image of 4611686018427387904x.*; sides of 1 to 65536 were expected",
     sequence: "gives neither scores, .* nor labels",
     texts: "gives neither scores, .* nor labels",
     missing_output: "is to give 'nowhere', which no node of it gives",

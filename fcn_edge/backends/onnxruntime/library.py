@@ -12,7 +12,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from fcn_edge.artifacts.onnx_graph import Graph, check_batch, check_size, checked_graph
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN, Graph, check_batch, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Progress
 from fcn_edge.backends.cuda.errors import cuda_error
@@ -195,9 +195,7 @@ def errors_of(path: Path, *, gpu: bool = False) -> Iterator[None]:
         fault = machine_fault(error, path)
         if fault is not None:
             raise fault from error
-        raise ModelError(
-            f"ONNX Runtime cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
-        ) from error
+        raise ModelError(f"ONNX Runtime cannot run {path}: {_reason(error)}.", EXPORT_AGAIN) from error
 
 
 def _failure(error: Exception) -> str:
