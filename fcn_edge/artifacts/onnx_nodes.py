@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_schema import ATTRIBUTE, NODE, check_rest, message, text
 from fcn_edge.artifacts.onnx_tensors import Tensor, read_tensor, signed
 from fcn_edge.artifacts.protobuf import Buffer, FlawError, WireError, numbers
-from fcn_edge.artifacts.weights.damage import shown
 
 __all__ = ["Node", "read_node"]
 

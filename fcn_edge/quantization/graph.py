@@ -200,6 +200,12 @@ class GraphView:
         self, node: NodeProto, weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int
     ) -> None:
         """Hold a convolution to what images are convolved with, which ``onnx.checker`` does not."""
+        name, what = node.name or node.output[0], ""
+        if not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
+            raise ModelError(
+                f"{name} has weights that are NaN or infinite.",
+                "Export its checkpoint again; if that has such weights too, its training diverged.",
+            )
         if weight.ndim != 4 or weight.size == 0:
             what = f"weights of shape {weight.shape}; (out, in, height, width), none of them 0, was"
         elif groups < 1 or weight.shape[0] % groups:
@@ -210,11 +216,5 @@ class GraphView:
             what = "a bias that is no constant of the model's file; one was"
         elif bias is not None and bias.shape != (weight.shape[0],):
             what = f"a bias of shape {bias.shape} for {weight.shape[0]} channels; one number a channel was"
-        elif not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
-            raise ModelError(
-                f"{node.name or node.output[0]} has weights that are NaN or infinite.",
-                "Export its checkpoint again; if that has such weights too, its training diverged.",
-            )
-        else:
-            return
-        raise ModelError(f"{node.name or node.output[0]} has {what} expected.", EXPORT_AGAIN)
+        if what:
+            raise ModelError(f"{name} has {what} expected.", EXPORT_AGAIN)

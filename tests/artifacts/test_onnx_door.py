@@ -231,17 +231,16 @@ def test_floods_of_empty_fields_are_refused(tiny: Any, tmp_path: Path, monkeypat
     model.ClearField("graph")
     rest = model.SerializeToString()
     path = tmp_path / "m.onnx"
-    floods = {
-        "metadata": rest + bytes_field(GRAPH, graph) + b"\x72\x00" * 200,
-        "nodes": rest + bytes_field(GRAPH, graph + b"\x0a\x00" * 200),
-        "values": rest + bytes_field(GRAPH, graph + b"\x6a\x00" * 200),
-        "inside": rest + bytes_field(GRAPH, graph + bytes_field(13, bytes_field(4, b"") * 3000)),
-    }
-    for name, content in floods.items():
-        path.write_bytes(content)
-        with pytest.raises(ModelError, match=r"not an ONNX file|has more than 100 nodes"):
+    metadata, node, value, inside = b"\x72\x00" * 200, b"\x0a\x00", b"\x6a\x00", bytes_field(4, b"")
+    for content, message in (
+        (bytes_field(GRAPH, graph) + metadata, "not an ONNX file"),
+        (bytes_field(GRAPH, graph + node * 200), "has more than 100 nodes"),
+        (bytes_field(GRAPH, graph + value * 200), "not an ONNX file"),
+        (bytes_field(GRAPH, graph + bytes_field(13, inside * 3000)), "not an ONNX file"),
+    ):
+        path.write_bytes(rest + content)
+        with pytest.raises(ModelError, match=message):
             resolved_model(path)
-        assert name
 
 
 def test_a_file_that_is_cut_off_while_it_is_read_is_an_error(tiny: Any, tmp_path: Path) -> None:

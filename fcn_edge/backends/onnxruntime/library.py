@@ -208,8 +208,8 @@ def _reason(error: Exception) -> str:
     """The part of an error's text that is for people: without codes, file names and C++ signatures."""
     if isinstance(error, UnicodeDecodeError):
         return "a name in it is damaged"
-    text = str(error).rpartition("[ONNXRuntimeError] : ")[2] if "[ONNXRuntimeError] : " in str(error) else ""
-    if not text:
+    _, found, text = str(error).rpartition("[ONNXRuntimeError] : ")
+    if not (found and text):
         return f"{type(error).__name__}, {error}".rstrip(".")
     text = text.split(" : ", 2)[-1].splitlines()[0]
     text = re.sub(r"^Load model from .*? failed:", "", text)
