@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.geometry import LONGEST_SIDE
 from fcn_edge.artifacts.onnx_convolutions import unfit_bias
 from fcn_edge.artifacts.onnx_flat import problem_of
 from fcn_edge.artifacts.onnx_growth import growing_operator
@@ -18,7 +19,7 @@ from fcn_edge.artifacts.onnx_header import FileState, opened_onnx
 from fcn_edge.artifacts.onnx_parts import GraphParts, graph_parts
 from fcn_edge.artifacts.onnx_tensors import WEIGHT_TYPES
 from fcn_edge.artifacts.onnx_values import Value
-from fcn_edge.artifacts.spec import LONGEST_SIDE, MOST_IMAGES, Size
+from fcn_edge.artifacts.spec import MOST_IMAGES, Size
 from fcn_edge.errors import ModelError, UsageError
 
 __all__ = [

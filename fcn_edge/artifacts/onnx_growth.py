@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fcn_edge.artifacts.onnx_nodes import Node
 from fcn_edge.artifacts.onnx_tensors import Tensor
 
-__all__ = ["growing_operator"]
+__all__ = ["MOST_VALUES", "growing_operator"]
 
 MOST_VALUES = 1 << 29
 """Of one tensor: 2 GiB of floats."""
