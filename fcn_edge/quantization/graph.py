@@ -187,10 +187,7 @@ class GraphView:
     def _conv(self, node: NodeProto) -> Conv:
         weight = self.array(node.input[1]) if len(node.input) > 1 else None
         if weight is None:
-            raise ModelError(
-                f"The weights of {node.name} are not in the model's file as constants.",
-                EXPORT_AGAIN,
-            )
+            raise ModelError(f"The weights of {node.name} are not in the model's file as constants.", EXPORT_AGAIN)
         bias = self.array(node.input[2]) if len(node.input) > 2 and node.input[2] else None
         groups = next((int(each.i) for each in node.attribute if each.name == "group"), 1)
         self._check_conv(node, weight, bias, groups)
