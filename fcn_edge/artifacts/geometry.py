@@ -27,17 +27,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["SIZE_MULTIPLE", "Geometry", "GridAxis"]
+__all__ = ["LONGEST_SIDE", "SIZE_MULTIPLE", "Geometry", "GridAxis"]
 
-LARGEST = 1 << 16
-"""Pixels or cells of any number here."""
+LONGEST_SIDE = 1 << 16
+"""Pixels or cells, of a network's input and of all numbers here."""
 
 SIZE_MULTIPLE = 32
 """Heights and widths of our own networks are multiples of the coarsest stride."""
 
 
-_Offset = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-_Pixels = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+_Offset = Annotated[float, Field(ge=-LONGEST_SIDE, le=LONGEST_SIDE)]
+_Pixels = Annotated[int, Field(ge=-LONGEST_SIDE, le=LONGEST_SIDE)]
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,11 @@ class Geometry(BaseModel):
 
     align: Literal["edges", "corners", "stride"] = "edges"
     first: tuple[_Offset, _Offset] | None = None
-    margin: Annotated[float, Field(ge=0, le=LARGEST)] = 0.0
+    margin: Annotated[float, Field(ge=0, le=LONGEST_SIDE)] = 0.0
     padding: _Pixels = 0
-    unit: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+    unit: Annotated[int, Field(ge=1, le=LONGEST_SIDE)] | None = None
     extra_cells: _Pixels = 0
-    size_multiple: Annotated[int, Field(ge=1, le=LARGEST)] = SIZE_MULTIPLE
+    size_multiple: Annotated[int, Field(ge=1, le=LONGEST_SIDE)] = SIZE_MULTIPLE
 
     @model_validator(mode="after")
     def _numbers_fit_the_alignment(self) -> Geometry:

@@ -24,20 +24,21 @@ def unfit_bias(nodes: Sequence[Node], constants: Mapping[str, Tensor]) -> str:
     """A sentence's end about the first convolution whose bias has not one value a channel; empty where there is none.
 
     Args:
-        nodes: In the order in which they run.
+        nodes: In the order in which they run; each has the tensors of its operator.
         constants: The graph's weights, by name.
     """
     known = dict(constants)
     for node in nodes:
-        if node.operator == "Constant" and node.outputs and "value" in node.tensors:
-            known[node.outputs[0]] = node.tensors["value"][0]
-        elif node.operator in _PASSED_ON and node.inputs and node.outputs and node.inputs[0] in known:
+        constant = node.constant
+        if constant is not None:
+            known[node.outputs[0]] = constant
+        elif node.operator in _PASSED_ON and node.inputs[0] in known:
             known[node.outputs[0]] = replace(known[node.inputs[0]], values=None)
         elif node.operator in _PLACES:
             weight, bias = (_input(node, place, known) for place in _PLACES[node.operator])
             if weight is None or bias is None or len(weight) < 3:
                 continue
-            (groups,) = node.ints.get("group", (1,))[:1]
+            (groups,) = node.numbers.get("group", (1,))[:1]
             channels = weight[1] * groups if node.operator == "ConvTranspose" else weight[0]
             if bias != (channels,):
                 shape = "x".join(map(str, bias)) or "no axis"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_nodes import Node
 from fcn_edge.artifacts.onnx_operators import has_its_tensors
-from fcn_edge.artifacts.weights.damage import shown
 
 __all__ = ["problem_of"]
 

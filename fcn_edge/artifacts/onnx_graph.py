@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcn_edge.artifacts.geometry import LONGEST_SIDE
 from fcn_edge.artifacts.onnx_convolutions import unfit_bias
 from fcn_edge.artifacts.onnx_flat import problem_of
 from fcn_edge.artifacts.onnx_growth import growing_operator
@@ -18,7 +19,7 @@ from fcn_edge.artifacts.onnx_header import FileState, opened_onnx
 from fcn_edge.artifacts.onnx_parts import GraphParts, graph_parts
 from fcn_edge.artifacts.onnx_tensors import WEIGHT_TYPES
 from fcn_edge.artifacts.onnx_values import Value
-from fcn_edge.artifacts.spec import LONGEST_SIDE, MOST_IMAGES, Size
+from fcn_edge.artifacts.spec import MOST_IMAGES, Size
 from fcn_edge.errors import ModelError, UsageError
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
     "graph_of_onnx",
 ]
 
-EXPORT_AGAIN = "Export it again with fcn-edge export."
+EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
 
 UINT8 = 2
 """ONNX's number of the element type uint8."""
@@ -155,7 +156,8 @@ def check_image(path: Path, graph: Graph, *, batches: bool = False) -> None:
             "Build it from the model without --batch.",
         )
     if any(isinstance(side, int) and not 0 < side <= LONGEST_SIDE for side in graph.sides):
-        raise ModelError(f"{path} takes images of sides that no network has.", "Export the checkpoint again.")
+        sides = "x".join(map(str, graph.sides))
+        raise ModelError(f"{path} takes an image of {sides}; sides of 1 to {LONGEST_SIDE} were expected.", EXPORT_AGAIN)
     if graph.batch > MOST_IMAGES:
         raise ModelError(
             f"{path} takes {graph.batch} images at once; {MOST_IMAGES} at most were expected.",

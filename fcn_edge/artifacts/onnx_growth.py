@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from fcn_edge.artifacts.onnx_nodes import Node
 from fcn_edge.artifacts.onnx_tensors import Tensor
 
-__all__ = ["growing_operator"]
+__all__ = ["MOST_VALUES", "growing_operator"]
 
 MOST_VALUES = 1 << 29
 """Of one tensor: 2 GiB of floats."""
@@ -23,24 +23,39 @@ MOST_TIMES = 1 << 24
 MOST_REACH = 1 << 13
 """Pixels that a kernel, its steps or its padding reach over."""
 
-_REACHING = ("pads", "strides", "dilations", "kernel_shape", "output_padding", "output_shape")
-_SIZES = {"ConstantOfShape": 0, "Expand": 1, "Resize": 3}
+_REACHING = (
+    *("pads", "strides", "dilations", "kernel_shape", "output_padding", "output_shape"),
+    *("output_height", "output_width"),
+)
+"""Attributes."""
+
+_SIZES = {
+    "ConstantOfShape": 0,
+    "Expand": 1,
+    "AffineGrid": 1,
+    "CenterCropPad": 1,
+    "Col2Im": 1,
+    "MaxUnpool": 2,
+    "Resize": 3,
+}
 _TIMES = {"Tile": 1, "Resize": 2, "Upsample": 1}
 _REACHES = {"Pad": 1}
-_COUNTS = {"OneHot": 1}
+_COUNTS = {"BlackmanWindow": 0, "HammingWindow": 0, "HannWindow": 0, "DFT": 1, "OneHot": 1}
+"""Which input of an operator says how large what it gives is, how many times larger, how far it reaches, how long."""
 
 
 def growing_operator(nodes: Sequence[Node], constants: Mapping[str, Tensor]) -> str:
     """The first operator that asks for more than any network needs; empty where none does.
 
     Args:
-        nodes: Of the graph.
+        nodes: Of the graph; each has the tensors of its operator.
         constants: Its weights, by name.
     """
     known = dict(constants)
     for node in nodes:
-        if node.operator == "Constant" and node.outputs and "value" in node.tensors:
-            known[node.outputs[0]] = node.tensors["value"][0]
+        constant = node.constant
+        if constant is not None:
+            known[node.outputs[0]] = constant
         if _grows(node, known):
             return node.operator
     return ""
@@ -57,11 +72,12 @@ def _grows(node: Node, known: Mapping[str, Tensor]) -> bool:
         return abs(limit[0] - start[0]) > MOST_VALUES * abs(step[0])
     return (
         _product(numbers(_SIZES.get(operator))) > MOST_VALUES
-        or _product(node.ints.get("shape", ()) if operator.startswith("Random") else ()) > MOST_VALUES
+        or _product(node.numbers.get("shape", ()) if operator.startswith("Random") else ()) > MOST_VALUES
         or _product(numbers(_TIMES.get(operator))) > MOST_TIMES
+        or _product(node.numbers.get("scales", ())) > MOST_TIMES
         or _largest(numbers(_COUNTS.get(operator))) > MOST_TIMES
         or _largest(numbers(_REACHES.get(operator))) > MOST_REACH
-        or any(_largest(node.ints.get(name, ())) > MOST_REACH for name in _REACHING)
+        or any(_largest(node.numbers.get(name, ())) > MOST_REACH for name in _REACHING)
     )
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_schema import ATTRIBUTE, NODE, check_rest, message, text
 from fcn_edge.artifacts.onnx_tensors import Tensor, read_tensor, signed
-from fcn_edge.artifacts.protobuf import Buffer, WireError, numbers
+from fcn_edge.artifacts.protobuf import Buffer, FlawError, WireError, numbers
 
 __all__ = ["Node", "read_node"]
 
 _INPUT, _OUTPUT, _NAME, _OPERATOR, _ATTRIBUTE, _DOMAIN, _METADATA = 1, 2, 3, 4, 5, 7, 9
-_ATTRIBUTE_NAME, _INT, _TENSOR, _INTS, _TENSORS = 1, 3, 5, 8, 10
+_ATTRIBUTE_NAME, _FLOAT, _INT, _TENSOR, _FLOATS, _INTS, _TENSORS = 1, 2, 3, 5, 7, 8, 10
 _BRANCHES = frozenset({6, 11})
 _OTHERS = frozenset({14, 15, 22, 23})
 
-MOST_INTS = 1024
-"""Of one attribute: one an axis, mostly."""
+_GIVEN = {"value_int": 7, "value_ints": 7, "value_float": 1, "value_floats": 1}
+"""What a Constant may give besides a tensor, and ONNX's number of its element type."""
+
+MOST_NUMBERS = 1024
+"""Of one attribute that are read: sizes and factors are one an axis, mostly."""
 
 
 @dataclass
@@ -28,7 +35,7 @@ class Node:
         domain: Whose operator that is; empty for ONNX's own.
         inputs: Names of the tensors that it takes; empty for one that is left out.
         outputs: Names of those that it gives; empty for one that is left out.
-        ints: Its attributes of integers, by name.
+        numbers: Its attributes of integers or floats, by name.
         tensors: Its attributes of tensors, by name.
         branches: It holds graphs.
         others: It holds sparse tensors or types.
@@ -38,7 +45,7 @@ class Node:
     domain: str = ""
     inputs: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    ints: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    numbers: dict[str, tuple[float, ...]] = field(default_factory=dict)
     tensors: dict[str, list[Tensor]] = field(default_factory=dict)
     branches: bool = False
     others: bool = False
@@ -48,15 +55,28 @@ class Node:
         """Its operator is one of ONNX's own."""
         return self.domain in ("", "ai.onnx")
 
+    @property
+    def constant(self) -> Tensor | None:
+        """What a Constant gives, where that is a tensor or a few numbers; None of other nodes."""
+        if self.operator != "Constant":
+            return None
+        if "value" in self.tensors:
+            return self.tensors["value"][0]
+        for name, element in _GIVEN.items():
+            values = self.numbers.get(name, ())
+            if 0 < len(values) < MOST_NUMBERS:
+                return Tensor("", element, (len(values),) if name.endswith("s") else (), False, values)
+        return None
+
 
 def read_node(buffer: Buffer, start: int, end: int) -> Node:
     """A node of a file.
 
     Raises:
-        WireError: It is none.
+        WireError: It is none, or has two attributes of one name, of which each library takes the one it likes.
         UnicodeDecodeError: A name of it is no text.
     """
-    node = Node()
+    node, attributes = Node(), set[str]()
     for number, first, stop in message(buffer, NODE, start, end):
         if number == _INPUT:
             node.inputs.append(text(buffer, first, stop))
@@ -69,29 +89,43 @@ def read_node(buffer: Buffer, start: int, end: int) -> Node:
         elif number == _NAME:
             text(buffer, first, stop)
         elif number == _ATTRIBUTE:
-            _read_attribute(buffer, first, stop, node)
+            name = _read_attribute(buffer, first, stop, node)
+            if name in attributes:
+                raise FlawError(f"a node of it has two attributes {shown(name)!r}")
+            attributes.add(name)
         elif number == _METADATA:
             check_rest(buffer, "entry", first, stop)
     return node
 
 
-def _read_attribute(buffer: Buffer, start: int, end: int, node: Node) -> None:
+def _read_attribute(buffer: Buffer, start: int, end: int, node: Node) -> str:
+    """Add an attribute to its node, and give its name."""
     name = ""
-    ints: list[int] = []
+    values: list[float] = []
     tensors: list[Tensor] = []
     for number, first, stop in message(buffer, ATTRIBUTE, start, end):
         if number == _ATTRIBUTE_NAME:
             name = text(buffer, first, stop)
-        elif number in (_INT, _INTS):
-            for value in numbers(buffer, first, stop):
-                ints.append(signed(value))
-                if len(ints) > MOST_INTS:
-                    raise WireError
+        elif number in (_INT, _INTS, _FLOAT, _FLOATS):
+            if len(values) < MOST_NUMBERS:
+                more = _floats(buffer, first, stop) if number in (_FLOAT, _FLOATS) else _ints(buffer, first, stop)
+                values += islice(more, MOST_NUMBERS)
         elif number in (_TENSOR, _TENSORS):
             tensors.append(read_tensor(buffer, first, stop))
         node.branches |= number in _BRANCHES
         node.others |= number in _OTHERS
-    if ints:
-        node.ints[name] = tuple(ints)
+    if values:
+        node.numbers[name] = tuple(values)
     if tensors:
         node.tensors[name] = tensors
+    return name
+
+
+def _ints(buffer: Buffer, start: int, end: int) -> Iterator[int]:
+    return map(signed, numbers(buffer, start, end))
+
+
+def _floats(buffer: Buffer, start: int, end: int) -> Iterator[float]:
+    if (end - start) % 4:
+        raise WireError
+    return (struct.unpack("<f", buffer.read(at, at + 4))[0] for at in range(start, end, 4))

@@ -10,9 +10,9 @@ import math
 import struct
 from dataclasses import dataclass
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_schema import TENSOR, check_rest, message, text
 from fcn_edge.artifacts.protobuf import Buffer, FlawError, WireError, number_at, numbers
-from fcn_edge.artifacts.weights.damage import shown
 
 __all__ = ["WEIGHT_TYPES", "Tensor", "read_tensor", "signed"]
 
@@ -128,11 +128,12 @@ def read_tensor(buffer: Buffer, start: int, end: int) -> Tensor:
 
 def _wanted(element: int, count: int, *, raw: bool) -> int | None:
     """Bytes, or numbers, that a tensor's values take; None where nothing here knows its type."""
-    if raw:
-        return None if element not in _BITS else -(-count * _BITS[element] // 8)
-    if element in (21, 22, 23, 25, 26):
-        # as packed as in raw_data
-        return -(-count * _BITS[element] // 8)
+    bits = _BITS.get(element)
+    if raw and bits is None:
+        return None
+    if bits is not None and (raw or bits < 8):
+        # numbers of a few bits are as packed as in raw_data
+        return -(-count * bits // 8)
     return count * _ELSEWHERE.get(element, (INT32S, 1))[1]
 
 

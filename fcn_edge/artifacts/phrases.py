@@ -16,32 +16,23 @@ _EXPECTED = {
     "a number": ("float_type", "float_parsing"),
     "a finite number": ("finite_number",),
     "true or false": ("bool_type", "bool_parsing"),
-    "a list": ("tuple_type", "list_type", "set_type", "frozen_set_type", "iterable_type"),
-    "a table of names and values": (
-        "dict_type",
-        "model_type",
-        "model_attributes_type",
-        "mapping_type",
-        "dataclass_type",
-    ),
-    "null": ("none_required",),
+    "a list": ("tuple_type", "list_type"),
+    "a table of names and values": ("dict_type", "model_type", "model_attributes_type", "dataclass_type"),
 }
 _PHRASES = {
     **{kind: f"{expected} was expected" for expected, kinds in _EXPECTED.items() for kind in kinds},
     "missing": "it is missing",
     "extra_forbidden": "there is no such key",
     "literal_error": "{expected} was expected",
-    "enum": "{expected} was expected",
     "too_short": "at least {min_length} were expected, not {actual_length}",
     "too_long": "at most {max_length} were expected, not {actual_length}",
-    "string_too_short": "a text of at least {min_length} letters was expected",
+    "string_too_short": "a text of {min_length} or more letters was expected",
     "string_too_long": "a text of at most {max_length} letters was expected",
     "string_pattern_mismatch": "a text of the form {pattern} was expected",
     "greater_than": "a number above {gt} was expected",
     "greater_than_equal": "a number of at least {ge} was expected",
     "less_than": "a number below {lt} was expected",
     "less_than_equal": "a number of at most {le} was expected",
-    "multiple_of": "a multiple of {multiple_of} was expected",
 }
 
 

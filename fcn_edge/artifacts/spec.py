@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from fcn_edge.artifacts.geometry import SIZE_MULTIPLE, Geometry
+from fcn_edge.artifacts.geometry import LONGEST_SIDE, SIZE_MULTIPLE, Geometry
 from fcn_edge.artifacts.migrations import Document, renamed
 from fcn_edge.artifacts.phrases import phrase_of
 from fcn_edge.errors import SpecError, UsageError
@@ -28,7 +28,6 @@ from fcn_edge.text import printable
 __all__ = [
     "DECODER_STRIDES",
     "LONGEST_NAME",
-    "LONGEST_SIDE",
     "MOST_IMAGES",
     "OWN_FAMILY",
     "ModelSpec",
@@ -48,7 +47,7 @@ DECODER_STRIDES = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
 OWN_FAMILY = "fcn_edge"
 """Family of the networks that this package trains."""
 
-LONGEST_SIDE, MOST_PIXELS = 1 << 16, 1 << 27
+MOST_PIXELS = 1 << 27
 """Of a network's input: sixteen times the pixels of a 4K frame. More fills any board's memory at once."""
 
 MOST_IMAGES = 1024
@@ -304,7 +303,7 @@ def checked_size(size: Size, multiple: int = SIZE_MULTIPLE) -> Size:
     if not is_size(size):
         raise UsageError(
             f"The size {height}x{width} has more pixels than any network takes.",
-            f"Give {MOST_PIXELS >> 20} million pixels at most, and {LONGEST_SIDE} along a side.",
+            f"Give {MOST_PIXELS // 10**6} million pixels at most, and {LONGEST_SIDE} along a side.",
         )
     if height < multiple or width < multiple or height % multiple or width % multiple:
         nearest = tuple(max(multiple, multiple * round(side / multiple)) for side in size)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Job, Session, Timing
 from fcn_edge.backends.frame_buffer import FrameBuffer, host_frame
@@ -76,14 +77,14 @@ class HostSession(Session):
             raise ModelError(
                 f"{source} gave {self.spec.head} of shape {output.shape}; its spec ({self.spec.arch}, "
                 f"{len(self.spec.classes)} classes) says {expected}.",
-                "Export the checkpoint again with fcn-edge export.",
+                EXPORT_AGAIN,
             )
         if self.spec.head == "labels":
             check_labels(output, self.spec)
         elif output.dtype.kind != "f":
             raise ModelError(
                 f"{source} gave scores of type {output.dtype}; float32 or float16 were expected.",
-                "Export the checkpoint again with fcn-edge export.",
+                EXPORT_AGAIN,
             )
         return output
 
@@ -195,7 +196,7 @@ def check_labels(labels: NDArray[Any], spec: ModelSpec) -> None:
         what = f"an id of {labels.max()}" if labels.dtype == np.uint8 else f"values of type {labels.dtype}"
         raise ModelError(
             f"{spec.name} gave {what} as labels; uint8 ids of its {count} classes were expected.",
-            "Export the checkpoint again with fcn-edge export.",
+            EXPORT_AGAIN,
         )
 
 

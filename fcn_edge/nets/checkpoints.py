@@ -10,8 +10,11 @@ from torch import Tensor
 
 from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.geometry import Geometry
+from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.spec import DECODER_STRIDES, OWN_FAMILY, ModelSpec
 from fcn_edge.artifacts.weights import StoredTensor, Weights, not_taken, shown, variants, weights_of
+from fcn_edge.artifacts.weights.damage import DamagedError
+from fcn_edge.artifacts.weights.safetensors import read_safetensors
 from fcn_edge.errors import CheckpointError
 from fcn_edge.io.files import replacing
 from fcn_edge.nets.encoders import ENCODERS, Encoder
@@ -19,7 +22,6 @@ from fcn_edge.nets.fcn import FCN
 
 __all__ = ["encoder_weights", "load_checkpoint", "load_encoder", "save_checkpoint"]
 
-SPEC_KEY = "fcn_edge.spec"
 _COUNTER = "num_batches_tracked"
 
 
@@ -39,30 +41,27 @@ def load_checkpoint(path: Path) -> tuple[FCN, ModelSpec]:
     Raises:
         CheckpointError: The file is missing, damaged, without a spec, or its tensors do not fit the spec.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint {path}.", "Check the path.")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
-    except (SafetensorError, OSError, ValueError) as error:
+        # safetensors' own reader maps the file: one that is cut off meanwhile would end the process
+        weights = read_safetensors(path)
+    except (DamagedError, OSError) as error:
         raise no_network(path, CheckpointError) or CheckpointError(
             f"{path} is {_kind(path)}; a whole safetensors file was expected.",
             "Checkpoints are what fcn-edge train writes.",
         ) from error
-    if SPEC_KEY not in metadata:
+    if SPEC_KEY not in weights.fields:
         raise CheckpointError(
             f"{path} holds tensors and no fcn_edge spec.", "Checkpoints are what fcn-edge train writes."
         )
-    spec = ModelSpec.from_json(metadata[SPEC_KEY])
+    spec = ModelSpec.from_json(weights.fields[SPEC_KEY])
     _require_own(path, spec)
     net = FCN(spec.encoder, (spec.decoder,), len(spec.classes))
-    problem = _misfit(net.state_dict(), tensors)
+    problem = _misfit(net.state_dict(), weights.tensors)
     if problem:
         raise CheckpointError(f"{path} does not fit its own spec ({spec.arch}): {problem}.", "Train or copy it again.")
-    net.load_state_dict(tensors)
+    net.load_state_dict(_loaded(weights.tensors))
     return net.eval(), spec
 
 
@@ -123,13 +122,17 @@ def encoder_weights(encoder: Encoder, path: Path, tell: Callable[[str], None] = 
         if not problem:
             for note in not_taken(variant, weights):
                 tell(note)
-            return own | {key: torch.from_numpy(tensor.array()) for key, tensor in given.items()}
+            return own | _loaded(given)
         problems.append((len(given.keys() & own.keys()), problem))
     problem = max(problems, key=lambda found: found[0])[1] if problems else "it holds no tensor"
     raise CheckpointError(
         f"{path} does not hold the weights of {type(encoder).__name__}: {problem}; {_summary(weights)}.",
         "Give ImageNet weights of the same encoder, under torchvision's keys.",
     )
+
+
+def _loaded(tensors: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
+    return {key: torch.from_numpy(tensor.array()) for key, tensor in tensors.items()}
 
 
 def _summary(weights: Weights) -> str:
@@ -148,7 +151,7 @@ def _kind(path: Path) -> str:
     return "a PyTorch file" if start == b"PK" or start[:1] == b"\x80" else "something else, or cut off"
 
 
-def _misfit(own: Mapping[str, Tensor], given: Mapping[str, Tensor | StoredTensor]) -> str:
+def _misfit(own: Mapping[str, Tensor], given: Mapping[str, StoredTensor]) -> str:
     """The first difference between two sets of tensors as a phrase; empty when they fit."""
     missing = [key for key in own if key not in given]
     if missing:

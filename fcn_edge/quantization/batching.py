@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN
 from fcn_edge.errors import ModelError
-from fcn_edge.quantization.graph import EXPORT_AGAIN
 
 __all__ = ["batch_graph"]
 

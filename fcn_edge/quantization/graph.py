@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN
 from fcn_edge.errors import ModelError
 from fcn_edge.quantization.shapes import FLOAT, element_types, shapes_at
 from fcn_edge.text import printable
 
-__all__ = ["EXPORT_AGAIN", "VIEWS", "Conv", "GraphView", "Residual"]
+__all__ = ["VIEWS", "Conv", "GraphView", "Residual"]
 
 ACTIVATIONS = frozenset({"Clip", "Relu"})
 """Operators that backends fuse into the convolution or sum before them."""
 
 VIEWS = frozenset({"ArgMax", "Cast", "Squeeze", "Unsqueeze"})
 """Operators whose results hold what they read, or no floats: tables leave them out."""
-
-EXPORT_AGAIN = "Export the checkpoint again with fcn-edge export."
 
 
 @dataclass(frozen=True)
@@ -193,10 +192,7 @@ class GraphView:
     def _conv(self, node: NodeProto) -> Conv:
         weight = self.array(node.input[1]) if len(node.input) > 1 else None
         if weight is None:
-            raise ModelError(
-                f"The weights of {node.name} are not in the model's file as constants.",
-                EXPORT_AGAIN,
-            )
+            raise ModelError(f"The weights of {node.name} are not in the model's file as constants.", EXPORT_AGAIN)
         bias = self.array(node.input[2]) if len(node.input) > 2 and node.input[2] else None
         groups = next((int(each.i) for each in node.attribute if each.name == "group"), 1)
         self._check_conv(node, weight, bias, groups)
@@ -206,6 +202,12 @@ class GraphView:
         self, node: NodeProto, weight: NDArray[np.float32], bias: NDArray[np.float32] | None, groups: int
     ) -> None:
         """Hold a convolution to what images are convolved with, which ``onnx.checker`` does not."""
+        name, what = node.name or node.output[0], ""
+        if not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
+            raise ModelError(
+                f"{name} has weights that are NaN or infinite.",
+                "Export its checkpoint again; if that has such weights too, its training diverged.",
+            )
         if weight.ndim != 4 or weight.size == 0:
             what = f"weights of shape {weight.shape}; (out, in, height, width), none of them 0, was"
         elif groups < 1 or weight.shape[0] % groups:
@@ -216,11 +218,5 @@ class GraphView:
             what = "a bias that is no constant of the model's file; one was"
         elif bias is not None and bias.shape != (weight.shape[0],):
             what = f"a bias of shape {bias.shape} for {weight.shape[0]} channels; one number a channel was"
-        elif not (np.isfinite(weight).all() and (bias is None or np.isfinite(bias).all())):
-            raise ModelError(
-                f"{node.name or node.output[0]} has weights that are NaN or infinite.",
-                "Export its checkpoint again; if that has such weights too, its training diverged.",
-            )
-        else:
-            return
-        raise ModelError(f"{node.name or node.output[0]} has {what} expected.", EXPORT_AGAIN)
+        if what:
+            raise ModelError(f"{name} has {what} expected.", EXPORT_AGAIN)

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN
 from fcn_edge.errors import ModelError
 from fcn_edge.text import printable, whole
 
@@ -15,8 +16,6 @@ FLOAT = int(TensorProto.FLOAT)
 
 LARGE = 1024
 """Values of a constant, above which it is a weight and no shape."""
-
-_OPEN_AGAIN = "Export the checkpoint again with fcn-edge export."
 
 
 def element_types(model: ModelProto) -> dict[str, int]:
@@ -86,7 +85,7 @@ def _open_side(text: str) -> tuple[int, str]:
     number = whole(factor) if factor else 1
     if number is None:
         raise ModelError(
-            f"The graph has an open size '{printable(text, 80)}'; one such as '32*h' was expected.", _OPEN_AGAIN
+            f"The graph has an open size '{printable(text, 80)}'; one such as '32*h' was expected.", EXPORT_AGAIN
         )
     return number, name
 
@@ -151,4 +150,4 @@ def _inferred(light: ModelProto) -> list[ValueInfoProto]:
 
 
 def _misfit() -> ModelError:
-    return ModelError("The model's graph has sizes that do not fit together.", _OPEN_AGAIN)
+    return ModelError("The model's graph has sizes that do not fit together.", EXPORT_AGAIN)

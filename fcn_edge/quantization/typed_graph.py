@@ -10,7 +10,7 @@ from onnx import ModelProto
 
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable, Method, TensorRange
 from fcn_edge.artifacts.models import Model
-from fcn_edge.artifacts.onnx_graph import check_image
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN, check_image
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, damaged_onnx
 from fcn_edge.artifacts.onnx_seal import SEAL_KEY
 from fcn_edge.artifacts.quantization_record import QuantizationRecord
@@ -18,7 +18,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import FcnEdgeError, ModelError
 from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.quantization.fp16 import float_islands, halve
-from fcn_edge.quantization.graph import EXPORT_AGAIN, GraphView
+from fcn_edge.quantization.graph import GraphView
 from fcn_edge.quantization.profiles import Profile
 from fcn_edge.quantization.qdq import quantize
 from fcn_edge.quantization.shapes import fix_size

@@ -22,8 +22,6 @@ class Thing(BaseModel):
     kind: Literal["a", "b"] = "a"
     items: Annotated[tuple[int, ...], Field(min_length=2, max_length=3)] = (1, 2)
     inner: Inner = Inner()
-    nothing: None = None
-    even: Annotated[int, Field(multiple_of=2)] = 2
 
     @field_validator("flag")
     @classmethod
@@ -37,7 +35,7 @@ class Thing(BaseModel):
     ("values", "says"),
     [
         ({"text": 3}, "text: a text was expected"),
-        ({"text": ""}, "text: a text of at least 1 letters was expected"),
+        ({"text": ""}, "text: a text of 1 or more letters was expected"),
         ({"text": "abcdef"}, "text: a text of at most 5 letters was expected"),
         ({"text": "A"}, "text: a text of the form ^[a-z]*$ was expected"),
         ({"count": "many"}, "count: a whole number was expected"),
@@ -54,8 +52,6 @@ class Thing(BaseModel):
         ({"items": 1}, "items: a list was expected"),
         ({"inner": 1}, "inner: a table of names and values was expected"),
         ({"inner": {"x": 1}}, "inner.x: there is no such key"),
-        ({"nothing": 1}, "nothing: null was expected"),
-        ({"even": 3}, "even: a multiple of 2 was expected"),
         ({"\x1b[2J\n" + "k" * 5000: 1}, "\\x1b[2J\\nkkk"),
     ],
 )

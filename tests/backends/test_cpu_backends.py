@@ -119,7 +119,7 @@ def test_model_of_one_size_takes_no_other(backend: Backend, tmp_path: Path, tiny
     ("how", "said"),
     [
         ({"outputs": 2}, "has 2 outputs"),
-        ({"operator": "AveragePool"}, r"cannot run|gave scores of shape|as many as ONNX says"),
+        ({"operator": "AveragePool"}, "as many as ONNX says"),
         ({"operator": "Convolute"}, r"m\.onnx: .*Convolute"),
     ],
     ids=["outputs", "arguments", "operator"],

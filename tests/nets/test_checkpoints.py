@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.errors import ArtifactError, CheckpointError
+from fcn_edge.nets import checkpoints
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
 from fcn_edge.nets.encoders import Encoder, encoder
 from fcn_edge.nets.fcn import FCN
@@ -291,3 +294,20 @@ def test_a_refused_file_leaves_the_encoder_as_it_was(imagenet_weights, tmp_path:
     with pytest.raises(CheckpointError, match=r"is \(1280, 321, 1, 1\), \(1280, 320, 1, 1\) was expected"):
         load_encoder(net, path)
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+def test_checkpoint_that_is_cut_off_while_it_is_read(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``cp`` over it does; of a mapped file, the process would end."""
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(checkpoint.read_bytes())
+    compare = checkpoints._misfit
+
+    def compare_and_cut(*tensors: Any) -> str:
+        os.truncate(path, 60_000)
+        return compare(*tensors)
+
+    monkeypatch.setattr(checkpoints, "_misfit", compare_and_cut)
+    with pytest.raises(CheckpointError, match="was cut off while it was read"):
+        load_checkpoint(path)

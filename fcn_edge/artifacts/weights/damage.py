@@ -1,13 +1,8 @@
-"""Why a weights file cannot be read, and what of it may be shown."""
+"""Why a weights file cannot be read."""
 
 from __future__ import annotations
 
-from fcn_edge.text import printable
-
-__all__ = ["DamagedError", "shown"]
-
-LONGEST = 100
-"""Letters of a name out of a file in a sentence."""
+__all__ = ["DamagedError"]
 
 
 class DamagedError(Exception):
@@ -20,8 +15,3 @@ class DamagedError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-def shown(text: str) -> str:
-    """A text out of a file as it may stand in a sentence: printable and short."""
-    return printable(text, LONGEST)

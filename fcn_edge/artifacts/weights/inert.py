@@ -15,7 +15,8 @@ import pickle
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.names import shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.hostile import is_hostile
 
 __all__ = ["HostilePickleError", "Inert", "Named", "StorageName", "Unpickler"]

@@ -12,7 +12,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.names import shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
 from fcn_edge.errors import CheckpointError
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from fcn_edge.artifacts.weights.damage import shown
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
 from fcn_edge.artifacts.weights.variants import WRAPPERS
 

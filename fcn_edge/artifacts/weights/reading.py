@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fcn_edge.artifacts.file_kinds import no_network
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.names import shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.inert import HostilePickleError
 from fcn_edge.artifacts.weights.npz import read_npz
 from fcn_edge.artifacts.weights.safetensors import read_safetensors

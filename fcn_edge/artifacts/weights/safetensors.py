@@ -6,8 +6,9 @@ import math
 from functools import partial
 from pathlib import Path
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.safetensors_header import safetensors_header
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.elements import SIZES, read_elements
 from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
 

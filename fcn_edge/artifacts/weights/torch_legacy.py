@@ -10,8 +10,9 @@ import os
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.weights.contents import contents_of
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.elements import SIZES
 from fcn_edge.artifacts.weights.inert import Unpickler
 from fcn_edge.artifacts.weights.opcodes import pickle_bytes

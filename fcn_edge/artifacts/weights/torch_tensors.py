@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.names import shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.elements import SIZES, read_elements
 from fcn_edge.artifacts.weights.inert import Inert, Named, StorageName
 from fcn_edge.artifacts.weights.numpy_values import array_of

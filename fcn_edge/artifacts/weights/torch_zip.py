@@ -12,8 +12,9 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.weights.contents import contents_of
-from fcn_edge.artifacts.weights.damage import DamagedError, shown
+from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.inert import Unpickler
 from fcn_edge.artifacts.weights.opcodes import MOST_BYTES, pickle_bytes
 from fcn_edge.artifacts.weights.tensors import Weights

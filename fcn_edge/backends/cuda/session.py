@@ -163,7 +163,7 @@ class CudaSession(Session):
         Raises:
             UsageError: The job was not inferred, or the session is closed; or the mask is to stay on the GPU and the
                 model ends in labels, which the host brings to the frame's size.
-            ModelError: The scores hold NaN or infinity.
+            ModelError: The scores hold NaN or infinity, or the labels an id of no class.
             MachineError: The GPU fails.
         """
         if device and self.spec.head != "scores":

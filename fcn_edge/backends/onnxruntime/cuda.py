@@ -14,7 +14,7 @@ import numpy as np
 from typing_extensions import override
 
 from fcn_edge.artifacts.device import DeviceInfo
-from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Built, Engine, Probe, Progress
 from fcn_edge.backends.cuda.device import Device, open_device
@@ -189,7 +189,7 @@ def _expected(path: Path, spec: ModelSpec, size: Size, output: Any) -> tuple[tup
         raise ModelError(
             f"{path} gives {spec.head} of shape {tuple(output.shape)} and type {output.type}; its spec ({spec.arch}, "
             f"{len(spec.classes)} classes) says {shape}.",
-            "Export the checkpoint again with fcn-edge export.",
+            EXPORT_AGAIN,
         )
     return shape, dtype
 

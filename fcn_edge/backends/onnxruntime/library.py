@@ -12,7 +12,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from fcn_edge.artifacts.onnx_graph import Graph, check_batch, check_size, checked_graph
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN, Graph, check_batch, check_size, checked_graph
 from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.base import Backend, Built, Engine, Progress
 from fcn_edge.backends.cuda.errors import cuda_error
@@ -40,7 +40,7 @@ _SIGNATURE = re.compile(
     r"/onnxruntime_src/\S+ (?:[\w:<>,*& ~]+\((?:[^()]|\([^()]*\))*\)(?: const)?(?: \[with [^\]]*\])? )?"
 )
 """File, line and function of ONNX Runtime that noticed what is wrong."""
-_PLACE = re.compile(r"^\w+\.(?:cc|h):\d+ \w+ ")
+_PLACE = re.compile(r"(?:^|(?<=: ))\w+\.(?:cc|h):\d+ \w+ ")
 """File, line and function, where no path stands before them."""
 _INNER = re.compile(r"\S*(?:onnxruntime_src|::)\S*")
 """Names of files and functions of ONNX Runtime."""
@@ -195,9 +195,7 @@ def errors_of(path: Path, *, gpu: bool = False) -> Iterator[None]:
         fault = machine_fault(error, path)
         if fault is not None:
             raise fault from error
-        raise ModelError(
-            f"ONNX Runtime cannot run {path}: {_reason(error)}.", "Export the checkpoint again with fcn-edge export."
-        ) from error
+        raise ModelError(f"ONNX Runtime cannot run {path}: {_reason(error)}.", EXPORT_AGAIN) from error
 
 
 def _failure(error: Exception) -> str:
@@ -210,8 +208,8 @@ def _reason(error: Exception) -> str:
     """The part of an error's text that is for people: without codes, file names and C++ signatures."""
     if isinstance(error, UnicodeDecodeError):
         return "a name in it is damaged"
-    text = str(error).rpartition("[ONNXRuntimeError] : ")[2] if "[ONNXRuntimeError] : " in str(error) else ""
-    if not text:
+    _, found, text = str(error).rpartition("[ONNXRuntimeError] : ")
+    if not (found and text):
         return f"{type(error).__name__}, {error}".rstrip(".")
     text = text.split(" : ", 2)[-1].splitlines()[0]
     text = re.sub(r"^Load model from .*? failed:", "", text)

@@ -29,8 +29,9 @@ __all__ = ["OpenVino"]
 
 _DEVICE = "CPU"
 _CHATTER = re.compile(
-    r"Exception from |Check '.*' failed at |FrontEnd API failed |While validating node |Loading input model"
-    r"|Converting input model|Model wasn't fully converted|Summary:"
+    r"Exception from |Check '.*' failed at |FrontEnd API failed |While validating |Loading input model"
+    r"|Converting input model|Model wasn't fully converted|Summary:|-- \S+ with a message:|Shape inference input shapes"
+    r"|Node \S+ of type "
 )
 """How the lines of an error begin that speak of OpenVINO's sources and steps, not of what is wrong."""
 

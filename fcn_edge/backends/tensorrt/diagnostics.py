@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.artifacts.onnx_graph import EXPORT_AGAIN
 from fcn_edge.backends.tensorrt.library import full_name
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
@@ -23,7 +24,6 @@ __all__ = [
 ]
 
 _CONVERT = "Convert it again with: fcn-edge build MODEL --onnx-only"
-_EXPORT = "Export the checkpoint again with fcn-edge export."
 _FLOAT = "Build it with --precision fp16, or keep that layer out of INT8."
 _MEMORY = "Close other programs, add swap, or build for a smaller --size."
 
@@ -42,7 +42,7 @@ class _Known:
 
 
 _READING = (
-    _Known("Failed to parse the ONNX model", "it is not a whole ONNX file", _EXPORT),
+    _Known("Failed to parse the ONNX model", "it is not a whole ONNX file", EXPORT_AGAIN),
     _Known("Non-zero zero point|asymmetric", "an INT8 zero point is not 0, and only symmetric INT8 is taken", _CONVERT),
     _Known("Scale coefficients must all be positive", "an INT8 scale is 0, negative or too small for FP16", _CONVERT),
     _Known(
@@ -50,12 +50,14 @@ _READING = (
     ),
     _Known("must be of same type|must have same input types", "tensors of different types meet: {detail}", _CONVERT),
     _Known(
-        "input has type UInt8 but must have", "it works on uint8, which must be cast to a float type first", _EXPORT
+        "input has type UInt8 but must have",
+        "it works on uint8, which must be cast to a float type first",
+        EXPORT_AGAIN,
     ),
     _Known("unsupported input type of UINT8", "its weights are uint8, and only int8 is taken", _CONVERT),
     _Known("Failed to import initializer", "a weight has a type that is not taken", _CONVERT),
-    _Known("outputs for MaxPool", "a max pooling gives its indices, which is not taken", _EXPORT),
-    _Known("UNSUPPORTED_NODE|Plugin not found", "there is no operator {operator}", _EXPORT),
+    _Known("outputs for MaxPool", "a max pooling gives its indices, which is not taken", EXPORT_AGAIN),
+    _Known("UNSUPPORTED_NODE|Plugin not found", "there is no operator {operator}", EXPORT_AGAIN),
 )
 _BUILDING = (
     _Known(
@@ -83,7 +85,7 @@ _BUILDING = (
         "Build on a machine with the GPU; fcn-edge doctor checks it.",
         DeviceError,
     ),
-    _Known("Strided & Dilated Deconv", "a transposed convolution is strided and dilated", _EXPORT),
+    _Known("Strided & Dilated Deconv", "a transposed convolution is strided and dilated", EXPORT_AGAIN),
 )
 _DEFAULTED = re.compile("with UINT8 zero_point only on DLA")
 _OUTER = re.compile(r"^(?:\[[^\]]*\] )?(?:[A-Za-z_]\w*(?:::\w+)+: )?Error Code \d+: [\w /]+?\((?P<inner>.*)\)$", re.S)
@@ -105,14 +107,14 @@ def unreadable(trt: Any, path: Path, errors: Sequence[Any]) -> ModelError:
         path: The file.
         errors: The parser's.
     """
-    reason, fix = "it gives no reason", _EXPORT
+    reason, fix = "it gives no reason", EXPORT_AGAIN
     if errors:
         first = errors[0]
         text, node, operator = first.desc(), first.node_name(), first.node_operator()
         known = next((known for known in _READING if re.search(known.text, text)), None)
         detail = _detail(text)
         reason = known.meaning.format(detail=detail, operator=operator) if known else detail
-        fix = known.fix if known else _EXPORT
+        fix = known.fix if known else EXPORT_AGAIN
         if node:
             reason = f"{node} ({operator}): {reason}"
     return ModelError(f"{full_name(trt)} cannot read {path}: {reason}.", fix)

@@ -15,6 +15,7 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper, shape_inference
 
+from fcn_edge.artifacts.onnx_growth import MOST_VALUES
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
@@ -25,9 +26,6 @@ from fcn_edge.export.importers.onnx_values import MOST_IN_SHAPES, Shapes, comput
 from fcn_edge.export.importers.onnx_weights import AGAIN
 
 __all__ = ["check_cost"]
-
-MOST_VALUES = 1 << 29
-"""Of one tensor while the network runs, and of what an operator keeps beside it: 2 GiB of floats."""
 
 MOST_AXES = 16
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import ModelError, UsageError
 
 from .rig import Held, Rig, frame, on_the_host
 
@@ -63,3 +63,9 @@ def test_masks_of_labels_do_not_stay_on_the_gpu(rig: Callable[..., Rig]) -> None
         with pytest.raises(UsageError, match="ends in labels"):
             session.postprocess(job, device=True)
         assert session.postprocess(job).max() < 11
+
+
+def test_labels_of_no_class_are_refused(rig: Callable[..., Rig]) -> None:
+    made = rig(spec={"head": "labels"}, output=lambda image: image[..., 0] % 12)
+    with made.session as session, pytest.raises(ModelError, match="gave an id of 11 as labels; uint8 ids of its 11"):
+        session.labels(frame())

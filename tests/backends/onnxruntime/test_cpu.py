@@ -118,6 +118,11 @@ def test_newer_format_is_one_sentence_without_c_plus_plus(network: Any) -> None:
             "value should be greater than 0.",
             "Scale value should be greater than 0",
         ),
+        (
+            "Non-zero status code returned while running Conv node. Name:'' Status Message: conv.cc:275 Compute Conv : "
+            "bias must be a 1D tensor",
+            "Conv '': Conv : bias must be a 1D tensor",
+        ),
         ("onnxruntime::Graph fails.", "its graph does not fit together"),
     ],
 )

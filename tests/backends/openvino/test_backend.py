@@ -207,6 +207,13 @@ def test_plan_of_another_size_is_refused(network: Any, plan: Path) -> None:
             "Exception from a.cpp:84:\nCheck 'a (b) > c' failed at b.cpp:9:\nIncorrect weights in bin file!\n\n",
             "Incorrect weights in bin file",
         ),
+        (
+            "Exception from core.cpp:105:\nModel wasn't fully converted. Failed operations detailed log:\n"
+            "-- Conv-20 with a message:\nWhile validating ONNX node '<Node(Conv): grid>': Check 'a' failed at b.h:3:\n"
+            "While validating node 'opset1::Convolution c (normal[0]:f32[1,3]) -> (dynamic[...])'\n"
+            "Strides has zero dimension(s). Strides{0, 0}\n\nSummary:\n-- Conversion is failed for: Conv-20\n",
+            "Strides has zero dimension(s). Strides{0, 0}",
+        ),
         ("bad allocation", "bad allocation"),
         ("Exception from a.cpp:84:\n", "it does not say why"),
         ("", "it does not say why"),
