@@ -8,20 +8,19 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.cli.json_text import json_text
-from fcn_edge.cli.signals import interrupts_once
+from fcn_edge.cli.signals import INTERRUPTED, interrupts_once
+from fcn_edge.cli.streams import discard_output
 from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError
+from fcn_edge.io.json_text import json_text
 from fcn_edge.text import printable
 
-__all__ = ["SIZE", "discard_output", "failure", "note", "say", "stopped", "verb"]
+__all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
 
-INTERRUPTED = 130
 _LONGEST_LINE = 8000
 """Letters; the names of some hundred classes stand in one line."""
 
@@ -213,11 +212,3 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         sys.stdout.flush()
     except OSError:  # standard output itself is what failed
         discard_output()
-
-
-def discard_output() -> None:
-    """Send standard output nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
-    with suppress(OSError, ValueError):
-        descriptor = sys.stdout.fileno()
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), descriptor)

@@ -159,6 +159,11 @@ class TestJsonLines:
             sink.write(dataclasses.replace(result, frame=dataclasses.replace(result.frame, time=None)))
         assert json.loads(capsys.readouterr().out)["time"] is None
 
+    def test_names_that_are_not_utf8(self, capsys: pytest.CaptureFixture[str], make_result: MakeResult) -> None:
+        with open_sink("-", CONTEXT) as sink:
+            sink.write(make_result(name=os.fsdecode(b"in\xfe")))
+        assert json.loads(capsys.readouterr().out)["name"] == "in\\udcfe"
+
 
 class TestDisplay:
     @pytest.fixture
