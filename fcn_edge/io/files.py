@@ -90,7 +90,9 @@ def refuse_no_file(path: Path) -> None:
         raise UsageError(f"{str(path)!r} is no name of a file: it holds a NUL.", "Give another name.")
     kind = _special_kind(path)
     if kind is not None:
-        raise UsageError(f"{path} is {kind}; a file was expected.", "Give the name of a file, and copy it from there.")
+        raise UsageError(
+            f"{path} is {kind}; a file was expected.", "Write to a file, and copy that to where it is needed."
+        )
 
 
 def _special_kind(path: Path) -> str | None:
@@ -196,9 +198,14 @@ def opened_now(path: Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(descriptor, True)  # who has the other end may take his time
-    return os.fdopen(descriptor, "rb")
+    # an opener, because a descriptor of a directory would stay open
+    file = open(path, "rb", opener=_opened_without_waiting)  # noqa: SIM115
+    os.set_blocking(file.fileno(), True)  # who has the other end may take his time
+    return file
+
+
+def _opened_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sha256_of(path: Path) -> str:

@@ -70,6 +70,11 @@ class TestFiles:
         with pytest.raises(UsageError, match="could not be written: Read-only file system"):
             check_new_folder(tmp_path / "deep/er")
 
+    def test_a_name_that_no_file_can_have(self, tmp_path: Path) -> None:
+        for check in (lambda path: check_outputs({"table": path}, {}), check_new_folder, refuse_kept):
+            with pytest.raises(UsageError, match=r"could not be written: File name too long"):
+                check(tmp_path / ("a" * 300))
+
     def test_over_what_is_read_by_any_name(self, tmp_path: Path) -> None:
         net = touched(tmp_path / "net.onnx")
         (tmp_path / "hard.onnx").hardlink_to(net)
