@@ -96,7 +96,7 @@ def refuse_no_file(path: Path) -> None:
 
 
 def _special_kind(path: Path) -> str | None:
-    parent = str(path.absolute().parent)
+    parent = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - without the dots of /dev/../tmp
     of_the_system = any(parent == top or parent.startswith(f"{top}/") for top in _OF_THE_SYSTEM)
     if of_the_system and parent != _SHARED_MEMORY and not parent.startswith(f"{_SHARED_MEMORY}/"):
         # also where /dev/stdout leads to a file: that name itself would be replaced, for every program

@@ -130,8 +130,7 @@ def check_folder(folder: Path, reads: Inputs) -> None:
     """
     if reads.lie_in(folder):
         raise UsageError(
-            f"{folder} is where the source's images are, or links to them: what is written would mix with them or "
-            "replace them.",
+            f"{folder} holds what the source reads, or links to that: what is written would mix with it or replace it.",
             "Give another folder.",
         )
     refuse_kept(folder)

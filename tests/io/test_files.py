@@ -103,6 +103,12 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_dots_lead_out_of_the_systems_directories(tmp_path: Path) -> None:
+    with replacing(Path(f"/dev/..{tmp_path}/out.txt")) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "out.txt").read_text() == "new"
+
+
 def test_a_link_that_was_put_there_is_not_followed(tmp_path: Path) -> None:
     """What is written goes into a new file that nobody else made."""
     (tmp_path / "precious").write_text("precious")

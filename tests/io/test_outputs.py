@@ -41,7 +41,7 @@ class TestInputs:
         inputs = Inputs([tmp_path / "links/b.png"])
         for folder in ("links", "real", "other links", "hard"):
             assert inputs.lie_in(tmp_path / folder), folder
-            with pytest.raises(UsageError, match="source's images"):
+            with pytest.raises(UsageError, match="holds what the source reads"):
                 check_folder(tmp_path / folder, inputs)
         for folder in ("none", "absent"):
             assert not inputs.lie_in(tmp_path / folder)

@@ -65,7 +65,7 @@ class TestMaskFolder:
 
     def test_is_not_the_folder_of_the_source(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
         write_image(tmp_path / "a.png")
-        with open_source(tmp_path) as source, pytest.raises(UsageError, match="source's images"):
+        with open_source(tmp_path) as source, pytest.raises(UsageError, match="holds what the source reads"):
             open_sink(f"{tmp_path}/.", SinkContext(Overlays(), reads=source.files))
 
     def test_is_not_the_folder_of_links_to_the_source(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
@@ -76,7 +76,7 @@ class TestMaskFolder:
             (tmp_path / folder / "a.png").symlink_to("../real/a.png")
         with open_source(tmp_path / "links") as source:
             for folder in ("links", "real", "more"):
-                with pytest.raises(UsageError, match="source's images"):
+                with pytest.raises(UsageError, match="holds what the source reads"):
                     open_sink(str(tmp_path / folder), SinkContext(Overlays(), reads=source.files))
         assert (tmp_path / "links/a.png").is_symlink()
 
