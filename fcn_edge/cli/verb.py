@@ -15,7 +15,7 @@ import click
 
 from fcn_edge.cli.signals import INTERRUPTED, interrupts_once
 from fcn_edge.cli.streams import discard_output
-from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError
+from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError, UsageError
 from fcn_edge.io.json_text import json_text
 from fcn_edge.text import printable
 
@@ -169,6 +169,8 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
     fault = machine_fault(error)
     if fault is not None:
         return fault
+    if isinstance(error, FileNotFoundError) and error.filename is None and _working_directory_is_gone():
+        return UsageError("The working directory is not there any more.", "Change to one that is, with cd.")
     if isinstance(error, OSError) and error.filename is not None:
         path = printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename), 300)
         return ArtifactError(f"{path} cannot be used: {error.strerror}.", "Check the path and its permissions.")
@@ -180,6 +182,14 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
         f"Internal error: {type(error).__name__}: {str(error).rstrip('.')}.",
         "Run the command again with --debug and report the traceback.",
     )
+
+
+def _working_directory_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class _Notes(logging.Handler):
