@@ -246,8 +246,8 @@ class TestRefused:
 
     def test_a_file_in_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no folder") as caught:
-            open_sink(f"{tmp_path}/no/out.mp4", CONTEXT)
-        assert caught.value.fix == f"mkdir -p {tmp_path}/no"
+            open_sink(f"{tmp_path}/no; reboot/out.mp4", CONTEXT)
+        assert caught.value.fix == f"mkdir -p '{tmp_path}/no; reboot'"
 
     def test_a_folder_that_may_not_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def refused(**_: object) -> None:
