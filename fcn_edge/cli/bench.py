@@ -93,16 +93,14 @@ def command(
         "patience": 0.0 if no_wait else None,
     }
     suite = suite.model_copy(update={key: value for key, value in changes.items() if value is not None})
-    outputs = {
-        "result": json_out,
-        "page": html,
-        "report in Markdown": markdown,
-    }
+    outputs = {"result": json_out, "page": html, "report in Markdown": markdown}
+    folders = {"folder of the plots": plots, "folder of the work": work}
     named = [*what, calibration, source, *suite.recorded]
     reads = {f"input {text}": Path(text) for text in named if text is not None}
-    for folder in (plots, work):
+    for what_for, folder in folders.items():
         if folder is not None:
             check_new_folder(folder)
+            reads[what_for] = folder
     check_outputs({name: path for name, path in outputs.items() if path is not None}, reads)
     if html is not None or plots is not None:
         with needed_for("The report"):  # before all the work that would be for nothing

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_SHOWN = 8
+"""Colors and ids without a class that are named one by one."""
+
 
 @click.group()
 def command() -> None:
@@ -56,7 +59,7 @@ def _print(report: DatasetReport) -> None:
     for split in report.splits:
         sizes = ", ".join(f"{count} of {height}x{width}" for (height, width), count in split.sizes.most_common(4))
         more = f" and {len(split.sizes) - 4} other sizes" if len(split.sizes) > 4 else ""
-        say(f"{split.name}: {split.images} images ({sizes or 'none readable'}{more})")
+        say(f"{split.name}: {_images(split.images)} ({sizes or 'none readable'}{more})")
     say()
     alike = [split for split in report.splits if split.info.classes == info.classes]
     rows = [
@@ -73,6 +76,10 @@ def _print(report: DatasetReport) -> None:
     if not report.problems:
         say()
         say("The data set is whole.")
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
 
 
 def _percent(share: float) -> str:
@@ -161,19 +168,18 @@ def import_(
     with progress_bar("importing") as progress:
         result = import_dataset(found.pairs, converter, output, split=split, link=link, progress=progress)
     voided = list(result.voided.items())
-    for source, pixels in voided[:8]:
+    for source, pixels in voided[:_SHOWN]:
         note(f"Warning: {source} is in no class: {pixels} pixels became void.")
+    if len(voided) > _SHOWN:
+        more = sum(pixels for _, pixels in voided[_SHOWN:])
+        note(f"Warning: {len(voided) - _SHOWN} more in no class: {more} pixels became void.")
     if result.warning:
         note(f"Warning: {result.warning}")
-    if len(voided) > 8:
-        more = sum(pixels for _, pixels in voided[8:])
-        note(f"Warning: {len(voided) - 8} other sources are in no class: {more} pixels became void.")
     if found.unused:
         note(f"Warning: {len(found.unused)} label files have no image; the first is {found.unused[0]}.")
     say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
     say()
-    count = f"{result.images} image{'s' * (result.images != 1)}"
-    say(f"{count} in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")
+    say(f"{_images(result.images)} in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")
     return {
         "path": str(result.split),
         "name": result.info.name,

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from fcn_edge.cli.json_text import json_text
-from fcn_edge.cli.signals import quiet_until_exit
-from fcn_edge.cli.streams import prepare_streams
+from fcn_edge.cli.signals import INTERRUPTED, quiet_until_exit
+from fcn_edge.cli.streams import discard_output, prepare_streams
+from fcn_edge.io.json_text import json_text
 from fcn_edge.text import printable
 from fcn_edge.version import __version__
 
@@ -34,7 +34,6 @@ VERBS = {
 }
 
 
-INTERRUPTED = 130
 _LONGEST_MESSAGE = 1000
 
 
@@ -113,6 +112,15 @@ class _LazyGroup(click.Group):
                 _print_json("Interrupted.", "", code)
             else:
                 click.echo("Error: Interrupted.", err=True)
+        except OSError as error:  # of --help and --version: verbs tell of their own
+            from fcn_edge.io.machine import machine_fault
+
+            fault = machine_fault(error, "standard output")
+            if fault is None:
+                raise
+            click.echo(f"Error: {fault.message}\nFix: {fault.fix}", err=True)
+            discard_output()
+            code = fault.exit_code
         sys.exit(code)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcn_edge.cli.quantities import BYTES, DURATION
-from fcn_edge.cli.verb import SIZE, discard_output, failure, note, say, stopped, verb
+from fcn_edge.cli.streams import discard_output
+from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import SourceError, UsageError
+from fcn_edge.io.json_text import json_text
 
 if TYPE_CHECKING:
     from fcn_edge.runtime.events import Event, Listener
@@ -180,7 +181,7 @@ def command(
     written = [_written(sink) for sink in report.sinks if sink.wrote and sink.error is None]
     _tell(result, written, note if to_stdout else say)
     if to_stdout and not _as_json():
-        click.echo(json.dumps(result))
+        click.echo(json_text(result))
     return result
 
 

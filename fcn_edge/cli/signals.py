@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["interrupts_once", "quiet_until_exit"]
+__all__ = ["INTERRUPTED", "interrupts_once", "quiet_until_exit"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 GRACE = 1.0
 """Seconds after an interrupt in which further ones are the same wish: a key that bounces, a script that hands on what

@@ -8,20 +8,19 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fcn_edge.cli.json_text import json_text
-from fcn_edge.cli.signals import interrupts_once
-from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError
+from fcn_edge.cli.signals import INTERRUPTED, interrupts_once
+from fcn_edge.cli.streams import discard_output
+from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError, UsageError
+from fcn_edge.io.json_text import json_text
 from fcn_edge.text import printable
 
-__all__ = ["SIZE", "discard_output", "failure", "note", "say", "stopped", "verb"]
+__all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
 
-INTERRUPTED = 130
 _LONGEST_LINE = 8000
 """Letters; the names of some hundred classes stand in one line."""
 
@@ -170,6 +169,8 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
     fault = machine_fault(error)
     if fault is not None:
         return fault
+    if isinstance(error, FileNotFoundError) and error.filename is None and _working_directory_is_gone():
+        return UsageError("The working directory is not there any more.", "Change to one that is, with cd.")
     if isinstance(error, OSError) and error.filename is not None:
         path = printable(os.fsdecode(error.filename) if isinstance(error.filename, bytes) else str(error.filename), 300)
         return ArtifactError(f"{path} cannot be used: {error.strerror}.", "Check the path and its permissions.")
@@ -181,6 +182,14 @@ def _as_fcn_edge_error(error: Exception) -> FcnEdgeError:
         f"Internal error: {type(error).__name__}: {str(error).rstrip('.')}.",
         "Run the command again with --debug and report the traceback.",
     )
+
+
+def _working_directory_is_gone() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class _Notes(logging.Handler):
@@ -213,11 +222,3 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         sys.stdout.flush()
     except OSError:  # standard output itself is what failed
         discard_output()
-
-
-def discard_output() -> None:
-    """Send standard output nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
-    with suppress(OSError, ValueError):
-        descriptor = sys.stdout.fileno()
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), descriptor)

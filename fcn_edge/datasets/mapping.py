@@ -13,6 +13,7 @@ sources merges them; the name ``void`` takes what is to be ignored::
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -102,8 +103,11 @@ def mapping_of_file(text: str) -> LabelMapping:
 
 def _file(text: str, names: Mapping[str, Any]) -> Path:
     path = Path(text)
-    if not path.is_file():
-        raise UsageError(f"{text!r} is neither a file nor a known label set.", f"Known label sets: {', '.join(names)}.")
+    if not os.path.exists(path) or path.is_dir():  # noqa: PTH110 - of a name that is too long, Path.exists raises
+        raise UsageError(
+            f"'{printable(text, 80)}' is neither a file nor a known label set.",
+            f"Known label sets: {', '.join(names)}.",
+        )
     return path
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.files import replacing
-from fcn_edge.io.outside import MalformedError, json_of
+from fcn_edge.io.outside import read_json
 
 __all__ = ["MOST_BYTES", "content_digest", "document_text", "read_document", "write_document"]
 
@@ -65,21 +66,11 @@ def read_document(path: Path, error: type[ArtifactError], fix: str) -> dict[str,
         error: What to raise when it is missing, damaged or changed.
         fix: What to do about that.
     """
-    try:
-        if not path.is_file():
-            raise error(f"There is no file {path}.", fix)
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise error(f"{path} is larger than {MOST_BYTES >> 20} MB, so it is no such document.", fix)
-        content = json_of(data)
-        if not isinstance(content, dict):
-            raise error(f"{path} is damaged: it holds no JSON object.", fix)
-        digest = content_digest(content)
-    except OSError as problem:
-        raise error(f"{path} cannot be read: {problem.strerror}.", fix) from problem
-    except MalformedError as problem:
-        raise error(f"{path} is damaged: {problem}.", fix) from problem
-    if content.pop(DIGEST, None) != digest:
+    if not os.path.exists(path):  # noqa: PTH110 - of a name that is too long, Path.exists raises
+        raise error(f"There is no file {path}.", fix)
+    content = read_json(path, error, fix, MOST_BYTES)
+    if not isinstance(content, dict):
+        raise error(f"{path} is damaged: it holds no JSON object.", fix)
+    if content.pop(DIGEST, None) != content_digest(content):
         raise error(f"{path} was changed or damaged: its content does not match the digest in it.", fix)
     return content

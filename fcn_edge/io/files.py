@@ -90,11 +90,13 @@ def refuse_no_file(path: Path) -> None:
         raise UsageError(f"{str(path)!r} is no name of a file: it holds a NUL.", "Give another name.")
     kind = _special_kind(path)
     if kind is not None:
-        raise UsageError(f"{path} is {kind}; a file was expected.", "Give the name of a file, and copy it from there.")
+        raise UsageError(
+            f"{path} is {kind}; a file was expected.", "Write to a file, and copy that to where it is needed."
+        )
 
 
 def _special_kind(path: Path) -> str | None:
-    parent = str(path.absolute().parent)
+    parent = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120 - without the dots of /dev/../tmp
     of_the_system = any(parent == top or parent.startswith(f"{top}/") for top in _OF_THE_SYSTEM)
     if of_the_system and parent != _SHARED_MEMORY and not parent.startswith(f"{_SHARED_MEMORY}/"):
         # also where /dev/stdout leads to a file: that name itself would be replaced, for every program
@@ -196,9 +198,14 @@ def opened_now(path: Path) -> BinaryIO:
     Raises:
         OSError: It cannot be opened.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(descriptor, True)  # who has the other end may take his time
-    return os.fdopen(descriptor, "rb")
+    # an opener, because a descriptor of a directory would stay open
+    file = open(path, "rb", opener=_opened_without_waiting)  # noqa: SIM115
+    os.set_blocking(file.fileno(), True)  # who has the other end may take his time
+    return file
+
+
+def _opened_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sha256_of(path: Path) -> str:

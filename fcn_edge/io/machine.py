@@ -40,8 +40,8 @@ _BY_NUMBER = {
     errno.EIO: _DEVICE,
     errno.ESTALE: _DEVICE,
 }
-_OF_SOURCES = frozenset({errno.EIO, errno.ESTALE})
-"""What a camera that was unplugged says too: a lost SOURCE, which has its own sentence."""
+_OF_SOURCES = frozenset({errno.EIO, errno.ESTALE, errno.EAGAIN})
+"""What FFmpeg says too of a camera that was unplugged or sends nothing: a lost SOURCE, which has its own sentence."""
 _NO_MEMORY = re.compile(
     r"bad_alloc|bad allocation|(?:cannot|can't|unable to|failed to) allocate|insufficient memory|out of memory",
     re.IGNORECASE,

@@ -99,18 +99,18 @@ def check_outputs(outputs: Mapping[str, Path], reads: Mapping[str, Path]) -> Non
     """
     taken = dict(reads)
     for name, path in outputs.items():
-        if path.is_dir():
-            raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
-        refuse_no_file(path)
-        for other, there in taken.items():
-            if same_file(path, there):
-                raise UsageError(
-                    f"{path} is the {other} and would be replaced by the {name}.", "Give the file another name."
-                )
-        taken[name] = path
-        refuse_kept(path)
-        parent = path.absolute().parent
         with write_errors(path):
+            if path.is_dir():
+                raise UsageError(f"{path} is a directory; a file was expected.", "Name a file, which may lie in it.")
+            refuse_no_file(path)
+            for other, there in taken.items():
+                if same_file(path, there):
+                    raise UsageError(
+                        f"{path} is the {other} and would be replaced by the {name}.", "Give the file another name."
+                    )
+            taken[name] = path
+            refuse_kept(path)
+            parent = path.absolute().parent
             if not parent.is_dir():
                 raise UsageError(f"{path} could not be written: there is no directory {path.parent}.", "Make it first.")
             _try_to_write(parent)
@@ -130,8 +130,7 @@ def check_folder(folder: Path, reads: Inputs) -> None:
     """
     if reads.lie_in(folder):
         raise UsageError(
-            f"{folder} is where the source's images are, or links to them: what is written would mix with them or "
-            "replace them.",
+            f"{folder} holds what the source reads, or links to that: what is written would mix with it or replace it.",
             "Give another folder.",
         )
     refuse_kept(folder)
@@ -162,7 +161,7 @@ def refuse_kept(path: Path) -> None:
         path: A file or a folder, there or not.
 
     Raises:
-        UsageError: It is one of these.
+        UsageError: It is one of these, or cannot be looked at, such as for its name's length.
     """
     place = Path(os.path.realpath(path))
     for directory in (place, *place.parents):
@@ -171,11 +170,11 @@ def refuse_kept(path: Path) -> None:
                 f"{path} lies in the engine {directory}, which is usable only as it was built.",
                 "Give a place outside of it.",
             )
-    folder = place if place.is_dir() else place.parent
-    if not _is_of_data_set(folder):
-        return
-    # a new file beside others, or a folder that is still empty, takes nothing away
-    if (place.is_dir() and any(folder.iterdir())) or place.is_file():
+    with write_errors(path):
+        folder = place if place.is_dir() else place.parent
+        # a new file beside others, or a folder that is still empty, takes nothing away
+        kept = _is_of_data_set(folder) and (place.is_file() or (place.is_dir() and any(place.iterdir())))
+    if kept:
         raise UsageError(
             f"{path} belongs to the data set {folder.parent}: its {folder.name} would be replaced, or mixed with "
             "what is written.",

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import http.client
-import json
 import logging
 import queue
 import threading
@@ -27,6 +26,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from typing_extensions import Self, override
 
 from fcn_edge.errors import UsageError
+from fcn_edge.io.json_text import json_text
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.events import Event, GradeChanged, SourceChanged
@@ -158,7 +158,7 @@ def _body(event: SourceChanged | GradeChanged) -> bytes:
         "message": event.message,
         "time": text,
     }
-    return json.dumps(told).encode()
+    return json_text(told).encode()
 
 
 def _taken_apart(url: str) -> tuple[str, dict[str, str]]:

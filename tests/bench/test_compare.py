@@ -215,6 +215,8 @@ class TestAccuracyAndMemory:
         comparison = compared(bench_row(miou=0.74), bench_row(miou=0.73))
         (regression,) = comparison.regressions
         assert (regression.kind, regression.reason) == ("accuracy", "mIoU fell from 74.0% to 73.0%")
+        assert compared(bench_row(miou=0.74), bench_row(miou=0.735)).regressions == ()
+        assert compared(bench_row(miou=0.74), bench_row(miou=0.8)).regressions == ()
 
     def test_a_class_that_only_one_run_has_in_its_mean_is_no_change(self) -> None:
         before, after = bench_row(miou=0.9), bench_row(miou=0.6)
@@ -229,8 +231,6 @@ class TestAccuracyAndMemory:
         )
         assert compared(before, after).regressions == ()
         assert compared(after, before).regressions == ()
-        assert compared(bench_row(miou=0.74), bench_row(miou=0.735)).regressions == ()
-        assert compared(bench_row(miou=0.74), bench_row(miou=0.8)).regressions == ()
 
     def test_a_drop_of_one_class_is_a_regression(self) -> None:
         before, after = bench_row(), bench_row()

@@ -85,6 +85,7 @@ def test_no_report_goes_over_what_is_read_or_over_another(
         (["--json-out", str(tiny.path)], "would be replaced by the result"),
         (["--html", "one", "--markdown", "one"], "is the page and would be replaced by the report in Markdown"),
         (["--markdown", "/dev/stdout"], "a device"),
+        (["--html", "one", "--plots", "one"], "is the folder of the plots and would be replaced by the page"),
         (["--plots", f"{tmp_path}/engine"], "lies in the engine"),
         (["--work", f"{tmp_path}/engine/work"], "lies in the engine"),
     ):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shlex
 import subprocess
@@ -62,6 +63,19 @@ def test_every_command_has_json_debug_and_a_worked_example(name: str) -> None:
         except click.UsageError as error:
             problem = error.message
         assert not problem or "does not exist" in problem, "only its files may be missing"
+
+
+def test_help_on_a_full_disk(fcn_edge: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_context: click.Context) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(click.Context, "get_help", full)
+    for arguments in (["--help"], ["inspect", "--help"]):
+        outcome = fcn_edge(*arguments)
+        assert (outcome.code, outcome.err.splitlines()[0]) == (
+            6,
+            "Error: The disk is full: standard output could not be written.",
+        )
 
 
 def test_the_version(fcn_edge: Run) -> None:

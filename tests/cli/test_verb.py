@@ -111,6 +111,17 @@ def test_other_errors_are_one_sentence_too(error: BaseException, code: int, says
     assert says in found["error"]
 
 
+def test_a_working_directory_that_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = invoked(lambda: {"path": str(Path("net.onnx").absolute())})
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (
+        2,
+        "Error: The working directory is not there any more.",
+    )
+
+
 def test_debug_shows_the_traceback_and_keeps_the_code() -> None:
     result = invoked(raising(errors.DatasetError("What happened.")), "--debug")
     assert result.exit_code == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,14 @@ def test_a_file_of_ids_is_no_file_of_colors(tmp_path: Path) -> None:
 def test_classes_and_colors_must_be_as_many(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="2 classes and 1 colors"):
         mapping_of_colors(written(tmp_path, 'classes = ["a", "b"]\npalette = [[1, 2, 3]]'))
+
+
+def test_a_file_may_be_a_pipe() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read), os.fdopen(write, "w") as pipe:
+        pipe.write("[classes]\nroad = [7]\nsky = [8]\n")
+        pipe.close()
+        assert mapping_of_file(f"/dev/fd/{read}").info.classes == ("road", "sky")
 
 
 def test_neither_a_file_nor_a_name() -> None:

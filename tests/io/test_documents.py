@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,16 @@ def test_damage_is_one_sentence(path: Path, content: bytes, said: str) -> None:
 def test_missing_file_and_directory_are_one_sentence(path: Path) -> None:
     refused(path, "no file")
     path.mkdir()
-    refused(path, "no file")
+    with pytest.raises(EngineError, match=r"document\.json cannot be read: Is a directory\. Check the path"):
+        read_document(path, EngineError, "Do it again.")
+
+
+def test_a_document_may_come_through_a_pipe() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read), os.fdopen(write, "w") as pipe:
+        pipe.write(document_text(CONTENT))
+        pipe.close()
+        assert read_document(Path(f"/dev/fd/{read}"), EngineError, "") == CONTENT
 
 
 def test_error_is_the_caller_s(path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.errors import DatasetError, MachineError, UsageError
-from fcn_edge.io.files import replacing, same_file, sha256_of
+from fcn_edge.io.files import opened_now, replacing, same_file, sha256_of
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -103,6 +103,12 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_dots_lead_out_of_the_systems_directories(tmp_path: Path) -> None:
+    with replacing(Path(f"/dev/..{tmp_path}/out.txt")) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "out.txt").read_text() == "new"
+
+
 def test_a_link_that_was_put_there_is_not_followed(tmp_path: Path) -> None:
     """What is written goes into a new file that nobody else made."""
     (tmp_path / "precious").write_text("precious")
@@ -137,6 +143,17 @@ def test_the_longest_names(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
     with pytest.raises(UsageError, match=r"(?i)name too long"), replacing(tmp_path / f"{name}z") as temporary:
         temporary.write_text("new")
+
+
+def test_a_directory_that_is_no_file_does_not_stay_open(tmp_path: Path) -> None:
+    def number_of_the_next() -> int:
+        with Path(os.devnull).open("rb") as file:
+            return file.fileno()
+
+    before = number_of_the_next()
+    with pytest.raises(IsADirectoryError):
+        opened_now(tmp_path)
+    assert number_of_the_next() == before
 
 
 def test_two_paths_of_one_file(tmp_path: Path) -> None:

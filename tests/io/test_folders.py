@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import inspect
+import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,23 +12,25 @@ from fcn_edge.io.folders import make_folder
 
 
 def test_folder_is_made_with_those_around_it(tmp_path: Path) -> None:
-    make_folder(tmp_path / "a" / "b" / "c", 0o700)
-    make_folder(tmp_path / "a" / "b" / "c")
-    modes = [stat.S_IMODE((tmp_path / place).stat().st_mode) & 0o077 for place in ("a", "a/b", "a/b/c")]
-    assert modes[0] == modes[1] == stat.S_IMODE((tmp_path).stat().st_mode | 0o055) & 0o077
-    assert modes[2] == 0
+    before = os.umask(0o027)
+    try:
+        make_folder(tmp_path / "a" / "b" / "c", 0o700)
+        make_folder(tmp_path / "a" / "b" / "c")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / place).stat().st_mode) for place in ("a", "a/b", "a/b/c")]
+    assert modes == [0o750, 0o750, 0o700]
 
 
-def test_folder_of_a_thousand_others_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    folder = Path("/".join(["d"] * 1200))
+def test_folder_of_more_others_than_calls_may_nest_is_made(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["d"] * 120)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 100)
     try:
         make_folder(folder)
-        assert folder.is_dir()
     finally:
-        # pytest's own clearing calls itself for each of them
-        for place in (folder, *folder.parents[:-1]):
-            place.rmdir()
+        sys.setrecursionlimit(before)
+    assert folder.is_dir()
 
 
 def test_file_in_the_way_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
@@ -75,8 +76,8 @@ def test_an_error_that_hides_its_context_has_one_all_the_same() -> None:
 
 
 def test_a_camera_that_was_unplugged_stays_a_lost_source() -> None:
-    lost = OSError(errno.EIO, "Input/output error")
-    assert fault_behind(made(SourceError("The camera is lost."), lost)) is None
+    for number in (errno.EIO, errno.EAGAIN):
+        assert fault_behind(made(SourceError("The camera is lost."), OSError(number, os.strerror(number)))) is None
     assert fault_behind(made(SourceError("It cannot be read."), MemoryError())) is not None
 
 

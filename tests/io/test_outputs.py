@@ -41,7 +41,7 @@ class TestInputs:
         inputs = Inputs([tmp_path / "links/b.png"])
         for folder in ("links", "real", "other links", "hard"):
             assert inputs.lie_in(tmp_path / folder), folder
-            with pytest.raises(UsageError, match="source's images"):
+            with pytest.raises(UsageError, match="holds what the source reads"):
                 check_folder(tmp_path / folder, inputs)
         for folder in ("none", "absent"):
             assert not inputs.lie_in(tmp_path / folder)
@@ -69,6 +69,11 @@ class TestFiles:
             check_outputs({"table": tmp_path / "out.txt"}, {})
         with pytest.raises(UsageError, match="could not be written: Read-only file system"):
             check_new_folder(tmp_path / "deep/er")
+
+    def test_a_name_that_no_file_can_have(self, tmp_path: Path) -> None:
+        for check in (lambda path: check_outputs({"table": path}, {}), check_new_folder, refuse_kept):
+            with pytest.raises(UsageError, match=r"could not be written: File name too long"):
+                check(tmp_path / ("a" * 300))
 
     def test_over_what_is_read_by_any_name(self, tmp_path: Path) -> None:
         net = touched(tmp_path / "net.onnx")

@@ -65,7 +65,7 @@ class TestMaskFolder:
 
     def test_is_not_the_folder_of_the_source(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
         write_image(tmp_path / "a.png")
-        with open_source(tmp_path) as source, pytest.raises(UsageError, match="source's images"):
+        with open_source(tmp_path) as source, pytest.raises(UsageError, match="holds what the source reads"):
             open_sink(f"{tmp_path}/.", SinkContext(Overlays(), reads=source.files))
 
     def test_is_not_the_folder_of_links_to_the_source(self, tmp_path: Path, write_image: Callable[..., Path]) -> None:
@@ -76,7 +76,7 @@ class TestMaskFolder:
             (tmp_path / folder / "a.png").symlink_to("../real/a.png")
         with open_source(tmp_path / "links") as source:
             for folder in ("links", "real", "more"):
-                with pytest.raises(UsageError, match="source's images"):
+                with pytest.raises(UsageError, match="holds what the source reads"):
                     open_sink(str(tmp_path / folder), SinkContext(Overlays(), reads=source.files))
         assert (tmp_path / "links/a.png").is_symlink()
 
@@ -158,6 +158,11 @@ class TestJsonLines:
         with open_sink("-", CONTEXT) as sink:
             sink.write(dataclasses.replace(result, frame=dataclasses.replace(result.frame, time=None)))
         assert json.loads(capsys.readouterr().out)["time"] is None
+
+    def test_names_that_are_not_utf8(self, capsys: pytest.CaptureFixture[str], make_result: MakeResult) -> None:
+        with open_sink("-", CONTEXT) as sink:
+            sink.write(make_result(name=os.fsdecode(b"in\xfe")))
+        assert json.loads(capsys.readouterr().out)["name"] == "in\\udcfe"
 
 
 class TestDisplay:
@@ -241,8 +246,8 @@ class TestRefused:
 
     def test_a_file_in_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no folder") as caught:
-            open_sink(f"{tmp_path}/no/out.mp4", CONTEXT)
-        assert caught.value.fix == f"mkdir -p {tmp_path}/no"
+            open_sink(f"{tmp_path}/no; reboot/out.mp4", CONTEXT)
+        assert caught.value.fix == f"mkdir -p '{tmp_path}/no; reboot'"
 
     def test_a_folder_that_may_not_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def refused(**_: object) -> None:

@@ -12,6 +12,7 @@ from fcn_edge.io.images.kinds import GIF, Kind, is_video, kind_of
 from fcn_edge.io.images.opened import head_of, opened, pictures_in
 from fcn_edge.io.images.support import is_built_in
 from fcn_edge.io.opencv import cv2
+from fcn_edge.text import listed
 
 __all__ = ["IMAGE_SUFFIXES", "FoundImages", "images_among", "is_picture"]
 
@@ -46,9 +47,8 @@ class FoundImages:
         count = len(self.left_out)
         if not count:
             return ""
-        more = f", and {count - _SHOWN} more" if count > _SHOWN else ""
         files = "1 file is" if count == 1 else f"{count} files are"
-        return f"{files} left out of {folder}: {', '.join(self.left_out[:_SHOWN])}{more}. {self.fix}".rstrip()
+        return f"{files} left out of {folder}: {listed(self.left_out, _SHOWN)}. {self.fix}".rstrip()
 
 
 def images_among(paths: Iterable[Path]) -> FoundImages:

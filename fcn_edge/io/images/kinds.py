@@ -86,6 +86,8 @@ _PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+\d+\s|P7\n")
 _SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!DOCTYPE|<svg)[\s\S]*<svg[\s>]|\s*<svg[\s>]")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124))
+"""Lengths of the second header, which tell its version: any text may begin with BM."""
 
 
 def kind_of(head: bytes) -> Kind | None:
@@ -125,10 +127,6 @@ def is_video(head: bytes) -> bool:
     return transport or head.startswith(
         (b"\x1a\x45\xdf\xa3", b"OggS", b"FLV\x01", b"\0\0\x01\xba", b"0&\xb2u\x8ef\xcf\x11")
     )
-
-
-_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124))
-"""Lengths of the second header, which tell its version: any text may begin with BM."""
 
 
 def _of_brands(head: bytes) -> Kind | None:

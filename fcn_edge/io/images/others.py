@@ -13,6 +13,7 @@ __all__ = [
     "bmp_facts",
     "gif_facts",
     "gif_without_background",
+    "is_plain",
     "jpeg_2000_facts",
     "pnm_facts",
     "webp_facts",
@@ -23,8 +24,6 @@ _PNM = re.compile(rb"P([1-6])" + _GAP + rb"(\d{1,9})" + _GAP + rb"(\d{1,9})(?:" 
 _PAM = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})[ \t\r]*$", re.MULTILINE)
 _BITS = frozenset({1, 4})
 """Kinds of PNM whose pixels are one bit each and that have no largest value."""
-_PLAIN = frozenset({1, 2, 3})
-"""Kinds of PNM that are written as text."""
 
 
 def pnm_facts(content: bytes) -> Facts:
@@ -39,22 +38,27 @@ def pnm_facts(content: bytes) -> Facts:
         if not rest or len(said) < 4:
             raise Damage(HEADLESS)
         height, width, channels, top = (said[key] for key in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL"))
-        start, plain = len(header) + len(b"ENDHDR\n"), False
+        start = len(header) + len(b"ENDHDR\n")
     else:
         number = content[1] - ord("0")
         found = _PNM.match(content[: 1 << 16])
         if found is None or (number not in _BITS and found[7] is None):
             raise Damage(HEADLESS)
         width, height = int(found[3]), int(found[5])
-        top, channels, plain = int(found[7] or 1), 3 if number in (3, 6) else 1, number in _PLAIN
+        top, channels = int(found[7] or 1), 3 if number in (3, 6) else 1
         if number in _BITS:
             return _whole(Facts(height, width), len(content), found.start(6) if found[6] else found.end(), 0)
         start = found.end()
     if not 0 < top < 1 << 16:
         raise Damage("has a largest value that makes no sense")
-    size = 0 if plain else height * width * channels * (1 if top <= BYTE else 2)
+    size = 0 if is_plain(content) else height * width * channels * (1 if top <= BYTE else 2)
     pictures = 2 if size and content[start + size : start + size + 2] == content[:2] else 1
     return _whole(Facts(height, width, pictures=pictures, top=top), len(content), start, size)
+
+
+def is_plain(content: bytes) -> bool:
+    """Whether a PNM file is written as text; OpenCV scales the values of such files where they have 8 bits."""
+    return content[1:2] in (b"1", b"2", b"3")
 
 
 def bmp_facts(content: bytes) -> Facts:

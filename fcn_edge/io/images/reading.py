@@ -14,6 +14,7 @@ from fcn_edge.io.images.decoding import decoded
 from fcn_edge.io.images.facts import BYTE
 from fcn_edge.io.images.kinds import GIF, JPEG_2000, PNG, PNM
 from fcn_edge.io.images.opened import Opened, opened
+from fcn_edge.io.images.others import is_plain
 from fcn_edge.io.images.png import plain_gray
 from fcn_edge.io.opencv import cv2
 
@@ -86,7 +87,7 @@ def doubted_image(path: Path, bits: int = 0) -> tuple[NDArray[np.uint8], tuple[D
         if not bits and file.facts.top == 65535 and 0 < brightest < DARK:
             doubts.append(_darkness(path, brightest))
         image = _eight_bits(image, file.facts.top, bits)
-    elif file.kind is PNM and file.facts.top < BYTE and not _is_plain(file):
+    elif file.kind is PNM and file.facts.top < BYTE and not is_plain(file.content):
         image = _scaled(image, file.facts.top)
     return cast("NDArray[np.uint8]", image), tuple(doubts)
 
@@ -171,7 +172,7 @@ def _stored(path: Path) -> NDArray[Any]:
     labels, _ = decoded(file, cv2().IMREAD_UNCHANGED, content)
     if depth < 8:
         labels //= np.uint8(255 // (2**depth - 1))
-    elif file.kind is PNM and file.facts.top < BYTE and _is_plain(file):
+    elif file.kind is PNM and file.facts.top < BYTE and is_plain(file.content):
         # OpenCV has scaled them and rounded down
         labels = ((labels.astype(np.uint32) * file.facts.top + BYTE - 1) // BYTE).astype(np.uint8)
     return labels
@@ -210,8 +211,3 @@ def _eight_bits(image: NDArray[np.uint16], top: int, bits: int) -> NDArray[np.ui
 def _scaled(image: NDArray[Any], top: int) -> NDArray[np.uint8]:
     """Values of 0 to ``top`` as 0 to 255, rounded."""
     return np.asarray((np.minimum(image, top).astype(np.uint32) * BYTE + top // 2) // top, np.uint8)
-
-
-def _is_plain(file: Opened) -> bool:
-    """Written as text; OpenCV scales these itself where they have 8 bits."""
-    return file.content[1:2] in (b"1", b"2", b"3")

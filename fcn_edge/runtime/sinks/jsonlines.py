@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from typing_extensions import override
 
+from fcn_edge.io.json_text import json_text
 from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink
@@ -45,4 +45,4 @@ class JsonLinesSink(Sink):
             "latency_ms": round(result.latency_ns / NS_PER_MS, 3),
             "shares": {name: round(share, 6) for name, share in result.shares().items()},
         }
-        self._output.write(json.dumps(line) + "\n")
+        self._output.write(json_text(line) + "\n")

@@ -22,6 +22,7 @@ from fcn_edge.io.temporary import remove_leftovers
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.text import command_line
 
 __all__ = [
     "OPENERS",
@@ -246,7 +247,9 @@ def _check_file(path: Path, context: SinkContext) -> None:
     if Inputs(context.reads).has(path):
         raise UsageError(f"{shown} is the source itself and would be replaced.", "Give another name.")
     if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {folder} to write {Path(shown).name} into.", f"mkdir -p {folder}")
+        raise UsageError(
+            f"There is no folder {folder} to write {Path(shown).name} into.", command_line("mkdir", "-p", Path(folder))
+        )
     check_outputs({"output": path}, {})
     remove_leftovers(path.parent)  # a video that is written under its own name makes no temporary file that would
 

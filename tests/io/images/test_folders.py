@@ -33,7 +33,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     note = found.note(tmp_path)
     assert note.startswith(
         f"4 files are left out of {tmp_path}: a.heic is a HEIC photo, b.mp4 is a video, c.jpg~ is no finished file by "
-        "its name, and 1 more."
+        "its name and 1 more."
     )
     assert "heif-convert" in note
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import struct
 import zlib
 from contextlib import suppress
@@ -224,6 +225,23 @@ def test_a_camera_that_fills_up_its_files_is_not_doubted(tmp_path: Path, capfd: 
     whole = noisy_jpeg()
     (tmp_path / "a.jpg").write_bytes(whole[:-2] + bytes(37) + whole[-2:])
     assert doubted_image(tmp_path / "a.jpg")[1] == ()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_camera_that_leaves_a_few_bytes_before_markers_is_not_doubted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.jpg"
+    whole = noisy_jpeg(cv2.IMWRITE_JPEG_RST_INTERVAL, 5)
+    path.write_bytes(whole)
+    pixels = read_image(path)
+    left = re.sub(rb"(?=\xff[\xd0-\xd7\xd9\xdb])", b"\x12\x34\x56", whole)
+    assert len(left) == len(whole) + 3 * 7  # two tables, four restarts and the end
+    path.write_bytes(left)
+    assert (read_image(path) == pixels).all()
+    path.write_bytes(whole[:-2] + b"\x12\x34\x56\x78\x9a" * 5 + whole[-2:])
+    with pytest.raises(DatasetError, match="damaged"):
+        read_image(path)
     assert capfd.readouterr().err == ""
 
 

@@ -1,4 +1,4 @@
-"""JSON as commands print it: one line that every reader takes."""
+"""JSON as it leaves the program: one line that every reader takes."""
 
 from __future__ import annotations
 

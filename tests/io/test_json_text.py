@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from fcn_edge.cli.json_text import json_text
+from fcn_edge.io.json_text import json_text
 
 
 def test_json_is_one_line_of_ascii() -> None:
