@@ -22,6 +22,7 @@ from fcn_edge.artifacts.protobuf import Buffer, WireError, fields, numbers
 from fcn_edge.artifacts.weights.elements import read_elements
 from fcn_edge.artifacts.weights.tensors import StoredTensor, Weights
 from fcn_edge.errors import CheckpointError
+from fcn_edge.text import printable
 
 __all__ = ["caffemodel_weights", "is_caffemodel"]
 
@@ -192,8 +193,7 @@ class _Reader:
         return _Blob(shape, dtypes.pop(), pieces)
 
     def _text(self, start: int, stop: int) -> str:
-        text = self.buffer.read(start, min(stop, start + LONGEST_NAME)).decode("utf-8", "replace")
-        return "".join(letter if letter.isprintable() else "?" for letter in text)
+        return printable(self.buffer.read(start, min(stop, start + LONGEST_NAME)).decode("utf-8", "replace"))
 
     def _old_type(self, start: int, stop: int) -> str:
         number = next(numbers(self.buffer, start, stop), 0)

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import nn
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.weights import Weights
 from fcn_edge.errors import CheckpointError
+from fcn_edge.text import listed
 
 __all__ = ["fill"]
 
@@ -100,5 +102,4 @@ def difference(
 
 
 def _some(names: Sequence[str]) -> str:
-    printable = ["".join(letter if letter.isprintable() else "?" for letter in name)[:100] for name in names[:3]]
-    return ", ".join(printable) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return listed([shown(name) for name in names], 3)

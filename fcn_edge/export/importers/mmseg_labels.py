@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
+from fcn_edge.artifacts.names import shown
 
 __all__ = ["labels_of"]
 
@@ -34,7 +35,7 @@ def labels_of(meta: object, count: int) -> tuple[LabelSet | None, str]:
         return None, ""
     if len(names) != count or not all(isinstance(name, str) for name in names):
         return None, f"The checkpoint names {len(names)} classes and scores {count}: its names were not taken."
-    classes = tuple(_printable(name) or f"class {index}" for index, name in enumerate(names))
+    classes = tuple(shown(name) or f"class {index}" for index, name in enumerate(names))
     if len(set(classes)) < count:
         return None, "Several classes of the checkpoint have the same name: its names were not taken."
     if not isinstance(palette, list) or len(palette) != count or not all(map(_is_color, palette)):
@@ -45,7 +46,3 @@ def labels_of(meta: object, count: int) -> tuple[LabelSet | None, str]:
 
 def _is_color(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(type(part) is int and 0 <= part <= 255 for part in value)
-
-
-def _printable(name: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in name)[:100]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import CheckpointError
 from fcn_edge.export.importers.openmmlab_config import assigned
@@ -150,7 +151,7 @@ def _require_known(path: Path, backbone: Mapping[str, Any], head: Mapping[str, A
             other.append(f"another activation or normalization in its {part}")
     if other:
         raise CheckpointError(
-            f"{path} says in its configuration that the network has {_printable(', '.join(other))}, which cannot be "
+            f"{path} says in its configuration that the network has {shown(', '.join(other))}, which cannot be "
             "rebuilt here.",
             "Export it to ONNX where its code is and give that file.",
         )
@@ -169,7 +170,7 @@ def _numbers(path: Path, settings: Mapping[str, Any], key: str, usual: Numbers, 
         or not all(isinstance(number, int) and 1 <= number <= largest for number in found)
     ):
         raise CheckpointError(
-            f"{path} says in its configuration that the {key} are {_printable(repr(found))}; {len(usual)} numbers from "
+            f"{path} says in its configuration that the {key} are {shown(repr(found))}; {len(usual)} numbers from "
             f"1 to {largest} were expected.",
             "Export it to ONNX where its code is and give that file.",
         )
@@ -196,8 +197,8 @@ def _normalization(path: Path, newer: object, older: object) -> Normalization | 
         mean, std = ((0.0,) * 3, (1.0,) * 3) if given == (None, None) else map(_triple, given)
         if mean is None or std is None or min(std) <= 0:
             raise CheckpointError(
-                f"{path} says in its configuration that colors have the mean {_printable(repr(given[0]))} and the "
-                f"deviation {_printable(repr(given[1]))}; three numbers each, the latter above 0, were expected.",
+                f"{path} says in its configuration that colors have the mean {shown(repr(given[0]))} and the "
+                f"deviation {shown(repr(given[1]))}; three numbers each, the latter above 0, were expected.",
                 "Export it to ONNX where its code is and give that file.",
             )
         return Normalization(color_order="rgb" if is_rgb else "bgr", mean=mean, std=std)
@@ -215,7 +216,3 @@ def _triple(value: Any) -> tuple[float, float, float] | None:
 
 def _dictionary(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:200]

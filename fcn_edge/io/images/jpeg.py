@@ -28,9 +28,9 @@ blocks, and an empty one takes ten bytes of a file."""
 
 _DAMAGE = re.compile(r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression")
 _EXTRA = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]+)")
-_FEW = 8
+_FEW = 4
 """Bytes that a camera leaves in front of a marker at most: some webcams do so in every picture, and all of it is there.
-Of damaged files one in thirty has no more of them, and nothing else that tells of the damage."""
+Of damaged files about one in a hundred has no more of them, and nothing else that tells of the damage."""
 
 
 def jpeg_facts(content: bytes) -> Facts:
