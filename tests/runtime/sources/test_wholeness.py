@@ -114,6 +114,15 @@ class TestElements:
             file.write(b"SEFT: a trailer of a phone, which is no element of any container")
         assert not runs_past_end(path)
 
+    def test_of_an_odd_length_need_no_byte_behind_them(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.avi")
+        content = bytearray(path.read_bytes() + b"JUNK" + struct.pack("<I", 3) + b"abc")
+        struct.pack_into("<I", content, 4, len(content) - 8)
+        path.write_bytes(content)
+        assert not runs_past_end(path)
+        path.write_bytes(content[:-1])
+        assert runs_past_end(path)
+
     def test_that_were_never_counted_are_told_of(
         self, tmp_path: Path, reader: str, caplog: pytest.LogCaptureFixture
     ) -> None:
