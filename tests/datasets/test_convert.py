@@ -234,6 +234,11 @@ def test_ids_of_a_lossy_copy_are_not_to_be_mapped(tmp_path: Path) -> None:
         LabelConverter(mapping_of_file(str(tmp_path / "map.toml"))).labels(tmp_path / "mask.png")
     assert "neither a longer mapping nor --unmapped void makes those right" in caught.value.fix
     assert "--tolerance" not in caught.value.fix
+    smoothed(tmp_path / "mask.png", 0, 255)
+    (tmp_path / "map.toml").write_text("background = 0\ncrack = 1\n")
+    with pytest.raises(DatasetError, match=r"and \d+ more, of which the mapping says nothing") as caught:
+        LabelConverter(mapping_of_file(str(tmp_path / "map.toml"))).labels(tmp_path / "mask.png")
+    assert "--tolerance" not in caught.value.fix, "no tolerance makes ids near 0 and 1 of these"
 
 
 def test_the_fix_for_a_lossy_mask_of_two_values_restores_it(tmp_path: Path) -> None:
