@@ -160,8 +160,8 @@ def prepare_sink(text: str) -> None:
     """
     if not _is_video(text):
         return
+    from fcn_edge.runtime.sinks.encoded import WEBM
     from fcn_edge.runtime.sinks.encoders.choice import chosen, encoder_from_text
-    from fcn_edge.runtime.sinks.h264 import WEBM
 
     uri = Uri.parse(text, OPTIONS)
     if Path(uri.place).suffix.lower() == WEBM:  # no board encodes it
