@@ -101,7 +101,10 @@ class VideoConnection(FileConnection):
             return
         missing = self._missing()
         short = self.length is not None and missing > max(FEWEST_MISSING, SHARE_MISSING * self.length)
-        ends_early = runs_past_end(self._path)
+        try:
+            ends_early = runs_past_end(self._path)
+        except OSError:  # it was moved or removed while it was played
+            ends_early = False
         if (missing and ends_early) or (short and (self._reader.broke_off or self._reader.damaged_end)):
             of = "" if self.length is None else f" of {self.length}"
             raise SourceError(

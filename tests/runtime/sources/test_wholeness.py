@@ -184,6 +184,12 @@ class TestWholeFiles:
         assert frames == FRAMES
         assert noted == (reader == "opencv")
 
+    def test_that_are_removed_while_they_are_played(self, tmp_path: Path, reader: str) -> None:
+        path = write(tmp_path / "a.mkv")
+        with open_source(path) as source:
+            path.unlink()
+            assert len(list(source)) == FRAMES
+
     def test_of_a_variable_rate(self, tmp_path: Path, reader: str, caplog: pytest.LogCaptureFixture) -> None:
         assert self.told(write(tmp_path / "a.mkv", last=60), caplog) == (FRAMES, False)
 
