@@ -238,6 +238,7 @@ def command(
     from fcn_edge.io.opencv import cv2
     from fcn_edge.system.cpu import available_cores
     from fcn_edge.training.options import checked_options
+    from fcn_edge.training.outputs import log_path
     from fcn_edge.training.train import train
 
     recipe = checked_options(**options).recipe(init)
@@ -259,7 +260,7 @@ def command(
     except KeyboardInterrupt:
         note("Stopped. The same command goes on from the last saved state.")
         raise
-    log = output.with_suffix(".csv")
+    log = log_path(output)
     if result.best_miou is not None:
         kind = "rendered val" if rendered else "val"
         over = over_classes(result.classes_present, result.classes)

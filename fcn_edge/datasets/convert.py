@@ -89,17 +89,14 @@ class LabelConverter:
         if not found:
             return
         if self.unmapped == "error":
-            listed = ", ".join(f"{source} ({pixels} pixels)" for source, pixels in found.most_common(SHOWN))
-            more = f" and {len(found) - SHOWN} others" if len(found) > SHOWN else ""
-            raise DatasetError(
-                f"{path} holds {listed}{more}, of which the mapping says nothing.", self._fix(len(found))
-            )
+            unknown = listed([f"{source} ({pixels} pixels)" for source, pixels in found.most_common()], SHOWN)
+            raise DatasetError(f"{path} holds {unknown}, of which the mapping says nothing.", self._fix(values[left]))
         self.voided += found
 
-    def _fix(self, unknown: int) -> str:
+    def _fix(self, unknown: NDArray[np.int64]) -> str:
         if self.mapping.kind == "colors":
             return "Add them to the mapping; --tolerance takes the nearest color, --unmapped void ignores them."
-        if unknown < LOSSY:
+        if len(unknown) < LOSSY:
             return "Add them to the mapping; --unmapped void ignores them."
         fix = (
             "Add only ids that the data set really has. Others come from copies that were saved as JPEG or resized "
@@ -108,11 +105,13 @@ class LabelConverter:
         )
         if len(self.mapping.targets) == 2:
             low, high = sorted(self.mapping.targets)
-            if high <= WHITE:
+            tolerance = (high - low - 1) // 2
+            near = np.minimum(np.abs(unknown - low), np.abs(unknown - high)) <= tolerance
+            if high <= WHITE and near.all():
                 fix += (
                     f" Masks of {low} and {high} come back whole with --colors FILE, where the two are "
                     f'"#{low:02x}{low:02x}{low:02x}" and "#{high:02x}{high:02x}{high:02x}", and --tolerance '
-                    f"{(high - low - 1) // 2}."
+                    f"{tolerance}."
                 )
         return fix
 
@@ -229,10 +228,6 @@ def _new_directory(target: Path) -> Iterator[Path]:
         for directory in made:
             with suppress(OSError):
                 directory.rmdir()  # fails where the import went well, because the split is in it
-
-
-def _there_already(target: Path) -> UsageError:
-    return UsageError(f"{target} is there already.", "Remove it, or give another --split.")
 
 
 def _write_pair(

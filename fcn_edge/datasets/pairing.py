@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from fcn_edge.io.names import numbered
 from fcn_edge.io.outside import read_text
 
 __all__ = ["Pair", "Pairing", "paired_files"]
-
 
 HYPHENS = ("-", "--", "---")
 """What may stand between the parts of a name: ``a/b-c`` and ``a-b/c`` need two hyphens to stay apart."""
@@ -88,17 +86,11 @@ def paired_files(
 
 def _names(stems: list[Path]) -> dict[Path, str]:
     """A name of each stem that no other has: its last part, or all parts with hyphens between them, or a number too."""
-    ways: list[Callable[[Path], str]] = [lambda stem: stem.name, *(_joined_by(hyphens) for hyphens in HYPHENS)]
-    for way in ways:
-        names = {stem: way(stem) for stem in stems}
-        if len(set(names.values())) == len(stems):
-            return names
     ordered = sorted(stems)
-    return dict(zip(ordered, numbered(["-".join(stem.parts) for stem in ordered]), strict=True))
-
-
-def _joined_by(hyphens: str) -> Callable[[Path], str]:
-    return lambda stem: hyphens.join(stem.parts)
+    joined = [[hyphens.join(stem.parts) for stem in ordered] for hyphens in HYPHENS]
+    ways = [[stem.name for stem in ordered], *joined]
+    names = next((names for names in ways if len(set(names)) == len(names)), None) or numbered(joined[0])
+    return dict(zip(ordered, names, strict=True))
 
 
 def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
@@ -115,8 +107,9 @@ def _by_stem(directory: Path, ending: str) -> dict[Path, Path]:
             raise DatasetError(f"{found[stem]} and {path} share one stem.", "Rename or remove one of them.")
         found[stem] = path
     if not found:
-        what = f"files whose names end in {ending!r}" if ending else "images"
-        raise DatasetError(f"{directory} holds no {what}.", "Give a directory of image files, such as PNG.")
+        if ending:
+            raise DatasetError(f"{directory} holds no files whose names end in {ending!r}.", "Check the ending.")
+        raise DatasetError(f"{directory} holds no images.", "Give a directory of image files, such as PNG.")
     return found
 
 

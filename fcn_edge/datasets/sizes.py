@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fcn_edge.errors import DatasetError
 from fcn_edge.io.images import orientation_of
+from fcn_edge.text import quoted
 
 __all__ = ["Turned", "size_error"]
 
@@ -43,7 +44,7 @@ def size_error(
             f"{image} is {turn} by its EXIF orientation ({orientation}) and so {shown[0]}; its labels are {shown[1]} "
             "(height x width), as the photo lies in its file.",
             f"{labels} must be {turn}, too, without a change of its numbers. Or take the orientation out of the photo: "
-            f"exiftool -Orientation= {image}",
+            f"exiftool -Orientation= {quoted(image)}",
         )
     return DatasetError(
         f"{image} is {shown[0]} and its labels are {shown[1]} (height x width); they must be of one size.",

@@ -56,7 +56,7 @@ class Accuracy:
     @property
     def over(self) -> str:
         """What follows a mean where it is not over all of the model's classes, such as `` over 10 of 11 classes``."""
-        return over_classes(len(self.per_class) - len(self.absent), len(self.per_class))
+        return over_classes(self.scores.classes_present, len(self.per_class))
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Accuracy:
         """The accuracy as plain values; shares are fractions of 1."""
         return {
             "miou": self.scores.mean_iou,
-            "classes_present": len(self.per_class) - len(self.absent),
+            "classes_present": self.scores.classes_present,
             "pixel_accuracy": self.scores.pixel_accuracy,
             "mean_accuracy": self.scores.mean_accuracy,
             "fw_iou": self.scores.fw_iou,

@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from fcn_edge.errors import UsageError
 from fcn_edge.io.redaction import without_passwords
-from fcn_edge.text import whole
+from fcn_edge.text import printable, whole
 
 __all__ = ["Uri", "frame_size_from_text"]
 
@@ -62,7 +62,7 @@ class Uri:
         """
         match = _SCHEME.fullmatch(text)
         if match and match[1].lower() != "file" and any("\ud800" <= letter <= "\udfff" for letter in text):
-            shown = without_passwords(text).encode(errors="surrogateescape").decode(errors="backslashreplace")
+            shown = printable(without_passwords(text))
             raise UsageError(f"The address {shown} is not UTF-8.", "Write such letters as %XX, by their bytes.")
         scheme = match[1].lower() if match else ""
         is_file = _exists(unquote(match[2]) if match and scheme == "file" else "" if scheme else text)

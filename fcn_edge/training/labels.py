@@ -105,7 +105,7 @@ def notes_on_labels(train: LabelCounts, val: LabelCounts) -> list[str]:
     if val.absent:
         notes.append(
             f"Warning: the labels of {val.split} have no pixel of {listed(val.absent)}: val mIoU is over "
-            f"{val.present} of {len(val.info.classes)} classes, and says nothing of the others."
+            f"{val.present} of {len(val.info.classes)} classes, and says nothing about the others."
         )
     return notes
 

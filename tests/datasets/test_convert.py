@@ -234,6 +234,11 @@ def test_ids_of_a_lossy_copy_are_not_to_be_mapped(tmp_path: Path) -> None:
         LabelConverter(mapping_of_file(str(tmp_path / "map.toml"))).labels(tmp_path / "mask.png")
     assert "neither a longer mapping nor --unmapped void makes those right" in caught.value.fix
     assert "--tolerance" not in caught.value.fix
+    smoothed(tmp_path / "mask.png", 0, 255)
+    (tmp_path / "map.toml").write_text("background = 0\ncrack = 1\n")
+    with pytest.raises(DatasetError, match=r"and \d+ more, of which the mapping says nothing") as caught:
+        LabelConverter(mapping_of_file(str(tmp_path / "map.toml"))).labels(tmp_path / "mask.png")
+    assert "--tolerance" not in caught.value.fix, "no tolerance makes ids near 0 and 1 of these"
 
 
 def test_the_fix_for_a_lossy_mask_of_two_values_restores_it(tmp_path: Path) -> None:
@@ -245,17 +250,3 @@ def test_the_fix_for_a_lossy_mask_of_two_values_restores_it(tmp_path: Path) -> N
     (tmp_path / "colors.toml").write_text('background = "#000000"\ncrack = "#ffffff"\n')
     converter = LabelConverter(mapping_of_colors(str(tmp_path / "colors.toml")), tolerance=127)
     assert (converter.labels(tmp_path / "mask.png") == disk).all()
-
-
-def test_a_split_that_appears_during_an_import_is_left_alone(raw: Path, tmp_path: Path) -> None:
-    output, target = tmp_path / "out", tmp_path / "out/train/images"
-    pairs = paired_files(raw / "images", raw / "colors", label_ending="_L").pairs
-    converter = LabelConverter(mapping_of_colors("cityscapes"))
-
-    def other_import(done: int, total: int) -> None:
-        target.mkdir(parents=True, exist_ok=True)
-
-    with pytest.raises(UsageError, match="train is there by now"):
-        import_dataset(pairs, converter, output, split="train", link=False, progress=other_import)
-    assert [path.name for path in output.iterdir() if path.is_dir()] == ["train"]
-    assert list(target.parent.rglob("*")) == [target]

@@ -96,8 +96,9 @@ def test_nothing_there(tmp_path: Path) -> None:
         paired_files(images, tmp_path / "absent")
     with pytest.raises(DatasetError, match="holds no images"):
         paired_files(images, tmp_path / "empty")
-    with pytest.raises(DatasetError, match="names end in '_x'"):
+    with pytest.raises(DatasetError, match="names end in '_x'") as caught:
         paired_files(images, images, image_ending="_x")
+    assert caught.value.fix == "Check the ending."
 
 
 def test_a_file_that_is_called_as_the_ending_alone_belongs_to_no_image(tmp_path: Path) -> None:

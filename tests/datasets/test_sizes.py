@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,14 @@ def photo_split(root: Path, orientation: int, label_size: tuple[int, int]) -> Pa
 
 
 def test_labels_of_the_photo_before_it_was_turned_are_told_the_turn(tmp_path: Path) -> None:
-    split = photo_split(tmp_path, 6, (40, 60))
+    root = tmp_path / "my photos"
+    split = photo_split(root, 6, (40, 60))
     with pytest.raises(DatasetError, match=TURNED) as caught:
         Split(split)[0].pair()
     assert "must be turned by 90 degrees clockwise, too" in caught.value.fix
     assert "esize" not in caught.value.fix
-    assert any("EXIF orientation (6)" in problem for problem in check_dataset(tmp_path, lambda *_: None).problems)
+    assert shlex.split(caught.value.fix)[-1] == str(split / "images/photo.jpg")
+    assert any("EXIF orientation (6)" in problem for problem in check_dataset(root, lambda *_: None).problems)
 
 
 def test_labels_that_were_turned_are_right(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ class TestImages:
             (tmp_path / name).write_bytes(b"no image")
         with pytest.raises(SourceError, match=r"2 of 2 images of .* cannot be read: a.png, b.jpg\.") as caught:
             open_source(tmp_path)
-        assert caught.value.exit_code == 5
+        assert (caught.value.exit_code, caught.value.fix) == (5, "Replace or remove them.")
 
     def test_too_large_for_opencv_is_a_source_error(
         self, tmp_path: Path, write_image: Write, monkeypatch: pytest.MonkeyPatch

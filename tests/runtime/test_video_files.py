@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -227,14 +228,14 @@ class TestNoVideos:
             return content.getvalue()
         return b""
 
-    @pytest.mark.parametrize("name", ["README.txt", "a.mp4", "a"])
+    @pytest.mark.parametrize("name", ["README.txt", "a.mp4", "a name"])
     @pytest.mark.parametrize("kind", ["text", "noise", "bare H.263", "nothing"])
     def test_are_refused(self, tmp_path: Path, reader: str, kind: str, name: str) -> None:
         path = tmp_path / name
         path.write_bytes(self.written(kind))
         with pytest.raises(SourceError, match="is not a video or image") as caught:
             open_source(path)
-        assert caught.value.exit_code == 5
+        assert (caught.value.exit_code, shlex.split(caught.value.fix)[-2:]) == (5, ["ffprobe", str(path)])
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.sinks.encoded import EncodedWriter
 from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError
 from fcn_edge.runtime.sinks.encoders.choice import Choice
-from fcn_edge.runtime.sinks.h264 import H264Writer
 from fcn_edge.runtime.sinks.mpeg4 import Mpeg4Writer
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, even, fitted
@@ -139,7 +139,7 @@ class Recording:
         self._place = target.path
         if self._encoder is None:
             return _mpeg4(target)  # it has its name only when it is whole
-        writer = H264Writer(target, self._encoder)
+        writer = EncodedWriter(target, self._encoder)
         self._note_file()
         return writer
 

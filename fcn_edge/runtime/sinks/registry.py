@@ -74,20 +74,23 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
 
 def is_same_file(one: str, other: str) -> bool:
     """Whether two texts name one file or folder: also as a path and an address, or through links."""
-    uris = [Uri.parse(text, OPTIONS) for text in (one, other)]
-    if any(WORDS.get(text, uri.scheme) not in ("", "file") for text, uri in zip((one, other), uris, strict=True)):
-        return False
-    return same_file(*(Path(uri.place) for uri in uris))
+    first, second = _place_of(one), _place_of(other)
+    return first is not None and second is not None and same_file(first, second)
 
 
 def is_mask_of(image: str, folder: str, context: SinkContext) -> bool:
-    """Whether a text names an image file that a folder's mask of the only frame is called like."""
-    uris = [Uri.parse(text, OPTIONS) for text in (image, folder)]
-    if any(WORDS.get(text, uri.scheme) not in ("", "file") for text, uri in zip((image, folder), uris, strict=True)):
+    """Whether a text names the image file that a folder's mask of the only frame would be."""
+    path, place = _place_of(image), _place_of(folder)
+    if path is None or place is None or not context.single:
         return False
-    path, place = (Path(uri.place) for uri in uris)
-    names = {f"{stem}.png" for stem in (f"{0:06d}", *(read.stem for read in context.reads))}
-    return context.single and path.name in names and same_file(path.parent, place)
+    names = {"000000.png", *(f"{read.stem}.png" for read in context.reads)}
+    return path.name in names and same_file(path.parent, place)
+
+
+def _place_of(text: str) -> Path | None:
+    """The file or folder that a text names; None where it names something else, such as a window."""
+    uri = Uri.parse(text, OPTIONS)
+    return Path(uri.place) if WORDS.get(text, uri.scheme) in ("", "file") else None
 
 
 @lookup_errors(UsageError)
@@ -155,13 +158,16 @@ def prepare_sink(text: str) -> None:
 
     What is wrong with it is said when it is opened.
     """
+    if not _is_video(text):
+        return
+    from fcn_edge.runtime.sinks.encoded import WEBM
     from fcn_edge.runtime.sinks.encoders.choice import chosen, encoder_from_text
-    from fcn_edge.runtime.sinks.h264 import WEBM
 
-    if not _is_video(text) or Path(Uri.parse(text, OPTIONS).place).suffix.lower() == WEBM:
+    uri = Uri.parse(text, OPTIONS)
+    if Path(uri.place).suffix.lower() == WEBM:  # no board encodes it
         return
     with suppress(FcnEdgeError):
-        chosen(*Uri.parse(text, OPTIONS).read_options({"encoder": encoder_from_text}).values())
+        chosen(*uri.read_options({"encoder": encoder_from_text}).values())
 
 
 @lookup_errors(UsageError)

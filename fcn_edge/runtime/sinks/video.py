@@ -14,9 +14,9 @@ from fcn_edge.errors import MachineError
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
+from fcn_edge.runtime.sinks.encoded import AVI, CONTAINERS, WEBM
 from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen, chosen_for_webm
 from fcn_edge.runtime.sinks.encoders.elements import ELEMENTS
-from fcn_edge.runtime.sinks.h264 import AVI, CONTAINERS, WEBM
 from fcn_edge.runtime.sinks.recording import Recording
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.video_clock import VideoClock, usual_rate
@@ -34,7 +34,7 @@ class VideoSink(Sink):
 
     It is encoded in a thread of its own. A frame of a file waits until there is room for it; one of a live source that
     finds none is left out and counted, so that a slow disk never slows a camera. The file has its final name from
-    the start and plays however its writer ends (``H264Writer``). With ``context.segment`` it is a series of files
+    the start and plays however its writer ends (``EncodedWriter``). With ``context.segment`` it is a series of files
     (``Segments``).
 
     Args:

@@ -22,6 +22,7 @@ from fcn_edge.runtime.channel import Channel
 from fcn_edge.runtime.clock import CameraClock
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.text import quoted
 
 __all__ = [
     "CONNECTED",
@@ -332,7 +333,8 @@ class FileConnection(Connection):
         self._first = self.read_next()
         if self._first is None:
             raise SourceError(
-                f"{self.id} holds no frame that can be decoded.", f"See what it holds with: ffprobe {self.id}"
+                f"{self.id} holds no frame that can be decoded.",
+                f"See what it holds with: ffprobe {quoted(Path(self.address.place))}",
             )
         height, width = self._first.image.shape[:2]
         self.size = height, width

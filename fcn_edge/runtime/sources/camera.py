@@ -139,7 +139,7 @@ class CameraConnection(Connection):
                 capture = cv2().VideoCapture(self._device if self._number is None else self._number)
         if not capture.isOpened() and _is_other_device(self._device):
             raise SourceError(
-                f"{self._shown} is no camera: it is no capture device.",
+                f"{self._shown} is no capture device.",
                 "Give a camera such as /dev/video0, a video, an image or a folder.",
             )
         if not capture.isOpened():

@@ -103,9 +103,10 @@ class ImageConnection(FileConnection):
     def _raise_for_unreadable(self) -> None:
         names = self._unreadable
         if names:
+            others = " All others were processed." if len(names) != self.length else ""
             raise LeftOutError(
                 f"{len(names)} of {self.length} images of {self._path} cannot be read: {listed(names, FEW)}.",
-                "Replace or remove them. All others were processed.",
+                f"Replace or remove them.{others}",
             )
 
 

@@ -11,7 +11,7 @@ from fcn_edge.errors import SourceError
 __all__ = ["refuse_endless_tables"]
 
 MOST_SAMPLES = 1 << 22
-"""In a file of fewer bytes: one that was cut off has the tables of the whole recording."""
+"""What a file of fewer bytes may announce all the same: one that was cut off has the tables of the whole recording."""
 MOST_BOXES = 1_000_000
 DEEPEST = 12
 

@@ -24,6 +24,7 @@ from fcn_edge.runtime.sources.decoding import Decoder, quiet_av
 from fcn_edge.runtime.sources.timeline import Arrival, Timeline
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.runtime.waiting import item_within
+from fcn_edge.text import quoted
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -238,7 +239,7 @@ class NetworkConnection(Connection):
         from av.stream import Discard
 
         if not container.streams.video:
-            raise SourceError(f"{self.id} has no video in it.", f"See what it has with: ffprobe {self.id}")
+            raise SourceError(f"{self.id} has no video in it.", f"See what it has with: ffprobe {quoted(self.id)}")
         # the largest, of a playlist with several; before the first picture no size may be known
         stream = max(container.streams.video, key=_rows_of)
         for other in container.streams:
@@ -284,7 +285,7 @@ class NetworkConnection(Connection):
             raise
         if not count and not self.live:
             raise SourceError(
-                f"{self.id} holds no frame that can be decoded.", f"See what it holds with: ffprobe {self.id}"
+                f"{self.id} holds no frame that can be decoded.", f"See what it holds with: ffprobe {quoted(self.id)}"
             )
 
 

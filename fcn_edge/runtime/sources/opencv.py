@@ -18,6 +18,7 @@ from fcn_edge.io.opencv import cv2
 from fcn_edge.io.video import ffmpeg_or_any, quiet
 from fcn_edge.runtime.sources.ffmpeg_limits import LIMITS, LONGEST_SIDE, MOST_PIXELS, too_large
 from fcn_edge.runtime.sources.times import TimesAfterFirst
+from fcn_edge.text import quoted
 
 __all__ = ["OpenCvReader"]
 
@@ -58,7 +59,7 @@ class OpenCvReader:
         if not self._capture.isOpened():
             raise SourceError(
                 f"{shown} is not a video or image that OpenCV can read, or is cut off.",
-                f"See what it holds with: ffprobe {shown}",
+                f"See what it holds with: ffprobe {quoted(path)}",
             )
         width, height = (self._capture.get(side) for side in (cv2().CAP_PROP_FRAME_WIDTH, cv2().CAP_PROP_FRAME_HEIGHT))
         if not (width <= LONGEST_SIDE >= height and width * height <= MOST_PIXELS):

@@ -16,6 +16,7 @@ from fcn_edge.runtime.sources.playlists import refuse_playlist
 from fcn_edge.runtime.sources.pyav import PyAvReader, has_pyav
 from fcn_edge.runtime.sources.wholeness import runs_past_end
 from fcn_edge.runtime.uri import Uri
+from fcn_edge.text import quoted
 
 __all__ = ["VideoConnection"]
 
@@ -30,9 +31,8 @@ class VideoConnection(FileConnection):
     """Every frame of a video file, with the time that the file gives it.
 
     PyAV reads it, or OpenCV where that is absent: the same pixels and times, but OpenCV scales frames that change their
-    size to that of the first. The length is what the container
-    announces. Where the file is known to be cut off, reading raises after the last frame. What is damaged before the
-    end is skipped and, with PyAV, counted.
+    size to that of the first. The length is what the container announces. Where the file is known to be cut off,
+    reading raises after the last frame. What is damaged before the end is skipped and, with PyAV, counted.
 
     Args:
         address: What the user called it.
@@ -60,7 +60,7 @@ class VideoConnection(FileConnection):
         shown = str(self._path)
         if has_pyav():
             self._reader = PyAvReader(
-                self._path, shown, f"See what it holds with: ffprobe {shown}", lambda: self._interrupted
+                self._path, shown, f"See what it holds with: ffprobe {quoted(self._path)}", lambda: self._interrupted
             )
         else:
             self._reader = OpenCvReader(self._path, shown)
@@ -101,7 +101,10 @@ class VideoConnection(FileConnection):
             return
         missing = self._missing()
         short = self.length is not None and missing > max(FEWEST_MISSING, SHARE_MISSING * self.length)
-        ends_early = runs_past_end(self._path)
+        try:
+            ends_early = runs_past_end(self._path)
+        except OSError:  # it was moved or removed while it was played
+            ends_early = False
         if (missing and ends_early) or (short and (self._reader.broke_off or self._reader.damaged_end)):
             of = "" if self.length is None else f" of {self.length}"
             raise SourceError(

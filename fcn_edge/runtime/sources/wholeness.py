@@ -73,7 +73,8 @@ def _riff(header: bytes, _position: int) -> int | None:
     if len(header) < 12 or not header.startswith(b"RIFF"):
         return None
     (size,) = struct.unpack_from("<I", header, 4)
-    return 8 + size + size % 2 if 0 < size < 0xFFFFFFFF else None  # while it is written it is one of these
+    # 0 or the largest while it is being written; some writers leave out the byte that would make an odd length even
+    return 8 + size if 0 < size < 0xFFFFFFFF else None
 
 
 def _matroska(header: bytes, _position: int) -> int | None:

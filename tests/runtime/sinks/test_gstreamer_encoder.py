@@ -34,6 +34,7 @@ from fcn_edge.runtime.sinks.encoders.choice import Choice, chosen, problem_of
 from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS, encoder_pipeline
 from fcn_edge.runtime.sinks.encoders.failures import told
 from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder, aligned
+from fcn_edge.runtime.sinks.encoders.libvpx import LibvpxEncoder
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.encoders.process import WORKER
 from fcn_edge.runtime.sinks.recording import Recording
@@ -597,12 +598,9 @@ def test_it_is_tried_before_the_first_frame_of_several_sources(
 
 
 def test_the_one_that_goes_on_is_named(tmp_path: Path, play: Play, caplog: pytest.LogCaptureFixture) -> None:
-    class Another(Libx264Encoder):
-        name = "another"
-
     encoder = play("sys.exit(3)")
-    recording = Recording(tmp_path / "out.mp4", 25, False, Choice("played", lambda: encoder, Another))
+    recording = Recording(tmp_path / "out.mp4", 25, False, Choice("played", lambda: encoder, LibvpxEncoder))
     with caplog.at_level("WARNING", "fcn_edge"):
         recording.write(np.zeros((*SIZE, 3), np.uint8), 0)
     recording.close()
-    assert "status 3. another goes on." in caplog.text
+    assert "status 3. libvpx-vp9 goes on." in caplog.text

@@ -75,24 +75,16 @@ def pid_of(encoder: GStreamerEncoder) -> int:
     return encoder.pid
 
 
-def all_children() -> set[int]:
-    text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    return {int(pid) for pid in text.split()}
+@pytest.fixture
+def children() -> Callable[[], set[int]]:
+    """Gives this process's children, without older ones such as multiprocessing keeps from a test before."""
 
+    def all_children() -> set[int]:
+        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        return {int(pid) for pid in text.split()}
 
-@pytest.fixture(autouse=True)
-def older_children() -> set[int]:
-    """Such as those that multiprocessing keeps from a test before."""
-    OLDER.clear()
-    OLDER.update(all_children())
-    return OLDER
-
-
-OLDER: set[int] = set()
-
-
-def children() -> set[int]:
-    return all_children() - OLDER
+    older = all_children()
+    return lambda: all_children() - older
 
 
 def keys_of(path: Path) -> list[float]:
@@ -183,7 +175,11 @@ def test_a_series_is_encoded_by_one_process(
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
 def test_a_child_that_dies_ends_the_sink_with_a_sentence(
-    tmp_path: Path, make_result: MakeResult, encoders: list[GStreamerEncoder], name: str
+    tmp_path: Path,
+    make_result: MakeResult,
+    encoders: list[GStreamerEncoder],
+    children: Callable[[], set[int]],
+    name: str,
 ) -> None:
     sink = open_sink(str(tmp_path / "out.mp4"), CONTEXT)
 
@@ -258,7 +254,9 @@ def test_a_child_whose_encoder_hangs_ends_with_its_input(stand_in: str) -> None:
         child.close(0)
 
 
-def test_twenty_videos_leave_nothing_behind(tmp_path: Path, make_result: MakeResult) -> None:
+def test_twenty_videos_leave_nothing_behind(
+    tmp_path: Path, make_result: MakeResult, children: Callable[[], set[int]]
+) -> None:
     def left() -> tuple[int, int, int]:
         return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), len(children())
 
@@ -272,7 +270,9 @@ def test_twenty_videos_leave_nothing_behind(tmp_path: Path, make_result: MakeRes
     assert counts[-1][2] == 0
 
 
-def test_a_full_disk_is_the_disks_fault(tmp_path: Path, make_result: MakeResult) -> None:
+def test_a_full_disk_is_the_disks_fault(
+    tmp_path: Path, make_result: MakeResult, children: Callable[[], set[int]]
+) -> None:
     (tmp_path / "out.mp4").symlink_to("/dev/full")
     sink = VideoSink(tmp_path / "out.mp4", CONTEXT)  # open_sink refuses devices
     _, error = fill(sink, make_result)

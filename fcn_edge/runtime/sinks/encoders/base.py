@@ -1,4 +1,4 @@
-"""The base of all encoders; one muxing writer (``sinks.h264``) serves them all."""
+"""The base of all encoders; one muxing writer (``sinks.encoded``) serves them all."""
 
 from __future__ import annotations
 

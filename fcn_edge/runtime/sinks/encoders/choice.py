@@ -15,8 +15,9 @@ from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError, VideoBeg
 from fcn_edge.runtime.sinks.encoders.elements import BOARD, ELEMENTS
 from fcn_edge.runtime.sinks.encoders.failures import failed
 from fcn_edge.runtime.sinks.encoders.gstreamer import GStreamerEncoder
-from fcn_edge.runtime.sinks.encoders.libvpx import LIBVPX, LibvpxEncoder, libvpx_is_here
-from fcn_edge.runtime.sinks.encoders.libx264 import LIBX264, Libx264Encoder, libx264_is_here
+from fcn_edge.runtime.sinks.encoders.libvpx import LIBVPX, LibvpxEncoder
+from fcn_edge.runtime.sinks.encoders.libx264 import LIBX264, Libx264Encoder
+from fcn_edge.runtime.sinks.encoders.pyav import pyav_encodes
 from fcn_edge.system.video_encoder import may_have_encoder
 
 __all__ = ["AUTO", "ENCODERS", "Choice", "chosen", "chosen_for_webm", "encoder_from_text", "problem_of"]
@@ -73,7 +74,7 @@ def chosen(name: str = AUTO) -> Choice | None:
     with needed_for("Writing H.264"):
         import av  # noqa: F401
     if name == LIBX264:
-        if not libx264_is_here():
+        if not pyav_encodes(LIBX264):
             raise MachineError(
                 "PyAV was built without libx264 here.",
                 "Take its wheel: pip install --force-reinstall --only-binary av av",
@@ -102,7 +103,7 @@ def chosen_for_webm(name: str = AUTO) -> Choice:
         )
     with needed_for("Writing WebM"):
         import av  # noqa: F401
-    if not libvpx_is_here():
+    if not pyav_encodes(LIBVPX):
         raise MachineError("PyAV was built without libvpx here.", "Write out.mp4 or out.mkv.")
     return Choice(LIBVPX, LibvpxEncoder)
 
@@ -139,7 +140,7 @@ def _best() -> Choice | None:
         import av  # noqa: F401
     except ImportError:
         return None
-    spare = Libx264Encoder if libx264_is_here() else None
+    spare = Libx264Encoder if pyav_encodes(LIBX264) else None
     if may_have_encoder():
         for name in BOARD:
             if problem_of(name) is None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from fcn_edge.runtime.sinks.encoders.pyav import PyAvEncoder
 
-__all__ = ["LIBVPX", "LibvpxEncoder", "libvpx_is_here"]
+__all__ = ["LIBVPX", "LibvpxEncoder"]
 
 LIBVPX: Final = "libvpx-vp9"
 
@@ -14,15 +14,6 @@ LIBVPX: Final = "libvpx-vp9"
 class LibvpxEncoder(PyAvEncoder):
     """VP9 on the processor, as fast as libvpx makes it: on moving noise of 1024x512 no slower than libx264's preset."""
 
-    name = library = LIBVPX
+    name = LIBVPX
     codec = "VP9"
     options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "crf": "30", "b": "0"}  # noqa: RUF012
-
-
-def libvpx_is_here() -> bool:
-    """Whether PyAV is installed and has the encoder."""
-    try:
-        import av
-    except ImportError:
-        return False
-    return LIBVPX in av.codecs_available

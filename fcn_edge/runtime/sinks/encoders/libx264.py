@@ -6,7 +6,7 @@ from typing import Final
 
 from fcn_edge.runtime.sinks.encoders.pyav import PyAvEncoder
 
-__all__ = ["LIBX264", "Libx264Encoder", "libx264_is_here"]
+__all__ = ["LIBX264", "Libx264Encoder"]
 
 LIBX264: Final = "libx264"
 PRESET = {"preset": "ultrafast", "crf": "25", "tune": "zerolatency", "x264-params": "deblock=0,0"}
@@ -19,14 +19,5 @@ dies."""
 class Libx264Encoder(PyAvEncoder):
     """H.264 on the processor."""
 
-    name = library = LIBX264
+    name = LIBX264
     options = PRESET
-
-
-def libx264_is_here() -> bool:
-    """Whether PyAV is installed and has the encoder; some builds leave it out because of its license."""
-    try:
-        import av
-    except ImportError:
-        return False
-    return LIBX264 in av.codecs_available

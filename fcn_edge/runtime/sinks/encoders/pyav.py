@@ -14,7 +14,7 @@ from fcn_edge.runtime.sinks.encoders.base import BT601, BT709, LIMITED, Encoder,
 if TYPE_CHECKING:
     from av import Packet
 
-__all__ = ["PyAvEncoder"]
+__all__ = ["PyAvEncoder", "pyav_encodes"]
 
 ONE_THREAD = 1 << 20
 """Pixels up to which one thread encodes: more than one would take them from the network."""
@@ -24,11 +24,10 @@ class PyAvEncoder(Encoder):
     """An encoder of FFmpeg, with a stream of its own in each file. A new one says which.
 
     Attributes:
-        library: FFmpeg's name of the encoder.
+        name: FFmpeg's name of the encoder.
         options: FFmpeg's options of the encoder. With them it keeps no frame back.
     """
 
-    library: str
     options: Mapping[str, str]
 
     def __init__(self) -> None:
@@ -41,7 +40,7 @@ class PyAvEncoder(Encoder):
 
     @override
     def begin(self, video: VideoBegin) -> None:
-        self._stream = video.container.add_stream(self.library, rate=video.rate, options=dict(self.options))
+        self._stream = video.container.add_stream(self.name, rate=video.rate, options=dict(self.options))
         context = self._stream.codec_context
         context.height, context.width = video.size
         context.pix_fmt = "yuv420p"
@@ -68,3 +67,12 @@ class PyAvEncoder(Encoder):
     @override
     def close(self) -> None:
         self._stream = None
+
+
+def pyav_encodes(name: str) -> bool:
+    """Whether PyAV is installed and has the encoder of this name; some builds lack libx264 because of its license."""
+    try:
+        import av
+    except ImportError:
+        return False
+    return name in av.codecs_available

@@ -22,7 +22,7 @@ from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_f
 if TYPE_CHECKING:
     from av import Packet
 
-__all__ = ["AVI", "CONTAINERS", "WEBM", "H264Writer"]
+__all__ = ["AVI", "CONTAINERS", "WEBM", "EncodedWriter"]
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi", ".webm": "webm"}
 """FFmpeg's names of the containers, by suffix."""
@@ -39,7 +39,7 @@ FFmpeg refuses, and programs that take this for the end of the file, or for an e
 FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"
 
 
-class H264Writer(VideoWriter):
+class EncodedWriter(VideoWriter):
     """A video in H.264, or VP9 in WebM, yuv420p, under its final name from the first frame on.
 
     MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska and
@@ -60,7 +60,7 @@ class H264Writer(VideoWriter):
     """
 
     def __init__(self, target: VideoTarget, encoder: Encoder) -> None:
-        with needed_for("Writing H.264"):
+        with needed_for(f"Writing {encoder.codec}"):
             import av
         self._target = target
         self._encoder = encoder
