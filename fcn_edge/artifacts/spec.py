@@ -304,7 +304,7 @@ def checked_size(size: Size, multiple: int = SIZE_MULTIPLE) -> Size:
     if not is_size(size):
         raise UsageError(
             f"The size {height}x{width} has more pixels than any network takes.",
-            f"Give {MOST_PIXELS >> 20} million pixels at most, and {LONGEST_SIDE} along a side.",
+            f"Give {MOST_PIXELS / 1e6:.0f} million pixels at most, and {LONGEST_SIDE} along a side.",
         )
     if height < multiple or width < multiple or height % multiple or width % multiple:
         nearest = tuple(max(multiple, multiple * round(side / multiple)) for side in size)

@@ -223,11 +223,10 @@ def test_floods_of_empty_fields_are_refused(tiny: Any, tmp_path: Path, monkeypat
         "values": rest + bytes_field(GRAPH, graph + b"\x6a\x00" * 200),
         "inside": rest + bytes_field(GRAPH, graph + bytes_field(13, bytes_field(4, b"") * 3000)),
     }
-    for name, content in floods.items():
+    for content in floods.values():
         path.write_bytes(content)
         with pytest.raises(ModelError, match=r"not an ONNX file|has more than 100 nodes"):
             resolved_model(path)
-        assert name
 
 
 def test_a_file_that_is_cut_off_while_it_is_read_is_an_error(tiny: Any, tmp_path: Path) -> None:
