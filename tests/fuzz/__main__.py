@@ -51,7 +51,7 @@ def main(
             # an input that is kept is called after its parser, the seed and its number
             name = names[0] if names else replay.name.rsplit("-", 2)[0]
             if name not in known:
-                raise click.UsageError(f"{replay.name} names no parser.", None)
+                raise click.UsageError(f"{replay.name} names no parser. Say which with --parser.")
             findings = Campaign(work / "work", work / "keep", seed=seed, limit=limit).replay(name, replay)
             _tell(findings, details=True)
         else:

@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Sequence
 
-__all__ = ["BYTES", "TEXT", "WORDS", "bytes_damaged", "text_damaged", "varint"]
+__all__ = ["BYTES", "EXTREMES", "EXTREMES_64", "TEXT", "WORDS", "bytes_damaged", "text_damaged"]
 
 EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 1 << 24, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 EXTREMES_64 = (*EXTREMES, 1 << 32, 1 << 40, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)

@@ -89,4 +89,12 @@ def damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> bytes:
     return b"damaged " + chance.randbytes(4) + whole
 
 
-PARSERS = (Parser("faulty", "input.txt", lambda _: WHOLES, read, (damaged,)),)
+def made_once(folder: Path) -> list[bytes]:
+    (folder / "made").touch(exist_ok=False)
+    return [b"fine"]
+
+
+PARSERS = (
+    Parser("faulty", "input.txt", lambda _: WHOLES, read, (damaged,)),
+    Parser("made once", "input.txt", made_once, read, (damaged,)),
+)

@@ -18,7 +18,7 @@ from fcn_edge.errors import FcnEdgeError
 
 from .parser import Shown
 
-__all__ = ["LONGEST", "Verdict", "judged", "wrong_with"]
+__all__ = ["Verdict", "judged", "wrong_with"]
 
 PACKAGE = Path(fcn_edge.__file__).parent
 

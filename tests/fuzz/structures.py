@@ -13,30 +13,11 @@ from fcn_edge.io.documents import document_text
 
 from .damages import WORDS
 
-__all__ = ["json_bytes", "json_damaged", "sealed", "sealed_damaged", "toml_bytes", "tree_damaged"]
+__all__ = ["json_bytes", "json_damaged", "sealed", "sealed_damaged", "toml_bytes", "toml_of", "tree_damaged"]
 
 NUMBERS: tuple[Any, ...] = (
-    *(
-        0,
-        -1,
-        1,
-        2,
-        3,
-        7,
-        255,
-        256,
-        30_016,
-        65504,
-        65535,
-        65536,
-        1 << 31,
-        1 << 32,
-        1 << 53,
-        1 << 62,
-        1 << 63,
-        1 << 64,
-        10**400,
-    ),
+    *(0, -1, 1, 2, 3, 7, 255, 256, 30_016, 65504, 65535, 65536, *(1 << power for power in (31, 32, 53, 62, 63, 64))),
+    10**400,
     *(0.5, -0.0, 1e-320, 1e308, -1e308, math.inf, -math.inf, math.nan),
 )
 OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], [None], {"": 0}, [0] * 300, ["a"] * 300)

@@ -63,7 +63,7 @@ def _answers(
     wholes_folder.mkdir(parents=True, exist_ok=True)
     path = Path(INPUT, parser.name, parser.file).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    yield {"begin": parser.name, "index": -1, "pid": os.getpid()}
+    yield {"begin": parser.name, "index": -1}
     replayed = request.get("replay")
     if parser.name not in made:
         with patch("time.localtime", lambda *_: EPOCH):  # zip archives hold the time
@@ -82,7 +82,7 @@ def _answers(
             yield {"end": parser.name, "index": index, "seconds": 0.0, **asdict(verdict), "input": ""}
             continue
         path.write_bytes(content)
-        yield {"begin": parser.name, "index": index, "pid": os.getpid()}
+        yield {"begin": parser.name, "index": index}
         began = time.process_time()
         verdict = _verdict(parser, path, wholes_folder, printed)
         if index < len(wholes) and not replayed and verdict.outcome == "refused" and not parser.refuses:

@@ -58,8 +58,9 @@ class TestMaskFolder:
 
     def test_where_a_file_is(self, tmp_path: Path) -> None:
         (tmp_path / "masks").write_text("a file")
-        with pytest.raises(UsageError, match="masks cannot be made"):
-            open_sink(str(tmp_path / "masks"), CONTEXT)
+        for place in (tmp_path / "masks", "/dev/null"):
+            with pytest.raises(UsageError, match=f"{place} cannot be made: a file, a pipe or a device has that name"):
+                open_sink(str(place), CONTEXT)
         with pytest.raises(UsageError, match="cannot be made"):
             open_sink(str(tmp_path / "masks" / "below"), CONTEXT)
 

@@ -31,6 +31,11 @@ class MaskFolderSink(Sink):
     def __init__(self, folder: Path) -> None:
         try:
             make_folder(folder)
+        except FileExistsError as error:
+            raise UsageError(
+                f"The folder {folder} cannot be made: a file, a pipe or a device has that name.",
+                "Give another name, or null: to write nothing.",
+            ) from error
         except OSError as error:
             raise UsageError(
                 f"The folder {folder} cannot be made: {error.strerror}.", "Give a folder in a place that is yours."

@@ -10,7 +10,7 @@ from ..damages import TEXT
 from ..parser import Parser
 from .messages import ONNX
 
-__all__ = ["PARSERS"]
+__all__ = ["CONFIG", "PARSERS"]
 
 CONFIG = b"""
 crop_size = (512, 1024)

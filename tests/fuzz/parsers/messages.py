@@ -8,7 +8,7 @@ from typing import Any
 
 from ..damages import BYTES, EXTREMES_64, WORDS
 
-__all__ = ["ONNX", "message_damaged", "nodes_damaged", "onnx_damaged"]
+__all__ = ["ONNX"]
 
 WHOLE = {3: 64, 4: 64, 5: 32, 13: 32}
 """Bits of the kinds of fields that are whole numbers, by protobuf's number."""

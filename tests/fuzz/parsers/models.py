@@ -18,7 +18,7 @@ from ..structures import json_bytes, tree_damaged
 from .commands import shown_by
 from .messages import ONNX
 
-__all__ = ["PARSERS", "SAMPLES", "metadata_damaged"]
+__all__ = ["FRAME", "PARSERS", "SAMPLES"]
 
 SAMPLES = Path(__file__).parents[2] / "artifacts" / "samples" / "schema2"
 FRAME = np.full((48, 72, 3), 90, np.uint8)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...image_files import chunk, turned
 from ..damages import BYTES, EXTREMES, bytes_damaged
 from ..parser import Parser
 
@@ -49,10 +50,7 @@ def jpegs(folder: Path) -> list[bytes]:
     import cv2
 
     plain, progressive = written(".jpg", (), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1))(folder)
-    entry = struct.pack(">2sHI H HHIHH I", b"MM", 42, 8, 1, 0x0112, 3, 1, 6, 0, 0)
-    exif = b"Exif\0\0" + entry
-    turned = plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:]
-    return [plain, progressive, turned]
+    return [plain, progressive, turned(plain, 6)]
 
 
 def tiffs(folder: Path) -> list[bytes]:
@@ -101,9 +99,7 @@ def chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def joined(parts: Sequence[tuple[bytes, bytes]]) -> bytes:
     """A PNG file of chunks, each with its right checksum."""
-    return SIGNATURE + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
-    )
+    return SIGNATURE + b"".join(chunk(*part) for part in parts)
 
 
 def chunk_damaged(whole: bytes, chance: random.Random, _: Sequence[bytes]) -> bytes:
