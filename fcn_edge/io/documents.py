@@ -66,7 +66,8 @@ def read_document(path: Path, error: type[ArtifactError], fix: str) -> dict[str,
         error: What to raise when it is missing, damaged or changed.
         fix: What to do about that.
     """
-    if not os.path.exists(path):  # noqa: PTH110 - of a name that is too long, Path.exists raises
+    # not of pathlib, which raises for a name that is too long; a pipe is read like a file
+    if not os.path.exists(path) or os.path.isdir(path):  # noqa: PTH110, PTH112
         raise error(f"There is no file {path}.", fix)
     content = read_json(path, error, fix, MOST_BYTES)
     if not isinstance(content, dict):

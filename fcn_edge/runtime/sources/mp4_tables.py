@@ -11,7 +11,9 @@ from fcn_edge.errors import SourceError
 __all__ = ["refuse_endless_tables"]
 
 MOST_SAMPLES = 1 << 22
-"""What a file of fewer bytes may announce all the same: one that was cut off has the tables of the whole recording."""
+"""What a short file may announce all the same: one that was cut off has the tables of the whole recording."""
+SAMPLES_PER_BYTE = 4
+"""Of a whole file at most: packed sound of old QuickTime files has more than one."""
 MOST_BOXES = 1_000_000
 DEEPEST = 12
 
@@ -19,7 +21,7 @@ _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b
 
 
 def refuse_endless_tables(path: Path) -> None:
-    """Say so where an MP4 or MOV file announces more samples in a few bytes than it has bytes.
+    """Say so where an MP4 or MOV file announces more samples in a few bytes than it can hold.
 
     A table of samples of one size, and a fragment of samples that are all alike, hold no more than their number, and
     FFmpeg makes an index of about 60 bytes for each: 5 GB for 80 million in a file of two kilobytes.
@@ -30,7 +32,7 @@ def refuse_endless_tables(path: Path) -> None:
     """
     with path.open("rb") as file:
         size = path.stat().st_size
-        if _Boxes(file).samples(0, size, 0) > max(size, MOST_SAMPLES):
+        if _Boxes(file).samples(0, size, 0) > max(SAMPLES_PER_BYTE * size, MOST_SAMPLES):
             raise SourceError(
                 f"{path} is damaged or cut off: it announces more pictures and sounds than it can hold.",
                 "Copy it again.",
