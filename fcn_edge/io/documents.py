@@ -67,7 +67,9 @@ def read_document(path: Path, error: type[ArtifactError], fix: str) -> dict[str,
         fix: What to do about that.
     """
     # not of pathlib, which raises for a name that is too long; a pipe is read like a file
-    if not os.path.exists(path) or os.path.isdir(path):  # noqa: PTH110, PTH112
+    if os.path.isdir(path):  # noqa: PTH112
+        raise error(f"{path} is a directory; a file was expected.", fix)
+    if not os.path.exists(path):  # noqa: PTH110
         raise error(f"There is no file {path}.", fix)
     content = read_json(path, error, fix, MOST_BYTES)
     if not isinstance(content, dict):
