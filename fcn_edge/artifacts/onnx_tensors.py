@@ -116,6 +116,8 @@ def read_tensor(buffer: Buffer, start: int, end: int) -> Tensor:
             held.setdefault(number, []).append((first, stop))
     if min(dims, default=0) < 0:
         raise FlawError(f"{shown(name) or 'a constant'} has a negative length")
+    if element not in _BITS and element != _STRING:
+        raise FlawError(f"{shown(name) or 'a constant'} is of an element type ({element}) that ONNX does not have")
     count = math.prod(dims)
     if not external:
         found, wanted = _held(buffer, element, held), _wanted(element, count, raw=RAW in held)
@@ -126,17 +128,17 @@ def read_tensor(buffer: Buffer, start: int, end: int) -> Tensor:
     return Tensor(name, element, tuple(dims), external, values)
 
 
-def _wanted(element: int, count: int, *, raw: bool) -> int | None:
-    """Bytes, or numbers, that a tensor's values take; None where nothing here knows its type."""
+def _wanted(element: int, count: int, *, raw: bool) -> int:
+    """Bytes, or numbers, that a tensor's values take."""
     if raw:
-        return None if element not in _BITS else -(-count * _BITS[element] // 8)
+        return -(-count * _BITS[element] // 8)
     if element in (21, 22, 23, 25, 26):
         # as packed as in raw_data
         return -(-count * _BITS[element] // 8)
     return count * _ELSEWHERE.get(element, (INT32S, 1))[1]
 
 
-def _held(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]) -> int | None:
+def _held(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]) -> int:
     """Bytes, or numbers, that a tensor holds where its type keeps them.
 
     Raises:
@@ -150,7 +152,7 @@ def _held(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]) 
     if place == RAW:
         if element == _STRING:
             raise WireError
-        return None if element not in _BITS else sum(stop - first for first, stop in pieces)
+        return sum(stop - first for first, stop in pieces)
     own = STRINGS if element == _STRING else _ELSEWHERE.get(element, (INT32S, 1))[0]
     if place != own:
         raise WireError

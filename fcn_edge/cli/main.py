@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +12,7 @@ import click
 
 from fcn_edge.cli.json_text import json_text
 from fcn_edge.cli.signals import quiet_until_exit
-from fcn_edge.cli.streams import prepare_streams
+from fcn_edge.cli.streams import discard_output, prepare_streams
 from fcn_edge.text import printable
 from fcn_edge.version import __version__
 
@@ -53,6 +53,19 @@ def _told_well() -> Iterator[None]:
 
 def _print_json(error: str, fix: str, code: int) -> None:
     click.echo(json_text({"error": error, "fix": fix, "exit_code": code}))
+
+
+def _untold(error: OSError) -> int:
+    """Say that standard output takes nothing; returns the exit code."""
+    from fcn_edge.io.machine import machine_fault
+
+    fault = machine_fault(error)
+    if fault is None:
+        raise error
+    discard_output(sys.stdout)
+    with suppress(OSError):
+        click.echo(f"Error: {fault.message}\nFix: {fault.fix}", err=True)
+    return fault.exit_code
 
 
 class _LazyGroup(click.Group):
@@ -106,7 +119,12 @@ class _LazyGroup(click.Group):
                 path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fcn-edge"
                 _print_json(error.format_message(), f"See {path} --help.", code)
             else:
-                error.show()
+                try:
+                    error.show()
+                except OSError:  # a full disk behind 2>
+                    discard_output(sys.stderr)
+        except OSError as error:  # of --help and --version; a verb tells its own
+            code = _untold(error)
         except click.Abort:  # Ctrl-C before the verb takes care of it, such as while its module is imported
             code = INTERRUPTED
             if "--json" in args:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fcn_edge.cli.quantities import BYTES, DURATION
-from fcn_edge.cli.verb import SIZE, discard_output, failure, note, say, stopped, verb
+from fcn_edge.cli.streams import discard_output
+from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def command(
             keep=keep,
         )
     if any(sink.sink == STDOUT and sink.error is not None for sink in report.sinks):
-        discard_output()  # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
+        discard_output(sys.stdout)  # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
     result = report.to_json()
     result |= scoring.to_json()
     result |= _ending(report)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
 
-__all__ = ["prepare_streams"]
+__all__ = ["discard_output", "prepare_streams"]
 
 _LAST = 2
 
@@ -28,3 +31,11 @@ def prepare_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def discard_output(stream: TextIO) -> None:
+    """Send a standard stream nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
+    with suppress(OSError, ValueError):
+        descriptor = stream.fileno()
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), descriptor)

@@ -16,10 +16,11 @@ import click
 
 from fcn_edge.cli.json_text import json_text
 from fcn_edge.cli.signals import interrupts_once
+from fcn_edge.cli.streams import discard_output
 from fcn_edge.errors import EXTRAS, ArtifactError, FcnEdgeError, GuardError, MachineError, MissingExtraError
 from fcn_edge.text import printable
 
-__all__ = ["SIZE", "discard_output", "failure", "note", "say", "stopped", "verb"]
+__all__ = ["SIZE", "failure", "note", "say", "stopped", "verb"]
 
 INTERRUPTED = 130
 _LONGEST_LINE = 8000
@@ -81,7 +82,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 raise
             except BrokenPipeError:
                 # the reader of our output went away, as with `| head`: nothing is left to say
-                discard_output()
+                discard_output(sys.stdout)
                 sys.exit(0)
             except KeyboardInterrupt:
                 result = {"error": "Interrupted.", "fix": "", **stopped()}
@@ -120,7 +121,7 @@ def say(text: str | Sequence[str] = "") -> None:
 
 def note(text: str) -> None:
     """A line on standard error: progress, warnings."""
-    click.echo(_shown(text), err=True)
+    _tell(_shown(text))
 
 
 def failure(error: FcnEdgeError) -> dict[str, Any]:
@@ -202,22 +203,23 @@ def _log_as_notes() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _tell(line: str) -> None:
+    try:
+        click.echo(line, err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:  # a full disk behind 2>: what the command is for goes on
+        discard_output(sys.stderr)
+
+
 def _report(result: dict[str, Any], as_json: bool) -> None:
     if not as_json:
-        click.echo(f"Error: {result['error']}", err=True)
+        _tell(f"Error: {result['error']}")
         if result["fix"]:
-            click.echo(f"Fix: {result['fix']}", err=True)
+            _tell(f"Fix: {result['fix']}")
     try:
         if as_json:
             click.echo(json_text(result))
         sys.stdout.flush()
     except OSError:  # standard output itself is what failed
-        discard_output()
-
-
-def discard_output() -> None:
-    """Send standard output nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
-    with suppress(OSError, ValueError):
-        descriptor = sys.stdout.fileno()
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), descriptor)
+        discard_output(sys.stdout)

@@ -83,7 +83,7 @@ class ImageSink(Sink):
 
 
 def _encoded(path: Path, image: NDArray[np.uint8]) -> bytes:
-    return cv2().imencode(path.suffix, image)[1].tobytes()
+    return bytes(cv2().imencode(path.suffix, image)[1])
 
 
 def _write_image(path: Path, content: bytes) -> None:
