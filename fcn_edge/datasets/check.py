@@ -228,8 +228,8 @@ class _Scan:
             )
         elif absent and split.void and not split.pixels.any():
             self.report.problems.append(
-                f"{split.name}: every pixel is void ({split.info.void}), so that nothing can be scored on it. Label some, "
-                "or remove the split."
+                f"{split.name}: every pixel is void ({split.info.void}), so that nothing can be scored on it. Label "
+                "some, or remove the split."
             )
         elif absent:
             warnings.append(f"{split.name}: no pixel of {listed(absent)}.")

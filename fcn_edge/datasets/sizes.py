@@ -51,8 +51,8 @@ def size_error(
     own = orientation_of(labels)
     if own in SIDEWAYS and (size[0], size[1]) == (label_size[1], label_size[0]):
         return DatasetError(
-            f"{labels} is {shown[1]} as it lies in its file, and {image} is {shown[0]} (height x width): the labels have "
-            f"an EXIF orientation ({own}) of their own, which is not applied to class ids.",
+            f"{labels} is {shown[1]} as it lies in its file, and {image} is {shown[0]} (height x width): the labels "
+            f"have an EXIF orientation ({own}) of their own, which is not applied to class ids.",
             f"Save them {TURNS[own]}, without an orientation and without a change of their numbers.",
         )
     return DatasetError(

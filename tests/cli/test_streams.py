@@ -42,7 +42,8 @@ def test_a_command_says_what_it_can_where_a_stream_is_closed(closed: str, said: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"), [("--help >/dev/full", 6), ("inspect nothere 2>/dev/full", 3), ("run --nothing 2>/dev/full", 2)]
+    ("arguments", "code"),
+    [("--help >/dev/full", 6), ("inspect nothere 2>/dev/full", 3), ("run --nothing 2>/dev/full", 2)],
 )
 def test_a_stream_that_takes_nothing_gives_no_traceback(arguments: str, code: int) -> None:
     command = ["bash", "-c", f'"$0" -m fcn_edge {arguments}', sys.executable]

@@ -60,7 +60,9 @@ def test_labels_with_an_orientation_of_their_own_are_told_the_turn(tmp_path: Pat
     (split / "images" / "photo.jpg").write_bytes(encoded(".jpg", picture(60, 40)))
     labels = split / "labels" / "photo.png"
     labels.write_bytes(turned(labels.read_bytes(), 6))
-    with pytest.raises(DatasetError, match=r"photo\.png is 40x60 as it lies in its file.*EXIF orientation \(6\)") as caught:
+    with pytest.raises(
+        DatasetError, match=r"photo\.png is 40x60 as it lies in its file.*EXIF orientation \(6\)"
+    ) as caught:
         Split(split)[0].pair()
     assert caught.value.fix.startswith("Save them turned by 90 degrees clockwise")
 

@@ -201,7 +201,9 @@ def test_weights_of_a_training_that_diverged_are_refused(imagenet_weights, tmp_p
     weights = dict(imagenet_weights("mobilenet_v2"))
     weights["features.1.conv.1.weight"] = weights["features.1.conv.1.weight"] * float("nan")
     WRITERS[".pth"](tmp_path / "nan.pth", weights)
-    with pytest.raises(CheckpointError, match=r"NaN or infinity in 1 tensors, the first is features\.1\.conv\.1\.weight"):
+    with pytest.raises(
+        CheckpointError, match=r"NaN or infinity in 1 tensors, the first is features\.1\.conv\.1\.weight"
+    ):
         load_encoder(encoder("mobilenet_v2"), tmp_path / "nan.pth")
 
 

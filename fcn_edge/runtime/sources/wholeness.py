@@ -17,7 +17,25 @@ _MP4_FIRST = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"
 _MATROSKA, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _MATROSKA_CLUSTER = b"\x1f\x43\xb6\x75"
 _MATROSKA_ELEMENTS = frozenset({_MATROSKA, _MATROSKA_SEGMENT, _MATROSKA_CLUSTER}) | frozenset(
-    map(bytes.fromhex, "114d9b74 1549a966 1654ae6b 1c53bb6b 1254c367 1941a469 1043a770 ec bf e7 a3 a0 a7 ab".split())
+    map(
+        bytes.fromhex,
+        [
+            "114d9b74",
+            "1549a966",
+            "1654ae6b",
+            "1c53bb6b",
+            "1254c367",
+            "1941a469",
+            "1043a770",
+            "ec",
+            "bf",
+            "e7",
+            "a3",
+            "a0",
+            "a7",
+            "ab",
+        ],
+    )
 )
 """The outermost ones, what a segment holds, and what a cluster holds."""
 _MP4_BOXES = _MP4_FIRST | {b"uuid", b"sidx", b"mfra", b"meta", b"emsg", b"prft"}
@@ -33,9 +51,9 @@ Step = Callable[[bytes, int], "int | None"]
 def runs_past_end(path: Path) -> bool:
     """Whether an outermost element of a container announces more bytes than the file has: its end is missing.
 
-    MP4 and MOV (boxes), Matroska and WebM (the segment, or what it holds), AVI (RIFF chunks), FLV (tags) and ASF (objects) are looked at;
-    of others, and of recordings that were never completed and announce nothing, nothing is known. What phones and
-    cameras put behind the container, and players pass over, ends it.
+    MP4 and MOV (boxes), Matroska and WebM (the segment, or what it holds), AVI (RIFF chunks), FLV (tags) and ASF
+    (objects) are looked at; of others, and of recordings that were never completed and announce nothing, nothing is
+    known. What phones and cameras put behind the container, and players pass over, ends it.
 
     Raises:
         OSError: It cannot be read.
