@@ -16,26 +16,15 @@ MOST_ELEMENTS = 1_000_000
 _MP4_FIRST = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot"})
 _MATROSKA, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _MATROSKA_CLUSTER = b"\x1f\x43\xb6\x75"
-_MATROSKA_ELEMENTS = frozenset({_MATROSKA, _MATROSKA_SEGMENT, _MATROSKA_CLUSTER}) | frozenset(
-    map(
-        bytes.fromhex,
-        [
-            "114d9b74",
-            "1549a966",
-            "1654ae6b",
-            "1c53bb6b",
-            "1254c367",
-            "1941a469",
-            "1043a770",
-            "ec",
-            "bf",
-            "e7",
-            "a3",
-            "a0",
-            "a7",
-            "ab",
-        ],
-    )
+_MATROSKA_ELEMENTS = frozenset(
+    {
+        *(_MATROSKA, _MATROSKA_SEGMENT, _MATROSKA_CLUSTER),
+        # in a segment: seek head, info, tracks, cues, tags, attachments, chapters, void, checksum
+        *(b"\x11\x4d\x9b\x74", b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b", b"\x1c\x53\xbb\x6b", b"\x12\x54\xc3\x67"),
+        *(b"\x19\x41\xa4\x69", b"\x10\x43\xa7\x70", b"\xec", b"\xbf"),
+        # in a cluster: time stamp, blocks, their groups, position, size of the one before
+        *(b"\xe7", b"\xa3", b"\xa0", b"\xa7", b"\xab"),
+    }
 )
 """The outermost ones, what a segment holds, and what a cluster holds."""
 _MP4_BOXES = _MP4_FIRST | {b"uuid", b"sidx", b"mfra", b"meta", b"emsg", b"prft"}
