@@ -12,11 +12,14 @@ from fcn_edge.artifacts.protobuf import Buffer, WireError, number_at
 
 __all__ = ["MOST_NODES", "GraphParts", "graph_parts"]
 
-_GRAPH, _OPSET, _METADATA, _TRAINING, _FUNCTION = 7, 8, 14, 20, 25
+_IR_VERSION, _GRAPH, _OPSET, _METADATA, _TRAINING, _FUNCTION = 1, 7, 8, 14, 20, 25
 _NODE, _INITIALIZER, _INPUT, _OUTPUT, _INSIDE, _ANNOTATION, _SPARSE, _GRAPH_METADATA = 1, 5, 11, 12, 13, 14, 15, 16
 
 MOST_NODES = 20_000
 """Of a graph."""
+
+NEWEST_IR_VERSION = 1000
+"""Of the format; ONNX counts less than one a year."""
 
 NEWEST_OPSET = 1000
 """Of any operators; ONNX counts one or two a year. OpenVINO takes time by the number."""
@@ -66,6 +69,10 @@ def graph_parts(buffer: Buffer) -> GraphParts:
                 raise WireError
             if version > NEWEST_OPSET:
                 parts.problem = f"is of opset {version}; {NEWEST_OPSET} at most was expected"
+        elif number == _IR_VERSION:
+            version = number_at(buffer, first, stop)
+            if version > NEWEST_IR_VERSION:
+                parts.problem = f"is of format version {version}; {NEWEST_IR_VERSION} at most was expected"
         elif number == _METADATA:
             check_rest(buffer, "entry", first, stop)
         elif number in (_TRAINING, _FUNCTION):

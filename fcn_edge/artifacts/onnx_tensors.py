@@ -116,6 +116,8 @@ def read_tensor(buffer: Buffer, start: int, end: int) -> Tensor:
             held.setdefault(number, []).append((first, stop))
     if min(dims, default=0) < 0:
         raise FlawError(f"{shown(name) or 'a constant'} has a negative length")
+    if element not in _BITS and element != _STRING:
+        raise FlawError(f"{shown(name) or 'a constant'} is of an element type ({element}) that ONNX does not have")
     count = math.prod(dims)
     if not external:
         found, wanted = _held(buffer, element, held), _wanted(element, count, raw=RAW in held)
@@ -127,7 +129,7 @@ def read_tensor(buffer: Buffer, start: int, end: int) -> Tensor:
 
 
 def _wanted(element: int, count: int, *, raw: bool) -> int | None:
-    """Bytes, or numbers, that a tensor's values take; None where nothing here knows its type."""
+    """Bytes, or numbers, that a tensor's values take; None of texts in raw_data, which may hold none."""
     bits = _BITS.get(element)
     if raw and bits is None:
         return None
@@ -137,7 +139,7 @@ def _wanted(element: int, count: int, *, raw: bool) -> int | None:
     return count * _ELSEWHERE.get(element, (INT32S, 1))[1]
 
 
-def _held(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]) -> int | None:
+def _held(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]) -> int:
     """Bytes, or numbers, that a tensor holds where its type keeps them.
 
     Raises:
@@ -151,7 +153,7 @@ def _held(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]) 
     if place == RAW:
         if element == _STRING:
             raise WireError
-        return None if element not in _BITS else sum(stop - first for first, stop in pieces)
+        return sum(stop - first for first, stop in pieces)
     own = STRINGS if element == _STRING else _ELSEWHERE.get(element, (INT32S, 1))[0]
     if place != own:
         raise WireError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -52,6 +52,19 @@ def _told_well() -> Iterator[None]:
 
 def _print_json(error: str, fix: str, code: int) -> None:
     click.echo(json_text({"error": error, "fix": fix, "exit_code": code}))
+
+
+def _untold(error: OSError) -> int:
+    """Say that standard output takes nothing; returns the exit code."""
+    from fcn_edge.io.machine import machine_fault
+
+    fault = machine_fault(error, "standard output")
+    if fault is None:
+        raise error
+    discard_output(sys.stdout)
+    with suppress(OSError):
+        click.echo(f"Error: {fault.message}\nFix: {fault.fix}", err=True)
+    return fault.exit_code
 
 
 class _LazyGroup(click.Group):
@@ -105,22 +118,18 @@ class _LazyGroup(click.Group):
                 path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "fcn-edge"
                 _print_json(error.format_message(), f"See {path} --help.", code)
             else:
-                error.show()
+                try:
+                    error.show()
+                except OSError:  # a full disk behind 2>
+                    discard_output(sys.stderr)
+        except OSError as error:  # of --help and --version; a verb tells its own
+            code = _untold(error)
         except click.Abort:  # Ctrl-C before the verb takes care of it, such as while its module is imported
             code = INTERRUPTED
             if "--json" in args:
                 _print_json("Interrupted.", "", code)
             else:
                 click.echo("Error: Interrupted.", err=True)
-        except OSError as error:  # of --help and --version: verbs tell of their own
-            from fcn_edge.io.machine import machine_fault
-
-            fault = machine_fault(error, "standard output")
-            if fault is None:
-                raise
-            click.echo(f"Error: {fault.message}\nFix: {fault.fix}", err=True)
-            discard_output()
-            code = fault.exit_code
         sys.exit(code)
 
 

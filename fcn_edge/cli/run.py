@@ -173,7 +173,8 @@ def command(
             keep=keep,
         )
     if any(sink.sink == STDOUT and sink.error is not None for sink in report.sinks):
-        discard_output()  # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
+        # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
+        discard_output(sys.stdout)
     result = report.to_json()
     result |= scoring.to_json()
     result |= _ending(report)

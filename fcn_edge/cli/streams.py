@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 __all__ = ["discard_output", "prepare_streams"]
 
@@ -32,9 +33,9 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def discard_output() -> None:
-    """Send standard output nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
+def discard_output(stream: TextIO) -> None:
+    """Send a standard stream nowhere, so that the interpreter does not fail once more when it flushes it at the end."""
     with suppress(OSError, ValueError):
-        descriptor = sys.stdout.fileno()
+        descriptor = stream.fileno()
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), descriptor)

@@ -80,7 +80,7 @@ def verb(run: Callable[..., dict[str, Any]]) -> Callable[..., None]:
                 raise
             except BrokenPipeError:
                 # the reader of our output went away, as with `| head`: nothing is left to say
-                discard_output()
+                discard_output(sys.stdout)
                 sys.exit(0)
             except KeyboardInterrupt:
                 result = {"error": "Interrupted.", "fix": "", **stopped()}
@@ -119,7 +119,7 @@ def say(text: str | Sequence[str] = "") -> None:
 
 def note(text: str) -> None:
     """A line on standard error: progress, warnings."""
-    click.echo(_shown(text), err=True)
+    _tell(_shown(text))
 
 
 def failure(error: FcnEdgeError) -> dict[str, Any]:
@@ -211,14 +211,23 @@ def _log_as_notes() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _tell(line: str) -> None:
+    try:
+        click.echo(line, err=True)
+    except BrokenPipeError:
+        raise
+    except OSError:  # a full disk behind 2>: what the command is for goes on
+        discard_output(sys.stderr)
+
+
 def _report(result: dict[str, Any], as_json: bool) -> None:
     if not as_json:
-        click.echo(f"Error: {result['error']}", err=True)
+        _tell(f"Error: {result['error']}")
         if result["fix"]:
-            click.echo(f"Fix: {result['fix']}", err=True)
+            _tell(f"Fix: {result['fix']}")
     try:
         if as_json:
             click.echo(json_text(result))
         sys.stdout.flush()
     except OSError:  # standard output itself is what failed
-        discard_output()
+        discard_output(sys.stdout)

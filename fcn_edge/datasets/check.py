@@ -226,6 +226,11 @@ class _Scan:
                 f"pixels are void ({split.info.void}). Label some, or leave the class out of the data set; where "
                 f"{split.info.void} was painted for it, import the labels anew with --map."
             )
+        elif absent and split.void and not split.pixels.any():
+            self.report.problems.append(
+                f"{split.name}: every pixel is void ({split.info.void}), so that nothing can be scored on it. Label "
+                "some, or remove the split."
+            )
         elif absent:
             warnings.append(f"{split.name}: no pixel of {listed(absent)}.")
         for name, share, images in zip(split.info.classes, split.shares, split.occurrences, strict=True):

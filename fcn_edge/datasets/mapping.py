@@ -210,8 +210,10 @@ def _color(path: Path, value: Any) -> Color:
         red, green, blue = value
         if all(type(part) is int and 0 <= part <= 255 for part in value):
             return red, green, blue
+    # a date of TOML has a repr of Python's
+    text = repr(value) if isinstance(value, str | float | int | list | tuple | dict) else str(value)
     raise DatasetError(
-        f'{path}: {printable(repr(value), 80)} is no source; an id, "#rrggbb" or [r, g, b] was expected.',
+        f'{path}: {printable(text, 80)} is no source; an id, "#rrggbb" or [r, g, b] was expected.',
         "Correct the file.",
     )
 

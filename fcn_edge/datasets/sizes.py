@@ -36,6 +36,9 @@ def size_error(
         labels: The label file.
         label_size: Its ``(height, width)``.
         orientation: EXIF's orientation of the image, 1 to 8.
+
+    Raises:
+        DatasetError: The label file is unreadable.
     """
     shown = f"{size[0]}x{size[1]}", f"{label_size[0]}x{label_size[1]}"
     if orientation in SIDEWAYS and (size[0], size[1]) == (label_size[1], label_size[0]):
@@ -45,6 +48,13 @@ def size_error(
             "(height x width), as the photo lies in its file.",
             f"{labels} must be {turn}, too, without a change of its numbers. Or take the orientation out of the photo: "
             f"exiftool -Orientation= {quoted(image)}",
+        )
+    own = orientation_of(labels)
+    if own in SIDEWAYS and (size[0], size[1]) == (label_size[1], label_size[0]):
+        return DatasetError(
+            f"{labels} is {shown[1]} as it lies in its file, and {image} is {shown[0]} (height x width): the labels "
+            f"have an EXIF orientation ({own}) of their own, which is not applied to class ids.",
+            f"Save them {TURNS[own]}, without an orientation and without a change of their numbers.",
         )
     return DatasetError(
         f"{image} is {shown[0]} and its labels are {shown[1]} (height x width); they must be of one size.",

@@ -108,7 +108,7 @@ def encoder_weights(encoder: Encoder, path: Path, tell: Callable[[str], None] = 
     with a sentence where the file holds further networks.
 
     Raises:
-        CheckpointError: The file is missing, damaged or for another network.
+        CheckpointError: The file is missing, damaged or for another network, or holds NaN or infinity.
     """
     weights = weights_of(path)
     own = encoder.state_dict()
@@ -122,7 +122,9 @@ def encoder_weights(encoder: Encoder, path: Path, tell: Callable[[str], None] = 
         if not problem:
             for note in not_taken(variant, weights):
                 tell(note)
-            return own | _loaded(given)
+            filled = _loaded(given)
+            _check_finite(path, filled)
+            return own | filled
         problems.append((len(given.keys() & own.keys()), problem))
     problem = max(problems, key=lambda found: found[0])[1] if problems else "it holds no tensor"
     raise CheckpointError(
@@ -133,6 +135,15 @@ def encoder_weights(encoder: Encoder, path: Path, tell: Callable[[str], None] = 
 
 def _loaded(tensors: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
     return {key: torch.from_numpy(tensor.array()) for key, tensor in tensors.items()}
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    damaged = [key for key, tensor in tensors.items() if not tensor.isfinite().all()]
+    if damaged:
+        raise CheckpointError(
+            f"{path} holds NaN or infinity in {len(damaged)} tensors, the first is {shown(damaged[0])}.",
+            "Download or save it again; if its training diverged, give a checkpoint from before that.",
+        )
 
 
 def _summary(weights: Weights) -> str:

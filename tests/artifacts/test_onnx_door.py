@@ -146,6 +146,14 @@ def of_the_future(model: Any) -> None:
     model.opset_import[0].version = 2**24  # OpenVINO takes seconds, by the number
 
 
+def of_a_future_format(model: Any) -> None:
+    model.ir_version = 2**40
+
+
+def of_an_unknown_element(model: Any) -> None:
+    model.graph.initializer[0].data_type = 99
+
+
 def of_two_opsets(model: Any) -> None:
     model.opset_import.append(onnx.helper.make_opsetid("ai.onnx", model.opset_import[0].version - 1))
 
@@ -180,6 +188,8 @@ HOSTILE: dict[Callable[[Any], None], str] = {
     missing_output: "is to give 'nowhere', which no node of it gives",
     equal_weights: "two of its weights have one name",
     of_the_future: "is of opset 16777216; 1000 at most was expected",
+    of_a_future_format: "is of format version 1099511627776; 1000 at most was expected",
+    of_an_unknown_element: "is of an element type \\(99\\) that ONNX does not have",
     of_two_opsets: "not an ONNX file",
     deep_types: "not an ONNX file",
 }

@@ -39,3 +39,15 @@ def test_a_command_says_what_it_can_where_a_stream_is_closed(closed: str, said: 
     assert done.returncode == 3
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("--help >/dev/full", 6), ("inspect nothere 2>/dev/full", 3), ("run --nothing 2>/dev/full", 2)],
+)
+def test_a_stream_that_takes_nothing_gives_no_traceback(arguments: str, code: int) -> None:
+    command = ["bash", "-c", f'"$0" -m fcn_edge {arguments}', sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert done.stderr.startswith("Error: The disk is full" if code == 6 else "")
+    assert "Traceback" not in done.stderr

@@ -154,6 +154,13 @@ def test_hidden_directories_are_no_splits(make_split: MakeSplit) -> None:
     assert [split.name for split in checked(train.parent).splits] == ["train"]
 
 
+def test_a_split_of_nothing_but_void_is_a_problem(make_split: MakeSplit) -> None:
+    val = make_split("val", images=1)
+    write_png(val / "labels/frame0.png", np.full((4, 5), 9, np.uint8))
+    void = "val: every pixel is void (9), so that nothing can be scored on it. Label some, or remove the split."
+    assert void in checked(val.parent).problems
+
+
 def test_masks_of_0_and_255_lack_a_class_in_train(make_split: MakeSplit) -> None:
     train = make_split(images=1, size=(10, 10))
     (train.parent / "dataset.toml").write_text('name = "cracks"\nclasses = ["background", "crack"]\n')

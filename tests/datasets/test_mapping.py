@@ -154,6 +154,7 @@ def test_lines_of_colors(tmp_path: Path, text: str) -> None:
         ("map.toml", "road = 1\nsky = -1", "-1 is no id"),
         ("map.toml", "road = 1\nsky = 70000", "70000 is no id"),
         ("map.toml", "road = 1\nsky = true", "True is no source"),
+        ("map.toml", "road = 1\nsky = 12:30:00", "12:30:00 is no source"),
         ("map.toml", 'road = 1\nsky = "blue"', "'blue' is no source"),
         ("map.toml", "road = 1\nsky = [[1, 2, 300]]", r"\[1, 2, 300\] is no source"),
         ("map.toml", "road = 1", "there is one class, 'road'"),

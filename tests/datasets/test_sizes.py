@@ -58,6 +58,18 @@ def test_other_sizes_are_told_as_ever(tmp_path: Path) -> None:
     assert "nearest-neighbor" in caught.value.fix
 
 
+def test_labels_with_an_orientation_of_their_own_are_told_the_turn(tmp_path: Path) -> None:
+    split = photo_split(tmp_path, 6, (40, 60))
+    (split / "images" / "photo.jpg").write_bytes(encoded(".jpg", picture(60, 40)))
+    labels = split / "labels" / "photo.png"
+    labels.write_bytes(turned(labels.read_bytes(), 6))
+    with pytest.raises(
+        DatasetError, match=r"photo\.png is 40x60 as it lies in its file.*EXIF orientation \(6\)"
+    ) as caught:
+        Split(split)[0].pair()
+    assert caught.value.fix.startswith("Save them turned by 90 degrees clockwise")
+
+
 def test_where_no_size_can_tell_a_check_warns_once(tmp_path: Path) -> None:
     photo_split(tmp_path, 3, (40, 60))
     report = check_dataset(tmp_path, lambda *_: None)

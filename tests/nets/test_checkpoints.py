@@ -200,6 +200,16 @@ def test_half_precision_weights_load_as_float32(imagenet_weights, tmp_path: Path
         assert torch.equal(net.features[0][0].weight, weights["features.0.0.weight"].float())
 
 
+def test_weights_of_a_training_that_diverged_are_refused(imagenet_weights, tmp_path: Path) -> None:
+    weights = dict(imagenet_weights("mobilenet_v2"))
+    weights["features.1.conv.1.weight"] = weights["features.1.conv.1.weight"] * float("nan")
+    WRITERS[".pth"](tmp_path / "nan.pth", weights)
+    with pytest.raises(
+        CheckpointError, match=r"NaN or infinity in 1 tensors, the first is features\.1\.conv\.1\.weight"
+    ):
+        load_encoder(encoder("mobilenet_v2"), tmp_path / "nan.pth")
+
+
 WRAPPERS = {
     "training script": lambda tensors: {"model": tensors, "args": argparse.Namespace(lr=0.1), "epoch": 3},
     "data parallel": lambda tensors: {"state_dict": {f"module.{key}": value for key, value in tensors.items()}},

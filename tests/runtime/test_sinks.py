@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fcn_edge.errors import MachineError, UsageError
-from fcn_edge.io.images import read_image, read_labels
+from fcn_edge.io.images import read_image, read_labels, write_png
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, checked_sinks, open_sink
 from fcn_edge.runtime.sources import open_source
@@ -45,6 +45,19 @@ class TestMaskFolder:
         with open_sink(str(tmp_path / "run.mp4"), CONTEXT) as sink:
             sink.write(make_result())
         assert names_in(tmp_path / "run.mp4") == ["000000.png"]
+
+    def test_replaces_masks_of_a_run_and_no_other_files(self, tmp_path: Path, make_result: MakeResult) -> None:
+        for _ in range(2):
+            with open_sink(str(tmp_path / "masks"), CONTEXT) as sink:
+                sink.write(make_result(0))
+        drawn = tmp_path / "masks" / "photo.png"
+        write_png(drawn, make_result().segmentation.labels)
+        before = drawn.read_bytes()
+        with open_sink(str(tmp_path / "masks"), CONTEXT) as sink:
+            with pytest.raises(UsageError, match=r"photo\.png is there, and no run of fcn-edge wrote it"):
+                sink.write(make_result(1, name="photo"))
+            assert sink.wrote == ()
+        assert drawn.read_bytes() == before
 
     def test_on_a_full_disk(self, tmp_path: Path, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(path: Path, content: bytes) -> int:

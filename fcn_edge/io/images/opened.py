@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fcn_edge.errors import DatasetError
+from fcn_edge.io.images.avif import avif_facts
 from fcn_edge.io.images.facts import Damage, Facts
 from fcn_edge.io.images.jpeg import jpeg_facts
 from fcn_edge.io.images.kinds import AVIF, BMP, GIF, HEAD, JPEG, JPEG_2000, PNG, PNM, RAW, TIFF, WEBP, Kind, kind_of
-from fcn_edge.io.images.others import avif_facts, bmp_facts, gif_facts, jpeg_2000_facts, pnm_facts, webp_facts
+from fcn_edge.io.images.others import bmp_facts, gif_facts, jpeg_2000_facts, pnm_facts, webp_facts
 from fcn_edge.io.images.png import png_facts
 from fcn_edge.io.images.support import is_built_in
 from fcn_edge.io.images.tiff import tiff_facts

@@ -1,4 +1,4 @@
-"""Headers of BMP, GIF, PNM, WebP, AVIF and JPEG 2000 files."""
+"""Headers of BMP, GIF, PNM, WebP and JPEG 2000 files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from fcn_edge.io.images.facts import BYTE, CUT_OFF, FEWER_BITS, HEADLESS, Damage
 from fcn_edge.io.images.tiff import orientation_in
 
 __all__ = [
-    "avif_facts",
     "bmp_facts",
     "gif_facts",
     "gif_without_background",
@@ -145,28 +144,6 @@ def webp_facts(content: bytes) -> Facts:
     if not width:
         raise Damage(HEADLESS)
     return Facts(height, width, orientation, pictures, lossy)
-
-
-def avif_facts(content: bytes) -> Facts:
-    """What an AVIF file says of its pictures; the size is that of the largest.
-
-    Raises:
-        Damage: It is cut off, or says nothing of its size.
-    """
-    at = 0
-    while at + 8 <= len(content):
-        size = int.from_bytes(content[at : at + 4], "big")
-        if size == 1:
-            size = int.from_bytes(content[at + 8 : at + 16], "big")
-        at = len(content) if size == 0 else at + max(size, 8)
-    if at > len(content):
-        raise Damage(CUT_OFF)
-    # of a picture in tiles: each tile's size, and that of the whole
-    sizes = [struct.unpack(">II", found) for found in re.findall(rb"ispe.{4}(.{8})", content[: 1 << 16], re.DOTALL)]
-    if not sizes:
-        raise Damage(HEADLESS)
-    width, height = max(sizes, key=lambda size: int(size[0]) * int(size[1]))
-    return Facts(height, width, pictures=2 if content[8:12] == b"avis" else 1, lossy=True)
 
 
 def jpeg_2000_facts(content: bytes) -> Facts:

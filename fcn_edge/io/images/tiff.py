@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 from fcn_edge.io.images.facts import BYTE, CUT_OFF, FEWER_BITS, HEADLESS, Damage, Facts
@@ -12,20 +13,28 @@ __all__ = ["orientation_in", "tiff_facts"]
 Directory = dict[int, tuple[int, ...]]
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION = 254, 256, 257, 258, 259
-ORIENTATION, SUB_DIRECTORIES, SAMPLE_FORMAT, DNG_VERSION = 274, 330, 339, 50706
+ORIENTATION, SAMPLES, SUB_DIRECTORIES, SAMPLE_FORMAT, DNG_VERSION = 274, 277, 330, 339, 50706
 STARTS_AND_SIZES = ((273, 279), (324, 325))
 """Where strips or tiles begin, and how many bytes they have."""
 
 LOSSY = frozenset({6, 7, 34661, 34676, 34677, 34712, 34892, 34933, 34934, 50001, 50002, 52546})
 """Compressions that may change values: JPEG of both kinds, JPEG 2000, WebP, JPEG XL and others."""
 
-ONE_VALUE = frozenset({SUBFILE, WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SUB_DIRECTORIES, DNG_VERSION})
+DEFLATE = frozenset({8, 32946})
+"""Compressions by zlib, whose checksums libtiff does not look at."""
+
+ONE_VALUE = frozenset({SUBFILE, WIDTH, HEIGHT, COMPRESSION, ORIENTATION, SAMPLES, SUB_DIRECTORIES, DNG_VERSION})
 """Entries of which the first value is asked for."""
 
 ALL_VALUES = frozenset({BITS, SAMPLE_FORMAT, *(tag for pair in STARTS_AND_SIZES for tag in pair)})
 """Entries of which each value counts, in the first directory."""
 
 MOST_DIRECTORIES, MOST_ENTRIES = 1000, 1000
+
+MOST_CHECKED = 1 << 29
+"""Pixels; what is larger is refused anyway."""
+
+_PIECE = 1 << 20
 
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 """Whole numbers by the type of an entry."""
@@ -44,7 +53,7 @@ def tiff_facts(content: bytes) -> Facts:
     """What a TIFF file says of its first picture.
 
     Raises:
-        Damage: It is cut off, or says nothing of its size.
+        Damage: It is cut off, does not match its own checksums, or says nothing of its size.
     """
     directories = list(_directories(content))
     if not directories:
@@ -55,6 +64,8 @@ def tiff_facts(content: bytes) -> Facts:
         ends = [at + length for at, length in zip(first.get(start, ()), first.get(size, ()), strict=False)]
         if ends and max(ends) > len(content):
             raise Damage(CUT_OFF)
+    if _one(first, COMPRESSION) in DEFLATE and height * width <= MOST_CHECKED:
+        _check_deflated(content, first)
     bits, formats = max(first.get(BITS, (1,))), set(first.get(SAMPLE_FORMAT, (1,)))
     if formats - {1, 4} or bits > 16:
         raise Damage("holds floating-point, signed or 32-bit values, of which no picture range is known", FEWER_BITS)
@@ -69,6 +80,31 @@ def tiff_facts(content: bytes) -> Facts:
         BYTE if bits <= 8 else 65535,
         preview or DNG_VERSION in first,
     )
+
+
+def _check_deflated(content: bytes, directory: Directory) -> None:
+    """Unpack the strips and tiles for their checksums alone, and no further than a picture of this size can go.
+
+    Raises:
+        Damage: One does not match its own.
+    """
+    pixels = _one(directory, HEIGHT) * _one(directory, WIDTH)
+    # tiles go over the edges
+    left = 4 * pixels * max(1, _one(directory, SAMPLES)) * max(directory.get(BITS, (8,))) // 8 + _PIECE
+    view, unread = memoryview(content), len(content)
+    for start, size in STARTS_AND_SIZES:
+        for at, length in zip(directory.get(start, ()), directory.get(size, ()), strict=False):
+            packed: bytes | memoryview = view[at : at + length]
+            unread -= length
+            if unread < 0:  # strips that lie over one another may all claim the whole file
+                return
+            unpacker = zlib.decompressobj()
+            while packed and left > 0 and not unpacker.eof:
+                try:
+                    left -= len(unpacker.decompress(packed, _PIECE))
+                except zlib.error:
+                    raise Damage("does not match its own checksum") from None
+                packed = unpacker.unconsumed_tail
 
 
 def _orientation(directory: Directory) -> int:

@@ -17,7 +17,7 @@ from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.sinks.encoders.base import Encoder, EncoderError, VideoBegin
 from fcn_edge.runtime.sinks.even_rate import EvenRate
 from fcn_edge.runtime.sinks.video_file import VideoFile
-from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_full
+from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, disk_full, write_fault
 
 if TYPE_CHECKING:
     from av import Packet
@@ -174,9 +174,7 @@ class EncodedWriter(VideoWriter):
         except OSError as error:
             if VideoFile.is_full(error):
                 raise disk_full(path) from error
-            raise MachineError(
-                f"The video {path} cannot be written: {error.strerror}.", "Check the disk, or write elsewhere."
-            ) from error
+            raise write_fault(path, error) from error
 
 
 def _muxer_options(container: str, endless: bool) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing_extensions import override
 from fcn_edge.errors import UsageError
 from fcn_edge.io.files import replacing
 from fcn_edge.io.folders import make_folder
+from fcn_edge.io.images.png import is_marked, marked
 from fcn_edge.io.opencv import cv2
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
@@ -20,6 +21,8 @@ __all__ = ["ImageSink", "MaskFolderSink"]
 
 class MaskFolderSink(Sink):
     """One single-channel 8-bit PNG of class ids per frame, named after the frame. The folder is made.
+
+    Masks of an earlier run are replaced; a file of the same name that no run wrote may be labels that somebody drew.
 
     Args:
         folder: Where they go.
@@ -50,7 +53,13 @@ class MaskFolderSink(Sink):
 
     @override
     def write(self, result: Result) -> None:
-        _write_image(self._folder / f"{result.frame.name}.png", result.labels)
+        path = self._folder / f"{result.frame.name}.png"
+        if path.is_file() and not is_marked(path):
+            raise UsageError(
+                f"{path} is there, and no run of fcn-edge wrote it: its labels may have been drawn by hand.",
+                "Give another folder, or move the file away.",
+            )
+        _write_image(path, marked(_encoded(path, result.labels)))
         self._wrote = True
 
 
@@ -74,11 +83,14 @@ class ImageSink(Sink):
 
     @override
     def write(self, result: Result) -> None:
-        _write_image(self._path, self._overlay(result))
+        _write_image(self._path, _encoded(self._path, self._overlay(result)))
         self._wrote = True
 
 
-def _write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    content = cv2().imencode(path.suffix, image)[1].tobytes()
+def _encoded(path: Path, image: NDArray[np.uint8]) -> bytes:
+    return bytes(cv2().imencode(path.suffix, image)[1])
+
+
+def _write_image(path: Path, content: bytes) -> None:
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import MachineError
 from fcn_edge.io.closeable import Closeable
+from fcn_edge.io.machine import machine_fault
 from fcn_edge.io.opencv import cv2
 
-__all__ = ["VideoTarget", "VideoWriter", "disk_full", "even", "fitted"]
+__all__ = ["VideoTarget", "VideoWriter", "disk_full", "even", "fitted", "write_fault"]
 
 
 def _any_room(_growth: int) -> None:
@@ -67,6 +69,18 @@ class VideoWriter(Closeable):
 def disk_full(path: Path) -> MachineError:
     """The error of a video whose disk is full."""
     return MachineError(f"The disk of {path} is full.", "Free some space, or write elsewhere.")
+
+
+def write_fault(path: Path, error: OSError) -> MachineError:
+    """The error of a video that the system does not take."""
+    if error.errno == errno.EFBIG:
+        return MachineError(
+            f"The video {path} became larger than its file system or a limit allows (FAT takes 4 GB).",
+            "Write it in pieces, such as with --segment 10m, or where larger files are taken, such as ext4.",
+        )
+    return machine_fault(error, path) or MachineError(
+        f"The video {path} cannot be written: {error.strerror}.", "Check the disk, or write elsewhere."
+    )
 
 
 def even(height: int, width: int) -> Size:

@@ -15,6 +15,18 @@ MOST_ELEMENTS = 1_000_000
 
 _MP4_FIRST = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot"})
 _MATROSKA, _MATROSKA_SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_MATROSKA_CLUSTER = b"\x1f\x43\xb6\x75"
+_MATROSKA_ELEMENTS = frozenset(
+    {
+        *(_MATROSKA, _MATROSKA_SEGMENT, _MATROSKA_CLUSTER),
+        # in a segment: seek head, info, tracks, cues, tags, attachments, chapters, void, checksum
+        *(b"\x11\x4d\x9b\x74", b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b", b"\x1c\x53\xbb\x6b", b"\x12\x54\xc3\x67"),
+        *(b"\x19\x41\xa4\x69", b"\x10\x43\xa7\x70", b"\xec", b"\xbf"),
+        # in a cluster: time stamp, blocks, their groups, position, size of the one before
+        *(b"\xe7", b"\xa3", b"\xa0", b"\xa7", b"\xab"),
+    }
+)
+"""The outermost ones, what a segment holds, and what a cluster holds."""
 _MP4_BOXES = _MP4_FIRST | {b"uuid", b"sidx", b"mfra", b"meta", b"emsg", b"prft"}
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_OBJECTS = (_ASF, bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c"))
@@ -28,9 +40,9 @@ Step = Callable[[bytes, int], "int | None"]
 def runs_past_end(path: Path) -> bool:
     """Whether an outermost element of a container announces more bytes than the file has: its end is missing.
 
-    MP4 and MOV (boxes), Matroska and WebM (the segment), AVI (RIFF chunks), FLV (tags) and ASF (objects) are looked at;
-    of others, and of recordings that were never completed and announce nothing, nothing is known. What phones and
-    cameras put behind the container, and players pass over, ends it.
+    MP4 and MOV (boxes), Matroska and WebM (the segment, or what it holds), AVI (RIFF chunks), FLV (tags) and ASF
+    (objects) are looked at; of others, and of recordings that were never completed and announce nothing, nothing is
+    known. What phones and cameras put behind the container, and players pass over, ends it.
 
     Raises:
         OSError: It cannot be read.
@@ -78,12 +90,17 @@ def _riff(header: bytes, _position: int) -> int | None:
 
 
 def _matroska(header: bytes, _position: int) -> int | None:
-    if len(header) < 12 or not header.startswith((_MATROSKA, _MATROSKA_SEGMENT)) or not header[4]:
+    id_octets = 9 - header[0].bit_length() if header and header[0] else 0
+    element = header[:id_octets]
+    if element not in _MATROSKA_ELEMENTS or len(header) < 12 or not header[id_octets]:
         return None
-    octets = 9 - header[4].bit_length()
-    bits = 7 * octets
-    size = int.from_bytes(header[4 : 4 + octets], "big") & ((1 << bits) - 1)
-    return 4 + octets + size if size != (1 << bits) - 1 else None  # all ones: nobody knew it
+    octets = 9 - header[id_octets].bit_length()
+    bits, start = 7 * octets, id_octets + octets
+    size = int.from_bytes(header[id_octets:start], "big") & ((1 << bits) - 1)
+    if size != (1 << bits) - 1:
+        return start + size
+    # all ones: nobody knew it, as of what is streamed; what is inside tells its own
+    return start if element in (_MATROSKA_SEGMENT, _MATROSKA_CLUSTER) else None
 
 
 def _flv(header: bytes, position: int) -> int | None:

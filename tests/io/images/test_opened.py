@@ -92,6 +92,16 @@ def test_a_tiff_file_of_either_byte_order(path: Path, order: str) -> None:
     assert (facts.height, facts.width, facts.top, facts.orientation) == (5, 7, 65535, 3)
 
 
+def test_every_changed_bit_of_a_deflated_tiff_file_is_seen(path: Path) -> None:
+    content = encoded(".tiff", picture(), cv2.IMWRITE_TIFF_COMPRESSION, 8)
+    path.write_bytes(content)
+    assert opened(path).facts.height == 40
+    start = content.index(b"\x78")  # of the first strip, which lies behind the header
+    for at in range(start, start + 200, 7):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 16]) + content[at + 1 :])
+        assert "does not match its own checksum" in refusal(path, path.read_bytes()).message
+
+
 def test_a_raw_photo_in_the_clothes_of_tiff(path: Path) -> None:
     sides = {256: (4, 160), 257: (4, 120)}
     for entries in ({**sides, 50706: (4, 1)}, {**sides, 254: (4, 1), 330: (4, 8)}):

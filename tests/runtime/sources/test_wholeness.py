@@ -134,6 +134,15 @@ class TestElements:
         assert 0 < frames < FRAMES
         assert f"{path} lacks its end. All {frames} frames" in caplog.text
 
+    def test_of_a_stream_that_knew_no_length_run_past_its_end(self, tmp_path: Path, reader: str) -> None:
+        path = write(tmp_path / "a.mkv", options={"live": "1"})
+        assert b"\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff" in path.read_bytes()
+        assert not runs_past_end(path)
+        with open_source(path) as source:
+            assert len(list(source)) == FRAMES
+        with open_source(cut(path)) as source, pytest.raises(SourceError, match="is cut off or damaged"):
+            list(source)
+
     def test_of_other_files_tell_nothing(self, tmp_path: Path) -> None:
         assert not runs_past_end(cut(write(tmp_path / "a.ts", "mpeg2video")))
         for content in (b"", b"RIFF", b"text that is longer than any header of them", bytes(40)):
