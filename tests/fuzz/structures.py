@@ -20,6 +20,7 @@ NUMBERS: tuple[Any, ...] = (
     10**400,
     *(0.5, -0.0, 1e-320, 1e308, -1e308, math.inf, -math.inf, math.nan),
 )
+DEEP = b"a = " + b"[" * 1000 + b"]" * 1000 + b"\n"
 OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], [None], {"": 0}, [0] * 300, ["a"] * 300)
 
 
@@ -122,8 +123,11 @@ def toml_of(trees: Sequence[dict[str, Any]]) -> Callable[[bytes, random.Random, 
     """A damage that writes one of the trees anew, changed in its structure."""
 
     def damaged(_: bytes, chance: random.Random, __: Sequence[bytes]) -> bytes:
-        tree = tree_damaged(chance.choice(trees), chance)
-        return toml_bytes(tree if isinstance(tree, dict) else {"": tree})
+        try:
+            tree = tree_damaged(chance.choice(trees), chance)
+            return toml_bytes(tree if isinstance(tree, dict) else {"": tree})
+        except RecursionError:  # a nest in a nest, deeper than Python copies and writes it
+            return DEEP
 
     return damaged
 

@@ -15,7 +15,7 @@ from .findings import Findings
 from .oracle import wrong_with
 from .parser import Parser, case_of
 from .process import remove
-from .structures import sealed, sealed_damaged, toml_bytes, tree_damaged
+from .structures import DEEP, sealed, sealed_damaged, toml_bytes, toml_of, tree_damaged
 
 MODULE = "tests.fuzz.faulty"
 COUNT = len(WHOLES) + 6
@@ -144,6 +144,13 @@ def test_faulty_parsers_are_no_part_of_the_suite() -> None:
 )
 def test_what_no_text_for_people_may_have(text: str, own: str, problem: str) -> None:
     assert wrong_with(text, own) == problem
+
+
+def test_nests_that_are_too_deep_to_be_written_are_written_all_the_same() -> None:
+    tree: dict[str, object] = {"a": 1}
+    for _ in range(600):
+        tree = {"a": tree}
+    assert toml_of([tree])(b"", random.Random(0), []) == DEEP
 
 
 def test_folders_in_one_another_are_removed_however_many(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fcn_edge.artifacts.onnx_header import metadata_of_onnx, opened_file
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_float32 import half_bytes, widen
-from fcn_edge.export.importers.onnx_weights import AGAIN, MOST_BYTES, take_weights_in
+from fcn_edge.export.importers.onnx_weights import AGAIN, MOST_BYTES, refuse_diverged, take_weights_in
 
 __all__ = ["ForeignOnnx", "ImageInput", "opened_foreign"]
 
@@ -111,6 +111,7 @@ def opened_foreign(path: Path) -> ForeignOnnx:
     model.graph.output.extend(outputs)
     if model.ByteSize() + half_bytes(model) > MOST_BYTES:
         raise ModelError(f"{path} has weights of more than 2 GiB in float32.", "Give a smaller network.")
+    refuse_diverged(path, model)
     widened = widen(model)
     image = _image_input(path, model)
     names = tuple(value.name for value in model.graph.output)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from onnx import ModelProto, TensorProto
+import numpy as np
+from onnx import ModelProto, TensorProto, numpy_helper
 
 from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_parts import tensors_of
+from fcn_edge.text import listed
 
-__all__ = ["AGAIN", "MOST_BYTES", "take_weights_in"]
+__all__ = ["AGAIN", "MOST_BYTES", "refuse_diverged", "take_weights_in"]
 
 MOST_BYTES = (1 << 31) - 1
 """Of a file with its weights: protobuf's own limit."""
@@ -21,6 +23,9 @@ AGAIN = "Export it again from the library that trained it, as plain ONNX in floa
 
 MOST_DIGITS = 15
 """Of a place in a file: more than any file has bytes."""
+
+_LAYERS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization"})
+_FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE})
 
 _BYTES: dict[int, int] = {
     TensorProto.FLOAT: 4,
@@ -56,6 +61,31 @@ def take_weights_in(path: Path, model: ModelProto) -> None:
             del tensor.external_data[:]
             tensor.ClearField("data_location")
             tensor.raw_data = values
+
+
+def refuse_diverged(path: Path, model: ModelProto) -> None:
+    """Refuse weights that are NaN or infinite; bounds and fillings that are infinite are none.
+
+    Args:
+        path: The file.
+        model: Its content, with all weights inside.
+
+    Raises:
+        ModelError: A layer has such weights.
+    """
+    read = {name for node in model.graph.node if node.op_type in _LAYERS for name in node.input}
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    tensors |= {node.output[0]: node.attribute[0].t for node in model.graph.node if node.op_type == "Constant"}
+    damaged = [
+        shown(name)
+        for name in tensors.keys() & read
+        if tensors[name].data_type in _FLOATS and not np.isfinite(numpy_helper.to_array(tensors[name])).all()
+    ]
+    if damaged:
+        raise ModelError(
+            f"{path} holds NaN or infinity in {listed(sorted(damaged), 3)}.",
+            "Download or export it again; if its training diverged, give a checkpoint from before that.",
+        )
 
 
 def _wanted_bytes(path: Path, tensor: TensorProto) -> int:

@@ -96,15 +96,8 @@ class EncodedWriter(VideoWriter):
         keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= KEYFRAME_EVERY_NS
         if keyframe:
             self._keyframe_ns = time_ns
-        try:
-            with self._errors():
-                self._mux(self._encoder.encode(planes, ticks, keyframe))
-        except EncoderError as error:
-            self._end_here(error.packets)
-            raise
-        except BaseException:
-            self._give_up()
-            raise
+        with self._failing_whole():
+            self._mux(self._encoder.encode(planes, ticks, keyframe))
 
     @property
     @override
@@ -115,17 +108,10 @@ class EncodedWriter(VideoWriter):
     def close(self) -> None:
         if self._file.closed:
             return
-        try:
-            with self._errors():
-                self._mux(self._encoder.end())
-                self._container.close()
-                self._file.close()
-        except EncoderError as error:
-            self._end_here(error.packets)
-            raise
-        except BaseException:
-            self._give_up()
-            raise
+        with self._failing_whole():
+            self._mux(self._encoder.end())
+            self._container.close()
+            self._file.close()
 
     def _ticks(self, time_ns: int) -> int | None:
         """When a frame is shown, in units of the file; None where it is left out."""
@@ -139,6 +125,19 @@ class EncodedWriter(VideoWriter):
             packet.duration = self._duration  # of the last one nothing else tells
             self._container.mux(packet)
             self._file.complete()
+
+    @contextmanager
+    def _failing_whole(self) -> Iterator[None]:
+        """What goes wrong ends the file, which plays up to there."""
+        try:
+            with self._errors():
+                yield
+        except EncoderError as error:
+            self._end_here(error.packets)
+            raise
+        except BaseException:
+            self._give_up()
+            raise
 
     def _end_here(self, packets: Sequence[Packet[Any]]) -> None:
         """Make a whole file of what was encoded, these being the last; no file where nothing was."""

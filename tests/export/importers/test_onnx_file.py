@@ -70,6 +70,25 @@ def short_weight() -> ModelProto:
     return model
 
 
+def diverged(values: list[float] | None = None, *, constant: bool = False) -> ModelProto:
+    """The first layer has a weight that is none, by default a NaN that signals, of which every cast warns."""
+    model = plain()
+    tensor = model.graph.initializer[0]
+    array = numpy_helper.to_array(tensor).copy()
+    if values is None:
+        array.view(np.uint32)[0, 0, 0, 0] = 0x7F800001
+    else:
+        array[0, 0, 0, : len(values)] = values
+    tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    if constant:
+        value = TensorProto()
+        value.CopyFrom(tensor)
+        del model.graph.initializer[0]
+        node = helper.make_node("Constant", [], [value.name], value=value)
+        model.graph.node.insert(0, node)
+    return model
+
+
 def huge_weight() -> ModelProto:
     model = plain()
     model.graph.initializer[0].dims[0] = 1 << 40
@@ -146,6 +165,9 @@ WRONG: dict[Callable[[], ModelProto], tuple[type[FcnEdgeError], str]] = {
     custom: (ModelError, r"holds TRT\\x1bPlugin of trt.plugins"),
     quantized: (ModelError, "is quantized already"),
     short_weight: (ModelError, "is damaged: backbone.0.weight holds 860 bytes, not as many as its shape says"),
+    diverged: (ModelError, r"holds NaN or infinity in backbone\.0\.weight"),
+    lambda: diverged([float("inf")]): (ModelError, r"holds NaN or infinity in backbone\.0\.weight"),
+    lambda: diverged(constant=True): (ModelError, r"holds NaN or infinity in backbone\.0\.weight"),
     huge_weight: (ModelError, "is damaged: backbone.0.weight holds"),
     negative_weight: (ModelError, "is damaged: backbone.0.weight has a negative length"),
     old: (ModelError, "is of opset 8; 9 or newer"),
