@@ -10,9 +10,10 @@ from torch import Tensor
 
 from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.geometry import Geometry
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.artifacts.spec import DECODER_STRIDES, OWN_FAMILY, ModelSpec
-from fcn_edge.artifacts.weights import StoredTensor, Weights, not_taken, shown, variants, weights_of
+from fcn_edge.artifacts.weights import StoredTensor, Weights, not_taken, variants, weights_of
 from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.safetensors import read_safetensors
 from fcn_edge.errors import CheckpointError

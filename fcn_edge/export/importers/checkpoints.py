@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fcn_edge.artifacts.caffemodel import caffemodel_weights, is_caffemodel
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
-from fcn_edge.artifacts.weights import Weights, not_taken, shown, variants, weights_of, zip_members
+from fcn_edge.artifacts.weights import Weights, not_taken, variants, weights_of, zip_members
 from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.export.importers import caffe, mmsegmentation, pytorch_fcn, torchvision
 from fcn_edge.export.importers.base import Family, ImportOptions, require_count

@@ -18,6 +18,7 @@ from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.spec import Normalization, Size
 from fcn_edge.errors import CheckpointError
 from fcn_edge.export.importers.openmmlab_config import assigned
+from fcn_edge.text import listed
 
 __all__ = ["MOBILE", "RESNET", "HiddenPlan", "plan_by_name", "plan_of_config"]
 
@@ -150,9 +151,9 @@ def _require_known(path: Path, backbone: Mapping[str, Any], head: Mapping[str, A
         if _short(activation.get("type", usual)) != usual or norm.get("eps", USUAL_EPS) != USUAL_EPS:
             other.append(f"another activation or normalization in its {part}")
     if other:
+        parts = listed([shown(one) for one in other])
         raise CheckpointError(
-            f"{path} says in its configuration that the network has {shown(', '.join(other))}, which cannot be "
-            "rebuilt here.",
+            f"{path} says in its configuration that the network has {parts}, which cannot be rebuilt here.",
             "Export it to ONNX where its code is and give that file.",
         )
 

@@ -15,9 +15,9 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper, shape_inference
 
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_growth import MOST_VALUES
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_file import ForeignOnnx, set_size
 from fcn_edge.export.importers.onnx_parts import keep_only

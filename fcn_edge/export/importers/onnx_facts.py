@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fcn_edge.artifacts.label_sets import LabelSet, generated_palette
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.spec import Normalization, Resize, Size
-from fcn_edge.artifacts.weights import shown
 
 __all__ = ["OnnxFacts", "label_set"]
 

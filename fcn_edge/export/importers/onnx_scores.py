@@ -10,9 +10,9 @@ from pathlib import Path
 from onnx import TensorProto
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS, lengthened
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx
 from fcn_edge.artifacts.spec import Normalization, Size, checked_size
-from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError, UsageError
 from fcn_edge.export.importers.base import ImportOptions, imported_spec, unused_note
 from fcn_edge.export.importers.jetson_inference import jetson_inference_facts

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
 
 from fcn_edge.artifacts.file_kinds import no_network
-from fcn_edge.artifacts.weights import shown
+from fcn_edge.artifacts.names import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_parts import tensors_of
 from fcn_edge.text import listed

@@ -16,8 +16,8 @@ import ast
 import re
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.spec import Normalization, Resize
-from fcn_edge.artifacts.weights import shown
 from fcn_edge.errors import ModelError
 from fcn_edge.export.importers.onnx_facts import OnnxFacts, label_set
 from fcn_edge.export.importers.onnx_file import ForeignOnnx
