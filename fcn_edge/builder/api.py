@@ -28,6 +28,7 @@ def build(
     max_drop: float = 0.01,
     max_class_drop: float = 0.03,
     guard: bool = True,
+    threads: int | None = None,
     if_stale: bool = False,
     tell: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
@@ -47,6 +48,7 @@ def build(
         max_drop: How much mIoU, as a fraction of 1, the engine may lose against FP32 on ``data``.
         max_class_drop: How much IoU any one class may lose there.
         guard: Whether an engine that loses more is refused.
+        threads: Threads that engines of CPU backends are timed with; the physical cores when left out.
         if_stale: Build nothing when the engine is there, whole, and what this build would make.
         tell: Called with a line before each step that takes time.
         progress: Told how a backend's build gets on.
@@ -73,6 +75,7 @@ def build(
         max_drop=max_drop,
         max_class_drop=max_class_drop,
         guard=guard,
+        threads=threads,
     )
     target = None if output is None else Path(output)
     return build_engine(model, request, output=target, if_stale=if_stale, tell=tell, progress=progress)
