@@ -29,7 +29,8 @@ __all__ = ["command"]
 @click.option(
     "--recipe",
     metavar="NAME|FILE",
-    help="Options for a kind of device, such as orin-nano, or of a .toml file; those given here count. '?' lists them.",
+    help="Take the options for a kind of device, such as orin-nano, or of a .toml file, as far as they are not given "
+    "here; '?' lists them.",
 )
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option(

@@ -50,6 +50,18 @@ def test_the_clone_shows_them_beside_the_engines() -> None:
     assert (ROOT / "engines/recipes").resolve() == RECIPES
 
 
+def test_the_documents_example_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs/concepts/engine.md").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    assert read_recipe(tmp_path / "mine.toml").settings() == {
+        "backend": "openvino",
+        "precision": "int8",
+        "size": (384, 480),
+        "threads": 2,
+        "max_drop": 0.02,
+    }
+
+
 def test_what_is_left_out_is_the_builds_own(tmp_path: Path) -> None:
     recipe = read_recipe(recipe_file(tmp_path, 'size = "256x320"\nthreads = 2'))
     assert recipe.settings() == {"size": (256, 320), "threads": 2}

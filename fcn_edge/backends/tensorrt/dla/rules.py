@@ -58,7 +58,10 @@ def reason_against(layer: Layer) -> str:
     rule = _RULES.get(operator)
     if rule is None:
         return _NOT_TAKEN.get(operator, f"there is no {operator} on the DLA")
-    return _against_sizes(layer) or rule(layer)
+    try:
+        return _against_sizes(layer) or rule(layer)
+    except (ArithmeticError, IndexError, TypeError, ValueError):  # the door of ONNX files does not compare them
+        return "its numbers do not fit together"
 
 
 def _against_sizes(layer: Layer) -> str:

@@ -46,9 +46,10 @@ def output_shape(
         return image
     try:
         if window is not None:
-            return _slid(operator, image, inputs[1] if len(inputs) > 1 else None, window)
-        made = _MADE.get(operator)
-        shape = None if made is None else made(node, image, values, inputs)
+            shape = _slid(operator, image, inputs[1] if len(inputs) > 1 else None, window)
+        else:
+            made = _MADE.get(operator)
+            shape = None if made is None else made(node, image, values, inputs)
     except (IndexError, TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None  # numbers that do not fit together: a library will say so, nothing is computed here
     return None if shape is None or min(shape, default=1) < 1 else shape
@@ -150,10 +151,14 @@ def _squeeze(node: Node, image: Shape, values: Sequence[Numbers | None], _: obje
     return tuple(left if gone else (side for side in image if side != 1))
 
 
-def _unsqueeze(node: Node, image: Shape, values: Sequence[Numbers | None], _: object) -> Shape:
+def _unsqueeze(node: Node, image: Shape, values: Sequence[Numbers | None], _: object) -> Shape | None:
     new = values[1] if len(values) > 1 else node.numbers.get("axes")
-    rank = len(image) + len(new or ())
-    places = {int(axis) % rank for axis in new or ()}
+    if new is None:
+        return None
+    rank = len(image) + len(new)
+    places = {int(axis) % rank for axis in new}
+    if len(places) < len(new):
+        return None
     sides = iter(image)
     return tuple(1 if axis in places else next(sides) for axis in range(rank))
 

@@ -87,6 +87,13 @@ def window_of(node: Node, weight: Shape | None) -> Window | None:
         node: The node.
         weight: Shape of a convolution's weights.
     """
+    try:
+        return _window(node, weight)
+    except (OverflowError, ValueError):  # numbers that are none
+        return None
+
+
+def _window(node: Node, weight: Shape | None) -> Window | None:
     kernel = _whole(node, "kernel_shape") or (weight or ())[2:]
     axes = len(kernel)
     pads = _whole(node, "pads") or (0,) * 2 * axes
