@@ -53,8 +53,8 @@ MAY_IMPORT = {
     "fcn_edge": "builder errors evaluation export quantization runtime version",
     "bench": "artifacts backends backends.onnxruntime builder datasets errors evaluation io metrics ops quantization"
     " runtime system text",
-    "cli": "artifacts backends bench builder datasets doctor errors evaluation export io quantization runtime system"
-    " text training version",
+    "cli": "artifacts backends backends.tensorrt bench builder datasets doctor errors evaluation export io quantization"
+    " runtime system text training version",
     "__main__": "cli",
 }
 """Room -> the rooms that it imports, no more and no fewer; ``room.module`` is that module alone.

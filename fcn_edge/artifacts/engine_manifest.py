@@ -190,6 +190,8 @@ def rebuild_fix(manifest: EngineManifest, directory: Path, size: Size | None = N
     for option, name in (("--max-drop", "max_drop"), ("--max-class-drop", "max_class_drop")):
         if given.get(name) is not None:
             options += f" {option} {quoted(str(given[name]))}"
+    if given.get("threads") is not None:
+        options += f" --threads {quoted(str(given['threads']))}"
     if given.get("guard") is False:
         options += " --no-guard"
     if manifest.batch > 1:

@@ -15,7 +15,7 @@ from fcn_edge.artifacts.protobuf import Buffer, FlawError, WireError, numbers
 __all__ = ["Node", "read_node"]
 
 _INPUT, _OUTPUT, _NAME, _OPERATOR, _ATTRIBUTE, _DOMAIN, _METADATA = 1, 2, 3, 4, 5, 7, 9
-_ATTRIBUTE_NAME, _FLOAT, _INT, _TENSOR, _FLOATS, _INTS, _TENSORS = 1, 2, 3, 5, 7, 8, 10
+_ATTRIBUTE_NAME, _FLOAT, _INT, _TEXT, _TENSOR, _FLOATS, _INTS, _TENSORS = 1, 2, 3, 4, 5, 7, 8, 10
 _BRANCHES = frozenset({6, 11})
 _OTHERS = frozenset({14, 15, 22, 23})
 
@@ -24,6 +24,9 @@ _GIVEN = {"value_int": 7, "value_ints": 7, "value_float": 1, "value_floats": 1}
 
 MOST_NUMBERS = 1024
 """Of one attribute that are read: sizes and factors are one an axis, mostly."""
+
+LONGEST_TEXT = 64
+"""Bytes of an attribute's text that is read: those of ONNX's own operators choose one of a few words."""
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Node:
         tensors: Its attributes of tensors, by name.
         branches: It holds graphs.
         others: It holds sparse tensors or types.
+        name: What the file calls it; often empty.
+        texts: Its short attributes of text, by name.
     """
 
     operator: str = ""
@@ -49,6 +54,8 @@ class Node:
     tensors: dict[str, list[Tensor]] = field(default_factory=dict)
     branches: bool = False
     others: bool = False
+    name: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def own(self) -> bool:
@@ -87,7 +94,7 @@ def read_node(buffer: Buffer, start: int, end: int) -> Node:
         elif number == _DOMAIN:
             node.domain = text(buffer, first, stop)
         elif number == _NAME:
-            text(buffer, first, stop)
+            node.name = text(buffer, first, stop)
         elif number == _ATTRIBUTE:
             name = _read_attribute(buffer, first, stop, node)
             if name in attributes:
@@ -103,6 +110,7 @@ def _read_attribute(buffer: Buffer, start: int, end: int, node: Node) -> str:
     name = ""
     values: list[float] = []
     tensors: list[Tensor] = []
+    word: str | None = None
     for number, first, stop in message(buffer, ATTRIBUTE, start, end):
         if number == _ATTRIBUTE_NAME:
             name = text(buffer, first, stop)
@@ -110,6 +118,8 @@ def _read_attribute(buffer: Buffer, start: int, end: int, node: Node) -> str:
             if len(values) < MOST_NUMBERS:
                 more = _floats(buffer, first, stop) if number in (_FLOAT, _FLOATS) else _ints(buffer, first, stop)
                 values += islice(more, MOST_NUMBERS)
+        elif number == _TEXT and stop - first <= LONGEST_TEXT:
+            word = buffer.read(first, stop).decode(errors="replace")  # bytes, by ONNX's definition
         elif number in (_TENSOR, _TENSORS):
             tensors.append(read_tensor(buffer, first, stop))
         node.branches |= number in _BRANCHES
@@ -118,6 +128,8 @@ def _read_attribute(buffer: Buffer, start: int, end: int, node: Node) -> str:
         node.numbers[name] = tuple(values)
     if tensors:
         node.tensors[name] = tensors
+    if word is not None:
+        node.texts[name] = word
     return name
 
 

@@ -52,7 +52,8 @@ _ELSEWHERE = {
 """Where values lie that are not in ``raw_data``, and how many numbers an element is; others are in ``int32_data``."""
 
 _FIXED = {FLOATS: 4, DOUBLES: 8}
-_READ = {1: "f", 6: "i", 7: "q", 11: "d"}
+_FLOAT16 = 10
+_READ = {1: "f", 6: "i", 7: "q", _FLOAT16: "e", 11: "d"}
 _HIGH = bytes(range(128, 256))
 
 
@@ -65,7 +66,7 @@ class Tensor:
         element: ONNX's number of the element type.
         dims: Its dimensions.
         external: Its values are in another file.
-        values: Those of a small tensor of numbers, floats or 4 or 8 byte integers; None of others.
+        values: Those of a small tensor of numbers, floats of 2, 4 or 8 bytes or integers of 4 or 8; None of others.
     """
 
     name: str
@@ -174,6 +175,9 @@ def _values(buffer: Buffer, element: int, held: dict[int, list[tuple[int, int]]]
         return None
     ((place, pieces),) = held.items()
     if place in (INT32S, INT64S):
-        return tuple(signed(value) for each in pieces for value in numbers(buffer, *each))
+        whole = tuple(signed(value) for each in pieces for value in numbers(buffer, *each))
+        if element != _FLOAT16:
+            return whole
+        return struct.unpack(f"<{len(whole)}e", struct.pack(f"<{len(whole)}H", *(value & 0xFFFF for value in whole)))
     content = b"".join(buffer.read(*each) for each in pieces)
     return struct.unpack(f"<{len(content) // struct.calcsize(_READ[element])}{_READ[element]}", content)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -36,6 +37,7 @@ __all__ = [
     "Resize",
     "Sha256",
     "Size",
+    "SizeText",
     "checked_size",
     "is_size",
     "size_from_text",
@@ -325,3 +327,14 @@ def size_from_text(text: str) -> Size:
     if not (cross and height.isdecimal() and width.isdecimal() and len(text) < 20 and int(height) and int(width)):
         raise UsageError(f"'{printable(text, 80)}' is not a size.", "Give height x width in pixels, such as 512x1024.")
     return int(height), int(width)
+
+
+def _size(value: Any) -> Any:
+    try:
+        return size_from_text(value) if isinstance(value, str) else value
+    except UsageError as error:
+        raise ValueError(error.message.rstrip(".")) from error
+
+
+SizeText = Annotated[Size, BeforeValidator(_size)]
+"""A size in a file that people write: ``512x1024``."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fcn_edge.artifacts.spec import Fraction, Size, first_problem, size_from_text
+from fcn_edge.artifacts.spec import Fraction, SizeText, first_problem
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.outside import read_toml
 
@@ -16,14 +16,6 @@ __all__ = ["Group", "Suite", "read_suite", "shipped_suites"]
 SUITES = Path(__file__).with_name("suites")
 
 
-def _size(value: Any) -> Any:
-    try:
-        return size_from_text(value) if isinstance(value, str) else value
-    except UsageError as error:
-        raise ValueError(error.message.rstrip(".")) from error
-
-
-SizeText = Annotated[Size, BeforeValidator(_size)]
 Texts = Annotated[tuple[str, ...], Field(min_length=1)]
 
 

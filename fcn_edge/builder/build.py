@@ -161,7 +161,9 @@ def _float_candidates(model: Model, request: BuildRequest, candidates: Sequence[
         return ()
     if not any(candidate.runs for candidate in candidates):
         return ()
-    compared = BuildRequest(backend=request.backend, size=request.size, batch=request.batch)
+    compared = BuildRequest(
+        backend=request.backend, size=request.size, batch=request.batch, device=request.device, threads=request.threads
+    )
     return candidates_of(model, compared, None)
 
 
@@ -188,7 +190,7 @@ def _finished(
         device=identity.device,
         build_seconds=round(compiled.seconds, 3),
         options=identity.options,
-        notes={**compiled.built.notes, **_notes(compiled, failed)},
+        notes={**compiled.built.notes, **_notes(compiled, failed, request.recipe)},
         int8_share=round(compiled.int8_share, 4) if compiled.int8_share is not None else None,
         calibration_digest=record.table if record else None,
         calibration_images=record.images if record and not has_table else (),
@@ -215,9 +217,9 @@ def _failed_steps(kept: Outcome, outcomes: Sequence[Outcome]) -> tuple[str, ...]
     return tuple(f"int8: {one.error.message}" for one in same if one.error is not None)
 
 
-def _notes(compiled: CompiledCandidate, failed: Sequence[str]) -> dict[str, ManifestValue]:
-    """What was decided of a candidate's arithmetic, and the steps to it with those that failed before."""
-    notes: dict[str, ManifestValue] = {}
+def _notes(compiled: CompiledCandidate, failed: Sequence[str], recipe: str) -> dict[str, ManifestValue]:
+    """What was decided of a candidate's arithmetic, the steps to it with those that failed before, and the recipe."""
+    notes: dict[str, ManifestValue] = {"recipe": recipe} if recipe else {}
     if failed:
         steps = compiled.built.notes.get("steps", [])
         notes["steps"] = [*failed, *(steps if isinstance(steps, list) else [])]

@@ -33,12 +33,14 @@ class Candidate:
         identity: What its engine is bound to.
         runs: It can run on this machine, and not only be built.
         gpu: Index of the GPU that it is built on and runs on; 0 for CPU backends.
+        threads: Threads that a CPU backend runs it with; the physical cores when None.
     """
 
     backend: Backend
     identity: EngineIdentity
     runs: bool
     gpu: int = 0
+    threads: int | None = None
 
     @property
     def precision(self) -> str:
@@ -138,7 +140,7 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
             identity = EngineIdentity(
                 model.digest, spec, size, precision, made.name, probe.version, device, bound, request.batch
             )
-            candidates.append(Candidate(made, identity, probe.available, gpus[made.name]))
+            candidates.append(Candidate(made, identity, probe.available, gpus[made.name], request.threads))
     return tuple(candidates)
 
 

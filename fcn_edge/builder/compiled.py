@@ -55,9 +55,8 @@ class CompiledCandidate:
         """
         size = self.candidate.identity.size
         if self.candidate.runs:
-            return self.candidate.backend.open(
-                self.directory, self.typed.spec, size, RunOptions(device=self.candidate.gpu)
-            )
+            options = RunOptions(self.candidate.threads, self.candidate.gpu)
+            return self.candidate.backend.open(self.directory, self.typed.spec, size, options)
         return open_unfused(self.typed.path, self.typed.spec, size)
 
 

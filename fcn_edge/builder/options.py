@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fcn_edge.artifacts.device import ManifestValue
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.backends.options import BuildOptions
+from fcn_edge.backends.options import BuildOptions, RunOptions
 from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.fingerprint import fingerprint_of
 from fcn_edge.errors import UsageError
@@ -34,10 +34,13 @@ class BuildRequest:
         device: Index of the GPU that GPU backends build on and for, from 0, as CUDA counts them.
         batch: Frames that the engine takes at once, 1 to ``LARGEST_BATCH``; not every backend's take more than one.
         timed: Measure an engine's speed also where nothing depends on it, because there is no other to choose.
+        threads: Threads that engines of CPU backends are timed with; the physical cores when None.
+        recipe: Name of the recipe that the values come from, for the manifest; empty for none. It binds nothing: the
+            values do.
 
     Raises:
-        UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, the batch out
-            of range, or images were given to guard with and no guard was asked for.
+        UsageError: There is no such precision, a drop is no fraction, the index of the GPU is negative, the batch or
+            the threads out of range, or images were given to guard with and no guard was asked for.
     """
 
     backend: str = "auto"
@@ -51,9 +54,12 @@ class BuildRequest:
     device: int = 0
     batch: int = 1
     timed: bool = True
+    threads: int | None = None
+    recipe: str = ""
 
     def __post_init__(self) -> None:
         BuildOptions(self.device, self.batch)
+        RunOptions(self.threads)
         if self.precision not in (*PRECISIONS, "auto"):
             known = ", ".join((*PRECISIONS, "auto"))
             raise UsageError(f"There is no precision {self.precision!r} to build with.", f"There is: {known}.")
@@ -70,6 +76,8 @@ class BuildRequest:
         options: dict[str, ManifestValue] = {}
         if self.precision != "fp32":
             options["guard"] = self.guard
+        if self.threads is not None:
+            options["threads"] = self.threads
         split = self.evaluation
         if split is not None:
             options["evaluated_on"] = f"{split.info.name} {split.name} ({len(split)} images, {fingerprint_of(split)})"

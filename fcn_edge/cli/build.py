@@ -18,14 +18,20 @@ from fcn_edge.text import quoted
 
 if TYPE_CHECKING:
     from fcn_edge.backends.base import Progress
-    from fcn_edge.builder import Build
+    from fcn_edge.builder import Build, BuildRequest
     from fcn_edge.builder.typed_export import TypedExport
 
 __all__ = ["command"]
 
 
 @click.command(epilog="Example: fcn-edge build camvid-mobilenet_v2-fcn8s --size 512x1024")
-@click.argument("model")
+@click.argument("model", required=False, metavar="MODEL")
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE",
+    help="Take the options for a kind of device, such as orin-nano, or of a .toml file, as far as they are not given "
+    "here; '?' lists them.",
+)
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option(
     "--batch",
@@ -70,6 +76,11 @@ __all__ = ["command"]
     help="mIoU, as a fraction of 1, that the engine may lose against fp32.",
 )
 @click.option("--max-class-drop", type=float, default=0.03, show_default=True, help="IoU that any one class may lose.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of a CPU backend that candidates are timed with; one per core when left out.",
+)
 @click.option("--no-guard", is_flag=True, help="Keep the engine whatever it loses; written into engine.json.")
 @click.option("--onnx-only", is_flag=True, help="Write the typed ONNX that the backend would compile, to -o FILE.onnx.")
 @click.option("--if-stale", is_flag=True, help="Build only if the engine there is not what this build would make.")
@@ -82,20 +93,16 @@ __all__ = ["command"]
 )
 @verb
 def command(
-    model: str,
+    model: str | None,
+    recipe: str | None,
     data: str | None,
-    size: tuple[int, int] | None,
-    batch: int,
-    backend: str,
     device: int,
-    precision: str,
     calibration: Path | None,
-    max_drop: float,
-    max_class_drop: float,
     no_guard: bool,
     onnx_only: bool,
     if_stale: bool,
     output: Path | None,
+    **settings: Any,  # those that a recipe may state, by the names of BuildRequest
 ) -> dict[str, Any]:
     """Make an engine directory of MODEL for this machine.
 
@@ -108,27 +115,30 @@ def command(
     from fcn_edge.datasets import split_of
     from fcn_edge.system.thread_pools import owned_thread_pools
 
+    if recipe == "?":
+        return _recipes()
+    if model is None:
+        context = click.get_current_context()
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+    if recipe is not None:
+        settings |= _of_recipe(recipe)
     request = BuildRequest(
-        backend=backend,
-        precision=precision,
-        size=size,
-        batch=batch,
+        **settings,
         calibration=calibration,
         evaluation=None if data is None else split_of(data),
-        max_drop=max_drop,
-        max_class_drop=max_class_drop,
         guard=not no_guard,
         device=device,
+        recipe=recipe or "",
     )
     _note_idle_limits(data)
     if onnx_only:
         if output is None or if_stale or data is not None:
             _refuse_combination()
         with owned_thread_pools():
-            return {**_onnx_result(write_typed_onnx(model, request, output)), "batch": batch}
+            return {**_onnx_result(write_typed_onnx(model, request, output)), "batch": request.batch, "recipe": recipe}
     with owned_thread_pools(), _build_bar() as progress:
         built = build_engine(model, request, output=output, if_stale=if_stale, tell=note, progress=progress)
-    _print(built, device)
+    _print(built, request)
     for warning in built.warnings:
         note(f"Warning: {warning}")
     manifest = built.manifest
@@ -139,6 +149,7 @@ def command(
         "int8_share": manifest.int8_share,
         "size": list(manifest.size),
         "batch": manifest.batch,
+        "recipe": recipe,
         "build_seconds": manifest.build_seconds,
         "candidates": [dataclasses.asdict(candidate) for candidate in built.candidates],
         **(
@@ -150,6 +161,33 @@ def command(
         "warnings": list(built.warnings),
         "up_to_date": built.up_to_date,
         "reason": built.reason,
+    }
+
+
+def _recipes() -> dict[str, Any]:
+    """Print the recipes that ship."""
+    from fcn_edge.builder.recipe import read_recipe, shipped_recipes
+
+    found = {name: read_recipe(name) for name in shipped_recipes()}
+    width = max(map(len, found))
+    for name, recipe in found.items():
+        say(f"{name:<{width}}  {recipe.description}")
+        say(f"{'':<{width}}  tested: {recipe.tested_on}")
+    return {"recipes": [{"name": name, **recipe.model_dump(mode="json")} for name, recipe in found.items()]}
+
+
+def _of_recipe(name: str) -> dict[str, Any]:
+    """What a recipe states and the command line does not."""
+    from fcn_edge.builder.recipe import read_recipe
+
+    recipe, context = read_recipe(name), click.get_current_context()
+    note(f"Recipe {name}: {recipe.description}; tested: {recipe.tested_on}.")
+    for line in recipe.notes:
+        note(f"Note: {line}")
+    return {
+        setting: value
+        for setting, value in recipe.settings().items()
+        if context.get_parameter_source(setting) is not ParameterSource.COMMANDLINE
     }
 
 
@@ -211,7 +249,7 @@ def _build_bar() -> Iterator[Progress]:
             bar.close()
 
 
-def _print(built: Build, device: int) -> None:
+def _print(built: Build, request: BuildRequest) -> None:
     manifest = built.manifest
     height, width = manifest.size
     if built.up_to_date:
@@ -241,8 +279,9 @@ def _print(built: Build, device: int) -> None:
         groups = manifest.notes.get("excluded_groups")
         if isinstance(groups, list):
             say(f"In floating point: {', '.join(groups)}.")
-    on_it = f" --device {device}" if device else ""
-    say(f"Use it: fcn-edge run {quoted(built.engine)} SOURCE{on_it}")
+    on_it = f" --device {request.device}" if request.device else ""
+    with_them = f" --threads {request.threads}" if request.threads else ""
+    say(f"Use it: fcn-edge run {quoted(built.engine)} SOURCE{on_it}{with_them}")
 
 
 def _percent(value: float | None) -> str:

@@ -12,14 +12,16 @@ from fcn_edge.cli.verb import say, verb
 if TYPE_CHECKING:
     from fcn_edge.artifacts.inspection import Inspection
     from fcn_edge.artifacts.spec import Resize
+    from fcn_edge.backends.tensorrt.dla import DlaReport
 
 __all__ = ["command"]
 
 
 @click.command(epilog="Example: fcn-edge inspect camvid-mobilenet_v2-fcn8s")
 @click.argument("model")
+@click.option("--dla", is_flag=True, help="Which layers the DLA of a Jetson Orin could take; nothing is built for it.")
 @verb
-def command(model: str) -> dict[str, Any]:
+def command(model: str, dla: bool) -> dict[str, Any]:
     """Say what is in MODEL: a shipped name, an .onnx file, an engine directory or a .safetensors checkpoint.
 
     Nothing is loaded or run: headers are read and hashes are checked. A damaged artifact ends with exit code 3.
@@ -27,11 +29,46 @@ def command(model: str) -> dict[str, Any]:
     from fcn_edge.artifacts.inspection import inspection_of
 
     inspection = inspection_of(model)
-    rows = list(_rows(inspection))
+    report = _dla_report(inspection) if dla else None
+    rows = [*_rows(inspection), *(() if report is None else _dla_rows(report))]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         say(f"{name:<{width}}  {text}")
-    return inspection.to_json()
+    return {**inspection.to_json(), **({} if report is None else {"dla": report.to_json()})}
+
+
+def _dla_report(inspection: Inspection) -> DlaReport:
+    from fcn_edge.errors import UsageError
+
+    if inspection.path.suffix != ".onnx":
+        raise UsageError(
+            f"{inspection.path} holds no ONNX graph; --dla needs one.",
+            "Give the shipped name or the .onnx file that it was made from.",
+        )
+    from fcn_edge.backends.tensorrt.dla import dla_report
+
+    return dla_report(inspection.path, inspection.size)
+
+
+def _dla_rows(report: DlaReport) -> Iterator[tuple[str, str]]:
+    from fcn_edge.backends.tensorrt.dla.report import MOST_PIECES, RELEASES, RULES
+    from fcn_edge.text import listed
+
+    yield "DLA", f"what the DLA of an Orin could take by the rules of {RULES}; nothing is built for it"
+    share = "" if report.macs_share is None else f" with {report.macs_share:.1%} of the multiplications"
+    yield "taken", f"{report.taken} of {len(report.layers)} layers{share}"
+    most = f"; a core holds {MOST_PIECES} at most" if report.pieces > MOST_PIECES else ""
+    works = "the GPU works between them" if report.pieces > 1 else "the GPU works before and behind it"
+    if report.pieces:
+        yield "pieces", f"{report.pieces} ({works}){most}"
+    against: dict[tuple[str, str], list[str]] = {}
+    for layer in report.layers:
+        if not layer.taken:
+            against.setdefault((layer.operator, layer.reason), []).append(layer.name)
+    for number, ((operator, reason), names) in enumerate(against.items()):
+        yield "" if number else "not taken", f"{operator} {listed(names, 3)}: {reason}"
+    for number, release in enumerate(RELEASES):
+        yield "" if number else "where", release
 
 
 def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:

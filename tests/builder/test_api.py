@@ -32,6 +32,16 @@ def test_builds_an_engine_that_runs(
     assert again.up_to_date
 
 
+@pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
+def test_a_recipe_stands_in_for_what_is_left_out(tiny: Any, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('description = "mine"\ntested_on = "nothing"\nsize = "96x128"\nbatch = 2\n')
+    manifest = build(tiny.path, tmp_path / "e", recipe=recipe, batch=1).manifest
+    assert (manifest.size, manifest.batch, manifest.notes["recipe"]) == ((96, 128), 1, str(recipe))
+    with pytest.raises(UsageError, match="no recipe 'orin'"):
+        build(tiny.path, tmp_path / "e", recipe="orin")
+
+
 def test_says_what_makes_no_sense(levels: Any, levels_val: Path) -> None:
     with pytest.raises(UsageError, match="no precision 'int4'"):
         build(levels.path, precision="int4")

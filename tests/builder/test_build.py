@@ -395,6 +395,9 @@ def test_plans_are_built_and_opened_on_the_chosen_gpu(
     assert build(levels.path, tmp_path / "e", device=3, guard=False).manifest.backend == "fast"
     assert len(asked) >= 3
     assert set(asked) == {3}
+    asked.clear()
+    build(levels.path, tmp_path / "f", backend="fast", precision="fp16", device=3, guard=False)
+    assert set(asked) == {3}, "what FP16 is compared with, too"
 
 
 def test_engine_takes_as_many_frames_at_once_as_asked(tmp_path: Path, tiny: Any) -> None:

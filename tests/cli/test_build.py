@@ -8,7 +8,8 @@ from typing import Any
 import cv2
 import pytest
 
-from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest
+from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, rebuild_fix
+from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
 from fcn_edge.runtime.segmenter import load
 
@@ -233,3 +234,86 @@ def test_several_frames_at_once(build: Run, fcn_edge: Run, tiny: Any, tmp_path: 
     assert printed["batch"] == 2
     refused = build(tiny.path, "--batch", "2", "--backend", "tensorrt", "--json")
     assert (refused.code, refused.json["exit_code"]) == (2, 2)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'description = "mine"\ntested_on = "nothing"\nnotes = ["Mind the step."]\n'
+        'backend = "onnxruntime"\nsize = "96x128"\nbatch = 2\nthreads = 1\n'
+    )
+    return path
+
+
+def test_a_recipe_gives_what_the_command_line_leaves_open(build: Run, tiny: Any, tmp_path: Path, recipe: Path) -> None:
+    done = build(tiny.path, "--recipe", recipe, "-o", tmp_path / "e", "--json")
+    assert (done.json["recipe"], done.json["size"], done.json["batch"]) == (str(recipe), [96, 128], 2)
+    assert f"Recipe {recipe}: mine; tested: nothing." in done.err
+    assert "Note: Mind the step." in done.err
+    manifest = read_manifest(tmp_path / "e")
+    assert (manifest.notes["recipe"], manifest.options["threads"]) == (str(recipe), 1)
+    # also a value that is the option's default
+    over = build(tiny.path, "--recipe", recipe, "--size", "64x96", "--batch", "1", "-o", tmp_path / "f", "--json").json
+    assert (over["size"], over["batch"]) == ([64, 96], 1)
+    assert build(tiny.path, "-o", tmp_path / "g", "--json").json["recipe"] is None
+    people = build(tiny.path, "--recipe", recipe, "-o", tmp_path / "e")
+    assert people.out.splitlines()[-1] == f"Use it: fcn-edge run {tmp_path / 'e'} SOURCE --threads 1"
+    typed = build(tiny.path, "--recipe", recipe, "--onnx-only", "-o", tmp_path / "m.onnx", "--json").json
+    assert (typed["batch"], typed["recipe"]) == (2, str(recipe))
+
+
+def test_an_engine_is_bound_to_what_the_recipe_says_and_not_to_its_name(
+    build: Run, tiny: Any, tmp_path: Path, recipe: Path
+) -> None:
+    stale = ["-o", tmp_path / "e", "--if-stale", "--json"]
+    assert build(tiny.path, "--recipe", recipe, *stale).json["reason"] == "there was none"
+    same = ["--backend", "onnxruntime", "--size", "96x128", "--batch", "2", "--threads", "1"]
+    assert build(tiny.path, *same, *stale).json["up_to_date"]
+    recipe.write_text(recipe.read_text().replace("mine", "ours"))
+    assert build(tiny.path, "--recipe", recipe, *stale).json["up_to_date"]
+    recipe.write_text(recipe.read_text().replace("96x128", "64x96"))
+    assert build(tiny.path, "--recipe", recipe, *stale).json["reason"] == "the size changed from 96x128 to 64x96"
+
+
+def test_the_command_that_builds_it_again_states_the_values(
+    build: Run, tiny: Any, tmp_path: Path, recipe: Path
+) -> None:
+    build(tiny.path, "--recipe", recipe, "-o", tmp_path / "e")
+    fix = rebuild_fix(read_manifest(tmp_path / "e"), tmp_path / "e")
+    for part in ("--backend onnxruntime --precision fp32 --size 96x128", "--threads 1", "--batch 2"):
+        assert part in fix
+    assert "--recipe" not in fix, "the file may be gone, or another one"
+
+
+def test_candidates_are_timed_with_the_threads(
+    build: Run, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+    real = OnnxRuntime.open
+
+    def opened(self: Any, *arguments: Any) -> Any:
+        asked.append(arguments[-1].threads)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(OnnxRuntime, "open", opened)
+    assert build(tiny.path, "--threads", "1", "-o", tmp_path / "e").code == 0
+    assert asked[0] == 1
+    assert build(tiny.path, "--threads", "0", "-o", tmp_path / "e").code == 2
+
+
+def test_the_recipes_are_listed(build: Run) -> None:
+    done = build("--recipe", "?")
+    assert done.code == 0
+    assert "orin-nano   Jetson Orin Nano, JetPack 6.1 or newer\n" in done.out
+    assert "tested: not run on such a board yet" in done.out
+    listed = {one["name"]: one for one in build("--recipe", "?", "--json").json["recipes"]}
+    assert (listed["orin-nano"]["backend"], listed["orin-nano"]["precision"]) == ("tensorrt", "auto")
+    unknown = build("model", "--recipe", "orin", "--json")
+    assert (unknown.code, unknown.json["error"].startswith("There is no recipe 'orin'")) == (2, True)
+    assert "thor (Jetson Thor, JetPack 7)" in unknown.json["fix"]
+
+
+def test_a_model_is_needed(build: Run) -> None:
+    done = build("--recipe", "x86")
+    assert (done.code, "Missing argument 'MODEL'" in done.err) == (2, True)

@@ -154,5 +154,38 @@ def test_onnx_file_of_somebody_else_ends_with_3(tmp_path: Path, tiny_network: An
     assert "is a trained network (another program's ONNX file), not yet a model" in done.stderr
 
 
+def test_what_the_dla_could_take(tiny: Any, engine: Path) -> None:
+    told = printed(tiny.path, "--dla")["dla"]
+    assert (told["rules"], told["size"], told["pieces"], told["macs_share"]) == ("TensorRT 10.3", [64, 96], 2, 1.0)
+    assert {layer["operator"]: layer["taken"] for layer in told["layers"]} == {
+        "Cast": False,
+        "Transpose": False,
+        "Unsqueeze": False,
+        "Sub": True,
+        "Div": False,
+        "Conv": True,
+    }
+    assert any("Orin Nano has no DLA" in release for release in told["releases"])
+    assert "dla" not in printed(tiny.path)
+    text = run(tiny.path, "--dla").stdout
+    for part in (
+        "nothing is built for it",
+        "2 of 7 layers with 100.0% of the multiplications",
+        "Div normal: TensorRT 10",
+    ):
+        assert part in text
+    assert printed(engine, "--dla")["dla"]["size"] == [96, 128], "an ONNX engine has its own size"
+
+
+def test_the_dla_needs_a_graph(tmp_path: Path) -> None:
+    safetensors_numpy = pytest.importorskip("safetensors.numpy")
+    path = tmp_path / "net.safetensors"
+    tensors = {"w": np.zeros((2, 2), np.float32)}
+    safetensors_numpy.save_file(tensors, path, metadata={SPEC_KEY: fake_spec().to_json()})
+    done = run(path, "--dla", "--json")
+    assert done.exit_code == 2
+    assert "holds no ONNX graph" in json.loads(done.stdout)["error"]
+
+
 def test_help_shows_an_example() -> None:
     assert "Example: fcn-edge inspect" in run("--help").stdout

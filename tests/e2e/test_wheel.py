@@ -125,6 +125,12 @@ def test_run(python: Path, tmp_path: Path) -> None:
     assert summary["rendered_miou"] > 0.35
 
 
+def test_recipes(python: Path, tmp_path: Path) -> None:
+    names = [recipe["name"] for recipe in command(python, "build", "--recipe", "?", cwd=tmp_path)["recipes"]]
+    assert "orin-nano" in names
+    assert "x86-vnni" in names
+
+
 def test_build_in_int8(python: Path, tmp_path: Path) -> None:
     words = ("--backend", "onnxruntime", "--precision", "int8", "--size", "256x320", "-o", "engine")
     built = command(python, "build", NAME, *words, cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import selectors
 import shutil
@@ -36,7 +37,7 @@ def plan_of(parsers: Sequence[Parser], count: int, pieces: int) -> list[list[Job
     plan: list[list[Job]] = [[] for _ in range(pieces)]
     for parser in sorted(parsers, key=lambda one: -one.share):
         part = min(plan, key=lambda jobs: sum(stop for _, _, stop in jobs))
-        part.append((parser.name, 0, max(5, round(count * parser.share / shares))))
+        part.append((parser.name, 0, max(5, math.ceil(count * parser.share / shares))))
     rounds = -(-count // ROUND)
     return [
         [

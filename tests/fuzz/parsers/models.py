@@ -59,7 +59,7 @@ def inspected(path: Path, _: Path) -> object:
     from fcn_edge.artifacts.onnx_graph import check_size, checked_graph
 
     model = resolved_model(path)
-    shown = shown_by("inspect", path)
+    shown = shown_by("inspect", path, "--dla")
     graph = checked_graph(path, batches=True)
     check_size(path, graph, model.spec.size)
     assert len(model.digest) == 64

@@ -68,9 +68,31 @@ def parsers_of_kind(
     return tuple(parser(*each) for each in made if each[1])
 
 
+def recipe(path: Path, _: Path) -> object:
+    from fcn_edge.builder import BuildRequest
+    from fcn_edge.builder.recipe import read_recipe
+
+    read = read_recipe(path)
+    return read, BuildRequest(**read.settings())
+
+
+RECIPE: dict[str, Any] = {
+    "description": "mine",
+    "tested_on": "nothing",
+    "notes": ["one", "two"],
+    "backend": "openvino",
+    "precision": "int8",
+    "size": "256x320",
+    "batch": 2,
+    "threads": 4,
+    "max_drop": 0.02,
+    "max_class_drop": 0.05,
+}
+
 DATASETS = (*(toml_of([DATASET]),) * 5, *TEXT)
 PARSERS = (
     Parser("text.dataset", "dataset.toml", lambda _: [toml_bytes(DATASET)], dataset, DATASETS, 1.5),
+    Parser("text.recipe", "mine.toml", lambda _: [toml_bytes(RECIPE)], recipe, (*(toml_of([RECIPE]),) * 5, *TEXT)),
     *parsers_of_kind("text.classes", "classes", [DATASET], [NAMES], classes),
     *parsers_of_kind("text.mapping", "mapping", [MAPPING], [], mapping),
     *parsers_of_kind("text.colors", "colors", [COLORS, {**DATASET}], [CAMVID, CVAT, TABLE], colors),
