@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fcn_edge.doctor.check import Check
 from fcn_edge.system.cuda_driver import Driver
-from fcn_edge.system.cuda_wheels import wheels
+from fcn_edge.system.cuda_wheels import NEWEST_CUDA, onnxruntime_wheels, wheels
 from fcn_edge.system.nvidia import NvidiaFacts
 from fcn_edge.system.software import SoftwareFacts
 
@@ -13,7 +13,6 @@ __all__ = ["bindings", "onnxruntime_gpu"]
 NAME = "CUDA from Python"
 NVRTC = "nvidia-cuda-nvrtc"
 """NVRTC from CUDA 13 on; the one of CUDA 12 has another name."""
-NEWEST = 13
 
 
 def bindings(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
@@ -38,7 +37,8 @@ def onnxruntime_gpu(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
     if version is not None:
         return Check(name, True, version)
     found = "not installed; it runs .onnx files on the GPU without a build"
-    install = _wheels(nvidia.driver).replace("fcn_edge[cuda", "fcn_edge[gpu")
+    python = software.python
+    install = onnxruntime_wheels(nvidia.driver.major or NEWEST_CUDA, python.machine, python.minor)
     return Check(name, False, found, f"pip uninstall -y onnxruntime && {install}")
 
 
@@ -69,4 +69,4 @@ def _cuda_python(version: str, nvrtc: str | None, driver: Driver) -> Check:
 
 def _wheels(driver: Driver) -> str:
     """The command that installs cuda-python and NVRTC of the driver's CUDA: the newest may need a newer driver."""
-    return wheels(driver.major or NEWEST)
+    return wheels(driver.major or NEWEST_CUDA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fcn_edge.doctor.check import Check
+from fcn_edge.system.cuda_wheels import NEWEST_CUDA, tensorrt_wheel
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
 from fcn_edge.system.jetson import JetPack
@@ -24,7 +25,7 @@ def tensorrt(facts: MachineFacts) -> Check:
     if facts.software.pythons_with_tensorrt:
         return _hidden(facts)
     if facts.jetson is None:
-        return Check(NAME, False, "not installed; it makes the fastest engines", f"pip install {_wheel(facts)}")
+        return Check(NAME, False, "not installed; it makes the fastest engines", _install(facts))
     if facts.container:
         fix = "Start from an image with JetPack's TensorRT, such as deploy/Dockerfile does."
         return Check(NAME, False, "not in this container", fix)
@@ -32,9 +33,9 @@ def tensorrt(facts: MachineFacts) -> Check:
     return Check(NAME, False, "JetPack's is not installed", fix)
 
 
-def _wheel(facts: MachineFacts) -> str:
-    """PyPI's ``tensorrt`` is the one for the newest CUDA. The extra brings pycuda as well, which needs a toolkit."""
-    return "tensorrt-cu12" if facts.nvidia and facts.nvidia.driver.major == 12 else "tensorrt"
+def _install(facts: MachineFacts) -> str:
+    major = facts.nvidia.driver.major if facts.nvidia else None
+    return tensorrt_wheel(major or NEWEST_CUDA, facts.software.python.machine)
 
 
 def _visible(facts: MachineFacts) -> Check:

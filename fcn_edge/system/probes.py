@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,7 @@ class Probes:
         prefix: Where the environment of this Python is.
         is_venv: It is a virtual environment.
         python: Major and minor version of this Python.
+        machine: Processor that this Python is for, such as ``aarch64``.
     """
 
     versions: Versions = installed_version
@@ -94,3 +96,4 @@ class Probes:
     prefix: Path = field(default_factory=lambda: Path(sys.prefix))
     is_venv: bool = field(default_factory=lambda: sys.prefix != sys.base_prefix)
     python: tuple[int, int] = field(default_factory=lambda: sys.version_info[:2])
+    machine: str = field(default_factory=platform.machine)

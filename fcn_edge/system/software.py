@@ -37,7 +37,7 @@ DISTRIBUTIONS = (
     *OPENCV,
     "av",
     *TENSORRT,
-    *("tensorrt-rtx", "tensorrt-rtx-cu13"),
+    *("tensorrt-rtx", "tensorrt-rtx-cu12", "tensorrt-rtx-cu13"),
     *("cuda-python", "cuda-bindings", "nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12", "pycuda"),
 )
 """Distributions whose versions are read."""
@@ -53,6 +53,7 @@ class PythonFacts:
     Attributes:
         version: Such as ``3.10.12``.
         minor: Major and minor version.
+        machine: Processor that it is for, such as ``aarch64``.
         executable: Path of the interpreter.
         prefix: Folder of the environment.
         is_venv: It is a virtual environment.
@@ -60,6 +61,7 @@ class PythonFacts:
 
     version: str
     minor: tuple[int, int]
+    machine: str
     executable: str
     prefix: Path
     is_venv: bool
@@ -120,7 +122,9 @@ def read_software(root: Path, probes: Probes) -> SoftwareFacts:
         probes: What is asked of the running system.
     """
     return SoftwareFacts(
-        python=PythonFacts(platform.python_version(), probes.python, sys.executable, probes.prefix, probes.is_venv),
+        python=PythonFacts(
+            platform.python_version(), probes.python, probes.machine, sys.executable, probes.prefix, probes.is_venv
+        ),
         packages={name: probes.versions(name) for name in DISTRIBUTIONS},
         opencv=_opencv(probes),
         sees_tensorrt=probes.importable("tensorrt"),

@@ -100,16 +100,46 @@ def test_a_driver_that_does_not_tell_its_cuda_pins_nothing(tmp_path: Path) -> No
     assert bindings(tmp_path, Driver(problem="gone"), installed={"cuda-bindings": "13.4.4"}).ok
 
 
-def test_onnxruntime_gpu(tmp_path: Path) -> None:
-    def onnxruntime_gpu(driver: Driver, **installed: str) -> Check:
-        packages = {name.replace("_", "-"): version for name, version in installed.items()}
-        found = facts(written(tmp_path, {"dev/nvidia0": ""}), driver, installed=packages)
-        assert found.nvidia is not None
-        return cuda.onnxruntime_gpu(found.nvidia, found.software)
+def onnxruntime_gpu(root: Path, driver: Driver, **answers: Any) -> Check:
+    found = facts(written(root, {"dev/nvidia0": ""}), driver, **answers)
+    assert found.nvidia is not None
+    return cuda.onnxruntime_gpu(found.nvidia, found.software)
 
-    assert onnxruntime_gpu(DESKTOP_GPU, onnxruntime_gpu="1.23.2").found == "1.23.2"
-    check = onnxruntime_gpu(DESKTOP_GPU)
+
+def test_onnxruntime_gpu(tmp_path: Path) -> None:
+    there = onnxruntime_gpu(tmp_path, DESKTOP_GPU, installed={"onnxruntime-gpu": "1.23.2"})
+    assert (there.ok, there.found) == (True, "1.23.2")
+    check = onnxruntime_gpu(tmp_path, DESKTOP_GPU)
     assert check.fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu12]'"
-    assert onnxruntime_gpu(THOR).fix.endswith("pip install 'fcn_edge[gpu]'")
     assert not check.ok
     assert "without a build" in check.found
+
+
+@pytest.mark.parametrize(
+    ("cuda_of_driver", "machine", "python", "fix"),
+    [
+        ("13.0", "x86_64", (3, 12), "pip install 'fcn_edge[gpu]'"),
+        ("13.0", "aarch64", (3, 11), "pip install 'fcn_edge[gpu]'"),
+        ("", "x86_64", (3, 11), "pip install 'fcn_edge[gpu]'"),
+        ("13.0", "x86_64", (3, 10), "pip install 'fcn_edge[gpu12]'"),
+        ("12.6", "x86_64", (3, 12), "pip install 'fcn_edge[gpu12]'"),
+        ("11.8", "x86_64", (3, 12), "pip install 'fcn_edge[gpu12]', with a driver for CUDA 12 or newer"),
+        (
+            "13.0",
+            "aarch64",
+            (3, 10),
+            "pip install 'fcn_edge[gpu]', with Python 3.11 or newer: PyPI has no other onnxruntime-gpu for Arm",
+        ),
+        (
+            "12.6",
+            "aarch64",
+            (3, 12),
+            "pip install 'fcn_edge[gpu]', with a driver for CUDA 13: PyPI has no other onnxruntime-gpu for Arm",
+        ),
+    ],
+)
+def test_onnxruntime_is_one_that_pypi_has(
+    tmp_path: Path, cuda_of_driver: str, machine: str, python: tuple[int, int], fix: str
+) -> None:
+    check = onnxruntime_gpu(tmp_path, Driver(cuda_of_driver), machine=machine, python=python)
+    assert check.fix == f"pip uninstall -y onnxruntime && {fix}"

@@ -98,7 +98,12 @@ def test_none_at_all(tmp_path: Path, files: dict[str, str], fix: str) -> None:
 
 
 def test_a_desktop_s_wheel_is_of_its_drivers_cuda(tmp_path: Path) -> None:
-    """PyPI's ``tensorrt`` is for the newest CUDA, and the extra's pycuda has to be compiled."""
-    for driver, fix in ((DESKTOP_GPU, "pip install tensorrt-cu12"), (THOR, "pip install tensorrt")):
+    """PyPI's ``tensorrt`` is for the newest CUDA, whichever that is."""
+    for driver, fix in ((DESKTOP_GPU, "pip install tensorrt-cu12"), (THOR, "pip install tensorrt-cu13")):
         check = tensorrt(facts(written(tmp_path, {"dev/nvidia0": ""}), driver))
         assert (check.ok, check.fix) == (False, fix)
+
+
+def test_an_arm_server_hears_of_the_driver_that_its_wheel_needs(tmp_path: Path) -> None:
+    check = tensorrt(facts(written(tmp_path, {"dev/nvidia0": ""}), DESKTOP_GPU, machine="aarch64"))
+    assert check.fix.startswith("pip install tensorrt-cu13, with a driver for CUDA 13: ")

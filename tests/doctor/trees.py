@@ -165,6 +165,7 @@ def probes(driver: Driver = ORIN, /, installed: dict[str, str] | None = None, **
             "prefix": Path("/home/user/fcn_edge/.venv"),
             "is_venv": True,
             "python": (3, 10),
+            "machine": "x86_64",
             **answers,
         }
     )

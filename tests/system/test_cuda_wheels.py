@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.system.cuda_wheels import nvrtc_package, wheels
+from fcn_edge.system.cuda_wheels import nvrtc_package, onnxruntime_wheels, tensorrt_wheel, wheels
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,4 +19,18 @@ def test_a_drivers_extra_brings_a_compiler_of_its_cuda(major: int, extra: str, l
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     assert extras[extra] == [f"cuda-python{limits}", f"{nvrtc_package(major)}{limits}"]
-    assert not [one for one in extras["gpu"] if "cuda-" in one], "it goes with either"
+    assert f"fcn_edge[{extra}]" in extras["gpu" if major == 13 else "gpu12"]
+
+
+def test_a_new_driver_runs_programs_of_an_older_cuda_where_the_newest_lack_a_wheel() -> None:
+    assert onnxruntime_wheels(13, "x86_64", (3, 10)) == onnxruntime_wheels(12, "x86_64", (3, 10))
+
+
+def test_all_that_is_missing_is_told_at_once() -> None:
+    command = onnxruntime_wheels(12, "aarch64", (3, 10))
+    assert command.startswith("pip install 'fcn_edge[gpu]', with a driver for CUDA 13 and Python 3.11 or newer: ")
+
+
+def test_drivers_older_than_every_wheel_are_too_old() -> None:
+    for command in (wheels(11), onnxruntime_wheels(11, "x86_64", (3, 12)), tensorrt_wheel(11, "x86_64")):
+        assert command.endswith(", with a driver for CUDA 12 or newer")

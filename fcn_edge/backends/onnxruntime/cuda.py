@@ -31,7 +31,7 @@ __all__ = ["OnnxRuntimeCuda"]
 _log = logging.getLogger(__name__)
 
 _PROVIDER = "CUDAExecutionProvider"
-_INSTALL = "pip install 'fcn_edge[gpu]', or with a driver for CUDA 12 'fcn_edge[gpu12]'"
+_INSTALL = "pip install 'fcn_edge[gpu]', or with a driver for CUDA 12 or Python 3.10 'fcn_edge[gpu12]'"
 
 _preloading = threading.Lock()
 
