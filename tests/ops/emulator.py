@@ -14,6 +14,9 @@ import pytest
 
 from fcn_edge.ops.kernels import Launch, kernel_source
 
+OPTIONS = ("-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-fPIC", "-U_FORTIFY_SOURCE")
+"""Of the compiler, for a kernel and what runs it."""
+
 _HEADER = Path(__file__).with_name("emulated_gpu.h")
 _ENTRY = re.compile(r'extern "C" __global__ void(?: __launch_bounds__\([^)]*\))?\s+(\w+)\(')
 _FAILURES = {
@@ -30,7 +33,12 @@ def entries_of(source: str) -> list[str]:
 
 
 class Emulator:
-    """A device whose memory is the host's."""
+    """A device whose memory is the host's.
+
+    Args:
+        directory: For what is compiled.
+        source: Text of a kernel file by its name.
+    """
 
     def __init__(self, directory: Path, source: Callable[[str], str] = kernel_source) -> None:
         self._directory = directory
@@ -55,14 +63,21 @@ class Emulator:
 
     def _library(self, kernel: str) -> ctypes.CDLL:
         if kernel not in self._libraries:
-            compiler = shutil.which("g++")
-            if compiler is None:
-                pytest.skip("no g++ to compile kernels for the host with")
             source, library = self._directory / f"{kernel}.cpp", self._directory / f"{kernel}.so"
             text = self._source(kernel)
             entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
             source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
-            options = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-            subprocess.run([compiler, *options, "-U_FORTIFY_SOURCE", "-o", library, source], check=True)
+            self._compile(source, library)
             self._libraries[kernel] = ctypes.CDLL(str(library))
         return self._libraries[kernel]
+
+    def _compile(self, source: Path, library: Path) -> None:
+        compiled(*OPTIONS, "-shared", "-o", library, source)
+
+
+def compiled(*arguments: str | Path) -> None:
+    """Call the C++ compiler; skip the test where there is none."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no g++ to compile kernels for the host with")
+    subprocess.run([compiler, *arguments], check=True)
