@@ -72,14 +72,17 @@ def compiled(tools: Toolchain, source: str, architecture: str, cubin: Path) -> s
         cubin: Where to write the machine code to; the source is written beside it.
 
     Raises:
-        subprocess.CalledProcessError: The source does not compile, or with a warning.
+        ValueError: The source does not compile, or with a warning.
     """
     text = cubin.with_suffix(".cu")
     text.write_text(source, encoding="utf-8")
     # nvcc takes further options from NVCC_APPEND_FLAGS and its like
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NVCC_")}
     command = [tools.nvcc, *OPTIONS, "-cubin", f"-arch={architecture}", "-o", cubin, text]
-    return subprocess.run(command, check=True, env=environment, stderr=subprocess.PIPE, text=True).stderr
+    done = subprocess.run(command, check=False, env=environment, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise ValueError(f"nvcc does not compile {text.name} for {architecture}:\n{done.stderr}")
+    return done.stderr
 
 
 def disassembled(tools: Toolchain, cubin: Path) -> str:
