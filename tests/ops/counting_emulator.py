@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 
 from fcn_edge.ops.kernels import Launch
 
-from .emulator import OPTIONS, Emulator, compiled
+from .emulator import Emulator
 
 SECTOR = 32
 """Bytes of the pieces in which a GPU reads memory."""
-
-_COUNTER = Path(__file__).with_name("load_counter.cpp")
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,8 @@ class Loads:
 class CountingEmulator(Emulator):
     """An emulator that counts."""
 
+    counter = Path(__file__).with_name("load_counter.cpp")
+
     def loads(self, launch: Launch, *buffers: NDArray[Any]) -> Loads:
         """Run a launch and count what it loads of these C-contiguous arrays."""
         library = self._library(launch.kernel)
@@ -52,9 +52,3 @@ class CountingEmulator(Emulator):
         counts = (ctypes.c_longlong * 3)()
         library.counts(counts)
         return Loads(sum(buffer.nbytes for buffer in buffers), *counts)
-
-    def _compile(self, source: Path, library: Path) -> None:
-        """As the other, with calls before loads: the sanitizer is the compiler's, and its library is left out."""
-        kernel = source.with_suffix(".o")
-        compiled(*OPTIONS, "-fsanitize=thread", "-DCOUNT_LOADS", "-c", "-o", kernel, source)
-        compiled(*OPTIONS, "-shared", "-o", library, kernel, _COUNTER)

@@ -14,9 +14,6 @@ import pytest
 
 from fcn_edge.ops.kernels import Launch, kernel_source
 
-OPTIONS = ("-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-fPIC", "-U_FORTIFY_SOURCE")
-"""Of the compiler, for a kernel and what runs it."""
-
 _HEADER = Path(__file__).with_name("emulated_gpu.h")
 _ENTRY = re.compile(r'extern "C" __global__ void(?: __launch_bounds__\([^)]*\))?\s+(\w+)\(')
 _FAILURES = {
@@ -32,6 +29,31 @@ def entries_of(source: str) -> list[str]:
     return _ENTRY.findall(source)
 
 
+def compiled_for_the_host(directory: Path, name: str, text: str, counter: Path | None = None) -> Path:
+    """A library whose ``launch`` runs the kernels of a source text; without a compiler the test is skipped.
+
+    Args:
+        directory: Where to write it.
+        name: Of the file.
+        text: The source.
+        counter: A C++ file whose functions the kernels call before each load, which makes them slower.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no g++ to compile kernels for the host with")
+    source, library = directory / f"{name}.cpp", directory / f"{name}.so"
+    entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
+    source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
+    options = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-fPIC", "-U_FORTIFY_SOURCE"]
+    parts = [source]
+    if counter is not None:  # the calls are those of the thread sanitizer, whose own library is left out
+        parts = [directory / f"{name}.o", counter]
+        counted = ["-fsanitize=thread", "-DCOUNT_LOADS", "-c", "-o", parts[0], source]
+        subprocess.run([compiler, *options, *counted], check=True)
+    subprocess.run([compiler, *options, "-shared", "-o", library, *parts], check=True)
+    return library
+
+
 class Emulator:
     """A device whose memory is the host's.
 
@@ -39,6 +61,9 @@ class Emulator:
         directory: For what is compiled.
         source: Text of a kernel file by its name.
     """
+
+    counter: Path | None = None
+    """What is called before each load."""
 
     def __init__(self, directory: Path, source: Callable[[str], str] = kernel_source) -> None:
         self._directory = directory
@@ -63,21 +88,6 @@ class Emulator:
 
     def _library(self, kernel: str) -> ctypes.CDLL:
         if kernel not in self._libraries:
-            source, library = self._directory / f"{kernel}.cpp", self._directory / f"{kernel}.so"
-            text = self._source(kernel)
-            entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
-            source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
-            self._compile(source, library)
+            library = compiled_for_the_host(self._directory, kernel, self._source(kernel), self.counter)
             self._libraries[kernel] = ctypes.CDLL(str(library))
         return self._libraries[kernel]
-
-    def _compile(self, source: Path, library: Path) -> None:
-        compiled(*OPTIONS, "-shared", "-o", library, source)
-
-
-def compiled(*arguments: str | Path) -> None:
-    """Call the C++ compiler; skip the test where there is none."""
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no g++ to compile kernels for the host with")
-    subprocess.run([compiler, *arguments], check=True)
