@@ -20,6 +20,8 @@ from typing import Any
 
 import click
 
+from benchmarks.kernel_record.record import read_record
+from benchmarks.kernel_record.table import code_table, loads_table
 from benchmarks.peers.table import markdown as peers_in_full
 from fcn_edge.bench.report import COLUMNS, Column, markdown_table, write_html, write_plots
 from fcn_edge.bench.report.markdown import table_of_cells
@@ -74,12 +76,15 @@ def pages(contents: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
 def sections() -> dict[str, str]:
     """Content of every section by its name."""
     shipped, peers = read_result(SHIPPED), json.loads(PEERS.read_text(encoding="utf-8"))
+    kernels = read_record()
     return {
         "latency plot": plot_section(),
         "latency table": latency_table(shipped),
         "int8 table": int8_table(read_result(INT8)),
         "peers": peers_table(peers),
         "all peers": f"{peers_in_full(peers)}\n\n*{peers_measured_on(peers)}.*\n",
+        "kernel code": code_table(kernels),
+        "kernel loads": loads_table(kernels),
     }
 
 

@@ -95,6 +95,12 @@ preprocess(const unsigned char* frame, int pitch, int region_top, int region_lef
         for (int word = 0; word < WORDS; ++word) ((unsigned int*)to)[word] = words[word];
     } else {  // rows begin anywhere, and the last piece of one is not whole
         const int bytes = CHANNELS * min(PIXELS, columns - left);
-        for (int byte = 0; byte < bytes; ++byte) to[byte] = (unsigned char)(words[byte / 4] >> 8 * (byte % 4));
+#pragma unroll 1
+        for (int byte = 0; byte < bytes; ++byte) {  // no index into the words: it would put them into local memory
+            to[byte] = (unsigned char)words[0];
+            words[0] = words[0] >> 8 | words[1] << 24;
+            words[1] = words[1] >> 8 | words[2] << 24;
+            words[2] >>= 8;
+        }
     }
 }

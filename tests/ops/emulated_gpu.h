@@ -48,6 +48,14 @@ inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline int atomicAdd(int* at, int number) { return std::exchange(*at, *at + number); }
 inline unsigned int atomicOr(unsigned int* at, unsigned int bits) { return std::exchange(*at, *at | bits); }
 
+#ifdef COUNT_LOADS  // in load_counter.cpp
+void counted_thread(size_t index);
+void counted_block();
+#else
+inline void counted_thread(size_t) {}
+inline void counted_block() {}
+#endif
+
 namespace emulation {
 
 enum Outcome { DONE, NO_SUCH_ENTRY, OTHER_ARGUMENTS, BARRIER_NOT_REACHED_BY_ALL, SHARED_MEMORY_OVERRUN };
@@ -83,6 +91,7 @@ static void live() {
 static __attribute__((noinline)) void resume(Thread& thread) {
     current = &thread;
     threadIdx = thread.index;
+    counted_thread(&thread - threads);
     if (_setjmp(scheduler)) return;
     if (thread.started) _longjmp(thread.at, 1);
     thread.started = true;
@@ -110,6 +119,7 @@ static Outcome run_block(size_t shared_bytes, bool backwards) {
         }
         if (done != 0 && done != count) return BARRIER_NOT_REACHED_BY_ALL;
     }
+    counted_block();
     const unsigned char* memory = reinterpret_cast<const unsigned char*>(shared_memory);
     for (size_t i = shared_bytes; i < sizeof shared_memory; ++i) {
         if (memory[i] != 0xa5) return SHARED_MEMORY_OVERRUN;

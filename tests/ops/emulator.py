@@ -29,8 +29,41 @@ def entries_of(source: str) -> list[str]:
     return _ENTRY.findall(source)
 
 
+def compiled_for_the_host(directory: Path, name: str, text: str, counter: Path | None = None) -> Path:
+    """A library whose ``launch`` runs the kernels of a source text; without a compiler the test is skipped.
+
+    Args:
+        directory: Where to write it.
+        name: Of the file.
+        text: The source.
+        counter: A C++ file whose functions the kernels call before each load, which makes them slower.
+    """
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no g++ to compile kernels for the host with")
+    source, library = directory / f"{name}.cpp", directory / f"{name}.so"
+    entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
+    source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
+    options = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-fPIC", "-U_FORTIFY_SOURCE"]
+    parts = [source]
+    if counter is not None:  # the calls are those of the thread sanitizer, whose own library is left out
+        parts = [directory / f"{name}.o", counter]
+        counted = ["-fsanitize=thread", "-DCOUNT_LOADS", "-c", "-o", parts[0], source]
+        subprocess.run([compiler, *options, *counted], check=True)
+    subprocess.run([compiler, *options, "-shared", "-o", library, *parts], check=True)
+    return library
+
+
 class Emulator:
-    """A device whose memory is the host's."""
+    """A device whose memory is the host's.
+
+    Args:
+        directory: For what is compiled.
+        source: Text of a kernel file by its name.
+    """
+
+    counter: Path | None = None
+    """What is called before each load."""
 
     def __init__(self, directory: Path, source: Callable[[str], str] = kernel_source) -> None:
         self._directory = directory
@@ -55,14 +88,6 @@ class Emulator:
 
     def _library(self, kernel: str) -> ctypes.CDLL:
         if kernel not in self._libraries:
-            compiler = shutil.which("g++")
-            if compiler is None:
-                pytest.skip("no g++ to compile kernels for the host with")
-            source, library = self._directory / f"{kernel}.cpp", self._directory / f"{kernel}.so"
-            text = self._source(kernel)
-            entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
-            source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
-            options = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-            subprocess.run([compiler, *options, "-U_FORTIFY_SOURCE", "-o", library, source], check=True)
+            library = compiled_for_the_host(self._directory, kernel, self._source(kernel), self.counter)
             self._libraries[kernel] = ctypes.CDLL(str(library))
         return self._libraries[kernel]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,9 @@ VOID, GUARD = 255, 171
 POLICIES = [Resize(), Resize(policy="stretch"), Resize(policy="roi", roi=(0.25, 0.1, 0.9, 0.8))]
 REFERENCE_SCORES = 500_000
 """Scores at full size that a random case may have: the reference makes them all."""
+
+REFERENCE_STRIP = 24
+"""Rows of a frame of 4K that the reference makes the scores of at once: 190 MB of 255 classes."""
 
 
 def decoded(emulator: Emulator, scores, mapping, void=VOID, pitch=None, shift=0) -> tuple[np.ndarray, bool]:
@@ -142,6 +147,23 @@ def test_class_counts(emulator, classes, frame_size):
     scores = noise(np.random.default_rng(classes), (1, classes, 24, 16))
     masks, _ = decoded(emulator, scores, mapping)
     assert wrong_pixels(masks[0], scores[0], mapping, VOID) == 0
+
+
+# a minute, nearly all of it the reference's
+@pytest.mark.slow
+@pytest.mark.parametrize(("classes", "dtype"), [(19, np.float16), (255, np.float32)])
+def test_a_frame_of_4k(emulator, classes, dtype):
+    """Every pixel, which the network saw all, a strip of rows after the other."""
+    mapping = placement((2160, 3840), (512, 1024), Resize(anchor="center")).mapping(8)
+    scores = smooth(np.random.default_rng(classes), (1, classes, 64, 128), dtype)
+    mask = decoded(emulator, scores, mapping)[0][0]
+    assert len(np.unique(mask)) >= min(classes, 100)
+    for start in range(0, len(mask), REFERENCE_STRIP):
+        stop = min(start + REFERENCE_STRIP, len(mask))
+        labels = np.full_like(mask, VOID)
+        labels[start:stop] = mask[start:stop]
+        strip = replace(mapping, rows=replace(mapping.rows, start=start, stop=stop))
+        assert wrong_pixels(labels, scores[0], strip, VOID) == 0
 
 
 @pytest.mark.parametrize("grid", [(1, 1), (1, 9), (9, 1)])
