@@ -46,6 +46,9 @@ class Scene:
         says: What the builder says, severities and texts, one try after the other.
         plan_element: Type of the operands in the plan.
         described: The plan tells of its layers.
+        names: Names of its layers.
+        metadata: They have some.
+        speaks_json: Its inspector does.
         flags: Builder flags that were set.
         cleared: Builder flags that were cleared.
         pools: Limits of memory pools that were set.
@@ -62,6 +65,9 @@ class Scene:
     says: list[list[tuple[str, str]]] = field(default_factory=list)
     plan_element: str = "Int8"
     described: bool = True
+    names: tuple[str, ...] = ("dense", "depthwise")
+    metadata: bool = True
+    speaks_json: bool = True
     flags: list[str] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
     pools: dict[str, int] = field(default_factory=dict)
@@ -182,6 +188,8 @@ class Scene:
 
     def _description(self) -> str:
         tensor = {"Name": "x", "Dimensions": [1, 8, 16, 16], "Format/Datatype": f"Row major {self.plan_element} format"}
+        if not self.speaks_json:
+            return "Layers:\n  dense"
         layers = [
             {
                 "Name": name,
@@ -189,9 +197,9 @@ class Scene:
                 "Inputs": [tensor],
                 "Outputs": [tensor],
                 "Weights": {"Type": self.plan_element, "Count": 72},
-                "Metadata": f"[ONNX Layer: {name}]",
+                **({"Metadata": f"[ONNX Layer: {name}]"} if self.metadata else {}),
             }
-            for name in ("dense", "depthwise")
+            for name in self.names
         ]
         return json.dumps({"Layers": layers, "Bindings": ["image"]})
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fcn_edge.backends.base import Built, Progress
-from fcn_edge.backends.tensorrt.compile.convolutions import Convolution, convolutions_of, in_plan, int8_share
+from fcn_edge.backends.tensorrt.compile.convolutions import (
+    Convolution,
+    convolutions_of,
+    in_plan,
+    int8_share,
+    unknown_convolutions,
+)
 from fcn_edge.backends.tensorrt.compile.memory import free_bytes, limit_memory
 from fcn_edge.backends.tensorrt.compile.network import network_of_onnx
 from fcn_edge.backends.tensorrt.compile.progress import monitor_of
@@ -57,7 +64,7 @@ def build_plan(trt: Any, request: Request, progress: Progress) -> Built:
 
     Raises:
         ModelError: TensorRT cannot read or build the graph.
-        GuardError: The graph is quantized, and the plan does none of its convolutions in INT8.
+        GuardError: The graph is quantized, and the plan is known to do none of its convolutions in INT8.
         MachineError: Memory ran out, or the GPU is not here or not known.
     """
     log = log_of(trt)
@@ -141,16 +148,30 @@ def _choose_devices(trt: Any, config: Any, request: Request) -> None:
 
 def _finished(trt: Any, log: Log, request: Request, plan: _Plan) -> Built:
     layers = layers_of_plan(trt, log, plan.content, plan.messages)
-    convolutions = in_plan(plan.convolutions, layers)
-    asked = [one for one in convolutions if one.quantized]
-    if asked and all(one.int8 is False for one in asked):
-        raise GuardError(
-            f"{request.onnx} is an int8 graph, and {full_name(trt)} made a plan of it that "
-            f"does none of its {len(asked)} quantized convolutions in INT8.",
-            "Build it with --precision fp16, which is what such a plan costs at best.",
-        )
+    convolutions = in_plan(plan.convolutions, layers or ())
+    if layers is not None:
+        _require_int8(trt, request, convolutions)
     (request.directory / request.plan).write_bytes(plan.content)
-    figures = figures_of(layers, plan.messages)
-    write_report(request.directory / REPORT_FILE, full_name(trt), convolutions, layers, figures)
-    share = int8_share(convolutions) if request.quantized else None
-    return Built((request.plan, REPORT_FILE), figures, share)
+    figures = figures_of(layers, convolutions, plan.messages)
+    write_report(request.directory / REPORT_FILE, full_name(trt), convolutions, layers or (), figures)
+    files = (request.plan, REPORT_FILE)
+    if not request.quantized or layers is None:
+        return Built(files, figures)
+    return Built(files, figures, int8_share(convolutions), unknown_convolutions(convolutions))
+
+
+def _require_int8(trt: Any, request: Request, convolutions: Sequence[Convolution]) -> None:
+    """Check that a plan is known to do some of its quantized convolutions in INT8.
+
+    Raises:
+        GuardError: It does none, or none that its layers name.
+    """
+    asked = [one for one in convolutions if one.quantized]
+    if not asked or any(one.int8 for one in asked):
+        return
+    named = sum(one.int8 is not None for one in asked)
+    raise GuardError(
+        f"{request.onnx} is an int8 graph, and {full_name(trt)} made a plan of it that does none of its {len(asked)} "
+        f"quantized convolutions in INT8{'' if named == len(asked) else f' (its layers name {named} of them)'}.",
+        "Build it with --precision fp16, which is what such a plan costs at best.",
+    )

@@ -96,7 +96,7 @@ def _relayed(pipe: IO[str], progress: Progress | None) -> Built | None:
             raise OSError(*content["failed"])
         else:
             built = content["built"]
-            return Built(tuple(built["files"]), built["notes"], built["int8_share"])
+            return Built(**{**built, "files": tuple(built["files"])})
     return None
 
 

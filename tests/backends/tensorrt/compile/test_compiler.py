@@ -40,7 +40,8 @@ def test_a_build_leaves_a_plan_and_its_report(version: str, directory: Path) -> 
     assert built.notes["steps"] == ["strongly typed: built"]
     assert built.notes["layers"] == 2
     assert built.notes["activation_bytes"] == 4096
-    assert built.int8_share == 1.0
+    assert (built.int8_share, built.unknown_convolutions) == (1.0, 0)
+    assert built.notes["unknown_convolutions"] == 0
     assert told[0] == ("reading the graph", 0, 1)
     assert told[1] == ("Building engine", 0, 2)
 
@@ -121,7 +122,41 @@ def test_an_int8_graph_never_silently_becomes_a_float_plan(version: str, directo
     assert list(directory.iterdir()) == []
 
 
-def test_a_plan_that_does_not_tell_has_no_share(directory: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ({"names": ("kernel 1", "kernel 2"), "metadata": False}, 0),
+        ({"speaks_json": False}, 0),
+        ({"names": ("depthwise", "kernel 2"), "plan_element": "FP16"}, 1),
+    ],
+    ids=["no metadata", "no JSON", "one unknown"],
+)
+@pytest.mark.parametrize("version", ["10.3.0", "11.4.0.106"])
+def test_a_plan_whose_layers_name_no_int8_convolution_is_not_called_int8(
+    version: str, how: dict[str, Any], named: int, directory: Path
+) -> None:
+    steps = 2 if version in WEAK else 1
+    scene = Scene(parses=[True] * steps, builds=[True] * steps, **how)
+    said = rf"none of its 2 quantized convolutions in INT8 \(its layers name {named} of them\)"
+    with pytest.raises(GuardError, match=said):
+        build(scene, version, directory)
+    assert len(scene.network_flags) == steps
+    assert list(directory.iterdir()) == []
+
+
+def test_kernels_tell_by_their_names_where_they_have_no_metadata(directory: Path) -> None:
+    scene = Scene(names=("dense.weight + dense + clip || depthwise",), metadata=False)
+    built, _ = build(scene, "10.3.0", directory)
+    assert (built.int8_share, built.unknown_convolutions) == (1.0, 0)
+
+
+def test_convolutions_that_no_layer_names_are_counted_as_not_int8(directory: Path) -> None:
+    built, _ = build(Scene(names=("depthwise",)), "10.3.0", directory)
+    assert (built.int8_share, built.unknown_convolutions) == (0.0, 1)
+    assert json.loads((directory / "layers.json").read_text())["figures"]["unknown_convolutions"] == 1
+
+
+def test_a_plan_that_cannot_be_asked_has_no_share(directory: Path) -> None:
     built, _ = build(Scene(described=False), "10.3.0", directory)
     assert built.int8_share is None
     assert "layers" not in built.notes
