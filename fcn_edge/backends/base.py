@@ -296,12 +296,14 @@ class Backend(ABC):
         plan_file: Name of the file in an engine directory that the library opens.
         extra_files: Names of the other files that its build leaves there.
         batches: Its engines may take several frames at once.
+        no_int8: Why it runs no convolution in INT8, as a clause; empty where it does.
     """
 
     name: str
     plan_file: str
     extra_files: tuple[str, ...] = ()
     batches: bool = False
+    no_int8: str = ""
 
     @abstractmethod
     def probe(self, device: int = 0) -> Probe:

@@ -62,6 +62,9 @@ def _warnings_of_the_table(outcomes: Sequence[Outcome], request: BuildRequest, m
     if request.precision == "fp32" and request.calibration is not None:
         return [f"{request.calibration} changes nothing in fp32: --precision int8 or auto uses a calibration table."]
     if request.precision == "auto" and all(outcome.candidate.precision != "int8" for outcome in outcomes):
+        reasons = [one.candidate.backend.no_int8 for one in outcomes]
+        if all(reasons):  # a table would not help
+            return [f"INT8 was not tried: {reasons[0]}."]
         name = quoted(model.shipped or model.path)
         return [
             "INT8 was not tried: the model has no calibration table; make one with "

@@ -75,6 +75,14 @@ def test_convolutions_that_the_plan_does_not_name_are_counted(unknown: int, said
     assert warning.startswith(f"At least 85% of the multiplications are INT8: {said}")
 
 
+def test_int8_that_no_backend_has_is_not_blamed_on_the_table() -> None:
+    kept = outcome(backend="onnxruntime-cuda")
+    kept.candidate.backend.no_int8 = "it has none"
+    (warning,) = warnings_of(kept, [kept], BuildRequest(precision="auto"), FLOAT_MODEL)
+    assert warning == "INT8 was not tried: it has none."
+    assert "calibration" in warnings_of(kept, [kept, outcome()], BuildRequest(precision="auto"), FLOAT_MODEL)[0]
+
+
 def test_table_that_changes_nothing_is_warned_of() -> None:
     outcomes = [outcome()]
     (warning,) = warnings_of(outcomes[0], outcomes, BuildRequest(calibration=Path("t.json")), FLOAT_MODEL)

@@ -46,6 +46,12 @@ class OnnxRuntimeCuda(OnnxPlans):
     """ONNX Runtime with its CUDA provider."""
 
     name = "onnxruntime-cuda"
+    # docs/OperatorKernels.md of ONNX Runtime: its CUDA provider has QuantizeLinear and DequantizeLinear, and neither
+    # QLinearConv nor ConvInteger
+    no_int8 = (
+        "ONNX Runtime's CUDA provider has no INT8 convolution: it dequantizes weights and activations at every frame, "
+        "and convolves in floats"
+    )
 
     @override
     def probe(self, device: int = 0) -> Probe:
@@ -79,6 +85,13 @@ class OnnxRuntimeCuda(OnnxPlans):
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         check_size(path, checked_graph(path), size)
+        if spec.precision == "int8":
+            _log.warning(
+                "%s is an int8 graph, and %s. Build it with --backend tensorrt, or the fp32 model that it was made "
+                "from with --precision fp16.",
+                path,
+                self.no_int8,
+            )
         _preload(_library())
         return _Engine(path, spec, size, open_device(options.device), options)
 

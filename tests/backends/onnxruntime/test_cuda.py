@@ -142,6 +142,19 @@ def test_masks_are_those_of_the_processor(library: Library, network: Any, tmp_pa
     assert library.gpu.leftovers == []
 
 
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_an_int8_graph_that_runs_in_floats_is_warned_of_once(
+    network: Any, precision: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = network()
+    spec = made.spec.replace(precision=precision, profile="tensorrt" if precision == "int8" else None)
+    with OnnxRuntimeCuda().open_onnx(made.path, spec, SIZE) as engine, engine.session(), engine.session():
+        said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert len(said) == (precision == "int8")
+    assert all(f"{made.path} is an int8 graph" in one and "--backend tensorrt" in one for one in said)
+
+
 def test_cuda_s_wheels_are_loaded_once_and_before_the_first_session(
     library: Library, network: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
