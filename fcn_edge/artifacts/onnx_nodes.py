@@ -39,6 +39,7 @@ class Node:
         tensors: Its attributes of tensors, by name.
         branches: It holds graphs.
         others: It holds sparse tensors or types.
+        name: What the file calls it; often empty.
     """
 
     operator: str = ""
@@ -49,6 +50,7 @@ class Node:
     tensors: dict[str, list[Tensor]] = field(default_factory=dict)
     branches: bool = False
     others: bool = False
+    name: str = ""
 
     @property
     def own(self) -> bool:
@@ -87,7 +89,7 @@ def read_node(buffer: Buffer, start: int, end: int) -> Node:
         elif number == _DOMAIN:
             node.domain = text(buffer, first, stop)
         elif number == _NAME:
-            text(buffer, first, stop)
+            node.name = text(buffer, first, stop)
         elif number == _ATTRIBUTE:
             name = _read_attribute(buffer, first, stop, node)
             if name in attributes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fcn_edge.artifacts.onnx_precisions import float32_islands
 from fcn_edge.backends.base import Built, Progress
 from fcn_edge.backends.tensorrt.compile.convolutions import (
     Convolution,
@@ -14,6 +15,7 @@ from fcn_edge.backends.tensorrt.compile.convolutions import (
     int8_share,
     unknown_convolutions,
 )
+from fcn_edge.backends.tensorrt.compile.islands import keep_float32
 from fcn_edge.backends.tensorrt.compile.memory import free_bytes, limit_memory
 from fcn_edge.backends.tensorrt.compile.network import network_of_onnx
 from fcn_edge.backends.tensorrt.compile.progress import monitor_of
@@ -113,6 +115,8 @@ def _built(trt: Any, log: Log, request: Request, step: _Step, progress: Progress
         config.clear_flag(trt.BuilderFlag.TF32)  # on by default, and keeps 10 bits of float32's 23
     for flag in step.precisions:
         config.set_flag(getattr(trt.BuilderFlag, flag))
+    if step.precisions:
+        keep_float32(trt, network.definition, config, float32_islands(request.onnx))
     portable = compute_capabilities(trt)
     if portable:
         _choose_devices(trt, config, request)

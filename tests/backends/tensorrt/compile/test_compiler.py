@@ -74,6 +74,24 @@ def test_a_quantized_graph_is_tried_weakly_typed_where_that_exists(version: str,
 
 
 @pytest.mark.parametrize("version", WEAK)
+def test_what_the_graph_keeps_in_float32_is_bound_to_it_where_types_are_the_builder_s(
+    version: str, directory: Path
+) -> None:
+    scene = Scene(parses=[True, True], builds=[False, True], islands=frozenset({"dense", "relu"}))
+    build(scene, version, directory)
+    assert scene.flags == ["FP16", "INT8", "OBEY_PRECISION_CONSTRAINTS"]
+    assert scene.bound == {"dense": "FLOAT", "relu": "FLOAT"}
+    kinds = {name: getattr(layer.precision, "name", "") for name, layer in scene.layers.items()}
+    assert kinds == {"pair": "", "dense": "FLOAT", "depthwise": "", "relu": "FLOAT", "sizes": ""}
+
+
+def test_a_strongly_typed_network_is_bound_by_its_graph(directory: Path) -> None:
+    scene = Scene(islands=frozenset({"dense", "relu"}))
+    build(scene, "10.3.0", directory)
+    assert (scene.flags, scene.bound) == ([], {})
+
+
+@pytest.mark.parametrize("version", WEAK)
 def test_a_graph_that_no_step_builds_says_why_each_failed(version: str, directory: Path) -> None:
     scene = Scene(parses=[True, True], builds=[False, False], says=[[("ERROR", NO_TYPES)], [("ERROR", NO_KERNEL)]])
     with pytest.raises(ModelError, match=r"^strongly typed: .*types cannot be told.* weakly typed .*no kernel does it"):
