@@ -153,7 +153,7 @@ def default_path(model: Model, candidate: Candidate) -> Path:
     return ENGINES / f"{name}.{candidate.name}"
 
 
-def _with_int8(model: Model, request: BuildRequest, backends: Sequence[Backend]) -> Sequence[Backend]:
+def _with_int8(model: Model, request: BuildRequest, backends: tuple[Backend, ...]) -> tuple[Backend, ...]:
     """Those of the backends that have INT8 convolutions, where the engine is to be INT8; else all.
 
     Raises:

@@ -17,6 +17,7 @@ __all__ = [
     "first_diagnostic",
     "lacks_memory",
     "last_diagnostic",
+    "may_lack_memory",
     "misread",
     "out_of_memory",
     "unbuildable",
@@ -93,6 +94,7 @@ _BUILDING = (
     ),
     _Known("Strided & Dilated Deconv", "a transposed convolution is strided and dilated", EXPORT_AGAIN),
 )
+_NO_KERNEL = re.compile("Could not find any implementation|no tactics to implement", re.IGNORECASE)
 _DEFAULTED = re.compile("Defaulting to INT8 instead|will use INT8 instead")
 _OUTER = re.compile(r"^(?:\[[^\]]*\] )?(?:[A-Za-z_]\w*(?:::\w+)+: )?Error Code \d+: [\w /]+?\((?P<inner>.*)\)$", re.S)
 _PLACES = (
@@ -188,6 +190,12 @@ def lacks_memory(messages: Sequence[Message]) -> int:
     return sum(
         "insufficient memory" in message.text or "Device memory is insufficient" in message.text for message in messages
     )
+
+
+def may_lack_memory(messages: Sequence[Message]) -> bool:
+    """Whether a build may have failed for the memory that kernels are allowed: some were passed over, or none found."""
+    errors = [message.text for message in messages if message.severity in ("INTERNAL_ERROR", "ERROR")]
+    return lacks_memory(messages) > 0 or any(out_of_memory(text) or _NO_KERNEL.search(text) for text in errors)
 
 
 def _detail(text: str) -> str:

@@ -21,6 +21,7 @@ from fcn_edge.backends.base import Built
 from fcn_edge.backends.cuda.device import Device as CudaDevice
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
 from fcn_edge.backends.tensorrt.compile.compiler import build_plan
+from fcn_edge.backends.tensorrt.compile.memory import FreeMemory
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import compute_capabilities, weak_flags
 from fcn_edge.errors import EngineError, ModelError
@@ -55,7 +56,7 @@ class Scene:
         speaks_json: Its inspector does.
         flags: Builder flags that were set.
         cleared: Builder flags that were cleared.
-        pools: Limits of memory pools that were set.
+        pools: Limits of memory pools that were set in the last configuration.
         network_flags: Flags that networks were made with.
         cached: What the timing cache was made of, one try after the other.
         takes_timings: Whether a timing cache is taken, one try after the other.
@@ -106,6 +107,10 @@ class Scene:
                 logger.log(SimpleNamespace(name=severity), text)
             return b"a plan" if self.builds.pop(0) else None
 
+        def create_config(builder: Any) -> Any:
+            self.pools.clear()
+            return module().IBuilderConfig.__new__(module().IBuilderConfig)
+
         def tensor(name: str, shape: tuple[int, ...]) -> Any:
             made = module().ITensor.__new__(module().ITensor)
             made.name, made.shape = name, shape
@@ -153,6 +158,7 @@ class Scene:
             "IBuilderConfig.set_flag": lambda config, flag: self.flags.append(flag.name),
             "IBuilderConfig.clear_flag": lambda config, flag: self.cleared.append(flag.name),
             "IBuilderConfig.set_memory_pool_limit": lambda config, pool, size: self.pools.update({pool.name: size}),
+            "Builder.create_builder_config": create_config,
             "IBuilderConfig.create_timing_cache": self._timing_cache(module),
             "IBuilderConfig.set_timing_cache": lambda config, cache, ignore: (
                 self.takes_timings.pop(0) if self.takes_timings else True
@@ -242,7 +248,10 @@ class Scene:
         )
         told: list[Any] = []
         with (
-            patch("fcn_edge.backends.tensorrt.compile.compiler.free_bytes", return_value=4 << 30),
+            patch(
+                "fcn_edge.backends.tensorrt.compile.compiler.free_memory",
+                return_value=FreeMemory(4 << 30, self.gpu.facts.integrated),
+            ),
             patch("fcn_edge.backends.tensorrt.compile.compiler.float32_islands", return_value=self.islands),
             patch.dict(os.environ, FCN_EDGE_CACHE=str(directory.parent / "cache")),
         ):

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
+from fcn_edge.testing.gpu import FakeGpu
 
+from ...cuda.gpu import KERNELS
 from ..exercise import Scene
 from ..trim_api import TRIMMED, VERSIONS, read
 
@@ -201,6 +203,48 @@ def test_memory_is_limited_to_a_part_of_what_is_free(directory: Path) -> None:
     scene = Scene()
     build(scene, "10.3.0", directory)
     assert scene.pools == {"WORKSPACE": 2 << 30, "TACTIC_DRAM": 3 << 30}
+
+
+BOARD = FakeGpu(KERNELS, integrated=True)
+NO_MEMORY = "Tactic Device request: 4229MB Available: 2658MB. Device memory is insufficient to use tactic."
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("ERROR", NO_KERNEL)],
+        [("ERROR", "Error Code 2: OutOfMemory (x)")],
+        [("WARNING", NO_MEMORY), ("ERROR", NO_TYPES)],
+    ],
+    ids=["no kernel", "no memory", "passed over"],
+)
+def test_a_board_builds_once_more_without_a_limit_for_kernels(said: list[tuple[str, str]], directory: Path) -> None:
+    """There the build's weights count against what kernels may take."""
+    scene = Scene(builds=[False, True], says=[said], gpu=BOARD)
+    built, told = build(scene, "10.3.0", directory)
+    assert scene.pools == {"WORKSPACE": 2 << 30}
+    assert built.notes["steps"] == ["strongly typed: built"]
+    assert "not limited" in built.notes["memory_for_kernels"]
+    assert any("without a limit" in step for step, *_ in told)
+    assert len(scene.network_flags) == 1
+
+
+def test_a_board_gives_up_after_the_second_build_of_each_step(directory: Path) -> None:
+    says: list[list[tuple[str, str]]] = [[("ERROR", NO_KERNEL)]] * 4
+    scene = Scene(parses=[True, True], builds=[False] * 4, says=says, gpu=BOARD)
+    with pytest.raises(ModelError, match="no kernel does it"):
+        build(scene, "10.3.0", directory)
+    assert (scene.builds, scene.says) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("gpu", "text"), [(BOARD, NO_TYPES), (FakeGpu(KERNELS), NO_KERNEL)], ids=["types", "own memory"]
+)
+def test_a_build_that_fails_for_something_else_is_not_tried_again(gpu: FakeGpu, text: str, directory: Path) -> None:
+    scene = Scene(parses=[True, True], builds=[False, False], says=[[("ERROR", text)]] * 2, gpu=gpu)
+    with pytest.raises(ModelError):
+        build(scene, "10.3.0", directory)
+    assert scene.builds == []
 
 
 def test_nothing_is_limited_where_the_device_is_elsewhere(directory: Path) -> None:
