@@ -47,7 +47,7 @@ def build_in_process(request: Request, progress: Progress | None = None, worker:
         try:
             # a session of its own: Ctrl-C reaches this process, which kills the child
             process = subprocess.Popen(
-                [sys.executable, "-m", worker, str(writing)],
+                [sys.executable, "-m", worker, str(writing), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=words,
                 stderr=words,
