@@ -172,8 +172,10 @@ def _finished(trt: Any, log: Log, request: Request, plan: _Plan) -> Built:
         figures["memory_for_kernels"] = "not limited: with a limit none was found"
     write_report(request.directory / REPORT_FILE, full_name(trt), convolutions, layers or (), figures)
     files = (request.plan, REPORT_FILE)
-    if not request.quantized or layers is None:
+    if not request.quantized:
         return Built(files, figures)
+    if layers is None:
+        return Built(files, {**figures, "int8_share_of": "the graph: the library does not tell what it made of it"})
     return Built(files, figures, int8_share(convolutions), unknown_convolutions(convolutions))
 
 

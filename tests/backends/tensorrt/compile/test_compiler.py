@@ -179,6 +179,7 @@ def test_convolutions_that_no_layer_names_are_counted_as_not_int8(directory: Pat
 def test_a_plan_that_cannot_be_asked_has_no_share(directory: Path) -> None:
     built, _ = build(Scene(described=False), "10.3.0", directory)
     assert built.int8_share is None
+    assert str(built.notes["int8_share_of"]).startswith("the graph")
     assert "layers" not in built.notes
     assert json.loads((directory / "layers.json").read_text())["layers"] == []
 
