@@ -57,7 +57,7 @@ def engines(model: str, open_device: OpenDevice, reference: Session, real: RealS
             if not probe.available:
                 rows.append({"backend": backend, "absent": f"{probe.problem} {probe.fix}".rstrip()})
                 continue
-            for precision in PRECISIONS:
+            for precision in PRECISIONS[: 1 if registry.backend(backend).no_int8 else None]:
                 row: Row = {"backend": backend, "precision": precision}
                 try:
                     row |= _engine(model, open_device, backend, precision, Path(directory), guard, real, settings)

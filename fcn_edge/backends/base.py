@@ -77,13 +77,16 @@ class Built:
     Attributes:
         files: Names of the files that it wrote, the plan among them.
         notes: What the manifest should say of the build, by name: the steps that it took, what the library reports.
-        int8_share: Share of the convolution MACs outside depthwise ones whose operands are INT8 in the plan, 0 to 1;
-            None where the library does not tell, and the graph's own share holds.
+        int8_share: Share of the convolution MACs outside depthwise ones whose operands are INT8 in the plan, as far as
+            is known, 0 to 1; None where the library has nothing that tells, and the graph's own share holds.
+        unknown_convolutions: How many convolutions outside depthwise ones the library does not tell of; they count as
+            not INT8.
     """
 
     files: tuple[str, ...]
     notes: dict[str, ManifestValue] = field(default_factory=dict)
     int8_share: float | None = None
+    unknown_convolutions: int = 0
 
 
 class Session(Closeable):
@@ -293,12 +296,14 @@ class Backend(ABC):
         plan_file: Name of the file in an engine directory that the library opens.
         extra_files: Names of the other files that its build leaves there.
         batches: Its engines may take several frames at once.
+        no_int8: Why it runs no convolution in INT8, as a clause; empty where it does.
     """
 
     name: str
     plan_file: str
     extra_files: tuple[str, ...] = ()
     batches: bool = False
+    no_int8: str = ""
 
     @abstractmethod
     def probe(self, device: int = 0) -> Probe:

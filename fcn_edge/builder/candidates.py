@@ -16,7 +16,7 @@ from fcn_edge.backends.base import Backend
 from fcn_edge.backends.options import BuildOptions
 from fcn_edge.builder.identity import EngineIdentity
 from fcn_edge.builder.options import BuildRequest
-from fcn_edge.errors import MachineError, ModelError, UsageError
+from fcn_edge.errors import GuardError, MachineError, ModelError, UsageError
 
 __all__ = ["ENGINES", "Candidate", "buildable_model", "candidates_of", "default_path"]
 
@@ -65,6 +65,7 @@ def buildable_model(model: str | Path | Model, request: BuildRequest) -> Model:
     Raises:
         UsageError: It is an engine, a typed graph of another precision, or one of several images at once.
         ModelError: It is missing or damaged.
+        GuardError: It would be INT8 in name only, because the backend that was named has no INT8 convolutions.
     """
     found = resolved_model(model)
     if found.engine_manifest is not None:
@@ -83,6 +84,8 @@ def buildable_model(model: str | Path | Model, request: BuildRequest) -> Model:
             f"{found.shipped or found.path} is an {typed} graph; the precision {request.precision} was asked for.",
             "Give the fp32 ONNX file of fcn-edge export.",
         )
+    if request.backend != "auto":
+        _with_int8(found, request, (registry.backend(request.backend),))
     return found
 
 
@@ -99,12 +102,14 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
             backends that use none, or a batch for those that take one frame at a time.
         MachineError: A backend that was named cannot build here, or none can.
         ModelError: The model is an INT8 graph that was made for other backends.
+        GuardError: INT8 was asked for, and no backend here has INT8 convolutions.
     """
     if request.backend == "auto":
         chosen = _for_batch(request, registry.available_backends(request.device))
     else:
         _for_batch(request, (registry.backend(request.backend),))
         chosen = (_present(request.backend, request.device),)
+    chosen = _with_int8(model, request, chosen)
     if model.spec.precision == "int8":
         chosen = _made_for(model, chosen, request.device)
     gpus = {made.name: _gpu_of(made, request) for made in chosen}
@@ -129,7 +134,7 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
     for made in chosen:
         probe = probes[made.name]
         device = probe.buildable[0]
-        for precision in _precisions(model, request, table, device):
+        for precision in _precisions(model, request, None if made.no_int8 else table, device):
             bound = dict(options)
             if precision != "fp32" and table is not None:  # FP16 takes from it what it cannot hold
                 bound["calibration"] = table.digest
@@ -148,6 +153,30 @@ def default_path(model: Model, candidate: Candidate) -> Path:
     """Where an engine goes when no path is given: ``engines/<model>.<backend>.<precision>``, or that with ``.bN``."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", model.shipped or model.spec.name).strip("._") or "model"
     return ENGINES / f"{name}.{candidate.name}"
+
+
+def _with_int8(model: Model, request: BuildRequest, backends: tuple[Backend, ...]) -> tuple[Backend, ...]:
+    """Those of the backends that have INT8 convolutions, where the engine is to be INT8; else all.
+
+    Raises:
+        GuardError: There is none.
+    """
+    typed = model.spec.precision == "int8"
+    if not typed and request.precision != "int8":
+        return backends
+    fitting = tuple(made for made in backends if not made.no_int8)
+    if not fitting:
+        name, reason = backends[0].name, backends[0].no_int8
+        if typed:
+            raise GuardError(
+                f"{model.path} is an int8 graph, and {reason}.",
+                "Build it with --backend tensorrt, or the fp32 model that it was made from with --precision fp16.",
+            )
+        raise GuardError(
+            f"{name} can build this model as fp16 or fp32 only, and int8 was asked for: {reason}.",
+            "Build it with --precision fp16, or with --precision auto, which may keep that.",
+        )
+    return fitting
 
 
 def _made_for(model: Model, backends: Sequence[Backend], device: int) -> tuple[Backend, ...]:

@@ -43,7 +43,7 @@ class CompiledCandidate:
 
     @property
     def int8_share(self) -> float | None:
-        """Share of the convolution MACs outside depthwise ones with INT8 operands, by the library's word if it says."""
+        """Share of the convolution MACs outside depthwise ones with INT8 operands, by the library's word if any."""
         return self.typed.int8_share if self.built.int8_share is None else self.built.int8_share
 
     def opened(self) -> Engine:
@@ -102,5 +102,5 @@ def compiled_candidate(
         files = (*files, TABLE_FILE)
     compiled = CompiledCandidate(candidate, typed, choice, directory, files, built, seconds)
     if not any_share:
-        require_share(compiled.int8_share)
+        require_share(compiled.int8_share, built.unknown_convolutions)
     return compiled

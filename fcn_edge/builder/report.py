@@ -36,6 +36,12 @@ def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: BuildReques
             f"{candidate.precision} was asked for and is no faster than fp32 here: {kept.milliseconds:.1f} ms per "
             f"frame, and {base.candidate.backend.name} fp32 takes {base.milliseconds:.1f} ms."
         )
+    unknown = kept.compiled.built.unknown_convolutions if kept.compiled is not None else 0
+    if kept.compiled is not None and kept.compiled.int8_share is not None and unknown:
+        warnings.append(
+            f"At least {kept.compiled.int8_share:.0%} of the multiplications are INT8: {unknown} "
+            f"convolution{'s' * (unknown > 1)} that the plan does not name count{'s' * (unknown == 1)} as none."
+        )
     if not request.guard and candidate.precision != "fp32":
         warnings.append("It was built with --no-guard: nobody has looked at what it gives.")
     elif model.spec.precision != "fp32":
@@ -56,6 +62,9 @@ def _warnings_of_the_table(outcomes: Sequence[Outcome], request: BuildRequest, m
     if request.precision == "fp32" and request.calibration is not None:
         return [f"{request.calibration} changes nothing in fp32: --precision int8 or auto uses a calibration table."]
     if request.precision == "auto" and all(outcome.candidate.precision != "int8" for outcome in outcomes):
+        reasons = [one.candidate.backend.no_int8 for one in outcomes]
+        if all(reasons):  # a table would not help
+            return [f"INT8 was not tried: {reasons[0]}."]
         name = quoted(model.shipped or model.path)
         return [
             "INT8 was not tried: the model has no calibration table; make one with "

@@ -63,9 +63,8 @@ def write_typed_onnx(model: str | Path | Model, request: BuildRequest, output: P
     if output.suffix != ".onnx":
         raise UsageError(f"{output} does not end in .onnx.", "Name the file such as model.int8.onnx.")
     if request.backend == "auto" and request.precision == "int8":
-        raise UsageError(
-            "An INT8 graph is made for one backend.", f"Name it: --backend {', '.join(registry.BACKENDS)}."
-        )
+        names = [name for name in registry.BACKENDS if not registry.backend(name).no_int8]
+        raise UsageError("An INT8 graph is made for one backend.", f"Name it: --backend {', '.join(names)}.")
     found = buildable_model(model, request)
     if found.spec.precision != "fp32":
         raise UsageError(

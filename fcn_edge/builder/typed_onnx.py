@@ -95,18 +95,21 @@ def typed_file(
     return TypedFile(path, typed.spec, share, typed.quantized, typed.islands, typed.record)
 
 
-def require_share(share: float | None) -> None:
+def require_share(share: float | None, unknown: int = 0) -> None:
     """Check that a candidate with Q/DQ may be called int8.
 
     Args:
         share: Share of the convolution MACs outside depthwise ones with INT8 operands; None in a float candidate.
+        unknown: How many convolutions its plan does not name; they are not in the share.
 
     Raises:
         GuardError: Too few of its multiplications are.
     """
     if share is not None and share < INT8_SHARE:
+        besides = f" for certain ({unknown} convolutions are not named in the plan)" if unknown else ""
         raise GuardError(
-            f"Only {share:.0%} of the multiplications would be INT8; below {INT8_SHARE:.0%} it is not called int8.",
+            f"Only {share:.0%} of the multiplications would be INT8{besides}; below {INT8_SHARE:.0%} it is not called "
+            "int8.",
             "Leave fewer layers in floating point, or build --precision fp16, which is what it would be.",
         )
 

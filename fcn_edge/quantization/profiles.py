@@ -71,8 +71,8 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
 )
 """The profiles by name."""
 
-_FAMILIES = {"tensorrt-rtx": "tensorrt", "onnxruntime-cuda": "tensorrt"}
-"""Backends that take another one's profile."""
+_FAMILIES = {"tensorrt-rtx": "tensorrt"}
+"""Backends that take another one's profile. ``onnxruntime-cuda`` has none: it runs no convolution in INT8."""
 
 
 def profile_for(backend: str, instructions: str) -> Profile:

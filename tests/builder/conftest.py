@@ -39,6 +39,7 @@ class Told(OnnxRuntime):
         refuses: Precision of the graphs that it does so with; every one's when empty.
         scores: What its networks give instead of the model's scores.
         int8_share: What it says of its candidates.
+        unknown: Convolutions that it does not tell of.
         built: Files that it was given to build.
     """
 
@@ -51,6 +52,7 @@ class Told(OnnxRuntime):
     refuses = ""
     scores: Any = None
     int8_share: float | None = None
+    unknown = 0
     built: list[Path]
 
     def probe(self, device: int = 0) -> Probe:
@@ -72,7 +74,7 @@ class Told(OnnxRuntime):
         self.built.append(typed_onnx)
         if self.error and self.refuses in typed_onnx.name:
             raise self.error
-        return Built(made.files, {"steps": ["told"]}, self.int8_share)
+        return Built(made.files, {"steps": ["told"]}, self.int8_share, self.unknown)
 
     def open(self, directory: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         if self.problem:

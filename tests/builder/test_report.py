@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fcn_edge.artifacts.models import Model
+from fcn_edge.backends.base import Built
 from fcn_edge.builder import BuildRequest
 from fcn_edge.builder.report import guard_sentence, warnings_of
 from fcn_edge.testing.engine import fake_spec
@@ -61,6 +63,24 @@ def test_int8_that_auto_could_not_try_is_warned_of() -> None:
     assert warnings_of(outcomes[0], [*outcomes, outcome("int8")], BuildRequest(precision="auto"), FLOAT_MODEL) == ()
     typed = Model("onnx", Path("m.fp16.onnx"), fake_spec(precision="fp16"))
     assert not any("INT8" in line for line in warnings_of(outcomes[0], outcomes, BuildRequest(precision="auto"), typed))
+
+
+@pytest.mark.parametrize(("unknown", "said"), [(1, "1 convolution that the plan does not name counts"), (2, "2 convo")])
+def test_convolutions_that_the_plan_does_not_name_are_counted(unknown: int, said: str) -> None:
+    kept = outcome("int8", 5.0, holds=True)
+    assert kept.compiled is not None
+    compiled = replace(kept.compiled, built=Built((), {}, 0.85, unknown))
+    kept = replace(kept, compiled=compiled)
+    (warning,) = warnings_of(kept, [kept], BuildRequest(precision="int8"), FLOAT_MODEL)
+    assert warning.startswith(f"At least 85% of the multiplications are INT8: {said}")
+
+
+def test_int8_that_no_backend_has_is_not_blamed_on_the_table() -> None:
+    kept = outcome(backend="onnxruntime-cuda")
+    kept.candidate.backend.no_int8 = "it has none"
+    (warning,) = warnings_of(kept, [kept], BuildRequest(precision="auto"), FLOAT_MODEL)
+    assert warning == "INT8 was not tried: it has none."
+    assert "calibration" in warnings_of(kept, [kept, outcome()], BuildRequest(precision="auto"), FLOAT_MODEL)[0]
 
 
 def test_table_that_changes_nothing_is_warned_of() -> None:

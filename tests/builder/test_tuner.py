@@ -272,21 +272,25 @@ def test_float_candidate_that_rounds_otherwise_holds_and_a_broken_one_does_not(
 def test_candidate_whose_library_runs_little_in_int8_is_not_called_so(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
 ) -> None:
-    add_backend("tensorrt").int8_share = 0.5
+    made = add_backend("tensorrt")
+    made.int8_share = 0.5
     request = {"backend": "tensorrt", "precision": "int8", "calibration": table_of(levels)}
-    for guard in (True, False):
-        with pytest.raises(GuardError, match="Only 50% of the multiplications would be INT8; below 80%"):
+    for guard, unknown, besides in ((True, 0, ""), (False, 3, r" for certain \(3 convolutions are not named .*\)")):
+        made.unknown = unknown
+        with pytest.raises(GuardError, match=f"Only 50% of the multiplications would be INT8{besides}; below 80%"):
             build(levels.path, tmp_path / "e", guard=guard, **request)
 
 
 def test_share_that_the_library_reports_is_the_one_that_counts(
     build: MakeBuild, levels: Any, table_of: Any, tmp_path: Path, add_backend: Any
 ) -> None:
-    add_backend("tensorrt").int8_share = 0.85
+    made = add_backend("tensorrt")
+    made.int8_share, made.unknown = 0.85, 2
     request = {"backend": "tensorrt", "precision": "int8", "calibration": table_of(levels)}
     # ONNX Runtime 1.23, the newest for Python 3.10, rounds FP16 between Q/DQ too coarsely for the guard
     built = build(levels.path, tmp_path / "e", guard=False, **request)
     assert built.manifest.int8_share == 0.85
+    assert any("2 convolutions that the plan does not name count as none" in one for one in built.warnings)
     assert built.manifest.spec.profile == "tensorrt"
     assert built.manifest.notes["steps"] == ["told"]
 

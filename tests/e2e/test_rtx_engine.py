@@ -118,6 +118,7 @@ def test_inspect_tells_what_it_is(built: dict[str, Any]) -> None:
     text = CliRunner().invoke(main, ["inspect", built["engine"]]).stdout
     for part in ("64x96", f"tensorrt-rtx {VERSION}", built["precision"], "NVIDIA RTX GPU", MODEL):
         assert part in text
+    assert "unknown convolutions: 0" in text
 
 
 @pytest.mark.skipif(not loaded_driver().problem, reason="this machine has an NVIDIA GPU")

@@ -37,7 +37,7 @@ def test_processors_that_saturate_get_seven_bits(backend: str, instructions: str
     assert profile.weight_limit == (63 if saturates else 127)
 
 
-@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx", "onnxruntime-cuda"])
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt-rtx"])
 @pytest.mark.parametrize("capability", ["8.7", "7.5", "11.0"])
 def test_gpus_get_the_profile_of_tensorrt(backend: str, capability: str) -> None:
     assert profile_for(backend, capability).name == "tensorrt"

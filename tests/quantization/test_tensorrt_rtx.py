@@ -14,6 +14,7 @@ from onnx import ModelProto
 
 from fcn_edge.artifacts.calibration_table import CalibrationTable
 from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.onnx_precisions import float32_islands
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.quantization.calibrate import ranges_of_images
 from fcn_edge.quantization.profiles import PROFILES
@@ -101,7 +102,7 @@ def test_graphs_that_end_in_a_mask_compile(
 
 
 def test_graph_with_islands_of_float32_compiles(
-    small: Exported, small_table: CalibrationTable, compiled: Compiled
+    small: Exported, small_table: CalibrationTable, compiled: Compiled, tmp_path: Path
 ) -> None:
     """As if a sum had been measured to leave FP16: casts lie around it, none between a pair and its convolution."""
     loud = small_table.tensors["add_3"].model_copy(update={"high": 1e5, "mse": (-1e5, 1e5), "mse_amax": 1e5})
@@ -112,6 +113,10 @@ def test_graph_with_islands_of_float32_compiles(
     assert whole.islands == half.islands
     for typed in (half, whole):
         assert compiled(typed.model, SIZE)
+        # what is bound to float32 where the builder may choose the types, told by the file alone
+        path = tmp_path / "typed.onnx"
+        path.write_bytes(typed.model.SerializeToString())
+        assert float32_islands(path) == set(typed.islands)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])

@@ -11,6 +11,7 @@ import pytest
 from fcn_edge.artifacts.calibration_table import TABLE_KEY, CalibrationTable
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, metadata_of_onnx, model_digest, spec_of_onnx
+from fcn_edge.artifacts.onnx_precisions import float32_islands
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import ModelError, SpecError
@@ -297,6 +298,7 @@ def test_a_sum_beyond_fp16_stays_whole_in_int8(made_table: TableOf, tmp_path: Pa
     )
     assert set(typed.islands) == {"first", "second", "sum", "third"}
     assert typed.quantized == ("branch",)
+    assert float32_islands(saved(typed.model, tmp_path / "typed.onnx")) == set(typed.islands)
     image = random.integers(0, 256, (32, 64, 3), np.uint8)
     exact = run(model, image)
     assert np.abs(run_exactly_typed(typed.model, image) - exact).max() < 0.02 * np.abs(exact).max()

@@ -21,7 +21,7 @@ from fcn_edge.backends.cuda.device import Device, open_device
 from fcn_edge.backends.cuda.engine import CudaEngine
 from fcn_edge.backends.cuda.frame_work import Network
 from fcn_edge.backends.cuda.objects import Stream
-from fcn_edge.backends.onnxruntime.library import OnnxPlans, errors_of, inference_session, library
+from fcn_edge.backends.onnxruntime.library import NotOnGpuError, OnnxPlans, errors_of, inference_session, library
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, ModelError
 from fcn_edge.system.cpu import thread_count
@@ -46,6 +46,12 @@ class OnnxRuntimeCuda(OnnxPlans):
     """ONNX Runtime with its CUDA provider."""
 
     name = "onnxruntime-cuda"
+    # docs/OperatorKernels.md of ONNX Runtime: its CUDA provider has QuantizeLinear and DequantizeLinear, and neither
+    # QLinearConv nor ConvInteger
+    no_int8 = (
+        "ONNX Runtime's CUDA provider has no INT8 convolution: it dequantizes weights and activations at every frame, "
+        "and convolves in floats"
+    )
 
     @override
     def probe(self, device: int = 0) -> Probe:
@@ -79,6 +85,13 @@ class OnnxRuntimeCuda(OnnxPlans):
     @override
     def open_onnx(self, path: Path, spec: ModelSpec, size: Size, options: RunOptions = RUN_DEFAULTS) -> Engine:
         check_size(path, checked_graph(path), size)
+        if spec.precision == "int8":
+            _log.warning(
+                "%s is an int8 graph, and %s. Build it with --backend tensorrt, or the fp32 model that it was made "
+                "from with --precision fp16.",
+                path,
+                self.no_int8,
+            )
         _preload(_library())
         return _Engine(path, spec, size, open_device(options.device), options)
 
@@ -168,13 +181,33 @@ def _preloaded(found: Any) -> None:
 def _runner(path: Path, stream: Stream, gpu: int, size: Size, threads: int) -> Any:
     # TF32 is on by default and keeps 10 bits of float32's 23
     options = {"device_id": str(gpu), "user_compute_stream": str(stream.handle), "use_tf32": "0"}
-    runner = inference_session(path, size, threads, [(_PROVIDER, options)], gpu=True)
+    providers = [(_PROVIDER, options)]
+    try:
+        runner = inference_session(path, size, threads, providers, gpu=True)
+    except NotOnGpuError as error:
+        # either its provider does not load, or that lacks an operator; only a session tells
+        runner = inference_session(path, size, threads, providers, gpu=True, partly=True)
+        if _PROVIDER in runner.get_providers():
+            raise _without_kernel(path, runner) from error
     if _PROVIDER not in runner.get_providers():
         raise MachineError(
             "ONNX Runtime cannot use the GPU: its CUDA provider does not load.",
             f"It needs the CUDA and cuDNN that it was built for: {_INSTALL}",
         )
     return runner
+
+
+def _without_kernel(path: Path, runner: Any) -> MachineError:
+    """The error of a network of which the provider cannot run some operators, which run on the processor instead."""
+    parts = runner.get_provider_graph_assignment_info() if hasattr(runner, "get_provider_graph_assignment_info") else ()
+    lacking = {node.op_type for part in parts if part.ep_name != _PROVIDER for node in part.get_nodes()}
+    operators = ", ".join(sorted(lacking)) or "some operators"
+    return MachineError(
+        f"The CUDA provider of ONNX Runtime {_library().__version__} has no kernel for {operators} of {path}: it would "
+        "compute them on the processor, and copy back and forth at every frame.",
+        "Install a newer onnxruntime-gpu, build the model with --backend tensorrt, or run it on the processor with "
+        "--backend onnxruntime.",
+    )
 
 
 def _expected(path: Path, spec: ModelSpec, size: Size, output: Any) -> tuple[tuple[int, ...], type[np.generic]]:

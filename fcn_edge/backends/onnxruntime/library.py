@@ -21,7 +21,7 @@ from fcn_edge.errors import MachineError, MissingExtraError, ModelError
 from fcn_edge.io.machine import machine_fault
 from fcn_edge.io.native_paths import native_path
 
-__all__ = ["OnnxPlans", "errors_of", "inference_session", "library"]
+__all__ = ["NotOnGpuError", "OnnxPlans", "errors_of", "inference_session", "library"]
 
 _DISABLED_OPTIMIZERS = ("WeightBiasQuantization",)
 """Optimizers that would change what a graph computes: this one quantizes the weights of a float layer between two
@@ -31,8 +31,8 @@ _TIMED_SPINNING = (1, 27)
 """ONNX Runtime from which on the time of spinning can be set (microsoft/onnxruntime, pull request 27916)."""
 
 _LOG_ERRORS, _LOG_FATAL = 3, 4
-"""What ONNX Runtime prints to standard error. On the processor it raises all that it would print, in our own words; of
-a GPU that cannot be used it may print alone."""
+"""What ONNX Runtime prints to standard error. It raises all that it would print, in our own words; why a GPU cannot be
+used at all it may print alone."""
 
 _NO_MEMORY = re.compile(r"out.?of.?memory|Failed to allocate memory|bfc_arena", re.IGNORECASE)
 _RUNNING = re.compile(r"^Non-zero status code returned while running (\w+) node\. Name:('.*?') Status Message: ")
@@ -44,6 +44,9 @@ _PLACE = re.compile(r"(?:^|(?<=: ))\w+\.(?:cc|h):\d+ \w+ ")
 """File, line and function, where no path stands before them."""
 _INNER = re.compile(r"\S*(?:onnxruntime_src|::)\S*")
 """Names of files and functions of ONNX Runtime."""
+
+_ON_PROCESSOR = re.compile("assigned to the default CPU EP")
+"""What ONNX Runtime says of a network that it would run on the processor in part, where that is not allowed."""
 
 _GPU_FAILED = re.compile("CUDA error|CUDA failure|CUBLAS|CUDNN")
 """What ONNX Runtime says when the GPU fails at a model that is whole."""
@@ -74,6 +77,10 @@ def library(package: str = "onnxruntime", extra: str = "cpu", what: str = "Runni
             f"Install it again with: pip install --force-reinstall {package}",
         ) from error
     return onnxruntime
+
+
+class NotOnGpuError(MachineError):
+    """ONNX Runtime would run some of a network on the processor that is to run on the GPU."""
 
 
 class OnnxPlans(Backend):
@@ -108,6 +115,7 @@ def inference_session(
     providers: Sequence[str | tuple[str, dict[str, str]]],
     *,
     gpu: bool = False,
+    partly: bool = False,
     fused: bool = True,
 ) -> Any:
     """ONNX Runtime's session of a file.
@@ -118,17 +126,23 @@ def inference_session(
         threads: Threads of the processor.
         providers: What runs it, with options.
         gpu: They run it on the GPU.
+        partly: What has no kernel there may run on the processor; the session also tells what that is, where the
+            library can. Otherwise such a network is an error: it would be copied back and forth at every frame.
         fused: Let ONNX Runtime rewrite the graph for speed. Without it every node is computed as it is written, so that
             QuantizeLinear and DequantizeLinear surround arithmetic in float.
 
     Raises:
         ModelError: It is missing or damaged, does not take that size, or ONNX Runtime refuses it.
+        NotOnGpuError: It would run on the GPU in part, or not at all.
         MachineError: The GPU or the machine has no memory left, or the GPU fails.
     """
     graph = checked_graph(path, batches=True)
     check_size(path, graph, size)
     options = _session_options(graph, size, threads)
-    options.log_severity_level = _LOG_ERRORS if gpu else _LOG_FATAL
+    options.log_severity_level = _LOG_ERRORS if partly else _LOG_FATAL
+    if gpu:
+        entry = "session.record_ep_graph_assignment_info" if partly else "session.disable_cpu_ep_fallback"
+        options.add_session_config_entry(entry, "1")
     if not fused:
         options.graph_optimization_level = library().GraphOptimizationLevel.ORT_DISABLE_ALL
     place = native_path(path, ModelError)
@@ -181,6 +195,7 @@ def errors_of(path: Path, *, gpu: bool = False) -> Iterator[None]:
 
     Raises:
         ModelError: It cannot run the file.
+        NotOnGpuError: It would run some of it on the processor.
         MachineError: The GPU has no memory left, or it fails.
     """
     try:
@@ -188,6 +203,8 @@ def errors_of(path: Path, *, gpu: bool = False) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
+        if gpu and _ON_PROCESSOR.search(str(error)):
+            raise NotOnGpuError(f"ONNX Runtime would run {path} on the processor in part.") from error
         if gpu and _NO_MEMORY.search(str(error)):
             raise cuda_error("ONNX Runtime", "CUDA_ERROR_OUT_OF_MEMORY") from error
         if gpu and _GPU_FAILED.search(str(error)):

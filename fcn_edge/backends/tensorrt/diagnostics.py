@@ -17,6 +17,7 @@ __all__ = [
     "first_diagnostic",
     "lacks_memory",
     "last_diagnostic",
+    "may_lack_memory",
     "misread",
     "out_of_memory",
     "unbuildable",
@@ -43,10 +44,16 @@ class _Known:
 
 _READING = (
     _Known("Failed to parse the ONNX model", "it is not a whole ONNX file", EXPORT_AGAIN),
-    _Known("Non-zero zero point|asymmetric", "an INT8 zero point is not 0, and only symmetric INT8 is taken", _CONVERT),
+    _Known(
+        "Non-zero zero point|asymmetric|only supports symmetric quantization|must contains all zeros",
+        "an INT8 zero point is not 0, and only symmetric INT8 is taken",
+        _CONVERT,
+    ),
     _Known("Scale coefficients must all be positive", "an INT8 scale is 0, negative or too small for FP16", _CONVERT),
     _Known(
-        "input has type Int32 but must have type FP8", "a bias is quantized, and only a float one is taken", _CONVERT
+        "input has type Int32 but must have type FP8|A DequantizeLayer can only run in",
+        "a bias is quantized, and only a float one is taken",
+        _CONVERT,
     ),
     _Known("must be of same type|must have same input types", "tensors of different types meet: {detail}", _CONVERT),
     _Known(
@@ -54,7 +61,7 @@ _READING = (
         "it works on uint8, which must be cast to a float type first",
         EXPORT_AGAIN,
     ),
-    _Known("unsupported input type of UINT8", "its weights are uint8, and only int8 is taken", _CONVERT),
+    _Known("unsupported input type of UINT8", "it takes uint8, and int8 or a float type was expected", _CONVERT),
     _Known("Failed to import initializer", "a weight has a type that is not taken", _CONVERT),
     _Known("outputs for MaxPool", "a max pooling gives its indices, which is not taken", EXPORT_AGAIN),
     _Known("UNSUPPORTED_NODE|Plugin not found", "there is no operator {operator}", EXPORT_AGAIN),
@@ -87,7 +94,8 @@ _BUILDING = (
     ),
     _Known("Strided & Dilated Deconv", "a transposed convolution is strided and dilated", EXPORT_AGAIN),
 )
-_DEFAULTED = re.compile("with UINT8 zero_point only on DLA")
+_NO_KERNEL = re.compile("Could not find any implementation|no tactics to implement", re.IGNORECASE)
+_DEFAULTED = re.compile("Defaulting to INT8 instead|will use INT8 instead")
 _OUTER = re.compile(r"^(?:\[[^\]]*\] )?(?:[A-Za-z_]\w*(?:::\w+)+: )?Error Code \d+: [\w /]+?\((?P<inner>.*)\)$", re.S)
 _PLACES = (
     re.compile(r"\[[\w./]+\.(?:cpp|h|cc):\d+: ?\w*\] ?"),
@@ -123,12 +131,12 @@ def unreadable(trt: Any, path: Path, errors: Sequence[Any]) -> ModelError:
 def misread(trt: Any, path: Path, messages: Sequence[Message]) -> ModelError | None:
     """The error of a file that the parser took for something else; None when it did not.
 
-    A uint8 zero point is taken for an int8 one, with a warning, and half of the range is lost.
+    A zero point of another type is taken for an int8 one, with a warning: of uint8 half of the range is lost.
     """
     if not any(_DEFAULTED.search(message.text) for message in messages):
         return None
     return ModelError(
-        f"{full_name(trt)} would read {path} wrongly: its quantization is uint8, and int8 was expected.", _CONVERT
+        f"{full_name(trt)} would read {path} wrongly: its quantization is not int8, as was expected.", _CONVERT
     )
 
 
@@ -182,6 +190,12 @@ def lacks_memory(messages: Sequence[Message]) -> int:
     return sum(
         "insufficient memory" in message.text or "Device memory is insufficient" in message.text for message in messages
     )
+
+
+def may_lack_memory(messages: Sequence[Message]) -> bool:
+    """Whether a build may have failed for the memory that kernels are allowed: some were passed over, or none found."""
+    errors = [message.text for message in messages if message.severity in ("INTERNAL_ERROR", "ERROR")]
+    return lacks_memory(messages) > 0 or any(out_of_memory(text) or _NO_KERNEL.search(text) for text in errors)
 
 
 def _detail(text: str) -> str:

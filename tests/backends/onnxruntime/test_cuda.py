@@ -28,6 +28,21 @@ SIZE = (64, 96)
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 9, 3), np.uint8).repeat(12, axis=0).repeat(12, axis=1)
 
 
+KEYS = ("session.disable_cpu_ep_fallback", "session.record_ep_graph_assignment_info")
+NOT_ON_GPU = (
+    "[ONNXRuntimeError] : 1 : FAIL : This session contains graph nodes that are assigned to the default CPU EP, but "
+    "fallback to CPU EP has been explicitly disabled by the user."
+)
+
+
+def config(options: Any, key: str) -> str:
+    """An entry of a session's configuration; empty where there is none."""
+    try:
+        return str(options.get_session_config_entry(key))
+    except RuntimeError:
+        return ""
+
+
 class Binding:
     """An ``IOBinding`` that remembers pointers."""
 
@@ -56,7 +71,10 @@ class Library:
 
     Attributes:
         made: What every session was made with.
+        options: The configuration of every session that was to be made.
         loads: The CUDA provider loads.
+        lacking: Operators that it has no kernels for.
+        tells: Sessions tell what runs where.
     """
 
     __version__ = "1.99"
@@ -66,7 +84,10 @@ class Library:
         self.made: list[Any] = []
         self.entries: dict[str, str] = {}
         self.preloads: list[int] = []
+        self.options: list[dict[str, str]] = []
         self.loads = True
+        self.lacking: tuple[str, ...] = ()
+        self.tells = True
         self.SessionOptions = onnxruntime.SessionOptions
 
     def get_available_providers(self) -> list[str]:
@@ -90,6 +111,12 @@ class Library:
         assert not enable_fallback
         gpu = self.gpu
         assert gpu.entered
+        self.options.append({key: entry for key in KEYS if (entry := config(options, key))})
+        if config(options, KEYS[0]) == "1":
+            if not self.loads or self.lacking:
+                raise RuntimeError(NOT_ON_GPU)
+            # the real library's provider is the processor's
+            options.add_session_config_entry(KEYS[0], "0")
         self.made.append(settings)
         real = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         stream, memory = int(settings["user_compute_stream"]), gpu.memory
@@ -104,7 +131,13 @@ class Library:
 
             gpu.enqueue(stream, "run", run, (source[5], target[5]))
 
+        nodes = [SimpleNamespace(op_type=operator) for operator in self.lacking]
+        parts = [
+            SimpleNamespace(ep_name=provider, get_nodes=lambda: [SimpleNamespace(op_type="Conv")]),
+            SimpleNamespace(ep_name="CPUExecutionProvider", get_nodes=lambda: nodes),
+        ]
         return SimpleNamespace(
+            **({"get_provider_graph_assignment_info": lambda: parts} if self.tells else {}),
             get_inputs=real.get_inputs,
             get_outputs=real.get_outputs,
             get_providers=lambda: self.get_available_providers() if self.loads else ["CPUExecutionProvider"],
@@ -140,6 +173,19 @@ def test_masks_are_those_of_the_processor(library: Library, network: Any, tmp_pa
         assert engine.backend == "onnxruntime-cuda"
         np.testing.assert_array_equal(session.labels(IMAGE), expected)
     assert library.gpu.leftovers == []
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_an_int8_graph_that_runs_in_floats_is_warned_of_once(
+    network: Any, precision: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = network()
+    spec = made.spec.replace(precision=precision, profile="tensorrt" if precision == "int8" else None)
+    with OnnxRuntimeCuda().open_onnx(made.path, spec, SIZE) as engine, engine.session(), engine.session():
+        said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert len(said) == (precision == "int8")
+    assert all(f"{made.path} is an int8 graph" in one and "--backend tensorrt" in one for one in said)
 
 
 def test_cuda_s_wheels_are_loaded_once_and_before_the_first_session(
@@ -180,6 +226,41 @@ def test_a_provider_that_does_not_load_is_told(library: Library, network: Any) -
     with engine, pytest.raises(MachineError, match="its CUDA provider does not load"):
         engine.session()
     assert library.gpu.leftovers == []
+
+
+def test_sessions_keep_all_of_a_network_on_the_gpu(library: Library, network: Any) -> None:
+    made = network()
+    with OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE) as engine, engine.session():
+        pass
+    with OnnxRuntime().open_onnx(made.path, made.spec, SIZE) as engine, engine.session():
+        pass  # which would refuse to be configured so
+    assert library.options == [{"session.disable_cpu_ep_fallback": "1"}]
+
+
+@pytest.mark.parametrize(("tells", "named"), [(True, "ArgMax, Resize"), (False, "some operators")])
+def test_an_operator_without_a_kernel_is_an_error_and_no_slow_network(
+    library: Library, network: Any, tells: bool, named: str
+) -> None:
+    library.lacking, library.tells = ("Resize", "ArgMax", "Resize"), tells
+    made = network()
+    engine = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    with engine, pytest.raises(MachineError) as caught:
+        engine.session()
+    assert caught.value.message.startswith(
+        f"The CUDA provider of ONNX Runtime 1.99 has no kernel for {named} of {made.path}"
+    )
+    assert "a newer onnxruntime-gpu" in caught.value.fix
+    assert library.gpu.leftovers == []
+
+
+def test_the_real_library_says_what_is_expected_of_it(network: Any) -> None:
+    """Its processor's provider cannot be named where it is not allowed, and is there by itself."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry(KEYS[0], "1")
+    path = network().path
+    with pytest.raises(onnxruntime_library.NotOnGpuError), onnxruntime_library.errors_of(path, gpu=True):
+        onnxruntime.InferenceSession(path, options)
 
 
 RUNNING = (

@@ -21,6 +21,7 @@ from fcn_edge.backends.base import Built
 from fcn_edge.backends.cuda.device import Device as CudaDevice
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX
 from fcn_edge.backends.tensorrt.compile.compiler import build_plan
+from fcn_edge.backends.tensorrt.compile.memory import FreeMemory
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.backends.tensorrt.library import compute_capabilities, weak_flags
 from fcn_edge.errors import EngineError, ModelError
@@ -33,6 +34,7 @@ from .standin import Api, Touched, standin
 RTX = DeviceInfo("cuda", "NVIDIA RTX GPU", "8.6/8.9")
 ORIN = DeviceInfo("cuda", "Orin", "8.7")
 BEST_CLASS = 3
+LAYERS = ("pair", "dense", "depthwise", "relu", "sizes")
 
 
 @dataclass
@@ -45,10 +47,16 @@ class Scene:
         builds: Whether the builder makes a plan, one try after the other.
         says: What the builder says, severities and texts, one try after the other.
         plan_element: Type of the operands in the plan.
+        islands: Nodes that the graph keeps in float32.
+        layers: Those of the last network, by name: beside the convolutions a ReLU, and sizes that are made for it.
+        bound: Types that outputs of layers were bound to, by name of the layer.
         described: The plan tells of its layers.
+        names: Names of its layers.
+        metadata: They have some.
+        speaks_json: Its inspector does.
         flags: Builder flags that were set.
         cleared: Builder flags that were cleared.
-        pools: Limits of memory pools that were set.
+        pools: Limits of memory pools that were set in the last configuration.
         network_flags: Flags that networks were made with.
         cached: What the timing cache was made of, one try after the other.
         takes_timings: Whether a timing cache is taken, one try after the other.
@@ -61,7 +69,13 @@ class Scene:
     builds: list[bool] = field(default_factory=lambda: [True])
     says: list[list[tuple[str, str]]] = field(default_factory=list)
     plan_element: str = "Int8"
+    islands: frozenset[str] = frozenset()
+    layers: dict[str, Any] = field(default_factory=dict)
+    bound: dict[str, str] = field(default_factory=dict)
     described: bool = True
+    names: tuple[str, ...] = ("dense", "depthwise")
+    metadata: bool = True
+    speaks_json: bool = True
     flags: list[str] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
     pools: dict[str, int] = field(default_factory=dict)
@@ -79,6 +93,7 @@ class Scene:
     def _does(self, module: Callable[[], Any]) -> dict[str, Any]:
         def create_network(builder: Any, flags: int = 0) -> Any:
             self.network_flags.append(flags)
+            self.layers.clear()
             kind = module().INetworkDefinition
             return kind.__new__(kind)
 
@@ -92,19 +107,35 @@ class Scene:
                 logger.log(SimpleNamespace(name=severity), text)
             return b"a plan" if self.builds.pop(0) else None
 
+        def create_config(builder: Any) -> Any:
+            self.pools.clear()
+            return module().IBuilderConfig.__new__(module().IBuilderConfig)
+
         def tensor(name: str, shape: tuple[int, ...]) -> Any:
             made = module().ITensor.__new__(module().ITensor)
             made.name, made.shape = name, shape
+            made.dtype = module().DataType.INT64 if name == "sizes.o" else module().DataType.HALF
             return made
 
+        def bind(layer: Any, index: int, kind: Any) -> None:
+            self.bound[layer.name] = kind.name
+
         def layer(network: Any, index: int) -> Any:
-            made = module().ILayer.__new__(module().ILayer)
+            name = LAYERS[index]
+            if name in self.layers:
+                return self.layers[name]
+            made = self.layers[name] = module().ILayer.__new__(module().ILayer)
             kinds = module().LayerType
-            made.type = kinds.CONVOLUTION if index else kinds.DEQUANTIZE if self.quantized else None
-            made.name = ("pair", "dense", "depthwise")[index]
-            if index:
+            made.type = {
+                "pair": kinds.DEQUANTIZE if self.quantized else None,
+                "relu": kinds.ACTIVATION,
+                "sizes": kinds.GATHER,
+            }.get(name, kinds.CONVOLUTION)
+            made.name, made.num_outputs = name, 1
+            made.metadata = "" if name == "pair" else f"[ONNX Layer: {'relu' if name == 'sizes' else name}]"
+            if made.type is kinds.CONVOLUTION:
                 # get_layer gives the base class; these belong to the subclass that the caller makes of it
-                object.__setattr__(made, "num_groups", 1 if index == 1 else 8)
+                object.__setattr__(made, "num_groups", 1 if name == "dense" else 8)
                 object.__setattr__(made, "kernel_size_nd", (3, 3))
             return made
 
@@ -116,15 +147,18 @@ class Scene:
             "ParserError.desc": lambda error: "Assertion failed: scale: Scale coefficients must all be positive",
             "ParserError.node_name": lambda error: "dense.q",
             "ParserError.node_operator": lambda error: "QuantizeLinear",
-            "INetworkDefinition.num_layers": 3,
+            "INetworkDefinition.num_layers": len(LAYERS),
             "INetworkDefinition.get_layer": layer,
             "INetworkDefinition.get_input": lambda network, index: tensor("image", (-1, -1, 3)),
             "ILayer.get_output": lambda layer, index: tensor(f"{layer.name}.o", (1, 8, 16, 16)),
+            "ILayer.set_output_type": bind,
+            "IConvolutionLayer.set_output_type": bind,
             "IConvolutionLayer.get_input": lambda layer, index: tensor("pair.o", (1, 8, 16, 16)),
             "IConvolutionLayer.get_output": lambda layer, index: tensor(f"{layer.name}.o", (1, 8, 16, 16)),
             "IBuilderConfig.set_flag": lambda config, flag: self.flags.append(flag.name),
             "IBuilderConfig.clear_flag": lambda config, flag: self.cleared.append(flag.name),
             "IBuilderConfig.set_memory_pool_limit": lambda config, pool, size: self.pools.update({pool.name: size}),
+            "Builder.create_builder_config": create_config,
             "IBuilderConfig.create_timing_cache": self._timing_cache(module),
             "IBuilderConfig.set_timing_cache": lambda config, cache, ignore: (
                 self.takes_timings.pop(0) if self.takes_timings else True
@@ -182,6 +216,8 @@ class Scene:
 
     def _description(self) -> str:
         tensor = {"Name": "x", "Dimensions": [1, 8, 16, 16], "Format/Datatype": f"Row major {self.plan_element} format"}
+        if not self.speaks_json:
+            return "Layers:\n  dense"
         layers = [
             {
                 "Name": name,
@@ -189,9 +225,9 @@ class Scene:
                 "Inputs": [tensor],
                 "Outputs": [tensor],
                 "Weights": {"Type": self.plan_element, "Count": 72},
-                "Metadata": f"[ONNX Layer: {name}]",
+                **({"Metadata": f"[ONNX Layer: {name}]"} if self.metadata else {}),
             }
-            for name in ("dense", "depthwise")
+            for name in self.names
         ]
         return json.dumps({"Layers": layers, "Bindings": ["image"]})
 
@@ -212,7 +248,11 @@ class Scene:
         )
         told: list[Any] = []
         with (
-            patch("fcn_edge.backends.tensorrt.compile.compiler.free_bytes", return_value=4 << 30),
+            patch(
+                "fcn_edge.backends.tensorrt.compile.compiler.free_memory",
+                return_value=FreeMemory(4 << 30, self.gpu.facts.integrated),
+            ),
+            patch("fcn_edge.backends.tensorrt.compile.compiler.float32_islands", return_value=self.islands),
             patch.dict(os.environ, FCN_EDGE_CACHE=str(directory.parent / "cache")),
         ):
             return build_plan(trt, request, lambda *step: told.append(step)), told
@@ -243,7 +283,7 @@ def exercise(api: Api, directory: Path, touched: Touched | None = None) -> None:
     """
     scenes = {
         "plain": Scene(),
-        "second step": Scene(parses=[True, True], builds=[False, True]),
+        "second step": Scene(parses=[True, True], builds=[False, True], islands=frozenset({"dense", "relu"})),
         "refused": Scene(parses=[False, False]),
         "undescribed": Scene(described=False),
         "stale timings": Scene(takes_timings=[False, True]),

@@ -17,6 +17,8 @@ from fcn_edge.backends.tensorrt.diagnostics import (
 from fcn_edge.backends.tensorrt.log import Message
 from fcn_edge.errors import DeviceError, FcnEdgeError, MachineError, ModelError
 
+from .messages import DEFAULTED, READING, Said
+
 TRT: Any = SimpleNamespace(__name__="tensorrt", __version__="10.3.0")
 ONNX = Path("m.onnx")
 NO_DRIVER = (
@@ -33,19 +35,6 @@ def parser_error(text: str, node: str = "body.q", operator: str = "QuantizeLinea
     ("text", "meaning"),
     [
         (
-            "Assertion failed: shiftIsAllZeros(zeroPoint): Non-zero zero point is not supported. Please set "
-            "kENABLE_UINT8_AND_ASYMMETRIC_QUANTIZATION_DLA to enable asymmetric quantization if it is on DLA.",
-            "an INT8 zero point is not 0, and only symmetric INT8 is taken",
-        ),
-        (
-            "Assertion failed: (scaleAllPositive || allowNegativeScale): Scale coefficients must all be positive",
-            "an INT8 scale is 0, negative or too small for FP16",
-        ),
-        (
-            "bias input has type Int32 but must have type FP8, FP4, Int4, Int8, or UInt8",
-            "a bias is quantized, and only a float one is taken",
-        ),
-        (
             "Invalid Node - head\nITensor::getDimensions: Error Code 4: API Usage Error (head: IConvolutionLayer "
             "`input` and `kernel` must be of same type. `input` type is Half but `kernel` is of type Float. In "
             f"validateTypes at /_src/optimizer/common/nodes/convolutionNode.cpp:88)\n{NO_DRIVER}",
@@ -61,7 +50,6 @@ def parser_error(text: str, node: str = "body.q", operator: str = "QuantizeLinea
             "first input has type UInt8 but must have type Float, Half, BFloat16 or Int32",
             "it works on uint8, which must be cast to a float type first",
         ),
-        ("Found unsupported input type of UINT8", "its weights are uint8, and only int8 is taken"),
         ("Failed to import initializer", "a weight has a type that is not taken"),
         (
             "This version of TensorRT doesn't support mode than 1 outputs for MaxPool nodes!",
@@ -91,15 +79,21 @@ def test_a_parser_that_gives_no_error() -> None:
     assert unreadable(TRT, ONNX, []).message == "TensorRT 10.3.0 cannot read m.onnx: it gives no reason."
 
 
-def test_uint8_that_is_taken_for_int8_is_refused() -> None:
-    text = (
-        "onnxOpImporters.cpp:1980: TensorRT supports QuantizeLinear/DequantizeLinear with UINT8 zero_point only on DLA "
-        "(version >= 3.16). Defaulting to INT8 instead."
-    )
-    error = misread(TRT, ONNX, [Message("INFO", "x"), Message("WARNING", text)])
+@pytest.mark.parametrize("said", READING, ids=lambda said: said.name)
+def test_what_the_parsers_of_real_versions_say_of_quantized_graphs(said: Said) -> None:
+    error = unreadable(TRT, ONNX, [parser_error(said.text)])
+    assert error.message == f"TensorRT 10.3.0 cannot read m.onnx: body.q (QuantizeLinear): {said.meaning}."
+
+
+@pytest.mark.parametrize("said", DEFAULTED, ids=lambda said: said.name)
+def test_a_type_that_is_taken_for_int8_is_refused(said: Said) -> None:
+    error = misread(TRT, ONNX, [Message("INFO", "x"), Message("WARNING", said.text)])
     assert error is not None
-    assert "its quantization is uint8, and int8 was expected" in error.message
-    assert misread(TRT, ONNX, [Message("WARNING", "something else")]) is None
+    assert "its quantization is not int8, as was expected" in error.message
+
+
+def test_other_warnings_are_no_misreading() -> None:
+    assert misread(TRT, ONNX, [Message("WARNING", "Make sure output out has Int64 binding.")]) is None
 
 
 @pytest.mark.parametrize(

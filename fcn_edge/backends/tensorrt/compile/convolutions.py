@@ -10,7 +10,7 @@ from typing import Any
 
 from fcn_edge.backends.tensorrt.compile.layers import PlanLayer
 
-__all__ = ["Convolution", "convolutions_of", "in_plan", "int8_share"]
+__all__ = ["Convolution", "convolutions_of", "in_plan", "int8_share", "unknown_convolutions"]
 
 _KERNEL = re.compile("conv|correlation|gemm|fusion", re.I)
 _OTHER_KERNEL = re.compile("deconv", re.I)
@@ -25,7 +25,7 @@ class Convolution:
         macs: Multiplications with accumulation for one image.
         depthwise: Each output channel is of one input channel.
         quantized: The graph gives it a dequantized input.
-        int8: The plan gives it INT8 operands; None where the plan does not tell.
+        int8: The plan gives it INT8 operands; None where no kernel of the plan names it.
     """
 
     name: str
@@ -65,13 +65,15 @@ def in_plan(convolutions: Sequence[Convolution], layers: Sequence[PlanLayer]) ->
     return tuple(replace(convolution, int8=types.get(convolution.name)) for convolution in convolutions)
 
 
-def int8_share(convolutions: Sequence[Convolution]) -> float | None:
-    """Share of the MACs outside depthwise convolutions that the plan does in INT8.
+def int8_share(convolutions: Sequence[Convolution]) -> float:
+    """Share of the MACs outside depthwise convolutions that the plan is known to do in INT8, 0 to 1.
 
-    Returns:
-        0 to 1; None where the plan does not tell of all of them, or there are none.
+    It is the least that the plan does: a convolution that no kernel of the plan names counts as not INT8.
     """
     dense = [convolution for convolution in convolutions if not convolution.depthwise]
-    if not dense or any(convolution.int8 is None for convolution in dense):
-        return None
-    return sum(convolution.macs for convolution in dense if convolution.int8) / sum(one.macs for one in dense)
+    return sum(one.macs for one in dense if one.int8) / max(1, sum(one.macs for one in dense))
+
+
+def unknown_convolutions(convolutions: Sequence[Convolution]) -> int:
+    """How many convolutions outside depthwise ones no kernel of the plan names."""
+    return sum(one.int8 is None and not one.depthwise for one in convolutions)

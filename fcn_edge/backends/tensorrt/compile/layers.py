@@ -76,6 +76,8 @@ _TENSOR = re.compile(
     r"\{ Name: (?P<name>.*?), Dimensions: \[(?P<shape>[^\]]*)\].*?Datatype: (?P<element>[^,]+), "
     r"Format: (?P<layout>.*?) ?\}(?=, \{| ?\])"
 )
+_FUSED = re.compile(r" (?:\+|\|\|) ")
+"""Stands between the nodes that a kernel does one after the other, or side by side."""
 _NODE = re.compile(r"\[ONNX Layer: (.*?)\]")
 
 
@@ -156,7 +158,7 @@ def _tensor_of_object(item: dict[str, Any]) -> PlanTensor:
 
 def _fused(name: str) -> tuple[str, ...]:
     """The nodes in a layer's name, where the plan does not tell them apart from it."""
-    return tuple(part.strip() for part in name.split(" + "))
+    return tuple(part.strip() for part in _FUSED.split(name))
 
 
 def _element(text: str) -> str:

@@ -47,7 +47,7 @@ def build_in_process(request: Request, progress: Progress | None = None, worker:
         try:
             # a session of its own: Ctrl-C reaches this process, which kills the child
             process = subprocess.Popen(
-                [sys.executable, "-m", worker, str(writing)],
+                [sys.executable, "-m", worker, str(writing), str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=words,
                 stderr=words,
@@ -96,7 +96,7 @@ def _relayed(pipe: IO[str], progress: Progress | None) -> Built | None:
             raise OSError(*content["failed"])
         else:
             built = content["built"]
-            return Built(tuple(built["files"]), built["notes"], built["int8_share"])
+            return Built(**{**built, "files": tuple(built["files"])})
     return None
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from fcn_edge.errors import DeviceError, GuardError, MachineError, ModelError
+from fcn_edge.testing.gpu import FakeGpu
 
+from ...cuda.gpu import KERNELS
 from ..exercise import Scene
 from ..trim_api import TRIMMED, VERSIONS, read
 
@@ -40,7 +42,8 @@ def test_a_build_leaves_a_plan_and_its_report(version: str, directory: Path) -> 
     assert built.notes["steps"] == ["strongly typed: built"]
     assert built.notes["layers"] == 2
     assert built.notes["activation_bytes"] == 4096
-    assert built.int8_share == 1.0
+    assert (built.int8_share, built.unknown_convolutions) == (1.0, 0)
+    assert built.notes["unknown_convolutions"] == 0
     assert told[0] == ("reading the graph", 0, 1)
     assert told[1] == ("Building engine", 0, 2)
 
@@ -70,6 +73,24 @@ def test_a_quantized_graph_is_tried_weakly_typed_where_that_exists(version: str,
     assert first.startswith("strongly typed: TensorRT")
     assert "dequantize: its types cannot be told" in first
     assert second == "weakly typed with FP16 and INT8: built"
+
+
+@pytest.mark.parametrize("version", WEAK)
+def test_what_the_graph_keeps_in_float32_is_bound_to_it_where_types_are_the_builder_s(
+    version: str, directory: Path
+) -> None:
+    scene = Scene(parses=[True, True], builds=[False, True], islands=frozenset({"dense", "relu"}))
+    build(scene, version, directory)
+    assert scene.flags == ["FP16", "INT8", "OBEY_PRECISION_CONSTRAINTS"]
+    assert scene.bound == {"dense": "FLOAT", "relu": "FLOAT"}
+    kinds = {name: getattr(layer.precision, "name", "") for name, layer in scene.layers.items()}
+    assert kinds == {"pair": "", "dense": "FLOAT", "depthwise": "", "relu": "FLOAT", "sizes": ""}
+
+
+def test_a_strongly_typed_network_is_bound_by_its_graph(directory: Path) -> None:
+    scene = Scene(islands=frozenset({"dense", "relu"}))
+    build(scene, "10.3.0", directory)
+    assert (scene.flags, scene.bound) == ([], {})
 
 
 @pytest.mark.parametrize("version", WEAK)
@@ -121,9 +142,44 @@ def test_an_int8_graph_never_silently_becomes_a_float_plan(version: str, directo
     assert list(directory.iterdir()) == []
 
 
-def test_a_plan_that_does_not_tell_has_no_share(directory: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ({"names": ("kernel 1", "kernel 2"), "metadata": False}, 0),
+        ({"speaks_json": False}, 0),
+        ({"names": ("depthwise", "kernel 2"), "plan_element": "FP16"}, 1),
+    ],
+    ids=["no metadata", "no JSON", "one unknown"],
+)
+@pytest.mark.parametrize("version", ["10.3.0", "11.4.0.106"])
+def test_a_plan_whose_layers_name_no_int8_convolution_is_not_called_int8(
+    version: str, how: dict[str, Any], named: int, directory: Path
+) -> None:
+    steps = 2 if version in WEAK else 1
+    scene = Scene(parses=[True] * steps, builds=[True] * steps, **how)
+    said = rf"none of its 2 quantized convolutions in INT8 \(its layers name {named} of them\)"
+    with pytest.raises(GuardError, match=said):
+        build(scene, version, directory)
+    assert len(scene.network_flags) == steps
+    assert list(directory.iterdir()) == []
+
+
+def test_kernels_tell_by_their_names_where_they_have_no_metadata(directory: Path) -> None:
+    scene = Scene(names=("dense.weight + dense + clip || depthwise",), metadata=False)
+    built, _ = build(scene, "10.3.0", directory)
+    assert (built.int8_share, built.unknown_convolutions) == (1.0, 0)
+
+
+def test_convolutions_that_no_layer_names_are_counted_as_not_int8(directory: Path) -> None:
+    built, _ = build(Scene(names=("depthwise",)), "10.3.0", directory)
+    assert (built.int8_share, built.unknown_convolutions) == (0.0, 1)
+    assert json.loads((directory / "layers.json").read_text())["figures"]["unknown_convolutions"] == 1
+
+
+def test_a_plan_that_cannot_be_asked_has_no_share(directory: Path) -> None:
     built, _ = build(Scene(described=False), "10.3.0", directory)
     assert built.int8_share is None
+    assert str(built.notes["int8_share_of"]).startswith("the graph")
     assert "layers" not in built.notes
     assert json.loads((directory / "layers.json").read_text())["layers"] == []
 
@@ -148,6 +204,48 @@ def test_memory_is_limited_to_a_part_of_what_is_free(directory: Path) -> None:
     scene = Scene()
     build(scene, "10.3.0", directory)
     assert scene.pools == {"WORKSPACE": 2 << 30, "TACTIC_DRAM": 3 << 30}
+
+
+BOARD = FakeGpu(KERNELS, integrated=True)
+NO_MEMORY = "Tactic Device request: 4229MB Available: 2658MB. Device memory is insufficient to use tactic."
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [("ERROR", NO_KERNEL)],
+        [("ERROR", "Error Code 2: OutOfMemory (x)")],
+        [("WARNING", NO_MEMORY), ("ERROR", NO_TYPES)],
+    ],
+    ids=["no kernel", "no memory", "passed over"],
+)
+def test_a_board_builds_once_more_without_a_limit_for_kernels(said: list[tuple[str, str]], directory: Path) -> None:
+    """There the build's weights count against what kernels may take."""
+    scene = Scene(builds=[False, True], says=[said], gpu=BOARD)
+    built, told = build(scene, "10.3.0", directory)
+    assert scene.pools == {"WORKSPACE": 2 << 30}
+    assert built.notes["steps"] == ["strongly typed: built"]
+    assert "not limited" in built.notes["memory_for_kernels"]
+    assert any("without a limit" in step for step, *_ in told)
+    assert len(scene.network_flags) == 1
+
+
+def test_a_board_gives_up_after_the_second_build_of_each_step(directory: Path) -> None:
+    says: list[list[tuple[str, str]]] = [[("ERROR", NO_KERNEL)]] * 4
+    scene = Scene(parses=[True, True], builds=[False] * 4, says=says, gpu=BOARD)
+    with pytest.raises(ModelError, match="no kernel does it"):
+        build(scene, "10.3.0", directory)
+    assert (scene.builds, scene.says) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("gpu", "text"), [(BOARD, NO_TYPES), (FakeGpu(KERNELS), NO_KERNEL)], ids=["types", "own memory"]
+)
+def test_a_build_that_fails_for_something_else_is_not_tried_again(gpu: FakeGpu, text: str, directory: Path) -> None:
+    scene = Scene(parses=[True, True], builds=[False, False], says=[[("ERROR", text)]] * 2, gpu=gpu)
+    with pytest.raises(ModelError):
+        build(scene, "10.3.0", directory)
+    assert scene.builds == []
 
 
 def test_nothing_is_limited_where_the_device_is_elsewhere(directory: Path) -> None:

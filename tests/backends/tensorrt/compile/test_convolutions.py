@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fcn_edge.backends.tensorrt.compile.convolutions import Convolution, in_plan, int8_share
+from fcn_edge.backends.tensorrt.compile.convolutions import Convolution, in_plan, int8_share, unknown_convolutions
 from fcn_edge.backends.tensorrt.compile.layers import PlanLayer, PlanTensor
 
 STEM = Convolution("stem", 600, depthwise=False, quantized=True)
@@ -56,12 +56,24 @@ def test_depthwise_convolutions_are_left_out_of_the_share() -> None:
     assert int8_share(in_plan([STEM, WIDE, BODY, HEAD], layers)) == pytest.approx(0.9)
 
 
-def test_the_share_is_unknown_when_the_plan_does_not_tell_of_all() -> None:
-    found = in_plan([STEM, BODY], [kernel(("stem",), "int8", "int8")])
-    assert [one.int8 for one in found] == [True, None]
-    assert int8_share(found) is None
+def test_a_convolution_that_the_plan_does_not_name_is_not_called_int8() -> None:
+    found = in_plan([STEM, WIDE, BODY, HEAD], [kernel(("stem",), "int8", "int8"), kernel(("head",), "fp16", "fp16")])
+    assert [one.int8 for one in found] == [True, None, None, False]
+    assert int8_share(found) == pytest.approx(0.6)
+    assert unknown_convolutions(found) == 1  # depthwise ones are not in the share
+
+
+def test_one_without_a_name_hides_no_float_plan() -> None:
+    graph = [Convolution(f"c{number}", 10, depthwise=False, quantized=True) for number in range(53)]
+    found = in_plan(graph, [kernel((one.name,), "fp16", "fp16") for one in graph[1:]])
+    assert (int8_share(found), unknown_convolutions(found)) == (0, 1)
+
+
+def test_a_plan_without_names_has_no_share() -> None:
+    found = in_plan([STEM, BODY], [kernel(("a kernel",), "int8", "int8")])
+    assert (int8_share(found), unknown_convolutions(found)) == (0, 2)
 
 
 @pytest.mark.parametrize("convolutions", [[], [WIDE]])
-def test_the_share_of_nothing_is_unknown(convolutions: list[Convolution]) -> None:
-    assert int8_share(convolutions) is None
+def test_the_share_of_nothing_is_none(convolutions: list[Convolution]) -> None:
+    assert int8_share(convolutions) == 0

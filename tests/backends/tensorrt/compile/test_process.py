@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Built
+from fcn_edge.backends.tensorrt.compile import worker
 from fcn_edge.backends.tensorrt.compile.process import build_in_process
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError
@@ -134,16 +138,13 @@ def test_whatever_stops_the_call_kills_the_build(request_: Request, monkeypatch:
 
 def test_a_build_whose_caller_is_gone_ends(request_: Request) -> None:
     """The pipe breaks at the worker's next word."""
-    import subprocess
-    import sys
-
     reading, writing = os.pipe()
     code = (
         "import sys; from fcn_edge.backends.tensorrt.compile import worker\n"
         "def build(trt, request, progress):\n    while True: progress('timing tactics', 0, 1)\n"
         "worker.library, worker.build_plan = str, build\nworker.main()"
     )
-    command = [sys.executable, "-c", code, str(writing)]
+    command = [sys.executable, "-c", code, str(writing), str(os.getpid())]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(writing,), text=True)
     os.close(writing)
     assert process.stdin is not None
@@ -155,3 +156,57 @@ def test_a_build_whose_caller_is_gone_ends(request_: Request) -> None:
     while process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     assert process.poll() == 1
+
+
+def ended(pid: int) -> bool:
+    """A process is gone, or dead and only not yet collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.system
+@pytest.mark.skipif(sys.platform != "linux", reason="the system kills children of the dead on Linux alone")
+def test_a_build_that_says_nothing_ends_with_a_caller_that_is_killed(request_: Request, tmp_path: Path) -> None:
+    (tmp_path / "silent_worker.py").write_text(
+        textwrap.dedent("""
+            import os, time
+            from fcn_edge.backends.tensorrt.compile import worker
+
+            def build(trt, request, progress):
+                progress(str(os.getpid()), 0, 1)
+                time.sleep(600)
+
+            worker.library, worker.build_plan = str, build
+            worker.main()
+        """)
+    )
+    code = """
+        import sys
+        from fcn_edge.backends.tensorrt.compile.process import build_in_process
+        from fcn_edge.backends.tensorrt.compile.request import Request
+
+        sys.path.insert(0, sys.argv[2])
+        tell = lambda what, done, total: print(what, flush=True)
+        build_in_process(Request.from_json(sys.argv[1]), tell, worker="silent_worker")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), request_.to_json(), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout is not None
+        builder = int(caller.stdout.readline())
+        assert not ended(builder)
+        caller.kill()
+    until = time.monotonic() + 60
+    while not ended(builder) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert ended(builder)
+
+
+def test_a_build_whose_caller_ended_before_it_began_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(worker.os, "_exit", codes.append)
+    monkeypatch.setattr(worker.sys, "platform", "another")
+    for parent in (os.getppid(), 0):
+        worker._end_with(parent)
+    assert codes == [1]
