@@ -21,7 +21,10 @@ def gpu(facts: MachineFacts) -> Check:
     if driver.cuda:
         parts.append(f"CUDA up to {driver.cuda}")
     several = len(driver.gpus) > 1
-    parts += [f"{name + ': ' if several else ''}compute capability {capability}" for name, capability in driver.gpus]
+    parts += [
+        f"{one.name + ': ' if several else ''}compute capability {one.capability} with {one.multiprocessors} SM"
+        for one in driver.gpus
+    ]
     problem = driver.problem or ("" if driver.gpus else "the driver shows no GPU")
     if problem:
         return Check("GPU", False, f"{', '.join(parts)}; {problem}", _fix(nvidia, facts))

@@ -211,7 +211,7 @@ def _direct(model: Model, size: Size | None, name: str, options: RunOptions) -> 
 def _log_place(model: Model, segmenter: Segmenter, device: int) -> None:
     height, width = segmenter.size
     probe = registry.backend(segmenter.backend).probe(device)
-    where = probe.devices[0].name if probe.devices else "this machine"
+    where = probe.devices[0].title if probe.devices else "this machine"
     runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
     _log.info("%s runs on %s with %s %s at %dx%d", *runs)
     if registry.BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():

@@ -5,13 +5,27 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Driver", "loaded_driver", "pci_address"]
+__all__ = ["Driver", "Gpu", "loaded_driver", "pci_address"]
 
 LIBRARY = "libcuda.so.1"
-CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
-"""CUdevice_attribute values of the compute capability."""
+MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
+"""CUdevice_attribute values: how many multiprocessors are switched on, and the compute capability."""
+
+
+class Gpu(NamedTuple):
+    """A GPU as its driver describes it.
+
+    Attributes:
+        name: What it calls itself, such as ``Orin``.
+        capability: Compute capability, such as ``8.7``.
+        multiprocessors: How many are switched on, which the power mode of a board decides.
+    """
+
+    name: str
+    capability: str
+    multiprocessors: int
 
 
 @dataclass(frozen=True)
@@ -20,12 +34,12 @@ class Driver:
 
     Attributes:
         cuda: Newest CUDA version that it serves, such as ``12.6``; empty when it does not tell.
-        gpus: Name and compute capability of each GPU, such as ``("Orin", "8.7")``.
+        gpus: Its GPUs, in CUDA's order.
         problem: Why it cannot be used; empty when it can.
     """
 
     cuda: str = ""
-    gpus: tuple[tuple[str, str], ...] = ()
+    gpus: tuple[Gpu, ...] = ()
     problem: str = ""
 
     @property
@@ -76,14 +90,15 @@ def pci_address(index: int, load: Callable[[str], Any] = ctypes.CDLL) -> str:
     return "" if failed else address.value.decode(errors="replace")
 
 
-def _gpu(library: Any, index: int) -> tuple[str, str]:
-    device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+def _gpu(library: Any, index: int) -> Gpu:
+    device, major, minor, count = ctypes.c_int(), ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     name = ctypes.create_string_buffer(128)
     library.cuDeviceGet(ctypes.byref(device), index)
     library.cuDeviceGetName(name, len(name), device)
     library.cuDeviceGetAttribute(ctypes.byref(major), CAPABILITY_MAJOR, device)
     library.cuDeviceGetAttribute(ctypes.byref(minor), CAPABILITY_MINOR, device)
-    return name.value.decode(errors="replace"), f"{major.value}.{minor.value}"
+    library.cuDeviceGetAttribute(ctypes.byref(count), MULTIPROCESSORS, device)
+    return Gpu(name.value.decode(errors="replace"), f"{major.value}.{minor.value}", count.value)
 
 
 def _error_name(library: Any, code: int) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.doctor.gpu import gpu
-from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.cuda_driver import Driver, Gpu
 
 from . import trees
 from .trees import facts, written
@@ -28,13 +28,13 @@ def test_a_gpu_that_works(tmp_path: Path, files: dict[str, str], found: str) -> 
     check = gpu(facts(written(tmp_path, files), trees.DESKTOP_GPU))
     assert check.ok
     assert check.found.startswith(found)
-    assert check.found.endswith(", compute capability 8.9")
+    assert check.found.endswith(", compute capability 8.9 with 46 SM")
 
 
 def test_several_gpus_are_told_apart(tmp_path: Path) -> None:
-    driver = Driver("13.0", (("NVIDIA A", "8.6"), ("NVIDIA B", "12.0")))
+    driver = Driver("13.0", (Gpu("NVIDIA A", "8.6", 84), Gpu("NVIDIA B", "12.0", 170)))
     assert gpu(facts(written(tmp_path, GPU_OF_PROC), driver)).found.endswith(
-        "NVIDIA A: compute capability 8.6, NVIDIA B: compute capability 12.0"
+        "NVIDIA A: compute capability 8.6 with 84 SM, NVIDIA B: compute capability 12.0 with 170 SM"
     )
 
 

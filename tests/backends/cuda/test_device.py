@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.backends.cuda import device as cuda_device
+from fcn_edge.backends.cuda import driver
 from fcn_edge.backends.cuda.device import open_device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, too_old
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
@@ -76,7 +77,19 @@ def test_no_library_is_a_missing_extra(providers: Any) -> None:
 def test_facts_are_named_as_manifests_name_them() -> None:
     facts = FakeGpu(capability=(11, 0)).facts
     assert facts.arch == "sm_110"
-    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU (16 SM)", "11.0")
+    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU", "11.0")
+    assert (facts.device.board, facts.device.state) == ("", "16 SM")
+
+
+def test_a_gpu_that_is_part_of_a_board_is_known_by_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "board_and_mode", lambda: ("NVIDIA Jetson Orin Nano Developer Kit", "15W"))
+    board = FakeGpu(integrated=True).facts.device
+    assert (board.name, board.title, board.state) == (
+        "Fake GPU",
+        "NVIDIA Jetson Orin Nano Developer Kit",
+        "16 SM, power mode 15W",
+    )
+    assert FakeGpu(integrated=False).facts.device.title == "Fake GPU", "a card in a board is no part of it"
 
 
 @pytest.mark.parametrize(
