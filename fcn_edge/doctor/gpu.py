@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fcn_edge.doctor.check import Check
+from fcn_edge.system.account import CONTAINER_GROUPS, JOIN_GROUPS
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.nvidia import NvidiaFacts
 
@@ -39,10 +40,12 @@ def _names(nvidia: NvidiaFacts) -> list[str]:
 
 
 def _fix(nvidia: NvidiaFacts, facts: MachineFacts) -> str:
+    closed = nvidia.closed or nvidia.driver.forbidden
     if facts.container:
-        return "docker run --runtime nvidia ..." if facts.jetson else "docker run --gpus all ..."
-    if nvidia.closed:
-        return 'sudo usermod -aG video,render "$USER", then log in again'
+        groups = f"{CONTAINER_GROUPS} " if closed else ""
+        return f"docker run --runtime nvidia {groups}..." if facts.jetson else "docker run --gpus all ..."
+    if closed:
+        return JOIN_GROUPS
     if facts.jetson:
         return "sudo apt-get install --reinstall nvidia-l4t-core nvidia-l4t-cuda, then reboot"
     if nvidia.kernel_module:

@@ -13,6 +13,9 @@ LIBRARY = "libcuda.so.1"
 MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
 """CUdevice_attribute values: how many multiprocessors are switched on, and the compute capability."""
 
+NOT_SUPPORTED = 801
+"""CUresult of ``CUDA_ERROR_NOT_SUPPORTED``."""
+
 
 class Gpu(NamedTuple):
     """A GPU as its driver describes it.
@@ -36,11 +39,13 @@ class Driver:
         cuda: Newest CUDA version that it serves, such as ``12.6``; empty when it does not tell.
         gpus: Its GPUs, in CUDA's order.
         problem: Why it cannot be used; empty when it can.
+        forbidden: That is because this user is not in the groups which may use the GPU.
     """
 
     cuda: str = ""
     gpus: tuple[Gpu, ...] = ()
     problem: str = ""
+    forbidden: bool = False
 
     @property
     def major(self) -> int | None:
@@ -63,6 +68,9 @@ def loaded_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
     cuda = f"{version.value // 1000}.{version.value % 1000 // 10}" if version.value else ""
     code = library.cuInit(0)
     if code:
+        # of a board, whose driver says so to users who may not open all of its device files
+        if code == NOT_SUPPORTED:
+            return Driver(cuda, problem="the user may not use the GPU: groups video and render", forbidden=True)
         return Driver(cuda, problem=f"{LIBRARY} does not start: {_error_name(library, code)}")
     count = ctypes.c_int()
     library.cuDeviceGetCount(ctypes.byref(count))

@@ -67,6 +67,11 @@ def test_a_driver_that_does_not_start(status: int, reason: str) -> None:
     assert driver == Driver("13.0", problem=f"libcuda.so.1 does not start: {reason}")
 
 
+def test_a_board_whose_driver_refuses_the_user() -> None:
+    driver = loaded_driver(lambda name: Library(12060, 801, []))
+    assert driver == Driver("12.6", problem="the user may not use the GPU: groups video and render", forbidden=True)
+
+
 def test_no_driver() -> None:
     def absent(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file")

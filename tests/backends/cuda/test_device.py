@@ -97,6 +97,9 @@ def test_a_gpu_that_is_part_of_a_board_is_known_by_the_board(monkeypatch: pytest
     [
         (cuda_error("cuMemAlloc", "CUDA_ERROR_OUT_OF_MEMORY"), MachineError, "no memory left (cuMemAlloc)", "--size"),
         (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "--gpus all"),
+        (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "groups video and render"),
+        (cuda_error("cuInit", "CUDA_ERROR_NOT_SUPPORTED"), DeviceError, "groups video and render", "usermod -aG"),
+        (cuda_error("cuThing", "CUDA_ERROR_NOT_SUPPORTED"), DeviceError, "failed in cuThing", "doctor"),
         (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
         (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), MachineError, "older", "JetPack"),
         (no_such_gpu(1, 1), DeviceError, "There is no GPU 1: this machine has GPU 0 only", "CUDA_VISIBLE_DEVICES"),
