@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_systemd_would_find_a_misspelled_key(tmp_path: Path) -> None:
 
 
 def test_the_command_is_made_of_the_environment_file() -> None:
-    variables = re.findall(r"\$\{?(\w+)\}?", SERVICE["ExecStart"] + BUILDS)
+    variables = re.findall(r"\$\{?([A-Z]+)\}?", SERVICE["ExecStart"] + BUILDS)
     assert set(variables) == set(environment())
     assert SERVICE["EnvironmentFile"] == "/etc/fcn-edge/%i.env"
 
@@ -93,12 +94,15 @@ def prepared(directory: Path, fcn_edge: str, **changes: str) -> list[str]:
     program = directory / "fcn-edge"
     program.write_text(f'#!/bin/sh\nfor word; do echo "$word" >> told; done\n{fcn_edge}\n')
     program.chmod(0o755)
-    prefix, line = BUILDS[0], BUILDS[1:].replace("$$", "$").replace("/opt/fcn_edge/bin/fcn-edge", str(program))
+    prefix, line = BUILDS[0], BUILDS[1:].replace("$$", "$").replace("%i", "front")
+    line = line.replace("/opt/fcn_edge/bin/fcn-edge", str(program))
     assert prefix == "-", "the camera is started whatever becomes of the build"
     environ = {"PATH": os.environ["PATH"], **environment(), **changes}
     subprocess.run(shlex.split(line), env=environ, cwd=directory, check=False)
     told = directory / "told"
-    return told.read_text().splitlines() if told.exists() else []
+    lines = told.read_text().splitlines() if told.exists() else []
+    told.unlink(missing_ok=True)
+    return lines
 
 
 @pytest.mark.parametrize("fcn_edge", ["exit 0", "exit 6"])
@@ -110,6 +114,17 @@ def test_it_builds_for_the_gpu_what_it_runs(tmp_path: Path, fcn_edge: str) -> No
     assert (parameters["output"], parameters["size"]) == (Path("engines/a b"), (480, 640))
     documented = f"cd /var/lib/fcn-edge && /opt/fcn_edge/bin/fcn-edge build {environment()['BUILD']} -o"
     assert documented in re.sub(r"\s*\\\n\s*", " ", DOCUMENT)
+
+
+def test_a_build_that_failed_is_waited_for_once_an_hour(tmp_path: Path) -> None:
+    """Else a camera that comes back after an outage would stay dark for the minutes of a build that fails again."""
+    assert prepared(tmp_path, "exit 0")
+    assert prepared(tmp_path, "exit 4"), "after one that went well"
+    assert not prepared(tmp_path, "exit 4")
+    (mark,) = tmp_path.glob("*.build-failed")
+    an_hour_ago = time.time() - 3700
+    os.utime(mark, (an_hour_ago, an_hour_ago))
+    assert prepared(tmp_path, "exit 0")
 
 
 def test_without_a_build_line_nothing_is_built(tmp_path: Path) -> None:
