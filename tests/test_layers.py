@@ -43,8 +43,8 @@ MAY_IMPORT = {
     "training": "artifacts datasets errors io metrics nets ops text",
     "export": "artifacts datasets errors io nets ops text version",
     "quantization": "artifacts backends.onnxruntime datasets errors io ops text version",
-    "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.gstreamer"
-    " system.nvidia system.video_encoder text",
+    "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.cuda_driver"
+    " system.gstreamer system.nvidia system.video_encoder text",
     "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter"
     " text",
     "builder": "artifacts backends backends.onnxruntime datasets errors evaluation io quantization system text version",

@@ -41,6 +41,7 @@ __all__ = [
 MANIFEST_FILE = ENGINE_FILE
 TABLE_FILE = "calibration.json"
 
+_COUNTED = re.compile(r"(.+) \((\d{1,4}) SM\)")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
@@ -120,6 +121,15 @@ class EngineManifest(Document):
             if not _PLAIN_NAME.fullmatch(name) or name == MANIFEST_FILE:
                 raise ValueError(f"{name!r} is not the plain name of a file")
         return files
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _count_is_not_in_the_name(cls, device: Any) -> Any:
+        """GPUs were once called ``Orin (16 SM)``."""
+        if not isinstance(device, dict) or device.get("kind") != "cuda" or "multiprocessors" in device:
+            return device
+        found = _COUNTED.fullmatch(str(device.get("name")))
+        return {**device, "name": found[1], "multiprocessors": int(found[2])} if found else device
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> EngineManifest:

@@ -117,7 +117,7 @@ def _of_engine(directory: Path, manifest: EngineManifest) -> Inspection:
         file_bytes=plan.stat().st_size,
         details={
             "backend": f"{manifest.backend} {manifest.library}",
-            "built_for": f"{device.name} ({device.kind}, {device.capability})",
+            "built_for": f"{device.title} ({', '.join(filter(None, (device.kind, device.capability, device.state)))})",
             "built_from": manifest.model,
             **_batch(manifest.batch),
             **_build_report(manifest),

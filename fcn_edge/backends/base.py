@@ -373,6 +373,15 @@ class Backend(ABC):
             device: Index of the GPU that is to run it.
         """
 
+    def slower_here(self, built_for: DeviceInfo, device: int = 0) -> str:  # noqa: ARG002
+        """Why a plan that may run here would be faster if it were built again, as a phrase; empty where it would not.
+
+        Args:
+            built_for: Device that it was built for.
+            device: Index of the GPU that is to run it.
+        """
+        return ""
+
 
 def _inferred_already() -> UsageError:
     return UsageError("The job was inferred already.", "Give each frame to preprocess() for a job of its own.")

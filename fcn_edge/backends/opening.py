@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from fcn_edge.artifacts.engine_manifest import EngineManifest, read_manifest, rebuild_fix, verify_engine
@@ -12,6 +13,8 @@ from fcn_edge.errors import DeviceError, EngineError, MachineError
 from fcn_edge.text import quoted
 
 __all__ = ["open_engine"]
+
+_log = logging.getLogger(__name__)
 
 
 def open_engine(directory: Path, options: RunOptions = RUN_DEFAULTS, manifest: EngineManifest | None = None) -> Engine:
@@ -65,16 +68,20 @@ def _fitting_backend(directory: Path, manifest: EngineManifest, device: int) -> 
     kind = manifest.device.kind
     if all(here.kind != kind for here in probe.devices):
         raise DeviceError(
-            f"{directory} was built for a {kind} device ({manifest.device.name}), and {name} finds none here.",
+            f"{directory} was built for a {kind} device ({manifest.device.title}), and {name} finds none here.",
             "Run it where it was built, or build for this machine: "
             f"fcn-edge build {quoted(manifest.model)} -o {quoted(directory)}",
         )
     incompatibility = chosen.incompatibility(manifest.device, manifest.precision, device)
     if incompatibility:
         raise EngineError(
-            f"{directory} was built for {manifest.device.name}: {incompatibility}.",
+            f"{directory} was built for {manifest.device.title}: {incompatibility}.",
             rebuild_fix(manifest, directory, device=device),
         )
+    slower = chosen.slower_here(manifest.device, device)
+    if slower:
+        fix = rebuild_fix(manifest, directory, device=device)
+        _log.warning("%s may be slower than it could be: %s. For best speed: %s", directory, slower, _begun(fix))
     return chosen
 
 

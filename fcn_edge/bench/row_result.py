@@ -54,7 +54,7 @@ def measured_row(
     return Row(
         **_identity(row, frame_size),
         library=f"{BACKENDS[manifest.backend].library} {manifest.library}",
-        device=manifest.device.name,
+        device=manifest.device.title,
         backend=manifest.backend,
         state="measured",
         unstable=_unsteadiness(whole, width),

@@ -90,10 +90,12 @@ def why_stale(target: Target, wanted: EngineIdentity) -> str:
         ("batch", str(there.batch), str(wanted.batch)),
         *_options(there.options, wanted.options),
         ("library", there.library, wanted.library),
-        ("device", _device_text(there.device), _device_text(wanted.device)),
     ):
         if old != new:
             return f"the {what} changed from {old} to {new}"
+    # a board in another power mode is the same: a service would build again whenever the mode is changed
+    if not there.device.is_same(wanted.device):
+        return f"the device changed from {_device_text(there.device)} to {_device_text(wanted.device)}"
     made_by = manifest.tools.get("fcn_edge", "of an unknown version")
     # another version may quantize the same model otherwise
     return "" if made_by == __version__ else f"it was built by fcn_edge {made_by}"
@@ -109,7 +111,7 @@ def _option_text(value: ManifestValue) -> str:
 
 
 def _device_text(device: DeviceInfo) -> str:
-    return f"{device.name} ({device.capability})"
+    return f"{device.title} ({device.capability})"
 
 
 def _size_text(size: Size) -> str:

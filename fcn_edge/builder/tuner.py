@@ -104,7 +104,7 @@ class Tuner:
                 except FcnEdgeError as error:
                     done[outcome.candidate.name] = replace(outcome, compiled=None, error=error)
             if sessions:
-                devices = {name: done[name].candidate.identity.device.name for name in sessions}
+                devices = {name: done[name].candidate.identity.device.title for name in sessions}
                 for name, speed in speeds_of(sessions, frames, source="rendered street", devices=devices).items():
                     done[name] = replace(done[name], speed=speed)
         return list(done.values())
@@ -139,7 +139,7 @@ class Tuner:
             return None
         return GuardError(
             f"{candidate.backend.name} {candidate.identity.library} can build this model for "
-            f"{candidate.identity.device.name} as fp16 only, and int8 was asked for: {error.message}",
+            f"{candidate.identity.device.title} as fp16 only, and int8 was asked for: {error.message}",
             "Build it with --precision fp16, or with --precision auto, which may keep that.",
         )
 

@@ -14,12 +14,14 @@ import click
 from fcn_edge.cli.quantities import BYTES, DURATION
 from fcn_edge.cli.streams import discard_output
 from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
-from fcn_edge.errors import SourceError, UsageError
+from fcn_edge.errors import ArtifactError, MachineError, SourceError, UsageError
 from fcn_edge.io.json_text import json_text
 
 if TYPE_CHECKING:
+    from fcn_edge.artifacts.spec import Size
     from fcn_edge.runtime.events import Event, Listener
     from fcn_edge.runtime.report import Report, SinkReport
+    from fcn_edge.runtime.segmenter import Segmenter
 
 __all__ = ["command"]
 
@@ -55,6 +57,11 @@ def _checked_age(_context: click.Context, _option: click.Parameter, age: float |
     multiple=True,
     metavar="SOURCE",
     help="A further source beside SOURCE; they share the network in turns. May be given several times.",
+)
+@click.option(
+    "--fallback",
+    metavar="MODEL",
+    help="Model to run, with a warning, where MODEL cannot be: an engine of another TensorRT, a GPU that is not there.",
 )
 @click.option("--size", type=SIZE, help="Network size; the model's own when left out.")
 @click.option("--frames", type=click.IntRange(min=1), help="Stop after this many frames.")
@@ -102,6 +109,7 @@ def command(
     source: str,
     sinks: tuple[str, ...],
     more: tuple[str, ...],
+    fallback: str | None,
     size: tuple[int, int] | None,
     frames: int | None,
     seconds: float | None,
@@ -134,14 +142,14 @@ def command(
     """
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
-    from fcn_edge.runtime.segmenter import load
     from fcn_edge.runtime.service import ServiceNotifier
     from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.allocator import keep_freed_memory
     from fcn_edge.system.thread_pools import owned_thread_pools
 
-    _refuse_address(model)
+    for one in filter(None, (model, fallback)):
+        _refuse_address(one)
     keep_freed_memory()
     addresses = [SourceAddress.of(one) for one in (source, *more)]
     # says what is wrong with them before the model is loaded, as the next line does of the sinks
@@ -153,7 +161,7 @@ def command(
         _posting(webhook) as posted,
         _ended_before_the_first_frame(addresses[0].text, watch),
         owned_thread_pools(),
-        load(model, size=size, backend=backend, threads=threads, device=device) as segmenter,
+        _loaded(model, fallback, size, threads, backend=backend, device=device) as segmenter,
         _bar() as progress,
         ServiceNotifier() as service,
     ):
@@ -184,6 +192,20 @@ def command(
     if to_stdout and not _as_json():
         click.echo(json_text(result))
     return result
+
+
+def _loaded(model: str, fallback: str | None, size: Size | None, threads: int | None, **where: Any) -> Segmenter:
+    """The model, or where it cannot be used the other one, on whatever runs it best."""
+    from fcn_edge.runtime.segmenter import load
+
+    try:
+        return load(model, size=size, threads=threads, **where)
+    except (ArtifactError, MachineError) as error:
+        if fallback is None:
+            raise
+        note(f"Warning: {error.message} {error.fix}")
+        note(f"Warning: {fallback} runs in its place, which may be much slower, until this is started again.")
+    return load(fallback, size=size, threads=threads)
 
 
 def _refuse_address(model: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fcn_edge.doctor.check import Check
+from fcn_edge.system.account import CONTAINER_GROUPS, JOIN_GROUPS
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.nvidia import NvidiaFacts
 
@@ -21,7 +22,10 @@ def gpu(facts: MachineFacts) -> Check:
     if driver.cuda:
         parts.append(f"CUDA up to {driver.cuda}")
     several = len(driver.gpus) > 1
-    parts += [f"{name + ': ' if several else ''}compute capability {capability}" for name, capability in driver.gpus]
+    parts += [
+        f"{one.name + ': ' if several else ''}compute capability {one.capability} with {one.multiprocessors} SM"
+        for one in driver.gpus
+    ]
     problem = driver.problem or ("" if driver.gpus else "the driver shows no GPU")
     if problem:
         return Check("GPU", False, f"{', '.join(parts)}; {problem}", _fix(nvidia, facts))
@@ -36,10 +40,12 @@ def _names(nvidia: NvidiaFacts) -> list[str]:
 
 
 def _fix(nvidia: NvidiaFacts, facts: MachineFacts) -> str:
+    closed = nvidia.closed or nvidia.driver.forbidden
     if facts.container:
-        return "docker run --runtime nvidia ..." if facts.jetson else "docker run --gpus all ..."
-    if nvidia.closed:
-        return 'sudo usermod -aG video,render "$USER", then log in again'
+        groups = f"{CONTAINER_GROUPS} " if closed else ""
+        return f"docker run --runtime nvidia {groups}..." if facts.jetson else "docker run --gpus all ..."
+    if closed:
+        return JOIN_GROUPS
     if facts.jetson:
         return "sudo apt-get install --reinstall nvidia-l4t-core nvidia-l4t-cuda, then reboot"
     if nvidia.kernel_module:

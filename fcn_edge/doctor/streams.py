@@ -5,6 +5,7 @@ from __future__ import annotations
 from fcn_edge.doctor.check import Check
 from fcn_edge.runtime.sinks.encoders.choice import chosen, problem_of
 from fcn_edge.runtime.sinks.encoders.elements import BOARD, KERNELS, NVIDIAS
+from fcn_edge.system.account import CONTAINER_GROUPS
 from fcn_edge.system.facts import MachineFacts
 from fcn_edge.system.gstreamer import APT, SYSTEM_PYTHON, WATCHED_ON_BOARDS
 from fcn_edge.system.jetson import JetsonFacts
@@ -69,15 +70,18 @@ def encoder(facts: MachineFacts) -> Check:
 def groups(facts: MachineFacts) -> Check | None:
     """The account's groups; None where there is no device that asks for one."""
     account = facts.account
+    # a container's own render may have another number than the device file, which may be open all the same
+    opens = facts.container and facts.nvidia is not None and not facts.nvidia.closed
     needed = {
         "video": facts.jetson is not None or any(camera.exists for camera in facts.cameras),
-        "render": facts.jetson is not None,
+        "render": facts.jetson is not None and not opens,
     }
     if account.is_root or not any(needed.values()):
         return None
     missing = [name for name in account.others if needed[name]]
     listed = ", ".join(account.groups) or "none"
     if missing:
-        fix = f'sudo usermod -aG {",".join(missing)} "$USER", then log in again'
+        joined = f'sudo usermod -aG {",".join(missing)} "$USER", then log in again'
+        fix = f"docker run {CONTAINER_GROUPS} ..." if facts.container and facts.jetson else joined
         return Check("groups", False, f"{listed}; devices belong to {' and '.join(missing)}, too", fix)
     return Check("groups", True, listed)

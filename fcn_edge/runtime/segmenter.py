@@ -22,8 +22,8 @@ from fcn_edge.backends.opening import open_engine
 from fcn_edge.backends.options import PreprocessOn, RunOptions
 from fcn_edge.errors import MachineError, UsageError
 from fcn_edge.io.closeable import Closeable
+from fcn_edge.runtime.idle_gpu import idle_gpu
 from fcn_edge.runtime.segmentation import Segmentation
-from fcn_edge.system.nvidia import has_nvidia_gpu
 from fcn_edge.text import quoted
 
 __all__ = ["Segmenter", "load"]
@@ -145,8 +145,9 @@ def load(
 ) -> Segmenter:
     """Make a model ready to take frames. It has run once when this returns.
 
-    What runs it, and where, is logged at level INFO by the logger ``fcn_edge.runtime.segmenter``. The process's own
-    thread pools are left alone; ``fcn_edge.system.thread_pools.owned_thread_pools`` says when to hold them.
+    What runs it, and where, is logged at level INFO by the logger ``fcn_edge.runtime.segmenter``, and at
+    WARNING that an NVIDIA GPU stays idle, where the backend was not named. The process's own thread pools are left
+    alone; ``fcn_edge.system.thread_pools.owned_thread_pools`` says when to hold them.
 
     Args:
         model: A shipped name, an ``.onnx`` file or an engine directory; or such a model that is open already.
@@ -179,7 +180,11 @@ def load(
         opened.callback(segmenter.close)
         segmenter.warm_up()
         opened.pop_all()
-    _log_place(found, segmenter, device)
+    _log_place(segmenter, device)
+    if registry.BACKENDS[segmenter.backend].device == "cpu":
+        idle = idle_gpu(found, segmenter.size, backend)
+        if idle:
+            _log.warning(idle)
     if manifest is None and backend == "auto":
         _log_alternatives(found, segmenter)
     return segmenter
@@ -208,19 +213,12 @@ def _direct(model: Model, size: Size | None, name: str, options: RunOptions) -> 
     return chosen.open_onnx(model.path, model.spec, size or model.spec.size, options)
 
 
-def _log_place(model: Model, segmenter: Segmenter, device: int) -> None:
+def _log_place(segmenter: Segmenter, device: int) -> None:
     height, width = segmenter.size
     probe = registry.backend(segmenter.backend).probe(device)
-    where = probe.devices[0].name if probe.devices else "this machine"
+    where = probe.devices[0].title if probe.devices else "this machine"
     runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
     _log.info("%s runs on %s with %s %s at %dx%d", *runs)
-    if registry.BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():
-        gpu = [name for name, entry in registry.BACKENDS.items() if entry.device == "cuda"]
-        named = quoted(model.shipped or model.path)
-        if gpu:
-            _log.info("This machine has an NVIDIA GPU. To use it: fcn-edge build %s --backend %s", named, gpu[0])
-        else:
-            _log.info("This machine has an NVIDIA GPU, which no backend of this version of fcn_edge uses.")
 
 
 def _log_alternatives(model: Model, segmenter: Segmenter) -> None:

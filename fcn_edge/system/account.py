@@ -8,10 +8,14 @@ from pathlib import Path
 
 from fcn_edge.system.text import text_of
 
-__all__ = ["DEVICE_GROUPS", "AccountFacts", "read_account"]
+__all__ = ["CONTAINER_GROUPS", "DEVICE_GROUPS", "JOIN_GROUPS", "AccountFacts", "read_account"]
 
 DEVICE_GROUPS = ("video", "render")
 """Groups that own device files: cameras, and the GPU and video engine of a board."""
+
+JOIN_GROUPS = 'sudo usermod -aG video,render "$USER", then log in again'
+CONTAINER_GROUPS = '--group-add video --group-add "$(stat -c %g /dev/dri/renderD128)"'
+"""Options of ``docker run``: ``video`` has one number everywhere, and ``render`` that of the machine around."""
 
 
 @dataclass(frozen=True)

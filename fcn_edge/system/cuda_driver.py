@@ -5,13 +5,30 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Driver", "loaded_driver", "pci_address"]
+__all__ = ["Driver", "Gpu", "loaded_driver", "pci_address"]
 
 LIBRARY = "libcuda.so.1"
-CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76
-"""CUdevice_attribute values of the compute capability."""
+MULTIPROCESSORS, CAPABILITY_MAJOR, CAPABILITY_MINOR = 16, 75, 76
+"""CUdevice_attribute values: how many multiprocessors are switched on, and the compute capability."""
+
+NOT_SUPPORTED = 801
+"""CUresult of ``CUDA_ERROR_NOT_SUPPORTED``."""
+
+
+class Gpu(NamedTuple):
+    """A GPU as its driver describes it.
+
+    Attributes:
+        name: What it calls itself, such as ``Orin``.
+        capability: Compute capability, such as ``8.7``.
+        multiprocessors: How many are switched on, which the power mode of a board decides.
+    """
+
+    name: str
+    capability: str
+    multiprocessors: int
 
 
 @dataclass(frozen=True)
@@ -20,13 +37,15 @@ class Driver:
 
     Attributes:
         cuda: Newest CUDA version that it serves, such as ``12.6``; empty when it does not tell.
-        gpus: Name and compute capability of each GPU, such as ``("Orin", "8.7")``.
+        gpus: Its GPUs, in CUDA's order.
         problem: Why it cannot be used; empty when it can.
+        forbidden: That is because this user is not in the groups which may use the GPU.
     """
 
     cuda: str = ""
-    gpus: tuple[tuple[str, str], ...] = ()
+    gpus: tuple[Gpu, ...] = ()
     problem: str = ""
+    forbidden: bool = False
 
     @property
     def major(self) -> int | None:
@@ -49,6 +68,9 @@ def loaded_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
     cuda = f"{version.value // 1000}.{version.value % 1000 // 10}" if version.value else ""
     code = library.cuInit(0)
     if code:
+        # of a board, whose driver says so to users who may not open all of its device files
+        if code == NOT_SUPPORTED:
+            return Driver(cuda, problem="the user may not use the GPU: groups video and render", forbidden=True)
         return Driver(cuda, problem=f"{LIBRARY} does not start: {_error_name(library, code)}")
     count = ctypes.c_int()
     library.cuDeviceGetCount(ctypes.byref(count))
@@ -76,14 +98,15 @@ def pci_address(index: int, load: Callable[[str], Any] = ctypes.CDLL) -> str:
     return "" if failed else address.value.decode(errors="replace")
 
 
-def _gpu(library: Any, index: int) -> tuple[str, str]:
-    device, major, minor = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+def _gpu(library: Any, index: int) -> Gpu:
+    device, major, minor, count = ctypes.c_int(), ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     name = ctypes.create_string_buffer(128)
     library.cuDeviceGet(ctypes.byref(device), index)
     library.cuDeviceGetName(name, len(name), device)
     library.cuDeviceGetAttribute(ctypes.byref(major), CAPABILITY_MAJOR, device)
     library.cuDeviceGetAttribute(ctypes.byref(minor), CAPABILITY_MINOR, device)
-    return name.value.decode(errors="replace"), f"{major.value}.{minor.value}"
+    library.cuDeviceGetAttribute(ctypes.byref(count), MULTIPROCESSORS, device)
+    return Gpu(name.value.decode(errors="replace"), f"{major.value}.{minor.value}", count.value)
 
 
 def _error_name(library: Any, code: int) -> str:

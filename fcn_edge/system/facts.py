@@ -118,12 +118,11 @@ def read_facts(root: Path = Path("/"), probes: Probes | None = None) -> MachineF
 
 def _json_of_jetson(jetson: JetsonFacts) -> dict[str, Any]:
     power, known = jetson.power, jetson.jetpack
-    mode = power.modes.get(power.current) if power and power.current is not None else None
     return {
         "board": jetson.board,
         "l4t": jetson.l4t or None,
         "jetpack": known.version if known else None,
-        "power_mode": mode,
+        "power_mode": (power.mode or None) if power else None,
     }
 
 
@@ -133,6 +132,9 @@ def _json_of_nvidia(nvidia: NvidiaFacts) -> dict[str, Any]:
         "names": nvidia.names,
         "driver": nvidia.kernel_module or None,
         "cuda": driver.cuda or None,
-        "gpus": [{"name": name, "compute_capability": capability} for name, capability in driver.gpus],
+        "gpus": [
+            {"name": gpu.name, "compute_capability": gpu.capability, "multiprocessors": gpu.multiprocessors}
+            for gpu in driver.gpus
+        ],
         "problem": driver.problem or None,
     }

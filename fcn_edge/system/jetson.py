@@ -8,10 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from fcn_edge.system.cpu import board_name
 from fcn_edge.system.power import PowerFacts, read_power
 from fcn_edge.system.text import text_of
 
-__all__ = ["JETPACKS", "OLDEST_PYTHON", "RELEASE", "JetPack", "JetsonFacts", "in_container", "is_jetson", "read_jetson"]
+__all__ = [
+    "JETPACKS",
+    "OLDEST_PYTHON",
+    "RELEASE",
+    "JetPack",
+    "JetsonFacts",
+    "board_and_mode",
+    "in_container",
+    "is_jetson",
+    "read_jetson",
+]
 
 RELEASE = "etc/nv_tegra_release"
 OLDEST_PYTHON = (3, 10)
@@ -111,6 +122,18 @@ def read_jetson(root: Path, board: str, nvpmodel: Callable[[], str]) -> JetsonFa
         l4t=f"{found[1]}.{found[2]}" if found else "",
         power=read_power(root, nvpmodel),
     )
+
+
+def board_and_mode(root: Path = Path("/")) -> tuple[str, str]:
+    """What the device tree calls this board, and the name of its power mode; each is empty where no file tells.
+
+    Cheap: no program is asked.
+
+    Args:
+        root: Where ``/etc``, ``/proc`` and ``/var`` are found.
+    """
+    power = read_power(root, nvpmodel=str)
+    return board_name(root), power.mode if power else ""
 
 
 def in_container(root: Path) -> bool:

@@ -17,6 +17,10 @@ __all__ = ["NvidiaFacts", "has_nvidia_gpu", "read_nvidia"]
 _GPU_NODES = ("dev/nvidia0", "dev/nvhost-gpu", "dev/nvhost-ctrl-gpu", "dev/nvgpu/igpu0")
 """Device files of NVIDIA's drivers: on cards, and on Jetson boards of different releases."""
 
+_CARD_NODES, _BOARD_NODES = ("nvidia[0-9]*",), ("nvmap", "dri/renderD*")
+_READ_ONLY = "nvmap"
+"""JetPack 6 lets nobody write it: its mode is 0440."""
+
 _NVIDIA, _DISPLAY_CLASS = "0x10de", "0x03"
 """PCI's number of the vendor, and how the class of a graphics or compute device begins."""
 
@@ -31,7 +35,7 @@ class NvidiaFacts:
 
     Attributes:
         names: What the driver's files call the cards; empty on a Jetson and where no driver is loaded.
-        devices: Device files, such as ``/dev/nvidia0``, or ``/dev/nvmap`` on a Jetson.
+        devices: Device files, such as ``/dev/nvidia0``, or on a Jetson ``/dev/nvmap`` and ``/dev/dri/renderD128``.
         closed: Those of them that this user may not open.
         kernel_module: Version of the driver's kernel module, such as ``570.86.15``; a Jetson's has none of its own.
         driver: What the driver's library says.
@@ -69,15 +73,14 @@ def read_nvidia(
         which: Path of a program; None when there is none.
     """
     names = () if jetson else _names(root)
-    nodes = [root / "dev/nvmap"] if jetson else sorted((root / "dev").glob("nvidia[0-9]*"))
-    nodes = [node for node in nodes if node.exists()]
+    nodes = sorted(node for one in (_BOARD_NODES if jetson else _CARD_NODES) for node in (root / "dev").glob(one))
     if not (jetson or names or nodes or _is_on_the_bus(root) or (root / _WSL_DRIVER).exists()):
         return None
-    closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
+    closed = [node for node in nodes if not os.access(node, os.R_OK if node.name == _READ_ONLY else os.R_OK | os.W_OK)]
     return NvidiaFacts(
         names=names,
-        devices=tuple(f"/dev/{node.name}" for node in nodes),
-        closed=tuple(f"/dev/{node.name}" for node in closed),
+        devices=tuple(f"/{node.relative_to(root)}" for node in nodes),
+        closed=tuple(f"/{node.relative_to(root)}" for node in closed),
         kernel_module=_kernel_module(root),
         driver=driver(),
         has_nvcc=bool(which("nvcc")) or (root / _TOOLKIT / "bin/nvcc").is_file(),

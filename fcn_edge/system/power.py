@@ -26,6 +26,11 @@ class PowerFacts:
     modes: dict[int, str]
     current: int | None
 
+    @property
+    def mode(self) -> str:
+        """Name of the mode that is set; empty where the system does not tell."""
+        return "" if self.current is None else self.modes.get(self.current, "")
+
 
 def read_power(root: Path, nvpmodel: Callable[[], str]) -> PowerFacts | None:
     """Read the power modes; None where the board's modes cannot be read.

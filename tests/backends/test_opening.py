@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.engine_manifest import read_manifest, write_manifest
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
@@ -125,3 +126,56 @@ def test_engine_that_does_not_take_what_its_manifest_says_is_refused(engine: Pat
     with pytest.raises(EngineError, match="batches of 1; its manifest says 4") as caught:
         open_engine(engine)
     assert "--batch 4" in caught.value.fix
+
+
+GPU_ENGINE = {"name": "Orin (16 SM)", "kind": "cuda", "capability": "8.7"}
+
+
+@pytest.fixture
+def on_orin(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Puts an Orin into the machine, and a library behind the backend of the engine that chooses kernels on it."""
+    from fcn_edge.backends.base import Probe
+    from fcn_edge.backends.tensorrt import TensorRT
+
+    version = OnnxRuntime().probe().version
+
+    def use(board: str, multiprocessors: int, mode: str) -> None:
+        here = DeviceInfo("cuda", "Orin", "8.7", board, multiprocessors, mode)
+        monkeypatch.setattr(OnnxRuntime, "probe", lambda *_: Probe(version, (here,)))
+        for name in ("incompatibility", "slower_here", "_incompatibility_of_board"):
+            monkeypatch.setattr(OnnxRuntime, name, vars(TensorRT)[name], raising=False)
+
+    return use
+
+
+def test_engines_are_known_by_the_board_and_not_by_its_power_mode(
+    engine: Path, on_orin: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    agx, nano = "NVIDIA Jetson AGX Orin Developer Kit", "NVIDIA Jetson Orin Nano Developer Kit"
+    device = {"kind": "cuda", "name": "Orin", "capability": "8.7", "board": agx}
+    rewritten(device={**device, "multiprocessors": 16, "power_mode": "MAXN"})(engine)
+    on_orin(agx, 16, "MAXN")
+    open_engine(engine).close()
+    assert not caplog.messages
+    on_orin(agx, 8, "30W")
+    open_engine(engine).close()
+    (said,) = caplog.messages
+    assert "chosen by their speed with 16 SM, power mode MAXN, and this GPU has 8 SM, power mode 30W. For best" in said
+    assert f"build it again: fcn-edge build {read_manifest(engine).model}" in said
+    on_orin(nano, 8, "15W")
+    with pytest.raises(EngineError, match=f"built for {agx}: .* and this is {nano}"):
+        open_engine(engine)
+    on_orin("", 16, "")  # a container that hides the device tree
+    open_engine(engine).close()
+
+
+def test_engines_of_before_boards_were_known_open(engine: Path, on_orin: Any, caplog: pytest.LogCaptureFixture) -> None:
+    rewritten(device=GPU_ENGINE)(engine)
+    manifest = read_manifest(engine)
+    assert (manifest.device.name, manifest.device.multiprocessors) == ("Orin", 16)
+    on_orin("NVIDIA Jetson AGX Orin Developer Kit", 16, "MAXN")
+    open_engine(engine).close()
+    assert not caplog.messages
+    on_orin("NVIDIA Jetson AGX Orin Developer Kit", 8, "30W")
+    open_engine(engine).close()
+    assert "with 16 SM, and this GPU has 8 SM, power mode 30W" in caplog.text

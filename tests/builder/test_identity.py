@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table, write_table
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, write_manifest
 from fcn_edge.builder import Build, BuildRequest, build_engine
 from fcn_edge.builder.identity import identity_of, why_stale
@@ -128,6 +130,23 @@ def test_engine_of_auto_is_none_of_a_named_precision(build: Callable[..., Build]
 def test_engine_is_fresh_for_its_own_identity(build: Callable[..., Build]) -> None:
     engine = build().engine
     assert why_stale(target_at(engine), identity_of(read_manifest(engine))) == ""
+
+
+def test_a_board_in_another_power_mode_is_not_stale(build: Callable[..., Build]) -> None:
+    agx = DeviceInfo("cuda", "Orin", "8.7", "NVIDIA Jetson AGX Orin Developer Kit", 16, "MAXN")
+    engine = build().engine
+    write_manifest(engine, read_manifest(engine).model_copy(update={"device": agx}))
+    built = identity_of(read_manifest(engine))
+
+    def why(here: DeviceInfo) -> str:
+        return why_stale(target_at(engine), replace(built, device=here))
+
+    assert why(replace(agx, multiprocessors=8, power_mode="30W")) == ""
+    assert why(replace(agx, board="")) == "", "a container may hide the device tree"
+    assert why(replace(agx, board="NVIDIA Jetson Orin Nano Developer Kit")) == (
+        "the device changed from NVIDIA Jetson AGX Orin Developer Kit (8.7) to NVIDIA Jetson Orin Nano Developer Kit "
+        "(8.7)"
+    )
 
 
 @pytest.mark.parametrize(("tools", "said"), [({"fcn_edge": "0.0.9"}, "0.0.9"), ({}, "of an unknown version")])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fcn_edge.artifacts import models
+from fcn_edge.artifacts.device import DeviceInfo
+from fcn_edge.artifacts.engine_manifest import read_manifest
+from fcn_edge.artifacts.engine_manifest import write_manifest as write_engine_manifest
 from fcn_edge.artifacts.models import manifest_for, resolved_model, write_manifest
 from fcn_edge.artifacts.onnx_header import SPEC_KEY, model_digest
 from fcn_edge.artifacts.records import AccuracyRecord
@@ -88,6 +92,13 @@ def test_engine(engine: Path, tiny: Any) -> None:
     text = run(engine).stdout
     for part in ("96x128", "onnxruntime", "built for", "ms per frame", "rendered street"):
         assert part in text
+
+
+def test_engine_of_a_board_tells_what_was_switched_on(engine: Path) -> None:
+    agx = DeviceInfo("cuda", "Orin", "8.7", "NVIDIA Jetson AGX Orin Developer Kit", 16, "MAXN")
+    write_engine_manifest(engine, read_manifest(engine).model_copy(update={"device": agx}))
+    assert "NVIDIA Jetson AGX Orin Developer Kit (cuda, 8.7, 16 SM, power mode MAXN)" in run(engine).stdout
+    assert printed(engine)["manifest"]["device"] == asdict(agx)
 
 
 @pytest.mark.usefixtures("shipped")

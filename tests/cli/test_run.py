@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
+from fcn_edge.backends.base import Probe
+from fcn_edge.backends.tensorrt import TensorRT
 from fcn_edge.cli.main import main
 from fcn_edge.errors import MachineError
 from fcn_edge.io.images import read_labels
@@ -283,6 +285,45 @@ def full_videos(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(VideoFile, "write", full)
+
+
+class TestFallback:
+    """A camera is not left dark because an engine cannot be used."""
+
+    @pytest.mark.parametrize(
+        "words",
+        [("engines/gone.tensorrt.fp16",), ("camvid-mobilenet_v2-fcn8s", "--backend", "tensorrt", "--device", "7")],
+    )
+    def test_runs_where_the_model_cannot(
+        self, fcn_edge: Run, model: str, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(TensorRT, "probe", lambda *_: Probe("", problem="It is not here.", fix="Bring it."))
+        first, *options = words
+        alone = fcn_edge("run", first, STREET, *options, "--json")
+        assert alone.code in (3, 6)
+        result = fcn_edge("run", first, STREET, *options, "--fallback", model, "--json")
+        assert (result.code, result.json["frames"]) == (0, 4)
+        assert f"Warning: {alone.json['error']} {alone.json['fix']}" in result.err
+        assert f"Warning: {model} runs in its place" in result.err
+
+    def test_is_not_looked_at_where_the_model_runs(self, fcn_edge: Run, model: str) -> None:
+        result = fcn_edge("run", model, STREET, "--fallback", "gone.onnx", "--json")
+        assert (result.code, result.json["frames"]) == (0, 4)
+        assert "Warning" not in result.err
+
+    @pytest.mark.parametrize(
+        ("first", "fallback", "code", "said"),
+        [
+            ("gone.onnx", "lost.onnx", 3, "lost.onnx"),
+            ("gone.onnx", "rtsp://user:secret@camera/1", 2, "is an address; a model was expected"),
+        ],
+    )
+    def test_that_is_none_either_ends_as_a_model_would(
+        self, fcn_edge: Run, first: str, fallback: str, code: int, said: str
+    ) -> None:
+        result = fcn_edge("run", first, STREET, "--fallback", fallback, "--json")
+        assert (result.code, said in result.json["error"]) == (code, True)
+        assert "secret" not in result.out + result.err
 
 
 class TestFailure:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fcn_edge.cli.main import VERBS
+from fcn_edge.system.account import CONTAINER_GROUPS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy/Dockerfile"
@@ -74,6 +75,12 @@ def test_it_runs_fcn_edge_and_not_as_root() -> None:
     assert json.loads(default)[0] in VERBS
     assert re.fullmatch(r"[1-9]\d*", of("USER")[-1])
     assert any(f"--uid {of('USER')[-1]} " in run for run in of("RUN"))
+
+
+def test_the_user_gets_both_groups_of_the_gpu() -> None:
+    (alias,) = re.findall(r"alias edge='(docker run .*?)'", README, re.DOTALL)
+    assert CONTAINER_GROUPS in alias, "render's number is the board's"
+    assert any("--groups video " in run for run in of("RUN"))
 
 
 def test_nothing_secret_is_baked_in() -> None:

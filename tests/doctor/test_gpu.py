@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fcn_edge.doctor.gpu import gpu
-from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.cuda_driver import Driver, Gpu, loaded_driver
 
 from . import trees
 from .trees import facts, written
@@ -28,13 +29,13 @@ def test_a_gpu_that_works(tmp_path: Path, files: dict[str, str], found: str) -> 
     check = gpu(facts(written(tmp_path, files), trees.DESKTOP_GPU))
     assert check.ok
     assert check.found.startswith(found)
-    assert check.found.endswith(", compute capability 8.9")
+    assert check.found.endswith(", compute capability 8.9 with 46 SM")
 
 
 def test_several_gpus_are_told_apart(tmp_path: Path) -> None:
-    driver = Driver("13.0", (("NVIDIA A", "8.6"), ("NVIDIA B", "12.0")))
+    driver = Driver("13.0", (Gpu("NVIDIA A", "8.6", 84), Gpu("NVIDIA B", "12.0", 170)))
     assert gpu(facts(written(tmp_path, GPU_OF_PROC), driver)).found.endswith(
-        "NVIDIA A: compute capability 8.6, NVIDIA B: compute capability 12.0"
+        "NVIDIA A: compute capability 8.6 with 84 SM, NVIDIA B: compute capability 12.0 with 170 SM"
     )
 
 
@@ -71,6 +72,23 @@ def test_a_gpu_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.Monkey
     driver = Driver("12.6", problem="libcuda.so.1 does not start: CUDA_ERROR_NO_DEVICE")
     check = gpu(facts(written(tmp_path, files), driver))
     assert check.fix.startswith('sudo usermod -aG video,render "$USER"')
+
+
+@pytest.mark.parametrize(
+    ("files", "fix"),
+    [
+        ({}, 'sudo usermod -aG video,render "$USER", then log in again'),
+        (
+            {".dockerenv": ""},
+            'docker run --runtime nvidia --group-add video --group-add "$(stat -c %g /dev/dri/renderD128)" ...',
+        ),
+    ],
+)
+def test_a_board_that_refuses_the_user(tmp_path: Path, files: dict[str, str], fix: str) -> None:
+    refused = loaded_driver(lambda name: SimpleNamespace(cuDriverGetVersion=lambda _: 0, cuInit=lambda _: 801))
+    check = gpu(facts(written(tmp_path, JETSON | files), refused))
+    assert check.found.endswith("; the user may not use the GPU: groups video and render")
+    assert check.fix == fix
 
 
 def test_a_driver_that_shows_no_gpu(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from fcn_edge.doctor import all_checks
 from fcn_edge.doctor.check import Check
 from fcn_edge.doctor.nvidia import nvidia
-from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.cuda_driver import Driver, Gpu
 
 from . import trees
 from .trees import facts
@@ -31,7 +31,7 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 def test_a_fresh_orin_nano_with_jetpack_62(tmp_path: Path) -> None:
     checks = by_name(nvidia(facts(trees.jetpack_62(tmp_path))))
     assert [name for name, check in checks.items() if check.ok] == ["GPU", "JetPack"]
-    assert checks["GPU"].found.endswith("Kit Super, CUDA up to 12.6, compute capability 8.7")
+    assert checks["GPU"].found.endswith("Kit Super, CUDA up to 12.6, compute capability 8.7 with 8 SM")
     assert checks["JetPack"].found == "6.2 (L4T 36.4.3), on the host"
     assert checks["TensorRT"].fix == "/usr/bin/python3 -m venv --system-site-packages /home/user/fcn_edge/.venv"
     assert checks["CUDA from Python"].fix.startswith("pip install 'fcn_edge[cuda12]'")
@@ -100,7 +100,7 @@ def test_a_machine_without_nvidia_hardware_gets_one_line(tmp_path: Path) -> None
 
 def test_a_board_with_jetpack_5_hears_that_it_is_too_old(tmp_path: Path) -> None:
     root = trees.written(tmp_path, {**trees.release(35, "4.1"), **trees.memory(3)})
-    checks = by_name(nvidia(facts(root, Driver("11.4", (("Orin", "8.7"),)))))
+    checks = by_name(nvidia(facts(root, Driver("11.4", (Gpu("Orin", "8.7", 8),)))))
     assert list(checks) == ["GPU", "JetPack"]
     assert "for Python 3.8, which is too old" in checks["JetPack"].found
     assert "Flash JetPack 6.2 or newer" in checks["JetPack"].fix

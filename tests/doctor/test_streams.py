@@ -97,6 +97,8 @@ def test_a_board_without_gstreamer_hears_of_that_alone(tmp_path: Path) -> None:
         (trees.release(36, "4.3"), (1000, {1000}), False, "usermod -aG video,render "),
         (trees.release(36, "4.3"), (1000, {44}), False, "usermod -aG render "),
         (trees.release(36, "4.3"), (1000, {44, 104}), True, "video, render"),
+        (trees.release(36, "4.3") | {".dockerenv": ""}, (1000, {44}), True, "video"),
+        (trees.release(36, "4.3") | {".dockerenv": ""}, (1000, {1000}), False, "docker run --group-add video "),
     ],
 )
 def test_groups(

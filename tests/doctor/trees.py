@@ -8,17 +8,17 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from fcn_edge.system.cuda_driver import Driver
+from fcn_edge.system.cuda_driver import Driver, Gpu
 from fcn_edge.system.facts import MachineFacts, read_facts
 from fcn_edge.system.probes import Probes
 
 MEMINFO = "MemTotal: {total} kB\nMemFree: 100 kB\nMemAvailable: {free} kB\n"
 GIB_IN_KB = 1 << 20
 
-ORIN = Driver("12.6", (("Orin", "8.7"),))
-ORIN_ON_JETPACK_7 = Driver("13.2", (("Orin", "8.7"),))
-THOR = Driver("13.0", (("NVIDIA Thor", "11.0"),))
-DESKTOP_GPU = Driver("12.8", (("NVIDIA GeForce RTX 4070", "8.9"),))
+ORIN = Driver("12.6", (Gpu("Orin", "8.7", 8),))
+ORIN_ON_JETPACK_7 = Driver("13.2", (Gpu("Orin", "8.7", 16),))
+THOR = Driver("13.0", (Gpu("NVIDIA Thor", "11.0", 20),))
+DESKTOP_GPU = Driver("12.8", (Gpu("NVIDIA GeForce RTX 4070", "8.9", 46),))
 
 ORIN_NANO_MODES = """\
 < PARAM TYPE=FILE NAME=CPU_ONLINE >

@@ -6,7 +6,6 @@ import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -171,8 +170,7 @@ def logged(caplog: pytest.LogCaptureFixture, tiny: Any) -> str:
     return "\n".join(caplog.messages)
 
 
-def test_load_logs_where_it_runs(tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
+def test_load_logs_where_it_runs(tiny: Any, caplog: pytest.LogCaptureFixture) -> None:
     text = logged(caplog, tiny)
     assert "tiny-0 runs on" in text
     assert "onnxruntime" in text
@@ -183,7 +181,6 @@ def test_load_logs_where_it_runs(tiny: Any, caplog: pytest.LogCaptureFixture, mo
 def test_load_says_how_to_find_the_fastest_backend(
     tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: False)
     monkeypatch.setattr(module, "find_spec", lambda library: library if library == "openvino" else None)
     with caplog.at_level(logging.INFO, logger="fcn_edge"):
         load(tiny.path).close()
@@ -197,22 +194,16 @@ def test_load_says_how_to_find_the_fastest_backend(
     assert "faster" not in caplog.text
 
 
-def test_load_says_when_no_backend_uses_the_gpu(
+def test_load_warns_of_a_gpu_that_stays_idle(
     tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cpu = {name: entry for name, entry in registry.BACKENDS.items() if entry.device == "cpu"}
-    monkeypatch.setattr(registry, "BACKENDS", MappingProxyType(cpu))
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: True)
-    assert "NVIDIA GPU, which no backend" in logged(caplog, tiny)
-
-
-def test_load_says_how_to_build_for_the_gpu(
-    tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gpu = registry.BackendEntry("none", "None_", "none", "gpu", "cuda", "GPUs")
-    monkeypatch.setattr(registry, "BACKENDS", {"onnxruntime": registry.BACKENDS["onnxruntime"], "fast": gpu})
-    monkeypatch.setattr(module, "has_nvidia_gpu", lambda: True)
-    assert f"fcn-edge build {tiny.path} --backend fast" in logged(caplog, tiny)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, "idle_gpu", lambda *words: asked.append(words) or "It is idle.")
+    with caplog.at_level(logging.INFO, logger="fcn_edge"):
+        load(tiny.path, size=(96, 128)).close()
+    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == ["It is idle."]
+    ((model, size, backend),) = asked
+    assert (model.path, size, backend) == (tiny.path, (96, 128), "auto")
 
 
 def test_confidence_is_given_when_asked_for(tiny: Any, frame: NDArray[np.uint8]) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from fcn_edge.system.cuda_driver import Driver, loaded_driver, pci_address
+from fcn_edge.system.cuda_driver import Driver, Gpu, loaded_driver, pci_address
 
 
 class Library:
     """A driver library that answers what it is told to; calls that need a started driver come after cuInit."""
 
-    def __init__(self, version: int, status: int, gpus: list[tuple[str, int, int]]) -> None:
+    def __init__(self, version: int, status: int, gpus: list[tuple[str, int, int, int]]) -> None:
         self._version, self._status, self._gpus = version, status, gpus
         self._started = False
 
@@ -52,19 +52,24 @@ class Library:
         return 0
 
     def cuDeviceGetAttribute(self, value: Any, attribute: int, device: Any) -> int:
-        value._obj.value = self._gpus[device.value - 7][{75: 1, 76: 2}[attribute]]
+        value._obj.value = self._gpus[device.value - 7][{75: 1, 76: 2, 16: 3}[attribute]]
         return 0
 
 
 def test_what_a_driver_tells() -> None:
-    driver = loaded_driver(lambda name: Library(12060, 0, [("Orin", 8, 7), ("NVIDIA RTX 4070", 8, 9)]))
-    assert driver == Driver("12.6", (("Orin", "8.7"), ("NVIDIA RTX 4070", "8.9")))
+    driver = loaded_driver(lambda name: Library(12060, 0, [("Orin", 8, 7, 8), ("NVIDIA RTX 4070", 8, 9, 46)]))
+    assert driver == Driver("12.6", (Gpu("Orin", "8.7", 8), Gpu("NVIDIA RTX 4070", "8.9", 46)))
 
 
 @pytest.mark.parametrize(("status", "reason"), [(100, "CUDA_ERROR_NO_DEVICE"), (4242, "error 4242")])
 def test_a_driver_that_does_not_start(status: int, reason: str) -> None:
-    driver = loaded_driver(lambda name: Library(13000, status, [("x", 1, 2)]))
+    driver = loaded_driver(lambda name: Library(13000, status, [("x", 1, 2, 3)]))
     assert driver == Driver("13.0", problem=f"libcuda.so.1 does not start: {reason}")
+
+
+def test_a_board_whose_driver_refuses_the_user() -> None:
+    driver = loaded_driver(lambda name: Library(12060, 801, []))
+    assert driver == Driver("12.6", problem="the user may not use the GPU: groups video and render", forbidden=True)
 
 
 def test_no_driver() -> None:
@@ -76,12 +81,13 @@ def test_no_driver() -> None:
 
 def test_this_machine_can_be_asked() -> None:
     driver = loaded_driver()
-    assert driver.problem or all(re.fullmatch(r"\d+\.\d", capability) for _, capability in driver.gpus)
+    assert driver.problem or all(re.fullmatch(r"\d+\.\d", gpu.capability) for gpu in driver.gpus)
+    assert all(gpu.multiprocessors > 0 for gpu in driver.gpus)
     assert not (driver.problem and driver.gpus)
 
 
 def test_the_address_of_a_device() -> None:
-    gpus = [("Orin", 8, 7), ("NVIDIA RTX 4070", 8, 9)]
+    gpus = [("Orin", 8, 7, 8), ("NVIDIA RTX 4070", 8, 9, 46)]
     assert pci_address(1, lambda name: Library(12060, 0, gpus)) == "0000:08:00.0"
     assert pci_address(2, lambda name: Library(12060, 0, gpus)) == ""
     assert pci_address(0, lambda name: Library(12060, 100, gpus)) == ""

@@ -43,7 +43,7 @@ def test_an_orin_nano(tmp_path: Path) -> None:
         "power_mode": "15W",
     }
     assert said["nvidia"]["cuda"] == "12.6"
-    assert said["nvidia"]["gpus"] == [{"name": "Orin", "compute_capability": "8.7"}]
+    assert said["nvidia"]["gpus"] == [{"name": "Orin", "compute_capability": "8.7", "multiprocessors": 8}]
     assert said["cpu"]["name"] == said["jetson"]["board"], "its processor has no name of its own"
     assert said["software"]["packages"] == {"numpy": "1.26.4"}
     assert said["software"]["debian"] == found.debian
@@ -57,7 +57,7 @@ def test_a_desktop(tmp_path: Path) -> None:
         "names": ("NVIDIA GeForce RTX 4070",),
         "driver": "570.86.15",
         "cuda": "12.8",
-        "gpus": [{"name": "NVIDIA GeForce RTX 4070", "compute_capability": "8.9"}],
+        "gpus": [{"name": "NVIDIA GeForce RTX 4070", "compute_capability": "8.9", "multiprocessors": 46}],
         "problem": None,
     }
 

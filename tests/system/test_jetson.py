@@ -72,6 +72,16 @@ def test_nvpmodel_is_asked_where_the_status_is_not_kept(tmp_path: Path, said: st
     assert found.power.current == current
 
 
+def test_the_board_and_its_mode_are_told_by_files(tmp_path: Path) -> None:
+    assert jetson.board_and_mode(tmp_path) == ("", "")
+    root = written(tmp_path, {"proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0"})
+    assert jetson.board_and_mode(root) == ("NVIDIA Jetson Orin Nano Developer Kit", "")
+    written(root, {"etc/nvpmodel.conf": ORIN_NANO_MODES})
+    assert jetson.board_and_mode(root)[1] == "", "no file says which of them is set"
+    written(root, {"var/lib/nvpmodel/status": "pmode:0002"})
+    assert jetson.board_and_mode(root)[1] == "MAXN_SUPER"
+
+
 @pytest.mark.parametrize("sign", [".dockerenv", "run/.containerenv", "run/systemd/container"])
 def test_a_container(tmp_path: Path, sign: str) -> None:
     assert not jetson.in_container(tmp_path)

@@ -61,6 +61,32 @@ def test_device_files_of_other_users(
 
 
 @pytest.mark.parametrize(
+    ("groups", "closed"),
+    [
+        ({"nvmap", "renderD128"}, ()),
+        ({"nvmap"}, ("/dev/dri/renderD128",)),
+        (set(), ("/dev/dri/renderD128", "/dev/nvmap")),
+    ],
+)
+def test_device_files_of_jetpack_6_ask_for_both_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: set[str], closed: tuple[str, ...]
+) -> None:
+    """Nobody but root may write /dev/nvmap, and nobody has to."""
+    root = written(tmp_path, {"dev/nvmap": "", "dev/dri/renderD128": ""})
+    (root / "dev/nvmap").chmod(0o440)
+    (root / "dev/dri/renderD128").chmod(0o660)
+
+    def access(path: Path, mode: int) -> bool:
+        granted = path.stat().st_mode >> 3 & 7 if path.name in groups else path.stat().st_mode & 7
+        return granted & mode == mode
+
+    monkeypatch.setattr(os, "access", access)
+    found = read(root, JETSON)
+    assert found is not None
+    assert (found.devices, found.closed) == (("/dev/dri/renderD128", "/dev/nvmap"), closed)
+
+
+@pytest.mark.parametrize(
     ("files", "nvcc", "has_nvcc", "has_header"),
     [
         ({}, None, False, False),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.ops.kernels import Launch
+from fcn_edge.system.jetson import board_and_mode
 
 __all__ = ["Dim3", "Driver", "GpuFacts", "HostMemory"]
 
@@ -28,7 +29,7 @@ class GpuFacts:
     Attributes:
         name: What it calls itself, such as ``Orin``.
         capability: Compute capability, such as ``(8, 7)``.
-        multiprocessors: How many it has; boards of one name differ in them.
+        multiprocessors: How many are switched on; power modes of a board differ in them.
         integrated: It shares the processor's memory, as on Jetson boards.
         total_bytes: Size of its memory.
         driver: CUDA version that its driver supports, such as ``(12, 6)``.
@@ -52,12 +53,10 @@ class GpuFacts:
 
     @property
     def device(self) -> DeviceInfo:
-        """The GPU as manifests name it, such as ``Orin (16 SM)``.
-
-        All boards with an Orin call themselves so, and what is fast on one is not on another.
-        """
-        name = f"{self.name} ({self.multiprocessors} SM)"
-        return DeviceInfo("cuda", name, f"{self.capability[0]}.{self.capability[1]}")
+        """The GPU as manifests name it; one that is part of a board with what the board's files tell at the moment."""
+        board, power_mode = board_and_mode() if self.integrated else ("", "")
+        capability = f"{self.capability[0]}.{self.capability[1]}"
+        return DeviceInfo("cuda", self.name, capability, board, self.multiprocessors, power_mode)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fcn_edge.errors import DeviceError, MachineError
+from fcn_edge.system.account import CONTAINER_GROUPS, JOIN_GROUPS
 from fcn_edge.system.cuda_wheels import OLDEST_CUDA, wheels
 
 __all__ = ["cuda_error", "no_driver", "no_such_gpu", "too_old", "uncompiled"]
@@ -18,6 +19,11 @@ _REFUSED = (
 )
 
 _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
+    "cuInit: CUDA_ERROR_NOT_SUPPORTED": (
+        DeviceError,
+        "The user may not use the GPU: on a Jetson it takes the groups video and render.",
+        f"Join them: {JOIN_GROUPS}; in a container: docker run {CONTAINER_GROUPS} ...",
+    ),
     "CUDA_ERROR_OUT_OF_MEMORY": (
         MachineError,
         "The GPU has no memory left ({call}).",
@@ -26,7 +32,8 @@ _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
     "CUDA_ERROR_NO_DEVICE": (
         DeviceError,
         "NVIDIA's driver finds no GPU.",
-        "Check CUDA_VISIBLE_DEVICES; in a container, give it the GPU with --gpus all or --runtime nvidia.",
+        "Check CUDA_VISIBLE_DEVICES; in a container, give it the GPU with --gpus all or --runtime nvidia; on a Jetson, "
+        "the user must be in the groups video and render.",
     ),
     "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH": (
         MachineError,
@@ -71,8 +78,9 @@ def cuda_error(call: str, code: str) -> MachineError:
         call: Name of the call, such as ``cuMemAlloc``.
         code: Name of the result, such as ``CUDA_ERROR_OUT_OF_MEMORY``, or the library's text for it.
     """
-    if code in _KNOWN:
-        kind, message, fix = _KNOWN[code]
+    known = _KNOWN.get(f"{call}: {code}") or _KNOWN.get(code)
+    if known is not None:
+        kind, message, fix = known
         return kind(message.format(call=call), fix)
     return DeviceError(f"The GPU failed in {call}: {code}.", "Start the program again; fcn-edge doctor checks the GPU.")
 

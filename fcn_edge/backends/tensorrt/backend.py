@@ -47,7 +47,7 @@ class TensorRT(Backend):
         except MachineError as error:
             return Probe(version, targets=targets, problem=error.message, fix=error.fix)
         if known and here.capability not in known:
-            problem = f"{full_name(trt)} has no kernels for {here.name} ({here.capability})."
+            problem = f"{full_name(trt)} has no kernels for {here.title} ({here.capability})."
             return Probe(version, targets=targets, problem=problem, fix=f"It has some for {', '.join(known)}.")
         return Probe(version, (here,))
 
@@ -107,24 +107,35 @@ class TensorRT(Backend):
     @override
     def incompatibility(self, built_for: DeviceInfo, precision: str, device: int = 0) -> str:
         here = self.probe(device).devices
-        if not here or built_for in here:
+        if not here or built_for.is_same(here[0]):
             return ""
         kinds = built_for.capability.split("/")
         if here[0].capability not in kinds:
-            return f"its kernels are for compute capability {', '.join(kinds)}, and {here[0].name} has " + (
+            return f"its kernels are for compute capability {', '.join(kinds)}, and {here[0].title} has " + (
                 here[0].capability
             )
         return self._incompatibility_of_board(built_for, here[0])
 
+    @override
+    def slower_here(self, built_for: DeviceInfo, device: int = 0) -> str:
+        here = self.probe(device).devices
+        if not here or not built_for.differs_in_state(here[0]):
+            return ""
+        return f"its kernels were chosen by their speed with {built_for.state}, and this GPU has {here[0].state}"
+
     def _incompatibility_of_board(self, built_for: DeviceInfo, here: DeviceInfo) -> str:
         """Why a plan must not run on another board with the same compute capability."""
-        return f"its kernels were chosen by their speed on {built_for.name}, and this is {here.name}"
+        return f"its kernels were chosen by their speed on {built_for.title}, and this is {here.title}"
 
 
 class TensorRTRTX(TensorRT):
     """TensorRT-RTX: builds on any machine, and compiles the plan's kernels where it runs."""
 
     name = "tensorrt-rtx"
+
+    @override
+    def slower_here(self, built_for: DeviceInfo, device: int = 0) -> str:
+        return ""
 
     @override
     def _incompatibility_of_board(self, built_for: DeviceInfo, here: DeviceInfo) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fcn_edge.backends.cuda import device as cuda_device
+from fcn_edge.backends.cuda import driver
 from fcn_edge.backends.cuda.device import open_device
 from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, too_old
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
@@ -76,7 +77,19 @@ def test_no_library_is_a_missing_extra(providers: Any) -> None:
 def test_facts_are_named_as_manifests_name_them() -> None:
     facts = FakeGpu(capability=(11, 0)).facts
     assert facts.arch == "sm_110"
-    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU (16 SM)", "11.0")
+    assert (facts.device.kind, facts.device.name, facts.device.capability) == ("cuda", "Fake GPU", "11.0")
+    assert (facts.device.board, facts.device.state) == ("", "16 SM")
+
+
+def test_a_gpu_that_is_part_of_a_board_is_known_by_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "board_and_mode", lambda: ("NVIDIA Jetson Orin Nano Developer Kit", "15W"))
+    board = FakeGpu(integrated=True).facts.device
+    assert (board.name, board.title, board.state) == (
+        "Fake GPU",
+        "NVIDIA Jetson Orin Nano Developer Kit",
+        "16 SM, power mode 15W",
+    )
+    assert FakeGpu(integrated=False).facts.device.title == "Fake GPU", "a card in a board is no part of it"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +97,9 @@ def test_facts_are_named_as_manifests_name_them() -> None:
     [
         (cuda_error("cuMemAlloc", "CUDA_ERROR_OUT_OF_MEMORY"), MachineError, "no memory left (cuMemAlloc)", "--size"),
         (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "--gpus all"),
+        (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "groups video and render"),
+        (cuda_error("cuInit", "CUDA_ERROR_NOT_SUPPORTED"), DeviceError, "groups video and render", "usermod -aG"),
+        (cuda_error("cuThing", "CUDA_ERROR_NOT_SUPPORTED"), DeviceError, "failed in cuThing", "doctor"),
         (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
         (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), MachineError, "older", "JetPack"),
         (no_such_gpu(1, 1), DeviceError, "There is no GPU 1: this machine has GPU 0 only", "CUDA_VISIBLE_DEVICES"),

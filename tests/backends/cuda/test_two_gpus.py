@@ -29,6 +29,7 @@ from .gpu import KERNELS
 
 pytestmark = pytest.mark.usefixtures("quick_builds")
 
+CAPABILITIES = ((8, 7), (8, 9))
 STREET = "synthetic://street?seed=2&size=64x96&frames=3"
 
 
@@ -41,7 +42,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[FakeGpu]:
     def open_gpu(index: int) -> FakeGpu:
         if index > 1:
             raise no_such_gpu(index, 2)
-        library.gpu = FakeGpu(KERNELS, index=index, multiprocessors=(16, 8)[index])
+        library.gpu = FakeGpu(KERNELS, index=index, capability=CAPABILITIES[index])
         made.append(library.gpu)
         return library.gpu
 
@@ -86,7 +87,7 @@ def command(opened: list[FakeGpu]) -> Callable[..., Any]:
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_backend_tells_of_and_runs_on_the_gpu_of_an_index(opened: list[FakeGpu], tiny: Any, index: int) -> None:
     (device,) = OnnxRuntimeCuda().probe(index).devices
-    assert device.name == f"Fake GPU ({(16, 8)[index]} SM)"
+    assert device.capability == ("8.7", "8.9")[index]
     options = RunOptions(device=index)
     with OnnxRuntimeCuda().open_onnx(tiny.path, tiny.spec, SIZE, options) as engine, engine.session() as session:
         session.labels(IMAGE)
@@ -104,7 +105,7 @@ def test_load_says_on_which_gpu_it_runs(opened: list[FakeGpu], tiny: Any, caplog
     with caplog.at_level("INFO"), load(tiny.path, backend="onnxruntime-cuda", device=1) as segment:
         segment(IMAGE)
     assert indices(opened) == {1}
-    assert "runs on Fake GPU (8 SM)" in caplog.text
+    assert "runs on Fake GPU with" in caplog.text
 
 
 def test_run_and_evaluate_use_the_gpu_of_the_option(
@@ -122,12 +123,12 @@ def test_a_build_is_for_the_gpu_of_the_option(command: Any, opened: list[FakeGpu
     code, printed = command(*words, 1)
     assert code == 0, printed
     assert indices(opened) == {1}
-    assert read_manifest(engine).device.name == "Fake GPU (8 SM)"
+    assert read_manifest(engine).device.capability == "8.9"
     code, printed = command(*words, 1, "--if-stale")
     assert (code, printed["up_to_date"]) == (0, True)
     code, printed = command(*words, 0, "--if-stale")
     assert (code, printed["up_to_date"]) == (0, False)
-    assert "device changed from Fake GPU (8 SM)" in printed["reason"]
+    assert "device changed from Fake GPU (8.9) to Fake GPU (8.7)" in printed["reason"]
     code, printed = command("run", engine, STREET, "--device", 1)
     assert (code, indices(opened)) == (0, {1}), printed
     opened.clear()

@@ -363,7 +363,7 @@ def test_probe_says_what_is_here(library: Library) -> None:
     probe = OnnxRuntimeCuda().probe()
     assert probe.available
     assert probe.version == "1.99"
-    assert probe.devices == (DeviceInfo("cuda", "Fake GPU (16 SM)", "8.7"),)
+    assert probe.devices == (DeviceInfo("cuda", "Fake GPU", "8.7", multiprocessors=16),)
     assert "CUDAExecutionProvider" in probe.providers
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.base import Built, Probe, Progress
-from fcn_edge.backends.cuda.driver import GpuFacts
 from fcn_edge.backends.options import BuildOptions
 from fcn_edge.backends.tensorrt import TensorRT, TensorRTRTX, backend
 from fcn_edge.backends.tensorrt.compile.compiler import build_plan
@@ -29,7 +28,14 @@ from .trim_api import TRIMMED, read
 
 SIZE = (64, 96)
 ORIN = DeviceInfo("cuda", "Orin", "8.7")
-ORIN_16, ORIN_8 = (GpuFacts("Orin", (8, 7), count, True, 8 << 30, (12, 6), "fake").device for count in (16, 8))
+AGX, AGX_30W, SUPER_NANO = (
+    DeviceInfo("cuda", "Orin", "8.7", board, count, mode)
+    for board, count, mode in (
+        ("NVIDIA Jetson AGX Orin Developer Kit", 16, "MAXN"),
+        ("NVIDIA Jetson AGX Orin Developer Kit", 8, "30W"),
+        ("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super", 8, "25W"),
+    )
+)
 NANO = DeviceInfo("cuda", "Orin Nano", "8.7")
 RTX4090 = DeviceInfo("cuda", "NVIDIA GeForce RTX 4090", "8.9")
 RTX4060 = DeviceInfo("cuda", "NVIDIA GeForce RTX 4060", "8.9")
@@ -137,7 +143,15 @@ def test_a_gpu_that_the_library_has_no_kernels_for(use_library: Any, use_gpu: An
     [
         (TensorRT, ORIN, ORIN, ""),
         (TensorRT, ORIN, NANO, "its kernels were chosen by their speed on Orin Nano, and this is Orin"),
-        (TensorRT, ORIN_8, ORIN_16, "its kernels were chosen by their speed on Orin (16 SM), and this is Orin (8 SM)"),
+        (TensorRT, AGX_30W, AGX, ""),
+        (TensorRT, AGX_30W, ORIN, ""),
+        (
+            TensorRT,
+            AGX_30W,
+            SUPER_NANO,
+            "its kernels were chosen by their speed on NVIDIA Jetson Orin Nano Engineering Reference Developer Kit "
+            "Super, and this is NVIDIA Jetson AGX Orin Developer Kit",
+        ),
         (TensorRT, ORIN, RTX4090, "its kernels are for compute capability 8.9, and Orin has 8.7"),
         (TensorRTRTX, RTX4090, RTX4060, ""),
         (TensorRTRTX, RTX4090, PORTABLE, ""),
@@ -162,11 +176,33 @@ def test_the_gpu_that_is_asked_about_answers(use_library: Any, monkeypatch: pyte
     monkeypatch.setattr(
         backend,
         "open_device",
-        lambda index: nullcontext(SimpleNamespace(facts=SimpleNamespace(device=(ORIN_16, ORIN_8)[index]))),
+        lambda index: nullcontext(SimpleNamespace(facts=SimpleNamespace(device=(RTX4090, RTX4060)[index]))),
     )
-    assert [TensorRT().probe(index).devices for index in (0, 1)] == [(ORIN_16,), (ORIN_8,)]
-    assert TensorRT().incompatibility(ORIN_8, "fp16", 1) == ""
-    assert "this is Orin (16 SM)" in TensorRT().incompatibility(ORIN_8, "fp16", 0)
+    assert [TensorRT().probe(index).devices for index in (0, 1)] == [(RTX4090,), (RTX4060,)]
+    assert TensorRT().incompatibility(RTX4060, "fp16", 1) == ""
+    assert "this is NVIDIA GeForce RTX 4090" in TensorRT().incompatibility(RTX4060, "fp16", 0)
+
+
+@pytest.mark.parametrize(
+    ("made", "here", "built_for", "phrase"),
+    [
+        (
+            TensorRT,
+            AGX_30W,
+            AGX,
+            "its kernels were chosen by their speed with 16 SM, power mode MAXN, and this GPU has 8 SM, power mode 30W",
+        ),
+        (TensorRT, AGX, AGX, ""),
+        (TensorRT, AGX_30W, ORIN, ""),
+        (TensorRTRTX, AGX_30W, AGX, ""),
+    ],
+)
+def test_another_power_mode_is_no_misfit_but_slower(
+    made: type[TensorRT], here: DeviceInfo, built_for: DeviceInfo, phrase: str, use_library: Any, use_gpu: Any
+) -> None:
+    use_library("10.3.0" if made is TensorRT else "rtx-1.7.1")
+    use_gpu(here)
+    assert made().slower_here(built_for) == phrase
 
 
 def test_a_build_goes_to_the_gpu_that_is_chosen(

@@ -35,6 +35,7 @@ _NON_BLOCKING = 1
 _CODES = {
     "out of memory": "CUDA_ERROR_OUT_OF_MEMORY",
     "no CUDA-capable device is detected": "CUDA_ERROR_NO_DEVICE",
+    "operation not supported": "CUDA_ERROR_NOT_SUPPORTED",
     "an illegal memory access was encountered": "CUDA_ERROR_ILLEGAL_ADDRESS",
     "the launch timed out and was terminated": "CUDA_ERROR_LAUNCH_TIMEOUT",
     "device kernel image is invalid": "CUDA_ERROR_INVALID_IMAGE",

@@ -1,7 +1,7 @@
 """Measurements of kernels, kept from build to build: later builds are faster and choose the same kernels.
 
-A cache holds for one version of the library and one device, so both are in its file's name. One that is damaged or
-refused counts as empty.
+A cache holds for one version of the library and one device, so both are in its file's name, and what of the device is
+switched on as well: a build in another power mode is to measure anew. One that is damaged or refused counts as empty.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def timing_file(version: str, device: DeviceInfo) -> Path | None:
         base = cache_directory().parent
     except RuntimeError:
         return None
-    name = re.sub(r"[^A-Za-z0-9.]+", "_", f"{version}-{device.name}-{device.capability}")
+    parts = version, device.title, device.capability, device.state
+    name = re.sub(r"[^A-Za-z0-9.]+", "_", "-".join(part for part in parts if part))
     return base / "timings" / name
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def test_a_file_holds_for_one_version_and_one_device(monkeypatch: pytest.MonkeyP
     assert path == tmp_path / "timings" / "10.3.0_Orin_nvgpu_8.7"
     others = [timing_file("10.3.1", ORIN), timing_file("10.3.0", DeviceInfo("cuda", "Orin Nano", "8.7"))]
     assert path not in others
+    board = DeviceInfo("cuda", "Orin", "8.7", "NVIDIA Jetson AGX Orin Developer Kit", 8, "30W")
+    file = timing_file("10.3.0", board)
+    assert file is not None
+    assert file.name == "10.3.0_NVIDIA_Jetson_AGX_Orin_Developer_Kit_8.7_8_SM_power_mode_30W"
+    assert timing_file("10.3.0", replace(board, multiprocessors=16, power_mode="MAXN")) != file, "it measures anew"
 
 
 def test_a_user_without_a_home_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
