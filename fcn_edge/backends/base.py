@@ -269,11 +269,13 @@ class Engine(Closeable):
         size: ``(height, width)`` of the network's input.
         backend: Name of the backend.
         batch: Frames that the network takes at once.
+        reached_through: The library that reaches the GPU, and what it lacks, as a phrase; empty on a processor.
     """
 
     spec: ModelSpec
     size: Size
     backend: str
+    reached_through: str = ""
     batch: int = 1
 
     @abstractmethod
