@@ -98,14 +98,28 @@ class Session(Closeable):
         depth: Jobs between ``infer`` and ``postprocess`` that keep the device busy: 1 where ``infer`` computes, more
             where it enqueues. More jobs than that are taken, too, each with memory of its own; they only wait longer.
         batch: Frames that the network takes at once. Fewer take as long as so many.
+        expects_confidence: Set it before ``preprocess`` of frames whose confidence will be asked for. A GPU then brings
+            their scores along, which it has to make anew for a frame behind which others were inferred already.
         closed: ``close`` was called.
     """
 
     spec: ModelSpec
     size: Size
+    expects_confidence: bool = False
     depth: int = 1
     batch: int = 1
     closed: bool = False
+
+    def warm_up(self, frame_size: Size | None = None) -> None:
+        """Run once on an even frame, so that the first real one takes as long as the others.
+
+        Args:
+            frame_size: ``(height, width)`` of the frames to come; the network's own where nobody knows.
+
+        Raises:
+            ModelError: The network does not give what its spec says.
+        """
+        self.labels(np.full((*(frame_size or self.size), 3), self.spec.fill_bgr, np.uint8))
 
     @abstractmethod
     def preprocess(self, frame: NDArray[np.uint8] | FrameBuffer) -> Job:
@@ -272,11 +286,13 @@ class Engine(Closeable):
         size: ``(height, width)`` of the network's input.
         backend: Name of the backend.
         batch: Frames that the network takes at once.
+        reached_through: The library that reaches the GPU, and what it lacks, as a phrase; empty on a processor.
     """
 
     spec: ModelSpec
     size: Size
     backend: str
+    reached_through: str = ""
     batch: int = 1
 
     @abstractmethod

@@ -100,9 +100,7 @@ class Segmenter(Closeable):
         Raises:
             ModelError: The network does not give what its spec says.
         """
-        frame = np.empty((*(frame_size or self.size), 3), np.uint8)
-        frame[...] = self.spec.fill_bgr
-        self.session.labels(frame)
+        self.session.warm_up(frame_size)
 
     def session_for_stream(self) -> Session:
         """A new session on the same engine, for a stream of its own; it is closed with the segmenter at the latest.
@@ -217,8 +215,9 @@ def _log_place(segmenter: Segmenter, device: int) -> None:
     height, width = segmenter.size
     probe = registry.backend(segmenter.backend).probe(device)
     where = probe.devices[0].title if probe.devices else "this machine"
+    through = segmenter.engine.reached_through
     runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
-    _log.info("%s runs on %s with %s %s at %dx%d", *runs)
+    _log.info("%s runs on %s with %s %s at %dx%d%s", *runs, through and f", through {through}")
 
 
 def _log_alternatives(model: Model, segmenter: Segmenter) -> None:

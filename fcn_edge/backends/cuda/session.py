@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Literal, overload
 
@@ -30,7 +31,9 @@ from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame,
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import FrameWork, Network
 from fcn_edge.backends.cuda.objects import Graph, Stream, idle_afterwards
-from fcn_edge.backends.cuda.slots import Slot, SlotKind, SlotLease, SlotPool, Source
+from fcn_edge.backends.cuda.output import NetworkOutput
+from fcn_edge.backends.cuda.slot_pool import SlotLease, SlotPool
+from fcn_edge.backends.cuda.slots import Slot, SlotKind, Source
 from fcn_edge.backends.frame_buffer import host_frame
 from fcn_edge.backends.host_session import check_labels, no_scores, wrong_size
 from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
@@ -45,13 +48,22 @@ __all__ = ["CudaSession"]
 
 _log = logging.getLogger(__name__)
 
+_BESIDE = 2
+"""Frames under way beside those that keep the GPU busy: one is being preprocessed, and one handed on."""
+
+_MOST_SLOTS = 8
+"""A stream of a file has so many frames between its stages at once; further slots are not kept."""
+
+
+_Take = Callable[[SlotKind], SlotLease]
+
 
 class CudaSession(Session):
     """A stream's view of an engine on the GPU.
 
     ``preprocess`` also takes arrays that lie on the GPU (``arrays``), and waits until they are copied, so that
-    they are the caller's again when it returns. ``postprocess(job, device=True)`` leaves the mask there. A frame's
-    memory is used again once its ``Job`` is gone.
+    they are the caller's again when it returns, unless it is told not to. ``postprocess(job, device=True)`` leaves the
+    mask there. A frame's memory is used again once its ``Job`` is gone.
 
     Args:
         spec: What the model is.
@@ -62,6 +74,7 @@ class CudaSession(Session):
         options: Whether the work is captured, and where frames of the host are brought to the network's size.
 
     Attributes:
+        inbound: Handle of the stream that copies frames of the GPU into the session's memory.
         graphs: The last frame was launched as a CUDA graph; False before the first.
         capture_failure: Why a capture failed that the driver and the network allow, without its full stop; empty when
             none did.
@@ -94,22 +107,35 @@ class CudaSession(Session):
         with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
-            self._work = FrameWork(device, spec, size, network)
+            self._work = FrameWork(device, spec, network)
             self._inbound = made.enter_context(device.stream())
-            self._outbound = made.enter_context(device.stream())
-            self._scores = made.enter_context(device.host_buffer(self._work.output_bytes))
-            self._slots = made.enter_context(SlotPool(device, self._slot))
-            for used in (self._outbound, self._inbound, stream):
+            self.inbound = self._inbound.handle
+            self._output = made.enter_context(NetworkOutput(device, stream, network, self._work))
+            self._slots = made.enter_context(SlotPool(device, self._slot, _MOST_SLOTS))
+            for used in (self._inbound, stream):
                 made.callback(used.synchronize)
             self._warm_up()
             self._made = made.pop_all()
 
     @override
-    def preprocess(self, frame: Any) -> Job:
+    def warm_up(self, frame_size: Size | None = None) -> None:
+        """Also makes and captures what the frames under way will need, so that none of them waits for that."""
+        self.check_open()
+        place = placement(frame_size or self.size, self.size, self.spec.resize)
+        with self._device.current():
+            self._slots.make_ready(self._kind(self._source, place), self.depth + _BESIDE)
+        super().warm_up(frame_size)
+
+    @override
+    def preprocess(self, frame: Any, *, wait: bool = True) -> Job:
         """Bring a ``(H, W, 3)`` uint8 BGR frame, of the host or on the GPU, into the session's memory.
 
         Args:
             frame: An array of the host, a ``FrameBuffer``, or what offers ``__cuda_array_interface__`` or DLPack.
+            wait: Return when a frame on the GPU is copied. When False the copy is only enqueued, and nothing waits for
+                it but the GPU: before you write into the frame, let your stream wait for ``inbound``, as with
+                ``torch.cuda.current_stream().wait_stream(torch.cuda.ExternalStream(session.inbound))``. The session
+                keeps the frame alive until then. Frames of the host are copied when this returns, whatever it says.
 
         Raises:
             FrameError: It is no such frame.
@@ -119,9 +145,11 @@ class CudaSession(Session):
         self.check_open()
         started = time.perf_counter_ns()
         if on_device(frame):
-            job = self._preprocessed_on_device(device_frame(frame, self._inbound.handle, self._device.facts.index))
+            job = self._preprocessed_on_device(device_frame(frame, self.inbound, self._device.facts.index), wait)
         else:
-            job = self._preprocessed(checked_frame(host_frame(frame)), self._source)
+            image = checked_frame(host_frame(frame))
+            place = placement((image.shape[0], image.shape[1]), self.size, self.spec.resize)
+            job = self._preprocessed(image, self._kind(self._source, place), self._slots.take)
         job.timing.preprocess = time.perf_counter_ns() - started
         return job
 
@@ -129,11 +157,15 @@ class CudaSession(Session):
     def infer(self, job: Job) -> Job:
         self.check_inferable(job)
         slot: Slot = job.data.slot
-        with self._device.current(), idle_afterwards(self._stream):
+        with self._device.current(), self._output.enqueueing, idle_afterwards(self._stream):
             if slot.graph is None and self._to_capture:
-                slot.graph = self._captured(slot)
+                self._slots.capture(slot.kind, self._captured)
             self.graphs = slot.graph is not None
+            self._output.slot = None
             begun = time.perf_counter_ns()
+            slot.begin()
+            if slot.copied_from is not None and slot.arrived is not None:
+                self._stream.wait(slot.arrived)
             self._stream.record(slot.started)
             if slot.graph is not None:
                 self._stream.launch_graph(slot.graph)
@@ -142,6 +174,7 @@ class CudaSession(Session):
             self._stream.record(slot.done)
             slot.enqueue_ns = time.perf_counter_ns() - begun
             slot.pending = job.inferred = True
+            self._output.slot = slot
         return job
 
     @overload
@@ -188,9 +221,9 @@ class CudaSession(Session):
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":
             raise no_scores(self.spec)
-        slot = self._finite(job)
+        self._finite(job)
         started = time.perf_counter_ns()
-        scores = self._scores_of(slot)
+        scores = self._output.scores_of(job.data.slot)
         result = decode_with_confidence(
             scores, job.place.mapping(self.spec.stride, self.spec.geometry), self.spec.void, unknown_below
         )
@@ -223,9 +256,10 @@ class CudaSession(Session):
         image = checked_frame(image)
         if image.shape[:2] != self.size:
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
-        job = self.infer(self._preprocessed(image, "image", self._as_it_is))
+        kind = self._kind("image", self._as_it_is)
+        job = self.infer(self._preprocessed(image, kind, self._slots.take_aside))
         self.wait(job)
-        return self._scores_of(job.data.slot)
+        return self._output.scores_of(job.data.slot)
 
     @override
     def close(self) -> None:
@@ -235,37 +269,49 @@ class CudaSession(Session):
         with self._device.current():
             self._made.close()
 
-    def _preprocessed(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
-        place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        lease = self._lease(SlotKind(source, place))
+    def _preprocessed(self, frame: NDArray[np.uint8], kind: SlotKind, take: _Take) -> Job:
+        lease = self._lease(kind, take)
         assert lease.slot.staged is not None
         target = lease.slot.staged.array
-        if source == "image":
-            network_input(frame, place, self.spec.fill_bgr, out=target.reshape(*self.size, 3))
+        if kind.source == "image":
+            network_input(frame, kind.place, self.spec.fill_bgr, out=target.reshape(*self.size, 3))
         else:
             target.reshape(frame.shape)[...] = frame
-        return Job(place, lease)
+        return Job(kind.place, lease)
 
-    def _preprocessed_on_device(self, frame: DeviceFrame) -> Job:
+    def _preprocessed_on_device(self, frame: DeviceFrame, wait: bool) -> Job:
         place = placement(frame.size, self.size, self.spec.resize)
-        lease = self._lease(SlotKind("device", place))
+        lease = self._lease(self._kind("device", place), self._slots.take)
+        slot = lease.slot
         height, width = frame.size
         row = width * 3
+        assert slot.arrived is not None
         with self._device.current(), idle_afterwards(self._inbound):
             if frame.stream:
                 self._inbound.join(frame.stream)
-            self._inbound.copy_rows(lease.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
-            self._inbound.synchronize()
+            if frame.pitch == row:  # copies of rows may be refused at pitches that CUDA did not choose
+                self._inbound.copy(slot.source_pointer, frame.pointer, row * height)
+            else:
+                self._inbound.copy_rows(slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
+            self._inbound.record(slot.arrived)
+            if wait:
+                slot.arrived.synchronize()
+            else:
+                slot.copied_from = frame.owner
         return Job(place, lease)
 
-    def _lease(self, kind: SlotKind) -> SlotLease:
+    def _kind(self, source: Source, place: Placement) -> SlotKind:
+        return SlotKind(source, place, self.expects_confidence and self.spec.head == "scores")
+
+    def _lease(self, kind: SlotKind, take: _Take) -> SlotLease:
         with self._device.current():
-            return self._slots.take(kind)
+            return take(kind)
 
     def _slot(self, kind: SlotKind) -> Slot:
-        if self.spec.head == "scores":
-            return Slot(self._device, kind, self._work.output_bytes, kind.place.frame_size)
-        return Slot(self._device, kind, 0, self.size)
+        decoded = self.spec.head == "scores"
+        return Slot(
+            self._device, kind, self._work.output_bytes, kind.place.frame_size if decoded else self.size, decoded
+        )
 
     @property
     def _as_it_is(self) -> Placement:
@@ -274,10 +320,12 @@ class CudaSession(Session):
 
     def _warm_up(self) -> None:
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
-        lease = self._slots.take(SlotKind("frame", self._as_it_is))
+        lease = self._slots.take_aside(SlotKind("frame", self._as_it_is))
         with idle_afterwards(self._stream):
+            lease.slot.begin()
             self._work.enqueue(self._stream, lease.slot)
-            self._stream.synchronize()
+            self._stream.record(lease.slot.done)
+            lease.slot.done.synchronize()
 
     def _captured(self, slot: Slot) -> Graph | None:
         """The frame's work as a graph; None, said once, where it cannot be one."""
@@ -306,11 +354,3 @@ class CudaSession(Session):
         if slot.flagged:
             raise not_finite()
         return slot
-
-    def _scores_of(self, slot: Slot) -> NDArray[np.float32]:
-        assert slot.scores is not None
-        with self._device.current(), idle_afterwards(self._outbound):
-            self._outbound.download(self._scores.array, slot.scores.pointer)
-            self._outbound.synchronize()
-        scores = self._scores.array.view(self._network.output_dtype).reshape(self._network.output_shape)
-        return scores.astype(np.float32)
