@@ -29,6 +29,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.backends.frame_buffer import FrameBuffer
 from fcn_edge.backends.job import GpuTimes, Job, Timing
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
+from fcn_edge.backends.probe import Probe
 from fcn_edge.errors import UsageError
 from fcn_edge.io.closeable import Closeable
 
@@ -37,37 +38,6 @@ __all__ = ["Backend", "Built", "Engine", "GpuTimes", "Job", "Probe", "Progress",
 
 Progress = Callable[[str, int, int], None]
 """Told how a build goes: what it does, steps done, steps in all."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a backend can do on this machine.
-
-    Attributes:
-        version: Version of its library; empty when that is not installed.
-        devices: What it can run on here, best first; empty when it cannot run.
-        targets: What it can build for here although it cannot run it, best first.
-        providers: The library's own names of what it runs on.
-        problem: One sentence when it cannot run; empty when it can.
-        fix: What fixes that.
-    """
-
-    version: str
-    devices: tuple[DeviceInfo, ...] = ()
-    targets: tuple[DeviceInfo, ...] = ()
-    providers: tuple[str, ...] = ()
-    problem: str = ""
-    fix: str = ""
-
-    @property
-    def available(self) -> bool:
-        """The backend can run here."""
-        return not self.problem
-
-    @property
-    def buildable(self) -> tuple[DeviceInfo, ...]:
-        """What the backend can build for here, best first."""
-        return self.devices + self.targets
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 
 from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.backends.cuda.device import Device
+from fcn_edge.backends.cuda.errors import GpuMemoryError
 from fcn_edge.backends.onnxruntime import cuda as module
 from fcn_edge.backends.onnxruntime import library as onnxruntime_library
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
@@ -274,10 +275,10 @@ FAILURE = (
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        (FAILURE.format("2: out of memory"), MachineError, "The GPU has no memory left (ONNX Runtime)."),
+        (FAILURE.format("2: out of memory"), GpuMemoryError, "The GPU has no memory left (ONNX Runtime)."),
         (
             "/onnxruntime_src/onnxruntime/core/framework/bfc_arena.cc:376 Failed to allocate memory for a buffer",
-            MachineError,
+            GpuMemoryError,
             "The GPU has no memory left (ONNX Runtime).",
         ),
         (FAILURE.format("700: an illegal memory access"), DeviceError, "CUDA failure 700: an illegal memory access."),
