@@ -29,6 +29,19 @@ def entries_of(source: str) -> list[str]:
     return _ENTRY.findall(source)
 
 
+def compiled_for_the_host(directory: Path, name: str, text: str) -> Path:
+    """A library whose ``launch`` runs the kernels of a source text; without a compiler the test is skipped."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no g++ to compile kernels for the host with")
+    source, library = directory / f"{name}.cpp", directory / f"{name}.so"
+    entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
+    source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
+    options = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+    subprocess.run([compiler, *options, "-U_FORTIFY_SOURCE", "-o", library, source], check=True)
+    return library
+
+
 class Emulator:
     """A device whose memory is the host's."""
 
@@ -55,14 +68,6 @@ class Emulator:
 
     def _library(self, kernel: str) -> ctypes.CDLL:
         if kernel not in self._libraries:
-            compiler = shutil.which("g++")
-            if compiler is None:
-                pytest.skip("no g++ to compile kernels for the host with")
-            source, library = self._directory / f"{kernel}.cpp", self._directory / f"{kernel}.so"
-            text = self._source(kernel)
-            entries = ", ".join(f"ENTRY({entry})" for entry in entries_of(text))
-            source.write_text(f'#include "{_HEADER}"\n{text}\nENTRIES({entries})\n', encoding="utf-8")
-            options = ["-std=c++17", "-O2", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
-            subprocess.run([compiler, *options, "-U_FORTIFY_SOURCE", "-o", library, source], check=True)
+            library = compiled_for_the_host(self._directory, kernel, self._source(kernel))
             self._libraries[kernel] = ctypes.CDLL(str(library))
         return self._libraries[kernel]
