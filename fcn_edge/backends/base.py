@@ -95,11 +95,15 @@ class Session(Closeable):
         depth: Jobs between ``infer`` and ``postprocess`` that keep the device busy: 1 where ``infer`` computes, more
             where it enqueues. More jobs than that are taken, too, each with memory of its own; they only wait longer.
         batch: Frames that the network takes at once. Fewer take as long as so many.
+        expects_confidence: ``postprocess_with_confidence`` will be asked of the frames to come; set it before their
+            ``preprocess``. A GPU then brings the scores along with each mask. It gives them without, too, and has to
+            run the network again for a frame after which others were inferred already.
         closed: ``close`` was called.
     """
 
     spec: ModelSpec
     size: Size
+    expects_confidence: bool = False
     depth: int = 1
     batch: int = 1
     closed: bool = False
@@ -269,11 +273,13 @@ class Engine(Closeable):
         size: ``(height, width)`` of the network's input.
         backend: Name of the backend.
         batch: Frames that the network takes at once.
+        reached_through: The library that reaches the GPU, and what it lacks, as a phrase; empty on a processor.
     """
 
     spec: ModelSpec
     size: Size
     backend: str
+    reached_through: str = ""
     batch: int = 1
 
     @abstractmethod

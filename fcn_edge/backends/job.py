@@ -25,12 +25,12 @@ class GpuTimes:
 
     Attributes:
         host_to_device: H2D Latency: the copy of the frame as captured, or of the network's input where the host
-            preprocesses, to the GPU. None where nothing is copied, and the first kernel reads the frame where it lies:
-            in memory that the GPU shares with the processor, or on the GPU already.
+            preprocesses, to the GPU. None of a frame that is there already.
         compute: GPU Compute Time: everything between the copies, which is preprocessing on the GPU, the network and the
-            decoder there. Where there are no copies, reading the frame and writing the mask are in it.
-        device_to_host: D2H Latency: the copy of the mask, or of the labels of a network that gives them, to the host.
-            None where nothing is copied: a GPU that shares the processor's memory decodes into the mask's place.
+            decoder there. Where the mask is not copied, writing it is in it.
+        device_to_host: D2H Latency: the copy to the host of the mask, of the labels of a network that gives them, and
+            of the scores where the session expects that confidence is asked for. None where nothing is copied: a GPU
+            that shares the processor's memory decodes into the mask's place.
         enqueue: Enqueue Time: how long ``infer`` took to enqueue all of it, by the host's clock. The copies are in it,
             as TensorRT's documentation of trtexec says, although trtexec's own code times the network alone. The
             capture of a CUDA graph, which only the first frames of a size need, is not.

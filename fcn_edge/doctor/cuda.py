@@ -14,16 +14,32 @@ NAME = "CUDA from Python"
 NVRTC = "nvidia-cuda-nvrtc"
 """NVRTC from CUDA 13 on; the one of CUDA 12 has another name."""
 NEWEST = 13
+CHOICES = ("cuda-python", "pycuda")
+"""What FCN_EDGE_CUDA may name."""
 
 
-def bindings(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
-    """What the program takes: pycuda where it has a compiler, or else cuda-python with NVRTC."""
+def bindings(nvidia: NvidiaFacts, software: SoftwareFacts, chosen: str = "") -> Check:
+    """What the program takes: cuda-python with NVRTC, or pycuda with a compiler where that is alone or chosen.
+
+    Args:
+        nvidia: The GPU's driver, and which parts of a CUDA toolkit there are.
+        software: What is installed.
+        chosen: What the environment variable ``FCN_EDGE_CUDA`` names; empty where it is not set.
+    """
     python, pycuda, driver = software.version("cuda-bindings"), software.version("pycuda"), nvidia.driver
     missing = [name for name, there in (("nvcc", nvidia.has_nvcc), ("cuda.h", nvidia.has_header)) if not there]
-    if pycuda is not None and (python is None or "nvcc" not in missing):
-        return _pycuda(pycuda, missing, driver)
-    if python is not None:
+    if chosen not in ("", *CHOICES):
+        found = f"FCN_EDGE_CUDA is {chosen!r}; {' or '.join(CHOICES)} was expected"
+        return Check(NAME, False, found, "unset FCN_EDGE_CUDA")
+    if chosen == "pycuda" and pycuda is None:
+        found = "FCN_EDGE_CUDA=pycuda, and pycuda is not installed"
+        return Check(NAME, False, found, "unset FCN_EDGE_CUDA, or pip install 'fcn_edge[pycuda]'")
+    if python is not None and chosen != "pycuda":
         return _cuda_python(python, software.version(NVRTC), driver)
+    if chosen == "cuda-python":
+        return Check(NAME, False, "FCN_EDGE_CUDA=cuda-python, and cuda-python is not installed", _wheels(driver))
+    if pycuda is not None:
+        return _pycuda(pycuda, missing, driver, chosen)
     if missing:
         return Check(NAME, False, "neither cuda-python nor pycuda is installed", _wheels(driver))
     fix = (
@@ -42,13 +58,14 @@ def onnxruntime_gpu(nvidia: NvidiaFacts, software: SoftwareFacts) -> Check:
     return Check(name, False, found, f"pip uninstall -y onnxruntime && {install}")
 
 
-def _pycuda(version: str, missing: list[str], driver: Driver) -> Check:
+def _pycuda(version: str, missing: list[str], driver: Driver, chosen: str) -> Check:
     if not missing:
-        return Check(NAME, True, f"pycuda {version}")
+        better = "" if chosen else f"; cuda-python has them: {_wheels(driver)}"
+        return Check(NAME, True, f"pycuda {version}, which has no CUDA graphs{better}")
     toolkit = f"cuda-toolkit-{driver.cuda.replace('.', '-')}" if driver.cuda else "cuda-toolkit"
     fix = f"{_wheels(driver)} (needs no compiler), or sudo apt-get install {toolkit}"
-    if "nvcc" not in missing:  # with it pycuda would still come first
-        fix = f"sudo apt-get install {toolkit}, or pip uninstall -y pycuda && {_wheels(driver)} (needs no compiler)"
+    if chosen:
+        fix = f"unset FCN_EDGE_CUDA && {fix}"
     return Check(NAME, False, f"pycuda {version} without {' and '.join(missing)}: it compiles no kernels", fix)
 
 

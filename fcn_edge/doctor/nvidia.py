@@ -26,7 +26,7 @@ def nvidia(facts: MachineFacts) -> list[Check]:
         return [
             device,
             tensorrt(facts),
-            cuda.bindings(facts.nvidia, facts.software),
+            cuda.bindings(facts.nvidia, facts.software, facts.environment.get("FCN_EDGE_CUDA", "")),
             cuda.onnxruntime_gpu(facts.nvidia, facts.software),
         ]
     board = [device, jetpack(facts.jetson, facts)]
@@ -34,7 +34,7 @@ def nvidia(facts: MachineFacts) -> list[Check]:
         return board
     rest = [
         tensorrt(facts),
-        cuda.bindings(facts.nvidia, facts.software),
+        cuda.bindings(facts.nvidia, facts.software, facts.environment.get("FCN_EDGE_CUDA", "")),
         power_mode(facts.jetson),
         build_memory(facts),
         video_engine(facts.jetson, facts),

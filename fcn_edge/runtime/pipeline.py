@@ -77,7 +77,7 @@ class Pipeline:
     ) -> None:
         self.statistics = StreamStatistics()
         self.keep_open = False
-        self._new_session = new_session
+        self._make_session = new_session
         self._frames = frames
         self._seconds = seconds
         self._unknown_below = unknown_below
@@ -120,6 +120,8 @@ class Pipeline:
         """
         # where others are read too, or some frames are late, nobody knows how many of the results will be this one's
         alone = None if self._feeds or self._max_age_ns is not None else self._frames
+        if session is not None:
+            self._tell(session)
         feed = Feed(self._intake, connection, session, self._new_session, alone)
         with self._lock:
             self._feeds.append(feed)
@@ -156,6 +158,15 @@ class Pipeline:
                         return
         finally:
             self._count_losses()
+
+    def _new_session(self) -> Session:
+        session = self._make_session()
+        self._tell(session)
+        return session
+
+    def _tell(self, session: Session) -> None:
+        """Let a session know what its frames will be asked for."""
+        session.expects_confidence = self._unknown_below is not None
 
     def _start(self) -> None:
         now = time.monotonic_ns()

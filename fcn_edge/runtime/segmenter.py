@@ -212,8 +212,9 @@ def _log_place(model: Model, segmenter: Segmenter, device: int) -> None:
     height, width = segmenter.size
     probe = registry.backend(segmenter.backend).probe(device)
     where = probe.devices[0].name if probe.devices else "this machine"
+    through = segmenter.engine.reached_through
     runs = segmenter.spec.name, where, segmenter.backend, probe.version, height, width
-    _log.info("%s runs on %s with %s %s at %dx%d", *runs)
+    _log.info("%s runs on %s with %s %s at %dx%d%s", *runs, through and f", through {through}")
     if registry.BACKENDS[segmenter.backend].device == "cpu" and has_nvidia_gpu():
         gpu = [name for name, entry in registry.BACKENDS.items() if entry.device == "cuda"]
         named = quoted(model.shipped or model.path)

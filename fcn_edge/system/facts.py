@@ -26,9 +26,10 @@ DEBIAN_PACKAGES = ("nvidia-jetpack", "python3-libnvinfer")
 
 ENVIRONMENT = (
     *("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OMP_WAIT_POLICY", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
-    *("ONEDNN_MAX_CPU_ISA", "DISPLAY", "WAYLAND_DISPLAY"),
+    *("ONEDNN_MAX_CPU_ISA", "FCN_EDGE_CUDA", "DISPLAY", "WAYLAND_DISPLAY"),
 )
-"""Environment variables that are read: those that steer threads and instructions, and those that name a screen."""
+"""Environment variables that are read: those that steer threads, instructions and GPUs, and those that name a
+screen."""
 
 
 @dataclass(frozen=True)

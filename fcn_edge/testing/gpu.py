@@ -21,18 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from fcn_edge.backends.cuda.driver import Dim3, Driver, GpuFacts, HostMemory
+from fcn_edge.backends.cuda.driver import Driver, GpuFacts, HostMemory
 from fcn_edge.backends.cuda.errors import cuda_error
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.testing.gpu_calls import FakeCalls
+from fcn_edge.testing.gpu_kernels import FakeKernel, FakeModules
 from fcn_edge.testing.gpu_memory import CudaMisuseError, FakeMemory, Range
 from fcn_edge.testing.gpu_streams import FakeStreams, Work
-from fcn_edge.testing.kernel_signature import parameters_of
 
 __all__ = ["CudaMisuseError", "FakeGpu", "FakeKernel"]
-
-FakeKernel = Callable[[FakeMemory, Dim3, Dim3, tuple[Any, ...]], None]
-"""Does a kernel's work: memory, grid, block, arguments."""
 
 
 class FakeGpu(Driver):
@@ -53,6 +50,7 @@ class FakeGpu(Driver):
     Attributes:
         calls: Every call with what identifies it, in order: ``("upload", 18432)``, ``("launch", "decode")``.
         memory: What is allocated.
+        modules: What is loaded, what of it is refused, and what kernels read of mapped memory.
     """
 
     def __init__(
@@ -71,25 +69,23 @@ class FakeGpu(Driver):
         self.facts = GpuFacts("Fake GPU", capability, multiprocessors, integrated, total_bytes, (13, 0), "fake", index)
         self.has_graphs = has_graphs
         self.memory = FakeMemory()
-        self._kernels = dict(kernels or {})
+        self.modules = FakeModules(self.memory, kernels or {})
         self._handles = 0x100
         self._streams = FakeStreams(self.memory)
         self._calls = FakeCalls(self._streams, fail_at, sticky)
         self.calls = self._calls.made
         self._hosts: dict[int, HostMemory] = {}
         self._lent: set[int] = set()
-        self._modules: dict[int, dict[str, tuple[str, ...]]] = {}
-        self._functions: dict[int, tuple[int, str]] = {}
-
-    @property
-    @override
-    def compiler(self) -> str:
-        return "fake compiler"
 
     @property
     def failed(self) -> str:
         """Name of the call that ``fail_at`` made fail; empty until then."""
         return self._calls.failed
+
+    @property
+    def host_waits(self) -> int:
+        """How often the host waited for the GPU."""
+        return sum(name.endswith("_synchronize") for name, *_ in self.calls)
 
     @property
     def closed(self) -> bool:
@@ -108,7 +104,7 @@ class FakeGpu(Driver):
             kinds: dict[str, Mapping[int, Any]] = {
                 "stream": self._streams.live,
                 "event": self._streams.events,
-                "module": self._modules,
+                "module": self.modules.live,
                 "graph": self._streams.graphs,
                 "memory": {address: None for address in self.memory.live if address not in self._lent},
             }
@@ -170,7 +166,12 @@ class FakeGpu(Driver):
         with self._calls.call("stream_join", other):
             if other == 0:
                 raise CudaMisuseError("0 may be one of two default streams; the legacy one is 1")
-            self._streams.add(stream, Work("stream_join", lambda: None))
+            self._streams.join(stream, other)
+
+    @override
+    def stream_wait(self, stream: int, event: int) -> None:
+        with self._calls.call("stream_wait"):
+            self._streams.add_wait(stream, event)
 
     @override
     def stream_destroy(self, stream: int) -> None:
@@ -279,41 +280,22 @@ class FakeGpu(Driver):
     @override
     def module_load(self, image: bytes) -> int:
         with self._calls.call("module_load", allocates=True):
-            return self._made(self._modules, parameters_of(image.decode()))
+            return self.modules.load(self._handle(), image)
 
     @override
     def module_function(self, module: int, entry: str) -> int:
         with self._calls.call("module_function", entry):
-            if entry not in self._modules[module]:
-                raise cuda_error("module_function", "CUDA_ERROR_NOT_FOUND")
-            return self._made(self._functions, (module, entry))
+            return self.modules.find(self._handle(), module, entry)
 
     @override
     def module_unload(self, module: int) -> None:
-        with self._calls.call("module_unload", undo=lambda: self._modules.pop(module)):
-            del self._modules[module]
+        with self._calls.call("module_unload", undo=lambda: self.modules.live.pop(module)):
+            del self.modules.live[module]
 
     @override
     def launch(self, function: int, launch: Launch, stream: int) -> None:
-        module, entry = self._functions[function]
-        with self._calls.call("launch", entry):
-            if module not in self._modules:
-                raise CudaMisuseError(f"{entry} is launched after its module was unloaded")
-            grid, block, arguments = launch.grid, launch.block, launch.arguments
-            if min(*grid, *block) < 1 or int(np.prod(block)) > 1024:
-                raise CudaMisuseError(f"{entry} is launched with a grid of {grid} and blocks of {block}")
-            given = tuple(argument.dtype.name for argument in arguments)
-            if given != self._modules[module][entry]:
-                raise CudaMisuseError(f"{entry} takes {self._modules[module][entry]}, not {given}")
-            if entry not in self._kernels:
-                raise CudaMisuseError(f"{entry} is launched, and the fake has no function for it")
-            pointers = [int(value) for value in arguments if value.dtype == np.uint64 and value]
-            values = tuple(value.item() for value in arguments)
-
-            def run() -> None:
-                self._kernels[entry](self.memory, grid, block, values)
-
-            self._streams.add(stream, Work(entry, run, tuple(map(self.memory.whole, pointers))))
+        with self._calls.call("launch", self.modules.entry(function)):
+            self._streams.add(stream, self.modules.work_of(function, launch))
 
     @override
     def capture_begin(self, stream: int) -> None:
@@ -350,11 +332,6 @@ class FakeGpu(Driver):
     def _handle(self) -> int:
         self._handles += 1
         return self._handles
-
-    def _made(self, table: dict[int, Any], what: Any) -> int:
-        handle = self._handle()
-        table[handle] = what
-        return handle
 
     def _free(self, address: int) -> None:
         if address in self.memory.live:

@@ -91,6 +91,16 @@ class FakeMemory:
             )
         return content[at : at + count * kind.itemsize].view(kind).reshape(shape)
 
+    def mapped_bytes(self, address: int) -> int:
+        """Bytes from an address to the end of its allocation where that is host memory that the device sees, else 0.
+
+        Raises:
+            CudaMisuseError: Nothing is allocated there.
+        """
+        base, content = self._around(address)
+        mapped = any(same is content for other, same in self.live.items() if other != base)
+        return base + content.size - address if mapped else 0
+
     def whole(self, address: int) -> Range:
         """The allocation that an address lies in.
 

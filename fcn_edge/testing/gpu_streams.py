@@ -48,6 +48,7 @@ class _Event:
     stream: int = 0
     pending: int = 0
     reached_ns: int | None = None
+    awaited: bool = False
 
 
 class FakeStreams:
@@ -139,13 +140,30 @@ class FakeStreams:
         event = self._event(handle)
         self.add(stream, Work("event_record", lambda: self._reached(event)))
         if not in_graph:
-            event.stream, event.pending = stream, event.pending + 1
+            event.stream, event.pending, event.awaited = stream, event.pending + 1, False
 
     def reach(self, handle: int) -> None:
         """Do the work before an event."""
-        event = self._event(handle)
+        self._reach(self._event(handle))
+
+    def _reach(self, event: _Event) -> None:
         while event.pending:
             self._step(self._stream(event.stream))
+
+    def add_wait(self, handle: int, event: int) -> None:
+        """Let a stream's later work wait for an event as it is recorded now."""
+        awaited = self._event(event)
+        awaited.awaited = True
+        self.add(handle, Work("stream_wait", lambda: self._reach(awaited)))
+
+    def join(self, handle: int, other: int) -> None:
+        """Let a stream's later work wait for what another one holds now; one of another library holds nothing."""
+        event = _Event(other, 1)
+        if other in self.live:
+            self.add(other, Work("event_record", lambda: self._reached(event)))
+        else:
+            event.pending = 0
+        self.add(handle, Work("stream_join", lambda: self._reach(event)))
 
     def ns_between(self, first: int, second: int) -> int:
         """Nanoseconds between two events.
@@ -159,12 +177,13 @@ class FakeStreams:
         return end - begin
 
     def destroy_event(self, handle: int) -> None:
-        """Give an event back.
+        """Give an event back; one that a stream waits for keeps its meaning there.
 
         Raises:
-            CudaMisuseError: It is yet to be reached, or does not live.
+            CudaMisuseError: It is yet to be reached and only the host could wait for it, or it does not live.
         """
-        if self._event(handle).pending:
+        event = self._event(handle)
+        if event.pending and not event.awaited:
             raise CudaMisuseError("an event is given back before it was reached")
         del self.events[handle]
 

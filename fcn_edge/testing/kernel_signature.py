@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-__all__ = ["parameters_of"]
+__all__ = ["Parameter", "parameters_of"]
 
 _KERNEL = re.compile(
     r"extern\s+\"C\"\s+__global__\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?void\s+"
@@ -28,21 +29,37 @@ _SCALARS = {
 }
 
 
-def parameters_of(source: str) -> dict[str, tuple[str, ...]]:
-    """NumPy type names of the parameters of each ``extern "C"`` kernel, by entry name; pointers are ``uint64``.
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a kernel.
+
+    Attributes:
+        kind: Name of its NumPy type; ``uint64`` of a pointer.
+        pointer: It is one.
+        read_only: It is a pointer to ``const``: the kernel writes nothing behind it.
+    """
+
+    kind: str
+    pointer: bool = False
+    read_only: bool = False
+
+
+def parameters_of(source: str) -> dict[str, tuple[Parameter, ...]]:
+    """The parameters of each ``extern "C"`` kernel, by entry name.
 
     Raises:
         KeyError: A parameter is of a type that no launch of fcn_edge passes.
     """
     plain = _COMMENT.sub(" ", source)
     return {
-        entry: tuple(_type_of(parameter) for parameter in parameters.split(",") if parameter.strip())
+        entry: tuple(_parameter(one) for one in parameters.split(",") if one.strip())
         for entry, parameters in _KERNEL.findall(plain)
     }
 
 
-def _type_of(parameter: str) -> str:
-    if "*" in parameter:
-        return "uint64"
-    words = [word for word in parameter.split() if word != "const"]
-    return _SCALARS[" ".join(words[:-1])]
+def _parameter(text: str) -> Parameter:
+    pointee, star, _ = text.partition("*")
+    if star:
+        return Parameter("uint64", pointer=True, read_only="const" in pointee.split())
+    words = [word for word in text.split() if word != "const"]
+    return Parameter(_SCALARS[" ".join(words[:-1])])

@@ -15,10 +15,10 @@ TOOLKIT = {"usr/local/cuda/bin/nvcc": "", "usr/local/cuda/include/cuda.h": ""}
 HEADER = {"usr/include/cuda.h": ""}
 
 
-def bindings(root: Path, driver: Driver, **answers: Any) -> Check:
+def bindings(root: Path, driver: Driver, chosen: str = "", **answers: Any) -> Check:
     found = facts(written(root, {"dev/nvidia0": ""}), driver, **answers)
     assert found.nvidia is not None
-    return cuda.bindings(found.nvidia, found.software)
+    return cuda.bindings(found.nvidia, found.software, chosen)
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def bindings(root: Path, driver: Driver, **answers: Any) -> Check:
         ({"cuda-bindings": "12.9.4"}, {}, True, "cuda-python 12.9.4"),
         ({"cuda-bindings": "12.9.4", "nvidia-cuda-nvrtc-cu12": "12.9.86"}, {}, True, "cuda-python 12.9.4"),
         ({"cuda-bindings": "12.9.4", "pycuda": "2026.1"}, {}, True, "cuda-python 12.9.4"),
-        ({"cuda-bindings": "12.9.4", "pycuda": "2026.1"}, TOOLKIT, True, "pycuda 2026.1"),
+        ({"cuda-bindings": "12.9.4", "pycuda": "2026.1"}, TOOLKIT, True, "cuda-python 12.9.4"),
         ({"cuda-bindings": "13.4.4"}, TOOLKIT, False, "cuda-python 13.4.4 needs a newer driver than one for 12.6"),
-        ({"pycuda": "2026.1"}, TOOLKIT, True, "pycuda 2026.1"),
+        ({"pycuda": "2026.1"}, TOOLKIT, True, "pycuda 2026.1, which has no CUDA graphs; cuda-python has them: pip "),
         ({"pycuda": "2026.1"}, {}, False, "pycuda 2026.1 without nvcc and cuda.h"),
         ({"pycuda": "2026.1"}, HEADER, False, "pycuda 2026.1 without nvcc: "),
         ({}, TOOLKIT, False, "a CUDA toolkit, and neither cuda-python nor pycuda"),
@@ -72,11 +72,38 @@ def test_older_drivers_are_too_old(tmp_path: Path) -> None:
     assert bindings(tmp_path, Driver("11.4")).fix.endswith("with a driver for CUDA 12 or newer")
 
 
-def test_pycuda_that_comes_first_and_lacks_a_header_goes_or_gets_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("chosen", "installed", "found", "fix"),
+    [
+        ("pycuda", ("cuda-bindings", "pycuda"), "pycuda 2026.1, which has no CUDA graphs", ""),
+        ("pycuda", ("cuda-bindings",), "FCN_EDGE_CUDA=pycuda, and pycuda is not installed", "unset FCN_EDGE_CUDA, or "),
+        ("cuda-python", ("cuda-bindings", "pycuda"), "cuda-python 2026.1", ""),
+        ("cuda-python", ("pycuda",), "FCN_EDGE_CUDA=cuda-python, and cuda-python is not installed", "pip install "),
+        (
+            "cupy",
+            ("cuda-bindings",),
+            "FCN_EDGE_CUDA is 'cupy'; cuda-python or pycuda was expected",
+            "unset FCN_EDGE_CUDA",
+        ),
+    ],
+)
+def test_the_library_that_is_chosen(
+    tmp_path: Path, chosen: str, installed: tuple[str, ...], found: str, fix: str
+) -> None:
+    root, gone = written(tmp_path, TOOLKIT), Driver(problem="gone")
+    check = bindings(root, gone, chosen, installed=dict.fromkeys(installed, "2026.1"))
+    assert (check.ok, check.found) == (not fix, found)
+    assert check.fix.startswith(fix)
+
+
+def test_pycuda_that_is_chosen_and_lacks_a_header_is_left_or_gets_it(tmp_path: Path) -> None:
     installed = {"pycuda": "2026.1", "cuda-bindings": "12.9.4"}
-    check = bindings(written(tmp_path, {"usr/local/cuda/bin/nvcc": ""}), ORIN, installed=installed)
+    root = written(tmp_path, {"usr/local/cuda/bin/nvcc": ""})
+    assert bindings(root, ORIN, installed=installed).ok
+    check = bindings(root, ORIN, "pycuda", installed=installed)
     assert check.found == "pycuda 2026.1 without cuda.h: it compiles no kernels"
-    assert check.fix.startswith("sudo apt-get install cuda-toolkit-12-6, or pip uninstall -y pycuda && pip install")
+    assert check.fix.startswith("unset FCN_EDGE_CUDA && pip install 'fcn_edge[cuda12]'")
+    assert check.fix.endswith("sudo apt-get install cuda-toolkit-12-6")
 
 
 def test_pycuda_without_a_toolkit_hears_of_both_ways(tmp_path: Path) -> None:

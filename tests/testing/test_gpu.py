@@ -102,6 +102,19 @@ def test_mapped_memory_is_the_same_on_both_sides(device: Device) -> None:
         assert set(shared.array) == {9}
 
 
+def test_what_kernels_read_of_mapped_memory_is_counted(tmp_path: Path) -> None:
+    source = 'extern "C" __global__ void copy(const unsigned char* from, unsigned char* to, int count) { }'
+    gpu = FakeGpu({"copy": lambda memory, grid, block, arguments: None})
+    with Device(gpu, tmp_path) as device, device.current(), device.stream() as stream:
+        copy = device.function(source, "copy.cu", "copy")
+        with device.host_buffer(64, mapped=True) as host, device.device_buffer(64) as there:
+            for start, end, read in ((there, host, 0), (host, there, 64), (there, there, 64)):
+                pointers = np.uint64(start.pointer), np.uint64(end.pointer)
+                stream.launch(copy, Launch("copy", "copy", (1, 1, 1), (1, 1, 1), 0, (*pointers, np.int32(64))))
+                stream.synchronize()
+                assert gpu.modules.mapped_reads == read
+
+
 def test_rows_are_copied_by_their_pitch(device: Device) -> None:
     with device.stream() as stream, device.host_buffer(12, True) as source, device.host_buffer(6, True) as target:
         source.array[...] = np.arange(12)

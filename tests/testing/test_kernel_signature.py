@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fcn_edge.ops.kernels import KERNELS, kernel_source
-from fcn_edge.testing.kernel_signature import parameters_of
+from fcn_edge.testing.kernel_signature import Parameter, parameters_of
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,18 @@ from fcn_edge.testing.kernel_signature import parameters_of
     ],
 )
 def test_types_of_parameters(parameters: str, types: tuple[str, ...]) -> None:
-    assert parameters_of(f'extern "C" __global__ void work({parameters}) {{ }}') == {"work": types}
+    (found,) = parameters_of(f'extern "C" __global__ void work({parameters}) {{ }}').values()
+    assert tuple(each.kind for each in found) == types
+
+
+def test_what_is_read_and_what_is_written_is_told() -> None:
+    source = 'extern "C" __global__ void work(const float *in, float const* also, float *out, const int n) { }'
+    assert parameters_of(source)["work"] == (
+        Parameter("uint64", pointer=True, read_only=True),
+        Parameter("uint64", pointer=True, read_only=True),
+        Parameter("uint64", pointer=True),
+        Parameter("int32"),
+    )
 
 
 def test_launch_bounds_comments_and_other_functions_are_passed_over() -> None:
@@ -29,7 +40,8 @@ def test_launch_bounds_comments_and_other_functions_are_passed_over() -> None:
     first(int a /* pixels */, float* b) { }
     extern "C" __global__ __launch_bounds__(128, 2) void second(float c) { }
     """
-    assert parameters_of(source) == {"first": ("int32", "uint64"), "second": ("float32",)}
+    kinds = {entry: [each.kind for each in found] for entry, found in parameters_of(source).items()}
+    assert kinds == {"first": ["int32", "uint64"], "second": ["float32"]}
 
 
 def test_unknown_type_is_not_guessed() -> None:

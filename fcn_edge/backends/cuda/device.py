@@ -11,6 +11,7 @@ and streams can be handed over.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,47 +24,69 @@ from typing_extensions import override
 from fcn_edge.backends.cuda import kernel_cache
 from fcn_edge.backends.cuda.driver import Driver, GpuFacts
 from fcn_edge.backends.cuda.objects import DeviceBuffer, Event, HostBuffer, Stream
-from fcn_edge.errors import MachineError, MissingExtraError
+from fcn_edge.errors import MachineError, MissingExtraError, UsageError
 from fcn_edge.io.closeable import Closeable
 
-__all__ = ["PROVIDERS", "Device", "open_device"]
+__all__ = ["CHOICE", "PROVIDERS", "Device", "open_device"]
 
 PROVIDERS = MappingProxyType(
     {
-        "pycuda": "fcn_edge.backends.cuda.providers.pycuda",
         "cuda-python": "fcn_edge.backends.cuda.providers.cuda_python",
+        "pycuda": "fcn_edge.backends.cuda.providers.pycuda",
     }
 )
-"""Libraries that reach the GPU and the modules that use them, the first one that is installed and can compile is taken.
+"""Libraries that reach the GPU and the modules that use them; the first one that is installed is taken.
 
-pycuda, where it is, was built on this machine against its own driver; cuda-python comes as a wheel.
+pycuda comes second: it has no CUDA graphs, it waits for the whole GPU where another library's stream is to be waited
+for, and old projects leave it behind on boards where nobody chose it for this one.
 """
+
+CHOICE = "FCN_EDGE_CUDA"
+"""Environment variable that names the one library of ``PROVIDERS`` to take."""
 
 
 def open_device(index: int = 0) -> Device:
     """A GPU of the machine. No context is made before it becomes current.
 
+    It is reached through the first of ``PROVIDERS`` that is installed and works, or through the one that ``CHOICE``
+    names.
+
     Args:
         index: Which one, from 0, as CUDA counts them.
 
     Raises:
-        MissingExtraError: No CUDA library is installed.
-        MachineError: One is, and cannot be loaded or has no compiler.
+        UsageError: ``FCN_EDGE_CUDA`` names no library.
+        MissingExtraError: No CUDA library is installed, or not the one that was named.
+        MachineError: One is, and cannot be loaded.
         DeviceError: There is no driver or no such GPU.
     """
     failed: MachineError | None = None
-    for module in PROVIDERS.values():
+    chosen = _chosen()
+    for name in (chosen,) if chosen else PROVIDERS:
         try:
-            driver: Driver | None = import_module(module).open_gpu(index)
+            driver: Driver | None = import_module(PROVIDERS[name]).open_gpu(index)
         except MachineError as error:  # the next library may do better
             failed = failed or error
             continue
         if driver is not None:
             return Device(driver)
-    raise failed or _missing()
+    raise failed or _missing(chosen)
 
 
-def _missing() -> MissingExtraError:
+def _chosen() -> str:
+    """The library that the environment names; empty where it names none."""
+    name = os.environ.get(CHOICE, "")
+    if name and name not in PROVIDERS:
+        raise UsageError(
+            f"{CHOICE} is {name!r}; {' or '.join(PROVIDERS)} was expected.",
+            f"Leave {CHOICE} out to take the first of them that is installed.",
+        )
+    return name
+
+
+def _missing(chosen: str) -> MissingExtraError:
+    if chosen == "pycuda":
+        return MissingExtraError(chosen, "pycuda", f"Using the GPU with {CHOICE}=pycuda")
     error = MissingExtraError("cuda-python", "cuda", "Using the GPU")
     error.fix += ", or with a driver for CUDA 12 (JetPack 6): pip install 'fcn_edge[cuda12]'"
     return error
@@ -140,8 +163,7 @@ class Device(Closeable):
         """
         with self._lock:
             if source not in self._modules:
-                image = kernel_cache.image_of(self._driver, source, name, self._cache)
-                self._modules[source] = self._driver.module_load(image)
+                self._modules[source] = kernel_cache.module_of(self._driver, source, name, self._cache)
         return self._driver.module_function(self._modules[source], entry)
 
     @override

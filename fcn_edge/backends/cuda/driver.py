@@ -89,11 +89,6 @@ class Driver(ABC):
     facts: GpuFacts
     has_graphs: bool
 
-    @property
-    @abstractmethod
-    def compiler(self) -> str:
-        """Name and version of what ``compile`` runs, part of the key of its cache."""
-
     @abstractmethod
     def enter(self) -> None:
         """Make the GPU current in the calling thread; what was current before comes back with ``leave``."""
@@ -126,6 +121,10 @@ class Driver(ABC):
             stream: The stream that waits.
             other: The other stream; 1 is the legacy default stream.
         """
+
+    @abstractmethod
+    def stream_wait(self, stream: int, event: int) -> None:
+        """Let later work of ``stream`` wait, on the GPU, for an event that another stream was told to reach."""
 
     @abstractmethod
     def stream_destroy(self, stream: int) -> None:
@@ -193,7 +192,7 @@ class Driver(ABC):
 
     @abstractmethod
     def compile(self, source: str, name: str) -> bytes:
-        """CUDA source to code for this GPU.
+        """CUDA source to code for this GPU. The compiler is looked for, and loaded, here and nowhere else.
 
         Args:
             source: CUDA source of the whole file.
@@ -202,7 +201,12 @@ class Driver(ABC):
 
     @abstractmethod
     def module_load(self, image: bytes) -> int:
-        """Load what ``compile`` made."""
+        """Load what ``compile`` made, with this provider or another one.
+
+        Raises:
+            RefusedCodeError: The driver does not take this code.
+            MachineError: The GPU fails, or has no memory left.
+        """
 
     @abstractmethod
     def module_function(self, module: int, entry: str) -> int:

@@ -43,6 +43,7 @@ class CudaEngine(Engine):
         self.spec = spec
         self.size = size
         self.closed = False
+        self.reached_through = device.facts.library + ("" if device.has_graphs else ", which has no CUDA graphs")
         self._device = device
         self._options = options
         self._sessions: list[CudaSession] = []

@@ -5,14 +5,19 @@ from __future__ import annotations
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.system.cuda_wheels import OLDEST_CUDA, wheels
 
-__all__ = ["cuda_error", "no_driver", "no_such_gpu", "too_old", "uncompiled"]
+__all__ = ["RefusedCodeError", "cuda_error", "no_driver", "no_such_gpu", "too_old", "uncompiled"]
+
+
+class RefusedCodeError(MachineError):
+    """The driver does not take compiled GPU code: of another GPU, of a newer compiler, or no code at all."""
+
 
 _DRIVER_FIX = (
     "Install NVIDIA's driver (on Jetson: JetPack), or give the container the GPU with --gpus all or --runtime nvidia."
 )
 
 _REFUSED = (
-    MachineError,
+    RefusedCodeError,
     "NVIDIA's driver does not take the compiled GPU code ({call}).",
     "The CUDA compiler must not be newer than the driver's CUDA: fcn-edge doctor gives the command that fixes it.",
 )
@@ -41,12 +46,12 @@ _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
     "CUDA_ERROR_INVALID_IMAGE": _REFUSED,
     "CUDA_ERROR_INVALID_SOURCE": _REFUSED,
     "CUDA_ERROR_UNSUPPORTED_PTX_VERSION": (
-        MachineError,
+        RefusedCodeError,
         "NVIDIA's driver is older than the compiler that made the GPU code.",
         "Update the driver (on Jetson: JetPack), or install a cuda-python of the driver's CUDA version.",
     ),
     "CUDA_ERROR_NO_BINARY_FOR_GPU": (
-        MachineError,
+        RefusedCodeError,
         "The compiler has made no code for this GPU.",
         "Install a newer CUDA compiler: pip install --upgrade nvidia-cuda-nvrtc, or with a driver for CUDA 12 "
         "nvidia-cuda-nvrtc-cu12.",

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.kernels import Kernels
 from fcn_edge.backends.cuda.objects import Stream
@@ -47,18 +47,16 @@ class FrameWork:
     Args:
         device: The GPU.
         spec: What the model is.
-        size: ``(height, width)`` of the network's input.
         network: Runs on the GPU.
 
     Attributes:
         output_bytes: Size of the network's output.
     """
 
-    def __init__(self, device: Device, spec: ModelSpec, size: Size, network: Network) -> None:
+    def __init__(self, device: Device, spec: ModelSpec, network: Network) -> None:
         self.output_bytes = int(np.prod(network.output_shape)) * network.output_dtype.itemsize
         self._kernels = Kernels(device)
         self._spec = spec
-        self._image_bytes = size[0] * size[1] * 3
         self._network = network
 
     def enqueue(self, stream: Stream, slot: Slot) -> None:
@@ -67,11 +65,31 @@ class FrameWork:
         Raises:
             MachineError: Some of it cannot be; what was enqueued before is done nevertheless.
         """
-        if slot.staged is not None:
-            slot.staged.to_device(stream)
+        self.infer(stream, slot)
+        slot.clear_flag(stream)
+        if self._spec.head == "scores":
+            slot.decode = slot.decode or self._decode(slot)
+            self._kernels.launch(stream, slot.decode)
+        if slot.computed is not None:
+            stream.record(slot.computed)
+        if self._spec.head == "labels":
+            stream.copy(slot.mask.pointer, self._network.output_pointer, self.output_bytes)
+        if slot.scores is not None:
+            stream.download(slot.scores.array, self._network.output_pointer)
+        slot.mask.to_host(stream)
+
+    def infer(self, stream: Stream, slot: Slot) -> None:
+        """Enqueue the work up to the network's output. A slot's frame may be inferred again while it is lent.
+
+        Raises:
+            MachineError: Some of it cannot be; what was enqueued before is done nevertheless.
+        """
         if slot.kind.source == "image":
-            stream.copy(self._network.input_pointer, slot.source_pointer, self._image_bytes)
+            assert slot.staged is not None
+            stream.upload(self._network.input_pointer, slot.staged.array)
         else:
+            if slot.staged is not None:
+                stream.upload(slot.source_pointer, slot.staged.array)
             if slot.uploaded is not None:
                 stream.record(slot.uploaded)
             slot.preprocess = slot.preprocess or self._preprocess(slot)
@@ -79,16 +97,6 @@ class FrameWork:
         stream.record(slot.preprocessed)
         self._network.enqueue(stream.handle)
         stream.record(slot.inferred)
-        slot.clear_flag(stream)
-        if slot.scores is not None:
-            stream.copy(slot.scores.pointer, self._network.output_pointer, self.output_bytes)
-            slot.decode = slot.decode or self._decode(slot)
-            self._kernels.launch(stream, slot.decode)
-        if slot.computed is not None:
-            stream.record(slot.computed)
-        if slot.scores is None:
-            stream.copy(slot.mask.pointer, self._network.output_pointer, self.output_bytes)
-        slot.mask.to_host(stream)
 
     def _preprocess(self, slot: Slot) -> Launch:
         fill = self._spec.fill_bgr

@@ -1,4 +1,4 @@
-"""Memory that the processor and the GPU both see: one buffer where they share memory, two and a copy elsewhere."""
+"""Memory of the GPU's results: one buffer where it shares the processor's memory, two and a copy elsewhere."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.objects import Stream
 from fcn_edge.io.closeable import Closeable
 
-__all__ = ["MappedBuffer"]
+__all__ = ["ResultBuffer"]
 
 
-class MappedBuffer(Closeable):
-    """A buffer with a host side and a device side.
+class ResultBuffer(Closeable):
+    """A buffer that the GPU writes and the host reads.
 
-    On an integrated GPU both are the same page-locked memory, mapped into the GPU's addresses, and nothing is copied.
-    Other GPUs would read mapped memory over the bus, pixel by pixel: there the device side is the GPU's own, and
-    ``to_device`` and ``to_host`` copy. Either way, what the GPU wrote may be read on the host once the stream, or an
-    event after ``to_host``, was waited for.
+    An integrated GPU writes into page-locked memory that is mapped into its addresses: both sides are the same, and
+    nothing is copied. The decoder writes each byte of a mask once, in rows of 16, which such memory is good for. It is
+    none for frames, which are copied to every GPU: an integrated one reads page-locked memory past its caches ("CUDA
+    for Tegra", memory selection), and the first kernel reads each byte of a frame many times over. Other GPUs would
+    read and write over the bus.
+
+    What the GPU wrote may be read on the host once the stream, or an event after ``to_host``, was waited for.
 
     Args:
         device: The GPU, current in this thread.
@@ -40,11 +43,6 @@ class MappedBuffer(Closeable):
             if not self.shared:
                 self.pointer = made.enter_context(device.device_buffer(nbytes)).pointer
             self._made = made.pop_all()
-
-    def to_device(self, stream: Stream) -> None:
-        """Enqueue what brings the host side to the device."""
-        if not self.shared:
-            stream.upload(self.pointer, self.array)
 
     def to_host(self, stream: Stream) -> None:
         """Enqueue what brings the device side to the host."""

@@ -129,6 +129,10 @@ class Stream(_Owned):
         """Let later work wait for what another library's stream, by its handle, holds now."""
         self._driver.stream_join(self.handle, other)
 
+    def wait(self, event: Event) -> None:
+        """Let later work wait, on the GPU, for an event of another stream; the host goes on."""
+        self._driver.stream_wait(self.handle, event.handle)
+
     def record(self, event: Event) -> None:
         """Reach the event here; a graph reaches it at each launch."""
         self._driver.event_record(event.handle, self.handle, self.capturing)

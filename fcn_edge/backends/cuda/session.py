@@ -16,6 +16,7 @@ So frame n + 1 is preprocessed and frame n - 1 handed on while the GPU has frame
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from contextlib import ExitStack
 from typing import Any, Literal, overload
@@ -29,7 +30,7 @@ from fcn_edge.backends.base import GpuTimes, Job, Session
 from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame, on_device
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import FrameWork, Network
-from fcn_edge.backends.cuda.objects import Graph, Stream, idle_afterwards
+from fcn_edge.backends.cuda.objects import Graph, HostBuffer, Stream, idle_afterwards
 from fcn_edge.backends.cuda.slots import Slot, SlotKind, SlotLease, SlotPool, Source
 from fcn_edge.backends.frame_buffer import host_frame
 from fcn_edge.backends.host_session import check_labels, no_scores, wrong_size
@@ -91,16 +92,19 @@ class CudaSession(Session):
         self._stream = stream
         self._source: Source = "image" if options.preprocess_on == "host" else "frame"
         self._to_capture = options.graphs
+        self._enqueueing = threading.Lock()  # of what goes onto the network's stream: infer, and scores asked for
+        self._latest: Slot | None = None
+        self._scores: HostBuffer | None = None
         with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
-            self._work = FrameWork(device, spec, size, network)
+            self._work = FrameWork(device, spec, network)
             self._inbound = made.enter_context(device.stream())
-            self._outbound = made.enter_context(device.stream())
-            self._scores = made.enter_context(device.host_buffer(self._work.output_bytes))
+            made.callback(self._free_scores)
             self._slots = made.enter_context(SlotPool(device, self._slot))
-            for used in (self._outbound, self._inbound, stream):
+            for used in (self._inbound, stream):
                 made.callback(used.synchronize)
+            self._fetched = made.enter_context(device.event())
             self._warm_up()
             self._made = made.pop_all()
 
@@ -129,11 +133,13 @@ class CudaSession(Session):
     def infer(self, job: Job) -> Job:
         self.check_inferable(job)
         slot: Slot = job.data.slot
-        with self._device.current(), idle_afterwards(self._stream):
+        with self._device.current(), self._enqueueing, idle_afterwards(self._stream):
             if slot.graph is None and self._to_capture:
                 slot.graph = self._captured(slot)
             self.graphs = slot.graph is not None
+            self._latest = None
             begun = time.perf_counter_ns()
+            slot.begin()
             self._stream.record(slot.started)
             if slot.graph is not None:
                 self._stream.launch_graph(slot.graph)
@@ -142,6 +148,7 @@ class CudaSession(Session):
             self._stream.record(slot.done)
             slot.enqueue_ns = time.perf_counter_ns() - begun
             slot.pending = job.inferred = True
+            self._latest = slot
         return job
 
     @overload
@@ -188,9 +195,9 @@ class CudaSession(Session):
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         if self.spec.head != "scores":
             raise no_scores(self.spec)
-        slot = self._finite(job)
+        self._finite(job)
         started = time.perf_counter_ns()
-        scores = self._scores_of(slot)
+        scores = self._scores_of(job)
         result = decode_with_confidence(
             scores, job.place.mapping(self.spec.stride, self.spec.geometry), self.spec.void, unknown_below
         )
@@ -225,7 +232,7 @@ class CudaSession(Session):
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
         job = self.infer(self._preprocessed(image, "image", self._as_it_is))
         self.wait(job)
-        return self._scores_of(job.data.slot)
+        return self._scores_of(job)
 
     @override
     def close(self) -> None:
@@ -237,7 +244,7 @@ class CudaSession(Session):
 
     def _preprocessed(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
         place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        lease = self._lease(SlotKind(source, place))
+        lease = self._lease(SlotKind(source, place, self.expects_confidence and self.spec.head == "scores"))
         assert lease.slot.staged is not None
         target = lease.slot.staged.array
         if source == "image":
@@ -248,7 +255,7 @@ class CudaSession(Session):
 
     def _preprocessed_on_device(self, frame: DeviceFrame) -> Job:
         place = placement(frame.size, self.size, self.spec.resize)
-        lease = self._lease(SlotKind("device", place))
+        lease = self._lease(SlotKind("device", place, self.expects_confidence and self.spec.head == "scores"))
         height, width = frame.size
         row = width * 3
         with self._device.current(), idle_afterwards(self._inbound):
@@ -263,9 +270,10 @@ class CudaSession(Session):
             return self._slots.take(kind)
 
     def _slot(self, kind: SlotKind) -> Slot:
-        if self.spec.head == "scores":
-            return Slot(self._device, kind, self._work.output_bytes, kind.place.frame_size)
-        return Slot(self._device, kind, 0, self.size)
+        decoded = self.spec.head == "scores"
+        return Slot(
+            self._device, kind, self._work.output_bytes, kind.place.frame_size if decoded else self.size, decoded
+        )
 
     @property
     def _as_it_is(self) -> Placement:
@@ -276,6 +284,7 @@ class CudaSession(Session):
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
         lease = self._slots.take(SlotKind("frame", self._as_it_is))
         with idle_afterwards(self._stream):
+            lease.slot.begin()
             self._work.enqueue(self._stream, lease.slot)
             self._stream.synchronize()
 
@@ -307,10 +316,32 @@ class CudaSession(Session):
             raise not_finite()
         return slot
 
-    def _scores_of(self, slot: Slot) -> NDArray[np.float32]:
-        assert slot.scores is not None
-        with self._device.current(), idle_afterwards(self._outbound):
-            self._outbound.download(self._scores.array, slot.scores.pointer)
-            self._outbound.synchronize()
-        scores = self._scores.array.view(self._network.output_dtype).reshape(self._network.output_shape)
+    def _scores_of(self, job: Job) -> NDArray[np.float32]:
+        """The scores of a frame that is done."""
+        slot: Slot = job.data.slot
+        buffer = slot.scores or self._fetch_scores(slot)
+        scores = buffer.array.view(self._network.output_dtype).reshape(self._network.output_shape)
         return scores.astype(np.float32)
+
+    def _fetch_scores(self, slot: Slot) -> HostBuffer:
+        """The scores of a frame whose slot does not keep them, out of the network's memory.
+
+        There is one such memory for all frames. Where another frame was inferred since, this one, which its slot still
+        holds, is inferred again: that costs those who ask late, and not every frame a copy for nobody.
+        """
+        with self._device.current():
+            with self._enqueueing, idle_afterwards(self._stream):
+                if self._scores is None:
+                    self._scores = self._device.host_buffer(self._work.output_bytes)
+                if self._latest is not slot:
+                    self._latest = None
+                    self._work.infer(self._stream, slot)
+                    self._latest = slot
+                self._stream.download(self._scores.array, self._network.output_pointer)
+                self._stream.record(self._fetched)
+            self._fetched.synchronize()
+        return self._scores
+
+    def _free_scores(self) -> None:
+        if self._scores is not None:
+            self._scores.close()

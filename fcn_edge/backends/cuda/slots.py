@@ -16,8 +16,8 @@ from typing_extensions import override
 
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.cuda.device import Device
-from fcn_edge.backends.cuda.memory import MappedBuffer
-from fcn_edge.backends.cuda.objects import DeviceBuffer, Event, Graph, Stream
+from fcn_edge.backends.cuda.memory import ResultBuffer
+from fcn_edge.backends.cuda.objects import Event, Graph, HostBuffer, Stream
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.ops.kernels import Launch
@@ -38,10 +38,12 @@ class SlotKind:
     Attributes:
         source: How the frame enters.
         place: Where it lies in the network's input.
+        with_scores: The network's scores come back to the host with each mask.
     """
 
     source: Source
     place: Placement
+    with_scores: bool = False
 
 
 class Slot(Closeable):
@@ -50,14 +52,15 @@ class Slot(Closeable):
     Args:
         device: The GPU, current in this thread.
         kind: What it is made for.
-        scores_bytes: Size of the network's scores; 0 when it gives none.
+        output_bytes: Size of the network's output.
         mask_size: ``(height, width)`` of what comes back to the host.
+        decoded: A kernel makes the mask; else the network's output is copied.
 
     Attributes:
         kind: What it is made for.
-        staged: The frame, or the network's input, on its way to the GPU; None for a frame that is there already.
-        source_pointer: The same on the device.
-        scores: This frame's scores, kept for those who want them; None when the network gives none.
+        staged: The frame, or the network's input, in page-locked memory; None for a frame that is on the GPU already.
+        source_pointer: The frame on the device; 0 where the network's own input is staged.
+        scores: This frame's scores in page-locked memory, complete when it is done; None where the kind has none.
         mask: What comes back: the rows of the mask, ``pitch`` bytes apart, then an int32 that is 1 when the scores
             hold NaN or infinity, and 0 otherwise.
         pitch: Bytes from one row of the mask to the next, a multiple of 16, as GPUs write fastest.
@@ -74,11 +77,12 @@ class Slot(Closeable):
         decode: The same of the last kernel.
     """
 
-    def __init__(self, device: Device, kind: SlotKind, scores_bytes: int, mask_size: Size) -> None:
+    def __init__(self, device: Device, kind: SlotKind, output_bytes: int, mask_size: Size, decoded: bool) -> None:
         self.kind = kind
         self.pitch = -(-mask_size[1] // _ALIGNMENT) * _ALIGNMENT
-        self.staged: MappedBuffer | None = None
-        self.scores: DeviceBuffer | None = None
+        self.staged: HostBuffer | None = None
+        self.source_pointer = 0
+        self.scores: HostBuffer | None = None
         self.graph: Graph | None = None
         self.preprocess: Launch | None = None
         self.decode: Launch | None = None
@@ -88,14 +92,13 @@ class Slot(Closeable):
         size = kind.place.network_size if kind.source == "image" else kind.place.frame_size
         nbytes = size[0] * size[1] * 3
         with ExitStack() as made:
-            if kind.source == "device":
+            if kind.source != "device":
+                self.staged = made.enter_context(device.host_buffer(nbytes))
+            if kind.source != "image":
                 self.source_pointer = made.enter_context(device.device_buffer(nbytes)).pointer
-            else:
-                self.staged = made.enter_context(MappedBuffer(device, nbytes))
-                self.source_pointer = self.staged.pointer
-            if scores_bytes:
-                self.scores = made.enter_context(device.device_buffer(scores_bytes))
-            self.mask = made.enter_context(MappedBuffer(device, self._flag_at + _FLAG_BYTES))
+            if kind.with_scores:
+                self.scores = made.enter_context(device.host_buffer(output_bytes))
+            self.mask = made.enter_context(ResultBuffer(device, self._flag_at + _FLAG_BYTES))
             self.started: Event = made.enter_context(device.event())
             self.preprocessed: Event = made.enter_context(device.event())
             self.inferred: Event = made.enter_context(device.event())
@@ -104,9 +107,9 @@ class Slot(Closeable):
             self.computed: Event | None = None
             if kind.source == "image":  # it comes by copies alone
                 self.uploaded = self.preprocessed
-            elif self.staged is not None and not self.staged.shared:
+            elif self.staged is not None:
                 self.uploaded = made.enter_context(device.event())
-            if not scores_bytes or not self.mask.shared:  # labels are copied in any case
+            if not decoded or kind.with_scores or not self.mask.shared:  # labels and scores are copied in any case
                 self.computed = made.enter_context(device.event())
             self._made = made.pop_all()
 
@@ -132,9 +135,17 @@ class Slot(Closeable):
             self.done.synchronize()
             self.pending = False
 
+    def begin(self) -> None:
+        """What the host does before the frame's work is enqueued, each time; no work of the slot is under way."""
+        # Where the mask is mapped, so is the flag, and the host sets it to 0: what it wrote before a launch the GPU
+        # sees. A memset of host memory in a graph would be one node more, and one that no board was seen to run.
+        if self.mask.shared:
+            self.mask.array[self._flag_at :] = 0
+
     def clear_flag(self, stream: Stream) -> None:
-        """Enqueue what sets the flag to 0."""
-        stream.fill(self.flag_pointer, 0, _FLAG_BYTES)
+        """Enqueue what sets a flag in the GPU's own memory to 0."""
+        if not self.mask.shared:
+            stream.fill(self.flag_pointer, 0, _FLAG_BYTES)
 
     @property
     def _flag_at(self) -> int:

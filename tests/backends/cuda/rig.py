@@ -78,18 +78,18 @@ def emulated_kernels(directory: Path) -> dict[str, FakeKernel]:
     """The kernels by entry name, compiled for the host from their own source."""
     emulator = Emulator(directory)
 
-    def kernel_of(name: str, entry: str, types: tuple[str, ...]) -> FakeKernel:
+    def kernel_of(name: str, entry: str, kinds: list[str]) -> FakeKernel:
         def kernel(memory: FakeMemory, grid: Any, block: Any, arguments: tuple[Any, ...]) -> None:
             values = [
                 np.dtype(kind).type(memory.view(value, np.uint8, 1).ctypes.data if kind == "uint64" else value)
-                for kind, value in zip(types, arguments, strict=True)
+                for kind, value in zip(kinds, arguments, strict=True)
             ]
             emulator.run(Launch(name, entry, grid, block, 48 << 10, tuple(values)))
 
         return kernel
 
     return {
-        entry: kernel_of(name, entry, types)
+        entry: kernel_of(name, entry, [each.kind for each in parameters])
         for name in KERNEL_FILES
-        for entry, types in parameters_of(kernel_source(name)).items()
+        for entry, parameters in parameters_of(kernel_source(name)).items()
     }

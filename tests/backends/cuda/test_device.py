@@ -7,8 +7,8 @@ import pytest
 
 from fcn_edge.backends.cuda import device as cuda_device
 from fcn_edge.backends.cuda.device import open_device
-from fcn_edge.backends.cuda.errors import cuda_error, no_driver, no_such_gpu, too_old
-from fcn_edge.errors import DeviceError, MachineError, MissingExtraError
+from fcn_edge.backends.cuda.errors import RefusedCodeError, cuda_error, no_driver, no_such_gpu, too_old
+from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, UsageError
 from fcn_edge.testing.gpu import FakeGpu
 
 
@@ -36,8 +36,42 @@ def providers(monkeypatch: pytest.MonkeyPatch) -> Any:
     return set_found
 
 
-def test_providers_are_pycuda_then_cuda_python() -> None:
-    assert list(cuda_device.PROVIDERS) == ["pycuda", "cuda-python"]
+def test_cuda_python_comes_before_pycuda() -> None:
+    assert list(cuda_device.PROVIDERS) == ["cuda-python", "pycuda"]
+
+
+def test_the_environment_may_name_the_library(providers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, expected in (("1", ["1"]), ("", ["0"])):
+        asked = providers(FakeGpu(), FakeGpu())
+        monkeypatch.setenv("FCN_EDGE_CUDA", name)
+        open_device().close()
+        assert asked == expected
+
+
+def test_a_library_that_is_named_and_fails_is_not_replaced(providers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    providers(FakeGpu(), MachineError("Broken."))
+    monkeypatch.setenv("FCN_EDGE_CUDA", "1")
+    with pytest.raises(MachineError, match="Broken"):
+        open_device()
+
+
+def test_a_name_of_no_library_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FCN_EDGE_CUDA", "cupy")
+    with pytest.raises(UsageError, match="FCN_EDGE_CUDA is 'cupy'; cuda-python or pycuda was expected") as caught:
+        open_device()
+    assert caught.value.exit_code == 2
+    assert caught.value.fix.startswith("Leave FCN_EDGE_CUDA out")
+
+
+@pytest.mark.parametrize(("name", "extra"), [("pycuda", "'fcn_edge[pycuda]'"), ("cuda-python", "'fcn_edge[cuda12]'")])
+def test_a_library_that_is_named_and_missing_is_an_extra(
+    monkeypatch: pytest.MonkeyPatch, name: str, extra: str
+) -> None:
+    monkeypatch.setenv("FCN_EDGE_CUDA", name)
+    monkeypatch.setattr(cuda_device, "import_module", lambda _: SimpleNamespace(open_gpu=lambda index: None))
+    with pytest.raises(MissingExtraError, match=f"needs the Python package {name}, which is not installed") as caught:
+        open_device()
+    assert f"pip install {extra}" in caught.value.fix
 
 
 def test_the_first_library_that_is_installed_is_taken(providers: Any) -> None:
@@ -85,7 +119,7 @@ def test_facts_are_named_as_manifests_name_them() -> None:
         (cuda_error("cuMemAlloc", "CUDA_ERROR_OUT_OF_MEMORY"), MachineError, "no memory left (cuMemAlloc)", "--size"),
         (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "--gpus all"),
         (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
-        (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), MachineError, "older", "JetPack"),
+        (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), RefusedCodeError, "older", "JetPack"),
         (no_such_gpu(1, 1), DeviceError, "There is no GPU 1: this machine has GPU 0 only", "CUDA_VISIBLE_DEVICES"),
         (no_such_gpu(7, 4), DeviceError, "There is no GPU 7: this machine has GPUs 0 to 3", "CUDA_VISIBLE_DEVICES"),
         (no_such_gpu(0, 0), DeviceError, "finds no GPU", "--gpus all"),
@@ -96,8 +130,13 @@ def test_facts_are_named_as_manifests_name_them() -> None:
             "not here: libcuda.so.1 is missing.",
             "JetPack",
         ),
-        (cuda_error("cuModuleLoadData", "CUDA_ERROR_INVALID_IMAGE"), MachineError, "does not take", "not be newer"),
-        (cuda_error("cuModuleLoadData", "CUDA_ERROR_INVALID_SOURCE"), MachineError, "does not take", "not be newer"),
+        (cuda_error("cuModuleLoadData", "CUDA_ERROR_INVALID_IMAGE"), RefusedCodeError, "does not take", "not be newer"),
+        (
+            cuda_error("cuModuleLoadData", "CUDA_ERROR_INVALID_SOURCE"),
+            RefusedCodeError,
+            "does not take",
+            "not be newer",
+        ),
         (too_old("cuNew", (11, 4)), MachineError, "for CUDA 11.4, has no cuNew", "(on Jetson: JetPack)."),
         (too_old("cuNew", (12, 2)), MachineError, "for CUDA 12.2, has no cuNew", "fcn_edge[cuda12]"),
         (too_old("cuNew", (13, 0)), MachineError, "for CUDA 13.0, has no cuNew", "fcn_edge[cuda]"),

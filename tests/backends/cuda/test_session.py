@@ -28,7 +28,7 @@ from fcn_edge.testing.engine import FakeSession, fake_spec
 from fcn_edge.testing.gpu import FakeGpu, FakeKernel
 
 from .gpu import FakeGpuEngine
-from .rig import IMAGE_BYTES, SCORES_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host
+from .rig import IMAGE_BYTES, SIZE, Rig, emulated_kernels, frame, on_the_host
 
 SHIFTED = Geometry(align="stride", first=(0.0, -4.0))
 """Another network's, with scores where ours has none."""
@@ -41,7 +41,6 @@ WORK_ON_A_CARD = [
     ("network",),
     ("event_record",),
     ("fill", 0, 4),
-    ("copy_rows", SCORES_BYTES, 1),
     ("launch", "decode_fp32"),
     ("event_record",),
     ("download", 60 * 112 + 4),
@@ -49,15 +48,15 @@ WORK_ON_A_CARD = [
 """What a frame of 100x60 costs; the mask's rows are 112 bytes apart."""
 
 WORK_ON_A_BOARD = [
+    ("upload", 60 * 100 * 3),
+    ("event_record",),
     ("launch", "preprocess"),
     ("event_record",),
     ("network",),
     ("event_record",),
-    ("fill", 0, 4),
-    ("copy_rows", SCORES_BYTES, 1),
     ("launch", "decode_fp32"),
 ]
-"""Nothing is copied where host and GPU share their memory, and no event is beside a copy."""
+"""Where host and GPU share their memory the frame is copied, and the mask, with its flag, is written where it stays."""
 
 REPLAY = [("event_record",), ("graph_launch",), ("event_record",)]
 """The calls of ``infer`` when its work is captured before."""
@@ -77,7 +76,6 @@ def capture(work: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
             [
                 ("host_alloc", 60 * 100 * 3, "pinned"),
                 ("device_alloc", 60 * 100 * 3),
-                ("device_alloc", SCORES_BYTES),
                 ("host_alloc", 60 * 112 + 4, "pinned"),
                 ("device_alloc", 60 * 112 + 4),
             ],
@@ -85,10 +83,10 @@ def capture(work: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         (
             {"integrated": True},
             WORK_ON_A_BOARD,
-            4,
+            5,
             [
-                ("host_alloc", 60 * 100 * 3, "mapped"),
-                ("device_alloc", SCORES_BYTES),
+                ("host_alloc", 60 * 100 * 3, "pinned"),
+                ("device_alloc", 60 * 100 * 3),
                 ("host_alloc", 60 * 112 + 4, "mapped"),
             ],
         ),
@@ -141,10 +139,9 @@ def test_every_call_with_the_host_preparing(rig: Callable[..., Rig]) -> None:
         job = made.session.preprocess(frame())
         made.calls()
         made.session.infer(job)
-        put = [("upload", IMAGE_BYTES)] if made is card else []
         work = WORK_ON_A_CARD if made is card else WORK_ON_A_BOARD
         preprocessed = work.index(("launch", "preprocess")) + 1
-        expected = [*put, ("copy_rows", IMAGE_BYTES, 1), *work[preprocessed:]]
+        expected = [("upload", IMAGE_BYTES), *work[preprocessed:]]
         assert made.calls() == [("event_record",), *expected, ("event_record",)]
         np.testing.assert_array_equal(made.session.postprocess(job), on_the_host(frame()))
 

@@ -39,6 +39,10 @@ def use_everything(made: Rig) -> None:
     session.labels(frame(24, 16))
     session.postprocess_with_confidence(session.infer(session.preprocess(frame(24, 16))))
     session.scores(frame(32, 32))
+    jobs = [session.infer(session.preprocess(frame(24, 16, seed))) for seed in range(2)]
+    session.postprocess_with_confidence(jobs[0])
+    session.expects_confidence = True
+    session.postprocess_with_confidence(session.infer(session.preprocess(frame(24, 16))))
     session.postprocess(session.infer(session.preprocess(Held(made.gpu, frame(16, 24)))), device=True)
 
 

@@ -105,6 +105,15 @@ def test_load_says_on_which_gpu_it_runs(opened: list[FakeGpu], tiny: Any, caplog
         segment(IMAGE)
     assert indices(opened) == {1}
     assert "runs on Fake GPU (8 SM)" in caplog.text
+    assert "at 64x96, through fake\n" in caplog.text
+
+
+def test_load_says_what_the_way_to_the_gpu_lacks(
+    opened: list[FakeGpu], tiny: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeGpu, "has_graphs", property(lambda _: False, lambda *_: None), raising=False)
+    with caplog.at_level("INFO"), load(tiny.path, backend="onnxruntime-cuda"):
+        assert "through fake, which has no CUDA graphs\n" in caplog.text
 
 
 def test_run_and_evaluate_use_the_gpu_of_the_option(

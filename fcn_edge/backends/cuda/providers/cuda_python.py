@@ -89,13 +89,6 @@ class CudaPython(Driver):
         self._device = self._call("cuDeviceGet", index)
         self.facts = self._read_facts(index)
 
-    @property
-    @override
-    def compiler(self) -> str:
-        status, major, minor = self._nvrtc.nvrtcVersion()
-        self._compiled(status, "nvrtcVersion")
-        return f"NVRTC {major}.{minor}"
-
     @override
     def enter(self) -> None:
         with self._retaining:  # each retain would need a release
@@ -134,6 +127,10 @@ class CudaPython(Driver):
             self._call("cuStreamWaitEvent", stream, event, 0)
         finally:
             self.event_destroy(event)
+
+    @override
+    def stream_wait(self, stream: int, event: int) -> None:
+        self._call("cuStreamWaitEvent", stream, event, 0)
 
     @override
     def stream_destroy(self, stream: int) -> None:
@@ -314,7 +311,8 @@ class CudaPython(Driver):
         except (ImportError, RuntimeError, OSError) as error:
             raise uncompiled(
                 "the compiler NVRTC cannot be loaded",
-                f"Install it with: {wheels(supported[0])} (on Jetson also: sudo apt-get install {package})",
+                f"Install it with: {wheels(supported[0])} (on Jetson also: sudo apt-get install {package}); or, where "
+                "pycuda and nvcc are installed, set FCN_EDGE_CUDA=pycuda",
             ) from error
         if major > supported[0]:
             raise uncompiled(

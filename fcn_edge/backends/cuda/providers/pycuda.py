@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
@@ -38,6 +38,7 @@ _CODES = {
     "an illegal memory access was encountered": "CUDA_ERROR_ILLEGAL_ADDRESS",
     "the launch timed out and was terminated": "CUDA_ERROR_LAUNCH_TIMEOUT",
     "device kernel image is invalid": "CUDA_ERROR_INVALID_IMAGE",
+    "the provided PTX was compiled with an unsupported toolchain": "CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
     "no kernel image is available for execution on the device": "CUDA_ERROR_NO_BINARY_FOR_GPU",
 }
 """Results by the driver's texts for them: pycuda's exceptions carry no code."""
@@ -51,10 +52,9 @@ def open_gpu(index: int) -> PyCuda | None:
 
     Raises:
         DeviceError: There is no driver or no such GPU.
-        MachineError: pycuda cannot be loaded, or has no nvcc.
+        MachineError: pycuda cannot be loaded.
     """
     try:
-        import pycuda.compiler
         import pycuda.driver
     except ModuleNotFoundError as error:
         if error.name != "pycuda":
@@ -68,18 +68,25 @@ def open_gpu(index: int) -> PyCuda | None:
             "Build it against this machine's CUDA: pip install --force-reinstall --no-binary :all: pycuda; or remove "
             "it and install cuda-python: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 'fcn_edge[cuda12]'",
         ) from error
-    nvcc = _nvcc()
+    return PyCuda(pycuda.driver, _compiler, index)
+
+
+def _compiler() -> tuple[ModuleType, str]:
+    """The module of pycuda that compiles, and the compiler that it is to run.
+
+    Raises:
+        MachineError: There is no compiler.
+    """
+    nvcc = shutil.which("nvcc") or (str(_NVCC) if _NVCC.is_file() else None)
     if nvcc is None:
         raise MachineError(
             f"pycuda is installed, and there is no nvcc to compile its kernels, neither on the PATH nor as {_NVCC}.",
             "Install cuda-python, which needs none: pip install 'fcn_edge[cuda]', or with a driver for CUDA 12 "
             "'fcn_edge[cuda12]'; or a CUDA toolkit: sudo apt-get install cuda-toolkit",
         )
-    return PyCuda(pycuda.driver, pycuda.compiler, nvcc, index)
+    import pycuda.compiler
 
-
-def _nvcc() -> str | None:
-    return shutil.which("nvcc") or (str(_NVCC) if _NVCC.is_file() else None)
+    return pycuda.compiler, nvcc
 
 
 class PyCuda(Driver):
@@ -93,8 +100,7 @@ class PyCuda(Driver):
 
     Args:
         driver: The module ``pycuda.driver``.
-        compiler: The module ``pycuda.compiler``.
-        nvcc: The compiler that it runs.
+        compiler: Gives the module ``pycuda.compiler`` and the path of nvcc; asked only when something must be compiled.
         index: Which GPU, from 0.
 
     Raises:
@@ -103,10 +109,9 @@ class PyCuda(Driver):
 
     has_graphs = False
 
-    def __init__(self, driver: ModuleType, compiler: ModuleType, nvcc: str, index: int = 0) -> None:
+    def __init__(self, driver: ModuleType, compiler: Callable[[], tuple[Any, str]], index: int = 0) -> None:
         self._cuda: Any = driver
-        self._compiler: Any = compiler
-        self._nvcc = nvcc
+        self._find_compiler = compiler
         self._context: Any = None
         self._numbers = itertools.count(1)
         self._streams: dict[int, Any] = {}
@@ -121,12 +126,6 @@ class PyCuda(Driver):
                 raise no_such_gpu(index, count)
             self._device = self._cuda.Device(index)
             self.facts = self._read_facts(index)
-
-    @property
-    @override
-    def compiler(self) -> str:
-        with self._compiling("nvcc"):
-            return " ".join(str(self._compiler.get_nvcc_version(self._nvcc)).split())
 
     @override
     def enter(self) -> None:
@@ -166,6 +165,11 @@ class PyCuda(Driver):
         # pycuda takes no stream of another library, so all of them are waited for
         with self._errors("cuCtxSynchronize"):
             self._cuda.Context.synchronize()
+
+    @override
+    def stream_wait(self, stream: int, event: int) -> None:
+        with self._errors("cuStreamWaitEvent"):
+            self._streams[stream].wait_for_event(self._events[event])
 
     @override
     def stream_destroy(self, stream: int) -> None:
@@ -254,10 +258,11 @@ class PyCuda(Driver):
 
     @override
     def compile(self, source: str, name: str) -> bytes:
-        with self._compiling(name):
-            image: bytes = self._compiler.compile(
+        compiler, nvcc = self._find_compiler()
+        with self._compiling(name, nvcc):
+            image: bytes = compiler.compile(
                 source,
-                nvcc=self._nvcc,
+                nvcc=nvcc,
                 options=["--std=c++17"],
                 no_extern_c=True,
                 arch=self.facts.arch,
@@ -337,14 +342,14 @@ class PyCuda(Driver):
             raise cuda_error(call, code) from error
 
     @contextmanager
-    def _compiling(self, name: str) -> Iterator[None]:
+    def _compiling(self, name: str, nvcc: str) -> Iterator[None]:
         try:
             yield
         except (self._cuda.Error, OSError, RuntimeError) as error:
             log = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
             raise uncompiled(
                 f"{name}: {log[0] if log else type(error).__name__}",
-                f"pycuda compiles with {self._nvcc}, which must know the GPU: put a newer one first on the PATH, or "
+                f"pycuda compiles with {nvcc}, which must know the GPU: put a newer one first on the PATH, or "
                 "pip uninstall -y pycuda and take cuda-python; fcn-edge doctor gives the command",
             ) from error
 

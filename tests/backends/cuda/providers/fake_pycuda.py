@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fcn_edge.backends.cuda.errors import RefusedCodeError
 from fcn_edge.errors import MachineError
 from fcn_edge.ops.kernels import Launch
 from fcn_edge.testing.gpu import CudaMisuseError, FakeGpu
@@ -27,6 +28,9 @@ class _Raw:
         def call(*arguments: Any) -> Any:
             try:
                 return getattr(self._gpu, name)(*arguments)
+            except RefusedCodeError as error:
+                text = "cuModuleLoadDataEx failed: no kernel image is available for execution on the device - "
+                raise self._errors.LogicError(text) from error
             except MachineError as error:
                 if "no memory left" in error.message:
                     raise self._errors.MemoryError("cuMemAlloc failed: out of memory") from error
@@ -95,6 +99,9 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
 
         def synchronize(self) -> None:
             raw.stream_synchronize(self.handle)
+
+        def wait_for_event(self, event: Any) -> None:
+            raw.stream_wait(self.handle, event.handle)
 
         def __del__(self) -> None:
             if hasattr(self, "handle"):
@@ -194,12 +201,12 @@ def fake_pycuda(gpu: FakeGpu) -> tuple[ModuleType, ModuleType]:
         assert nvcc == NVCC, "it is looked for on the PATH only"
         return bytes(raw.compile(source, "kernel.cu"))
 
-    compiler.__dict__.update(compile=compile, get_nvcc_version=lambda nvcc: f"{nvcc}: release 12.6,\n V12.6.68")
+    compiler.__dict__.update(compile=compile)
     driver.__dict__.update(
         errors,
         Error=error,
         init=lambda flags=0: initialized.append(True),
-        get_driver_version=lambda: 12060,
+        get_driver_version=lambda: 1000 * gpu.facts.driver[0] + 10 * gpu.facts.driver[1],
         mem_get_info=lambda: (raw.free_bytes(), gpu.facts.total_bytes),
         Context=Context,
         Device=Device,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,14 +13,12 @@ import numpy as np
 import pytest
 
 from fcn_edge.backends.cuda import device as cuda_device
-from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.providers import cuda_python, pycuda
 from fcn_edge.backends.cuda.providers.pycuda import PyCuda, open_gpu
 from fcn_edge.errors import DeviceError, MachineError
-from fcn_edge.testing.engine import FakeSession, fake_spec
 from fcn_edge.testing.gpu import FakeGpu
 
-from ..gpu import KERNELS, FakeGpuEngine
+from ..gpu import KERNELS
 from .fake_pycuda import NVCC, fake_pycuda
 
 SIZE = (64, 96)
@@ -37,59 +34,15 @@ def version(monkeypatch: pytest.MonkeyPatch) -> None:
 def provider() -> Callable[..., tuple[PyCuda, FakeGpu]]:
     def make(**how: Any) -> tuple[PyCuda, FakeGpu]:
         gpu = FakeGpu(KERNELS, has_graphs=False, **how)
-        return PyCuda(*fake_pycuda(gpu), NVCC), gpu
+        module, compiler = fake_pycuda(gpu)
+        return PyCuda(module, lambda: (compiler, NVCC)), gpu
 
     return make
 
 
-def test_facts(provider: Any) -> None:
-    facts = provider(integrated=True)[0].facts
-    assert (facts.name, facts.arch, facts.integrated) == ("Fake GPU", "sm_87", True)
-    assert facts.multiprocessors == 16
-    assert (facts.total_bytes, facts.driver, facts.library) == (1 << 33, (12, 6), "pycuda 2026.1")
-
-
-@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
-@pytest.mark.parametrize("head", ["scores", "labels"])
-def test_a_session_runs_through_it_and_leaves_nothing(
-    provider: Any, tmp_path: Path, integrated: bool, head: str
-) -> None:
-    driver, gpu = provider(integrated=integrated)
-    network = (lambda image: image[..., 0] % 11) if head == "labels" else None
-    spec = fake_spec(head=head)
-    host = FakeSession(spec, SIZE, network)
-    with FakeGpuEngine(gpu, Device(driver, tmp_path), spec, SIZE, output=network) as engine:
-        for _ in range(2):
-            with engine.session() as session:
-                for image in (IMAGE, IMAGE[:50], IMAGE):
-                    np.testing.assert_array_equal(session.labels(image), host.labels(image))
-    assert gpu.leftovers == []
-
-
-def test_every_thread_has_the_context_while_it_calls_and_not_longer(provider: Any, tmp_path: Path) -> None:
-    driver, gpu = provider()
-    expected = FakeSession(fake_spec(), SIZE).labels(IMAGE)
-    with (
-        FakeGpuEngine(gpu, Device(driver, tmp_path), fake_spec(), SIZE) as engine,
-        engine.session() as session,
-        ThreadPoolExecutor(1) as first,
-        ThreadPoolExecutor(1) as second,
-        ThreadPoolExecutor(1) as third,
-    ):
-        for _ in range(5):
-            job = first.submit(session.preprocess, IMAGE).result()
-            job = second.submit(session.infer, job).result()
-            np.testing.assert_array_equal(third.submit(session.postprocess, job).result(), expected)
-        depths = [thread.submit(lambda: gpu.entered).result() for thread in (first, second, third)]
-    assert depths == [0, 0, 0]
-    assert gpu.entered == 0
-
-
-def test_a_gpu_is_taken_by_its_index() -> None:
-    gpu = FakeGpu(index=1)
-    assert PyCuda(*fake_pycuda(gpu), NVCC, 1).facts.index == 1
-    with pytest.raises(DeviceError, match="no GPU 2: this machine has GPUs 0 to 1"):
-        PyCuda(*fake_pycuda(gpu), NVCC, 2)
+def test_it_says_what_it_is_and_has_no_graphs(provider: Any) -> None:
+    driver = provider()[0]
+    assert (driver.facts.library, driver.has_graphs) == ("pycuda 2026.1", False)
 
 
 def test_the_primary_context_is_retained_once(provider: Any) -> None:
@@ -98,45 +51,6 @@ def test_the_primary_context_is_retained_once(provider: Any) -> None:
         driver.enter()
         driver.leave()
     assert driver._device.retained == 1
-
-
-def test_rows_and_other_libraries_streams(provider: Any, tmp_path: Path) -> None:
-    driver, _ = provider()
-    device = Device(driver, tmp_path)
-    with device.current():
-        stream, source, target = device.stream(), device.host_buffer(12, True), device.host_buffer(6, True)
-        source.array[...] = np.arange(12)
-        stream.join(0x77)
-        stream.copy_rows(target.pointer, 2, source.pointer, 4, 2, 3)
-        stream.synchronize()
-        np.testing.assert_array_equal(target.array, [0, 1, 4, 5, 8, 9])
-        for made in (stream, source, target):
-            made.close()
-    device.close()
-
-
-def test_graphs_are_not_there(provider: Any) -> None:
-    driver, _ = provider()
-    assert not driver.has_graphs
-    with pytest.raises(MachineError, match="pycuda has no CUDA graphs"):
-        driver.capture_begin(1)
-
-
-def test_kernels_are_named_by_nvcc_s_version(provider: Any) -> None:
-    assert provider()[0].compiler == f"{NVCC}: release 12.6, V12.6.68"
-
-
-def test_errors_are_ours(provider: Any, tmp_path: Path) -> None:
-    driver, _ = provider(total_bytes=10)
-    device = Device(driver, tmp_path)
-    with device.current():
-        assert device.free_bytes() == 10
-        with pytest.raises(MachineError, match=r"no memory left \(cuMemAlloc\)"):
-            device.device_buffer(11)
-    driver, _ = provider(fail_at=2)
-    driver.enter()
-    with pytest.raises(DeviceError, match="failed in cuStreamCreate: unknown error"):
-        driver.stream_create()
 
 
 @pytest.mark.parametrize("error", [OSError("nvcc was not found"), "CompileError"])
@@ -148,7 +62,7 @@ def test_kernels_that_do_not_compile_are_one_sentence(provider: Any, error: Any)
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    driver._compiler.compile = fail
+    driver._find_compiler()[0].compile = fail
     with pytest.raises(MachineError, match=r"cannot be compiled: decode\.cu: (nvcc was|kernel)") as caught:
         driver.compile("", "decode.cu")
     assert "\n" not in str(caught.value)
@@ -193,29 +107,49 @@ def nvcc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], str
 
 
 @pytest.mark.parametrize("where", ["path", "toolkit"])
-def test_the_installed_package_is_taken_with_nvcc(import_pycuda: Any, nvcc: Any, where: str) -> None:
-    import_pycuda(fake_pycuda(FakeGpu()))
+def test_the_installed_package_compiles_with_nvcc_wherever_it_is(import_pycuda: Any, nvcc: Any, where: str) -> None:
+    driver, compiler = fake_pycuda(FakeGpu())
+    used: list[str] = []
+    compiler.compile = lambda source, nvcc, **how: used.append(nvcc) or b"code"  # type: ignore[attr-defined]
+    import_pycuda((driver, compiler))
     found = nvcc(where)
     gpu = open_gpu(0)
     assert gpu is not None
     assert gpu.facts.name == "Fake GPU"
-    assert gpu.compiler.startswith(f"{found}: release")
+    assert (used, gpu.compile("", "decode.cu"), used) == ([found], b"code", [found])
 
 
-@pytest.mark.parametrize("also", [True, False], ids=["and cuda-python", "alone"])
-def test_without_nvcc_cuda_python_is_taken(
-    import_pycuda: Any, nvcc: Any, monkeypatch: pytest.MonkeyPatch, also: bool
-) -> None:
+def test_nvcc_is_missed_only_when_something_must_be_compiled(import_pycuda: Any, nvcc: Any, tmp_path: Path) -> None:
     import_pycuda(fake_pycuda(FakeGpu()))
     nvcc("nowhere")
-    monkeypatch.setattr(cuda_python, "open_gpu", lambda index: FakeGpu(capability=(11, 0)) if also else None)
-    if also:
-        with cuda_device.open_device() as device:
-            assert device.facts.capability == (11, 0)
-        return
+    gpu = open_gpu(0)
+    assert gpu is not None
     with pytest.raises(MachineError, match="there is no nvcc") as caught:
-        cuda_device.open_device()
+        gpu.compile("code", "decode.cu")
     assert "fcn_edge[cuda12]" in caught.value.fix
+
+
+@pytest.mark.parametrize("chosen", ["", "pycuda"])
+def test_it_is_taken_where_it_is_alone_or_chosen(
+    import_pycuda: Any, nvcc: Any, monkeypatch: pytest.MonkeyPatch, chosen: str
+) -> None:
+    import_pycuda(fake_pycuda(FakeGpu()))
+    nvcc("path")
+    monkeypatch.setenv("FCN_EDGE_CUDA", chosen)
+    monkeypatch.setattr(cuda_python, "open_gpu", lambda index: FakeGpu() if chosen else None)
+    with cuda_device.open_device() as device:
+        assert (device.facts.library, device.has_graphs) == ("pycuda 2026.1", False)
+
+
+def test_cuda_python_comes_first_because_it_has_graphs(
+    import_pycuda: Any, nvcc: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_pycuda(fake_pycuda(FakeGpu()))
+    nvcc("path")
+    monkeypatch.delenv("FCN_EDGE_CUDA", raising=False)
+    monkeypatch.setattr(cuda_python, "open_gpu", lambda index: FakeGpu())
+    with cuda_device.open_device() as device:
+        assert device.has_graphs
 
 
 def test_no_package_is_no_gpu(import_pycuda: Any) -> None:
