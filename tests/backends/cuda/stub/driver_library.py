@@ -23,11 +23,12 @@ from fcn_edge.testing.kernel_signature import parameters_of
 
 from ....ops.emulator import compiled_for_the_host
 from .brightness import brightness_source
+from .scenes import GPUS
 
 __all__ = ["BOARD", "CARD", "StubDriver", "make_driver"]
 
-BOARD, CARD = "Orin,8,7,16,1,7607", "NVIDIA H100 80GB HBM3,9,0,132,0,81559"
-"""GPUs to pose as: name, compute capability, multiprocessors, whether it shares the host's memory, MiB."""
+BOARD, CARD = GPUS["board"], GPUS["card"]
+"""GPUs to pose as."""
 
 _SOURCE = Path(__file__).with_name("libcuda.c")
 

@@ -63,6 +63,7 @@ static Object* objects;
 static Kernel kernels[MOST_KERNELS];
 static int kernel_count, driver, initialized, retained, made, fail_at, fail_code, fail_always;
 static unsigned wait_us;
+static int idle;
 static size_t used;
 static FILE* log_file;
 static char lacking[64], failed[64], misuses[4096];
@@ -79,6 +80,7 @@ static void misuse(const char* what) {
 
 void stub_fail_at(int number, int code, int always) { made = 0, fail_at = number, fail_code = code, fail_always = always, failed[0] = 0; }
 void stub_wait_us(unsigned microseconds) { wait_us = microseconds; }
+void stub_idle(int yes) { idle = yes; }
 void stub_lack(const char* name) { snprintf(lacking, sizeof lacking, "%s", name); }
 void stub_forget_misuses(void) { misuses[0] = 0; }
 int stub_made(void) { return made; }
@@ -249,7 +251,7 @@ static void perform(Step* step) {
     case FILL: memset((void*)step->to, step->value, step->width); break;
     case LAUNCH:
         for (int i = 0; i < step->kernel->count; ++i) arguments[i] = &step->arguments[i];
-        if (step->kernel->launch && step->kernel->launch(step->kernel->name, step->grid, step->block, step->shared,
+        if (!idle && step->kernel->launch && step->kernel->launch(step->kernel->name, step->grid, step->block, step->shared,
                                                          arguments, step->kernel->sizes, step->kernel->count, 0)) {
             misuse(step->kernel->name);
         }

@@ -96,6 +96,8 @@ Result cuCtxSynchronize(void) {
     LEAVE;
 }
 
+Result cuCtxSynchronize_v2(void* context) { return context == &gpu ? cuCtxSynchronize() : INVALID_CONTEXT; }
+
 Result cuMemGetInfo_v2(size_t* unused, size_t* total) {
     ENTER(2, "cuMemGetInfo", "-");
     if (result == OK) *total = gpu.bytes, result = GIVE(unused, gpu.bytes - used);

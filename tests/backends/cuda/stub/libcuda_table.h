@@ -10,7 +10,7 @@ static const struct { const char* name; int version; void* function; } FUNCTIONS
     SAME(cuDeviceGetName, 2000), SINCE(cuDeviceTotalMem, 3020, cuDeviceTotalMem_v2), SAME(cuDeviceGetAttribute, 2000),
     SAME(cuDevicePrimaryCtxRetain, 7000), SINCE(cuDevicePrimaryCtxRelease, 11000, cuDevicePrimaryCtxRelease_v2),
     SINCE(cuCtxPushCurrent, 4000, cuCtxPushCurrent_v2), SINCE(cuCtxPopCurrent, 4000, cuCtxPopCurrent_v2),
-    SAME(cuCtxGetCurrent, 4000), SAME(cuCtxSynchronize, 2000), SINCE(cuMemGetInfo, 3020, cuMemGetInfo_v2),
+    SAME(cuCtxGetCurrent, 4000), SAME(cuCtxSynchronize, 2000), SINCE(cuCtxSynchronize, 13000, cuCtxSynchronize_v2), SINCE(cuMemGetInfo, 3020, cuMemGetInfo_v2),
     SINCE(cuMemAlloc, 3020, cuMemAlloc_v2), SINCE(cuMemFree, 3020, cuMemFree_v2), SAME(cuMemHostAlloc, 2020),
     SINCE(cuMemHostGetDevicePointer, 3020, cuMemHostGetDevicePointer_v2), SAME(cuMemFreeHost, 2000),
     SAME(cuStreamCreate, 2000), SAME(cuStreamSynchronize, 2000), SAME(cuStreamWaitEvent, 3020),
@@ -48,4 +48,17 @@ Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uin
 
 Result cuGetProcAddress(const char* symbol, void** function, int version, uint64_t flags) {
     return cuGetProcAddress_v2(symbol, function, version, flags, NULL);
+}
+
+// Everything given back that was not, so that what follows begins anew; in the one thread that there is.
+void stub_start_over(void) {
+    for (Object* one = objects; one; one = one->next) {
+        if (one->kind <= HOST_MEMORY) free(one->memory);
+    }
+    while (objects) {
+        objects->kind = objects->kind == STREAM ? GRAPH : objects->kind;
+        forget(objects);
+    }
+    used = 0;
+    depth = retained = 0;
 }
