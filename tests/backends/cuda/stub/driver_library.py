@@ -81,8 +81,8 @@ def make_driver(directory: Path, sources: Mapping[str, str] | None = None) -> St
         hosts = list(pool.map(partial(compiled_for_the_host, directory), sources, sources.values()))
     lines = []
     for host, text in zip(hosts, sources.values(), strict=True):
-        for entry, types in parameters_of(text).items():
-            sizes = ",".join(str(np.dtype(kind).itemsize) for kind in types)
+        for entry, parameters in parameters_of(text).items():
+            sizes = ",".join(str(np.dtype(one.kind).itemsize) for one in parameters)
             lines.append(f"{entry} {host} {sizes}\n")
     table.write_text("".join(lines), encoding="utf-8")
     return StubDriver(library, table)
