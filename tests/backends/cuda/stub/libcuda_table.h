@@ -8,6 +8,7 @@ Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uin
 static const struct { const char* name; int version; void* function; } FUNCTIONS[] = {
     SAME(cuInit, 2000), SAME(cuDriverGetVersion, 2020), SAME(cuGetExportTable, 3000), SAME(cuDeviceGetCount, 2000), SAME(cuDeviceGet, 2000),
     SAME(cuDeviceGetName, 2000), SINCE(cuDeviceTotalMem, 3020, cuDeviceTotalMem_v2), SAME(cuDeviceGetAttribute, 2000),
+    SAME(cuDeviceGetPCIBusId, 4010), SAME(cuGetErrorName, 6000),
     SAME(cuDevicePrimaryCtxRetain, 7000), SINCE(cuDevicePrimaryCtxRelease, 11000, cuDevicePrimaryCtxRelease_v2),
     SINCE(cuCtxPushCurrent, 4000, cuCtxPushCurrent_v2), SINCE(cuCtxPopCurrent, 4000, cuCtxPopCurrent_v2),
     SAME(cuCtxGetCurrent, 4000), SAME(cuCtxSynchronize, 2000), SINCE(cuCtxSynchronize, 13000, cuCtxSynchronize_v2), SINCE(cuMemGetInfo, 3020, cuMemGetInfo_v2),

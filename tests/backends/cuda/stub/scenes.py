@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
@@ -126,11 +126,13 @@ class Work:
         return told
 
     def small_run(self) -> dict[str, Any]:
-        """Open, two frames, close; as small as that goes, with kernels that do nothing."""
+        """Open, two frames, one that lies on the GPU, close; as small as that goes, with kernels that do nothing."""
         spec = fake_spec(classes=("one", "two"), palette=((0, 0, 0), (1, 1, 1)))
-        with self.session(spec, (32, 32)) as (_, session):
+        with self.session(spec, (32, 32)) as (device, session):
             for seed in range(2):
                 session.labels(frame(16, 24, seed))
+            with closing(Frame(device, frame(16, 24), padding=5)) as lent:
+                session.labels(lent)
             return {"graphs": session.graphs, "why": session.capture_failure}
 
     def lacking(self) -> dict[str, Any]:
@@ -168,10 +170,9 @@ class Work:
                             key = f"{name} {'graph' if graphs else 'steps'} {height}x{width} {seed}"
                             masks[key] = session.labels(frame(height, width, seed))
                         for padding in (0, 5):
-                            lent = Frame(device, frame(height, width, 2), padding=padding)
                             key = f"{name} {'graph' if graphs else 'steps'}-lent{padding} {height}x{width} 2"
-                            masks[key] = session.labels(lent)
-                            lent.close()
+                            with closing(Frame(device, frame(height, width, 2), padding=padding)) as lent:
+                                masks[key] = session.labels(lent)
         np.savez(self.directory / "masks.npz", **masks)
         return {"count": len(masks)}
 

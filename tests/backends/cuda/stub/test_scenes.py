@@ -17,6 +17,7 @@ from fcn_edge.testing.engine import brightness_scores, fake_spec
 from ....ops.dense_reference import wrong_pixels
 from ....ops.emulator import Emulator
 from .conftest import Played
+from .logged import calls_of, lookups_of
 from .scenes import FRAME_SIZES, SIZE, frame
 
 pytestmark = pytest.mark.system
@@ -35,8 +36,9 @@ def test_kernels_are_compiled_for_the_gpu_and_frames_are_graphs(played: Played) 
     board, card = ({"arch": arch, "graphs": True, "why": ""} for arch in ("sm_87", "sm_90"))
     assert played.report["first"] == {"gave": {"board": board, "card": card}, **OVER}
     for name in ("board", "card"):
-        loaded = [call for call in calls_of(played.directory / f"first-{name}.log") if call[0] == "cuModuleLoadData"]
-        assert [call[1]["magic"] for call in loaded] == ["7f454c46"] * 3  # ELF: code for the GPU, not text
+        calls = calls_of(played.directory / f"first-{name}.log")
+        magics = [call.values["magic"] for call in calls if call.name == "cuModuleLoadData"]
+        assert magics == ["7f454c46"] * 3  # ELF: code for the GPU, not text
 
 
 def test_no_compiler_is_needed_for_kernels_that_were_compiled_before(played: Played) -> None:
@@ -77,17 +79,15 @@ def test_waits_let_other_threads_work(played: Played) -> None:
 def test_the_driver_grants_what_the_bindings_ask_for_by_nvidia_s_own_versions(played: Played) -> None:
     """The driver's table is the bindings', in which NVIDIA wrote down when a function came; newer ones are refused."""
     granted, refused = {}, set()
-    for name, values in lookups_of(played.directory / "first-board.log"):
-        version = int(values["version"])
-        if values["granted"] != "0":
-            assert int(values["granted"]) == version, name
-            assert version <= played.driver, name
-            granted[name] = version
-        elif version > played.driver:
+    for name, asked, given in lookups_of(played.directory / "first-board.log"):
+        if given:
+            assert (given, given <= played.driver) == (asked, True), name
+            granted[name] = given
+        elif asked > played.driver:
             refused.add(name)
     if played.bindings * 1000 > played.driver - 500:
         assert refused, "nothing newer was asked for: the refusal was not tried"
-    used = {name for path in played.directory.glob("*.log") for name, _ in calls_of(path)}
+    used = {call.name for path in played.directory.glob("*.log") for call in calls_of(path)}
     assert used - {"cuGetExportTable"} <= set(granted)  # that one is NVRTC's
     assert len(used) > 30
 
@@ -143,23 +143,3 @@ def check_failure(told: dict[str, Any]) -> None:
     assert told["error"] in ("MachineError", "DeviceError")
     assert re.fullmatch(r"[A-Z][^\n]+[a-zA-Z)]\.", told["message"]), told
     assert told["fix"], told
-
-
-def calls_of(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """Name and arguments of the calls in a log; ``gave`` is what it gave."""
-    return [call for call in _lines_of(path) if call[0] != "lookup"]
-
-
-def lookups_of(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """What was looked up: ``version`` was asked for, and that of the function which was ``granted``; 0: none."""
-    return [(values.pop("name"), values) for name, values in _lines_of(path) if name == "lookup"]
-
-
-def _lines_of(path: Path) -> list[tuple[str, dict[str, str]]]:
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        call, _, gave = line.partition(" -> ")
-        _thread, name, *arguments = call.split(" ")
-        values = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-        found.append((name, values | {"granted" if name == "lookup" else "gave": gave.split(" ")[-1]}))
-    return found
