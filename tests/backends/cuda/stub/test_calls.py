@@ -163,13 +163,16 @@ def test_a_frame_of_another_library_is_waited_for_on_the_gpu_and_copied(played: 
 
 @gpus
 def test_what_was_made_is_given_back_in_this_order(played: Played, gpu: str) -> None:
-    """Graphs before their events, all memory before the streams, modules before the context."""
-    calls, closing = everything(played, gpu), phase(played, gpu, "close")
-    names = [call.name for call in closing]
-    assert names[-1] == "cuDevicePrimaryCtxRelease"
-    assert set(names[-4:-1]) == {"cuModuleUnload"}
-    last = {name: len(names) - 1 - names[::-1].index(name) for name in set(names)}
-    assert last["cuGraphExecDestroy"] < names.index("cuEventDestroy")
-    assert last["cuStreamDestroy"] > max(at for name, at in last.items() if name.startswith("cuMemFree"))
+    """A graph before the events that it records, all memory before the streams, modules before the context."""
+    calls = everything(played, gpu)
+    recorded = {call.values["event"] for call in calls if call.name == "cuEventRecordWithFlags"}
+    (graph,) = (at for at, call in enumerate(calls) if call.name == "cuGraphExecDestroy")
+    events = [at for at, call in enumerate(calls) if call.name == "cuEventDestroy" and call.values["event"] in recorded]
+    assert len(events) == len(recorded)
+    assert graph < min(events)
+    names = [call.name for call in phase(played, gpu, "close")]
+    assert names[-4:] == [*["cuModuleUnload"] * 3, "cuDevicePrimaryCtxRelease"]
+    streams = [at for at, name in enumerate(names) if name == "cuStreamDestroy"]
+    assert max(streams) > max(at for at, name in enumerate(names) if name.startswith("cuMemFree"))
     for make, give in (("cuStreamCreate", "cuStreamDestroy"), ("cuEventCreate", "cuEventDestroy")):
         assert sum(call.name == make for call in calls) == sum(call.name == give for call in calls)
