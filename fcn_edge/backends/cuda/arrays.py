@@ -104,11 +104,13 @@ def _downloaded(array: Any, device: int) -> NDArray[np.uint8]:
     with open_device(device) as gpu, gpu.current(), gpu.stream() as stream:
         frame = device_frame(array, stream.handle, device)
         height, width = frame.size
-        with gpu.host_buffer(frame.pitch * (height - 1) + width * 3) as staged, idle_afterwards(stream):
+        nbytes = frame.pitch * (height - 1) + width * 3
+        with gpu.host_buffer(nbytes) as staged, gpu.event() as copied, idle_afterwards(stream):
             if frame.stream:
                 stream.join(frame.stream)
             stream.download(staged.array, frame.pointer)
-            stream.synchronize()
+            stream.record(copied)
+            copied.synchronize()  # unlike a stream's, this wait lets the thread sleep
             rows = np.lib.stride_tricks.as_strided(staged.array, (height, width, 3), (frame.pitch, 3, 1))
             return np.array(rows, order="C")
 

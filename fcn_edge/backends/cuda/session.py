@@ -51,8 +51,8 @@ class CudaSession(Session):
     """A stream's view of an engine on the GPU.
 
     ``preprocess`` also takes arrays that lie on the GPU (``arrays``), and waits until they are copied, so that
-    they are the caller's again when it returns. ``postprocess(job, device=True)`` leaves the mask there. A frame's
-    memory is used again once its ``Job`` is gone.
+    they are the caller's again when it returns, unless it is told not to. ``postprocess(job, device=True)`` leaves the
+    mask there. A frame's memory is used again once its ``Job`` is gone.
 
     Args:
         spec: What the model is.
@@ -63,6 +63,7 @@ class CudaSession(Session):
         options: Whether the work is captured, and where frames of the host are brought to the network's size.
 
     Attributes:
+        inbound: Handle of the stream that copies frames of the GPU into the session's memory.
         graphs: The last frame was launched as a CUDA graph; False before the first.
         capture_failure: Why a capture failed that the driver and the network allow, without its full stop; empty when
             none did.
@@ -100,6 +101,7 @@ class CudaSession(Session):
             made.callback(network.close)
             self._work = FrameWork(device, spec, network)
             self._inbound = made.enter_context(device.stream())
+            self.inbound = self._inbound.handle
             made.callback(self._free_scores)
             self._slots = made.enter_context(SlotPool(device, self._slot))
             for used in (self._inbound, stream):
@@ -109,11 +111,15 @@ class CudaSession(Session):
             self._made = made.pop_all()
 
     @override
-    def preprocess(self, frame: Any) -> Job:
+    def preprocess(self, frame: Any, *, wait: bool = True) -> Job:
         """Bring a ``(H, W, 3)`` uint8 BGR frame, of the host or on the GPU, into the session's memory.
 
         Args:
             frame: An array of the host, a ``FrameBuffer``, or what offers ``__cuda_array_interface__`` or DLPack.
+            wait: Return when a frame on the GPU is copied. When False the copy is only enqueued, and nothing waits for
+                it but the GPU: before you write into the frame, let your stream wait for ``inbound``, as with
+                ``torch.cuda.current_stream().wait_stream(torch.cuda.ExternalStream(session.inbound))``. The session
+                keeps the frame alive until then. Frames of the host are copied when this returns, whatever it says.
 
         Raises:
             FrameError: It is no such frame.
@@ -123,7 +129,7 @@ class CudaSession(Session):
         self.check_open()
         started = time.perf_counter_ns()
         if on_device(frame):
-            job = self._preprocessed_on_device(device_frame(frame, self._inbound.handle, self._device.facts.index))
+            job = self._preprocessed_on_device(device_frame(frame, self.inbound, self._device.facts.index), wait)
         else:
             job = self._preprocessed(checked_frame(host_frame(frame)), self._source)
         job.timing.preprocess = time.perf_counter_ns() - started
@@ -140,6 +146,8 @@ class CudaSession(Session):
             self._latest = None
             begun = time.perf_counter_ns()
             slot.begin()
+            if slot.copied_from is not None and slot.arrived is not None:
+                self._stream.wait(slot.arrived)
             self._stream.record(slot.started)
             if slot.graph is not None:
                 self._stream.launch_graph(slot.graph)
@@ -244,7 +252,7 @@ class CudaSession(Session):
 
     def _preprocessed(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
         place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        lease = self._lease(SlotKind(source, place, self.expects_confidence and self.spec.head == "scores"))
+        lease = self._lease(self._kind(source, place))
         assert lease.slot.staged is not None
         target = lease.slot.staged.array
         if source == "image":
@@ -253,17 +261,29 @@ class CudaSession(Session):
             target.reshape(frame.shape)[...] = frame
         return Job(place, lease)
 
-    def _preprocessed_on_device(self, frame: DeviceFrame) -> Job:
+    def _preprocessed_on_device(self, frame: DeviceFrame, wait: bool) -> Job:
         place = placement(frame.size, self.size, self.spec.resize)
-        lease = self._lease(SlotKind("device", place, self.expects_confidence and self.spec.head == "scores"))
+        lease = self._lease(self._kind("device", place))
+        slot = lease.slot
         height, width = frame.size
         row = width * 3
+        assert slot.arrived is not None
         with self._device.current(), idle_afterwards(self._inbound):
             if frame.stream:
                 self._inbound.join(frame.stream)
-            self._inbound.copy_rows(lease.slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
-            self._inbound.synchronize()
+            if frame.pitch == row:  # copies of rows may be refused at pitches that CUDA did not choose
+                self._inbound.copy(slot.source_pointer, frame.pointer, row * height)
+            else:
+                self._inbound.copy_rows(slot.source_pointer, row, frame.pointer, frame.pitch, row, height)
+            self._inbound.record(slot.arrived)
+            if wait:
+                slot.arrived.synchronize()
+            else:
+                slot.copied_from = frame.owner
         return Job(place, lease)
+
+    def _kind(self, source: Source, place: Placement) -> SlotKind:
+        return SlotKind(source, place, self.expects_confidence and self.spec.head == "scores")
 
     def _lease(self, kind: SlotKind) -> SlotLease:
         with self._device.current():
@@ -286,7 +306,8 @@ class CudaSession(Session):
         with idle_afterwards(self._stream):
             lease.slot.begin()
             self._work.enqueue(self._stream, lease.slot)
-            self._stream.synchronize()
+            self._stream.record(self._fetched)
+            self._fetched.synchronize()
 
     def _captured(self, slot: Slot) -> Graph | None:
         """The frame's work as a graph; None, said once, where it cannot be one."""

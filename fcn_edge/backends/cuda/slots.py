@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,8 @@ class Slot(Closeable):
         inferred: Reached after the network.
         computed: Reached before the copy that brings the mask to the host; None where there is none.
         done: Reached after the last step.
+        arrived: Reached when a frame of the GPU was copied into the slot; None for other sources.
+        copied_from: What keeps the memory of a frame whose copy nobody waited for yet; None else.
         pending: Its work is enqueued and was not waited for.
         enqueue_ns: Nanoseconds that the host took to enqueue the work of the last frame.
         graph: The steps captured; None until then, or where they cannot be.
@@ -88,6 +90,7 @@ class Slot(Closeable):
         self.decode: Launch | None = None
         self.pending = False
         self.enqueue_ns = 0
+        self.copied_from: Any = None
         self._mask_size = mask_size
         size = kind.place.network_size if kind.source == "image" else kind.place.frame_size
         nbytes = size[0] * size[1] * 3
@@ -103,6 +106,7 @@ class Slot(Closeable):
             self.preprocessed: Event = made.enter_context(device.event())
             self.inferred: Event = made.enter_context(device.event())
             self.done: Event = made.enter_context(device.event())
+            self.arrived: Event | None = made.enter_context(device.event()) if kind.source == "device" else None
             self.uploaded: Event | None = None
             self.computed: Event | None = None
             if kind.source == "image":  # it comes by copies alone
@@ -130,10 +134,13 @@ class Slot(Closeable):
         return self.mask.array[: self._flag_at].reshape(height, self.pitch)[:, :width]
 
     def wait(self) -> None:
-        """Wait until the frame is done; the GPU must be current."""
+        """Wait until the frame is done, or copied where it was not inferred; the GPU must be current."""
         if self.pending:
             self.done.synchronize()
             self.pending = False
+        elif self.copied_from is not None and self.arrived is not None:
+            self.arrived.synchronize()
+        self.copied_from = None
 
     def begin(self) -> None:
         """What the host does before the frame's work is enqueued, each time; no work of the slot is under way."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -27,13 +29,90 @@ def test_frames_on_the_gpu_are_taken(
                 "device_alloc", "host_alloc", "event_create", "device_free", "host_free", "event_destroy"
             )
             join = [("stream_join", joined)] if joined else []
-            assert calls == [*join, ("copy_rows", 300, 60), ("stream_synchronize",)]
+            assert calls == [*join, ("copy_rows", 300, 60), ("event_record",), ("event_synchronize",)]
             del held  # it is the caller's again
             session.infer(job)
             work = made.calls()
             assert not [call for call in work if call[0] == "upload"]
             np.testing.assert_array_equal(session.postprocess(job), on_the_host(frame(seed=seed)))
             del job
+
+
+def test_a_contiguous_frame_is_one_copy_of_bytes(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    with made.session as session:
+        for padding, copy in ((0, ("copy_rows", 60 * 300, 1)), (5, ("copy_rows", 300, 60))):
+            held = Held(made.gpu, frame(), padding=padding)
+            made.calls()
+            job = session.preprocess(held)
+            assert [call for call in made.calls() if call[0] == "copy_rows"] == [copy]
+            np.testing.assert_array_equal(session.postprocess(session.infer(job)), on_the_host(frame()))
+
+
+@pytest.mark.parametrize("graphs", [True, False], ids=["graph", "no graph"])
+def test_the_host_waits_once_for_a_frame(rig: Callable[..., Rig], graphs: bool) -> None:
+    made = rig(graphs=graphs)
+    with made.session as session:
+
+        def waits(given: object, **how: bool) -> tuple[int, ...]:
+            """In each step of a frame."""
+            counts = [made.gpu.host_waits]
+            job = session.preprocess(given, **how)
+            counts.append(made.gpu.host_waits)
+            session.infer(job)
+            counts.append(made.gpu.host_waits)
+            np.testing.assert_array_equal(session.postprocess(job), on_the_host(frame()))
+            return (*np.diff([*counts, made.gpu.host_waits]).tolist(),)
+
+        for _ in range(2):
+            assert waits(frame()) == (0, 0, 1)
+            assert waits(Held(made.gpu, frame())) == (1, 0, 1)
+            assert waits(Held(made.gpu, frame()), wait=False) == (0, 0, 1)
+
+
+def test_a_frame_that_nobody_waits_for_is_kept_until_it_is_copied(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    with made.session as session:
+        held = Held(made.gpu, frame())
+        owner = weakref.ref(held)
+        job = session.infer(session.preprocess(held, wait=False))
+        del held
+        gc.collect()
+        assert owner() is not None
+        np.testing.assert_array_equal(session.postprocess(job), on_the_host(frame()))
+        gc.collect()
+        assert owner() is None
+
+
+def test_a_stream_that_joined_may_write_into_its_frame(rig: Callable[..., Rig]) -> None:
+    """And one that did not spoils it, as on a GPU."""
+    made = rig()
+    with made.session as session, made.engine._device.current():
+        theirs = made.gpu.stream_create()
+        for joins in (True, False):
+            held = Held(made.gpu, frame())
+            job = session.infer(session.preprocess(held, wait=False))
+            if joins:
+                made.gpu.stream_join(theirs, session.inbound)
+            pointer = held.__cuda_array_interface__["data"][0]
+            made.gpu.fill(pointer, 0, 305 * 60, theirs)
+            made.gpu.stream_synchronize(theirs)
+            expected = frame() if joins else np.zeros_like(frame())
+            np.testing.assert_array_equal(session.postprocess(job), on_the_host(expected))
+        made.gpu.stream_destroy(theirs)
+
+
+def test_a_frame_that_is_given_up_before_it_is_copied_leaves_its_memory_to_others(rig: Callable[..., Rig]) -> None:
+    made = rig()
+    with made.session as session:
+        session.preprocess(Held(made.gpu, frame()), wait=False)  # and never inferred
+        for seed in range(1, 6):
+            job = session.preprocess(Held(made.gpu, frame(seed=seed)), wait=False)
+            np.testing.assert_array_equal(session.postprocess(session.infer(job)), on_the_host(frame(seed=seed)))
+        session.preprocess(Held(made.gpu, frame()), wait=False)
+        session.infer(session.preprocess(Held(made.gpu, frame()), wait=False))
+    made.engine.close()
+    assert made.gpu.leftovers == []
 
 
 @pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
