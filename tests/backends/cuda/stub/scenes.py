@@ -172,7 +172,8 @@ class Work:
                         for padding in (0, 5):
                             key = f"{name} {'graph' if graphs else 'steps'}-lent{padding} {height}x{width} 2"
                             with closing(Frame(device, frame(height, width, 2), padding=padding)) as lent:
-                                masks[key] = session.labels(lent)
+                                job = session.preprocess(lent, wait=padding == 0)
+                                masks[key] = session.postprocess(session.infer(job))
         np.savez(self.directory / "masks.npz", **masks)
         return {"count": len(masks)}
 
@@ -197,12 +198,15 @@ class Work:
             for number in (2, 3):
                 with log(f"frame{number}"):
                     session.labels(frame(60, 100, number))
-            for padding in (0, 5):
-                lent = Frame(device, frame(60, 100), padding=padding)
-                with log(f"lent{padding}"):
-                    job = session.preprocess(lent)
-                lent.close()
-                del job
+            for padding, wait in ((0, True), (5, True), (0, False)):
+                with closing(Frame(device, frame(60, 100), padding=padding)) as lent:
+                    phase = f"lent{padding}" if wait else "handed on"
+                    with log(phase):
+                        job = session.preprocess(lent, wait=wait)
+                    with log(f"{phase} inferred"):
+                        session.infer(job)
+                    session.postprocess(job)
+                    del job
             with log("close"):
                 entered.__exit__(None, None, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def phase(played: Played, gpu: str, name: str) -> list[Call]:
 
 
 def everything(played: Played, gpu: str) -> list[Call]:
-    names = ("open", "preprocess", "infer", "postprocess", "frame2", "frame3", "lent0", "lent5", "close")
+    lent = [f"{name}{what}" for name in ("lent0", "lent5", "handed on") for what in ("", " inferred")]
+    names = ["open", "preprocess", "infer", "postprocess", "frame2", "frame3", *lent, "close"]
     return [call for name in names for call in phase(played, gpu, name)]
 
 
@@ -162,14 +164,34 @@ def test_a_frame_of_another_library_is_waited_for_on_the_gpu_and_copied(played: 
 
 
 @gpus
+def test_a_frame_that_is_handed_on_is_waited_for_by_the_gpu_alone(played: Played, gpu: str) -> None:
+    taken, inferred = phase(played, gpu, "handed on"), phase(played, gpu, "handed on inferred")
+    assert [call for call in taken if "Synchronize" in call.name] == []
+    assert [call.name for call in taken[-2:]] == ["cuMemcpyAsync", "cuEventRecord"]
+    waits, *replay = inferred
+    assert (waits.name, waits.values["event"]) == ("cuStreamWaitEvent", taken[-1].values["event"])
+    assert [call.name for call in replay] == REPLAY
+    assert waits.values["stream"] == replay[0].values["stream"] != taken[-1].values["stream"]
+    safe = phase(played, gpu, "lent0")
+    assert [call.name for call in safe[-3:]] == ["cuMemcpyAsync", "cuEventRecord", "cuEventSynchronize"]
+
+
+@gpus
 def test_what_was_made_is_given_back_in_this_order(played: Played, gpu: str) -> None:
     """A graph before the events that it records, all memory before the streams, modules before the context."""
     calls = everything(played, gpu)
-    recorded = {call.values["event"] for call in calls if call.name == "cuEventRecordWithFlags"}
-    (graph,) = (at for at, call in enumerate(calls) if call.name == "cuGraphExecDestroy")
-    events = [at for at, call in enumerate(calls) if call.name == "cuEventDestroy" and call.values["event"] in recorded]
-    assert len(events) == len(recorded)
-    assert graph < min(events)
+    begun = [at for at, call in enumerate(calls) if call.name == "cuStreamBeginCapture"]
+    assert len(begun) == 2  # one for each way in which frames came
+    for at in begun:
+        following = calls[at:]
+        made = next(call.gave for call in following if call.name == "cuGraphInstantiateWithFlags")
+        ended = next(
+            at for at, call in enumerate(following) if call.said("graph") == f"cuGraphExecDestroy graph={made:#x}"
+        )
+        inside = itertools.takewhile(lambda call: call.name != "cuStreamEndCapture", following)
+        for event in (call.values["event"] for call in inside if call.name == "cuEventRecordWithFlags"):
+            destroyed = f"cuEventDestroy event={event}"
+            assert ended < next(at for at, call in enumerate(following) if call.said("event") == destroyed)
     names = [call.name for call in phase(played, gpu, "close")]
     assert names[-4:] == [*["cuModuleUnload"] * 3, "cuDevicePrimaryCtxRelease"]
     streams = [at for at, name in enumerate(names) if name == "cuStreamDestroy"]
