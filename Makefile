@@ -38,9 +38,10 @@ test-slow: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-# Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason
+# Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason. Two at a time
+# on any machine: half of the time goes by in waiting, and their cameras, encoders and commands are processes themselves.
 test-system: $(VENV)/.dev .venv-stub12/.stub
-	$(BIN)/python -m pytest -m system --timeout 600 -rs
+	$(BIN)/python -m pytest -m system -n 2 --dist worksteal --timeout 600 -rs
 
 # The tests that need no torch, on the Python versions that JetPack has
 test-py: $(TEST_PY)

@@ -7,6 +7,7 @@ It runs in environments that hold little more than the bindings, tells what happ
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
@@ -29,9 +30,10 @@ from fcn_edge.backends.cuda.providers import cuda_python
 from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import FcnEdgeError
+from fcn_edge.ops.kernels import Launch
 from fcn_edge.testing.engine import fake_spec
 
-from .brightness import BrightnessEngine
+from .brightness import BrightnessEngine, brightness_source
 from .control import ILLEGAL_ADDRESS, UNKNOWN, Stub
 
 SIZE = (64, 96)
@@ -243,6 +245,39 @@ class Work:
         other.join()
         return counted
 
+    def wrong_uses(self) -> dict[str, str]:
+        """What the driver says of uses that are wrong."""
+        told = {}
+        device = Device(cuda_python.open_gpu(0), self.cache)
+        with device, device.current():
+            driver, stream, memory = device._driver, device.stream(), device.device_buffer(16)
+            function = device.function(brightness_source(), "brightness.cu", "brightness")
+            launch = Launch(
+                "brightness", "brightness", (1, 1, 1), (1, 1, 1), 0, (np.uint64(0),) * 2 + (np.int32(0),) * 4
+            )
+            pointer = memory.pointer
+
+            def overrun() -> None:
+                ctypes.memset(pointer, 0, 17)
+                memory.close()
+
+            uses: dict[str, Callable[[], Any]] = {
+                "null stream": lambda: driver.launch(function, launch, 0),
+                "unknown stream": lambda: driver.stream_synchronize(pointer),
+                "beyond the memory": lambda: driver.fill(pointer, 0, 17, stream.handle),
+                "external record": lambda: driver.event_record(device.event().handle, stream.handle, True),
+                "written beyond": overrun,
+                "freed twice": lambda: driver.device_free(pointer),
+                "not current": lambda: (driver.leave(), driver.free_bytes()),
+            }
+            for name, use in uses.items():
+                with suppress(FcnEdgeError):
+                    use()
+                told[name] = self.stub.taken_misuses()
+            driver.enter()
+            stream.close()
+        return told
+
     def failures(self, step: int, code: int, always: bool) -> list[dict[str, Any]]:
         """A small run for each of its calls, in which that call fails."""
         self.stub.fail_at(0)
@@ -267,6 +302,7 @@ def main(directory: Path) -> None:
     report["masks"] = work.outcome(work.masks)
     report["phases"] = work.outcome(work.phases)
     report["waits"] = work.outcome(work.waits)
+    report["wrong uses"] = work.outcome(work.wrong_uses)
     work.stub.idle(True)
     for name, gpu in GPUS.items():
         work.stub.pose(gpu)

@@ -133,6 +133,21 @@ def test_a_gpu_that_fails_from_then_on_ends_with_an_error_of_ours_too(played: Pl
         assert "error" in told, told
 
 
+def test_the_driver_would_tell_of_wrong_uses(played: Played) -> None:
+    """What the other tests hold to be empty is not when there is something to tell."""
+    told = played.report["wrong uses"]
+    assert {use: said.partition(" [")[0] for use, said in told["gave"].items()} == {
+        "null stream": "the null stream",
+        "unknown stream": "stream",
+        "beyond the memory": "memory that is not allocated",
+        "external record": "an external record outside of a capture",
+        "written beyond": "written beyond its end",
+        "freed twice": "device memory",
+        "not current": "no context is current",
+    }
+    assert told["leftovers"] == "1 event"
+
+
 def check_failure(told: dict[str, Any]) -> None:
     assert told["failed"], told
     assert "crash" not in told, told
