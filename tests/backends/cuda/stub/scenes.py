@@ -209,6 +209,17 @@ class Work:
                         session.infer(job)
                     session.postprocess(job)
                     del job
+            with log("warm up"):
+                session.warm_up((60, 100))
+            with log("steady"):
+                before = None
+                for number in range(20):  # one frame is inferred while the next one is brought
+                    job = session.infer(session.preprocess(frame(60, 100, number)))
+                    if before is not None:
+                        session.postprocess(before)
+                    before = job
+                session.postprocess(before)
+            del before, job
             with log("close"):
                 entered.__exit__(None, None, None)
 
