@@ -38,9 +38,10 @@ test-slow: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-# Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason
-test-system: $(VENV)/.dev
-	$(BIN)/python -m pytest -m system --timeout 600 -rs
+# Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason. Two at a time
+# on any machine: half of the time goes by in waiting, and their cameras, encoders and commands are processes themselves.
+test-system: $(VENV)/.dev .venv-stub12/.stub
+	$(BIN)/python -m pytest -m system -n 2 --dist worksteal --timeout 600 -rs
 
 # The tests that need no torch, on the Python versions that JetPack has
 test-py: $(TEST_PY)
@@ -92,6 +93,12 @@ $(TEST_PY): test-py%:
 	.venv-py$*/bin/python -m pip --quiet --disable-pip-version-check install --no-deps --editable .
 	touch $@
 
+# NVIDIA's bindings of CUDA 12, which cannot stand beside those of CUDA 13: some system tests run on a driver of the tests
+.venv-stub12/.stub: requirements/stub12.txt
+	$(PYTHON) -m venv --clear .venv-stub12
+	.venv-stub12/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	touch $@
+
 # requirements/*.in name the packages; the .txt files pin everything they bring. A local tag such as torch's +cpu is
 # dropped, so that pip may take whichever build of that version it finds. Needs Python 3.10 and 3.12 as well.
 LOCK_FLAGS := --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
@@ -100,6 +107,7 @@ lock: $(VENV)/.dev
 	$(BIN)/python -m piptools compile $(LOCK_FLAGS) -o requirements/demo.txt requirements/demo.in
 	$(BIN)/python -m piptools compile $(LOCK_FLAGS) -o requirements/dev.txt requirements/dev.in
 	sed -i 's/+cpu$$//' requirements/dev.txt
+	$(BIN)/python -m piptools compile $(LOCK_FLAGS) -o requirements/stub12.txt requirements/stub12.in
 	$(call python_of,310) -m venv --clear .venv-lock && .venv-lock/bin/python -m pip install --quiet pip-tools
 	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -o requirements/demo-py310.txt requirements/demo.in
 	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -c requirements/demo-py310.txt \

@@ -119,16 +119,20 @@ def no_driver(detail: str) -> DeviceError:
     return DeviceError(f"NVIDIA's driver is not here: {detail.partition('. ')[0].rstrip('.')}.", _DRIVER_FIX)
 
 
-def too_old(call: str, driver: tuple[int, int]) -> MachineError:
+def too_old(call: str, driver: tuple[int, int] | None) -> MachineError:
     """The error of a driver that lacks a function.
 
     Args:
         call: The function.
-        driver: CUDA version that the driver supports.
+        driver: CUDA version that the driver supports; None where it was not asked yet.
     """
-    other = f", or install the cuda-python of its version: {wheels(driver[0])}" if driver[0] >= OLDEST_CUDA else "."
+    supported, other = "", "."
+    if driver is not None:
+        supported = f", for CUDA {driver[0]}.{driver[1]},"
+        if driver[0] >= OLDEST_CUDA:
+            other = f", or install the cuda-python of its version: {wheels(driver[0])}"
     return MachineError(
-        f"NVIDIA's driver, for CUDA {driver[0]}.{driver[1]}, has no {call}.",
+        f"NVIDIA's driver{supported} has no {call}.",
         f"Update the driver (on Jetson: JetPack){other}",
     )
 

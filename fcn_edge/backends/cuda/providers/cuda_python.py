@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property, partial
 from importlib import import_module, metadata
 from types import ModuleType
@@ -256,12 +257,17 @@ class CudaPython(Driver):
     @override
     def capture_end(self, stream: int) -> int:
         graph = self._call("cuStreamEndCapture", stream)
-        try:
-            # CUDA 11's function without flags took other arguments
-            flagged = hasattr(self._cu, "cuGraphInstantiateWithFlags")
-            return int(self._call("cuGraphInstantiateWithFlags" if flagged else "cuGraphInstantiate", graph, 0))
-        finally:
-            self._call("cuGraphDestroy", graph)
+        with ExitStack() as made:
+            try:
+                # CUDA 11's function without flags took other arguments
+                flagged = hasattr(self._cu, "cuGraphInstantiateWithFlags")
+                name = "cuGraphInstantiateWithFlags" if flagged else "cuGraphInstantiate"
+                executable = int(self._call(name, graph, 0))
+                made.callback(self.graph_destroy, executable)
+            finally:
+                self._call("cuGraphDestroy", graph)
+            made.pop_all()
+        return executable
 
     @override
     def graph_launch(self, graph: int, stream: int) -> None:
@@ -294,9 +300,9 @@ class CudaPython(Driver):
         try:
             status, *values = getattr(self._cu, name)(*arguments)
         except RuntimeError as error:
-            if self._context is None:  # the driver's library is looked up at the first call
+            if name == "cuInit":  # the driver's library is looked up at the first call
                 raise
-            raise too_old(name, self.facts.driver) from error
+            raise too_old(name, self.facts.driver if hasattr(self, "facts") else None) from error
         if status.name != "CUDA_SUCCESS":
             raise cuda_error(name, status.name)
         return values[0] if len(values) == 1 else values

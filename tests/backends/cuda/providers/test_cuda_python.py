@@ -296,12 +296,20 @@ def test_a_graph_that_cannot_be_made_is_given_back(cu: Cu, gpu: CudaPython) -> N
     assert cu.calls[-1] == ("cuGraphDestroy", 0x60)
 
 
+def test_a_graph_is_given_back_when_what_it_was_made_of_cannot_be(cu: Cu, gpu: CudaPython) -> None:
+    cu.fails["cuGraphDestroy"] = "CUDA_ERROR_UNKNOWN"
+    with pytest.raises(MachineError, match="cuGraphDestroy"):
+        gpu.capture_end(0x51)
+    assert cu.calls[-1][0] == "cuGraphExecDestroy"
+
+
 @pytest.mark.parametrize(
     ("call", "result", "error", "message"),
     [
         ("cuInit", "CUDA_ERROR_NO_DEVICE", DeviceError, "finds no GPU"),
         ("cuInit", RuntimeError('"cuda" can only be found via system search.\nMore'), DeviceError, "is not here"),
         ("cuInit", "CUDA_ERROR_STUB_LIBRARY", DeviceError, "runs nothing"),
+        ("cuDeviceGet", RuntimeError("function cuDeviceGet is not found"), MachineError, "driver has no cuDeviceGet"),
     ],
 )
 def test_no_driver_and_no_gpu_are_told(call: str, result: Any, error: type[Exception], message: str) -> None:
