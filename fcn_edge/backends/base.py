@@ -95,9 +95,8 @@ class Session(Closeable):
         depth: Jobs between ``infer`` and ``postprocess`` that keep the device busy: 1 where ``infer`` computes, more
             where it enqueues. More jobs than that are taken, too, each with memory of its own; they only wait longer.
         batch: Frames that the network takes at once. Fewer take as long as so many.
-        expects_confidence: ``postprocess_with_confidence`` will be asked of the frames to come; set it before their
-            ``preprocess``. A GPU then brings the scores along with each mask. It gives them without, too, and has to
-            run the network again for a frame after which others were inferred already.
+        expects_confidence: Set it before ``preprocess`` of frames whose confidence will be asked for. A GPU then brings
+            their scores along, which it has to make anew for a frame behind which others were inferred already.
         closed: ``close`` was called.
     """
 
@@ -107,6 +106,17 @@ class Session(Closeable):
     depth: int = 1
     batch: int = 1
     closed: bool = False
+
+    def warm_up(self, frame_size: Size | None = None) -> None:
+        """Run once on an even frame, so that the first real one takes as long as the others.
+
+        Args:
+            frame_size: ``(height, width)`` of the frames to come; the network's own where nobody knows.
+
+        Raises:
+            ModelError: The network does not give what its spec says.
+        """
+        self.labels(np.full((*(frame_size or self.size), 3), self.spec.fill_bgr, np.uint8))
 
     @abstractmethod
     def preprocess(self, frame: NDArray[np.uint8] | FrameBuffer) -> Job:

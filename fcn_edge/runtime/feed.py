@@ -7,9 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from fcn_edge.artifacts.spec import Size
 from fcn_edge.backends.base import Job, Session
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.metrics.durations import NS_PER_S
@@ -18,7 +15,7 @@ from fcn_edge.runtime.intake import Intake
 from fcn_edge.runtime.sources.base import SLICE, Connection
 from fcn_edge.runtime.statistics import StreamStatistics
 
-__all__ = ["WAITING", "Arrival", "Feed", "warm_up"]
+__all__ = ["WAITING", "Arrival", "Feed"]
 
 WAITING = 2
 """Frames of a file that may wait between two stages."""
@@ -146,7 +143,7 @@ class Feed:
             if self._session is None:
                 self._session = self._new_session()
                 if self._session.batch == 1:  # else another session runs the network
-                    warm_up(self._session, self.connection.size)
+                    self._session.warm_up(self.connection.size)
             for frame, capture_ns in self._timed_frames():
                 job = None if self.connection.live else self.session.preprocess(frame.image)
                 if not self._lane.put(Arrival(self, frame, capture_ns, job)):
@@ -184,15 +181,3 @@ class Feed:
             if frame is not None or self.connection.state == "ended":
                 return frame
         return None
-
-
-def warm_up(session: Session, frame_size: Size | None) -> None:
-    """Run once on an even frame, so that the first real one takes as long as the others.
-
-    Args:
-        session: What runs.
-        frame_size: ``(height, width)`` of the frames to come; the network's own where nobody knows.
-    """
-    frame = np.empty((*(frame_size or session.size), 3), np.uint8)
-    frame[...] = session.spec.fill_bgr
-    session.labels(frame)

@@ -13,7 +13,7 @@ from typing_extensions import Self
 from fcn_edge.backends.base import Session
 from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, Started
-from fcn_edge.runtime.feed import Feed, warm_up
+from fcn_edge.runtime.feed import Feed
 from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.pipeline import Pipeline
 from fcn_edge.runtime.report import Report, SourceReport, with_skews
@@ -93,7 +93,7 @@ class Loop:
         """Run once on an even frame of the source's size, so that the first real one takes as long as the others."""
         for source in self._joined:
             if source.feed is not None and self._alone:
-                warm_up(source.feed.session, source.connection.size)
+                source.feed.session.warm_up(source.connection.size)
 
     def open_sinks(self, overlays: Overlays, segment: float | None, keep: int | None) -> None:
         """Open the sinks of the source that is alone, or those that several have in common."""

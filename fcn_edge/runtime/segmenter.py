@@ -100,9 +100,7 @@ class Segmenter(Closeable):
         Raises:
             ModelError: The network does not give what its spec says.
         """
-        frame = np.empty((*(frame_size or self.size), 3), np.uint8)
-        frame[...] = self.spec.fill_bgr
-        self.session.labels(frame)
+        self.session.warm_up(frame_size)
 
     def session_for_stream(self) -> Session:
         """A new session on the same engine, for a stream of its own; it is closed with the segmenter at the latest.

@@ -87,6 +87,17 @@ def test_labels_head_gives_neither_scores_nor_confidence(subject: MakeSubject, f
             session.postprocess_with_confidence(session.infer(session.preprocess(frame(64, 96))))
 
 
+def test_a_warm_up_changes_no_mask(subject: MakeSubject, frame: MakeFrame) -> None:
+    image = frame(90, 130)
+    engine = subject().engine
+    with engine.session() as cold, engine.session() as warm:
+        warm.warm_up((90, 130))
+        warm.warm_up()
+        np.testing.assert_array_equal(warm.labels(image), cold.labels(image))
+    with pytest.raises(UsageError, match="closed"):
+        warm.warm_up()
+
+
 def test_runs_of_one_frame_agree(subject: MakeSubject, frame: MakeFrame) -> None:
     image = frame(90, 130)
     with subject().engine.session() as session:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from fcn_edge.errors import DeviceError, MachineError
 from fcn_edge.system.cuda_wheels import OLDEST_CUDA, wheels
 
-__all__ = ["RefusedCodeError", "cuda_error", "no_driver", "no_such_gpu", "too_old", "uncompiled"]
+__all__ = ["GpuMemoryError", "RefusedCodeError", "cuda_error", "no_driver", "no_such_gpu", "too_old", "uncompiled"]
+
+
+class GpuMemoryError(MachineError):
+    """The GPU, or the memory that it shares, has too little left for an allocation."""
 
 
 class RefusedCodeError(MachineError):
@@ -24,7 +28,7 @@ _REFUSED = (
 
 _KNOWN: dict[str, tuple[type[MachineError], str, str]] = {
     "CUDA_ERROR_OUT_OF_MEMORY": (
-        MachineError,
+        GpuMemoryError,
         "The GPU has no memory left ({call}).",
         "Close other programs that use the GPU, or build for a smaller --size.",
     ),

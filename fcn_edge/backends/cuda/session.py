@@ -16,8 +16,8 @@ So frame n + 1 is preprocessed and frame n - 1 handed on while the GPU has frame
 from __future__ import annotations
 
 import logging
-import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Literal, overload
 
@@ -30,8 +30,10 @@ from fcn_edge.backends.base import GpuTimes, Job, Session
 from fcn_edge.backends.cuda.arrays import DeviceFrame, DeviceMask, device_frame, on_device
 from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.frame_work import FrameWork, Network
-from fcn_edge.backends.cuda.objects import Graph, HostBuffer, Stream, idle_afterwards
-from fcn_edge.backends.cuda.slots import Slot, SlotKind, SlotLease, SlotPool, Source
+from fcn_edge.backends.cuda.objects import Graph, Stream, idle_afterwards
+from fcn_edge.backends.cuda.output import NetworkOutput
+from fcn_edge.backends.cuda.slot_pool import SlotLease, SlotPool
+from fcn_edge.backends.cuda.slots import Slot, SlotKind, Source
 from fcn_edge.backends.frame_buffer import host_frame
 from fcn_edge.backends.host_session import check_labels, no_scores, wrong_size
 from fcn_edge.backends.options import RUN_DEFAULTS, RunOptions
@@ -45,6 +47,15 @@ from fcn_edge.ops.preprocess import checked_frame, network_input
 __all__ = ["CudaSession"]
 
 _log = logging.getLogger(__name__)
+
+_BESIDE = 2
+"""Frames under way beside those that keep the GPU busy: one is being preprocessed, and one handed on."""
+
+_MOST_SLOTS = 8
+"""A stream of a file has so many frames between its stages at once; further slots are not kept."""
+
+
+_Take = Callable[[SlotKind], SlotLease]
 
 
 class CudaSession(Session):
@@ -93,22 +104,27 @@ class CudaSession(Session):
         self._stream = stream
         self._source: Source = "image" if options.preprocess_on == "host" else "frame"
         self._to_capture = options.graphs
-        self._enqueueing = threading.Lock()  # of what goes onto the network's stream: infer, and scores asked for
-        self._latest: Slot | None = None
-        self._scores: HostBuffer | None = None
         with device.current(), ExitStack() as made:
             made.callback(stream.close)
             made.callback(network.close)
             self._work = FrameWork(device, spec, network)
             self._inbound = made.enter_context(device.stream())
             self.inbound = self._inbound.handle
-            made.callback(self._free_scores)
-            self._slots = made.enter_context(SlotPool(device, self._slot))
+            self._output = made.enter_context(NetworkOutput(device, stream, network, self._work))
+            self._slots = made.enter_context(SlotPool(device, self._slot, _MOST_SLOTS))
             for used in (self._inbound, stream):
                 made.callback(used.synchronize)
-            self._fetched = made.enter_context(device.event())
             self._warm_up()
             self._made = made.pop_all()
+
+    @override
+    def warm_up(self, frame_size: Size | None = None) -> None:
+        """Also makes and captures what the frames under way will need, so that none of them waits for that."""
+        self.check_open()
+        place = placement(frame_size or self.size, self.size, self.spec.resize)
+        with self._device.current():
+            self._slots.make_ready(self._kind(self._source, place), self.depth + _BESIDE)
+        super().warm_up(frame_size)
 
     @override
     def preprocess(self, frame: Any, *, wait: bool = True) -> Job:
@@ -131,7 +147,9 @@ class CudaSession(Session):
         if on_device(frame):
             job = self._preprocessed_on_device(device_frame(frame, self.inbound, self._device.facts.index), wait)
         else:
-            job = self._preprocessed(checked_frame(host_frame(frame)), self._source)
+            image = checked_frame(host_frame(frame))
+            place = placement((image.shape[0], image.shape[1]), self.size, self.spec.resize)
+            job = self._preprocessed(image, self._kind(self._source, place), self._slots.take)
         job.timing.preprocess = time.perf_counter_ns() - started
         return job
 
@@ -139,11 +157,11 @@ class CudaSession(Session):
     def infer(self, job: Job) -> Job:
         self.check_inferable(job)
         slot: Slot = job.data.slot
-        with self._device.current(), self._enqueueing, idle_afterwards(self._stream):
+        with self._device.current(), self._output.enqueueing, idle_afterwards(self._stream):
             if slot.graph is None and self._to_capture:
-                slot.graph = self._captured(slot)
+                self._slots.capture(slot.kind, self._captured)
             self.graphs = slot.graph is not None
-            self._latest = None
+            self._output.slot = None
             begun = time.perf_counter_ns()
             slot.begin()
             if slot.copied_from is not None and slot.arrived is not None:
@@ -156,7 +174,7 @@ class CudaSession(Session):
             self._stream.record(slot.done)
             slot.enqueue_ns = time.perf_counter_ns() - begun
             slot.pending = job.inferred = True
-            self._latest = slot
+            self._output.slot = slot
         return job
 
     @overload
@@ -205,7 +223,7 @@ class CudaSession(Session):
             raise no_scores(self.spec)
         self._finite(job)
         started = time.perf_counter_ns()
-        scores = self._scores_of(job)
+        scores = self._output.scores_of(job.data.slot)
         result = decode_with_confidence(
             scores, job.place.mapping(self.spec.stride, self.spec.geometry), self.spec.void, unknown_below
         )
@@ -238,9 +256,10 @@ class CudaSession(Session):
         image = checked_frame(image)
         if image.shape[:2] != self.size:
             raise wrong_size((image.shape[0], image.shape[1]), self.size)
-        job = self.infer(self._preprocessed(image, "image", self._as_it_is))
+        kind = self._kind("image", self._as_it_is)
+        job = self.infer(self._preprocessed(image, kind, self._slots.take_aside))
         self.wait(job)
-        return self._scores_of(job)
+        return self._output.scores_of(job.data.slot)
 
     @override
     def close(self) -> None:
@@ -250,20 +269,19 @@ class CudaSession(Session):
         with self._device.current():
             self._made.close()
 
-    def _preprocessed(self, frame: NDArray[np.uint8], source: Source, place: Placement | None = None) -> Job:
-        place = place or placement((frame.shape[0], frame.shape[1]), self.size, self.spec.resize)
-        lease = self._lease(self._kind(source, place))
+    def _preprocessed(self, frame: NDArray[np.uint8], kind: SlotKind, take: _Take) -> Job:
+        lease = self._lease(kind, take)
         assert lease.slot.staged is not None
         target = lease.slot.staged.array
-        if source == "image":
-            network_input(frame, place, self.spec.fill_bgr, out=target.reshape(*self.size, 3))
+        if kind.source == "image":
+            network_input(frame, kind.place, self.spec.fill_bgr, out=target.reshape(*self.size, 3))
         else:
             target.reshape(frame.shape)[...] = frame
-        return Job(place, lease)
+        return Job(kind.place, lease)
 
     def _preprocessed_on_device(self, frame: DeviceFrame, wait: bool) -> Job:
         place = placement(frame.size, self.size, self.spec.resize)
-        lease = self._lease(self._kind("device", place))
+        lease = self._lease(self._kind("device", place), self._slots.take)
         slot = lease.slot
         height, width = frame.size
         row = width * 3
@@ -285,9 +303,9 @@ class CudaSession(Session):
     def _kind(self, source: Source, place: Placement) -> SlotKind:
         return SlotKind(source, place, self.expects_confidence and self.spec.head == "scores")
 
-    def _lease(self, kind: SlotKind) -> SlotLease:
+    def _lease(self, kind: SlotKind, take: _Take) -> SlotLease:
         with self._device.current():
-            return self._slots.take(kind)
+            return take(kind)
 
     def _slot(self, kind: SlotKind) -> Slot:
         decoded = self.spec.head == "scores"
@@ -302,12 +320,12 @@ class CudaSession(Session):
 
     def _warm_up(self) -> None:
         """Do all work once: networks allocate, and kernels load, at their first run, which cannot be captured."""
-        lease = self._slots.take(SlotKind("frame", self._as_it_is))
+        lease = self._slots.take_aside(SlotKind("frame", self._as_it_is))
         with idle_afterwards(self._stream):
             lease.slot.begin()
             self._work.enqueue(self._stream, lease.slot)
-            self._stream.record(self._fetched)
-            self._fetched.synchronize()
+            self._stream.record(lease.slot.done)
+            lease.slot.done.synchronize()
 
     def _captured(self, slot: Slot) -> Graph | None:
         """The frame's work as a graph; None, said once, where it cannot be one."""
@@ -336,33 +354,3 @@ class CudaSession(Session):
         if slot.flagged:
             raise not_finite()
         return slot
-
-    def _scores_of(self, job: Job) -> NDArray[np.float32]:
-        """The scores of a frame that is done."""
-        slot: Slot = job.data.slot
-        buffer = slot.scores or self._fetch_scores(slot)
-        scores = buffer.array.view(self._network.output_dtype).reshape(self._network.output_shape)
-        return scores.astype(np.float32)
-
-    def _fetch_scores(self, slot: Slot) -> HostBuffer:
-        """The scores of a frame whose slot does not keep them, out of the network's memory.
-
-        There is one such memory for all frames. Where another frame was inferred since, this one, which its slot still
-        holds, is inferred again: that costs those who ask late, and not every frame a copy for nobody.
-        """
-        with self._device.current():
-            with self._enqueueing, idle_afterwards(self._stream):
-                if self._scores is None:
-                    self._scores = self._device.host_buffer(self._work.output_bytes)
-                if self._latest is not slot:
-                    self._latest = None
-                    self._work.infer(self._stream, slot)
-                    self._latest = slot
-                self._stream.download(self._scores.array, self._network.output_pointer)
-                self._stream.record(self._fetched)
-            self._fetched.synchronize()
-        return self._scores
-
-    def _free_scores(self) -> None:
-        if self._scores is not None:
-            self._scores.close()

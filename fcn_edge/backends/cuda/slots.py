@@ -1,11 +1,7 @@
-"""What one frame needs on its way through the GPU, and the pool that lends it out."""
+"""What one frame needs on its way through the GPU."""
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import deque
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,7 +18,7 @@ from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.geometry import Placement
 from fcn_edge.ops.kernels import Launch
 
-__all__ = ["Slot", "SlotKind", "SlotLease", "SlotPool", "Source"]
+__all__ = ["Slot", "SlotKind", "Source"]
 
 Source = Literal["frame", "image", "device"]
 """What a frame enters the GPU as: as captured, as the network's input, or as captured and there already."""
@@ -163,66 +159,3 @@ class Slot(Closeable):
         with self._made:
             if self.graph is not None:
                 self.graph.close()
-
-
-class SlotLease:
-    """A slot lent to a frame. It goes back when the lease is collected, so also when a frame is given up midway."""
-
-    def __init__(self, slot: Slot, give_back: Callable[[Slot], None]) -> None:
-        self.slot = slot
-        weakref.finalize(self, give_back, slot).atexit = False
-
-
-class SlotPool(Closeable):
-    """Slots of one session: as many as frames are under way at once, all of the size that frames have now.
-
-    Any thread may take; slots come back in whatever thread collects their lease.
-
-    Args:
-        device: The GPU.
-        make: Makes a slot, the GPU being current.
-    """
-
-    def __init__(self, device: Device, make: Callable[[SlotKind], Slot]) -> None:
-        self._device = device
-        self._make = make
-        self._free: deque[Slot] = deque()
-        self._all: list[Slot] = []
-        self._lock = threading.Lock()
-
-    def take(self, kind: SlotKind) -> SlotLease:
-        """A free slot of a kind, or a new one; free slots of other kinds are given up. The GPU must be current.
-
-        Raises:
-            MachineError: There is not enough memory, or the GPU fails.
-        """
-        while True:
-            try:
-                slot = self._free.popleft()
-            except IndexError:
-                break
-            slot.wait()  # its frame may have been given up with its work still enqueued
-            if slot.kind == kind:
-                return self._lent(slot)
-            self._forget(slot)
-        slot = self._make(kind)
-        with self._lock:
-            self._all.append(slot)
-        return self._lent(slot)
-
-    def _lent(self, slot: Slot) -> SlotLease:
-        return SlotLease(slot, self._free.append)
-
-    def _forget(self, slot: Slot) -> None:
-        with self._lock:
-            self._all.remove(slot)
-        slot.close()
-
-    @override
-    def close(self) -> None:
-        with self._lock:
-            slots, self._all = self._all, []
-        self._free.clear()
-        with self._device.current(), ExitStack() as closing:
-            for slot in slots:
-                closing.callback(slot.close)

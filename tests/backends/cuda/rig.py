@@ -38,7 +38,9 @@ class Rig:
     """An engine on a fake GPU, with its session."""
 
     def __init__(self, directory: Path, spec: dict[str, Any] | None = None, **how: Any) -> None:
-        self.gpu = FakeGpu(KERNELS, **{key: how.pop(key) for key in ("integrated", "has_graphs") if key in how})
+        self.gpu = FakeGpu(
+            KERNELS, **{key: how.pop(key) for key in ("integrated", "has_graphs", "total_bytes") if key in how}
+        )
         self.engine = FakeGpuEngine(self.gpu, Device(self.gpu, directory), fake_spec(**(spec or {})), SIZE, **how)
         self.session: CudaSession = self.engine.session()
         self.gpu.calls.clear()

@@ -7,7 +7,7 @@ import pytest
 
 from fcn_edge.backends.cuda import device as cuda_device
 from fcn_edge.backends.cuda.device import open_device
-from fcn_edge.backends.cuda.errors import RefusedCodeError, cuda_error, no_driver, no_such_gpu, too_old
+from fcn_edge.backends.cuda.errors import GpuMemoryError, RefusedCodeError, cuda_error, no_driver, no_such_gpu, too_old
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, UsageError
 from fcn_edge.testing.gpu import FakeGpu
 
@@ -116,7 +116,7 @@ def test_facts_are_named_as_manifests_name_them() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "sentence", "fix"),
     [
-        (cuda_error("cuMemAlloc", "CUDA_ERROR_OUT_OF_MEMORY"), MachineError, "no memory left (cuMemAlloc)", "--size"),
+        (cuda_error("cuMemAlloc", "CUDA_ERROR_OUT_OF_MEMORY"), GpuMemoryError, "no memory left (cuMemAlloc)", "--size"),
         (cuda_error("cuInit", "CUDA_ERROR_NO_DEVICE"), DeviceError, "finds no GPU", "--gpus all"),
         (cuda_error("cuLaunchKernel", "CUDA_ERROR_ILLEGAL_ADDRESS"), DeviceError, "out of its memory", "sanitizer"),
         (cuda_error("cuModuleLoadData", "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"), RefusedCodeError, "older", "JetPack"),
