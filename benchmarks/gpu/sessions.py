@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fcn_edge.backends.cuda.session import CudaSession
 from fcn_edge.backends.options import RunOptions
-from fcn_edge.errors import ModelError
+from fcn_edge.errors import FcnEdgeError, ModelError
 from fcn_edge.evaluation.latency import speeds_of
 from fcn_edge.ops.geometry import placement
 from gpu.real_scores import RealScores
@@ -29,8 +29,15 @@ DISTINCT = 8
 def check(subject: Subject) -> Iterator[Row]:
     """Masks of echoed frames, of one that is not a number, and of labels; those of stored scores, with their times."""
     for part in (_echoed, _labelled, _timed):
+        yield from _guarded(part, subject)
+
+
+def _guarded(part: Callable[[Subject, ExitStack], Iterator[Row]], subject: Subject) -> Iterator[Row]:
+    try:
         with ExitStack() as stack:
             yield from part(subject, stack)
+    except FcnEdgeError as error:  # the other parts may do better
+        yield {"failed": str(error), "agree": False}
 
 
 def opened(

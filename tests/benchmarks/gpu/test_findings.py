@@ -54,6 +54,22 @@ def test_events_that_are_out_of_order(gpu_check: ModuleType, parts: tuple[int | 
     assert found in row.get("failed", "")
 
 
+def test_a_part_of_the_sessions_that_fails_leaves_the_others(
+    run_gpu_check: RunCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise cuda_error("cuStreamSynchronize", "CUDA_ERROR_UNKNOWN")
+
+    monkeypatch.setattr(import_module("gpu.sessions"), "_echoed", fails)
+    done = run_gpu_check("--only", "sessions")
+    assert done.exit_code == 4
+    assert done.lines[-1]["failures"] == [
+        "cuda-python, sessions: The GPU failed in cuStreamSynchronize: CUDA_ERROR_UNKNOWN. Start the program again; "
+        "fcn-edge doctor checks the GPU."
+    ]
+    assert len([row for row in done.rows("sessions") if row["agree"]]) == 4
+
+
 def test_memory_that_is_not_given_back(run_gpu_check: RunCheck, monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter([1 << 30, (1 << 30) - (5 << 20)])
     monkeypatch.setattr(Device, "free_bytes", lambda device: next(told))
