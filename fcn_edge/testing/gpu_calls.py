@@ -26,6 +26,7 @@ class FakeCalls:
         made: Every call with what identifies it, in order.
         failed: Name of the call that ``fail_at`` made fail; empty until then.
         closed: The context was given back.
+        waits: How often the host waited for the GPU.
         lock: Held while a call is made.
     """
 
@@ -33,6 +34,7 @@ class FakeCalls:
         self.made: list[tuple[Any, ...]] = []
         self.failed = ""
         self.closed = False
+        self.waits = 0
         self._streams = streams
         self._fail_at = fail_at
         self._sticky = sticky
@@ -90,6 +92,7 @@ class FakeCalls:
             if current and self.entered < 1:
                 raise CudaMisuseError(f"{name} in a thread in which the GPU is not current")
             self.made.append((name, *details))
+            self.waits += waits
             due = self._fail_at is not None and len(self.made) >= self._fail_at
             if fails and due and (self._sticky or not self.failed):
                 self.failed = self.failed or name

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from fcn_edge.doctor import all_checks
 from fcn_edge.doctor.check import Check
@@ -76,6 +79,13 @@ def test_a_desktop(tmp_path: Path) -> None:
     assert "driver 570.86.15, CUDA up to 12.8" in checks["GPU"].found
     assert checks["TensorRT"].fix == "pip install tensorrt-cu12"
     assert checks["onnxruntime-gpu"].fix == "pip uninstall -y onnxruntime && pip install 'fcn_edge[gpu12]'"
+
+
+@pytest.mark.parametrize("tree", [trees.desktop, trees.jetpack_62])
+def test_the_library_that_the_environment_names_is_checked(tmp_path: Path, tree: Callable[[Path], Path]) -> None:
+    environ = {"FCN_EDGE_CUDA": "pycuda"}
+    checks = by_name(nvidia(facts(tree(tmp_path), installed={"cuda-bindings": "12.6.2"}, environ=environ)))
+    assert checks["CUDA from Python"].found == "FCN_EDGE_CUDA=pycuda, and pycuda is not installed"
 
 
 def test_a_desktop_without_a_driver_hears_of_that_alone(tmp_path: Path) -> None:

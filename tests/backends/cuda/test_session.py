@@ -246,20 +246,22 @@ def test_confidence_is_of_the_frame_even_when_others_follow(rig: Callable[..., R
             np.testing.assert_array_equal(confidence, expected[1])
 
 
-def test_nan_is_an_error_for_its_frame_only(rig: Callable[..., Rig]) -> None:
+@pytest.mark.parametrize("integrated", [False, True], ids=["card", "board"])
+def test_nan_is_an_error_for_its_frame_only(rig: Callable[..., Rig], integrated: bool) -> None:
     good = np.random.default_rng(0).normal(size=(11, 8, 12)).astype(np.float32)
 
     def output(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.full_like(good, np.nan) if image.mean() > 250 else good
 
-    with rig(output=output).session as session:
+    with rig(output=output, integrated=integrated).session as session:
         bad = session.infer(session.preprocess(np.full((64, 96, 3), 255, np.uint8)))
         on_device = partial(session.postprocess, device=True)
         for postprocess in (session.postprocess, on_device, session.postprocess_with_confidence):
             with pytest.raises(ModelError, match="NaN"):
                 postprocess(bad)  # type: ignore[operator]
         del bad
-        assert len(np.unique(session.labels(frame()))) > 1
+        for _ in range(2 * session.depth + 1):  # also in the memory of that frame
+            assert len(np.unique(session.labels(frame(64, 96)))) > 1
 
 
 def test_two_sessions_on_one_engine_have_a_stream_each(rig: Callable[..., Rig]) -> None:

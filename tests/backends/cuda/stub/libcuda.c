@@ -81,7 +81,11 @@ static void misuse(const char* what) {
 
 // ---- what tests call by ctypes ------------------------------------------------------------------------------------
 
-void stub_fail_at(int number, int code, int always) { made = 0, fail_at = number, fail_code = code, fail_always = always, failed[0] = 0; }
+void stub_fail_at(int number, int code, int always) {
+    made = 0, failed[0] = 0;
+    fail_at = number, fail_code = code, fail_always = always;
+}
+
 void stub_wait_us(unsigned microseconds) { wait_us = microseconds; }
 void stub_idle(int yes) { idle = yes; }
 void stub_lack(const char* name) { snprintf(lacking, sizeof lacking, "%s", name); }
@@ -98,7 +102,8 @@ void stub_log(const char* path) {
 
 void stub_gpu(const char* text) {
     unsigned mebibytes = 0;
-    sscanf(text, "%63[^,],%d,%d,%d,%d,%u", gpu.name, &gpu.major, &gpu.minor, &gpu.multiprocessors, &gpu.integrated, &mebibytes);
+    sscanf(text, "%63[^,],%d,%d,%d,%d,%u", gpu.name, &gpu.major, &gpu.minor, &gpu.multiprocessors, &gpu.integrated,
+           &mebibytes);
     gpu.bytes = (size_t)mebibytes << 20;
 }
 
@@ -147,7 +152,8 @@ void stub_leftovers(char* text, size_t size) {
     size_t at = 0;
     text[0] = 0;
     for (int kind = 0; kind < FUNCTION; ++kind) {
-        if (counts[kind]) at += snprintf(text + at, size - at, "%s%d %s", at ? ", " : "", counts[kind], KIND_NAMES[kind]);
+        if (!counts[kind]) continue;
+        at += snprintf(text + at, size - at, "%s%d %s", at ? ", " : "", counts[kind], KIND_NAMES[kind]);
     }
     if (retained) at += snprintf(text + at, size - at, "%s%d context", at ? ", " : "", retained);
     if (depth) snprintf(text + at, size - at, "%s%d current context", at ? ", " : "", depth);
@@ -265,6 +271,14 @@ static double now_ms(void) {
 
 static void work_off(Object* stream);
 
+static void run(Step* step, void** arguments) {
+    const Kernel* kernel = step->kernel;
+    if (idle || !kernel->launch) return;
+    const int failed_how =
+        kernel->launch(kernel->name, step->grid, step->block, step->shared, arguments, kernel->sizes, kernel->count, 0);
+    if (failed_how) misuse(kernel->name);
+}
+
 static void perform(Step* step) {
     void* arguments[MOST_ARGUMENTS];
     switch (step->kind) {
@@ -276,10 +290,7 @@ static void perform(Step* step) {
     case FILL: memset((void*)step->to, step->value, step->width); break;
     case LAUNCH:
         for (int i = 0; i < step->kernel->count; ++i) arguments[i] = &step->arguments[i];
-        if (!idle && step->kernel->launch && step->kernel->launch(step->kernel->name, step->grid, step->block, step->shared,
-                                                         arguments, step->kernel->sizes, step->kernel->count, 0)) {
-            misuse(step->kernel->name);
-        }
+        run(step, arguments);
         break;
     case RECORD:
         --step->event->pending;

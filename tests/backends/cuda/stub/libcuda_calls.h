@@ -83,7 +83,9 @@ Result cuDevicePrimaryCtxRelease_v2(int device) {
 
 Result cuCtxPushCurrent_v2(void* context) {
     ENTER(1, "cuCtxPushCurrent", "context=%p", context);
-    if (result == OK && (context != &gpu || !retained || depth == MOST_NESTED)) misuse("context"), result = INVALID_CONTEXT;
+    if (result == OK && (context != &gpu || !retained || depth == MOST_NESTED)) {
+        misuse("context"), result = INVALID_CONTEXT;
+    }
     if (result == OK) contexts[depth++] = 1;
     LEAVE;
 }
@@ -226,16 +228,16 @@ Result cuEventSynchronize(void* handle) {
     LEAVE;
 }
 
-static Result elapsed(const char* name, float* ms, void* start, void* end) {
-    ENTER(2, name, "start=%p end=%p", start, end);
+static Result elapsed(float* ms, void* start, void* end) {
+    ENTER(2, "cuEventElapsedTime", "start=%p end=%p", start, end);
     Object *first = known(EVENT, start), *second = known(EVENT, end);
     if (result == OK && (!first || !second || !first->reached || !second->reached)) result = INVALID_HANDLE;
     if (result == OK && (first->pending || second->pending)) result = NOT_READY;
     if (result == OK) *ms = second->at - first->at;
     LEAVE;
 }
-Result cuEventElapsedTime(float* ms, void* start, void* end) { return elapsed("cuEventElapsedTime", ms, start, end); }
-Result cuEventElapsedTime_v2(float* ms, void* start, void* end) { return elapsed("cuEventElapsedTime", ms, start, end); }
+Result cuEventElapsedTime(float* ms, void* start, void* end) { return elapsed(ms, start, end); }
+Result cuEventElapsedTime_v2(float* ms, void* start, void* end) { return elapsed(ms, start, end); }
 
 Result cuEventDestroy_v2(void* handle) {
     ENTER(2, "cuEventDestroy", "event=%p", handle);
@@ -269,7 +271,8 @@ typedef struct {
 } Copy2D;
 
 Result cuMemcpy2DAsync_v2(const Copy2D* copy, void* stream) {
-    ENTER(2, "cuMemcpy2DAsync", "to=%llx to_type=%d to_pitch=%zu from=%llx from_type=%d from_pitch=%zu width=%zu rows=%zu stream=%p",
+    ENTER(2, "cuMemcpy2DAsync",
+          "to=%llx to_type=%d to_pitch=%zu from=%llx from_type=%d from_pitch=%zu width=%zu rows=%zu stream=%p",
           (unsigned long long)copy->to.device, copy->to.type, copy->to.pitch, (unsigned long long)copy->from.device,
           copy->from.type, copy->from.pitch, copy->width, copy->rows, stream);
     const size_t last = copy->rows - 1;

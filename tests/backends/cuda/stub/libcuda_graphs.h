@@ -45,13 +45,14 @@ Result cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz, unsig
     pthread_mutex_unlock(&lock);
     for (int i = 0, at = 0; function && i < step.kernel->count; ++i) {
         memcpy(&step.arguments[i], arguments[i], step.kernel->sizes[i]);
-        at += snprintf(text + at, sizeof text - at, " %d:%llx", step.kernel->sizes[i], (unsigned long long)step.arguments[i]);
+        at += snprintf(text + at, sizeof text - at, " %d:%llx", step.kernel->sizes[i],
+                       (unsigned long long)step.arguments[i]);
     }
     ENTER(2, "cuLaunchKernel", "entry=%s grid=%u,%u,%u block=%u,%u,%u shared=%u stream=%p extra=%p arguments=%s",
           function ? step.kernel->name : "?", gx, gy, gz, bx, by, bz, shared, stream, (void*)extra, text);
-    if (result == OK && (!gx || !gy || !gz || gy > 65535 || gz > 65535 || !bx || bx * by * bz > 1024 || shared > 48 << 10)) {
-        misuse("launch"), result = INVALID_VALUE;
-    }
+    const int grid_fits = gx && gy && gz && gy <= 65535 && gz <= 65535;
+    const int block_fits = bx && by && bz && bx * by * bz <= 1024 && shared <= 48 << 10;
+    if (result == OK && !(grid_fits && block_fits)) misuse("launch"), result = INVALID_VALUE;
     if (result == OK) result = function ? enqueue(stream, step) : INVALID_HANDLE;
     LEAVE;
 }
@@ -60,7 +61,10 @@ Result cuStreamBeginCapture_v2(void* handle, int mode) {
     ENTER(2, "cuStreamBeginCapture", "stream=%p mode=%d", handle, mode);
     Object* stream = handle ? known(STREAM, handle) : NULL;
     if (result == OK && (!stream || stream->capturing)) result = INVALID_VALUE;
-    if (result == OK) stream->capturing = thread(), stream->mode = mode, stream->broken = 0, stream->captured = object(GRAPH);
+    if (result == OK) {
+        stream->capturing = thread(), stream->mode = mode, stream->broken = 0;
+        stream->captured = object(GRAPH);
+    }
     LEAVE;
 }
 
@@ -102,7 +106,9 @@ Result cuGraphLaunch(void* handle, void* stream) {
     ENTER(2, "cuGraphLaunch", "graph=%p stream=%p", handle, stream);
     Object* exec = known(GRAPH_EXEC, handle);
     if (result == OK && !exec) result = INVALID_HANDLE;
-    for (Step* step = exec ? exec->first : NULL; step && result == OK; step = step->next) result = enqueue(stream, *step);
+    for (Step* step = exec ? exec->first : NULL; step && result == OK; step = step->next) {
+        result = enqueue(stream, *step);
+    }
     LEAVE;
 }
 

@@ -6,12 +6,14 @@ Result cuGetProcAddress_v2(const char* symbol, void** function, int version, uin
 #define SINCE(name, version, function) {#name, version, (void*)function}
 #define SAME(name, version) {#name, version, (void*)name}
 static const struct { const char* name; int version; void* function; } FUNCTIONS[] = {
-    SAME(cuInit, 2000), SAME(cuDriverGetVersion, 2020), SAME(cuGetExportTable, 3000), SAME(cuDeviceGetCount, 2000), SAME(cuDeviceGet, 2000),
+    SAME(cuInit, 2000), SAME(cuDriverGetVersion, 2020), SAME(cuGetExportTable, 3000),
+    SAME(cuDeviceGetCount, 2000), SAME(cuDeviceGet, 2000),
     SAME(cuDeviceGetName, 2000), SINCE(cuDeviceTotalMem, 3020, cuDeviceTotalMem_v2), SAME(cuDeviceGetAttribute, 2000),
     SAME(cuDeviceGetPCIBusId, 4010), SAME(cuGetErrorName, 6000),
     SAME(cuDevicePrimaryCtxRetain, 7000), SINCE(cuDevicePrimaryCtxRelease, 11000, cuDevicePrimaryCtxRelease_v2),
     SINCE(cuCtxPushCurrent, 4000, cuCtxPushCurrent_v2), SINCE(cuCtxPopCurrent, 4000, cuCtxPopCurrent_v2),
-    SAME(cuCtxGetCurrent, 4000), SAME(cuCtxSynchronize, 2000), SINCE(cuCtxSynchronize, 13000, cuCtxSynchronize_v2), SINCE(cuMemGetInfo, 3020, cuMemGetInfo_v2),
+    SAME(cuCtxGetCurrent, 4000), SAME(cuCtxSynchronize, 2000), SINCE(cuCtxSynchronize, 13000, cuCtxSynchronize_v2),
+    SINCE(cuMemGetInfo, 3020, cuMemGetInfo_v2),
     SINCE(cuMemAlloc, 3020, cuMemAlloc_v2), SINCE(cuMemFree, 3020, cuMemFree_v2), SAME(cuMemHostAlloc, 2020),
     SINCE(cuMemHostGetDevicePointer, 3020, cuMemHostGetDevicePointer_v2), SAME(cuMemFreeHost, 2000),
     SAME(cuStreamCreate, 2000), SAME(cuStreamSynchronize, 2000), SAME(cuStreamWaitEvent, 3020),

@@ -128,9 +128,10 @@ class Work:
         return told
 
     def small_run(self) -> dict[str, Any]:
-        """Open, two frames, one that lies on the GPU, close; as small as that goes, with kernels that do nothing."""
+        """Open, warm up, two frames, one that lies on the GPU, close; as small as that goes, with kernels that do nothing."""
         spec = fake_spec(classes=("one", "two"), palette=((0, 0, 0), (1, 1, 1)))
         with self.session(spec, (32, 32)) as (device, session):
+            session.warm_up((16, 24))
             for seed in range(2):
                 session.labels(frame(16, 24, seed))
             with closing(Frame(device, frame(16, 24), padding=5)) as lent:
@@ -209,6 +210,17 @@ class Work:
                         session.infer(job)
                     session.postprocess(job)
                     del job
+            with log("warm up"):
+                session.warm_up((60, 100))
+            with log("steady"):
+                before = None
+                for number in range(20):  # one frame is inferred while the next one is brought
+                    job = session.infer(session.preprocess(frame(60, 100, number)))
+                    if before is not None:
+                        session.postprocess(before)
+                    before = job
+                session.postprocess(before)
+            del before, job
             with log("close"):
                 entered.__exit__(None, None, None)
 
