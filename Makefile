@@ -40,7 +40,7 @@ fuzz: $(VENV)/.dev
 
 # Servers, other processes and system packages (.ci/packages); what is not there is skipped with a reason. Two at a time
 # on any machine: half of the time goes by in waiting, and their cameras, encoders and commands are processes themselves.
-test-system: $(VENV)/.dev .venv-stub12/.stub
+test-system: $(VENV)/.dev .venv-stub12/.stub .venv-bare/.bare
 	$(BIN)/python -m pytest -m system -n 2 --dist worksteal --timeout 600 -rs
 
 # The tests that need no torch, on the Python versions that JetPack has
@@ -99,6 +99,18 @@ $(TEST_PY): test-py%:
 	.venv-stub12/bin/python -m pip --quiet --disable-pip-version-check install -r $<
 	touch $@
 
+# What a machine with a data center's GPU has, and the wheels that are carried to it (benchmarks/README.md)
+.venv-bare/.bare: requirements/bare-gpu.txt requirements/bare-wheels.txt
+	@if [ -z "$(call python_of,312)" ]; then \
+		echo "Python 3.12 is not on this machine: gpu_check.py is not tested as on a bare machine."; \
+	else \
+		$(call python_of,312) -m venv --clear .venv-bare && \
+		.venv-bare/bin/python -m pip --quiet --disable-pip-version-check install -r requirements/bare-gpu.txt && \
+		.venv-bare/bin/python -m pip --quiet --disable-pip-version-check download --no-deps \
+			--only-binary=:all: -d .venv-bare/wheels -r requirements/bare-wheels.txt && \
+		touch $@; \
+	fi
+
 # requirements/*.in name the packages; the .txt files pin everything they bring. A local tag such as torch's +cpu is
 # dropped, so that pip may take whichever build of that version it finds. Needs Python 3.10 and 3.12 as well.
 LOCK_FLAGS := --quiet --strip-extras --allow-unsafe --no-header --no-annotate --no-emit-index-url \
@@ -115,6 +127,9 @@ lock: $(VENV)/.dev
 	$(call python_of,312) -m venv --clear .venv-lock && .venv-lock/bin/python -m pip install --quiet pip-tools
 	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -c requirements/dev.txt \
 		-o requirements/test-py312.txt requirements/test-py.in
+	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -o requirements/bare-gpu.txt requirements/bare-gpu.in
+	.venv-lock/bin/python -m piptools compile $(LOCK_FLAGS) -c requirements/demo.txt \
+		-o requirements/bare-wheels.txt requirements/bare-wheels.in
 	sed -i -e '/^#/d' -e '/^$$/d' -e 's/ ;.*//' requirements/*.txt
 
 clean:

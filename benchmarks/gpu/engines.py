@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.engine_manifest import EngineManifest
@@ -22,70 +21,55 @@ from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.evaluation.guard import RenderedGuard
 from fcn_edge.evaluation.latency import speeds_of
-from gpu.providers import OpenDevice
-from gpu.scores import RealScores
-from gpu.settings import Settings
+from fcn_edge.runtime.segmenter import load
+from gpu.references import MODEL
+from gpu.subject import Row, Subject
 from gpu.times import gpu_times
 
-__all__ = ["BACKENDS", "engines"]
+__all__ = ["BACKENDS", "check"]
 
 BACKENDS = ("tensorrt", "tensorrt-rtx", "onnxruntime-cuda")
 PRECISIONS = ("fp16", "int8")
 CALIBRATION = "synthetic://street?seed=300&size=480x640"
 CALIBRATION_IMAGES = 24
 
-Row = dict[str, Any]
 
-
-def engines(model: str, open_device: OpenDevice, reference: Session, real: RealScores, settings: Settings) -> list[Row]:
+def check(subject: Subject) -> Iterator[Row]:
     """A row for each backend and precision: what was built and how it runs, or why it failed.
 
     A backend whose probe says that it cannot run here has one row, ``absent``; what goes wrong after it is ``failed``.
-
-    Args:
-        model: The shipped model.
-        open_device: The GPU through a library that captures graphs, where there is one.
-        reference: Runs it in fp32 on the processor, at the same size.
-        real: The frames.
-        settings: The size.
     """
-    guard = RenderedGuard(real.frames, reference)
-    rows = []
-    with tempfile.TemporaryDirectory() as directory:
+    real, settings = subject.references.real, subject.settings
+    with (
+        load(MODEL, backend="onnxruntime", size=settings.size) as segmenter,
+        tempfile.TemporaryDirectory() as directory,
+    ):
+        guard = RenderedGuard(real.frames, segmenter.session)
         for backend in BACKENDS:
             probe = registry.backend(backend).probe()
             if not probe.available:
-                rows.append({"backend": backend, "absent": f"{probe.problem} {probe.fix}".rstrip()})
+                yield {"backend": backend, "absent": f"{backend}: {probe.problem} {probe.fix}".rstrip()}
                 continue
             for precision in PRECISIONS[: 1 if registry.backend(backend).no_int8 else None]:
                 row: Row = {"backend": backend, "precision": precision}
                 try:
-                    row |= _engine(model, open_device, backend, precision, Path(directory), guard, real, settings)
+                    row |= _engine(subject, backend, precision, Path(directory), guard)
                 except FcnEdgeError as error:  # the probe found all that it needs, so nothing of it is absent
-                    row |= {"failed": str(error), "agree": False}
-                rows.append(row)
-    return rows
+                    row |= {"failed": f"{backend} {precision}: {error}", "agree": False}
+                yield row
 
 
-def _engine(
-    model: str,
-    open_device: OpenDevice,
-    backend: str,
-    precision: str,
-    directory: Path,
-    guard: RenderedGuard,
-    real: RealScores,
-    settings: Settings,
-) -> Row:
-    table = _table(model, directory) if precision == "int8" else None
+def _engine(subject: Subject, backend: str, precision: str, directory: Path, guard: RenderedGuard) -> Row:
+    real, settings = subject.references.real, subject.settings
+    table = _table(MODEL, directory) if precision == "int8" else None
     # judged here, on the same frames for every backend
     request = BuildRequest(backend, precision, size=settings.size, calibration=table, guard=False)
-    built = build_engine(model, request, output=directory / f"{backend}.{precision}")
+    built = build_engine(MODEL, request, output=directory / f"{backend}.{precision}")
     manifest = built.manifest
     with ExitStack() as stack:
         running: dict[str, Session] = {}
         failures = []
-        for engine in _opened(built.engine, manifest, open_device):
+        for engine in _opened(built.engine, manifest, subject.open):
             session = stack.enter_context(stack.enter_context(engine).session())
             session.labels(real.frames[0])  # only a frame shows whether it becomes a graph
             as_graph, failure = _graph_of(session)
@@ -110,9 +94,17 @@ def _engine(
         "speed": {name: speed.model_dump(mode="json") for name, speed in speeds.items()},
         "gpu_ms": times,
         "masks": {name: verdict.sentence for name, verdict in verdicts.items()},
-        "agree": all(verdict.holds for verdict in verdicts.values()) and not failures,
+        "agree": True,
     }
-    return row | ({"capture_failure": failures[0]} if failures else {})
+    if failures:
+        row |= _wrong(backend, precision, f"frames are not captured into a graph: {failures[0]}.")
+    elif not all(verdict.holds for verdict in verdicts.values()):
+        row |= _wrong(backend, precision, "; ".join(verdict.sentence for verdict in verdicts.values()))
+    return row
+
+
+def _wrong(backend: str, precision: str, what: str) -> Row:
+    return {"failed": f"{backend} {precision}: {what}", "agree": False}
 
 
 def _graph_of(session: Session) -> tuple[bool, str]:
@@ -120,7 +112,7 @@ def _graph_of(session: Session) -> tuple[bool, str]:
     return (session.graphs, session.capture_failure) if isinstance(session, CudaSession) else (False, "")
 
 
-def _opened(directory: Path, manifest: EngineManifest, open_device: OpenDevice) -> Iterator[Engine]:
+def _opened(directory: Path, manifest: EngineManifest, open_device: Callable[[], Device]) -> Iterator[Engine]:
     """A new engine as people open it; TensorRT's, which can be captured, with graphs and without."""
     if not manifest.backend.startswith("tensorrt"):
         yield open_engine(directory)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from fcn_edge.backends.cuda.device import PROVIDERS, Device
+from fcn_edge.backends.cuda.driver import Driver, GpuFacts
 from fcn_edge.errors import MachineError, MissingExtraError
 
-__all__ = ["OpenDevice", "openers", "with_graphs"]
-
-OpenDevice = Callable[[], Device]
+__all__ = ["Reached", "device_of", "driver_of", "reached"]
 
 _EXTRAS = {"pycuda": "pycuda", "cuda-python": "cuda"}
 
 
-def openers(asked: str) -> dict[str, OpenDevice | MachineError]:
-    """What opens the GPU through each library, or why it cannot be reached through it.
+@dataclass(frozen=True)
+class Reached:
+    """A GPU that was reached.
+
+    Attributes:
+        facts: What it is.
+        has_graphs: The library can capture streams.
+    """
+
+    facts: GpuFacts
+    has_graphs: bool
+
+
+def reached(asked: str) -> dict[str, Reached | MachineError]:
+    """What each library says of the GPU, or why it cannot be reached through it.
 
     Args:
         asked: A name of ``PROVIDERS``, or ``all``.
@@ -32,36 +43,37 @@ def openers(asked: str) -> dict[str, OpenDevice | MachineError]:
     return found
 
 
-def with_graphs(found: dict[str, OpenDevice | MachineError]) -> OpenDevice:
-    """The first library that captures graphs, or the first that reaches the GPU where none does.
-
-    Args:
-        found: What each of the ``openers`` gave, by name.
-    """
-    reached = [one for one in found.values() if not isinstance(one, MachineError)]
-    return next((one for one in reached if _has_graphs(one)), reached[0])
-
-
-def _has_graphs(opened: OpenDevice) -> bool:
-    with opened() as device:
-        return device.has_graphs
-
-
-def _tried(name: str) -> OpenDevice | MachineError:
+def _tried(name: str) -> Reached | MachineError:
     try:
-        device_of(name).close()
+        with device_of(name) as device:
+            return Reached(device.facts, device.has_graphs)
     except MachineError as error:
         return error
-    return partial(device_of, name)
 
 
-def device_of(name: str) -> Device:
+def device_of(name: str, integrated: bool | None = None) -> Device:
     """The GPU through one library.
+
+    Args:
+        name: The library.
+        integrated: Whether the GPU is to pass for one that shares the processor's memory; what it is when None.
 
     Raises:
         MachineError: It is not installed, or it finds no GPU.
     """
-    driver = import_module(PROVIDERS[name]).open_gpu(0)
+    driver = driver_of(name)
+    if integrated is not None:
+        driver.facts = replace(driver.facts, integrated=integrated)
+    return Device(driver)
+
+
+def driver_of(name: str) -> Driver:
+    """The GPU through one library, as bare calls.
+
+    Raises:
+        MachineError: It is not installed, or it finds no GPU.
+    """
+    driver: Driver | None = import_module(PROVIDERS[name]).open_gpu(0)
     if driver is None:
         raise MissingExtraError(name, _EXTRAS[name], "Reaching the GPU through it")
-    return Device(driver)
+    return driver

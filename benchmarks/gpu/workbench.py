@@ -17,6 +17,7 @@ from fcn_edge.backends.cuda.device import Device
 from fcn_edge.backends.cuda.kernels import Kernels
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.ops.kernels import Launch
+from gpu.settings import Settings
 
 __all__ = ["Workbench"]
 
@@ -24,9 +25,6 @@ _FEWEST_WARM_UPS = 3
 
 _SCRATCH_BYTES = 128 << 20
 """More than the caches of today's GPUs hold."""
-
-_FILLS = 32
-"""Fills of the scratch that take about a millisecond at 4 TB/s, and longer on every slower GPU."""
 
 
 class Workbench(Closeable):
@@ -81,13 +79,13 @@ class Workbench(Closeable):
         """Enqueue a kernel."""
         self._kernels.launch(self.stream, launch)
 
-    def median_ns(self, work: Callable[[], None], repeats: int, warm_up_s: float) -> int:
+    def median_ns(self, work: Callable[[], None], settings: Settings) -> int:
         """Nanoseconds of enqueued work on the GPU's own clock, the median.
 
         The GPU is kept busy until all of it is enqueued: an idle one would stamp the first event at once, and what the
         processor takes for the launch would count. Caches hold nothing of the work then.
         """
-        deadline = time.perf_counter() + warm_up_s
+        deadline = time.perf_counter() + settings.warm_up_s
         done = 0
         while done < _FEWEST_WARM_UPS or time.perf_counter() < deadline:
             work()
@@ -95,8 +93,8 @@ class Workbench(Closeable):
             done += 1
         times = []
         with self.device.event() as first, self.device.event() as last:
-            for _ in range(repeats):
-                for _ in range(_FILLS):
+            for _ in range(settings.repeats):
+                for _ in range(settings.fills):
                     self.stream.fill(self._scratch, 0, _SCRATCH_BYTES)
                 self.stream.record(first)
                 work()

@@ -9,6 +9,8 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,12 +21,12 @@
 #include <unistd.h>
 
 enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, INVALID_CONTEXT = 201, INVALID_HANDLE = 400,
-       NOT_FOUND = 500, NOT_READY = 600, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, WRONG_THREAD = 908 };
+       NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, WRONG_THREAD = 908 };
 enum { GUARD = 64, GUARD_BYTE = 0xa5, FRESH_BYTE = 0x5a, MOST_ARGUMENTS = 32, MOST_KERNELS = 64, MOST_NESTED = 16 };
 
 typedef int Result;
 typedef int (*Launch)(const char*, const unsigned*, const unsigned*, size_t, void**, const int*, int, int);
-typedef struct { char name[64]; Launch launch; int count, sizes[MOST_ARGUMENTS]; } Kernel;
+typedef struct { char name[64]; Launch launch, unguarded; int count, sizes[MOST_ARGUMENTS]; } Kernel;
 
 typedef enum { DEVICE_MEMORY, HOST_MEMORY, STREAM, EVENT, MODULE, GRAPH, GRAPH_EXEC, FUNCTION, KINDS } Kind;
 static const char* const KIND_NAMES[KINDS] = {"device memory", "host memory", "stream", "event", "module", "graph",
@@ -61,6 +63,7 @@ struct Object {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Object* objects;
 static Kernel kernels[MOST_KERNELS];
+static int lost;  // what every call fails with once a kernel went out of its memory
 static int kernel_count, driver, initialized, retained, made, fail_at, fail_code, fail_always;
 static unsigned wait_us;
 static int idle;
@@ -104,6 +107,25 @@ void stub_gpu(const char* text) {
     gpu.bytes = (size_t)mebibytes << 20;
 }
 
+// A kernel out of the process's memory does not end it: as with a GPU, every call from then on fails.
+static sigjmp_buf stopped;
+
+static void stop(int number) { siglongjmp(stopped, number); }
+
+static int guarded(const char* name, const unsigned* grid, const unsigned* block, size_t shared, void** arguments,
+                   const int* sizes, int count, int backwards) {
+    int at = 0;
+    while (strcmp(kernels[at].name, name)) ++at;
+    const Launch launch = kernels[at].unguarded;
+    struct sigaction stopping = {.sa_handler = stop, .sa_flags = SA_NODEFER}, before;
+    sigaction(SIGSEGV, &stopping, &before);
+    volatile int outcome = 0;
+    if (sigsetjmp(stopped, 1)) lost = ILLEGAL_ADDRESS;
+    else outcome = launch(name, grid, block, shared, arguments, sizes, count, backwards);
+    sigaction(SIGSEGV, &before, NULL);
+    return outcome;
+}
+
 int stub_kernel(const char* name, const char* library, const char* sizes) {
     Kernel* kernel = kernels;
     while (kernel < kernels + kernel_count && strcmp(kernel->name, name)) ++kernel;
@@ -112,8 +134,9 @@ int stub_kernel(const char* name, const char* library, const char* sizes) {
     snprintf(kernel->name, sizeof kernel->name, "%s", name);
     if (strcmp(library, "-")) {
         void* opened = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-        kernel->launch = opened ? (Launch)dlsym(opened, "launch") : NULL;
-        if (!kernel->launch) return 0;
+        kernel->unguarded = opened ? (Launch)dlsym(opened, "launch") : NULL;
+        if (!kernel->unguarded) return 0;
+        kernel->launch = guarded;
     }
     for (const char* at = sizes; *at && kernel->count < MOST_ARGUMENTS; at += *at == ',') {
         kernel->sizes[kernel->count++] = (int)strtol(at, (char**)&at, 10);
@@ -165,12 +188,14 @@ static Result entered(int needs, const char* name, const char* format, ...) {
         if (!failed[0]) snprintf(failed, sizeof failed, "%s", name);
         return fail_code;
     }
+    if (lost) return lost;
     if (needs && !initialized) return misuse("before cuInit"), NOT_INITIALIZED;
     if (needs > 1 && !depth) return misuse("no context is current"), INVALID_CONTEXT;
     return OK;
 }
 
 static Result left(Result result, uint64_t given) {
+    if (result == OK) result = lost;
     if (log_file) fprintf(log_file, "%d %s -> %d %llx\n", thread(), line, result, (unsigned long long)given);
     pthread_mutex_unlock(&lock);
     return result;

@@ -1,4 +1,4 @@
-"""Scores to decode: a network's own on streets, the same with more classes, and noise."""
+"""Scores to decode: a network's own on streets, and the same with more classes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fcn_edge.ops.preprocess import network_input
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.street import Street
 
-__all__ = ["Image", "RealScores", "border_share", "frames_of", "noise", "real_scores", "smooth", "widened"]
+__all__ = ["Image", "RealScores", "border_share", "frames_of", "real_scores", "widened"]
 
 Image = NDArray[np.uint8]
 Scores = NDArray[np.float32]
@@ -73,18 +73,6 @@ def widened(scores: Scores, classes: int) -> Scores:
     missing = classes - scores.shape[1]
     extra = np.roll(scores, 1, axis=0)[:, np.arange(missing) % scores.shape[1], ::-1] - scores.std()
     return np.concatenate([scores, extra], axis=1).astype(np.float32)
-
-
-def noise(shape: tuple[int, int, int, int], seed: int = 0) -> Scores:
-    """``(N, C, h, w)`` without any likeness between neighbors: nearly every cell is on a class border."""
-    return np.random.default_rng(seed).standard_normal(shape, np.float32)
-
-
-def smooth(shape: tuple[int, int, int, int], seed: int = 0) -> Scores:
-    """``(N, C, h, w)`` with areas of a few cells."""
-    coarse = noise((*shape[:2], -(-shape[2] // 6), -(-shape[3] // 6)), seed)
-    fine = coarse.repeat(6, axis=2).repeat(6, axis=3)[:, :, : shape[2], : shape[3]]
-    return (4 * fine + 0.1 * noise(shape, seed + 1)).astype(np.float32)
 
 
 def border_share(scores: Scores) -> float:

@@ -1,0 +1,68 @@
+"""Checks in processes of their own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+Watched = Callable[..., Any]
+
+
+@pytest.fixture
+def watched(gpu_check: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """Runs Python text in place of a check; ``rows`` is the file that it writes to."""
+    children, subject = import_module("gpu.children"), import_module("gpu.subject")
+
+    def watched(text: str, limit_s: float = 20.0, **how: Any) -> Any:
+        whole = f"import os, sys, time; rows = open(sys.argv[2], 'w')\n{text}"
+        monkeypatch.setattr(children, "_command", lambda check: [sys.executable, "-S", "-c", whole])
+        request = subject.Request("cuda-python", Path("refs.npz"), import_module("gpu.settings").Settings(), alone=True)
+        return children.run_check("some", request, limit_s, **how)
+
+    return watched
+
+
+def test_rows_and_output_come_back(watched: Watched) -> None:
+    text = "print(open(sys.argv[1]).read(), os.environ['TOLD']); rows.write('{\"agree\": true}\\n{\"a\": 1}\\n')"
+    outcome = watched(text, environment={"TOLD": "by us"})
+    assert outcome.rows == [{"agree": True}, {"a": 1}]
+    assert outcome.problem == ""
+    assert '"provider": "cuda-python"' in outcome.output
+    assert "by us" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("print('why'); sys.exit(5)", "It ended with 5: why"),
+        ("print('last', flush=True); os.abort()", "It was ended by SIGABRT: last"),
+        ("os._exit(7)", "It ended with 7: it said nothing"),
+    ],
+)
+def test_a_bad_end_keeps_the_rows_before_it(watched: Watched, text: str, problem: str) -> None:
+    outcome = watched(f'rows.write(\'{{"a": 1}}\\n{{"half\'); rows.flush()\n{text}')
+    assert outcome.rows == [{"a": 1}]
+    assert outcome.problem == problem
+
+
+def test_one_that_takes_too_long_is_ended_with_what_it_started(watched: Watched) -> None:
+    text = "import subprocess; subprocess.Popen(['sleep', '60'])\nrows.write('{}\\n'); rows.flush(); time.sleep(60)"
+    outcome = watched(text, limit_s=0.8)
+    assert outcome.problem == "It took more than 1 s and was ended."
+    assert outcome.rows == [{}]
+
+
+def test_a_tool_that_is_not_there_is_told(watched: Watched) -> None:
+    assert watched("", within=("/nowhere/ncu",)).problem == "/nowhere/ncu cannot be run: No such file or directory."
+
+
+def test_a_request_is_the_same_on_the_other_side(gpu_check: ModuleType) -> None:
+    subject, settings = import_module("gpu.subject"), import_module("gpu.settings").Settings(size=(64, 96))
+    request = subject.Request("pycuda", Path("/refs.npz"), settings, alone=True)
+    assert subject.Request.of_json(request.to_json()) == request
