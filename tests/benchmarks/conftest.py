@@ -80,6 +80,7 @@ def gpu_kernels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FakeKerne
 @pytest.fixture(scope="session")
 def gpu_references(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """References, written as people write them."""
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     path = tmp_path_factory.mktemp("references") / "new" / "refs.npz"
     with _gpu_check() as (module, _):
         done = CliRunner().invoke(module.main, [*SMALL, "--write-references", str(path)])

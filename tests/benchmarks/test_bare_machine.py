@@ -25,6 +25,7 @@ NOT_THERE = {"network", "interop", "provider"}
 
 SANITIZER = """#!/bin/sh
 tool=$2; shift 4
+[ "$1" = --report-api-errors ] && shift 2
 "$@" || exit
 if [ $tool = racecheck ]; then
     echo "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)"
