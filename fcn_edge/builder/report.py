@@ -36,12 +36,7 @@ def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: BuildReques
             f"{candidate.precision} was asked for and is no faster than fp32 here: {kept.milliseconds:.1f} ms per "
             f"frame, and {base.candidate.backend.name} fp32 takes {base.milliseconds:.1f} ms."
         )
-    unknown = kept.compiled.built.unknown_convolutions if kept.compiled is not None else 0
-    if kept.compiled is not None and kept.compiled.int8_share is not None and unknown:
-        warnings.append(
-            f"At least {kept.compiled.int8_share:.0%} of the multiplications are INT8: {unknown} "
-            f"convolution{'s' * (unknown > 1)} that the plan does not name count{'s' * (unknown == 1)} as none."
-        )
+    warnings += _warnings_of_the_share(kept)
     if not request.guard and candidate.precision != "fp32":
         warnings.append("It was built with --no-guard: nobody has looked at what it gives.")
     elif model.spec.precision != "fp32":
@@ -54,6 +49,23 @@ def warnings_of(kept: Outcome, outcomes: Sequence[Outcome], request: BuildReques
         kind = registry.BACKENDS[candidate.backend.name].device
         warnings.append(f"This machine cannot run it: it was {judged}not timed. It is for a {kind} device.")
     return tuple(warnings)
+
+
+def _warnings_of_the_share(kept: Outcome) -> list[str]:
+    if kept.compiled is None or kept.compiled.int8_share is None:
+        return []
+    share, unknown = kept.compiled.int8_share, kept.compiled.built.unknown_convolutions
+    if unknown:
+        return [
+            f"At least {share:.0%} of the multiplications are INT8: {unknown} "
+            f"convolution{'s' * (unknown > 1)} that the plan does not name count{'s' * (unknown == 1)} as none."
+        ]
+    if "int8_share_of" in kept.compiled.built.notes:
+        return [
+            f"{share:.0%} of the multiplications are INT8 in the graph; what the plan does is not known, because the "
+            "library does not tell."
+        ]
+    return []
 
 
 def _warnings_of_the_table(outcomes: Sequence[Outcome], request: BuildRequest, model: Model) -> list[str]:

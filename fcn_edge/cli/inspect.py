@@ -84,21 +84,30 @@ def _rows(inspection: Inspection) -> Iterator[tuple[str, str]]:
     yield "output", f"{spec.head} at stride {spec.stride}" if spec.head == "scores" else "labels at full size"
     yield "classes", f"{len(spec.classes)}: {', '.join(spec.classes)}; void is {spec.void}"
     for name, value in inspection.details.items():
-        yield from _detail(name, value)
+        if name == "int8_share":
+            known = _how_known(inspection.details.get("build_notes", {}))
+            yield "INT8 share", f"{known}{value:.1%} of the multiplications outside depthwise convolutions"
+        else:
+            yield from _detail(name, value)
     yield "digest", inspection.digest
     yield from _origin(inspection)
     yield from _measurements(inspection)
 
 
 def _detail(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if name == "int8_share":
-        yield "INT8 share", f"{value:.1%} of the multiplications outside depthwise convolutions"
-    elif name == "build_notes":
+    if name == "build_notes":
         for number, (note, content) in enumerate(value.items()):
             text = "; ".join(map(str, content)) if isinstance(content, list) else str(content)
             yield "" if number else "build", f"{note.replace('_', ' ')}: {text or 'none'}"
     else:
         yield name.replace("_", " "), _text(value)
+
+
+def _how_known(notes: dict[str, Any]) -> str:
+    """What stands before the share of INT8 that a library told in part, or not at all."""
+    if "int8_share_of" in notes:
+        return "in the graph "
+    return "at least " if notes.get("unknown_convolutions") else ""
 
 
 def _policy(resize: Resize) -> str:

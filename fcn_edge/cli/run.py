@@ -161,7 +161,7 @@ def command(
         _posting(webhook) as posted,
         _ended_before_the_first_frame(addresses[0].text, watch),
         owned_thread_pools(),
-        _loaded(model, fallback, size, threads, backend=backend, device=device) as segmenter,
+        _loaded(model, fallback, size, threads, backend=backend, device=device) as (segmenter, failed),
         _bar() as progress,
         ServiceNotifier() as service,
     ):
@@ -184,6 +184,7 @@ def command(
         # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
         discard_output(sys.stdout)
     result = report.to_json()
+    result |= {"model": fallback if failed else model, "backend": segmenter.backend, "fallback_because": failed}
     result |= scoring.to_json()
     result |= _ending(report)
     to_stdout = STDOUT in sinks
@@ -194,18 +195,26 @@ def command(
     return result
 
 
-def _loaded(model: str, fallback: str | None, size: Size | None, threads: int | None, **where: Any) -> Segmenter:
-    """The model, or where it cannot be used the other one, on whatever runs it best."""
+@contextmanager
+def _loaded(
+    model: str, fallback: str | None, size: Size | None, threads: int | None, **where: Any
+) -> Iterator[tuple[Segmenter, str | None]]:
+    """The model, or where it cannot be used the other one, on whatever runs it best; and why that is, else None."""
     from fcn_edge.runtime.segmenter import load
 
+    failed = None
     try:
-        return load(model, size=size, threads=threads, **where)
-    except (ArtifactError, MachineError) as error:
+        segmenter = load(model, size=size, threads=threads, **where)
+    # of usage, too: an engine that was built for another size than the one that is asked for now is no picture either
+    except (ArtifactError, MachineError, UsageError) as error:
         if fallback is None:
             raise
+        failed = error.message
         note(f"Warning: {error.message} {error.fix}")
         note(f"Warning: {fallback} runs in its place, which may be much slower, until this is started again.")
-    return load(fallback, size=size, threads=threads)
+        segmenter = load(fallback, size=size, threads=threads)
+    with segmenter:
+        yield segmenter, failed
 
 
 def _refuse_address(model: str) -> None:

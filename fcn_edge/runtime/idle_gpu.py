@@ -17,6 +17,9 @@ from fcn_edge.text import quoted
 
 __all__ = ["idle_gpu"]
 
+_REACHING = ("cuda-bindings", "pycuda")
+"""Distributions of which every backend for GPUs needs one: JetPack's TensorRT alone reaches no GPU from here."""
+
 
 def idle_gpu(
     model: Model,
@@ -49,7 +52,7 @@ def idle_gpu(
         return "An NVIDIA GPU is here and cannot be used: fcn-edge doctor says why. This runs on the CPU."
     idle = f"An NVIDIA GPU ({gpus[0].name}) is here, and this runs on the CPU"
     backend = next(filter(_is_installed, registry.BACKENDS), None)
-    if backend is None:
+    if backend is None or not any(map(_is_there, _REACHING)):
         return f"{idle}, because no library for the GPU is installed: fcn-edge doctor gives the command."
     return f"{idle}. To use it: {_build(model, size, backend)}"
 
@@ -71,10 +74,12 @@ def _is_for_gpus(name: str) -> bool:
 def _is_installed(name: str) -> bool:
     """Whether a backend is for GPUs and its library is here, which need not be a module of that name."""
     library = registry.BACKENDS[name].library
-    if not _is_for_gpus(name):
-        return False
+    return _is_for_gpus(name) and (find_spec(library) is not None or _is_there(library))
+
+
+def _is_there(distribution: str) -> bool:
     try:
-        return find_spec(library) is not None or bool(metadata.version(library))
+        return bool(metadata.version(distribution))
     except metadata.PackageNotFoundError:
         return False
 

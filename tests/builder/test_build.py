@@ -21,6 +21,7 @@ from fcn_edge.builder import Build, BuildRequest, write_typed_onnx
 from fcn_edge.builder import build as build_module
 from fcn_edge.builder.tuner import Tuner
 from fcn_edge.errors import EngineError, MachineError, ModelError, UsageError
+from fcn_edge.testing.engine import FakeEngine
 from tests.tiny_network import TinyNetwork
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
@@ -439,6 +440,34 @@ def test_a_graph_of_several_images_is_not_built_again(tmp_path: Path, tiny: Any)
 def test_batches_that_no_engine_has_are_refused(batch: int) -> None:
     with pytest.raises(UsageError, match=f"batch is {batch}; 1 to 16 was expected"):
         BuildRequest(batch=batch)
+
+
+@pytest.mark.usefixtures("quick_builds")
+@pytest.mark.parametrize("guard", [True, False], ids=["judged", "timed"])
+def test_a_gpu_that_lacks_an_operator_is_only_a_candidate_less(
+    build: Callable[..., Build],
+    tmp_path: Path,
+    levels: Any,
+    add_backend: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    guard: bool,
+) -> None:
+    """As ONNX Runtime before 1.25 has no Resize: that shows when a session is made, and not in the build."""
+
+    class Lacking(FakeEngine):
+        def session(self) -> Any:
+            raise MachineError("It runs Resize on the processor.", "Install a newer one.")
+
+    gpu = add_backend("gpu", "cuda")
+    monkeypatch.setattr(gpu, "open", lambda _self, _directory, spec, size, _options=None: Lacking(spec, size))
+    built = build(levels.path, tmp_path / "e", guard=guard)
+    assert built.manifest.backend == "onnxruntime"
+    told = {(one.backend, one.kept): one.reason for one in built.candidates}
+    assert told["gpu", False] == "It runs Resize on the processor."
+    with pytest.raises(MachineError, match="runs Resize on the processor") as caught:
+        build(levels.path, tmp_path / "g", backend="gpu", guard=guard)
+    assert caught.value.exit_code == 6
+    assert not (tmp_path / "g").exists()
 
 
 def test_auto_passes_over_backends_that_take_one_frame_at_a_time(tmp_path: Path, tiny: Any, add_backend: Any) -> None:

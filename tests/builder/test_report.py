@@ -75,6 +75,20 @@ def test_convolutions_that_the_plan_does_not_name_are_counted(unknown: int, said
     assert warning.startswith(f"At least 85% of the multiplications are INT8: {said}")
 
 
+def test_a_share_that_is_only_the_graph_s_is_said_to_be() -> None:
+    kept = outcome("int8", 5.0, holds=True)
+    assert kept.compiled is not None
+    assert warnings_of(kept, [kept], BuildRequest(precision="int8"), FLOAT_MODEL) == ()
+    compiled = replace(
+        kept.compiled,
+        built=Built((), {"int8_share_of": "the graph"}),
+        typed=replace(kept.compiled.typed, int8_share=0.9),
+    )
+    kept = replace(kept, compiled=compiled)
+    (warning,) = warnings_of(kept, [kept], BuildRequest(precision="int8"), FLOAT_MODEL)
+    assert warning.startswith("90% of the multiplications are INT8 in the graph; what the plan does is not known")
+
+
 def test_int8_that_no_backend_has_is_not_blamed_on_the_table() -> None:
     kept = outcome(backend="onnxruntime-cuda")
     kept.candidate.backend.no_int8 = "it has none"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -94,11 +96,37 @@ def test_engine(engine: Path, tiny: Any) -> None:
         assert part in text
 
 
-def test_engine_of_a_board_tells_what_was_switched_on(engine: Path) -> None:
+@pytest.fixture
+def changed(engine: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the engine, with some attributes of its manifest changed."""
+
+    def change(**attributes: Any) -> Path:
+        copy = shutil.copytree(engine, tmp_path / "engine")
+        write_engine_manifest(copy, read_manifest(copy).model_copy(update=attributes))
+        return Path(copy)
+
+    return change
+
+
+def test_engine_of_a_board_tells_what_was_switched_on(changed: Callable[..., Path]) -> None:
     agx = DeviceInfo("cuda", "Orin", "8.7", "NVIDIA Jetson AGX Orin Developer Kit", 16, "MAXN")
-    write_engine_manifest(engine, read_manifest(engine).model_copy(update={"device": agx}))
+    engine = changed(device=agx)
     assert "NVIDIA Jetson AGX Orin Developer Kit (cuda, 8.7, 16 SM, power mode MAXN)" in run(engine).stdout
     assert printed(engine)["manifest"]["device"] == asdict(agx)
+
+
+@pytest.mark.parametrize(
+    ("notes", "said"),
+    [
+        ({}, "INT8 share  91.2% of the multiplications"),
+        ({"unknown_convolutions": 0}, "INT8 share  91.2% of the multiplications"),
+        ({"unknown_convolutions": 2}, "INT8 share  at least 91.2% of the multiplications"),
+        ({"int8_share_of": "the graph: nobody tells"}, "INT8 share  in the graph 91.2% of the multiplications"),
+    ],
+)
+def test_int8_share_says_what_it_is_of(changed: Callable[..., Path], notes: dict[str, Any], said: str) -> None:
+    text = run(changed(int8_share=0.912, notes=notes)).stdout
+    assert said in re.sub(r"INT8 share +", "INT8 share  ", text)
 
 
 @pytest.mark.usefixtures("shipped")

@@ -25,6 +25,7 @@ from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
 from fcn_edge.backends.base import Probe
 from fcn_edge.backends.tensorrt import TensorRT
+from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.cli.main import main
 from fcn_edge.errors import MachineError
 from fcn_edge.io.images import read_labels
@@ -305,10 +306,27 @@ class TestFallback:
         assert (result.code, result.json["frames"]) == (0, 4)
         assert f"Warning: {alone.json['error']} {alone.json['fix']}" in result.err
         assert f"Warning: {model} runs in its place" in result.err
+        assert [result.json[key] for key in ("model", "backend", "fallback_because")] == [
+            model,
+            "onnxruntime",
+            alone.json["error"],
+        ]
+
+    def test_runs_where_the_engine_has_another_size(
+        self, fcn_edge: Run, model: str, tmp_path: Path, quick_builds: Any
+    ) -> None:
+        """As where the size was changed in a service's settings, and its build fails."""
+        build_engine(model, BuildRequest(backend="onnxruntime"), output=tmp_path / "engine")
+        words = ("run", tmp_path / "engine", STREET, "--size", "96x96", "--json")
+        assert fcn_edge(*words).code == 2
+        result = fcn_edge(*words, "--fallback", model)
+        assert (result.code, result.json["frames"], result.json["model"]) == (0, 4, model)
+        assert "was built for 64x96 (height x width) and no other size" in result.json["fallback_because"]
 
     def test_is_not_looked_at_where_the_model_runs(self, fcn_edge: Run, model: str) -> None:
         result = fcn_edge("run", model, STREET, "--fallback", "gone.onnx", "--json")
         assert (result.code, result.json["frames"]) == (0, 4)
+        assert (result.json["model"], result.json["fallback_because"]) == (model, None)
         assert "Warning" not in result.err
 
     @pytest.mark.parametrize(

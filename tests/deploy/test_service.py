@@ -95,7 +95,11 @@ def prepared(directory: Path, fcn_edge: str, **changes: str) -> list[str]:
     program.write_text(f'#!/bin/sh\nfor word; do echo "$word" >> told; done\n{fcn_edge}\n')
     program.chmod(0o755)
     prefix, line = BUILDS[0], BUILDS[1:].replace("$$", "$").replace("%i", "front")
-    line = line.replace("/opt/fcn_edge/bin/fcn-edge", str(program))
+    line = line.replace("/opt/fcn_edge/bin/fcn-edge", str(program)).replace("/etc/fcn-edge", str(directory))
+    settings = directory / "front.env"
+    if not settings.exists():
+        settings.touch()
+        os.utime(settings, (0, 0))
     assert prefix == "-", "the camera is started whatever becomes of the build"
     environ = {"PATH": os.environ["PATH"], **environment(), **changes}
     subprocess.run(shlex.split(line), env=environ, cwd=directory, check=False)
@@ -116,14 +120,24 @@ def test_it_builds_for_the_gpu_what_it_runs(tmp_path: Path, fcn_edge: str) -> No
     assert documented in re.sub(r"\s*\\\n\s*", " ", DOCUMENT)
 
 
-def test_a_build_that_failed_is_waited_for_once_an_hour(tmp_path: Path) -> None:
+def test_a_build_that_failed_is_waited_for_once_an_hour(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Else a camera that comes back after an outage would stay dark for the minutes of a build that fails again."""
     assert prepared(tmp_path, "exit 0")
     assert prepared(tmp_path, "exit 4"), "after one that went well"
+    capfd.readouterr()
     assert not prepared(tmp_path, "exit 4")
+    assert "Remove /var/lib/fcn-edge/front.build-failed to build now." in capfd.readouterr().out, "the journal says why"
     (mark,) = tmp_path.glob("*.build-failed")
     an_hour_ago = time.time() - 3700
     os.utime(mark, (an_hour_ago, an_hour_ago))
+    assert prepared(tmp_path, "exit 0")
+
+
+def test_a_build_whose_settings_were_changed_is_tried_again(tmp_path: Path) -> None:
+    assert prepared(tmp_path, "exit 2")
+    assert not prepared(tmp_path, "exit 0")
+    later = time.time() + 1
+    os.utime(tmp_path / "front.env", (later, later))
     assert prepared(tmp_path, "exit 0")
 
 

@@ -39,8 +39,10 @@ def said(board: Path, monkeypatch: pytest.MonkeyPatch) -> Said:
         asked_for: str = "auto",
         driver: Driver = ORIN,
         environ: dict[str, str] | None = None,
+        reached: bool = True,
     ) -> str:
         monkeypatch.setattr(module, "find_spec", lambda name: name if name in libraries else None)
+        monkeypatch.setattr(module, "_REACHING", ("pytest",) if reached else ("no-such-distribution",))
         return idle_gpu(model, size, asked_for, root=board, driver=lambda: driver, environ=environ or {})
 
     return say
@@ -69,6 +71,13 @@ def test_the_command_is_for_a_library_that_is_here(
 ) -> None:
     text = said(model, *libraries)
     assert text == "An NVIDIA GPU (Orin) is here, and this runs on the CPU" + end.format(model.path)
+
+
+def test_a_library_that_reaches_no_gpu_is_not_enough(said: Said, model: Model) -> None:
+    """JetPack's TensorRT is there before cuda-python is installed."""
+    assert said(model, "tensorrt", reached=False).endswith(
+        ", because no library for the GPU is installed: fcn-edge doctor gives the command."
+    )
 
 
 def test_the_command_builds_for_the_size_that_runs(said: Said, model: Model) -> None:

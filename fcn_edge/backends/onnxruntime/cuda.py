@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import threading
 from contextlib import ExitStack, redirect_stdout
 from functools import cache
@@ -32,6 +33,9 @@ _log = logging.getLogger(__name__)
 
 _PROVIDER = "CUDAExecutionProvider"
 _INSTALL = "pip install 'fcn_edge[gpu]', or with a driver for CUDA 12 or Python 3.10 'fcn_edge[gpu12]'"
+
+_RESIZES = (1, 25)
+"""ONNX Runtime whose CUDA provider first has opset 19's Resize (microsoft/onnxruntime, pull request 27415)."""
 
 _preloading = threading.Lock()
 
@@ -202,11 +206,23 @@ def _without_kernel(path: Path, runner: Any) -> MachineError:
     parts = runner.get_provider_graph_assignment_info() if hasattr(runner, "get_provider_graph_assignment_info") else ()
     lacking = {node.op_type for part in parts if part.ep_name != _PROVIDER for node in part.get_nodes()}
     operators = ", ".join(sorted(lacking)) or "some operators"
+    version = str(_library().__version__)
     return MachineError(
-        f"The CUDA provider of ONNX Runtime {_library().__version__} has no kernel for {operators} of {path}: it would "
-        "compute them on the processor, and copy back and forth at every frame.",
-        "Install a newer onnxruntime-gpu, build the model with --backend tensorrt, or run it on the processor with "
+        f"ONNX Runtime {version} runs {operators} of {path} on the processor and not on the GPU: it would copy back "
+        "and forth at every frame.",
+        f"{_newer(version)}, build the model with --backend tensorrt, or run it on the processor with "
         "--backend onnxruntime.",
+    )
+
+
+def _newer(version: str) -> str:
+    """Which version to install in the place of one, which may be known to lack an operator of our own networks."""
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) >= _RESIZES:
+        return "Install a newer onnxruntime-gpu"
+    first = ".".join(map(str, _RESIZES))
+    return (
+        f"Install onnxruntime-gpu {first} or newer, which resizes scores on the GPU (FCN-8s, FCN-16s) and needs Python "
+        "3.11"
     )
 
 

@@ -248,10 +248,24 @@ def test_an_operator_without_a_kernel_is_an_error_and_no_slow_network(
     with engine, pytest.raises(MachineError) as caught:
         engine.session()
     assert caught.value.message.startswith(
-        f"The CUDA provider of ONNX Runtime 1.99 has no kernel for {named} of {made.path}"
+        f"ONNX Runtime 1.99 runs {named} of {made.path} on the processor and not on the GPU"
     )
-    assert "a newer onnxruntime-gpu" in caught.value.fix
+    assert caught.value.fix.startswith("Install a newer onnxruntime-gpu, build the model with --backend tensorrt, or")
     assert library.gpu.leftovers == []
+
+
+def test_of_an_old_library_the_version_that_resizes_is_named(
+    library: Library, network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.10 has none that is newer than 1.23, which does not even tell which operator it is."""
+    monkeypatch.setattr(Library, "__version__", "1.23.2")
+    library.lacking, library.tells = ("Resize",), False
+    made = network()
+    engine = OnnxRuntimeCuda().open_onnx(made.path, made.spec, SIZE)
+    with engine, pytest.raises(MachineError) as caught:
+        engine.session()
+    assert caught.value.fix.startswith("Install onnxruntime-gpu 1.25 or newer")
+    assert "Python 3.11" in caught.value.fix
 
 
 def test_the_real_library_says_what_is_expected_of_it(network: Any) -> None:
