@@ -87,7 +87,7 @@ def _concat(node: Node, image: Shape, _: Sequence[Numbers | None], inputs: Seque
 
 
 def _flatten(node: Node, image: Shape, *_: object) -> Shape:
-    axis = _axis(node, len(image) + 1, 1)
+    axis = _axis(node, len(image), 1) if node.numbers.get("axis", (1,))[0] < len(image) else len(image)
     return math.prod(image[:axis]), math.prod(image[axis:])
 
 

@@ -37,7 +37,16 @@ def weight(*shape: int) -> Any:
         ((8, 3, 2, 2), {"dilations": [33, 1]}, "a dilation of 33x1; 1 to 32 were expected"),
         ((8, 3, 32, 32), {"pads": [31, 31, 31, 31]}, ""),
         ((8, 3, 3, 3), {"pads": [2, 2, 2, 2]}, ""),
-        ((8, 3, 3, 3), {"pads": [0, 0, 3, 0]}, "a padding as large as the kernel"),
+        (
+            (8, 3, 3, 3),
+            {"pads": [0, 0, 3, 0]},
+            "a padding of 3x0 with a kernel of 3x3; less was expected",
+        ),
+        (
+            (8, 3, 3, 3),
+            {"pads": [4] * 4, "dilations": [4, 4]},
+            "a padding of 4x4 with a kernel of 3x3; less was expected",
+        ),
         ((8, 3, 32, 32), {"pads": [32, 0, 0, 0]}, "a padding of 32x0; 0 to 31 were expected"),
         ((8192, 3, 1, 1), {}, ""),
         ((8193, 3, 1, 1), {}, "an axis of 8193; 8192 at most was expected"),
