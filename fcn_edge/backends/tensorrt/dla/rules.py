@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fcn_edge.backends.tensorrt.dla.layers import Layer
+from fcn_edge.backends.tensorrt.dla.shapes import resize_scales
 from fcn_edge.backends.tensorrt.dla.windows import Shape
 
 __all__ = ["reason_against"]
@@ -192,7 +193,7 @@ def _resize(layer: Layer) -> str:
     words, values = layer.node.texts, layer.values
     mode = words.get("mode", "nearest")
     where = words.get("coordinate_transformation_mode", "half_pixel")
-    scales = values[2] if len(values) > 2 else None
+    scales = resize_scales(layer.node, 4, values[2] if len(values) > 2 else None)
     if len(layer.inputs) > 3 and layer.node.inputs[3]:
         return "a Resize to a size; one by scales was expected"
     if mode not in _SCALES:
