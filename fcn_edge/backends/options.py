@@ -7,7 +7,15 @@ from typing import Literal
 
 from fcn_edge.errors import UsageError
 
-__all__ = ["BUILD_DEFAULTS", "LARGEST_BATCH", "RUN_DEFAULTS", "BuildOptions", "PreprocessOn", "RunOptions"]
+__all__ = [
+    "BUILD_DEFAULTS",
+    "LARGEST_BATCH",
+    "MOST_THREADS",
+    "RUN_DEFAULTS",
+    "BuildOptions",
+    "PreprocessOn",
+    "RunOptions",
+]
 
 PreprocessOn = Literal["auto", "host", "device"]
 """Where frames of the host are brought to the network's size."""
@@ -15,13 +23,16 @@ PreprocessOn = Literal["auto", "host", "device"]
 LARGEST_BATCH = 16
 """Frames that an engine may take at once."""
 
+MOST_THREADS = 1024
+"""Of a CPU backend: more than any of these machines has cores. Libraries start as many as they are told to."""
+
 
 @dataclass(frozen=True)
 class RunOptions:
     """How an engine runs.
 
     Attributes:
-        threads: Threads of a CPU backend, 1 or more; the physical cores that the process may use when None.
+        threads: Threads of a CPU backend, 1 to ``MOST_THREADS``; the physical cores that the process may use when None.
         device: Index of the GPU, from 0, as CUDA counts those that ``CUDA_VISIBLE_DEVICES`` shows; CPU backends take
             none but 0.
         graphs: A GPU backend captures the work of a frame into a CUDA graph where it can.
@@ -38,8 +49,10 @@ class RunOptions:
     preprocess_on: PreprocessOn = "auto"
 
     def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"threads is {self.threads}; 1 or more was expected.", "Leave it out to use every core.")
+        if self.threads is not None and not 1 <= self.threads <= MOST_THREADS:
+            raise UsageError(
+                f"threads is {self.threads}; 1 to {MOST_THREADS} was expected.", "Leave it out to use every core."
+            )
         _check_device(self.device)
         if self.preprocess_on not in ("auto", "host", "device"):
             raise UsageError(

@@ -108,7 +108,7 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
         chosen = _for_batch(request, registry.available_backends(request.device))
     else:
         _for_batch(request, (registry.backend(request.backend),))
-        chosen = (_present(request.backend, request.device),)
+        chosen = (_present(request),)
     chosen = _with_int8(model, request, chosen)
     if model.spec.precision == "int8":
         chosen = _made_for(model, chosen, request.device)
@@ -120,7 +120,8 @@ def candidates_of(model: Model, request: BuildRequest, table: CalibrationTable |
         for name, probe in probes.items():
             if not probe.available:
                 raise UsageError(
-                    f"The precision auto has to time its candidates, and this machine cannot run {name}.",
+                    f"The precision auto has to time its candidates, and this machine cannot run {name}."
+                    + _elsewhere(request),
                     "Name a precision: --precision fp32, fp16 or int8.",
                 )
     size = checked_size(request.size or model.spec.size, model.spec.geometry.size_multiple)
@@ -232,9 +233,19 @@ def _for_batch(request: BuildRequest, backends: Sequence[Backend]) -> tuple[Back
     return fitting
 
 
-def _present(name: str, device: int) -> Backend:
-    made = registry.backend(name)
-    probe = made.probe(device)
-    if not (probe.devices if device else probe.buildable):  # a GPU that was chosen has to be there
-        raise MachineError(probe.problem, probe.fix)
+def _present(request: BuildRequest) -> Backend:
+    made = registry.backend(request.backend)
+    probe = made.probe(request.device)
+    if not (probe.devices if request.device else probe.buildable):  # a GPU that was chosen has to be there
+        raise MachineError(probe.problem + _elsewhere(request), probe.fix)
     return made
+
+
+def _elsewhere(request: BuildRequest) -> str:
+    """What to do with a recipe on a machine that it is not for, as a sentence behind another one."""
+    if not request.recipe:
+        return ""
+    return (
+        f" The recipe {request.recipe} is for machines that have it: elsewhere build without the recipe, or with "
+        "another one (fcn-edge build --recipe '?' lists them)."
+    )

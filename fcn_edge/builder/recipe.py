@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fcn_edge.artifacts.spec import Fraction, SizeText, first_problem
-from fcn_edge.backends.options import LARGEST_BATCH
+from fcn_edge.backends.options import LARGEST_BATCH, MOST_THREADS
 from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.outside import read_toml
@@ -48,7 +48,7 @@ class Recipe(BaseModel):
     precision: Literal["fp32", "fp16", "int8", "auto"] = "fp32"
     size: SizeText | None = None
     batch: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 1
-    threads: Annotated[int, Field(ge=1)] | None = None
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] | None = None
     max_drop: Fraction = 0.01
     max_class_drop: Fraction = 0.03
 

@@ -279,9 +279,15 @@ def _print(built: Build, request: BuildRequest) -> None:
         groups = manifest.notes.get("excluded_groups")
         if isinstance(groups, list):
             say(f"In floating point: {', '.join(groups)}.")
+    say(f"Use it: {_use(built, request)}")
+
+
+def _use(built: Build, request: BuildRequest) -> str:
+    """The command that runs an engine."""
     on_it = f" --device {request.device}" if request.device else ""
-    with_them = f" --threads {request.threads}" if request.threads else ""
-    say(f"Use it: fcn-edge run {quoted(built.engine)} SOURCE{on_it}{with_them}")
+    on_cpu = built.manifest.device.kind == "cpu"  # a GPU's engine has no use for threads
+    with_them = f" --threads {request.threads}" if request.threads and on_cpu else ""
+    return f"fcn-edge run {quoted(built.engine)} SOURCE{on_it}{with_them}"
 
 
 def _percent(value: float | None) -> str:

@@ -14,6 +14,7 @@ from fcn_edge.errors import UsageError
     [
         ({"threads": 0}, "threads is 0"),
         ({"threads": -2}, "threads is -2"),
+        ({"threads": 1025}, "threads is 1025; 1 to 1024 was expected"),
         ({"device": -1}, "device is -1"),
         ({"preprocess_on": "gpu"}, "preprocess_on is 'gpu'"),
     ],

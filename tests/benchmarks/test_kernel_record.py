@@ -154,6 +154,25 @@ def test_what_the_compiler_refuses_is_told(tools: Toolchain, tmp_path: Path) -> 
         code_of(tools, "__global__ void broken() { no_such_name(); }", "sm_87", tmp_path / "broken.cubin")
 
 
+@pytest.mark.system
+def test_a_newer_compiler_of_the_system_is_taken(
+    tools: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that only says so: the headers of the real one do not fit to that, and nvcc itself must not complain."""
+    for name in ("gcc", "g++"):
+        newer = tmp_path / "newer" / name
+        newer.parent.mkdir(exist_ok=True)
+        newer.write_text(f'#!/bin/sh\nexec {shutil.which(name)} "$@" -U__GNUC__ -D__GNUC__=99\n', encoding="utf-8")
+        newer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "newer"), prepend=":")
+    said = ""
+    try:
+        code_of(tools, kernel_source("overlay"), "sm_87", tmp_path / "overlay.cubin")
+    except ValueError as error:
+        said = str(error)
+    assert "unsupported GNU version" not in said
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -9,11 +9,12 @@ from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.backends import registry
 from fcn_edge.backends.options import BuildOptions
+from fcn_edge.backends.probe import Probe
 from fcn_edge.backends.registry import BACKENDS, backend
 from fcn_edge.builder import build_engine, write_typed_onnx
 from fcn_edge.builder.candidates import buildable_model, candidates_of
 from fcn_edge.builder.options import BuildRequest
-from fcn_edge.errors import GuardError, UsageError
+from fcn_edge.errors import GuardError, MachineError, UsageError
 
 
 @pytest.mark.parametrize("name", [name for name, entry in BACKENDS.items() if entry.device == "cuda"])
@@ -69,3 +70,16 @@ def test_auto_passes_over_backends_without_int8_convolutions(
             candidates_of(model, BuildRequest(precision="int8"), table)
     else:
         assert [one.name for one in candidates_of(model, BuildRequest(precision="int8"), table)] == others[1:]
+
+
+@pytest.mark.parametrize("recipe", ["", "orin-nano"])
+def test_a_recipe_on_a_machine_that_it_is_not_for(tiny: Any, monkeypatch: pytest.MonkeyPatch, recipe: str) -> None:
+    gone = Probe("", (), problem="TensorRT is not installed.", fix="Install it.")
+    monkeypatch.setattr(type(backend("tensorrt")), "probe", lambda *_: gone)
+    request = BuildRequest(backend="tensorrt", precision="auto", recipe=recipe)
+    with pytest.raises(MachineError) as caught:
+        candidates_of(resolved_model(tiny.path), request, None)
+    assert caught.value.fix == "Install it."
+    said = "The recipe orin-nano is for machines that have it: elsewhere build without the recipe"
+    assert caught.value.message.startswith(f"TensorRT is not installed. {said}" if recipe else "TensorRT is not")
+    assert (said in caught.value.message) == bool(recipe)

@@ -8,9 +8,12 @@ from typing import Any
 import cv2
 import pytest
 
+from fcn_edge.artifacts.device import DeviceInfo
 from fcn_edge.artifacts.engine_manifest import TABLE_FILE, read_manifest, rebuild_fix
 from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.opening import open_engine
+from fcn_edge.builder import Build, BuildRequest
+from fcn_edge.cli.build import _use
 from fcn_edge.runtime.segmenter import load
 
 Run = Callable[..., Any]
@@ -317,3 +320,12 @@ def test_the_recipes_are_listed(build: Run) -> None:
 def test_a_model_is_needed(build: Run) -> None:
     done = build("--recipe", "x86")
     assert (done.code, "Missing argument 'MODEL'" in done.err) == (2, True)
+
+
+def test_threads_are_not_for_an_engine_on_a_gpu(build: Run, tiny: Any, tmp_path: Path) -> None:
+    """Those of a recipe are for whatever auto chooses, which may be a GPU's."""
+    build(tiny.path, "--threads", "1", "-o", tmp_path / "e")
+    manifest, request = read_manifest(tmp_path / "e"), BuildRequest(threads=1)
+    gpu = manifest.model_copy(update={"device": DeviceInfo("cuda", "any", "8.7")})
+    for made, end in ((manifest, "SOURCE --threads 1"), (gpu, "SOURCE")):
+        assert _use(Build(tmp_path / "e", made, (), up_to_date=False, reason=""), request).endswith(f" {end}")

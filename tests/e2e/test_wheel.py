@@ -104,6 +104,16 @@ def test_it_holds_every_file_of_the_package(wheel: Path) -> None:
     assert [name for name in sorted(held - tree) if not re.match(r"fcn_edge-[^/]+\.dist-info/", name)] == []
 
 
+def test_the_source_archive_holds_them_too() -> None:
+    """pip builds the wheel from it where there is none; a link in the clone once hid the recipes from it."""
+    sdist = pytest.importorskip("hatchling.builders.sdist")
+    held = {Path(file.distribution_path).as_posix() for file in sdist.SdistBuilder(str(ROOT)).recurse_included_files()}
+    builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    wheel = {Path(file.distribution_path).as_posix() for file in builder.recurse_included_files()}
+    assert "fcn_edge/builder/recipes/orin-nano.toml" in wheel
+    assert sorted(wheel - held) == []
+
+
 def test_nothing_of_the_source_tree_is_seen(python: Path, tmp_path: Path) -> None:
     code = "import fcn_edge, json, sys; print(json.dumps([fcn_edge.__file__, *filter(None, sys.path)]))"
     module, *path = json.loads(run(python, "-c", code, cwd=tmp_path))

@@ -63,7 +63,8 @@ class Layer:
             return math.prod(weight[1:]) * math.prod(self.output)
         if self.node.operator == "ConvTranspose":
             return math.prod(weight[1:]) * math.prod(self.inputs[0])
-        return math.prod(self.output) * self.inputs[0][-1]
+        turned = self.node.operator == "Gemm" and bool(self.node.numbers.get("transA", (0,))[0])
+        return math.prod(self.output) * self.inputs[0][0 if turned else -1]
 
 
 @dataclass
@@ -114,7 +115,7 @@ def layers_of(parts: GraphParts, size: Size) -> tuple[Layer, ...]:
         layers.append(_layer(node, known))
         known.shapes |= dict.fromkeys(node.outputs)
         known.shapes[node.outputs[0]] = layers[-1].output
-        known.makers |= {name: len(layers) - 1 for name in node.outputs}
+        known.makers |= {name: len(layers) - 1 for name in node.outputs if name}  # one that is left out has none
         if node.operator == "DequantizeLinear":
             known.dequantized.add(node.outputs[0])
     return tuple(layers)

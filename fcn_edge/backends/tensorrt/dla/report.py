@@ -27,7 +27,8 @@ RELEASES = (
     "TensorRT 11.4.1 on JetPack 7.2.2 and newer: AGX Orin only; Thor has no DLA",
 )
 """Which releases use it: "Working with DLA" of TensorRT 11.3 and 11.4.1 (10.7 was the last 10.x with it), the release
-notes of 10.16.1, and the README of NVIDIA/Deep-Learning-Accelerator-SW."""
+notes of 10.16.1. Which boards have one: ``FAQ/README.md`` of github.com/NVIDIA/Deep-Learning-Accelerator-SW ("All
+Jetson AGX Orin & Orin NX boards"); that the Orin Nano and Thor have none, NVIDIA's pages on TensorRT 11."""
 
 
 @dataclass(frozen=True)

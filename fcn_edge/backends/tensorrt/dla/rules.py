@@ -1,16 +1,20 @@
 """Which layers the DLA of an Orin takes, and why it does not take others: TensorRT's documented rules, as a table.
 
-Where each stands:
+Read at the source:
 
 * convolutions, transposed ones, poolings, LRN, concatenation, element-wise and unary operations, softmax: the comments
   "If executing this layer on DLA" in ``include/NvInfer.h`` of TensorRT 10 (github.com/NVIDIA/TensorRT);
 * resizing, slices and softmax: the same in the docstrings of the Python bindings ``tensorrt_cu12_bindings`` 10.3.0;
 * batch, lengths, fixed sizes, parametric ReLU: "DLA Supported Layers and Restrictions" of TensorRT 11.4
-  (docs.nvidia.com, inference-library/dla-layer-restrictions.html), "General Restrictions" and table 12;
-* the bounds of Clip, no negative slopes, no square kernels and steps of 23 to 32 in transposed convolutions, what scale
-  layers scale: "DLA Supported Layers" in the developer guide of TensorRT 8, and no newer page that could be read says
-  otherwise;
-* which ONNX operator becomes which layer: ``operators/README.md`` of github.com/NVIDIA/Deep-Learning-Accelerator-SW;
+  (docs.nvidia.com, inference-library/dla-layer-restrictions.html), "General Restrictions" and table 12, as far as
+  excerpts show them;
+* which ONNX operator becomes which layer: ``operators/README.md`` of github.com/NVIDIA/Deep-Learning-Accelerator-SW, of
+  the time of TensorRT 8.5. It has no Min, which NvInfer.h and table 12 have.
+
+From notes that quote NVIDIA's pages, which were not read themselves:
+
+* the bounds of Clip (1 to 127), no negative slopes, no square kernels and steps of 23 to 32 in transposed convolutions,
+  what scale layers scale: "DLA Supported Layers" in the developer guide of TensorRT 8;
 * "DLA does not support Explicit Quantization": "Working with DLA" of TensorRT 8 to 10.
 
 Where a rule leaves room, the narrower reading stands: what is said to be taken should be. NVIDIA's own answer, on a
@@ -22,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fcn_edge.backends.tensorrt.dla.layers import Layer
+from fcn_edge.backends.tensorrt.dla.shapes import resize_scales
 from fcn_edge.backends.tensorrt.dla.windows import Shape
 
 __all__ = ["reason_against"]
@@ -93,7 +98,7 @@ def _convolution(layer: Layer) -> str:
         or _beyond("a padding", padding, 0, _PADDING)
         or _beyond("groups", (window.groups,), 1, LONGEST)
         or (
-            "a padding as large as the kernel"
+            f"a padding of {_sides(padding)} with a kernel of {_sides(window.kernel)}; less was expected"
             if any(pad >= side for pad, side in zip(padding, window.kernel, strict=True))
             else ""
         )
@@ -188,7 +193,7 @@ def _resize(layer: Layer) -> str:
     words, values = layer.node.texts, layer.values
     mode = words.get("mode", "nearest")
     where = words.get("coordinate_transformation_mode", "half_pixel")
-    scales = values[2] if len(values) > 2 else None
+    scales = resize_scales(layer.node, 4, values[2] if len(values) > 2 else None)
     if len(layer.inputs) > 3 and layer.node.inputs[3]:
         return "a Resize to a size; one by scales was expected"
     if mode not in _SCALES:

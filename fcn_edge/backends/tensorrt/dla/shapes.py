@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from fcn_edge.artifacts.onnx_nodes import Node
 from fcn_edge.backends.tensorrt.dla.windows import Shape, Window
 
-__all__ = ["Numbers", "output_shape"]
+__all__ = ["Numbers", "output_shape", "resize_scales"]
 
 Numbers = tuple[float, ...]
 
@@ -87,7 +87,7 @@ def _concat(node: Node, image: Shape, _: Sequence[Numbers | None], inputs: Seque
 
 
 def _flatten(node: Node, image: Shape, *_: object) -> Shape:
-    axis = _axis(node, len(image) + 1, 1)
+    axis = _axis(node, len(image), 1) if node.numbers.get("axis", (1,))[0] < len(image) else len(image)
     return math.prod(image[:axis]), math.prod(image[axis:])
 
 
@@ -124,10 +124,22 @@ def _reshape(node: Node, image: Shape, values: Sequence[Numbers | None], _: obje
     return tuple(sides)
 
 
-def _resize(_: Node, image: Shape, values: Sequence[Numbers | None], __: object) -> Shape | None:
+def resize_scales(node: Node, rank: int, given: Numbers | None) -> Numbers | None:
+    """The scales of a Resize along all axes of its image, also where it names some; None where they are not told."""
+    axes = node.numbers.get("axes")
+    if given is None or axes is None:
+        return given
+    named = dict(zip((int(axis) % rank for axis in axes), given, strict=True))
+    return tuple(named.get(axis, 1) for axis in range(rank))
+
+
+def _resize(node: Node, image: Shape, values: Sequence[Numbers | None], _: object) -> Shape | None:
     scales, sizes = ((values[place] if len(values) > place else None) for place in (2, 3))
     if sizes is not None:
-        return tuple(map(int, sizes))
+        axes = node.numbers.get("axes", range(len(image)))
+        named = dict(zip((int(axis) % len(image) for axis in axes), map(int, sizes), strict=True))
+        return tuple(named.get(axis, side) for axis, side in enumerate(image))
+    scales = resize_scales(node, len(image), scales)
     if scales is None or len(scales) != len(image):
         return None
     return tuple(math.floor(side * scale) for side, scale in zip(image, scales, strict=True))

@@ -99,6 +99,29 @@ def test_sizes_that_the_file_does_not_tell_are_said_to_be_unknown(report: Callab
     assert {layer.name: layer.reason for layer in report(nodes).layers}["last"] == "its sizes are not told by the file"
 
 
+def test_an_output_that_is_left_out_gives_nothing_to_an_input_that_is(report: Callable[..., DlaReport]) -> None:
+    onnx = pytest.importorskip("onnx")
+    nodes = [
+        onnx.helper.make_node("Neg", ["x"], ["a"]),
+        onnx.helper.make_node("MaxPool", ["a"], ["b", ""], kernel_shape=[2, 2]),
+        onnx.helper.make_node("Neg", ["x"], ["c"]),
+        onnx.helper.make_node("Resize", ["c", "", "twice"], ["y"], mode="linear"),
+    ]
+    told = report(nodes, {"twice": np.array([1, 1, 2, 2], "f4")})
+    assert [layer.taken for layer in told.layers[3:]] == [True, False, True, False, True]
+    assert told.pieces == 3
+
+
+def test_multiplications_of_a_turned_matrix(report: Callable[..., DlaReport]) -> None:
+    onnx = pytest.importorskip("onnx")
+    nodes = [
+        onnx.helper.make_node("Flatten", ["x"], ["flat"], axis=-1),
+        onnx.helper.make_node("Gemm", ["flat", "w"], ["y"], name="g", transA=1),
+    ]
+    told = report(nodes, {"w": np.zeros((3 * 64, 5), "f4")})
+    assert {layer.name: layer.macs for layer in told.layers}["g"] == 96 * 3 * 64 * 5
+
+
 def test_json_has_each_layer(report: Callable[..., DlaReport]) -> None:
     onnx = pytest.importorskip("onnx")
     told = report([onnx.helper.make_node("Conv", ["x", "w"], ["y"], name="c")], {"w": np.zeros((8, 3, 1, 1), "f4")})

@@ -37,7 +37,16 @@ def weight(*shape: int) -> Any:
         ((8, 3, 2, 2), {"dilations": [33, 1]}, "a dilation of 33x1; 1 to 32 were expected"),
         ((8, 3, 32, 32), {"pads": [31, 31, 31, 31]}, ""),
         ((8, 3, 3, 3), {"pads": [2, 2, 2, 2]}, ""),
-        ((8, 3, 3, 3), {"pads": [0, 0, 3, 0]}, "a padding as large as the kernel"),
+        (
+            (8, 3, 3, 3),
+            {"pads": [0, 0, 3, 0]},
+            "a padding of 3x0 with a kernel of 3x3; less was expected",
+        ),
+        (
+            (8, 3, 3, 3),
+            {"pads": [4] * 4, "dilations": [4, 4]},
+            "a padding of 4x4 with a kernel of 3x3; less was expected",
+        ),
         ((8, 3, 32, 32), {"pads": [32, 0, 0, 0]}, "a padding of 32x0; 0 to 31 were expected"),
         ((8192, 3, 1, 1), {}, ""),
         ((8193, 3, 1, 1), {}, "an axis of 8193; 8192 at most was expected"),
@@ -117,6 +126,9 @@ SCALES = np.array([1, 1, 2, 2], np.float32)
         ({"mode": "linear"}, (1, 2, 2, 2), "a Resize of other axes than height and width"),
         ({"mode": "linear", "coordinate_transformation_mode": "align_corners"}, (1, 1, 2, 2), "align_corners"),
         ({"mode": "linear", "antialias": 1}, (1, 1, 2, 2), "antialiasing"),
+        ({"mode": "linear", "axes": [2, 3]}, (4, 2), ""),
+        ({"mode": "linear", "axes": [-1, -2]}, (4, 5), "a linear Resize by 5x4"),
+        ({"mode": "linear", "axes": [1]}, (2,), "a Resize of other axes than height and width"),
         ({"mode": "cubic"}, (1, 1, 2, 2), "a Resize of mode cubic; nearest or linear were expected"),
         ({}, (1, 1, 32, 32), ""),
         ({}, (1, 1, 33, 32), "a nearest Resize by 33x32"),
@@ -134,6 +146,9 @@ def test_resizes(report: Report, how: dict[str, Any], scales: tuple[float, ...],
 def test_a_resize_to_a_size(report: Report) -> None:
     told = report([node("Resize", "", "", "s", mode="linear")], {"s": np.array([1, 3, 128, 192])})
     assert reason(told, "Resize") == "a Resize to a size; one by scales was expected"
+    named = [node("Resize", "", "", "s", output="large", mode="linear", axes=[2, 3])]
+    named.append(onnx.helper.make_node("Relu", ["large"], ["y"], name="last"))
+    assert reason(report(named, {"s": np.array([128, 192])}), "last") == "", "its size is known"
 
 
 @pytest.mark.parametrize(
