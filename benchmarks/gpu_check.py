@@ -11,7 +11,6 @@ Exit code 0: all agrees; 4: a kernel or an engine disagrees or fails; 6: there i
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -26,7 +25,7 @@ from gpu.children import run_check
 from gpu.facts import clocks
 from gpu.providers import Reached, reached
 from gpu.references import MODEL, read_references, write_references
-from gpu.report import failures, judged, text
+from gpu.report import as_json, failures, judged, text
 from gpu.settings import Settings
 from gpu.subject import Request, Row, Subject
 from machine import machine
@@ -125,11 +124,11 @@ def emitted(lines: Iterable[Row], output: Path | None) -> int:
     seen = []
     for line in lines:
         seen.append(line)
-        as_json = json.dumps(line)
-        print(as_json, flush=True)
+        told = as_json(line)
+        print(told, flush=True)
         if output is not None:
             with output.open("a", encoding="utf-8") as file:
-                print(as_json, file=file, flush=True)
+                print(told, file=file, flush=True)
         if "verdict" in line:
             print(*text(line), sep="\n", file=sys.stderr, flush=True)
     wrong = failures(seen)

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu.subject import Request, Row
@@ -19,6 +20,9 @@ from gpu.subject import Request, Row
 __all__ = ["Outcome", "run_check", "tool"]
 
 _TOOLKIT = "/usr/local/cuda/bin"
+_TO_TELL_S = 2.0
+"""What a check has left to tell of the processes that it started and ended."""
+
 _BENCHMARKS = Path(__file__).resolve().parents[1]
 
 
@@ -49,10 +53,14 @@ def run_check(
     Args:
         check: Its name.
         request: What it is to check.
-        limit_s: Seconds until it is ended.
+        limit_s: Seconds until it is ended; fewer where the process that asks is itself ended before, for what it has
+            started would outlive it.
         within: Words of a program that runs it, such as ``("compute-sanitizer", "--tool", "memcheck")``.
         environment: What its environment has besides this process's.
     """
+    if request.until is not None:
+        limit_s = max(min(limit_s, request.until - time.monotonic() - _TO_TELL_S), 0.0)
+    request = replace(request, until=time.monotonic() + limit_s)
     with tempfile.TemporaryDirectory() as directory:
         asked, rows = Path(directory, "request.json"), Path(directory, "rows.jsonl")
         asked.write_text(json.dumps(request.to_json()), encoding="utf-8")

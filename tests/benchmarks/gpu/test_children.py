@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -19,10 +20,11 @@ def watched(gpu_check: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Watched:
     """Runs Python text in place of a check; ``rows`` is the file that it writes to."""
     children, subject = import_module("gpu.children"), import_module("gpu.subject")
 
-    def watched(text: str, limit_s: float = 20.0, **how: Any) -> Any:
-        whole = f"import os, sys, time; rows = open(sys.argv[2], 'w')\n{text}"
+    def watched(text: str, limit_s: float = 20.0, until: float | None = None, **how: Any) -> Any:
+        whole = f"import json, os, sys, time; rows = open(sys.argv[2], 'w')\n{text}"
         monkeypatch.setattr(children, "_command", lambda check: [sys.executable, "-S", "-c", whole])
-        request = subject.Request("cuda-python", Path("refs.npz"), import_module("gpu.settings").Settings(), alone=True)
+        settings = import_module("gpu.settings").Settings()
+        request = subject.Request("cuda-python", Path("refs.npz"), settings, alone=True, until=until)
         return children.run_check("some", request, limit_s, **how)
 
     return watched
@@ -58,11 +60,20 @@ def test_one_that_takes_too_long_is_ended_with_what_it_started(watched: Watched)
     assert outcome.rows == [{}]
 
 
+def test_one_is_ended_before_the_one_that_started_it(watched: Watched) -> None:
+    """Each has a session of its own: who is ended by force would leave what it has started behind."""
+    outcome = watched("time.sleep(60)", until=time.monotonic() + 2.5)
+    assert outcome.problem == "It took more than 0 s and was ended."
+    begun = time.monotonic()
+    (told,) = watched("rows.write(json.dumps({'until': json.load(open(sys.argv[1]))['until']}))", limit_s=30).rows
+    assert begun < told["until"] <= time.monotonic() + 30
+
+
 def test_a_tool_that_is_not_there_is_told(watched: Watched) -> None:
     assert watched("", within=("/nowhere/ncu",)).problem == "/nowhere/ncu cannot be run: No such file or directory."
 
 
 def test_a_request_is_the_same_on_the_other_side(gpu_check: ModuleType) -> None:
     subject, settings = import_module("gpu.subject"), import_module("gpu.settings").Settings(size=(64, 96))
-    request = subject.Request("pycuda", Path("/refs.npz"), settings, alone=True)
+    request = subject.Request("pycuda", Path("/refs.npz"), settings, alone=True, until=12.5)
     assert subject.Request.of_json(request.to_json()) == request

@@ -128,7 +128,7 @@ class Work:
         return told
 
     def small_run(self) -> dict[str, Any]:
-        """Open, warm up, two frames, one that lies on the GPU, close; as small as that goes, with kernels that do nothing."""
+        """Open, warm up, two frames, one that lies on the GPU, close: as small as that goes; kernels do nothing."""
         spec = fake_spec(classes=("one", "two"), palette=((0, 0, 0), (1, 1, 1)))
         with self.session(spec, (32, 32)) as (device, session):
             session.warm_up((16, 24))
