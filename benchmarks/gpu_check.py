@@ -91,6 +91,8 @@ def main(
             return
         if references is not None and video is not None:
             raise UsageError("The references hold the frames of a video already.", "Leave --video or --references out.")
+        if output is not None:
+            _check_writable(output)
         found = reached(provider)
         with tempfile.TemporaryDirectory() as scratch:
             if references is None:
@@ -117,10 +119,17 @@ def written(path: Path, video: Path | None, settings: Settings) -> Path:
     return path
 
 
+def _check_writable(output: Path) -> None:
+    """Make the file now: that it cannot be must not show after the first check."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.", "Give -o another path.") from error
+
+
 def emitted(lines: Iterable[Row], output: Path | None) -> int:
     """Print lines, and add them to a file, as they come; how many failures are among them."""
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
     seen = []
     for line in lines:
         seen.append(line)
