@@ -21,7 +21,7 @@ from pathlib import Path
 
 import click
 from gpu.checks import CHECKS, function_of
-from gpu.children import run_check
+from gpu.children import end_with_all_at_sigterm, run_check
 from gpu.facts import clocks
 from gpu.providers import Reached, reached
 from gpu.references import MODEL, read_references, write_references
@@ -228,4 +228,5 @@ def _name(found: dict[str, Reached | MachineError]) -> str:
 
 
 if __name__ == "__main__":
+    end_with_all_at_sigterm()
     main()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError
 from gpu.checks import function_of
+from gpu.children import end_with_all_at_sigterm
 from gpu.report import as_json
 from gpu.subject import Request, Row, Subject
 
@@ -37,4 +38,5 @@ def main(check: str, request: Path, rows: Path) -> None:
 
 
 if __name__ == "__main__":
+    end_with_all_at_sigterm()
     main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -17,11 +17,17 @@ from pathlib import Path
 
 from gpu.subject import Request, Row
 
-__all__ = ["Outcome", "run_check", "tool"]
+__all__ = ["Outcome", "end_with_all_at_sigterm", "run_check", "tool"]
 
 _TOOLKIT = "/usr/local/cuda/bin"
 _TO_TELL_S = 2.0
 """What a check has left to tell of the processes that it started and ended."""
+
+_TO_LISTEN_S = 1.0
+"""What a process has to end by itself before it is killed."""
+
+_under_way: set[int] = set()
+"""Processes that were started and not ended yet."""
 
 _BENCHMARKS = Path(__file__).resolve().parents[1]
 
@@ -72,6 +78,18 @@ def run_check(
         return Outcome(_read(rows), _problem(returned, output, limit_s), output)
 
 
+def end_with_all_at_sigterm() -> None:
+    """Let this process end at SIGTERM, as ``timeout`` sends it, and all that it has started with it."""
+
+    def end(*_: object) -> None:
+        for pid in tuple(_under_way):
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGTERM)
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+
+
 def tool(name: str) -> str | None:
     """The path of one of CUDA's programs; None where it is neither on the PATH nor with the toolkit.
 
@@ -102,16 +120,25 @@ def _ended(command: list[str], environment: dict[str, str], limit_s: float) -> t
             env=environment,
             start_new_session=True,
         )
+        _under_way.add(process.pid)
         try:
             returned: int | None = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             returned = None
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _end(process)
+            _under_way.discard(process.pid)
         printed.seek(0)
         return returned, printed.read().decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started; one that can still listen ends its own processes first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TO_LISTEN_S)
 
 
 def _read(path: Path) -> list[Row]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -67,6 +70,37 @@ def test_one_is_ended_before_the_one_that_started_it(watched: Watched) -> None:
     begun = time.monotonic()
     (told,) = watched("rows.write(json.dumps({'until': json.load(open(sys.argv[1]))['until']}))", limit_s=30).rows
     assert begun < told["until"] <= time.monotonic() + 30
+
+
+def test_sigterm_ends_a_check_and_what_it_has_started(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As ``timeout`` sends it to the script, which passes it on to a check that has started a tool."""
+    children, before = import_module("gpu.children"), signal.getsignal(signal.SIGTERM)
+    ended, begun = tmp_path / "ended", tmp_path / "begun"
+    text = f"""
+import pathlib, signal
+signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path({str(ended)!r}).touch(), os._exit(1)))
+pathlib.Path({str(begun)!r}).touch()
+time.sleep(60)"""
+
+    def terminate() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    sender = threading.Thread(target=terminate)
+    try:
+        children.end_with_all_at_sigterm()
+        sender.start()
+        with pytest.raises(SystemExit) as left:
+            watched(text)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        sender.join()
+    assert left.value.code == 143
+    assert ended.exists()
+    assert children._under_way == set()
 
 
 def test_a_tool_that_is_not_there_is_told(watched: Watched) -> None:
