@@ -11,7 +11,6 @@ Exit code 0: all agrees; 4: a kernel or an engine disagrees or fails; 6: there i
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -22,11 +21,11 @@ from pathlib import Path
 
 import click
 from gpu.checks import CHECKS, function_of
-from gpu.children import run_check
+from gpu.children import end_with_all_at_sigterm, run_check
 from gpu.facts import clocks
 from gpu.providers import Reached, reached
 from gpu.references import MODEL, read_references, write_references
-from gpu.report import failures, judged, text
+from gpu.report import as_json, failures, judged, text
 from gpu.settings import Settings
 from gpu.subject import Request, Row, Subject
 from machine import machine
@@ -92,6 +91,8 @@ def main(
             return
         if references is not None and video is not None:
             raise UsageError("The references hold the frames of a video already.", "Leave --video or --references out.")
+        if output is not None:
+            _check_writable(output)
         found = reached(provider)
         with tempfile.TemporaryDirectory() as scratch:
             if references is None:
@@ -118,18 +119,25 @@ def written(path: Path, video: Path | None, settings: Settings) -> Path:
     return path
 
 
+def _check_writable(output: Path) -> None:
+    """Make the file now: that it cannot be must not show after the first check."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}.", "Give -o another path.") from error
+
+
 def emitted(lines: Iterable[Row], output: Path | None) -> int:
     """Print lines, and add them to a file, as they come; how many failures are among them."""
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
     seen = []
     for line in lines:
         seen.append(line)
-        as_json = json.dumps(line)
-        print(as_json, flush=True)
+        told = as_json(line)
+        print(told, flush=True)
         if output is not None:
             with output.open("a", encoding="utf-8") as file:
-                print(as_json, file=file, flush=True)
+                print(told, file=file, flush=True)
         if "verdict" in line:
             print(*text(line), sep="\n", file=sys.stderr, flush=True)
     wrong = failures(seen)
@@ -220,4 +228,5 @@ def _name(found: dict[str, Reached | MachineError]) -> str:
 
 
 if __name__ == "__main__":
+    end_with_all_at_sigterm()
     main()

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from fcn_edge.errors import FcnEdgeError
 from gpu.checks import function_of
-from gpu.subject import Request, Subject
+from gpu.children import end_with_all_at_sigterm
+from gpu.report import as_json
+from gpu.subject import Request, Row, Subject
 
 
 def main(check: str, request: Path, rows: Path) -> None:
@@ -24,8 +26,8 @@ def main(check: str, request: Path, rows: Path) -> None:
     """
     with rows.open("w", encoding="utf-8") as file:
 
-        def write(row: object) -> None:
-            print(json.dumps(row), file=file, flush=True)
+        def write(row: Row) -> None:
+            print(as_json(row), file=file, flush=True)
 
         try:
             subject = Subject.of(Request.of_json(json.loads(request.read_text(encoding="utf-8"))))
@@ -36,4 +38,5 @@ def main(check: str, request: Path, rows: Path) -> None:
 
 
 if __name__ == "__main__":
+    end_with_all_at_sigterm()
     main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -9,16 +9,26 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gpu.subject import Request, Row
 
-__all__ = ["Outcome", "run_check", "tool"]
+__all__ = ["Outcome", "end_with_all_at_sigterm", "run_check", "tool"]
 
 _TOOLKIT = "/usr/local/cuda/bin"
+_TO_TELL_S = 2.0
+"""What a check has left to tell of the processes that it started and ended."""
+
+_TO_LISTEN_S = 1.0
+"""What a process has to end by itself before it is killed."""
+
+_under_way: set[int] = set()
+"""Processes that were started and not ended yet."""
+
 _BENCHMARKS = Path(__file__).resolve().parents[1]
 
 
@@ -49,10 +59,14 @@ def run_check(
     Args:
         check: Its name.
         request: What it is to check.
-        limit_s: Seconds until it is ended.
+        limit_s: Seconds until it is ended; fewer where the process that asks is itself ended before, for what it has
+            started would outlive it.
         within: Words of a program that runs it, such as ``("compute-sanitizer", "--tool", "memcheck")``.
         environment: What its environment has besides this process's.
     """
+    if request.until is not None:
+        limit_s = max(min(limit_s, request.until - time.monotonic() - _TO_TELL_S), 0.0)
+    request = replace(request, until=time.monotonic() + limit_s)
     with tempfile.TemporaryDirectory() as directory:
         asked, rows = Path(directory, "request.json"), Path(directory, "rows.jsonl")
         asked.write_text(json.dumps(request.to_json()), encoding="utf-8")
@@ -62,6 +76,18 @@ def run_check(
         except OSError as error:
             return Outcome([], f"{command[0]} cannot be run: {error.strerror}.", "")
         return Outcome(_read(rows), _problem(returned, output, limit_s), output)
+
+
+def end_with_all_at_sigterm() -> None:
+    """Let this process end at SIGTERM, as ``timeout`` sends it, and all that it has started with it."""
+
+    def end(*_: object) -> None:
+        for pid in tuple(_under_way):
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGTERM)
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def tool(name: str) -> str | None:
@@ -94,16 +120,25 @@ def _ended(command: list[str], environment: dict[str, str], limit_s: float) -> t
             env=environment,
             start_new_session=True,
         )
+        _under_way.add(process.pid)
         try:
             returned: int | None = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             returned = None
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _end(process)
+            _under_way.discard(process.pid)
         printed.seek(0)
         return returned, printed.read().decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started; one that can still listen ends its own processes first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TO_LISTEN_S)
 
 
 def _read(path: Path) -> list[Row]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator
+from contextlib import suppress
 
 from gpu.children import run_check, tool
 from gpu.subject import Row, Subject
@@ -74,8 +76,8 @@ def counted(output: str) -> list[tuple[str, dict[str, float]]]:
         value = (line.get("Metric Value") or "").replace(",", "")
         kernel = (line.get("Kernel Name") or "").partition("(")[0]
         values = launches.setdefault(line["ID"], (kernel, {}))[1]
-        try:
-            values[name] = float(value)
-        except ValueError:  # "n/a" where a GPU has no such counter
-            continue
+        with suppress(ValueError):  # "n/a" where a GPU has no such counter, "nan" where it divides by nothing
+            counter = float(value)
+            if math.isfinite(counter):
+                values[name] = counter
     return list(launches.values())

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from gpu.subject import Row
 
-__all__ = ["failures", "judged", "text"]
+__all__ = ["as_json", "failures", "judged", "text"]
+
+
+def as_json(row: Row) -> str:
+    """A line of strict JSON: what is no finite number, for which JSON has no word, becomes null."""
+    return json.dumps(_finite(row), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def judged(check: str, rows: Sequence[Row], problem: str, seconds: float) -> Row:

@@ -21,7 +21,9 @@ TOOLS = {
 """The options of each tool."""
 
 LIMIT_S = 100
-_SUMMARY = re.compile(r"^=+ (?:ERROR|RACECHECK) SUMMARY: (\d+) (?:error|hazard)s?\b.*$", re.MULTILINE)
+_SUMMARY = re.compile(
+    r"^=+ (?:ERROR|RACECHECK) SUMMARY: (\d+) (?:error|hazard)s?\b(?! were not printed).*$", re.MULTILINE
+)
 _SAID = re.compile(r"^=+ (?!COMPUTE-SANITIZER)(\S.*)$", re.MULTILINE)
 
 

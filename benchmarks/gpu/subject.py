@@ -28,12 +28,14 @@ class Request:
         references: The file of references.
         settings: How much is checked.
         alone: Checks have a process each, and may start others.
+        until: ``time.monotonic()`` at which the process is ended, a clock that all processes share; None: it is not.
     """
 
     provider: str
     references: Path
     settings: Settings
     alone: bool
+    until: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The same as JSON takes it."""
@@ -44,7 +46,7 @@ class Request:
         """What ``to_json`` gave."""
         settings = values["settings"]
         settings |= {"size": tuple(settings["size"])}
-        return cls(values["provider"], Path(values["references"]), Settings(**settings), values["alone"])
+        return cls(**(values | {"references": Path(values["references"]), "settings": Settings(**settings)}))
 
 
 @dataclass(frozen=True)

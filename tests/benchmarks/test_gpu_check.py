@@ -237,3 +237,13 @@ def test_as_people_run_it_without_a_gpu() -> None:
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr.startswith("Error: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_first_check(
+    gpu_check: ModuleType, gpu_references: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "a file" / "results.jsonl"
+    output.parent.write_text("")
+    done = CliRunner().invoke(gpu_check.main, [*SMALL, "--references", str(gpu_references), "-o", str(output)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Error: {output} cannot be written: ")

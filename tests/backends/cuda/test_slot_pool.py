@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .test_session import Frames
 
 COSTLY = ("capture_begin", "device_alloc", "host_alloc", "event_create", "stream_create", "graph_destroy")
 UNDER_WAY = CudaSession.depth + 2
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "tensorrt.md"
 
 
 class Live(Frames):
@@ -141,3 +143,21 @@ def test_too_little_memory_for_all_of_them_is_enough_for_some(
     for seed in range(10):
         np.testing.assert_array_equal(made.session.labels(frame(seed=seed)), on_the_host(frame(seed=seed)))
     assert costly(made) == []
+
+
+@pytest.mark.parametrize(("integrated", "megabytes"), [(True, 58), (False, 66)], ids=["board", "card"])
+def test_the_memory_of_frames_is_what_the_docs_say(rig: Callable[..., Rig], integrated: bool, megabytes: int) -> None:
+    made = rig(integrated=integrated)
+    before = bytes_of(made)
+    made.session.warm_up((1080, 1920))
+    taken = bytes_of(made) - before
+    assert round(taken / 1e6) == megabytes
+    told = DOCS.read_text(encoding="utf-8").replace("\n", " ")
+    assert "58 MB on a board and 66 MB elsewhere at 1920x1080" in told
+    stream(made, 6, (1080, 1920))
+    assert bytes_of(made) - before == taken
+
+
+def bytes_of(made: Rig) -> int:
+    """Bytes of all memory, mapped memory once."""
+    return sum({id(content): content.size for content in made.gpu.memory.live.values()}.values())

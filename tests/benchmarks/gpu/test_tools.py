@@ -20,6 +20,26 @@ RACES = """========= COMPUTE-SANITIZER
 """
 REFUSED = "========= COMPUTE-SANITIZER\n========= Error: Device not supported. Please refer to the documentation.\n"
 
+NOT_STARTED = """========= COMPUTE-SANITIZER
+========= Error: Target application terminated before first instrumented API call
+========= Tracking kernels launched by child processes requires the --target-processes all option.
+"""
+NOT_PRINTED = "errors were not printed. Use --print-limit option to adjust the number of printed errors"
+
+WHOLE = """==PROF== Connected to process 1234 (/usr/bin/python3.12)
+==PROF== Profiling "preprocess" - 0: 0%....50%....100% - 3 passes
+"ID","Process ID","Process Name","Host Name","Kernel Name","Context","Stream","Block Size","Grid Size","Device","CC",\
+"Section Name","Metric Name","Metric Unit","Metric Value"
+"0","1234","python3.12","127.0.0.1","preprocess","1","7","(32, 8, 1)","(8, 64, 1)","0","9.0",\
+"Command line profiler metrics","gpu__time_duration.sum","nsecond","23,200.50"
+"0","1234","python3.12","127.0.0.1","preprocess","1","7","(32, 8, 1)","(8, 64, 1)","0","9.0",\
+"Command line profiler metrics","launch__registers_per_thread","register/thread","48"
+"0","1234","python3.12","127.0.0.1","preprocess","1","7","(32, 8, 1)","(8, 64, 1)","0","9.0",\
+"Command line profiler metrics","sm__inst_executed.avg.per_cycle_active","inst/cycle","nan"
+==PROF== Disconnected from process 1234
+""".replace("\\\n", "")
+"""As ncu prints it, with all of its columns, and a line behind the table."""
+
 COUNTED = """==PROF== Connected to process 7 (/usr/bin/python3.12)
 ==PROF== Profiling "decode_fp16" - 0: 0%....50%....100% - 2 passes
 some text of ours
@@ -51,16 +71,26 @@ def test_what_a_sanitizer_finds_is_a_failure_in_its_words(gpu_check: ModuleType)
     assert row["failed"].startswith("racecheck finds 1: Error: Race reported between Write access at decode_fp16")
 
 
+def test_what_was_not_printed_is_no_summary(gpu_check: ModuleType) -> None:
+    lines = ["========= ERROR SUMMARY: 2752 errors", f"========= ERROR SUMMARY: 2747 {NOT_PRINTED}"]
+    for output in (lines, lines[::-1]):
+        assert judged("\n".join(output), [{"launches": 40}])["found"] == 2752
+    assert judged(lines[1], []).keys() == {"absent"}
+
+
 def test_a_sanitizer_that_watched_nothing_has_found_nothing_out(gpu_check: ModuleType) -> None:
     row = judged(CLEAN, [], "It ended with 1: ImportError: numpy")
     assert not row["agree"]
     assert row["failed"].startswith("racecheck watched no launch (It ended with 1: ImportError: numpy)")
 
 
-def test_a_sanitizer_that_the_machine_refuses_is_absent(gpu_check: ModuleType) -> None:
-    row = judged(REFUSED, [], "It ended with 255: nothing")
+@pytest.mark.parametrize(
+    ("output", "reason"), [(REFUSED, "Device not supported"), (NOT_STARTED, "before first instrumented API call")]
+)
+def test_a_sanitizer_that_the_machine_refuses_is_absent(gpu_check: ModuleType, output: str, reason: str) -> None:
+    row = judged(output, [{"launches": 40}], "It ended with 255: nothing")
     assert row.keys() == {"absent"}
-    assert "Device not supported" in row["absent"]
+    assert reason in row["absent"]
 
 
 def test_counters_are_read_launch_by_launch(gpu_check: ModuleType) -> None:
@@ -68,6 +98,7 @@ def test_counters_are_read_launch_by_launch(gpu_check: ModuleType) -> None:
         ("decode_fp16", {"ns": 1234.0}),
         ("overlay", {"load_requests": 10.0, "load_sectors": 45.0}),
     ]
+    assert import_module("gpu.counters").counted(WHOLE) == [("preprocess", {"ns": 23200.5, "registers": 48.0})]
     assert import_module("gpu.counters").counted("==ERROR== ERR_NVGPUCTRPERM\n") == []
 
 
