@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from fcn_edge.builder.candidates import ENGINES
 from fcn_edge.cli.build import command as build
 from fcn_edge.cli.run import command
 from fcn_edge.errors import ArtifactError, SourceError, UsageError
@@ -107,6 +108,14 @@ def prepared(directory: Path, fcn_edge: str, **changes: str) -> list[str]:
     lines = told.read_text().splitlines() if told.exists() else []
     told.unlink(missing_ok=True)
     return lines
+
+
+def test_the_example_runs_the_engine_that_it_builds() -> None:
+    """A shipped name, which runs without a build as well, would run on the processor."""
+    parameters = build.make_context("build", shlex.split(environment()["BUILD"])).params
+    engine = ENGINES / "{model}.{backend}.{precision}".format(**parameters)
+    assert Path(environment()["MODEL"]) == engine
+    assert f"-o {engine}" in DOCUMENT
 
 
 @pytest.mark.parametrize("fcn_edge", ["exit 0", "exit 6"])
