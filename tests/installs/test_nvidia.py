@@ -103,13 +103,18 @@ def test_the_doctor_names_what_the_table_has(cuda: int, machine: str, python: st
     assert int(package[-2:]) <= cuda or "driver" in before
 
 
-def test_a_board_gets_the_compiler_of_the_oldest_driver_that_its_jetpack_has(copy: list[str]) -> None:
+def test_a_board_gets_the_compiler_of_the_oldest_driver_that_its_jetpack_has(tmp_path: Path) -> None:
     """A driver refuses the code of a newer CUDA's compiler, and how new a minor version may be only it can tell."""
     expected = {"jetson6": ("nvidia-cuda-nvrtc-cu12", "12.6."), "jetson7": ("nvidia-cuda-nvrtc", "13.0.")}
-    for row in INSTALLED:
-        if extra(row.command) in expected:
-            name, start = expected[extra(row.command)]
-            assert versions(resolve(row.command, row.targets[0], *copy))[name].startswith(start)
+    registry = stored.load()
+    for newer in ("nvidia-cuda-nvrtc-cu12==12.9.86", "nvidia-cuda-nvrtc==13.5.37"):  # which the copy need not hold
+        registry["packages"][newer] = {"python": "", "requires": [], "wheels": [stored.ANY_MACHINE]}
+    copy = stored.write_wheels(tmp_path, registry)
+    boards = [row for row in INSTALLED if extra(row.command) in expected]
+    assert {extra(row.command) for row in boards} == expected.keys()
+    for row in boards:
+        name, start = expected[extra(row.command)]
+        assert versions(resolve(row.command, row.targets[0], *copy))[name].startswith(start)
 
 
 def test_the_page_says_when_it_was_resolved() -> None:
