@@ -6,7 +6,8 @@ It prints a line of JSON for each check as soon as that is done, and one of text
 check has a process and a time limit of its own, so that none takes another with it. What takes a processor long is
 worked out before, where there is time: --write-references refs.npz, and then --references refs.npz.
 
-Exit code 0: all agrees; 4: a kernel or an engine disagrees or fails; 6: there is no GPU.
+Exit code 0: all agrees; 3: the references are damaged or of another checkout; 4: a kernel or an engine disagrees or
+fails; 6: there is no GPU.
 """
 
 from __future__ import annotations

@@ -75,5 +75,5 @@ def driver_of(name: str) -> Driver:
     """
     driver: Driver | None = import_module(PROVIDERS[name]).open_gpu(0)
     if driver is None:
-        raise MissingExtraError(name, _EXTRAS[name], "Reaching the GPU through it")
+        raise MissingExtraError(name, _EXTRAS[name], f"Reaching the GPU through {name}")
     return driver

@@ -211,8 +211,8 @@ def _loaded(
             raise
         failed = error.message
         note(f"Warning: {error.message} {error.fix}")
-        note(f"Warning: {fallback} runs in its place, which may be much slower, until this is started again.")
         segmenter = load(fallback, size=size, threads=threads)
+        note(f"Warning: {fallback} runs in its place, which may be much slower, until this is started again.")
     with segmenter:
         yield segmenter, failed
 

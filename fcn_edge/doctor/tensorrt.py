@@ -16,12 +16,16 @@ __all__ = ["tensorrt"]
 
 NAME = "TensorRT"
 APT_PACKAGE = "python3-libnvinfer"
+OLDEST = 10
+"""The oldest major version that fcn_edge builds with; JetPack 6.0's is older."""
 
 
 def tensorrt(facts: MachineFacts) -> Check:
     """TensorRT's Python module on a machine with an NVIDIA GPU."""
     if facts.software.sees_tensorrt:
         return _visible(facts)
+    if facts.jetson and facts.jetson.jetpack and _too_old(facts.jetson.jetpack.tensorrt) and not facts.container:
+        return _of_old(facts.jetson.jetpack.tensorrt, facts)
     if facts.software.pythons_with_tensorrt:
         return _hidden(facts)
     if facts.jetson is None:
@@ -41,8 +45,10 @@ def _install(facts: MachineFacts) -> str:
 def _visible(facts: MachineFacts) -> Check:
     apt = _apt_version(facts)
     version = next(filter(None, map(facts.software.version, TENSORRT)), None) or apt or "of unknown version"
+    if _too_old(version):
+        return _of_old(version, facts)
     jetpack = facts.jetson.jetpack if facts.jetson else None
-    if jetpack is None or not jetpack.tensorrt:
+    if jetpack is None or not jetpack.tensorrt or _too_old(jetpack.tensorrt):
         return Check(NAME, True, version)
     shipped = f"JetPack {jetpack.version} ships {jetpack.tensorrt}"
     if _agree(version, jetpack.tensorrt):
@@ -50,6 +56,20 @@ def _visible(facts: MachineFacts) -> Check:
     if facts.container:
         return Check(NAME, True, f"{version} of this container; {shipped}: each needs engines of its own")
     return Check(NAME, False, f"{version}, but {shipped}", _restore(facts, jetpack, version))
+
+
+def _too_old(version: str) -> bool:
+    major = version.partition(".")[0]
+    return major.isdecimal() and int(major) < OLDEST
+
+
+def _of_old(version: str, facts: MachineFacts) -> Check:
+    fix = _install(facts)
+    if facts.container:
+        fix = f"Start from an image with TensorRT {OLDEST}.0 or newer."
+    elif facts.jetson:
+        fix = "Flash JetPack 6.1 or newer; until then models run on the processor."
+    return Check(NAME, False, f"{version}; {OLDEST}.0 or newer was expected", fix)
 
 
 def _hidden(facts: MachineFacts) -> Check:

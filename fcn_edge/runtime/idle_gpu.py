@@ -52,8 +52,10 @@ def idle_gpu(
         return "An NVIDIA GPU is here and cannot be used: fcn-edge doctor says why. This runs on the CPU."
     idle = f"An NVIDIA GPU ({gpus[0].name}) is here, and this runs on the CPU"
     backend = next(filter(_is_installed, registry.BACKENDS), None)
-    if backend is None or not any(map(_is_there, _REACHING)):
+    if backend is None:
         return f"{idle}, because no library for the GPU is installed: fcn-edge doctor gives the command."
+    if not any(map(_is_there, _REACHING)):
+        return f"{idle}, because neither cuda-python nor pycuda is installed: fcn-edge doctor gives the command."
     return f"{idle}. To use it: {_build(model, size, backend)}"
 
 

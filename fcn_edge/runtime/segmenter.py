@@ -179,11 +179,11 @@ def load(
         segmenter.warm_up()
         opened.pop_all()
     _log_place(segmenter, device)
-    if registry.BACKENDS[segmenter.backend].device == "cpu":
-        idle = idle_gpu(found, segmenter.size, backend)
-        if idle:
-            _log.warning(idle)
-    if manifest is None and backend == "auto":
+    on_cpu = registry.BACKENDS[segmenter.backend].device == "cpu"
+    idle = idle_gpu(found, segmenter.size, backend) if on_cpu else ""
+    if idle:
+        _log.warning(idle)
+    elif manifest is None and backend == "auto":  # one advice at a time
         _log_alternatives(found, segmenter)
     return segmenter
 

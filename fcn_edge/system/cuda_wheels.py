@@ -6,7 +6,15 @@ resolves what is said here.
 
 from __future__ import annotations
 
-__all__ = ["NEWEST_CUDA", "OLDEST_CUDA", "nvrtc_package", "onnxruntime_wheels", "tensorrt_wheel", "wheels"]
+__all__ = [
+    "NEWEST_CUDA",
+    "OLDEST_CUDA",
+    "nvrtc_package",
+    "onnxruntime_wheels",
+    "onnxruntime_wheels_for_any",
+    "tensorrt_wheel",
+    "wheels",
+]
 
 OLDEST_CUDA = 12
 """Major version of CUDA that a driver must support: that of the oldest wheels with bindings for these Pythons."""
@@ -57,6 +65,19 @@ def onnxruntime_wheels(major: int, machine: str, python: tuple[int, int]) -> str
         return f"pip install 'fcn_edge[gpu]', with {' and '.join(missing)}: PyPI has no other onnxruntime-gpu for Arm"
     command = "pip install 'fcn_edge[gpu12]'"
     return command if major >= OLDEST_CUDA else f"{command}, with a driver for CUDA {OLDEST_CUDA} or newer"
+
+
+def onnxruntime_wheels_for_any(machine: str, python: tuple[int, int]) -> str:
+    """The same for a driver that was not asked: the command for the newest CUDA, and where it differs, for CUDA 12.
+
+    Args:
+        machine: Processor, such as ``x86_64`` or ``aarch64``.
+        python: Major and minor version of Python.
+    """
+    older, newer = (onnxruntime_wheels(major, machine, python) for major in (OLDEST_CUDA, NEWEST_CUDA))
+    if older == newer or machine in _ARM:
+        return older
+    return f"{newer}, or with a driver for CUDA {OLDEST_CUDA}: {older}"
 
 
 def tensorrt_wheel(major: int, machine: str) -> str:

@@ -218,7 +218,7 @@ def test_references_and_a_video_are_one_too_many(gpu_check: ModuleType, gpu_refe
 
 def test_no_gpu_ends_with_6(gpu_check: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_gpu(index: int) -> None:
-        raise no_driver("libcuda.so.1 is missing")
+        raise no_driver()
 
     monkeypatch.setattr(pycuda, "open_gpu", lambda index: None)
     monkeypatch.setattr(cuda_python, "open_gpu", no_gpu)

@@ -342,6 +342,7 @@ class TestFallback:
         result = fcn_edge("run", first, STREET, "--fallback", fallback, "--json")
         assert (result.code, said in result.json["error"]) == (code, True)
         assert "secret" not in result.out + result.err
+        assert "runs in its place" not in result.err
 
 
 class TestFailure:

@@ -72,6 +72,26 @@ def test_a_package_that_is_not_jetpacks(tmp_path: Path) -> None:
     assert "--allow-downgrades 'tensorrt=10.3.0.30-*' 'python3-libnvinfer=10.3.0.30-*'" in check.fix
 
 
+@pytest.mark.parametrize("installed", [{"tensorrt": "8.6.2"}, {}], ids=["visible", "hidden"])
+def test_jetpack_60s_is_too_old_to_be_opened_or_restored(tmp_path: Path, installed: dict[str, str]) -> None:
+    root = written(jetpack_62(tmp_path), {**release(36, "3.0"), **dpkg(python3_libnvinfer="8.6.2.3-1+cuda12.2")})
+    check = tensorrt(facts(root, installed=installed))
+    assert not check.ok
+    assert check.found.startswith("8.6.2")
+    assert check.found.endswith("; 10.0 or newer was expected")
+    assert check.fix == "Flash JetPack 6.1 or newer; until then models run on the processor."
+    newer = tensorrt(facts(root, installed={"tensorrt": "10.3.0"}))
+    assert (newer.ok, newer.found) == (True, "10.3.0")
+
+
+def test_an_old_one_elsewhere_is_replaced(tmp_path: Path) -> None:
+    check = tensorrt(facts(desktop(tmp_path / "desktop"), DESKTOP_GPU, installed={"tensorrt": "8.6.1"}))
+    assert (check.ok, check.fix) == (False, "pip install tensorrt-cu12")
+    root = written(tmp_path / "image", {".dockerenv": "", **release(36, "3.0")})
+    check = tensorrt(facts(root, installed={"tensorrt": "8.6.2"}))
+    assert (check.ok, check.fix) == (False, "Start from an image with TensorRT 10.0 or newer.")
+
+
 def test_a_container_may_have_its_own(tmp_path: Path) -> None:
     root = written(tmp_path, {".dockerenv": "", **release(39, "2.0")})
     check = tensorrt(facts(root, installed={"tensorrt": "10.13.2.6"}))

@@ -76,7 +76,7 @@ def test_the_command_is_for_a_library_that_is_here(
 def test_a_library_that_reaches_no_gpu_is_not_enough(said: Said, model: Model) -> None:
     """JetPack's TensorRT is there before cuda-python is installed."""
     assert said(model, "tensorrt", reached=False).endswith(
-        ", because no library for the GPU is installed: fcn-edge doctor gives the command."
+        ", because neither cuda-python nor pycuda is installed: fcn-edge doctor gives the command."
     )
 
 

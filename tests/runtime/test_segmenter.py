@@ -199,9 +199,11 @@ def test_load_warns_of_a_gpu_that_stays_idle(
 ) -> None:
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(module, "idle_gpu", lambda *words: asked.append(words) or "It is idle.")
+    monkeypatch.setattr(module, "find_spec", lambda library: library if library == "openvino" else None)
     with caplog.at_level(logging.INFO, logger="fcn_edge"):
         load(tiny.path, size=(96, 128)).close()
     assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == ["It is idle."]
+    assert "faster" not in caplog.text  # one advice at a time
     ((model, size, backend),) = asked
     assert (model.path, size, backend) == (tiny.path, (96, 128), "auto")
 

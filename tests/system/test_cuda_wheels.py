@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from fcn_edge.system.cuda_wheels import nvrtc_package, onnxruntime_wheels, tensorrt_wheel, wheels
+from fcn_edge.system.cuda_wheels import (
+    nvrtc_package,
+    onnxruntime_wheels,
+    onnxruntime_wheels_for_any,
+    tensorrt_wheel,
+    wheels,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -34,3 +40,18 @@ def test_all_that_is_missing_is_told_at_once() -> None:
 def test_drivers_older_than_every_wheel_are_too_old() -> None:
     for command in (wheels(11), onnxruntime_wheels(11, "x86_64", (3, 12)), tensorrt_wheel(11, "x86_64")):
         assert command.endswith(", with a driver for CUDA 12 or newer")
+
+
+@pytest.mark.parametrize(
+    ("machine", "python", "command"),
+    [
+        ("x86_64", (3, 12), "pip install 'fcn_edge[gpu]', or with a driver for CUDA 12: pip install 'fcn_edge[gpu12]'"),
+        ("x86_64", (3, 10), "pip install 'fcn_edge[gpu12]'"),
+        ("aarch64", (3, 12), onnxruntime_wheels(12, "aarch64", (3, 12))),
+        ("aarch64", (3, 10), onnxruntime_wheels(12, "aarch64", (3, 10))),
+    ],
+)
+def test_of_a_driver_that_was_not_asked_each_is_told_what_exists(
+    machine: str, python: tuple[int, int], command: str
+) -> None:
+    assert onnxruntime_wheels_for_any(machine, python) == command

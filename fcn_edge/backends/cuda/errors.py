@@ -110,13 +110,12 @@ def no_such_gpu(index: int, count: int) -> MachineError:
     )
 
 
-def no_driver(detail: str) -> DeviceError:
+def no_driver() -> DeviceError:
     """The error of a machine on which the driver's library cannot be loaded.
 
-    Args:
-        detail: What the loader said; its first sentence is told, the rest is advice of its own.
+    What the loader said belongs into its cause: each package has words of its own for it.
     """
-    return DeviceError(f"NVIDIA's driver is not here: {detail.partition('. ')[0].rstrip('.')}.", _DRIVER_FIX)
+    return DeviceError("NVIDIA's driver is not here: its library libcuda.so.1 cannot be loaded.", _DRIVER_FIX)
 
 
 def too_old(call: str, driver: tuple[int, int] | None) -> MachineError:

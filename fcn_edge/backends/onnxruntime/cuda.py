@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+import platform
 import re
+import sys
 import threading
 from contextlib import ExitStack, redirect_stdout
 from functools import cache
@@ -26,13 +28,14 @@ from fcn_edge.backends.onnxruntime.library import NotOnGpuError, OnnxPlans, erro
 from fcn_edge.backends.options import BUILD_DEFAULTS, RUN_DEFAULTS, BuildOptions, RunOptions
 from fcn_edge.errors import MachineError, ModelError
 from fcn_edge.system.cpu import thread_count
+from fcn_edge.system.cuda_wheels import onnxruntime_wheels_for_any
 
 __all__ = ["OnnxRuntimeCuda"]
 
 _log = logging.getLogger(__name__)
 
 _PROVIDER = "CUDAExecutionProvider"
-_INSTALL = "pip install 'fcn_edge[gpu]', or with a driver for CUDA 12 or Python 3.10 'fcn_edge[gpu12]'"
+_INSTALL = onnxruntime_wheels_for_any(platform.machine(), sys.version_info[:2])
 
 _RESIZES = (1, 25)
 """ONNX Runtime whose CUDA provider first has opset 19's Resize (microsoft/onnxruntime, pull request 27415)."""

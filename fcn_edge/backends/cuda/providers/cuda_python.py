@@ -83,7 +83,7 @@ class CudaPython(Driver):
         try:
             self._call("cuInit", 0)
         except (RuntimeError, OSError) as error:
-            raise no_driver(str(error).splitlines()[0]) from error
+            raise no_driver() from error
         count = int(self._call("cuDeviceGetCount"))
         if index >= count:
             raise no_such_gpu(index, count)

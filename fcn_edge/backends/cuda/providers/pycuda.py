@@ -63,7 +63,7 @@ def open_gpu(index: int) -> PyCuda | None:
         return None
     except ImportError as error:
         if "libcuda" in str(error):
-            raise no_driver(str(error)) from error
+            raise no_driver() from error
         raise MachineError(
             f"pycuda is installed and cannot be loaded: {str(error).rstrip('.')}.",
             "Build it against this machine's CUDA: pip install --force-reinstall --no-binary :all: pycuda; or remove "

@@ -327,9 +327,9 @@ def test_a_driver_without_a_function_is_too_old(cu: Cu, gpu: CudaPython) -> None
 
 @pytest.mark.skipif(DRIVER, reason="a driver is here")
 def test_no_driver_is_here_and_that_is_one_sentence() -> None:
-    with pytest.raises(DeviceError, match="NVIDIA's driver is not here") as caught:
+    with pytest.raises(DeviceError) as caught:
         open_gpu(0)
-    assert "\n" not in str(caught.value)
+    assert caught.value.message == "NVIDIA's driver is not here: its library libcuda.so.1 cannot be loaded."
 
 
 @pytest.mark.parametrize("layout", range(2), ids=["bindings", "before 12.6"])
