@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from fcn_edge.backends.onnxruntime.cpu import OnnxRuntime
 from fcn_edge.backends.onnxruntime.cuda import OnnxRuntimeCuda
 from fcn_edge.backends.options import RunOptions
 from fcn_edge.errors import DeviceError, MachineError, MissingExtraError, ModelError, UsageError
+from fcn_edge.system.cuda_wheels import onnxruntime_wheels_for_any
 from fcn_edge.testing.gpu import FakeGpu
 
 from ..cuda.gpu import KERNELS
@@ -278,6 +281,7 @@ def test_the_real_library_says_what_is_expected_of_it(network: Any) -> None:
         onnxruntime.InferenceSession(path, options)
 
 
+INSTALL = onnxruntime_wheels_for_any(platform.machine(), sys.version_info[:2])
 RUNNING = (
     "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node. Name:'c' Status Message: "
 )
@@ -386,7 +390,7 @@ def test_probe_says_that_the_build_has_no_cuda(library: Library, monkeypatch: py
     monkeypatch.setattr(library, "get_available_providers", lambda: ["CPUExecutionProvider"])
     probe = OnnxRuntimeCuda().probe()
     assert probe.problem == "This build of ONNX Runtime has no CUDA provider (it has CPUExecutionProvider)."
-    assert "pip install 'fcn_edge[gpu]'" in probe.fix
+    assert probe.fix == f"Replace it with: pip uninstall -y onnxruntime && {INSTALL}"
     assert probe.version == "1.99"
 
 
