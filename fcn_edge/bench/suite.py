@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fcn_edge.artifacts.spec import Fraction, SizeText, first_problem
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.outside import read_toml
+from fcn_edge.io.shipped_documents import document_path, shipped_names
 
 __all__ = ["Group", "Suite", "read_suite", "shipped_suites"]
 
@@ -90,7 +91,7 @@ class Suite(_Part):
 
 def shipped_suites() -> tuple[str, ...]:
     """Names of the suites that ship, sorted."""
-    return tuple(sorted(path.stem for path in SUITES.glob("*.toml")))
+    return shipped_names(SUITES)
 
 
 def read_suite(name: str | Path) -> tuple[str, Suite]:
@@ -103,8 +104,8 @@ def read_suite(name: str | Path) -> tuple[str, Suite]:
         UsageError: There is no such suite.
         ArtifactError: The file is damaged, or a value makes no sense.
     """
-    path = SUITES / f"{name}.toml" if str(name) in shipped_suites() else Path(name)
-    if not path.is_file():
+    path = document_path(name, SUITES)
+    if path is None:
         raise UsageError(
             f"There is no suite {str(name)!r}: a shipped name or a .toml file was expected.",
             f"Shipped suites: {', '.join(shipped_suites())}.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ from fcn_edge.backends.options import LARGEST_BATCH, MOST_THREADS
 from fcn_edge.backends.registry import BACKENDS
 from fcn_edge.errors import ArtifactError, UsageError
 from fcn_edge.io.outside import read_toml
+from fcn_edge.io.shipped_documents import document_path, shipped_names
 
 __all__ = ["Recipe", "read_recipe", "shipped_recipes"]
 
@@ -72,7 +72,7 @@ class Recipe(BaseModel):
 
 def shipped_recipes() -> tuple[str, ...]:
     """Names of the recipes that ship, sorted."""
-    return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
+    return shipped_names(RECIPES)
 
 
 def read_recipe(name: str | Path) -> Recipe:
@@ -85,9 +85,8 @@ def read_recipe(name: str | Path) -> Recipe:
         UsageError: There is no such recipe.
         ArtifactError: The file is damaged, or a value makes no sense.
     """
-    path = RECIPES / f"{name}.toml" if str(name) in shipped_recipes() else Path(name)
-    # not of pathlib, which raises for a name that is too long; a pipe is read like a file
-    if os.path.isdir(path) or not os.path.exists(path):  # noqa: PTH110, PTH112
+    path = document_path(name, RECIPES)
+    if path is None:
         raise UsageError(
             f"There is no recipe {str(name)!r}: a shipped name or a .toml file was expected.",
             f"Shipped recipes: {', '.join(_lines())}.",

@@ -126,3 +126,17 @@ def run_gpu_check(
         return Run(done.exit_code, done.stderr, [json.loads(line) for line in done.stdout.splitlines()])
 
     return run
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> list[FakeGpu]:
+    """The fake GPUs in the order in which they were made current, for stand-ins whose arrays lie on the last one."""
+    current: list[FakeGpu] = []
+    enter = FakeGpu.enter
+
+    def entered(gpu: FakeGpu) -> None:
+        current.append(gpu)
+        enter(gpu)
+
+    monkeypatch.setattr(FakeGpu, "enter", entered)
+    return current

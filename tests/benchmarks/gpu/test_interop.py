@@ -37,15 +37,13 @@ class Held:
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_masks_of_their_frames_are_compared(
-    run_gpu_check: Callable[..., Run], gpu_check: ModuleType, monkeypatch: pytest.MonkeyPatch, wrong: bool
+    run_gpu_check: Callable[..., Run],
+    gpu_check: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: list[FakeGpu],
+    wrong: bool,
 ) -> None:
     interop = import_module("gpu.interop")
-    gpus: list[FakeGpu] = []
-    entered = FakeGpu.enter
-
-    def enter(gpu: FakeGpu) -> None:
-        gpus.append(gpu)
-        entered(gpu)
 
     def hold(rows: NDArray[np.uint8], width: int) -> Any:
         return Held(gpus[-1], rows ^ 3 if wrong else rows, width)
@@ -56,7 +54,6 @@ def test_masks_of_their_frames_are_compared(
         rows = gpus[-1].memory.view(told["data"][0], np.uint8, (height, pitch))
         return rows[:, :width].copy()
 
-    monkeypatch.setattr(FakeGpu, "enter", enter)
     monkeypatch.setattr(interop, "libraries", lambda: [interop.Library("held", hold, fetch), {"absent": "of another"}])
     done = run_gpu_check("--only", "interop")
     assert done.exit_code == (4 if wrong else 0), done.stderr

@@ -31,17 +31,15 @@ def test_it_ends_at_the_stride_of_the_shipped_model(gpu_check: ModuleType) -> No
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_it_runs_between_our_kernels(
-    run_gpu_check: Callable[..., Run], gpu_check: ModuleType, monkeypatch: pytest.MonkeyPatch, wrong: bool
+    run_gpu_check: Callable[..., Run],
+    gpu_check: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: list[FakeGpu],
+    wrong: bool,
 ) -> None:
     """On the processor, its arrays lent to the fake GPU and its work done in the order of the stream."""
     torch = pytest.importorskip("torch")
     module = import_module("gpu.torch_network")
-    gpus: list[FakeGpu] = []
-    entered = FakeGpu.enter
-
-    def enter(gpu: FakeGpu) -> None:
-        gpus.append(gpu)
-        entered(gpu)
 
     class OnTheFake(module.TorchNetwork):  # type: ignore[name-defined, misc]
         def __init__(self, given: Any, size: tuple[int, int], classes: int, stream: int) -> None:
@@ -63,7 +61,6 @@ def test_it_runs_between_our_kernels(
                 self._gpu.memory.live.pop(pointer)
 
     made = SimpleNamespace(synchronize=lambda: None)
-    monkeypatch.setattr(FakeGpu, "enter", enter)
     monkeypatch.setattr(module, "TorchNetwork", OnTheFake)
     monkeypatch.setattr(module, "_alone", lambda network, repeats: 0.25)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
