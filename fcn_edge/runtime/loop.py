@@ -256,6 +256,7 @@ class Loop:
             raise self._errors[0]
 
     def _tell(self, event: Event) -> None:
+        self._outputs.hear(event)
         for listener in self._listeners:
             listener(event)
 

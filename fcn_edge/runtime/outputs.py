@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fcn_edge.errors import FcnEdgeError, UsageError
 from fcn_edge.io.redaction import without_passwords
-from fcn_edge.runtime.events import Event, SinkFailed
+from fcn_edge.runtime.events import Event, GradeChanged, SinkFailed, SourceChanged
 from fcn_edge.runtime.report import SinkReport
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import (
@@ -136,6 +136,17 @@ class Outputs:
                     self._failed(output, error)
         if self.error is not None and (all_open or self._all_common) and all(output.error for output in self._outputs):
             raise self.error
+
+    def hear(self, event: Event) -> None:
+        """Tell an event to the sinks that it concerns."""
+        source = event.source if isinstance(event, SourceChanged | GradeChanged) else None
+        for given in self._given:
+            if isinstance(given, Sink):
+                given.heard(event)
+        for output in self._outputs:
+            concerns = source is None or output.source in (None, source)
+            if output.opened and output.sink is not None and concerns:
+                output.sink.heard(event)
 
     def close_for(self, source: str) -> None:
         """Close those that one of several sources has for itself."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.io.closeable import Closeable
+from fcn_edge.runtime.events import Event
 from fcn_edge.runtime.result import Result
 
 __all__ = ["Overlays", "Sink", "SinkContext"]
@@ -95,6 +96,13 @@ class Sink(Closeable):
 
         Raises:
             MachineError: The disk is full, or something else that it needs is gone.
+        """
+
+    def heard(self, event: Event) -> None:
+        """Take notice of what the run tells its listeners, of the sources whose results it takes; it must not wait.
+
+        A sink that was given as a sink hears everything from the start of the run on, another one what happens while it
+        is open.
         """
 
     def finish(self, hurry: bool = False) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
+from fcn_edge.runtime.events import Event
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink
@@ -70,6 +71,10 @@ class QueuedSink(Sink):
             return
         self._count(left=1)
         self._backlog.put(result)
+
+    @override
+    def heard(self, event: Event) -> None:
+        self._sink.heard(event)
 
     @override
     def finish(self, hurry: bool = False) -> None:
