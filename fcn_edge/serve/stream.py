@@ -1,8 +1,8 @@
 """The video of one source for browsers: the camera's own pictures, encoded once for all viewers, each with its mask.
 
-The browser draws the masks over the pictures: opacity and classes then act at once, for one viewer, and the pictures of
-the others, of files and of RTSP stay as they are. A server that drew them would encode once for each viewer's wishes, or
-have all see those of the last one; what is changed would show after the time that a picture takes.
+The browser draws the masks over the pictures: opacity and classes then act at once, for one viewer, and the pictures
+of the others, of files and of RTSP stay as they are. A server that drew them would encode for each viewer's wishes, or
+have all see those of the last one, and what is changed would show only after the time that a picture takes.
 """
 
 from __future__ import annotations
