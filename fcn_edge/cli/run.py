@@ -176,9 +176,9 @@ def command(
     # says what is wrong with them before the model is loaded, as the next line does of the sinks
     live = [address.connection().live for address in addresses]
     told = any(live) or len(live) > 1
+    request, others = page_request([source, *more], sinks, read_run_token(token_file), allowed)
     if request is not None and not all(live) and not realtime:
         note("Files are played at their own pace, as cameras would give them, because the live page shows them.")
-    request, others = page_request([source, *more], sinks, read_run_token(token_file), allowed)
     check_series(checked_sinks(others), segment, keep)
     sources = Sources(*addresses, stay=bool(allowed), fixed=not allowed)
     overlays = Overlays(alpha, legend)
