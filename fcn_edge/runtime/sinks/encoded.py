@@ -33,6 +33,10 @@ TICKS = 90_000
 SMALLEST_STEP = TICKS // 1000
 """Ticks between two frames, at least: Matroska counts milliseconds."""
 KEYFRAME_EVERY_NS = NS_PER_S
+KEYFRAME_OF_THE_SAME_EVERY_NS = 120 * NS_PER_S
+"""While the same picture is shown again and again: keyframes are all that it costs."""
+LONGEST_FRAGMENT = 1_500_000
+"""Microseconds after which a fragment ends without a keyframe, which happens only while the same picture is shown."""
 BUFFERED = 4 << 20
 """Bytes that go to the file at once: more than a second of 4K. A fragment that a kill cuts in two has a packet that
 FFmpeg refuses, and programs that take this for the end of the file, or for an error."""
@@ -88,12 +92,13 @@ class EncodedWriter(VideoWriter):
             raise
 
     @override
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         ticks = self._ticks(time_ns)
         if ticks is None:
             return
         planes: NDArray[np.uint8] = cv2().cvtColor(image, cv2().COLOR_BGR2YUV_I420)
-        keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= KEYFRAME_EVERY_NS
+        every_ns = KEYFRAME_OF_THE_SAME_EVERY_NS if again else KEYFRAME_EVERY_NS
+        keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= every_ns
         if keyframe:
             self._keyframe_ns = time_ns
         with self._failing_whole():
@@ -179,6 +184,7 @@ class EncodedWriter(VideoWriter):
 def _muxer_options(container: str, endless: bool) -> dict[str, str]:
     options = {"flush_packets": "1"}
     if container in ("mp4", "mov"):
+        options["frag_duration"] = str(LONGEST_FRAGMENT)
         options["movflags"] = FRAGMENTED if endless else f"{FRAGMENTED}+hybrid_fragmented"
     elif container in ("matroska", "webm"):
         options["cluster_time_limit"] = "1000"

@@ -63,7 +63,7 @@ class Mpeg4Writer(VideoWriter):
         self._shown: NDArray[np.uint8] | None = None
 
     @override
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         if shutil.disk_usage(self._target.path.parent).free < RESERVE:
             raise disk_full(self._target.path)
         slot = self._slots.slot_of(time_ns)
