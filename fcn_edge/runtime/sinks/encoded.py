@@ -34,7 +34,9 @@ SMALLEST_STEP = TICKS // 1000
 """Ticks between two frames, at least: Matroska counts milliseconds."""
 KEYFRAME_EVERY_NS = NS_PER_S
 KEYFRAME_OF_THE_SAME_EVERY_NS = 120 * NS_PER_S
-"""While the same picture is shown again and again: keyframes are all that it costs."""
+"""While the same picture is shown again and again: keyframes are most of what it costs. The no-signal picture of a
+street with a sensor's noise, twice a second by libx264: 1.8 MB an hour at 640x480, 5.8 MB at 1920x1080, where one
+picture takes 7 ms of a processor; with a keyframe each minute it was 3.2 and 10.6 MB."""
 LONGEST_FRAGMENT = 1_500_000
 """Microseconds after which a fragment ends without a keyframe, which happens only while the same picture is shown."""
 BUFFERED = 4 << 20
@@ -47,7 +49,8 @@ class EncodedWriter(VideoWriter):
     """A video in H.264, or VP9 in WebM, yuv420p, under its final name from the first frame on.
 
     MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska and
-    WebM in clusters of a second: a file whose writer was killed plays up to there. An MP4 whose end can be foreseen
+    WebM in clusters of a second: a file whose writer was killed plays up to there. While the same picture comes again
+    and again keyframes are rare and fragments end without them. An MP4 whose end can be foreseen
     becomes an ordinary one when it is closed, with one index at its end; the memory for this grows by some 60 bytes per
     frame, so that an endless one stays in fragments. AVI knows multiples of the frame time only, to which times are
     rounded (``EvenRate``).

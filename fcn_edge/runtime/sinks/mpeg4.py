@@ -28,7 +28,9 @@ RESERVE = 8 << 20
 class Mpeg4Writer(VideoWriter):
     """A video of ``fps`` frames a second: OpenCV takes no times.
 
-    A frame is shown again until the next one's time comes; what comes faster for longer is left out (``EvenRate``).
+    A frame is shown again until the next one's time comes; what comes faster for longer is left out (``EvenRate``). The
+    same picture again costs about as much as any other: 160 MB an hour at 640x480, 570 MB at 1920x1080, at 25 frames a
+    second.
 
     It is useless when it is cut off, so that it has a temporary name until it is closed, which also happens after
     Ctrl-C and errors. What is killed leaves nothing.

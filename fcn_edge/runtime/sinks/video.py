@@ -44,6 +44,10 @@ class VideoSink(Sink):
     the start and plays however its writer ends (``EncodedWriter``). With ``context.segment`` it is a series of files
     (``Segments``).
 
+    While a live source is away (``SignalWatch``), from its first frame to the end of the run, the video goes on with
+    the picture that says so, twice a second, and its times go on: what was recorded before and after stands where it
+    belongs. In H.264 and VP9 this costs next to nothing (``encoded.KEYFRAME_OF_THE_SAME_EVERY_NS``).
+
     Args:
         path: The file; its suffix chooses the container.
         context: What the stream is. Without times and a frame rate the video plays 25 frames a second.
