@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 
-__all__ = ["NS_PER_MS", "NS_PER_S", "Durations"]
+__all__ = ["NS_PER_MS", "NS_PER_S", "NS_PER_US", "Durations"]
 
+NS_PER_US = 1_000
 NS_PER_MS = 1_000_000
-
-
 NS_PER_S = 1_000_000_000
 
 

@@ -32,9 +32,10 @@ class Overlays:
 
     def __call__(self, result: Result) -> NDArray[np.uint8]:
         """``(H, W, 3)`` uint8 BGR of the frame with its classes; not to be changed."""
-        if self._drawn is None or self._drawn[0] is not result:
-            self._drawn = result, result.overlay(self._alpha, self._legend)
-        return self._drawn[1]
+        drawn = self._drawn  # several threads may ask: each gets that of its own result
+        if drawn is None or drawn[0] is not result:
+            drawn = self._drawn = result, result.overlay(self._alpha, self._legend)
+        return drawn[1]
 
 
 @dataclass(frozen=True)

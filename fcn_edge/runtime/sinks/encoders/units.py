@@ -57,6 +57,9 @@ class UnitEncoder(Closeable):
         choice: What encodes.
         fps: Pictures a second, as far as anybody knows.
 
+    Attributes:
+        ticks: When the newest picture is shown, in units of 1/90000 s; -1 before the first.
+
     Raises:
         MissingExtraError: PyAV is not installed.
     """
@@ -71,7 +74,7 @@ class UnitEncoder(Closeable):
         self._container: Any = None
         self._size: Size | None = None
         self._key_ticks: int | None = None
-        self._last = -1
+        self.ticks = -1
 
     @property
     def name(self) -> str:
@@ -109,8 +112,7 @@ class UnitEncoder(Closeable):
             # a raw stream: parameter sets are in it, before each keyframe
             self._container = self._open(_Nowhere(), "w", format="h264")
             self._encoder.begin(VideoBegin(self._container, self._size, self._rate, Fraction(1, TICKS)))
-        ticks = max(round(time_ns * TICKS / NS_PER_S), self._last + 1)
-        self._last = ticks
+        ticks = self.ticks = max(round(time_ns * TICKS / NS_PER_S), self.ticks + 1)
         keyframe = self._key_ticks is None or ticks - self._key_ticks >= KEYFRAME_EVERY
         if keyframe:
             self._key_ticks = ticks

@@ -1,0 +1,197 @@
+"""The video of one source for browsers."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typing_extensions import override
+
+pytest.importorskip("av")
+
+from fcn_edge.runtime.events import SourceChanged
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.encoders.choice import Choice
+from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
+from fcn_edge.serve import stream as module
+from fcn_edge.serve.messages import HEADER, Message
+from fcn_edge.serve.stream import SourceVideo
+
+PATIENCE = 20.0
+SOURCE = "drive.mp4"
+
+
+class Counting(Libx264Encoder):
+    """Counts the encoders that are made, those that are closed, and their pictures."""
+
+    made = closed = pictures = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        type(self).made += 1
+
+    @override
+    def encode(self, planes, ticks, keyframe):  # type: ignore[no-untyped-def]
+        type(self).pictures += 1
+        return super().encode(planes, ticks, keyframe)
+
+    @override
+    def close(self) -> None:
+        type(self).closed += 1
+        super().close()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A message, taken apart."""
+
+    kind: int
+    flags: int
+    source: int
+    ticks: int
+    unix_us: int
+    first: bytes
+    second: bytes
+
+    @classmethod
+    def of(cls, message: Message) -> Taken:
+        kind, flags, source, zero, ticks, unix_us, first, second = HEADER.unpack_from(message.data)
+        assert zero == 0
+        assert len(message.data) == HEADER.size + first + second
+        parts = message.data[HEADER.size :]
+        return cls(kind, flags, source, ticks, unix_us, parts[:first], parts[first:])
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        height, width = np.frombuffer(self.second, "<u2", 2)
+        return np.frombuffer(zlib.decompress(self.second[4:], -15), np.uint8).reshape(height, width)
+
+
+class Bench:
+    """A video and what it published."""
+
+    def __init__(self, make_result: Callable[..., Result]) -> None:
+        self._make = make_result
+        self._changed = threading.Condition()
+        self.messages: list[Message] = []
+        self.video = SourceVideo(7, Choice("libx264", Counting), self._publish)
+
+    def put(self, index: int) -> None:
+        result = self._make(index)
+        frame = replace(result.frame, captured_ns=(index + 1) * 40_000_000, captured_unix_ns=index * 1_000_000)
+        self.video.put(replace(result, frame=frame))
+
+    def put_and_wait(self, index: int) -> Taken:
+        count = len(self.messages)
+        self.put(index)
+        self.wait(lambda: len(self.messages) > count and not self.messages[-1].init)
+        return Taken.of(self.messages[-1])
+
+    def wait(self, come: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(come, PATIENCE)
+
+    def _publish(self, message: Message) -> None:
+        with self._changed:
+            self.messages.append(message)
+            self._changed.notify_all()
+
+
+@pytest.fixture
+def bench(make_result: Callable[..., Result]) -> Iterator[Bench]:
+    Counting.made = Counting.closed = Counting.pictures = 0
+    made = Bench(make_result)
+    yield made
+    made.video.close()
+
+
+def until(come: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not come():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_viewer_gets_the_init_segment_then_each_picture_with_its_mask(bench: Bench) -> None:
+    bench.video.watch(True)
+    taken = [bench.put_and_wait(index) for index in range(30)]
+    init = Taken.of(bench.messages[0])
+    assert (init.kind, init.source, init.first[:5]) == (1, 7, b"avc1.")
+    assert bench.messages[0].init
+    assert not any(message.init for message in bench.messages[1:])
+    assert [one.ticks for one in taken] == [3600 * index for index in range(30)]
+    assert [one.unix_us for one in taken] == [1000 * index for index in range(30)]
+    assert [one.flags for one in taken] == [1 if index in (0, 25) else 0 for index in range(30)]
+    assert all(np.array_equal(np.unique(one.mask), [0, 3]) and one.mask[0, 0] == 3 for one in taken)
+    import av
+
+    with av.open(io.BytesIO(init.second + b"".join(one.first for one in taken))) as video:
+        levels = [float(frame.to_ndarray(format="gray").mean()) for frame in video.decode(video=0)]
+    assert levels == pytest.approx([10 * index % 256 for index in range(30)], abs=4)
+
+
+def test_nothing_is_encoded_while_nobody_looks(bench: Bench) -> None:
+    for index in range(5):
+        bench.put(index)
+    bench.video.watch(True)
+    bench.put_and_wait(5)
+    bench.video.watch(False)
+    for index in range(6, 20):
+        bench.put(index)
+    assert (Counting.made, Counting.pictures) == (1, 1)
+
+
+def test_the_encoder_is_let_go_when_nobody_has_looked_for_a_while(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LINGER", 0.05)
+    bench.video.watch(True)
+    bench.put_and_wait(0)
+    bench.video.watch(False)
+    until(lambda: Counting.closed == 1)
+    bench.video.watch(True)
+    again = bench.put_and_wait(1)
+    assert (again.flags, again.ticks) == (1, 0)
+    assert [message.init for message in bench.messages] == [True, False, True, False]
+
+
+def test_who_comes_back_at_once_finds_the_same_stream(bench: Bench) -> None:
+    bench.video.watch(True)
+    bench.put_and_wait(0)
+    bench.video.watch(False)
+    bench.video.watch(True)
+    assert bench.put_and_wait(1).ticks == 3600
+    assert Counting.made == 1
+
+
+def test_while_the_camera_is_away_a_picture_says_so_in_the_same_stream(bench: Bench) -> None:
+    bench.video.watch(True)
+    bench.put_and_wait(0)
+    bench.video.heard(SourceChanged(SOURCE, "lost"))
+    bench.wait(lambda: len(bench.messages) >= 5)
+    away = [Taken.of(message) for message in bench.messages[2:5]]
+    assert {one.flags & 2 for one in away} == {2}
+    assert {one.second for one in away} == {b""}
+    bench.video.heard(SourceChanged(SOURCE, "live"))
+    until(lambda: not bench.put_and_wait(int(time.monotonic() * 25)).flags & 2)
+    ticks = [Taken.of(message).ticks for message in bench.messages[1:]]
+    assert ticks == sorted(set(ticks))
+    assert Counting.made == 1
+
+
+def test_closing_ends_the_thread_and_the_encoder(bench: Bench) -> None:
+    bench.video.watch(True)
+    bench.put_and_wait(0)
+    bench.video.close()
+    bench.video.close()
+    bench.video.watch(True)
+    bench.put(1)
+    assert (Counting.made, Counting.closed) == (1, 1)
+    assert not any(thread.name == "fcn-edge live page" for thread in threading.enumerate())

@@ -1,0 +1,226 @@
+"""Who gets which messages: viewers who join, keep up, fall behind and go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette")
+
+from starlette.websockets import WebSocketDisconnect
+
+from fcn_edge.serve import viewers as module
+from fcn_edge.serve.messages import Message
+from fcn_edge.serve.viewers import Viewers
+
+
+class Browser:
+    """The other end of a WebSocket, without a network."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.statuses: list[str] = []
+        self.closed: int | None = None
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self._said: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def say(self, text: str) -> None:
+        self._said.put_nowait(text)
+
+    def watch(self, *numbers: int) -> None:
+        self.say(json.dumps({"watch": numbers}))
+
+    def go(self) -> None:
+        self._said.put_nowait(None)
+
+    async def accept(self) -> None:
+        pass
+
+    async def receive_text(self) -> str:
+        said = await self._said.get()
+        if said is None:
+            raise WebSocketDisconnect
+        return said
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self.reads.wait()
+        self.got.append(data)
+
+    async def send_text(self, text: str) -> None:
+        await self.reads.wait()
+        self.statuses.append(text)
+
+    async def close(self, code: int) -> None:
+        self.closed = code
+
+
+class Room:
+    """Viewers and their browsers."""
+
+    def __init__(self) -> None:
+        self.watched: list[frozenset[int]] = []
+        self.viewers = Viewers(lambda history: f"status {history}", self.watched.append)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def enter(self, *numbers: int) -> Browser:
+        browser = Browser()
+        self.tasks.append(asyncio.create_task(self.viewers.serve(browser)))  # type: ignore[arg-type]
+        if numbers:
+            browser.watch(*numbers)
+        await settled()
+        return browser
+
+    async def publish(self, *messages: Message) -> None:
+        for message in messages:
+            self.viewers.publish(message)
+            await settled()
+
+
+async def settled() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def in_a_room(test: Callable[[Room], Awaitable[None]]) -> Callable[[], None]:
+    def run() -> None:
+        async def inside() -> None:
+            room = Room()
+            await test(room)
+            for task in room.tasks:
+                task.cancel()
+            await asyncio.gather(*room.tasks, return_exceptions=True)
+
+        asyncio.run(inside())
+
+    run.__name__ = test.__name__  # type: ignore[attr-defined]
+    return run
+
+
+def init(source: int = 1, text: str = "init") -> Message:
+    return Message(source, text.encode(), init=True)
+
+
+def key(text: str, source: int = 1) -> Message:
+    return Message(source, text.encode(), keyframe=True)
+
+
+def other(text: str, source: int = 1) -> Message:
+    return Message(source, text.encode())
+
+
+@in_a_room
+async def test_who_joins_begins_with_the_newest_keyframe(room: Room) -> None:
+    first = await room.enter(1)
+    await room.publish(init(), key("k1"), other("a"), other("b"), key("k2"), other("c"))
+    second = await room.enter(1)
+    await room.publish(other("d"))
+    assert first.got == [b"init", b"k1", b"a", b"b", b"k2", b"c", b"d"]
+    assert second.got == [b"init", b"k2", b"c", b"d"]
+
+
+@in_a_room
+async def test_nobody_gets_what_is_not_seen(room: Room) -> None:
+    browser = await room.enter(2)
+    await room.publish(init(), key("k1"), init(2, "init 2"), key("k2", 2))
+    assert browser.got == [b"init 2", b"k2"]
+    assert room.watched == [frozenset({2})]
+
+
+@in_a_room
+async def test_a_source_is_watched_while_somebody_sees_it(room: Room) -> None:
+    one, two = await room.enter(1, 2), await room.enter(2)
+    one.watch()
+    await settled()
+    two.go()
+    await settled()
+    assert room.watched == [frozenset({1, 2}), frozenset({2}), frozenset()]
+    assert len(room.viewers) == 1
+
+
+@in_a_room
+async def test_who_comes_back_after_all_were_gone_gets_the_init_segment_again(room: Room) -> None:
+    browser = await room.enter(1)
+    await room.publish(init(), key("k1"), other("a"))
+    browser.watch()
+    await settled()
+    await room.publish(other("b"))
+    browser.watch(1)
+    await settled()
+    await room.publish(other("c"), key("k2"), other("d"))
+    assert browser.got == [b"init", b"k1", b"a", b"init", b"k2", b"d"]
+
+
+@in_a_room
+async def test_a_slow_viewer_goes_on_with_a_keyframe_and_the_others_lose_nothing(room: Room) -> None:
+    slow, quick = await room.enter(1), await room.enter(1)
+    await room.publish(init(), key("k1"))
+    slow.reads.clear()
+    many = [other(str(number)) for number in range(module.MOST_WAITING + 20)]
+    await room.publish(*many, key("k2"), other("end"))
+    slow.reads.set()
+    await settled()
+    assert quick.got == [b"init", b"k1", *(one.data for one in many), b"k2", b"end"]
+    assert slow.got == [b"init", b"k1", b"0", b"k2", b"end"]
+
+
+@in_a_room
+async def test_a_silent_viewer_holds_bounded_memory(room: Room) -> None:
+    silent = await room.enter(1)
+    silent.reads.clear()
+    await room.publish(init())
+    for number in range(50):
+        await room.publish(Message(1, bytes(1 << 20), keyframe=number % 25 == 0))
+    [viewer] = room.viewers._viewers
+    assert sum(len(one.data) for one in viewer._waiting if isinstance(one, Message)) <= module.MOST_WAITING_BYTES
+    assert [one.init for one in viewer._waiting if isinstance(one, Message)].count(True) <= 1
+
+
+def test_a_viewer_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STUCK", 0.05)
+    monkeypatch.setattr(module, "STATUS_EVERY", 0.02)
+
+    async def test(room: Room) -> None:
+        silent, quick = await room.enter(1), await room.enter(1)
+        silent.reads.clear()
+        await room.publish(init(), key("k1"))
+        for _ in range(100):
+            await asyncio.sleep(0.02)
+            if len(room.viewers) == 1:
+                break
+        assert len(room.viewers) == 1
+        assert quick.got == [b"init", b"k1"]
+        assert quick.statuses[:2] == ["status True", "status False"]
+
+    in_a_room(test)()
+
+
+@pytest.mark.parametrize(
+    "said", ["", "no json", "[]", "{}", '{"watch": 1}', '{"watch": ["1"]}', '{"watch": [true]}', '{"watch": [1.5]}',
+             json.dumps({"watch": list(range(65))}), "[" * 5000]
+)  # fmt: skip
+def test_what_makes_no_sense_ends_the_connection(said: str) -> None:
+    async def test(room: Room) -> None:
+        browser = await room.enter()
+        browser.say(said)
+        await settled()
+        assert browser.closed == 1008
+        assert len(room.viewers) == 0
+
+    in_a_room(test)()
+
+
+@in_a_room
+async def test_all_are_told_when_the_run_is_over(room: Room) -> None:
+    browsers = [await room.enter(1), await room.enter()]
+    await room.viewers.close()
+    assert [browser.closed for browser in browsers] == [1001, 1001]
+
+
+def test_nothing_is_sent_when_nobody_ever_came() -> None:
+    sent: Any = Viewers(lambda _: "", lambda _: None).publish(init())
+    assert sent is None
