@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing_extensions import Self
 
 from fcn_edge.errors import UsageError
+from fcn_edge.runtime.sinks.encoders.choice import AUTO, encoder_from_text
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.text import whole
 
@@ -31,12 +32,14 @@ class PageAddress:
         port: 0 stands for a free one.
         hosts: Further names under which the page may be opened, in lower case.
         is_loopback: Only this machine reaches it.
+        encoder: What encodes the video: one of ``encoders.choice.ENCODERS``.
     """
 
     host: str
     port: int
     hosts: tuple[str, ...] = ()
     is_loopback: bool = True
+    encoder: str = AUTO
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -45,7 +48,7 @@ class PageAddress:
         Raises:
             UsageError: It is none.
         """
-        uri = Uri.parse(text, ("host",))
+        uri = Uri.parse(text, ("host", "encoder"))
         if uri.scheme == "https":
             raise UsageError(
                 f"The live page speaks http, and {uri} asks for https.",
@@ -61,15 +64,16 @@ class PageAddress:
             )
         if path or "?" in place or "#" in place:
             raise UsageError(
-                f"{uri} goes on behind the port; the live page has no path, and its one option is #host=NAME.",
+                f"{uri} goes on behind the port; the live page has no path, and its options are #host=NAME and #encoder=NAME.",
                 _EXAMPLES,
             )
         found = _PLACE.fullmatch(place)
         if found is None:
             raise UsageError(f"{uri} is no address of a live page.", _bracketed(place) or _EXAMPLES)
         address = _ip_address(found[1], uri)
-        hosts = uri.read_options({"host": _host_names}).get("host", ())
-        return cls(str(address), _port(found[2], uri), hosts, address.is_loopback)
+        options = uri.read_options({"host": _host_names, "encoder": encoder_from_text})
+        port, encoder = _port(found[2], uri), options.get("encoder", AUTO)
+        return cls(str(address), port, options.get("host", ()), address.is_loopback, encoder)
 
 
 def _ip_address(host: str, uri: Uri) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
