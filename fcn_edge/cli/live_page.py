@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fcn_edge.runtime.segmenter import Segmenter
     from fcn_edge.runtime.sinks import Overlays, Sink
     from fcn_edge.runtime.source_set import Sources
+    from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.serve.address import PageAddress
 
 __all__ = ["PageRequest", "page_request"]
@@ -37,7 +38,7 @@ class PageRequest:
 
     address: PageAddress
     token: str | None
-    listed: Sequence[str]
+    listed: Sequence[SourceAddress]
     allowed: Sequence[str]
     outputs: Sequence[str]
 
@@ -65,7 +66,7 @@ class PageRequest:
 
 
 def page_request(
-    sources: Sequence[str], sinks: Sequence[str], token: str | None, allowed: Sequence[str]
+    sources: Sequence[SourceAddress], sinks: Sequence[str], token: str | None, allowed: Sequence[str]
 ) -> tuple[PageRequest | None, tuple[str, ...]]:
     """The page among the sinks, if there is one, and the other sinks.
 

@@ -176,7 +176,7 @@ def command(
     # says what is wrong with them before the model is loaded, as the next line does of the sinks
     live = [address.connection().live for address in addresses]
     told = any(live) or len(live) > 1
-    request, others = page_request([source, *more], sinks, read_run_token(token_file), allowed)
+    request, others = page_request(addresses, sinks, read_run_token(token_file), allowed)
     if request is not None and not all(live) and not realtime:
         note("Files are played at their own pace, as cameras would give them, because the live page shows them.")
     check_series(checked_sinks(others), segment, keep)

@@ -23,6 +23,7 @@ from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sinks import Overlays, Sink
 from fcn_edge.runtime.sinks.encoders.choice import chosen
 from fcn_edge.runtime.source_set import Sources
+from fcn_edge.runtime.sources import SourceAddress
 from fcn_edge.serve.address import PageAddress
 
 with needed_for("The live page"):
@@ -77,7 +78,7 @@ class LivePage(Sink):
         sources: Sources,
         *,
         token: str | None = None,
-        listed: Sequence[str] = (),
+        listed: Sequence[SourceAddress] = (),
         allowed: Sequence[str] = (),
         outputs: Iterable[str] = (),
         overlays: Overlays | None = None,
