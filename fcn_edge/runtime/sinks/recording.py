@@ -25,6 +25,10 @@ __all__ = ["Recording"]
 _LOG = logging.getLogger(__name__)
 
 
+def _as_it_is(encoder: Encoder) -> Encoder:
+    return encoder
+
+
 class Recording:
     """Frames into one file, or into a series of them, each of the size of its first frame. For one thread.
 
@@ -38,6 +42,7 @@ class Recording:
         choice: What encodes; MPEG-4 is written when None.
         segments: The series; one file when None.
         seconds: Length of each file of the series.
+        shared: Makes of an encoder one whose packets others get too.
 
     Attributes:
         files: The files that were made, in order.
@@ -51,6 +56,7 @@ class Recording:
         choice: Choice | None,
         segments: Segments | None = None,
         seconds: float | None = None,
+        shared: Callable[[Encoder], Encoder] = _as_it_is,
     ) -> None:
         self.files: list[Path] = []
         self._path = path
@@ -58,7 +64,8 @@ class Recording:
         self._endless = endless
         self._segments = segments
         self._length_ns = None if seconds is None else round(seconds * NS_PER_S)
-        self._encoder = None if choice is None else choice.make()
+        self._shared = shared
+        self._encoder = None if choice is None else shared(choice.make())
         self._spare = None if choice is None else choice.spare
         self._writer: VideoWriter | None = None
         self._place = path
@@ -122,7 +129,7 @@ class Recording:
         assert self._encoder is not None
         self._writer = None
         self._encoder.close()
-        self._encoder, self._spare = spare(), None
+        self._encoder, self._spare = self._shared(spare()), None
 
     def _is_over(self, writer: VideoWriter, time_ns: int) -> bool:
         if self._segments is None:
@@ -132,10 +139,10 @@ class Recording:
 
     def _opened(self) -> VideoWriter:
         if self._segments is None:
-            target = VideoTarget(self._path, self._size, self._fps, endless=self._endless)
+            target = VideoTarget(self._path, self._size, self._fps, endless=self._endless, start_ns=self._start_ns)
         else:
             path, make_room = self._segments.next_path(), self._segments.make_room
-            target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room)
+            target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room, start_ns=self._start_ns)
         self._place = target.path
         if self._encoder is None:
             return _mpeg4(target)  # it has its name only when it is whole

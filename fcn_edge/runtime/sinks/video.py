@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,10 @@ class VideoSink(Sink):
             fps = usual_rate(context.peak_fps)  # the file knows one rate, and what comes faster would be left out
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
-        self._recording = Recording(path, fps, context.live, choice, segments, context.segment)
+        shared: dict[str, Any] = {}
+        if context.video is not None and path.suffix.lower() != WEBM:
+            shared["shared"] = context.video.feeder()
+        self._recording = Recording(path, fps, context.live, choice, segments, context.segment, **shared)
         self._backlog: Backlog[tuple[NDArray[np.uint8], int]] = Backlog(self._encode, "fcn-edge video")
         self._until: float | None = None
         self._closed = False
