@@ -21,6 +21,7 @@ from fcn_edge.runtime.sinks.encoders.base import Encoder
 from fcn_edge.runtime.sinks.encoders.choice import Choice, chosen
 from fcn_edge.runtime.sinks.encoders.published import PublishedEncoder
 from fcn_edge.runtime.sinks.encoders.units import TICKS, AccessUnit, UnitEncoder
+from fcn_edge.runtime.sinks.recording import unshared
 from fcn_edge.runtime.sinks.video_clock import usual_rate
 from fcn_edge.runtime.sinks.video_writer import even
 
@@ -168,7 +169,7 @@ class SharedVideo(Closeable):
 
         with self._changed:
             if self._has_feeder:
-                return _unshared
+                return unshared
             self._has_feeder = True
         return shared
 
@@ -269,7 +270,3 @@ def streaming_choice() -> Choice:
             "PyAV was built without libx264 here.", "Take its wheel: pip install --force-reinstall --only-binary av av"
         )
     return choice
-
-
-def _unshared(encoder: Encoder) -> Encoder:
-    return encoder

@@ -3,9 +3,9 @@
     python push_worker.py FD
 
 FFmpeg's muxer waits for the far server without an end, and PyAV keeps Python's lock meanwhile: in the process of the
-run, all its cameras would wait too. The first record on standard input is a message with the address, whose password stands
-in no argument; then come access units, the first a keyframe. Lines of JSON go to the descriptor: one for each unit that
-was sent, and why it ended. Nothing is imported but PyAV, the standard library and the file beside it.
+run, all its cameras would wait too. The first record on standard input is a message with the address, whose password
+stands in no argument; then come access units, the first a keyframe. Lines of JSON go to the descriptor: one for each
+unit that was sent, and why it ended. Nothing is imported but PyAV, the standard library and the file beside it.
 """
 
 from __future__ import annotations
