@@ -96,7 +96,7 @@ class Outputs:
             if _is_common(given):
                 self._add(given, context)
             elif isinstance(given, str):
-                prepare_sink(given)  # frames do not wait for it when each source gets its own
+                prepare_sink(given, context)  # frames do not wait for it when each source gets its own
 
     def open_for(self, source: str, context: SinkContext) -> None:
         """Open those that each of several sources has for itself; one that cannot be opened has failed.

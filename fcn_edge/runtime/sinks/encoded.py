@@ -89,7 +89,7 @@ class EncodedWriter(VideoWriter):
                     options=_muxer_options(container, target.endless),
                     buffer_size=BUFFERED,
                 )
-                encoder.begin(VideoBegin(self._container, target.size, rate, self._base))
+                encoder.begin(VideoBegin(self._container, target.size, rate, self._base, target.start_ns))
         except BaseException:
             self._file.abandon()
             raise

@@ -21,7 +21,7 @@ from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.sinks.encoded import AVI, CONTAINERS, WEBM
 from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen, chosen_for_webm
 from fcn_edge.runtime.sinks.encoders.elements import ELEMENTS
-from fcn_edge.runtime.sinks.recording import Recording
+from fcn_edge.runtime.sinks.recording import Recording, unshared
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.stand_in import StandIn
 from fcn_edge.runtime.sinks.video_clock import VideoClock, usual_rate
@@ -68,7 +68,8 @@ class VideoSink(Sink):
             fps = usual_rate(context.peak_fps)  # the file knows one rate, and what comes faster would be left out
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
-        self._recording = Recording(path, fps, context.live, choice, segments, context.segment)
+        shared = unshared if context.video is None or path.suffix.lower() == WEBM else context.video.feeder()
+        self._recording = Recording(path, fps, context.live, choice, segments, context.segment, shared)
         self._watch = SignalWatch()
         self._backlog: Backlog[tuple[NDArray[np.uint8], Frame]] = Backlog(self._encode, "fcn-edge video")
         self._until: float | None = None

@@ -35,6 +35,7 @@ class VideoTarget:
         new: There must be no file of that name yet.
         endless: Nobody knows how long it gets: memory must not grow with it.
         make_room: Called with the number of bytes by which the file is about to grow.
+        start_ns: When it begins, in nanoseconds from the beginning of its series.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class VideoTarget:
     new: bool = False
     endless: bool = False
     make_room: Callable[[int], None] = _any_room
+    start_ns: int = 0
 
 
 class VideoWriter(Closeable):
