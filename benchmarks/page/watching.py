@@ -66,8 +66,10 @@ def chromium(url: str, width: int = 1280, height: int = 800, dark: bool = False)
 
 
 def shown_pictures(page: Page, seconds: float) -> list[tuple[int, float, float]]:
-    """Numbers of the pictures that are shown in a time, each with when it was handed to the compositor and when it is
-    on the screen, in milliseconds of Unix time."""
+    """Numbers of the pictures that are shown in a time.
+
+    Each comes with when it was handed to the compositor and when it is on the screen, in milliseconds of Unix time.
+    """
     page.wait_for_selector("video")
     page.evaluate(NOTE_PICTURES)
     page.wait_for_timeout(1000 * seconds)

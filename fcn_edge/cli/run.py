@@ -151,8 +151,9 @@ def command(
     'rtsp://user:password@camera/stream#transport=udp'), an http(s) address of a video, MJPEG or HLS, a pipeline of
     GStreamer ('gst://...') or synthetic://street?seed=3&size=480x640&frames=200&fps=25. Each takes
     #roi=TOP,LEFT,HEIGHTxWIDTH and #flip=horizontal behind it, files #loop=true and #fps=5. SINK is a video (out.mp4), a
-    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, null:, or a live page
-    in the browser (http://:8080; http://0.0.0.0:8080 for other machines, with --token-file). Without one the run only
+    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, null:, a live page
+    in the browser (http://:8080; http://0.0.0.0:8080 for other machines, with --token-file), a video that others open
+    (rtsp://:8554/street), or a server that it is pushed to (rtsp://host:8554/street). Without one the run only
     measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on. A video is encoded
     by the machine's own encoder where that works, else by libx264; out.mp4#encoder=libx264 takes this one.
 
@@ -163,7 +164,7 @@ def command(
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
     from fcn_edge.runtime.service import ServiceNotifier
-    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks
+    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks, is_streamed
     from fcn_edge.runtime.source_set import Sources
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.allocator import keep_freed_memory
@@ -176,9 +177,11 @@ def command(
     # says what is wrong with them before the model is loaded, as the next line does of the sinks
     live = [address.connection().live for address in addresses]
     told = any(live) or len(live) > 1
-    request, others = page_request(addresses, sinks, read_run_token(token_file), allowed)
-    if request is not None and not all(live) and not realtime:
-        note("Files are played at their own pace, as cameras would give them, because the live page shows them.")
+    token = read_run_token(token_file)
+    request, others = page_request(addresses, sinks, token, allowed)
+    if (request is not None or any(map(is_streamed, others))) and not all(live) and not realtime:
+        note("Files are played at their own pace, as cameras would give them, because somebody may watch.")
+        realtime = True
     check_series(checked_sinks(others), segment, keep)
     sources = Sources(*addresses, stay=bool(allowed), fixed=not allowed)
     overlays = Overlays(alpha, legend)
@@ -201,12 +204,13 @@ def command(
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
-            realtime=realtime or request is not None,
+            realtime=realtime,
             max_age=None if max_age is None else max_age / 1000,
             overlays=overlays,
             session=segmenter.session,
             segment=segment,
             keep=keep,
+            token=token,
         )
     if any(sink.sink == STDOUT and sink.error is not None for sink in report.sinks):
         # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
