@@ -77,6 +77,11 @@ class PageRun:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def stop(self) -> None:
+        """Ask it to end, as a service manager does, and wait for that."""
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+
     def _listen(self) -> None:
         assert self._process.stderr is not None
         for line in self._process.stderr:
@@ -99,10 +104,9 @@ def page_run(model: str, source: str, more: Sequence[str] = ()) -> Iterator[Page
     """
     command = [sys.executable, "-m", "fcn_edge", "run", model, source, "http://:0", *more]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        run = PageRun(process)
         try:
-            run = PageRun(process)
             run.wait()
             yield run
         finally:
-            process.terminate()
-            process.wait(PATIENCE)
+            run.stop()
