@@ -15,8 +15,8 @@ from fcn_edge.serve.fragments import InitSegment
 __all__ = ["HEADER", "Message", "init_message", "picture_message"]
 
 HEADER = struct.Struct("<BBHIQQII")
-"""Kind; flags; number of the source; 0; media time in 1/90000 s; Unix time of the capture in microseconds; bytes of each
-part."""
+"""Kind; flags; number of the source; 0; media time in 1/90000 s; Unix time of the capture in microseconds; bytes of
+each part."""
 INIT, PICTURE = 1, 2
 KEYFRAME, NO_SIGNAL = 1, 2
 

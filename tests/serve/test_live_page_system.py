@@ -15,6 +15,8 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("playwright")
 
+from playwright.sync_api import Page
+
 from benchmarks.page.run import PageRun, page_run
 from benchmarks.page.watching import chromium, delays_ms, shown_pictures
 
@@ -54,6 +56,12 @@ def status(run: PageRun) -> dict[str, Any]:
     return found
 
 
+def says(page: Page, state: str) -> None:
+    """Wait until the page says that the source is in a state."""
+    shown = f"document.querySelector('#source-state').textContent === '{state}'"
+    page.wait_for_function(shown, timeout=1000 * PATIENCE)
+
+
 def state_of(run: PageRun) -> str:
     return str(status(run)["sources"][0]["state"])
 
@@ -64,11 +72,8 @@ def test_pictures_come_soon_and_each_is_the_camera_s_next_one(camera: RtspServer
         page.wait_for_timeout(4000)
         shown = shown_pictures(page, 5.0)
     delays = delays_ms(shown, camera.left())
-    print(f"camera to screen, ms: p50 {np.median(delays):.0f}, p90 {np.percentile(delays, 90):.0f}")
     assert len({number for number, _, _ in shown}) >= 15  # it moves
-    assert (
-        float(np.median(delays)) < 3000
-    )  # benchmarks/page/delay.py has the limit, on a machine that does nothing else
+    assert float(np.median(delays)) < 3000  # benchmarks/page/delay.py has the limit
     assert problems == []
 
 
@@ -83,9 +88,6 @@ def test_a_camera_that_is_killed_shows_as_lost_and_comes_back_without_a_reload(
         )
         live = run.get("snapshot.jpg")
         camera.kill()
-        page.wait_for_function(
-            "['Lost', 'Stalled'].includes(document.querySelector('#source-state').textContent)", timeout=1000 * PATIENCE
-        )
         page.wait_for_function(
             "document.querySelector('#source-state').textContent === 'Lost'", timeout=1000 * PATIENCE
         )
@@ -149,10 +151,8 @@ def test_health_metrics_and_pictures_are_there(run: PageRun) -> None:
 def test_the_page_says_that_the_run_has_ended(tmp_path: Path) -> None:
     if chromium_path() is None:
         pytest.skip("there is no chromium")
-    with page_run(MODEL, "synthetic://street?seed=1&size=240x320&fps=10", ["--size", "224x320"]) as run:
-        with chromium(run.url) as (page, _):
-            page.wait_for_function(
-                "document.querySelector('#link-word').textContent === 'Live'", timeout=1000 * PATIENCE
-            )
-            run.stop()
-            page.wait_for_function("document.body.innerText.includes('ended')", timeout=1000 * PATIENCE)
+    source = "synthetic://street?seed=1&size=240x320&fps=10"
+    with page_run(MODEL, source, ["--size", "224x320"]) as run, chromium(run.url) as (page, _):
+        says(page, "Live")
+        run.stop()
+        page.wait_for_function("document.body.innerText.includes('ended')", timeout=1000 * PATIENCE)
