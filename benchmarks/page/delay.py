@@ -5,8 +5,8 @@
 The camera is an RTSP server over loopback, 480x640 at 10 and at 25 frames a second; it logs when each picture left. The
 run is a process, with a live page in a Chromium without a window. Each picture carries its number, which a script in
 the page reads off the video when the browser presents it; the delay ends when that picture is to be on the screen.
-Camera, network, encoder and browser share the processor. What must hold is in ``checks``; where something does not, the script
-exits with 1.
+Camera, network, encoder and browser share the processor. What must hold is in ``checks``; where something does
+not, the script exits with 1.
 
 Needs gst-rtsp-server and chromium.
 """
