@@ -64,7 +64,7 @@ class PageAddress:
             )
         if path or "?" in place or "#" in place:
             raise UsageError(
-                f"{uri} goes on behind the port; the live page has no path, only the options #host=NAME and #encoder=NAME.",
+                f"{uri} goes on behind the port, where only the options #host=NAME and #encoder=NAME may stand.",
                 _EXAMPLES,
             )
         found = _PLACE.fullmatch(place)
