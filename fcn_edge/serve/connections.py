@@ -14,8 +14,10 @@ import sys
 from typing import Any
 
 import h11
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from websockets.frames import Frame
 
 from fcn_edge.serve.guard import SECURITY_HEADERS
@@ -39,6 +41,7 @@ _MOST_HEADERS = 100
 
 _GOING_AWAY = 1001
 _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
+_UPGRADE = (b"connection", b"upgrade", b"sec-websocket-protocol", b"sec-websocket-extensions")
 _NO_REQUEST = Refusal(400, "The page got what is no HTTP request.")
 _TOO_LARGE = Refusal(431, f"The request's headers are larger than {LARGEST_HEADERS >> 10} KB.")
 
@@ -133,8 +136,11 @@ class HttpConnection(H11Protocol):
         refusal = _handshake_refusal(event)
         if refusal is not None:
             self._refuse(refusal)
-        else:
-            super().handle_websocket_upgrade(event)
+            return
+        # the library reads these as well, and our page has no use for what else they may say
+        plain = [(name, value) for name, value in self.headers if name not in _UPGRADE]
+        self.headers = [*plain, (b"connection", b"upgrade"), (b"upgrade", b"websocket")]
+        super().handle_websocket_upgrade(event)
 
     @property
     def _is_waiting(self) -> bool:
@@ -170,6 +176,7 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = _log
+        self.conn.debug = False  # it would log headers, with tokens and cookies in them
         self.close_timeout = CLOSING_S
         self.opened = self.loop.time()
         self._patience = _Patience()
@@ -201,6 +208,12 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
         """The client reads again."""
         self._resumed += 1
         super().resume_writing()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send, unless the connection is over: writing on would never let its end be heard."""
+        if self.transport.is_closing() and not self.disconnected:
+            raise ClientDisconnected
+        await super().send(message)
 
     def handle_cont(self, event: Frame) -> None:
         """Put a message together; the library bounds its bytes, but not how many empty parts it comes in."""
@@ -239,6 +252,7 @@ def _phrase(status: int) -> bytes:
 def _handshake_refusal(event: h11.Request) -> Refusal | None:
     """What is wrong with a WebSocket's handshake, as far as its library would not say so in our words."""
     headers = dict(event.headers)
+    names = [name for name, _ in event.headers]
     line = len(event.method) + len(event.target)
     if max([line, *(len(name) + len(value) for name, value in event.headers)]) > _LONGEST_HEADER_LINE:
         return _TOO_LARGE
@@ -246,7 +260,8 @@ def _handshake_refusal(event: h11.Request) -> Refusal | None:
         return _TOO_LARGE
     is_whole = event.method == b"GET" and event.http_version == b"1.1"
     has_body = b"content-length" in headers or b"transfer-encoding" in headers
-    is_known = headers.get(b"sec-websocket-version") == b"13"
-    if not is_whole or has_body or not is_known or not _KEY.fullmatch(headers.get(b"sec-websocket-key", b"")):
+    is_known = headers.get(b"sec-websocket-version") == b"13" and _KEY.fullmatch(headers.get(b"sec-websocket-key", b""))
+    is_twice = names.count(b"sec-websocket-version") != 1 or names.count(b"sec-websocket-key") != 1
+    if not is_whole or has_body or not is_known or is_twice:
         return Refusal(400, "This is no handshake of a WebSocket.", "Use a client that speaks RFC 6455.")
     return None

@@ -19,7 +19,7 @@ LONGEST_PATH = 2000
 LONGEST_QUERY = 2000
 
 _ONCE = frozenset({b"host", b"origin", b"authorization", b"content-type", b"content-length", b"transfer-encoding"})
-_BAD_BYTES = re.compile(rb"[\x00-\x1f\x7f\\]")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _CLOSE = [(b"connection", b"close")]
 
 
@@ -39,6 +39,8 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
         size += len(name) + len(value) + 4
         if name in headers and (name in _ONCE or name.startswith(b"sec-")):
             raise Refusal(400, f"The request has the header {name.decode('latin-1')} twice.", "", _CLOSE)
+        if _CONTROL.search(value.replace(b"\t", b" ")):
+            raise Refusal(400, "A header of the request holds control characters.", "", _CLOSE)
         headers[name] = headers[name] + b"; " + value if name in headers else value
     if size > LARGEST_HEADERS:
         raise Refusal(
@@ -117,8 +119,8 @@ def _check_path(raw_path: bytes, query: bytes) -> None:
     path = unquote_to_bytes(raw_path)
     # "http://other/" and "other:443" are for proxies
     is_path = path.startswith(b"/") and not path.startswith(b"//")
-    is_plain = not _BAD_BYTES.search(path) and not {b".", b".."} & set(path.split(b"/"))
-    if not (is_path and is_plain and _is_utf8(path)) or _BAD_BYTES.search(unquote_to_bytes(query)):
+    is_plain = b"\\" not in path and not {b".", b".."} & set(path.split(b"/"))
+    if not (is_path and is_plain and _is_utf8(path)) or _CONTROL.search(path + unquote_to_bytes(query)):
         raise Refusal(400, "The request's path or query is none that a page has.")
 
 
