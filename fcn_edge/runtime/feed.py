@@ -98,9 +98,19 @@ class Feed:
         """Frames that the network takes at once, as far as the session is there to tell."""
         return 1 if self._session is None else self._session.batch
 
+    @property
+    def dropped(self) -> int:
+        """Frames that were skipped for newer ones, by now."""
+        return self._lane.dropped + self.connection.dropped
+
+    @property
+    def late(self) -> int:
+        """Frames that were older than a mask may be, by now."""
+        return self.late_before_inference + self.statistics.late_after
+
     def count_losses(self) -> None:
         """Bring what is counted elsewhere into the statistics."""
-        self.statistics.dropped = self._lane.dropped + self.connection.dropped
+        self.statistics.dropped = self.dropped
         self.statistics.late_before_inference = self.late_before_inference
 
     def start(self, deadline: int | None) -> None:

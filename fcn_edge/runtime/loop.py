@@ -61,7 +61,7 @@ class Loop:
         session: Session | None = None,
     ) -> None:
         self._sources = _set_of(sources)
-        self._alone = not isinstance(sources, Sources) and len(self._sources) == 1
+        self._alone = self._sources.fixed and len(self._sources) == 1
         self._engine = engine
         self._listeners = listeners
         self._options = options
@@ -179,6 +179,23 @@ class Loop:
         self._stack.callback(self._interrupt_sources)
         self._stack.callback(self._outputs.close_what_is_left)
         self._sources.attach(pipeline, self._join)
+        self._alone = self._alone and bool(self._joined)  # else it was removed before anything ran
+        if self._alone:
+            self._connect(self._joined[0])
+
+    def _connect(self, source: Source) -> None:
+        """Connect the source that is alone.
+
+        Raises:
+            FcnEdgeError: It is missing; no matter where it was removed meanwhile.
+        """
+        self._events.tell_news()
+        try:
+            source.connection.connect()
+        except FcnEdgeError:
+            if not source.removed:
+                raise
+        self._events.tell_news()
 
     def _join(self, source: Source) -> Session | None:
         """Take a source in before it is read; gives the session that it is to use, if it is a certain one."""
@@ -190,9 +207,6 @@ class Loop:
             self._events.connecting(source.connection)
         if not self._alone:
             return None
-        self._events.tell_news()
-        source.connection.connect()
-        self._events.tell_news()
         if self._given_session is not None:
             return self._given_session
         return self._sessions.enter_context(self._engine.session_for_stream())
@@ -203,7 +217,7 @@ class Loop:
         Raises:
             BaseException: What ended it, where it is alone or no source can be to blame.
         """
-        source = self._sources.ended(feed)
+        source = self._sources.ended(feed, error)
         source.close()
         self._outputs.close_for(source.id)
         self._close_video_of(source.id)
@@ -292,4 +306,4 @@ def _set_of(sources: AnySource | Sequence[AnySource] | Sources) -> Sources:
     given = [sources] if isinstance(sources, AnySource) else sources
     if not given:
         raise UsageError("No source was given.", "Give one, or a Sources that stays open.")
-    return Sources(*given)
+    return Sources(*given, fixed=True)

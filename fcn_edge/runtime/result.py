@@ -24,8 +24,8 @@ class Result:
         frame: The frame, with what its source says of it.
         segmentation: The mask.
         latency_ns: Nanoseconds from the frame's capture to the mask.
-        statistics: How fast the stream runs and how many frames it dropped, over the frames before this one; one object
-            for all results of a stream, kept up to date.
+        statistics: How fast the source runs and how many frames it dropped, over the frames before this one; one object
+            for all results of a source, kept up to date.
     """
 
     frame: Frame

@@ -35,13 +35,14 @@ class SourceEvents:
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
         self._tell = tell
-        self._followed: dict[str, _Followed] = {}
+        # by the connection: one that was removed may still be told of when its address has been added anew
+        self._followed: dict[Connection, _Followed] = {}
         self._heard: queue.SimpleQueue[tuple[_Followed, StateChange]] = queue.SimpleQueue()
 
     def follow(self, connection: Connection) -> None:
         """Tell what becomes of a source from now on."""
         followed = _Followed(connection)
-        self._followed[connection.id] = followed
+        self._followed[connection] = followed
         if not connection.tells:
             return
         also = followed.also
@@ -67,7 +68,7 @@ class SourceEvents:
         """A source is about to be connected: to be told with the other news, where it does not tell by itself."""
         if not connection.tells:
             change = StateChange("connecting", None, "", time.time_ns())
-            self._heard.put((self._followed[connection.id], change))
+            self._heard.put((self._followed[connection], change))
 
     def end(self, connection: Connection, error: BaseException | None) -> State:
         """Tell how a source ended, where it did, and follow it no further.
@@ -80,7 +81,7 @@ class SourceEvents:
             How it was left: ``lost``, also where it has been closed since.
         """
         self.tell_news()
-        followed = self._followed.pop(connection.id)
+        followed = self._followed.pop(connection)
         state: State = "lost" if followed.told == "lost" else connection.state
         # the thread of one that tells may yet tell the rest, where it stays open
         if not connection.tells or state == "ended":

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fcn_edge.backends.base import Session
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import FcnEdgeError, UsageError
+from fcn_edge.io.redaction import prose_without_passwords
 from fcn_edge.metrics.durations import NS_PER_MS
 from fcn_edge.runtime.clock import skews
 from fcn_edge.runtime.feed import Feed
 from fcn_edge.runtime.pipeline import Pipeline
+from fcn_edge.runtime.source_status import SourceStatus
 from fcn_edge.runtime.sources import Connection, SourceAddress
 from fcn_edge.runtime.sources.base import State
 from fcn_edge.runtime.sources.paced import PacedConnection
@@ -22,6 +25,8 @@ from fcn_edge.runtime.uri import Uri
 __all__ = ["AnySource", "Source", "Sources", "label_of"]
 
 LONGEST_LABEL = 64
+MOST_OVER = 64
+"""Sources that have ended of which ``statuses`` tells; a run may last for months."""
 HOSTED = frozenset({"rtsp", "rtsps", "http", "https"})
 """Schemes whose place begins with a host."""
 
@@ -39,7 +44,10 @@ class Source:
         connection: A connection to it.
         owned: The run made the connection, and closes it.
         label: Short name that no other source of its set has or had: what its files are called by.
+        number: Its number in its set, from 1, which no other one has or had.
         feed: Its way into the network; None while nothing runs.
+        paused: Its frames are not wanted for now.
+        removed: It was taken out; what was captured of it is still processed.
 
     Raises:
         UsageError: The address makes no sense.
@@ -55,8 +63,10 @@ class Source:
             address = _address(given)
             self.connection = supervised(address)
         self.label = label_of(address)
+        self.number = 0
         self.feed: Feed | None = None
         self.paused = False
+        self.removed = False
 
     @property
     def id(self) -> str:
@@ -78,6 +88,25 @@ class Source:
         if self._closes:
             self.connection.close()
 
+    def status(self) -> SourceStatus:
+        """What it does now."""
+        connection, feed = self.connection, self.feed
+        return SourceStatus(
+            self.id,
+            self.label,
+            self.number,
+            connection.state,
+            connection.grade,
+            "",
+            self.paused,
+            connection.live,
+            connection.size,
+            connection.dropped if feed is None else feed.dropped,
+            0 if feed is None else feed.late,
+            connection.reconnects,
+            connection.stalls,
+        )
+
     @property
     def _closes(self) -> bool:
         # that which paces a connection of the caller's leaves it open
@@ -96,21 +125,39 @@ class Sources:
     Args:
         sources: What is there at the beginning.
         stay: Keep the run waiting for further sources when all have ended, until ``close``.
+        fixed: Nothing may be added. A run of one such source is as one of its address: its files are called as they
+            were given, and what is wrong with it is raised.
 
     Raises:
-        UsageError: An address makes no sense, or is there twice.
+        UsageError: An address makes no sense, or is there twice; the set is to be fixed and to stay.
         SourceError: There is no such file.
     """
 
-    def __init__(self, *sources: AnySource, stay: bool = False) -> None:
+    def __init__(self, *sources: AnySource, stay: bool = False, fixed: bool = False) -> None:
+        if stay and fixed:
+            raise UsageError("A fixed set of sources cannot wait for further ones.", "Leave out stay, or fixed.")
         self._lock = threading.Lock()
         self._sources: dict[str, Source] = {}
+        self._over: dict[str, SourceStatus] = {}
         self._labels: set[str] = set()
+        self._count = 0
         self._pipeline: Pipeline | None = None
         self._joined: Callable[[Source], Session | None] = lambda _: None
         self._stay = stay
+        self._fixed = False
         for source in sources:
             self.add(source)
+        self._fixed = fixed
+
+    @property
+    def fixed(self) -> bool:
+        """Nothing may be added."""
+        return self._fixed
+
+    @property
+    def count(self) -> int:
+        """How many have been added so far, which is the number of the newest."""
+        return self._count
 
     def add(self, source: AnySource) -> str:
         """Add a source; where a run goes on, it is connected by a thread of that run.
@@ -122,14 +169,23 @@ class Sources:
             What it is called.
 
         Raises:
-            UsageError: The address makes no sense, or is there already.
+            UsageError: The address makes no sense, or is there already; or the set is fixed.
             SourceError: There is no such file.
         """
+        if self._fixed:
+            raise UsageError(
+                "This run takes no further sources.",
+                "Start it with --allow-source PATTERN, or make its Sources without fixed.",
+            )
         new = Source(source)
         with self._lock:
-            if new.id in self._sources:
+            if (old := self._sources.get(new.id)) is not None:
+                if old.removed:
+                    raise UsageError(f"The source {new.id} is still being removed.", "Add it again in some seconds.")
                 raise UsageError(f"The source {new.id} is there already.", "Name each once, or remove it first.")
-            new.label = self._unique(new.label)
+            self._count += 1
+            new.label, new.number = self._unique(new.label), self._count
+            self._over.pop(new.id, None)
             self._sources[new.id] = new
             if self._pipeline is not None:
                 self._join(new, self._pipeline)
@@ -139,13 +195,17 @@ class Sources:
         """Take a source out; what was captured of it is still processed. It is closed by the run.
 
         It waits for nothing. A source that the run connects gives up what it waits for: one that does not answer is
-        gone in about a second. A connection of the caller's is left alone.
+        gone in about a second. A connection of the caller's is left alone. Of one that has ended, ``statuses`` tells no
+        more.
 
         Raises:
             UsageError: There is none of that name.
         """
         with self._lock:
+            if source not in self._sources and self._over.pop(source, None) is not None:
+                return
             removed = self._named(source)
+            removed.removed = True
             if removed.feed is None:
                 del self._sources[source]
             else:
@@ -172,6 +232,26 @@ class Sources:
         """The state of each source, by name; ``idle`` for one that no run has connected yet."""
         with self._lock:
             return {name: source.connection.state for name, source in self._sources.items()}
+
+    def statuses(self) -> tuple[SourceStatus, ...]:
+        """What each source does, those that were removed left out.
+
+        The newest of those that have ended or were lost for good are still told of, until they are removed or added
+        anew.
+        """
+        with self._lock:
+            there = [source.status() for source in self._sources.values() if not source.removed]
+            over = self._over.values()
+            return tuple(sorted((*over, *there), key=lambda status: status.number))
+
+    def number_of(self, source: str) -> int | None:
+        """The number of a source, by its name; None where ``statuses`` does not tell of it."""
+        with self._lock:
+            there = self._sources.get(source)
+            if there is not None:
+                return None if there.removed else there.number
+            over = self._over.get(source)
+            return None if over is None else over.number
 
     def skews_ms(self) -> dict[str, float | None]:
         """How far the cameras' clocks are from each other, by name, now.
@@ -219,11 +299,18 @@ class Sources:
             for source in self._sources.values():
                 self._join(source, pipeline)
 
-    def ended(self, feed: Feed) -> Source:
-        """Take out the source of a feed that has ended. For the run loop."""
+    def ended(self, feed: Feed, error: BaseException | None = None) -> Source:
+        """Take out the source of a feed that has ended. For the run loop.
+
+        Args:
+            feed: The feed.
+            error: What ended it.
+        """
         with self._lock:
             [source] = [one for one in self._sources.values() if one.feed is feed]
             del self._sources[source.id]
+            if not source.removed:
+                self._remember(source, error)
             return source
 
     def detach(self) -> tuple[Source, ...]:
@@ -233,6 +320,15 @@ class Sources:
             left = tuple(self._sources.values())
             self._sources.clear()
             return left
+
+    def _remember(self, source: Source, error: BaseException | None) -> None:
+        """Keep what became of a source that has ended by itself."""
+        lost = source.connection.state == "lost" or error is not None
+        message = prose_without_passwords(error.message) if isinstance(error, FcnEdgeError) else ""
+        state: State = "lost" if lost else "ended"
+        self._over[source.id] = replace(source.status(), state=state, message=message, paused=False)
+        if len(self._over) > MOST_OVER:
+            del self._over[next(iter(self._over))]
 
     def _join(self, source: Source, pipeline: Pipeline) -> None:
         session = self._joined(source)

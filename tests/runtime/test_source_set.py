@@ -11,10 +11,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fcn_edge.backends.base import Session
 from fcn_edge.errors import SourceError, UsageError
+from fcn_edge.runtime import source_set
+from fcn_edge.runtime.events import Ended, Event, FrameDone
+from fcn_edge.runtime.loop import Loop
 from fcn_edge.runtime.pipeline import Pipeline
-from fcn_edge.runtime.source_set import Sources
-from fcn_edge.testing.engine import FakeSession
+from fcn_edge.runtime.runner import run
+from fcn_edge.runtime.segmenter import Segmenter
+from fcn_edge.runtime.sinks import Overlays
+from fcn_edge.runtime.source_set import MOST_OVER, Sources
+from fcn_edge.runtime.sources.supervised import SupervisedConnection
+from fcn_edge.runtime.stream_options import StreamOptions
+from fcn_edge.testing.engine import FakeEngine, FakeSession
+
+from .scripted import Stuck
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -42,7 +53,7 @@ def run_through(
 ) -> dict[str, int]:
     """Frames of each source; ``before`` is called when all are there and nothing runs yet."""
     counts: dict[str, int] = {}
-    pipeline = Pipeline(FakeSession, on_end=lambda feed, error: sources.ended(feed).close())
+    pipeline = Pipeline(FakeSession, on_end=lambda feed, error: sources.ended(feed, error).close())
     with pipeline:
         sources.attach(pipeline)
         before()
@@ -205,3 +216,151 @@ def test_skews_are_told_while_a_run_goes_on(named: MakeSource) -> None:
         "rear": pytest.approx(half, abs=60_000),
         "silent": None,
     }
+
+
+class TestStatuses:
+    def test_tell_of_each_source_under_a_number_and_a_label_of_its_own(self, named: MakeSource) -> None:
+        sources = Sources(named("rtsp://cam/front"), named("http://other/front"))
+        assert [(one.number, one.label, one.id) for one in sources.statuses()] == [
+            (1, "front", "rtsp://cam/front"),
+            (2, "front-2", "http://other/front"),
+        ]
+        sources.remove("rtsp://cam/front")
+        sources.add(named("rtsp://cam/front"))
+        assert [(one.number, one.label) for one in sources.statuses()] == [(2, "front-2"), (3, "front-3")]
+        assert sources.number_of("rtsp://cam/front") == 3
+        assert sources.number_of("rtsp://cam/none") is None
+        assert sources.count == 3
+
+    def test_tell_that_one_is_paused(self, named: MakeSource) -> None:
+        sources = Sources(named("a"))
+        sources.pause("a")
+        assert [one.paused for one in sources.statuses()] == [True]
+        sources.resume("a")
+        assert [one.paused for one in sources.statuses()] == [False]
+
+    def test_tell_the_losses_of_each_source_alone(self, listed_source: MakeSource) -> None:
+        class Losing(listed_source):  # type: ignore[misc]
+            reconnects, stalls, grade = 2, 3, "fair"
+            dropped = 7
+
+        first, second = Losing(images(3)), listed_source(images(3))
+        first.address, second.address = first.address.parse("a"), second.address.parse("b")
+        a, b = Sources(first, second).statuses()
+        assert (a.dropped, a.reconnects, a.stalls, a.grade) == (7, 2, 3, "fair")
+        assert (b.dropped, b.reconnects, b.stalls, b.grade) == (0, 0, 0, None)
+
+    def test_tell_no_more_of_one_that_is_being_removed(self, named: MakeSource) -> None:
+        sources = Sources(named("a"), named("b", 50))
+        seen: list[tuple[str, ...]] = []
+
+        def remove(name: str) -> None:
+            if name == "a" and not seen:
+                sources.remove("a")
+                seen.append(tuple(one.id for one in sources.statuses()))
+                assert sources.number_of("a") is None
+                with pytest.raises(UsageError, match="still being removed"):
+                    sources.add(named("a"))
+
+        run_through(sources, remove)
+        assert seen == [("b",)]
+        assert [one.id for one in sources.statuses()] == ["b"]
+
+    def test_tell_how_one_ended_until_it_is_removed_or_comes_again(self, listed_source: MakeSource) -> None:
+        ended = listed_source(images(2))
+        lost = listed_source([*images(1), SourceError("rtsp://u:secret@cam broke.")])
+        ended.address, lost.address = ended.address.parse("a"), lost.address.parse("b")
+        sources = Sources(ended, lost)
+        run_through(sources)
+        a, b = sources.statuses()
+        assert (a.state, a.message) == ("ended", "")
+        assert (b.state, b.message) == ("lost", "rtsp://u:***@cam broke.")
+        assert list(sources) == []
+        assert sources.number_of("b") == 2
+        again = listed_source(images(2))
+        again.address = again.address.parse("b")
+        sources.add(again)
+        sources.remove("a")
+        assert [(one.id, one.state, one.number) for one in sources.statuses()] == [("b", "idle", 3)]
+
+    def test_tell_of_no_more_than_some_that_have_ended(self, named: MakeSource) -> None:
+        sources = Sources()
+        for number in range(MOST_OVER + 3):
+            sources.add(named(f"a{number}", 1))
+        run_through(sources)
+        numbers = [one.number for one in sources.statuses()]
+        assert len(numbers) == MOST_OVER
+        assert max(numbers) == MOST_OVER + 3
+
+
+class TestFixed:
+    def test_takes_nothing_more(self, named: MakeSource) -> None:
+        sources = Sources(named("a"), fixed=True)
+        assert sources.fixed
+        with pytest.raises(UsageError, match="takes no further") as caught:
+            sources.add(named("b"))
+        assert "--allow-source" in caught.value.fix
+
+    def test_cannot_stay(self) -> None:
+        with pytest.raises(UsageError, match="fixed"):
+            Sources(stay=True, fixed=True)
+
+    def test_of_one_source_runs_as_its_address_does(self, video: Path, tmp_path: Path) -> None:
+        report = run(Sources(video, fixed=True), Segmenter(FakeEngine()), tmp_path / "masks", frames=3)
+        assert report.frames == 3
+        assert (tmp_path / "masks" / "000000.png").exists()
+
+    def test_of_one_source_raises_what_is_wrong_with_it(self, listed_source: MakeSource) -> None:
+        with pytest.raises(SourceError, match="gone"):
+            run(Sources(listed_source([SourceError("It is gone.")]), fixed=True), Segmenter(FakeEngine()))
+
+    def test_of_one_source_ends_when_that_is_removed(self, named: MakeSource) -> None:
+        sources = Sources(named("a"), fixed=True)
+        events: list[Event] = []
+
+        def hear(event: Event) -> None:
+            events.append(event)
+            if isinstance(event, FrameDone):
+                sources.remove("a")
+
+        report = run(sources, Segmenter(FakeEngine()), (), [hear])
+        assert report.error is None
+        assert 1 <= report.frames < 10
+        assert isinstance(events[-1], Ended)
+
+    def test_of_one_source_that_is_removed_before_the_run_has_nothing_to_do(self, named: MakeSource) -> None:
+        sources = Sources(named("a"), fixed=True)
+
+        class Removing(Segmenter):
+            def session_for_stream(self) -> Session:
+                raise AssertionError
+
+        loop = Loop(sources, Removing(FakeEngine()), (), (), StreamOptions())
+        sources.remove("a")
+        with loop:
+            loop.warm_up()
+            loop.open_sinks(Overlays(), None, None)
+            assert loop.to_end().frames == 0
+
+    def test_of_one_source_ends_when_that_is_removed_while_it_is_connected(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(source_set, "supervised", lambda address: SupervisedConnection(Stuck))
+        sources = Sources("rtsp://stuck", fixed=True)
+        states: list[str] = []
+
+        def steer() -> None:
+            # it answers, though the run waits for the source
+            while sources.statuses()[0].state != "connecting":
+                threading.Event().wait(0.01)
+            states.append("connecting")
+            sources.remove("rtsp://stuck")
+
+        thread = threading.Thread(target=steer)
+        thread.start()
+        events: list[Event] = []
+        report = run(sources, Segmenter(FakeEngine()), (), [events.append])
+        thread.join()
+        assert states == ["connecting"]
+        assert (report.frames, report.error, report.sources[0].state) == (0, None, "ended")
+        assert isinstance(events[-1], Ended)
