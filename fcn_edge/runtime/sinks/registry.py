@@ -32,6 +32,7 @@ __all__ = [
     "is_for_all",
     "is_mask_of",
     "is_same_file",
+    "is_stream",
     "of_source",
     "open_sink",
     "prepare_sink",
@@ -133,6 +134,11 @@ def _is_video(text: str) -> bool:
 def is_for_all(text: str) -> bool:
     """Whether a sink takes the results of several sources, which are one stream each to all others."""
     return WORDS.get(text) in ("stdout", "null")
+
+
+def is_stream(text: str) -> bool:
+    """Whether a sink sends video on as it comes."""
+    return Uri.parse(text, OPTIONS).scheme == RTSP
 
 
 @lookup_errors(UsageError)
