@@ -164,7 +164,7 @@ def command(
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
     from fcn_edge.runtime.service import ServiceNotifier
-    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks, is_streamed
+    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks, is_stream
     from fcn_edge.runtime.source_set import Sources
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.allocator import keep_freed_memory
@@ -179,7 +179,7 @@ def command(
     told = any(live) or len(live) > 1
     token = read_run_token(token_file)
     request, others = page_request(addresses, sinks, token, allowed)
-    if (request is not None or any(map(is_streamed, others))) and not all(live) and not realtime:
+    if (request is not None or any(map(is_stream, others))) and not all(live) and not realtime:
         note("Files are played at their own pace, as cameras would give them, because somebody may watch.")
         realtime = True
     check_series(checked_sinks(others), segment, keep)

@@ -263,7 +263,9 @@ class Loop:
     def _context_of(self, source: Source) -> SinkContext:
         assert self._context is not None
         connection = source.connection
-        video = self._videos[source.id] = SharedVideo(self._context.overlay, connection.fps)
+        video = None
+        if self._outputs.streams:
+            video = self._videos[source.id] = SharedVideo(self._context.overlay, connection.fps)
         return replace(
             self._context,
             fps=connection.fps,

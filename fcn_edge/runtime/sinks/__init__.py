@@ -4,7 +4,6 @@ out.mp4, .mkv, .webm, .avi  a video of overlays; out.mp4#encoder=libx264 by this
 masks/                      a folder of masks: one PNG of class ids per frame
 out.png, out.jpg            the overlay, where the source is one image
 -                           one JSON object per frame on standard output
-rtsp://:8554/name           video that other programs open here; with another host, a server that it is pushed to
 display                     a window
 null:                       nothing; the run only measures
 
@@ -22,7 +21,7 @@ from fcn_edge.runtime.sinks.registry import (
     is_for_all,
     is_mask_of,
     is_same_file,
-    is_streamed,
+    is_stream,
     of_source,
     open_sink,
     prepare_sink,
@@ -39,7 +38,7 @@ __all__ = [
     "is_for_all",
     "is_mask_of",
     "is_same_file",
-    "is_streamed",
+    "is_stream",
     "of_source",
     "open_sink",
     "prepare_sink",

@@ -32,7 +32,7 @@ __all__ = [
     "is_for_all",
     "is_mask_of",
     "is_same_file",
-    "is_streamed",
+    "is_stream",
     "of_source",
     "open_sink",
     "prepare_sink",
@@ -136,8 +136,8 @@ def is_for_all(text: str) -> bool:
     return WORDS.get(text) in ("stdout", "null")
 
 
-def is_streamed(text: str) -> bool:
-    """Whether a sink's pictures are watched while they come, so that a file is to be played at its own pace."""
+def is_stream(text: str) -> bool:
+    """Whether a sink sends video on as it comes."""
     return Uri.parse(text, OPTIONS).scheme == RTSP
 
 

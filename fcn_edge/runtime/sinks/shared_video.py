@@ -16,14 +16,14 @@ from fcn_edge.io.closeable import Closeable
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Event
 from fcn_edge.runtime.result import Result
-from fcn_edge.runtime.signal import SignalWatch, no_signal_picture
+from fcn_edge.runtime.signal import SignalWatch
 from fcn_edge.runtime.sinks.encoders.base import Encoder
 from fcn_edge.runtime.sinks.encoders.choice import Choice, chosen
 from fcn_edge.runtime.sinks.encoders.published import PublishedEncoder
 from fcn_edge.runtime.sinks.encoders.units import TICKS, AccessUnit, UnitEncoder
 from fcn_edge.runtime.sinks.recording import unshared
+from fcn_edge.runtime.sinks.stand_in import StandIn
 from fcn_edge.runtime.sinks.video_clock import usual_rate
-from fcn_edge.runtime.sinks.video_writer import even
 
 __all__ = ["SharedVideo", "Subscription", "streaming_choice"]
 
@@ -37,7 +37,10 @@ SILENT_NS = 1_500_000_000
 """After which a file that is written gives no pictures any more, and they are encoded here again."""
 MOST_UNITS, MOST_BYTES = 120, 8 << 20
 """Access units since the last keyframe that are kept for who joins."""
+STEP_NS = 1_000_000
+"""Nanoseconds between two pictures, at least."""
 CLOSE_TIMEOUT = 5.0
+"""Seconds that a picture may take to encode when it is closed."""
 
 Picture = tuple[NDArray[np.uint8], int]
 
@@ -89,12 +92,14 @@ class SharedVideo(Closeable):
         self._fps = usual_rate(fps)
         self._choose = choose or streaming_choice
         self._watch = SignalWatch()
+        self._stand_in = StandIn()
+        self._stands_for: NDArray[np.uint8] | None = None
         self._changed = threading.Condition()
         self._epoch_ns = time.monotonic_ns()
         self._subscriptions: list[Subscription] = []
         self._group: list[tuple[AccessUnit, int]] = []
         self._group_bytes = 0
-        self._last_ticks = -1
+        self._last_ns = self._epoch_ns
         self._seen: Result | None = None
         self._drawn: Picture | None = None
         self._fresh = False
@@ -197,8 +202,8 @@ class SharedVideo(Closeable):
                 self._publish(data, keyframe, size, time_ns)
 
     def _publish(self, data: bytes, keyframe: bool, size: Size, time_ns: int) -> None:
-        self._last_ticks = max((time_ns - self._epoch_ns) * TICKS // NS_PER_S, self._last_ticks + 1)
-        unit = AccessUnit(data, self._last_ticks, keyframe, size)
+        time_ns = self._last_ns = max(time_ns, self._last_ns + STEP_NS)
+        unit = AccessUnit(data, (time_ns - self._epoch_ns) * TICKS // NS_PER_S, keyframe, size)
         if keyframe:
             self._group, self._group_bytes = [], 0
         if keyframe or self._group:
@@ -229,6 +234,8 @@ class SharedVideo(Closeable):
             while True:
                 if not self._subscriptions or self._closed:
                     self._thread = None
+                    if not self._is_fed():
+                        self._group = []
                     return False
                 if not self._is_fed() and self._drawn is not None:
                     self._feeds, self._fresh, self._group = False, True, []
@@ -252,7 +259,10 @@ class SharedVideo(Closeable):
                 elif away is None:
                     return image, time.monotonic_ns()
                 else:
-                    return no_signal_picture(image, even(*image.shape[:2]), away), time.monotonic_ns()
+                    if image is not self._stands_for:
+                        self._stand_in.follows(image)
+                        self._stands_for = image
+                    return self._stand_in.picture(away)[0], time.monotonic_ns()
         return None
 
 

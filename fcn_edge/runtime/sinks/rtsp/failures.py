@@ -42,6 +42,10 @@ def not_served(address: RtspAddress, message: Mapping[str, Any]) -> FcnEdgeError
     if kind in ("no_server", "missing"):
         lacks = "its RTSP server" if kind == "no_server" else f"its element {message['elements'][0]}"
         return MachineError(f"{address.text} is hosted by GStreamer, which lacks {lacks} here.", APT)
+    if kind is None:
+        return MachineError(
+            f"{address.text} cannot be hosted: GStreamer's RTSP server ended at once.", "Check it: fcn-edge doctor"
+        )
     code = message.get("code")
     if code == "busy":
         return MachineError(

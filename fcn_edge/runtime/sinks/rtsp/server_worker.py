@@ -159,13 +159,11 @@ class Server:
             self.server.set_auth(self.login(settings["token"]))
 
     def login(self, token: str) -> Any:
-        """Only who knows the token may look."""
+        """Only who knows the token may look; by digest, so that it never crosses the network itself."""
         auth = self.rtsp_server.RTSPAuth()
-        methods = self.rtsp.RTSPAuthMethod
-        auth.set_supported_methods(methods.BASIC | methods.DIGEST)
+        auth.set_supported_methods(self.rtsp.RTSPAuthMethod.DIGEST)
         role = self.rtsp_server.RTSPToken()
         role.set_string("media.factory.role", ROLE)
-        auth.add_basic(self.rtsp_server.RTSPAuth.make_basic(USER, token), role)
         auth.add_digest(USER, token, role)
         return auth
 
