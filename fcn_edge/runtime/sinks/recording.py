@@ -70,24 +70,25 @@ class Recording:
         """What encodes now."""
         return "of MPEG-4" if self._encoder is None else self._encoder.name
 
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         """Take one frame.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
             time_ns: When it is shown, from the first frame on.
+            again: It is the same picture as the one before, and is to take no room.
 
         Raises:
             MachineError: The disk is full, or the file cannot be written for another reason.
         """
         try:
-            self._write(image, time_ns)
+            self._write(image, time_ns, again)
         except EncoderError as error:
             if self._spare is None or (self._segments is None and self._path.exists()):
                 raise
             self._take_spare(self._spare)
             _LOG.warning("%s %s goes on.", error.message, self.encoder)
-            self._write(image, time_ns)
+            self._write(image, time_ns, again)
 
     def close(self) -> None:
         """Complete the file that is being written, and let the encoder go."""
@@ -102,14 +103,14 @@ class Recording:
         with suppress(FcnEdgeError):
             self.close()
 
-    def _write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def _write(self, image: NDArray[np.uint8], time_ns: int, again: bool) -> None:
         if self._writer is not None and self._is_over(self._writer, time_ns):
             self._complete()
         if self._writer is None:
             self._size = even(*image.shape[:2])
             self._start_ns = time_ns
             self._writer = self._opened()
-        self._writer.write(fitted(image, self._size), time_ns - self._start_ns)
+        self._writer.write(fitted(image, self._size), time_ns - self._start_ns, again)
 
     def _complete(self) -> None:
         if self._writer is not None:

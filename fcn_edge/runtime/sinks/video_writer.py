@@ -49,12 +49,13 @@ class VideoWriter(Closeable):
     """Takes the frames of one video file, in order."""
 
     @abstractmethod
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         """Take one frame.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR of the video's size.
             time_ns: Nanoseconds since the first frame of the file; greater than that of the frame before.
+            again: It is the same picture as the one before, and is to take no room.
 
         Raises:
             MachineError: The disk is full, or the file cannot be written for another reason.
