@@ -25,12 +25,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.cli.demo import MODEL, PAGE_STREET
+
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {"light": ROOT / "docs" / "live-page.jpg", "dark": ROOT / "docs" / "live-page-dark.jpg"}
 """File by color scheme; the documents need the first, the others come where there is room."""
 
-MODEL = "camvid-mobilenet_v2-fcn8s"
-STREET = "synthetic://street?seed=110&size=480x640&fps=25&frames=45000#name=street"
+STREET = f"{PAGE_STREET}#name=street"
 WIDTH, HEIGHT = 1280, 800
 MOST_BYTES = 90_000
 """Of all pictures together."""

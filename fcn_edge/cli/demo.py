@@ -56,8 +56,8 @@ STREET = "synthetic://street?seed=110&size=480x640&fps=25"
 CALIBRATION_STREET = "synthetic://street?seed=300&size=480x640"
 CALIBRATION_IMAGES = 24
 JUDGING_STREET = "synthetic://street?seed=700&size=480x640&frames=32&fps=1"
-HALF_AN_HOUR = 45_000
-"""Frames of the street on the live page."""
+PAGE_STREET = "synthetic://street?seed=110&size=480x640&fps=10&frames=18000"
+"""Half an hour, at a rate at which two cores render it beside the network and the browser."""
 
 PAGE = "http://:8080"
 PAGE_PACKAGES = ("starlette", "uvicorn", "websockets", "prometheus_client")
@@ -197,7 +197,7 @@ def live_page(python: Path) -> str:
     program = python.with_name("fcn-edge")
     if program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    command = command_line(program, "run", MODEL, f"{STREET}&frames={HALF_AN_HOUR}", PAGE)
+    command = command_line(program, "run", MODEL, PAGE_STREET, PAGE)
     return f"See it live, on a page at {PAGE.replace('//:', '//127.0.0.1:')}/ while this runs:\n{command}"
 
 

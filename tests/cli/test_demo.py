@@ -64,6 +64,11 @@ def test_the_page_is_where_the_command_serves_it() -> None:
     assert words_of(said)[-1] == f"http://:{page}"
 
 
+def test_the_document_has_the_same_command() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/live.md").read_text(encoding="utf-8")
+    assert f"    {shlex.join(['fcn-edge', 'run', demo.MODEL, demo.PAGE_STREET, demo.PAGE])}\n" in text
+
+
 @pytest.mark.usefixtures("_complete")
 def test_the_program_of_an_environment_in_the_clone_is_named_as_make_made_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
