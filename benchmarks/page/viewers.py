@@ -49,13 +49,13 @@ def round_of(run: PageRun, kinds: dict[str, int], seconds: float) -> dict[str, A
         cpu = run.cpu_seconds() - cpu
         got = json.loads(clients.communicate()[0])
     grown = {name: after[name] - before.get(name, 0.0) for name in after}
-    encoded = grown["fcn_edge_page_pictures_total"]
+    encoded = grown["fcn_edge_source_page_pictures_total"]
     return {
         "viewers": sum(kinds.values()),
-        "fps": round(grown["fcn_edge_frames_total"] / taken, 3),
+        "fps": round(grown["fcn_edge_source_frames_total"] / taken, 3),
         "encoded_fps": round(encoded / taken, 3),
-        "encode_ms": round(1000 * grown["fcn_edge_page_encode_seconds_total"] / max(encoded, 1), 3),
-        "encoder_seconds_per_minute": round(60 * grown["fcn_edge_page_encode_seconds_total"] / taken, 3),
+        "encode_ms": round(1000 * grown["fcn_edge_source_page_encode_seconds_total"] / max(encoded, 1), 3),
+        "encoder_seconds_per_minute": round(60 * grown["fcn_edge_source_page_encode_seconds_total"] / taken, 3),
         "cpu_share": round(cpu / taken, 3),
         "memory_mb": round(memory, 1),
         "got": got,

@@ -11,26 +11,12 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays
 from fcn_edge.runtime.sinks.encoders.choice import Choice
 from fcn_edge.runtime.source_set import Sources
+from fcn_edge.serve.encoding import Encoding
 from fcn_edge.serve.messages import Message
 from fcn_edge.serve.pictures import SourcePictures
 from fcn_edge.serve.stream import SourceVideo
 
-__all__ = ["Encoding", "ShownSources"]
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """What the video of one source has cost.
-
-    Attributes:
-        source: Short name of the source.
-        pictures: Pictures that were encoded.
-        cpu_ns: Nanoseconds of processor time that they and their masks took in the thread of this source.
-    """
-
-    source: str
-    pictures: int
-    cpu_ns: int
+__all__ = ["ShownSources"]
 
 
 @dataclass(frozen=True, eq=False)

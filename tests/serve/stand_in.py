@@ -1,6 +1,6 @@
 """A stand-in for a run with a live page: serves the page, and speaks its contract with rendered streets as cameras.
 
-    python -m tests.serve.stand_in --sources 3 --port 8080
+python -m tests.serve.stand_in --sources 3 --port 8080
 """
 
 from __future__ import annotations
@@ -168,9 +168,7 @@ class StandIn:
         self._server = uvicorn.Server(settings)
         socket = settings.bind_socket()
         self._port = socket.getsockname()[1]
-        self._serving = threading.Thread(
-            target=lambda: asyncio.run(self._server.serve(sockets=[socket])), daemon=True
-        )
+        self._serving = threading.Thread(target=lambda: asyncio.run(self._server.serve(sockets=[socket])), daemon=True)
         self._serving.start()
         while not self._server.started:
             time.sleep(0.01)

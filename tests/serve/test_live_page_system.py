@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from benchmarks.page.run import PageRun, page_run
 from benchmarks.page.watching import chromium, delays_ms, shown_pictures
@@ -58,8 +58,7 @@ def status(run: PageRun) -> dict[str, Any]:
 
 def says(page: Page, state: str) -> None:
     """Wait until the page says that the source is in a state."""
-    shown = f"document.querySelector('#source-state').textContent === '{state}'"
-    page.wait_for_function(shown, timeout=1000 * PATIENCE)
+    expect(page.locator("#source-state")).to_have_text(state, timeout=1000 * PATIENCE)
 
 
 def state_of(run: PageRun) -> str:
@@ -118,7 +117,7 @@ def test_slider_legend_and_statistics_act(run: PageRun) -> None:
         covered = page.locator("#screens").screenshot()
         page.locator("#no-classes").click()
         page.wait_for_timeout(300)
-        page.wait_for_function(f"document.querySelector('#tiles').innerText !== {json.dumps(tiles)}", timeout=10_000)
+        expect(page.locator("#tiles")).not_to_have_text(tiles, timeout=10_000)
     assert bare != covered
     assert problems == []
 
@@ -143,7 +142,7 @@ def test_health_metrics_and_pictures_are_there(run: PageRun) -> None:
     assert run.get("readyz").startswith(b"Frames come of front")
     assert run.get("mask.png").startswith(b"\x89PNG")
     metrics = run.metrics()
-    assert metrics["fcn_edge_frames_total"] > 0
+    assert metrics["fcn_edge_source_frames_total"] > 0
     with urllib.request.urlopen(run.url + "stream.mjpg", timeout=10) as stream:
         assert stream.read(400_000).count(b"--fcn-edge\r\nContent-Type: image/jpeg") >= 2
 
@@ -155,4 +154,4 @@ def test_the_page_says_that_the_run_has_ended(tmp_path: Path) -> None:
     with page_run(MODEL, source, ["--size", "224x320"]) as run, chromium(run.url) as (page, _):
         says(page, "Live")
         run.stop()
-        page.wait_for_function("document.body.innerText.includes('ended')", timeout=1000 * PATIENCE)
+        expect(page.locator("body")).to_contain_text("ended", timeout=1000 * PATIENCE)

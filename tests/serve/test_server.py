@@ -403,7 +403,7 @@ def test_pings_without_end_from_a_client_that_reads_nothing_are_not_kept(served:
     with opened(served, handshake()) as connection:
         assert received(connection).status == 101
         pings = (b"\x89\xfd\0\0\0\0" + b"p" * 125) * 1000
-        with pytest.raises(OSError):  # noqa: PT011 - reset, or nobody reads on
+        with pytest.raises(OSError):
             for _ in range(1000):
                 connection.sendall(pings)
 
