@@ -100,7 +100,7 @@ def test_the_names_of_a_loopback_page(host: str) -> None:
         "2130706433",
         "0x7f.1",
         "127.1",
-        "lоcalhost",
+        "l\u043ecalhost",
         "",
         " ",
     ],
