@@ -21,7 +21,7 @@ from fcn_edge.serve.state import MOST_OUTPUTS, RunState
 from fcn_edge.serve.status import status
 from fcn_edge.testing.engine import FakeEngine, fake_spec
 
-from .runs import MS, S, UNIX_NS, Clock, Silent, frame_done, run_state
+from .runs import MS, UNIX_NS, Clock, S, Silent, frame_done, run_state
 
 FRONT, REAR = "rtsp://admin:secret@cam/front", "rtsp://cam/rear"
 FRONT_ID = "rtsp://admin:***@cam/front"
