@@ -1,7 +1,8 @@
 """``make demo``: the shipped FCN-8s over a rendered street, then in INT8, and a report of all three shipped models.
 
 It runs on any machine and without any data, and uses what a user would use: the run loop, its sinks, calibration,
-``build``, ``bench``, and the rendered street's exact labels.
+``build``, ``bench``, and the rendered street's exact labels. What it prints last is the command that
+opens the live page.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from fcn_edge.cli.progress import progress_bar
 from fcn_edge.datasets import split_of
 from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.halves import halves_of
-from fcn_edge.errors import FcnEdgeError
+from fcn_edge.errors import FcnEdgeError, MissingExtraError
 from fcn_edge.evaluation.accuracy import evaluate
 from fcn_edge.evaluation.rendered_score import RenderedScoring
 from fcn_edge.io.files import replacing
@@ -43,8 +45,9 @@ from fcn_edge.runtime.segmenter import load
 from fcn_edge.runtime.sinks import Overlays
 from fcn_edge.system.facts import read_facts
 from fcn_edge.system.thread_pools import owned_thread_pools
+from fcn_edge.text import command_line
 
-__all__ = ["main"]
+__all__ = ["live_page", "main"]
 
 MODEL = "camvid-mobilenet_v2-fcn8s"
 FRAMES = 150
@@ -53,6 +56,11 @@ STREET = "synthetic://street?seed=110&size=480x640&fps=25"
 CALIBRATION_STREET = "synthetic://street?seed=300&size=480x640"
 CALIBRATION_IMAGES = 24
 JUDGING_STREET = "synthetic://street?seed=700&size=480x640&frames=32&fps=1"
+PAGE_STREET = "synthetic://street?seed=110&size=480x640&fps=10&frames=18000"
+"""Half an hour, at a rate at which two cores render it beside the network and the browser."""
+
+PAGE = "http://:8080"
+PAGE_PACKAGES = ("starlette", "uvicorn", "websockets", "prometheus_client")
 MAX_DROP, MAX_CLASS_DROP = 0.02, 0.1
 """What INT8 may lose on rendered streets, where small classes swing more than on real ones."""
 
@@ -81,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{100 * int8['fp32_miou']:.1f}% on rendered scenes{of_int8}",
         f"Three decoders, FP32 and INT8, latency against accuracy: {output}/{REPORT}",
         f"Wrote {output}/out.mp4, {output}/street.png, {output}/summary.json, {output}/{ENGINE}/, {output}/{RESULT}",
+        live_page(Path(sys.executable)),
     )
     print("\n".join(lines))  # noqa: T201
     return 0
@@ -174,6 +183,22 @@ def _report(output: Path) -> int:
     write_result(output / RESULT, result)
     write_html(result, output / REPORT)
     return sum(row.state == "measured" for row in result.rows)
+
+
+def live_page(python: Path) -> str:
+    """How to open the live page on the demo's street, the command last; or how to install what the page needs.
+
+    Args:
+        python: The interpreter, beside which ``fcn-edge`` stands.
+    """
+    for package in PAGE_PACKAGES:
+        if find_spec(package) is None:
+            return str(MissingExtraError(package, "web", "The live page"))
+    program = python.with_name("fcn-edge")
+    if program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    command = command_line(program, "run", MODEL, PAGE_STREET, PAGE)
+    return f"See it live, on a page at {PAGE.replace('//:', '//127.0.0.1:')}/ while this runs:\n{command}"
 
 
 def _picture(result: Result) -> NDArray[np.uint8]:

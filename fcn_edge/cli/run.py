@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fcn_edge.cli.live_page import PageRequest, page_request, read_run_token
 from fcn_edge.cli.quantities import BYTES, DURATION
+from fcn_edge.cli.run_progress import FrameCount, progress_of_frames, troubles_of_sources
 from fcn_edge.cli.streams import discard_output
 from fcn_edge.cli.verb import SIZE, failure, note, say, stopped, verb
 from fcn_edge.errors import ArtifactError, MachineError, SourceError, UsageError
@@ -19,9 +21,11 @@ from fcn_edge.io.json_text import json_text
 
 if TYPE_CHECKING:
     from fcn_edge.artifacts.spec import Size
-    from fcn_edge.runtime.events import Event, Listener
+    from fcn_edge.runtime.events import Listener
     from fcn_edge.runtime.report import Report, SinkReport
     from fcn_edge.runtime.segmenter import Segmenter
+    from fcn_edge.runtime.sinks import Overlays, Sink
+    from fcn_edge.runtime.source_set import Sources
 
 __all__ = ["command"]
 
@@ -103,6 +107,19 @@ def _checked_age(_context: click.Context, _option: click.Parameter, age: float |
     metavar="MS",
     help="Drop masks older than this, counted from the capture.",
 )
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File with the token that protects the live page and RTSP; FCN_EDGE_TOKEN is taken when left out.",
+)
+@click.option(
+    "--allow-source",
+    "allowed",
+    multiple=True,
+    metavar="PATTERN",
+    help="Addresses that the live page may add, such as 'rtsp://10.0.0.*/*'; the run then waits for further ones.",
+)
 @verb
 def command(
     model: str,
@@ -124,6 +141,8 @@ def command(
     webhook: str | None,
     realtime: bool,
     max_age: float | None,
+    token_file: Path | None,
+    allowed: tuple[str, ...],
 ) -> dict[str, Any]:
     """Masks for every frame of SOURCE, to every SINK.
 
@@ -132,8 +151,10 @@ def command(
     'rtsp://user:password@camera/stream#transport=udp'), an http(s) address of a video, MJPEG or HLS, a pipeline of
     GStreamer ('gst://...') or synthetic://street?seed=3&size=480x640&frames=200&fps=25. Each takes
     #roi=TOP,LEFT,HEIGHTxWIDTH and #flip=horizontal behind it, files #loop=true and #fps=5. SINK is a video (out.mp4), a
-    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, or null:. Without one
-    the run only measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on. A video is encoded
+    folder for masks, out.png where SOURCE is one image, - for one JSON object per frame, display, null:, a live page
+    in the browser (http://:8080; http://0.0.0.0:8080 for other machines, with --token-file), a video that others open
+    (rtsp://:8554/street), or a server that it is pushed to (rtsp://host:8554/street). Without one the run only
+    measures. With --segment, out.mp4 becomes out-000000.mp4, out-000001.mp4 and so on. A video is encoded
     by the machine's own encoder where that works, else by libx264; out.mp4#encoder=libx264 takes this one.
 
     A camera that was live once is connected again whenever it is lost. What becomes of it is told on standard error. Of
@@ -143,7 +164,8 @@ def command(
     from fcn_edge.evaluation.rendered_score import RenderedScoring
     from fcn_edge.runtime import runner
     from fcn_edge.runtime.service import ServiceNotifier
-    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks
+    from fcn_edge.runtime.sinks import Overlays, check_series, checked_sinks, is_stream
+    from fcn_edge.runtime.source_set import Sources
     from fcn_edge.runtime.sources import SourceAddress
     from fcn_edge.system.allocator import keep_freed_memory
     from fcn_edge.system.thread_pools import owned_thread_pools
@@ -153,32 +175,42 @@ def command(
     keep_freed_memory()
     addresses = [SourceAddress.of(one) for one in (source, *more)]
     # says what is wrong with them before the model is loaded, as the next line does of the sinks
-    told = any(address.connection().live for address in addresses) or bool(more)
-    check_series(checked_sinks(sinks), segment, keep)
+    live = [address.connection().live for address in addresses]
+    told = any(live) or len(live) > 1
+    token = read_run_token(token_file)
+    request, others = page_request(addresses, sinks, token, allowed)
+    if (request is not None or any(map(is_stream, others))) and not all(live) and not realtime:
+        note("Files are played at their own pace, as cameras would give them, because somebody may watch.")
+        realtime = True
+    check_series(checked_sinks(others), segment, keep)
+    sources = Sources(*addresses, stay=bool(allowed), fixed=not allowed)
+    overlays = Overlays(alpha, legend)
     scoring = RenderedScoring()
-    watch = _Watch()
+    watch = FrameCount()
     with (
         _posting(webhook) as posted,
         _ended_before_the_first_frame(addresses[0].text, watch),
         owned_thread_pools(),
         _loaded(model, fallback, size, threads, backend=backend, device=device) as (segmenter, failed),
-        _bar() as progress,
+        progress_of_frames(_as_json()) as progress,
         ServiceNotifier() as service,
+        _page(request, segmenter, sources, overlays) as pages,
     ):
         report = runner.run(
-            addresses,
+            sources,
             segmenter,
-            sinks,
-            [progress, scoring, watch, *([_tell_troubles(alone=not more)] if told else []), service, *posted],
+            [*others, *pages],
+            [progress, scoring, watch, *([troubles_of_sources(alone=not more)] if told else []), service, *posted],
             frames=frames,
             seconds=seconds,
             unknown_below=unknown_below,
             realtime=realtime,
             max_age=None if max_age is None else max_age / 1000,
-            overlays=Overlays(alpha, legend),
+            overlays=overlays,
             session=segmenter.session,
             segment=segment,
             keep=keep,
+            token=token,
         )
     if any(sink.sink == STDOUT and sink.error is not None for sink in report.sinks):
         # nobody reads it: the summary would wait for ever, and once more at the interpreter's end
@@ -229,6 +261,18 @@ def _refuse_address(model: str) -> None:
 
 
 @contextmanager
+def _page(
+    request: PageRequest | None, segmenter: Segmenter, sources: Sources, overlays: Overlays
+) -> Iterator[list[Sink]]:
+    """The live page, where one was asked for."""
+    if request is None:
+        yield []
+        return
+    with request.page(segmenter, sources, overlays) as page:
+        yield [page]
+
+
+@contextmanager
 def _posting(url: str | None) -> Iterator[list[Listener]]:
     """The listeners that post elsewhere what happens."""
     if url is None:
@@ -238,67 +282,6 @@ def _posting(url: str | None) -> Iterator[list[Listener]]:
 
     with Webhook(url) as webhook:
         yield [webhook]
-
-
-def _tell_troubles(alone: bool) -> Listener:
-    """A listener that tells on standard error what becomes of cameras: troubles, their ends, grades.
-
-    Args:
-        alone: There is one source; that it is missing at the start is what the run ends with, and said then.
-    """
-    from fcn_edge.runtime.events import GradeChanged, SourceChanged, Started
-    from fcn_edge.runtime.sources.base import CONNECTED
-
-    troubled: set[str] = set()
-    connected = not alone
-
-    def tell(event: Event) -> None:
-        nonlocal connected
-        if isinstance(event, Started) or (isinstance(event, SourceChanged) and event.state in CONNECTED):
-            connected = True
-        if isinstance(event, GradeChanged):
-            note(f"{event.source} is {event.grade}. {event.message}")
-        elif isinstance(event, SourceChanged) and (connected or event.state != "lost"):
-            trouble = event.state not in ("connecting", "live", "ended")
-            if trouble or (event.source in troubled and event.state == "live"):
-                note(f"{event.source} is {event.state.replace('_', ' ')}. {event.message}".rstrip())
-            (troubled.add if trouble else troubled.discard)(event.source)
-
-    return tell
-
-
-class _Watch:
-    """A listener that counts the frames that the sinks took, and says at once which sink failed."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-
-    def __call__(self, event: Event) -> None:
-        from fcn_edge.runtime.events import FrameDone, SinkFailed
-
-        if isinstance(event, FrameDone):
-            self.frames += 1
-        elif isinstance(event, SinkFailed):
-            note(f"The sink {event.sink} failed and gets no more frames: {event.error.message}")
-
-
-@contextmanager
-def _bar() -> Iterator[Listener]:
-    """A listener that moves a bar on standard error."""
-    from tqdm import tqdm
-
-    from fcn_edge.runtime.events import FrameDone, Started
-
-    hidden = _as_json() or not sys.stderr.isatty()
-    with tqdm(unit="frame", desc="run", disable=hidden, leave=False, dynamic_ncols=True) as bar:
-
-        def moved(event: Event) -> None:
-            if isinstance(event, Started):
-                bar.reset(event.total)
-            elif isinstance(event, FrameDone):
-                bar.update()
-
-        yield moved
 
 
 def _ending(report: Report) -> dict[str, Any]:
@@ -319,7 +302,7 @@ def _ending(report: Report) -> dict[str, Any]:
 
 
 @contextmanager
-def _ended_before_the_first_frame(uri: str, watch: _Watch) -> Iterator[None]:
+def _ended_before_the_first_frame(uri: str, watch: FrameCount) -> Iterator[None]:
     """What SIGTERM while the model is loaded or the source connected comes to: a run without a frame."""
     try:
         yield

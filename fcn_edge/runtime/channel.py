@@ -92,6 +92,18 @@ class Channel(Generic[T]):
         while (item := self.take()) is not None:
             yield item
 
+    def within(self, timeout: float | None) -> Iterator[T | None]:
+        """The items as they come, and None each time that none has come for ``timeout`` seconds."""
+        while True:
+            try:
+                item = self.take(timeout)
+            except queue.Empty:
+                yield None
+                continue
+            if item is None:
+                return
+            yield item
+
     def _take_token(self) -> bool:
         if self._newest:
             try:

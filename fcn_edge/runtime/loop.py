@@ -20,6 +20,8 @@ from fcn_edge.runtime.report import Report, SourceReport, with_skews
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.sinks import Overlays, Sink, SinkContext
+from fcn_edge.runtime.sinks.rtsp.server import RtspServers
+from fcn_edge.runtime.sinks.shared_video import SharedVideo
 from fcn_edge.runtime.source_events import SourceEvents
 from fcn_edge.runtime.source_set import AnySource, Source, Sources
 from fcn_edge.runtime.statistics import StreamStatistics
@@ -75,6 +77,7 @@ class Loop:
         self._errors: deque[FcnEdgeError] = deque(maxlen=MOST_REPORTS)
         self._finished = 0
         self._stack = ExitStack()
+        self._videos: dict[str, SharedVideo] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -95,9 +98,16 @@ class Loop:
             if source.feed is not None and self._alone:
                 source.feed.session.warm_up(source.connection.size)
 
-    def open_sinks(self, overlays: Overlays, segment: float | None, keep: int | None) -> None:
+    def open_sinks(self, overlays: Overlays, segment: float | None, keep: int | None, token: str | None = None) -> None:
         """Open the sinks of the source that is alone, or those that several have in common."""
-        self._context = SinkContext(overlays, segment=segment, keep=keep, max_age_ns=self._options.max_age_ns)
+        self._context = SinkContext(
+            overlays,
+            segment=segment,
+            keep=keep,
+            max_age_ns=self._options.max_age_ns,
+            servers=self._shared.enter_context(RtspServers(token)),
+            token=token,
+        )
         if self._alone:
             self._outputs.open(self._context_of(self._joined[0]))
         else:
@@ -160,6 +170,9 @@ class Loop:
         self._pipeline = pipeline
         self._stack.callback(self._close_sources)
         self._sessions = self._stack.enter_context(ExitStack())
+        # what the sinks share outlives them
+        self._shared = self._stack.enter_context(ExitStack())
+        self._shared.callback(self._close_videos)
         # the threads end before sessions and sources go; the sinks are whole even where a source keeps its thread
         # waiting, for they are closed first
         self._stack.enter_context(pipeline)
@@ -207,6 +220,7 @@ class Loop:
         source = self._sources.ended(feed, error)
         source.close()
         self._outputs.close_for(source.id)
+        self._close_video_of(source.id)
         self._with_sinks.discard(source.id)
         self._report(source, error)
         if error is not None:
@@ -249,6 +263,9 @@ class Loop:
     def _context_of(self, source: Source) -> SinkContext:
         assert self._context is not None
         connection = source.connection
+        video = None
+        if self._outputs.streams:
+            video = self._videos[source.id] = SharedVideo(self._context.overlay, connection.fps)
         return replace(
             self._context,
             fps=connection.fps,
@@ -257,7 +274,17 @@ class Loop:
             reads=frozenset().union(*(one.connection.files for one in self._joined)),
             live=connection.live,
             source="" if self._alone else source.label,
+            video=video,
         )
+
+    def _close_videos(self) -> None:
+        for source in tuple(self._videos):
+            self._close_video_of(source)
+
+    def _close_video_of(self, source: str) -> None:
+        video = self._videos.pop(source, None)
+        if video is not None:
+            video.close()
 
     def _total(self) -> int | None:
         lengths = [self._options.frames]

@@ -19,6 +19,7 @@ from fcn_edge.runtime.sinks import (
     is_for_all,
     is_mask_of,
     is_same_file,
+    is_stream,
     of_source,
     open_sink,
     prepare_sink,
@@ -59,6 +60,7 @@ class Outputs:
 
     Attributes:
         error: The error of the first that failed; None where all are well.
+        streams: Some send video on as it comes, for which a file of the same source is encoded only once.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Outputs:
     ) -> None:
         self.error: FcnEdgeError | None = None
         self._given = sinks
+        self.streams = any(isinstance(given, str) and is_stream(given) for given in sinks)
         self._all_common = all(_is_common(given) for given in sinks)
         self._tell = tell
         self._max_age_ns = max_age_ns
@@ -96,7 +99,7 @@ class Outputs:
             if _is_common(given):
                 self._add(given, context)
             elif isinstance(given, str):
-                prepare_sink(given)  # frames do not wait for it when each source gets its own
+                prepare_sink(given, context)  # frames do not wait for it when each source gets its own
 
     def open_for(self, source: str, context: SinkContext) -> None:
         """Open those that each of several sources has for itself; one that cannot be opened has failed.

@@ -39,6 +39,7 @@ def run(
     session: Session | None = None,
     segment: float | None = None,
     keep: int | None = None,
+    token: str | None = None,
 ) -> Report:
     """Masks of all frames of one or more sources, to every sink.
 
@@ -68,6 +69,8 @@ def run(
             out.
         segment: Seconds after which videos go on in a new file: ``out-000000.mp4`` and so on in place of ``out.mp4``.
         keep: Bytes that the files of one such series may take; its oldest are deleted. Those of earlier runs count.
+        token: Password of the user ``viewer``, for who opens hosted video from another machine. Without one, only this
+            machine may.
 
     Returns:
         What was done. An error that came after the first frame was in a sink is in it: ``report.raise_error()`` raises
@@ -83,7 +86,7 @@ def run(
     options = StreamOptions(frames, seconds, unknown_below, realtime, max_age)
     with Loop(sources, engine, given, listeners, options, session=session) as loop:
         loop.warm_up()
-        loop.open_sinks(overlays or Overlays(), segment, keep)
+        loop.open_sinks(overlays or Overlays(), segment, keep, token)
         return loop.to_end()
 
 

@@ -1,7 +1,7 @@
 """What goes to browsers in binary: the video of a source with its masks.
 
-A message is ``HEADER``, then two parts: of an init segment the codec's name and the boxes, of a picture its fragment and
-its mask (``masks.packed_mask``), which may be empty.
+A message is ``HEADER``, then two parts: of an init segment the codec's name and the boxes, of a picture its fragment
+and its mask (``masks.packed_mask``), which may be empty.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from fcn_edge.serve.fragments import InitSegment
 __all__ = ["HEADER", "Message", "init_message", "picture_message"]
 
 HEADER = struct.Struct("<BBHIQQII")
-"""Kind; flags; number of the source; 0; media time in 1/90000 s; Unix time of the capture in microseconds; bytes of both
-parts."""
+"""Kind; flags; number of the source; 0; media time in 1/90000 s; Unix time of the capture in microseconds; bytes of
+each part."""
 INIT, PICTURE = 1, 2
 KEYFRAME, NO_SIGNAL = 1, 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_args
 
 from typing_extensions import override
@@ -11,6 +11,7 @@ from fcn_edge.errors import needed_for
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.sources.base import Grade, State
 from fcn_edge.serve.buckets import Buckets
+from fcn_edge.serve.encoding import Encoding
 from fcn_edge.serve.source_record import SourceView
 from fcn_edge.serve.state import RunState
 from fcn_edge.text import printable
@@ -44,23 +45,30 @@ _COUNTERS: tuple[tuple[str, str, Callable[[SourceView], int]], ...] = (
 )
 
 
-def metrics_text(state: RunState) -> bytes:
-    """What a scrape gets, of ``CONTENT_TYPE``; sources that were removed are not in it."""
+def metrics_text(state: RunState, encodings: Iterable[Encoding] = ()) -> bytes:
+    """What a scrape gets, of ``CONTENT_TYPE``; sources that were removed are not in it.
+
+    Args:
+        state: The run.
+        encodings: What the page's video of each source has cost.
+    """
     registry = CollectorRegistry()
-    registry.register(_Collected(state))
+    registry.register(_Collected(state, encodings))
     return generate_latest(registry)
 
 
 class _Collected(Collector):
     """Reads the state when it is asked, once a scrape."""
 
-    def __init__(self, state: RunState) -> None:
+    def __init__(self, state: RunState, encodings: Iterable[Encoding]) -> None:
         self._state = state
+        self._encodings = encodings
 
     @override
     def collect(self) -> Iterator[Metric]:
         yield from _of_run(self._state)
         yield from _of_sources(self._state.views())
+        yield from _of_encodings(self._encodings)
 
 
 def _of_run(state: RunState) -> Iterator[Metric]:
@@ -101,10 +109,23 @@ def _of_sources(views: tuple[SourceView, ...]) -> Iterator[Metric]:
             _add(stages, [label, stage], buckets)
     yield from (info, fps, age, paused, states, grades, latency, stages)
     for name, what, count in _COUNTERS:
-        counter = CounterMetricFamily(f"fcn_edge_source_{name}", what, labels=["source"])
+        counter = _counter(name, what)
         for view in views:
             counter.add_metric([view.status.label], count(view))
         yield counter
+
+
+def _of_encodings(encodings: Iterable[Encoding]) -> Iterator[Metric]:
+    pictures = _counter("page_pictures", "Pictures that were encoded for the live page, once for all viewers.")
+    seconds = _counter("page_encode_seconds", "Processor time of the thread that encodes them and packs their masks.")
+    for encoding in encodings:
+        pictures.add_metric([encoding.source], encoding.pictures)
+        seconds.add_metric([encoding.source], encoding.cpu_ns / NS_PER_S)
+    yield from (pictures, seconds)
+
+
+def _counter(name: str, what: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"fcn_edge_source_{name}", what, labels=["source"])
 
 
 def _gauge(name: str, what: str, *labels: str) -> GaugeMetricFamily:

@@ -14,6 +14,7 @@ from fcn_edge.system.text import text_of
 __all__ = [
     "APT",
     "BINDING",
+    "RTSP_SERVER",
     "SYSTEM_PYTHON",
     "WATCHED",
     "WATCHED_ON_BOARDS",
@@ -36,6 +37,9 @@ APT = (
 """Debian packages of everything that fcn_edge uses, beside a board's own."""
 
 _BASE, _GOOD, _BAD, _LIBAV = APT[len(BINDING) :]
+RTSP_SERVER = ("python3-gi", "gir1.2-gst-rtsp-server-1.0", "gir1.2-gst-plugins-base-1.0", _BASE, _GOOD)
+"""Debian packages of what hosts RTSP."""
+
 _UGLY = "gstreamer1.0-plugins-ugly"
 _BOARD = "nvidia-l4t-gstreamer"
 
@@ -49,6 +53,9 @@ _PACKAGES: Mapping[str, str] = MappingProxyType(
         "rtspsrc": _GOOD,
         "rtph264depay": _GOOD,
         "rtph265depay": _GOOD,
+        "rtph264pay": _GOOD,
+        "rtpbin": _GOOD,
+        "udpsink": _GOOD,
         "rtpjpegdepay": _GOOD,
         "jpegdec": _GOOD,
         "v4l2src": _GOOD,

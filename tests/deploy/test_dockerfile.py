@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -81,6 +85,50 @@ def test_the_user_gets_both_groups_of_the_gpu() -> None:
     (alias,) = re.findall(r"alias edge='(docker run .*?)'", README, re.DOTALL)
     assert CONTAINER_GROUPS in alias, "render's number is the board's"
     assert any("--groups video " in run for run in of("RUN"))
+
+
+def documented_page() -> dict[str, str]:
+    """Options and sink of the container with a live page, as a shell takes the command apart."""
+    (command,) = re.findall(r"^ {4}(docker run --detach .*(?:\n {8}.*)*)", README, re.MULTILINE)
+    words = shlex.split(command)
+    (page,) = (word for word in words if word.startswith("http://"))
+    return {"page": page, **dict(pairwise(words))}
+
+
+def test_the_live_page_has_the_port_that_the_image_tells() -> None:
+    assert documented_page()["page"] == f"http://:{of('EXPOSE')[0]}"
+    assert documented_page()["--network"] == "host", "the page is for this machine's loopback"
+
+
+@pytest.mark.parametrize(("answer", "healthy"), [(200, True), (503, False), (None, False)])
+def test_the_documented_health_check_asks_whether_frames_come(answer: int | None, healthy: bool) -> None:
+    asked = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(answer or 500)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    check = documented_page()["--health-cmd"].replace("/opt/fcn_edge/bin/python", sys.executable)
+    check = check.replace(f":{of('EXPOSE')[0]}/", f":{server.server_port}/")
+    if answer is None:
+        server.shutdown()
+        server.server_close()
+    try:
+        run = subprocess.run(["sh", "-c", check], capture_output=True, timeout=60, check=False)
+    finally:
+        server.shutdown()
+        server.server_close()
+        serving.join()
+    assert (run.returncode == 0) == healthy
+    assert asked == ([] if answer is None else ["/readyz"])
 
 
 def test_nothing_secret_is_baked_in() -> None:

@@ -90,6 +90,21 @@ def test_the_example_is_a_valid_command() -> None:
     assert parameters["fallback"] == shlex.split(environment()["BUILD"])[0], "runs without a build"
 
 
+def test_the_token_is_told_by_the_file_alone() -> None:
+    """What stands in a command is shown to every user of the machine."""
+    example = (DEPLOY / "camera.env.example").read_text(encoding="utf-8")
+    assert re.findall(r"^#(\w+)=$", example, re.MULTILINE) == ["FCN_EDGE_TOKEN"], "empty, it would be a token too short"
+    assert not any("TOKEN" in line for line in SERVICE.values())
+    assert "-m 640 -g fcn-edge deploy/camera.env.example" in DOCUMENT
+
+
+def test_a_live_page_is_a_sink_of_the_example() -> None:
+    example = (DEPLOY / "camera.env.example").read_text(encoding="utf-8")
+    loopback, network = re.findall(r"http://\S*:\d+", example)
+    assert f"`SINKS={loopback}`" in DOCUMENT
+    assert f"`{network}`" in DOCUMENT
+
+
 def prepared(directory: Path, fcn_edge: str, **changes: str) -> list[str]:
     """What the unit's build is given by an environment file with some changes; nothing where it does not build."""
     program = directory / "fcn-edge"

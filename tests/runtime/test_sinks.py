@@ -243,7 +243,7 @@ def test_an_overlay_is_drawn_once_for_all_sinks(make_result: MakeResult) -> None
 
 
 class TestRefused:
-    @pytest.mark.parametrize("text", ["rtsp://user:secret@host/out", "http://:8080", "webrtc://x"])
+    @pytest.mark.parametrize("text", ["rtmp://user:secret@host/out", "http://:8080", "webrtc://x"])
     def test_network_sinks(self, text: str) -> None:
         with pytest.raises(UsageError, match="this version does not write") as caught:
             open_sink(text, CONTEXT)

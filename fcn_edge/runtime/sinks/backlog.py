@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from fcn_edge.runtime.channel import Channel
@@ -25,7 +25,7 @@ class Backlog(Generic[T]):
         name: What the thread is called.
     """
 
-    def __init__(self, work: Callable[[Iterable[T]], None], name: str) -> None:
+    def __init__(self, work: Callable[[Channel[T]], None], name: str) -> None:
         self._work = work
         self._name = name
         self._waiting: Channel[T] = Channel(WAITING)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.runtime.events import Event
 from fcn_edge.runtime.result import Result
+
+if TYPE_CHECKING:
+    from fcn_edge.runtime.sinks.rtsp.server import RtspServers
+    from fcn_edge.runtime.sinks.shared_video import SharedVideo
 
 __all__ = ["Overlays", "Sink", "SinkContext"]
 
@@ -55,6 +60,9 @@ class SinkContext:
         keep: Bytes that the files of one video may take together, where ``segment`` is given; None for all of them.
         max_age_ns: Nanoseconds from the capture after which a mask is worthless; None where none is. No older one is
             handed to a sink; one that lets results wait looks again.
+        video: The one encode of the source's overlays; None where nothing is shared, and a sink makes its own.
+        servers: The RTSP servers of the run; None where nothing is shared, and a sink starts its own.
+        token: What who looks from another machine must know; None where there is none. It is shown nowhere.
     """
 
     overlay: Callable[[Result], NDArray[np.uint8]]
@@ -68,6 +76,9 @@ class SinkContext:
     segment: float | None = None
     keep: int | None = None
     max_age_ns: int | None = None
+    video: SharedVideo | None = None
+    servers: RtspServers | None = None
+    token: str | None = field(default=None, repr=False)
 
 
 class Sink(Closeable):

@@ -33,6 +33,12 @@ TICKS = 90_000
 SMALLEST_STEP = TICKS // 1000
 """Ticks between two frames, at least: Matroska counts milliseconds."""
 KEYFRAME_EVERY_NS = NS_PER_S
+KEYFRAME_OF_THE_SAME_EVERY_NS = 120 * NS_PER_S
+"""While the same picture is shown again and again: keyframes are most of what it costs. The no-signal picture of a
+street with a sensor's noise, twice a second by libx264: 1.8 MB an hour at 640x480, 5.8 MB at 1920x1080, where one
+picture takes 7 ms of a processor; with a keyframe each minute it was 3.2 and 10.6 MB."""
+LONGEST_FRAGMENT = 1_500_000
+"""Microseconds after which a fragment ends without a keyframe, which happens only while the same picture is shown."""
 BUFFERED = 4 << 20
 """Bytes that go to the file at once: more than a second of 4K. A fragment that a kill cuts in two has a packet that
 FFmpeg refuses, and programs that take this for the end of the file, or for an error."""
@@ -43,7 +49,8 @@ class EncodedWriter(VideoWriter):
     """A video in H.264, or VP9 in WebM, yuv420p, under its final name from the first frame on.
 
     MP4 and MOV are written in fragments, a new one with each keyframe, which comes every second, and Matroska and
-    WebM in clusters of a second: a file whose writer was killed plays up to there. An MP4 whose end can be foreseen
+    WebM in clusters of a second: a file whose writer was killed plays up to there. While the same picture comes again
+    and again keyframes are rare and fragments end without them. An MP4 whose end can be foreseen
     becomes an ordinary one when it is closed, with one index at its end; the memory for this grows by some 60 bytes per
     frame, so that an endless one stays in fragments. AVI knows multiples of the frame time only, to which times are
     rounded (``EvenRate``).
@@ -82,18 +89,19 @@ class EncodedWriter(VideoWriter):
                     options=_muxer_options(container, target.endless),
                     buffer_size=BUFFERED,
                 )
-                encoder.begin(VideoBegin(self._container, target.size, rate, self._base))
+                encoder.begin(VideoBegin(self._container, target.size, rate, self._base, target.start_ns))
         except BaseException:
             self._file.abandon()
             raise
 
     @override
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         ticks = self._ticks(time_ns)
         if ticks is None:
             return
         planes: NDArray[np.uint8] = cv2().cvtColor(image, cv2().COLOR_BGR2YUV_I420)
-        keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= KEYFRAME_EVERY_NS
+        every_ns = KEYFRAME_OF_THE_SAME_EVERY_NS if again else KEYFRAME_EVERY_NS
+        keyframe = self._keyframe_ns is None or time_ns - self._keyframe_ns >= every_ns
         if keyframe:
             self._keyframe_ns = time_ns
         with self._failing_whole():
@@ -179,6 +187,7 @@ class EncodedWriter(VideoWriter):
 def _muxer_options(container: str, endless: bool) -> dict[str, str]:
     options = {"flush_packets": "1"}
     if container in ("mp4", "mov"):
+        options["frag_duration"] = str(LONGEST_FRAGMENT)
         options["movflags"] = FRAGMENTED if endless else f"{FRAGMENTED}+hybrid_fragmented"
     elif container in ("matroska", "webm"):
         options["cluster_time_limit"] = "1000"

@@ -28,7 +28,9 @@ RESERVE = 8 << 20
 class Mpeg4Writer(VideoWriter):
     """A video of ``fps`` frames a second: OpenCV takes no times.
 
-    A frame is shown again until the next one's time comes; what comes faster for longer is left out (``EvenRate``).
+    A frame is shown again until the next one's time comes; what comes faster for longer is left out (``EvenRate``). The
+    same picture again costs about as much as any other: 160 MB an hour at 640x480, 570 MB at 1920x1080, at 25 frames a
+    second.
 
     It is useless when it is cut off, so that it has a temporary name until it is closed, which also happens after
     Ctrl-C and errors. What is killed leaves nothing.
@@ -63,7 +65,7 @@ class Mpeg4Writer(VideoWriter):
         self._shown: NDArray[np.uint8] | None = None
 
     @override
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         if shutil.disk_usage(self._target.path.parent).free < RESERVE:
             raise disk_full(self._target.path)
         slot = self._slots.slot_of(time_ns)

@@ -20,9 +20,14 @@ from fcn_edge.runtime.sinks.mpeg4 import Mpeg4Writer
 from fcn_edge.runtime.sinks.segments import Segments
 from fcn_edge.runtime.sinks.video_writer import VideoTarget, VideoWriter, even, fitted
 
-__all__ = ["Recording"]
+__all__ = ["Recording", "unshared"]
 
 _LOG = logging.getLogger(__name__)
+
+
+def unshared(encoder: Encoder) -> Encoder:
+    """The encoder itself, whose packets nobody else gets."""
+    return encoder
 
 
 class Recording:
@@ -38,6 +43,7 @@ class Recording:
         choice: What encodes; MPEG-4 is written when None.
         segments: The series; one file when None.
         seconds: Length of each file of the series.
+        shared: Makes of an encoder one whose packets others get too.
 
     Attributes:
         files: The files that were made, in order.
@@ -51,6 +57,7 @@ class Recording:
         choice: Choice | None,
         segments: Segments | None = None,
         seconds: float | None = None,
+        shared: Callable[[Encoder], Encoder] = unshared,
     ) -> None:
         self.files: list[Path] = []
         self._path = path
@@ -58,7 +65,8 @@ class Recording:
         self._endless = endless
         self._segments = segments
         self._length_ns = None if seconds is None else round(seconds * NS_PER_S)
-        self._encoder = None if choice is None else choice.make()
+        self._shared = shared
+        self._encoder = None if choice is None else shared(choice.make())
         self._spare = None if choice is None else choice.spare
         self._writer: VideoWriter | None = None
         self._place = path
@@ -70,24 +78,25 @@ class Recording:
         """What encodes now."""
         return "of MPEG-4" if self._encoder is None else self._encoder.name
 
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         """Take one frame.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
             time_ns: When it is shown, from the first frame on.
+            again: It is the same picture as the one before, and is to take no room.
 
         Raises:
             MachineError: The disk is full, or the file cannot be written for another reason.
         """
         try:
-            self._write(image, time_ns)
+            self._write(image, time_ns, again)
         except EncoderError as error:
             if self._spare is None or (self._segments is None and self._path.exists()):
                 raise
             self._take_spare(self._spare)
             _LOG.warning("%s %s goes on.", error.message, self.encoder)
-            self._write(image, time_ns)
+            self._write(image, time_ns, again)
 
     def close(self) -> None:
         """Complete the file that is being written, and let the encoder go."""
@@ -102,14 +111,14 @@ class Recording:
         with suppress(FcnEdgeError):
             self.close()
 
-    def _write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def _write(self, image: NDArray[np.uint8], time_ns: int, again: bool) -> None:
         if self._writer is not None and self._is_over(self._writer, time_ns):
             self._complete()
         if self._writer is None:
             self._size = even(*image.shape[:2])
             self._start_ns = time_ns
             self._writer = self._opened()
-        self._writer.write(fitted(image, self._size), time_ns - self._start_ns)
+        self._writer.write(fitted(image, self._size), time_ns - self._start_ns, again)
 
     def _complete(self) -> None:
         if self._writer is not None:
@@ -122,7 +131,7 @@ class Recording:
         assert self._encoder is not None
         self._writer = None
         self._encoder.close()
-        self._encoder, self._spare = spare(), None
+        self._encoder, self._spare = self._shared(spare()), None
 
     def _is_over(self, writer: VideoWriter, time_ns: int) -> bool:
         if self._segments is None:
@@ -132,10 +141,10 @@ class Recording:
 
     def _opened(self) -> VideoWriter:
         if self._segments is None:
-            target = VideoTarget(self._path, self._size, self._fps, endless=self._endless)
+            target = VideoTarget(self._path, self._size, self._fps, endless=self._endless, start_ns=self._start_ns)
         else:
             path, make_room = self._segments.next_path(), self._segments.make_room
-            target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room)
+            target = VideoTarget(path, self._size, self._fps, new=True, make_room=make_room, start_ns=self._start_ns)
         self._place = target.path
         if self._encoder is None:
             return _mpeg4(target)  # it has its name only when it is whole

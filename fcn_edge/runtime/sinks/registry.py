@@ -32,12 +32,14 @@ __all__ = [
     "is_for_all",
     "is_mask_of",
     "is_same_file",
+    "is_stream",
     "of_source",
     "open_sink",
     "prepare_sink",
 ]
 
-FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, display, or null:."
+FIX = "Give a video file such as out.mp4, a folder, - for JSON lines, rtsp://:8554/name, display, or null:."
+RTSP = "rtsp"
 WORDS = {"-": "stdout", "display": "display", "null": "null", "null:": "null"}
 
 SHORTEST_SEGMENT, LONGEST_SEGMENT = 1.0, 365 * 86400.0
@@ -134,15 +136,25 @@ def is_for_all(text: str) -> bool:
     return WORDS.get(text) in ("stdout", "null")
 
 
+def is_stream(text: str) -> bool:
+    """Whether a sink sends video on as it comes."""
+    return Uri.parse(text, OPTIONS).scheme == RTSP
+
+
 @lookup_errors(UsageError)
 def of_source(text: str, label: str) -> str:
     """What a sink is called for one of several sources: ``masks/front`` of ``masks``, ``out-front.mp4`` of ``out.mp4``.
+
+    ``rtsp://:8554/street-front`` of ``rtsp://:8554/street``.
 
     Args:
         text: What was given.
         label: The short name of the source.
     """
     uri = Uri.parse(text, OPTIONS)
+    if uri.scheme == RTSP:
+        address, mark, query = uri.location.partition("?")
+        return f"{address.rstrip('/')}-{label}{mark}{query}{text[len(uri.location) :]}"
     if WORDS.get(text, uri.scheme) not in ("", "file"):
         return text
     path = Path(uri.place)
@@ -153,11 +165,22 @@ def of_source(text: str, label: str) -> str:
 
 
 @lookup_errors(UsageError)
-def prepare_sink(text: str) -> None:
-    """Do what takes seconds, once, where a sink of this kind is opened: try the encoder of a video.
+def prepare_sink(text: str, context: SinkContext) -> None:
+    """Do what takes seconds, once, where a sink of this kind is opened: try the encoder of a video, start a server.
 
-    What is wrong with it is said when it is opened.
+    What is wrong with an encoder is said when it is opened.
+
+    Args:
+        text: What ``open_sink`` gets, for one source.
+        context: What the stream is.
+
+    Raises:
+        UsageError: The address of a server makes no sense, or is open to all without a token.
+        MachineError: The server cannot be started, or does not answer.
     """
+    if Uri.parse(text, OPTIONS).scheme == RTSP:
+        _prepare_rtsp(text, context)
+        return
     if not _is_video(text):
         return
     from fcn_edge.runtime.sinks.encoded import WEBM
@@ -175,7 +198,7 @@ def open_sink(text: str, context: SinkContext) -> Sink:
     """Open what a text names.
 
     Args:
-        text: A file, a folder, ``-``, ``display`` or ``null:``.
+        text: A file, a folder, ``-``, ``rtsp://...``, ``display`` or ``null:``.
         context: What the stream is.
 
     Returns:
@@ -219,6 +242,28 @@ def _open_display(_uri: Uri, context: SinkContext) -> Sink:
     from fcn_edge.runtime.sinks.display import DisplaySink
 
     return DisplaySink(context)
+
+
+def _prepare_rtsp(text: str, context: SinkContext) -> None:
+    from fcn_edge.runtime.sinks.rtsp.address import RtspAddress
+    from fcn_edge.runtime.sinks.rtsp.push import check_reachable
+    from fcn_edge.runtime.sinks.shared_video import streaming_choice
+
+    address = RtspAddress.of(Uri.parse(text, OPTIONS))
+    streaming_choice()
+    if not address.hosted:
+        check_reachable(address)
+    elif context.servers is not None:
+        context.servers.at(address)
+
+
+def _open_rtsp(uri: Uri, context: SinkContext) -> Sink:
+    from fcn_edge.runtime.sinks.rtsp.address import RtspAddress
+    from fcn_edge.runtime.sinks.rtsp.hosted import HostedSink
+    from fcn_edge.runtime.sinks.rtsp.pushed import PushedSink
+
+    address = RtspAddress.of(uri)
+    return HostedSink(address, context) if address.hosted else PushedSink(address, context)
 
 
 def _open_file(uri: Uri, context: SinkContext) -> Sink:
@@ -266,5 +311,6 @@ OPENERS: Mapping[str, Callable[[Uri, SinkContext], Sink]] = {
     "stdout": _open_stdout,
     "display": _open_display,
     "null": _open_null,
+    RTSP: _open_rtsp,
 }
 """What opens each scheme; the empty one is a plain path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.errors import MachineError
+from fcn_edge.runtime.channel import Channel
+from fcn_edge.runtime.events import Event
+from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.signal import SignalWatch
 from fcn_edge.runtime.sinks.backlog import Backlog
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.sinks.encoded import AVI, CONTAINERS, WEBM
 from fcn_edge.runtime.sinks.encoders.choice import AUTO, chosen, chosen_for_webm
 from fcn_edge.runtime.sinks.encoders.elements import ELEMENTS
-from fcn_edge.runtime.sinks.recording import Recording
+from fcn_edge.runtime.sinks.recording import Recording, unshared
 from fcn_edge.runtime.sinks.segments import Segments
+from fcn_edge.runtime.sinks.stand_in import StandIn
 from fcn_edge.runtime.sinks.video_clock import VideoClock, usual_rate
 
 __all__ = ["VIDEO_SUFFIXES", "VideoSink"]
@@ -27,6 +32,8 @@ VIDEO_SUFFIXES = frozenset(CONTAINERS)
 
 CLOSE_TIMEOUT = 60.0
 """Seconds that the last frames may take; a network disk that went away never answers."""
+STAND_IN_EVERY = 0.5
+"""Seconds from one picture to the next while the camera is away."""
 
 
 class VideoSink(Sink):
@@ -36,6 +43,10 @@ class VideoSink(Sink):
     finds none is left out and counted, so that a slow disk never slows a camera. The file has its final name from
     the start and plays however its writer ends (``EncodedWriter``). With ``context.segment`` it is a series of files
     (``Segments``).
+
+    While a live source is away (``SignalWatch``), from its first frame to the end of the run, the video goes on with
+    the picture that says so, twice a second, and its times go on: what was recorded before and after stands where it
+    belongs. In H.264 and VP9 this costs next to nothing (``encoded.KEYFRAME_OF_THE_SAME_EVERY_NS``).
 
     Args:
         path: The file; its suffix chooses the container.
@@ -57,17 +68,26 @@ class VideoSink(Sink):
             fps = usual_rate(context.peak_fps)  # the file knows one rate, and what comes faster would be left out
         self._clock = VideoClock(fps, context.live)
         segments = None if context.segment is None else Segments(path, context.keep, context.reads)
-        self._recording = Recording(path, fps, context.live, choice, segments, context.segment)
-        self._backlog: Backlog[tuple[NDArray[np.uint8], int]] = Backlog(self._encode, "fcn-edge video")
+        shared = unshared if context.video is None or path.suffix.lower() == WEBM else context.video.feeder()
+        self._recording = Recording(path, fps, context.live, choice, segments, context.segment, shared)
+        self._watch = SignalWatch()
+        self._backlog: Backlog[tuple[NDArray[np.uint8], Frame]] = Backlog(self._encode, "fcn-edge video")
         self._until: float | None = None
         self._closed = False
 
     @override
     def write(self, result: Result) -> None:
+        self._watch.came(result)
         if self._live and self._backlog.full:
             self.dropped += 1
             return
-        self._backlog.put((self._overlay(result), self._clock.shown_ns(result.frame)))
+        overlay = self._overlay(result)
+        # what waits holds one image each
+        self._backlog.put((overlay, replace(result.frame, image=overlay, labels=None)))
+
+    @override
+    def heard(self, event: Event) -> None:
+        self._watch.heard(event)
 
     @override
     def finish(self, hurry: bool = False) -> None:
@@ -95,10 +115,17 @@ class VideoSink(Sink):
     def wrote(self) -> tuple[Path, ...]:
         return tuple(path for path in self._recording.files if path.exists())
 
-    def _encode(self, waiting: Iterable[tuple[NDArray[np.uint8], int]]) -> None:
+    def _encode(self, waiting: Channel[tuple[NDArray[np.uint8], Frame]]) -> None:
+        stand_in = StandIn()
         try:
-            for image, time_ns in waiting:
-                self._recording.write(image, time_ns)
+            for item in waiting.within(STAND_IN_EVERY if self._live else None):
+                if item is not None:
+                    image, frame = item
+                    self._recording.write(image, self._clock.shown_ns(frame))
+                    stand_in.follows(image)
+                elif (since_ns := self._watch.away_since_unix_ns) is not None:
+                    picture, again = stand_in.picture(since_ns)
+                    self._recording.write(picture, self._clock.away_ns(time.monotonic_ns()), again)
             self._recording.close()
         except BaseException:
             self._recording.give_up()

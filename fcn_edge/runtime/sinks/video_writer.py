@@ -35,6 +35,7 @@ class VideoTarget:
         new: There must be no file of that name yet.
         endless: Nobody knows how long it gets: memory must not grow with it.
         make_room: Called with the number of bytes by which the file is about to grow.
+        start_ns: When it begins, in nanoseconds from the beginning of its series.
     """
 
     path: Path
@@ -43,18 +44,20 @@ class VideoTarget:
     new: bool = False
     endless: bool = False
     make_room: Callable[[int], None] = _any_room
+    start_ns: int = 0
 
 
 class VideoWriter(Closeable):
     """Takes the frames of one video file, in order."""
 
     @abstractmethod
-    def write(self, image: NDArray[np.uint8], time_ns: int) -> None:
+    def write(self, image: NDArray[np.uint8], time_ns: int, again: bool = False) -> None:
         """Take one frame.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR of the video's size.
             time_ns: Nanoseconds since the first frame of the file; greater than that of the frame before.
+            again: It is the same picture as the one before, and is to take no room.
 
         Raises:
             MachineError: The disk is full, or the file cannot be written for another reason.

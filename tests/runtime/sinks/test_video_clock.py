@@ -57,6 +57,41 @@ class TestLive:
         assert times == sorted(set(times))
 
 
+class TestAway:
+    """A live source that is away, and whose own clock may start anew."""
+
+    def frame(self, seconds: float | None, captured: float) -> Frame:
+        return Frame(IMAGE, 0, round(captured * 1e9), "", time=seconds)
+
+    def test_goes_on_by_the_captures(self) -> None:
+        clock = VideoClock(10.0, live=True)
+        clock.shown_ns(self.frame(50.0, 2.0))
+        assert [clock.away_ns(round(now * 1e9)) / 1e9 for now in (3.5, 4.0)] == pytest.approx([1.5, 2.0])
+        again = [self.frame(0.0, 5.0), self.frame(0.1, 5.15), self.frame(0.2, 5.25)]
+        assert [clock.shown_ns(frame) / 1e9 for frame in again] == pytest.approx([3.0, 3.1, 3.2])
+
+    def test_a_clock_that_went_on_wrongly_moves_nothing(self) -> None:
+        clock = VideoClock(10.0, live=True)
+        clock.shown_ns(self.frame(50.0, 2.0))
+        clock.away_ns(60_000_000_000)
+        assert clock.shown_ns(self.frame(113.0, 62.0)) / 1e9 == pytest.approx(60.0)
+
+    def test_a_frame_from_before_the_last_picture_follows_it_closely_and_no_time_is_lost(self) -> None:
+        clock = VideoClock(10.0, live=True)
+        clock.shown_ns(self.frame(None, 2.0))
+        assert clock.away_ns(4_000_000_000) == 2_000_000_000
+        late = [clock.shown_ns(self.frame(None, captured)) for captured in (3.8, 3.9, 4.0)]
+        assert late == [2_000_000_001, 2_000_000_002, 2_000_000_003]
+        assert clock.shown_ns(self.frame(None, 4.1)) / 1e9 == pytest.approx(2.1)
+
+    def test_may_last_longer_than_any_gap(self) -> None:
+        clock = VideoClock(10.0, live=True)
+        clock.shown_ns(self.frame(None, 0.0))
+        hours = [clock.away_ns(hour * LONGEST_GAP_NS) for hour in range(1, 50)]
+        assert hours == [hour * LONGEST_GAP_NS for hour in range(1, 50)]
+        assert clock.shown_ns(self.frame(None, 49 * 3600.0 + 0.25)) == 49 * LONGEST_GAP_NS + 250_000_000
+
+
 @pytest.mark.parametrize(("fps", "rate"), [(None, 25), (0.5, 25), (1000.0, 25), (29.97, 29.97), (1.0, 1.0)])
 def test_a_rate_makes_sense(fps: float | None, rate: float) -> None:
     assert usual_rate(fps) == rate

@@ -63,4 +63,4 @@ def test_tries_no_encoder_of_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("it has no use for it")
 
     monkeypatch.setattr("fcn_edge.runtime.sinks.encoders.choice.chosen", tried)
-    prepare_sink("out.webm")
+    prepare_sink("out.webm", SinkContext(Overlays()))

@@ -45,12 +45,14 @@ class VideoBegin:
         size: ``(height, width)``, both even.
         rate: Frames a second, as far as anybody knows.
         base: The unit of time, in seconds.
+        start_ns: When the file begins, in nanoseconds from the beginning of its series.
     """
 
     container: OutputContainer
     size: Size
     rate: Fraction
     base: Fraction
+    start_ns: int = 0
 
 
 class Encoder(Closeable):

@@ -1,0 +1,1 @@
+"""What the live page costs, and whether its memory stays flat."""

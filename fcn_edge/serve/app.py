@@ -1,0 +1,148 @@
+"""What the live page answers: its routes, without the question who may ask (``guard``)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from fcn_edge.serve.pictures import Kind, Picture, SourcePictures
+from fcn_edge.serve.viewers import Viewers
+
+__all__ = ["Answers", "page_app"]
+
+STATIC = Path(__file__).parent / "static"
+LOOK_EVERY = 0.02
+"""Seconds between two looks for a newer picture, for who takes the stream of JPEGs."""
+BOUNDARY = "fcn-edge"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Where the answers come from.
+
+    Attributes:
+        viewers: Serves WebSockets.
+        pictures: Gives the pictures of a source by its ID; None where there is no such source.
+        sources: Gives the IDs of the sources.
+        status: Gives the status with the history, as a JSON object's text.
+        metrics: Gives the metrics and their content type.
+        ready: Says whether pictures of all sources come, and if not, why.
+        further: Routes of other parts: logging in, changing sources.
+    """
+
+    viewers: Viewers
+    pictures: Callable[[str], SourcePictures | None]
+    sources: Callable[[], Sequence[str]]
+    status: Callable[[], str]
+    metrics: Callable[[], tuple[bytes, str]]
+    ready: Callable[[], tuple[bool, str]]
+    further: Sequence[BaseRoute] = ()
+
+
+def page_app(answers: Answers) -> Starlette:
+    """The application of the live page.
+
+    Args:
+        answers: Where the answers come from.
+    """
+
+    def page(_request: Request) -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    def health(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    def readiness(_request: Request) -> Response:
+        is_ready, sentence = answers.ready()
+        return PlainTextResponse(f"{sentence}\n", 200 if is_ready else 503)
+
+    def metrics(_request: Request) -> Response:
+        content, kind = answers.metrics()
+        return Response(content, headers={"content-type": kind})
+
+    def status(_request: Request) -> Response:
+        return Response(answers.status(), media_type="application/json")
+
+    def snapshot(request: Request) -> Response:
+        kind: Kind = "camera" if request.query_params.get("overlay") == "0" else "overlay"
+        return _one_picture(answers, request, kind, "image/jpeg", ".jpg")
+
+    def mask(request: Request) -> Response:
+        return _one_picture(answers, request, "mask", "image/png", ".png")
+
+    def jpegs(request: Request) -> Response:
+        pictures = _asked_for(answers, request)
+        if isinstance(pictures, Response):
+            return pictures
+        kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+        return StreamingResponse(_jpegs(pictures), media_type=kind)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/healthz", health),
+            Route("/readyz", readiness),
+            Route("/metrics", metrics),
+            Route("/status.json", status),
+            Route("/snapshot.jpg", snapshot),
+            Route("/mask.png", mask),
+            Route("/stream.mjpg", jpegs),
+            WebSocketRoute("/ws", answers.viewers.serve),
+            *answers.further,
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+    )
+
+
+def _asked_for(answers: Answers, request: Request) -> SourcePictures | Response:
+    """The pictures of the source that a request names, or of the only one; an answer where there is none."""
+    name = request.query_params.get("source")
+    there = answers.sources()
+    if name is None and len(there) == 1:
+        name = there[0]
+    listed = f"Those that are there: {', '.join(there) or 'none'}."
+    if name is None:
+        return JSONResponse({"error": "The request does not say of which source.", "fix": f"?source=ID. {listed}"}, 400)
+    pictures = answers.pictures(name)
+    if pictures is None:
+        return JSONResponse({"error": "There is no such source.", "fix": listed}, 404)
+    return pictures
+
+
+def _one_picture(answers: Answers, request: Request, kind: Kind, media_type: str, suffix: str) -> Response:
+    pictures = _asked_for(answers, request)
+    if isinstance(pictures, Response):
+        return pictures
+    picture = pictures.picture(kind)
+    if picture is None:
+        error = {"error": "No picture of this source has come yet.", "fix": "Ask again in a moment; see /status.json."}
+        return JSONResponse(error, 503, headers={"retry-after": "1"})
+    disposition = f'inline; filename="{_plain(picture.name)}{suffix}"'
+    return Response(picture.data, media_type=media_type, headers={"content-disposition": disposition})
+
+
+def _plain(name: str) -> str:
+    """A name of letters that no header or file system takes for something else."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in name)
+
+
+async def _jpegs(pictures: SourcePictures) -> AsyncIterator[bytes]:
+    """Each new picture as a part of the answer; one who takes them slowly gets fewer."""
+    shown = -1
+    while True:
+        if pictures.number != shown:
+            picture: Picture | None = await run_in_threadpool(pictures.picture, "overlay")
+            if picture is not None and picture.number != shown:
+                shown = picture.number
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture.data)}\r\n\r\n"
+                yield head.encode() + picture.data + b"\r\n"
+        await asyncio.sleep(LOOK_EVERY)

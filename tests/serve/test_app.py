@@ -1,0 +1,103 @@
+"""What the page answers, without its guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("httpx")
+
+from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks import Overlays
+from fcn_edge.serve.app import Answers, page_app
+from fcn_edge.serve.pictures import SourcePictures
+from fcn_edge.serve.viewers import Viewers
+
+from .client import Client
+
+Make = Callable[..., Result]
+
+
+def client_of(pictures: dict[str, SourcePictures], ready: tuple[bool, str] = (True, "Frames come.")) -> Client:
+    viewers = Viewers(lambda history: '{"type": "status"}', lambda _: None)
+    answers = Answers(
+        viewers=viewers,
+        pictures=pictures.get,
+        sources=lambda: tuple(pictures),
+        status=lambda: '{"sources": []}',
+        metrics=lambda: (b"fcn_edge_viewers 0\n", "text/plain; version=0.0.4; charset=utf-8"),
+        ready=lambda: ready,
+    )
+    return Client(page_app(answers))
+
+
+def shown(make_result: Make, name: str = "000003") -> SourcePictures:
+    pictures = SourcePictures(Overlays(0.5))
+    pictures.put(make_result(3, name=name))
+    return pictures
+
+
+def test_the_page_and_what_it_needs_come_from_here(make_result: Make) -> None:
+    client = client_of({})
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert client.get("/static/main.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/static/../app.py").status_code == 404
+
+
+def test_health_and_readiness() -> None:
+    assert client_of({}).get("/healthz").text == "ok\n"
+    assert client_of({}).get("/readyz").text == "Frames come.\n"
+    waiting = client_of({}, (False, "No frame of front (lost)."))
+    assert (waiting.get("/readyz").status_code, waiting.get("/healthz").status_code) == (503, 200)
+
+
+def test_status_and_metrics() -> None:
+    client = client_of({})
+    assert client.get("/status.json").json() == {"sources": []}
+    metrics = client.get("/metrics")
+    assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert metrics.text == "fcn_edge_viewers 0\n"
+
+
+def test_pictures_of_the_only_source_need_no_name(make_result: Make) -> None:
+    client = client_of({"front": shown(make_result)})
+    snapshot, mask = client.get("/snapshot.jpg"), client.get("/mask.png")
+    assert (snapshot.headers["content-type"], mask.headers["content-type"]) == ("image/jpeg", "image/png")
+    labels = cv2.imdecode(np.frombuffer(mask.content, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(labels, make_result(3).labels)
+    camera = client.get("/snapshot.jpg?overlay=0")
+    assert camera.content != snapshot.content
+    assert camera.content == client.get("/snapshot.jpg?source=front&overlay=0").content
+
+
+def test_of_several_sources_one_is_named(make_result: Make) -> None:
+    client = client_of({"front": shown(make_result), "rear": shown(make_result)})
+    answer = client.get("/snapshot.jpg")
+    assert (answer.status_code, answer.json()["fix"]) == (400, "?source=ID. Those that are there: front, rear.")
+    assert client.get("/mask.png?source=rear").status_code == 200
+    for path in ("/snapshot.jpg", "/mask.png", "/stream.mjpg"):
+        missing = client.get(path, params={"source": "top<script>"})
+        assert (missing.status_code, missing.json()["error"]) == (404, "There is no such source.")
+
+
+def test_a_source_without_a_picture_says_so() -> None:
+    answer = client_of({"front": SourcePictures(Overlays())}).get("/snapshot.jpg")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+def test_the_name_of_a_file_cannot_break_out_of_its_header(make_result: Make) -> None:
+    client = client_of({"front": shown(make_result, 'a"\r\nSet-Cookie: x=1; ../é')})
+    answer = client.get("/snapshot.jpg")
+    assert answer.headers["content-disposition"] == 'inline; filename="a---Set-Cookie--x-1--..--.jpg"'
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/status.json", "/snapshot.jpg", "/ws"])
+def test_only_looking_is_answered(path: str) -> None:
+    assert client_of({}).post(path).status_code in (404, 405)
