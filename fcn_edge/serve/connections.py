@@ -22,7 +22,7 @@ from websockets.frames import Frame
 
 from fcn_edge.serve.guard import SECURITY_HEADERS
 from fcn_edge.serve.refusal import Refusal
-from fcn_edge.serve.request_limits import LARGEST_HEADERS
+from fcn_edge.serve.request_limits import LARGEST_BODY, LARGEST_HEADERS
 
 __all__ = ["MOST_CONNECTIONS", "HttpConnection", "WebSocketConnection"]
 
@@ -34,6 +34,8 @@ READING_S = 10.0
 CLOSING_S = 3.0
 _LARGEST_UNREAD = 1 << 20
 """Bytes of a request whose answer is out already, or of answers to pings."""
+_PIECE = 16 << 10
+_LARGEST_CHUNKED = LARGEST_HEADERS + LARGEST_BODY + _PIECE
 _MOST_FRAGMENTS = 64
 _LONGEST_HEADER_LINE = 8000
 _MOST_HEADERS = 100
@@ -44,6 +46,7 @@ _KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _UPGRADE = (b"connection", b"upgrade", b"sec-websocket-protocol", b"sec-websocket-extensions")
 _NO_REQUEST = Refusal(400, "The page got what is no HTTP request.")
 _TOO_LARGE = Refusal(431, f"The request's headers are larger than {LARGEST_HEADERS >> 10} KB.")
+_TOO_LONG = Refusal(413, f"The request's body is larger than {LARGEST_BODY >> 10} KB.")
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
@@ -107,14 +110,22 @@ class HttpConnection(H11Protocol):
             min(candidates, key=lambda one: one.opened, default=self).give_up()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless an answer is out and its request does not end."""
-        self._received += len(data)
-        if self._received > _LARGEST_UNREAD:
-            self.give_up()
-            return
-        super().data_received(data)
-        if self.conn.their_state is not h11.SEND_BODY:
-            self._received = 0
+        """Read on, in pieces, unless the request does not end.
+
+        h11 takes some 10 us for each chunk of a body, however small it is: a body of chunks of one byte would keep
+        everybody else waiting for a second.
+        """
+        for start in range(0, len(data), _PIECE):
+            piece = data[start : start + _PIECE]
+            self._received += len(piece)
+            is_chunked = any(name == b"transfer-encoding" for name, _ in self.headers or ())
+            if self._received > (_LARGEST_CHUNKED if is_chunked else _LARGEST_UNREAD):
+                self._refuse(_TOO_LONG)
+            if self.transport.is_closing():
+                return
+            super().data_received(piece)
+            if self.conn.their_state is not h11.SEND_BODY:
+                self._received = 0
 
     def resume_writing(self) -> None:
         """The client reads again."""

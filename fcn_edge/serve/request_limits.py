@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope
 
 from fcn_edge.serve.refusal import Refusal
 
-__all__ = ["LARGEST_HEADERS", "check_form", "headers_of", "whole_body"]
+__all__ = ["LARGEST_BODY", "LARGEST_HEADERS", "check_form", "headers_of", "whole_body"]
 
 METHODS = ("GET", "HEAD", "POST", "DELETE")
 LARGEST_HEADERS = 16 << 10

@@ -70,7 +70,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
     errors = tmp_path / "stderr"
     with errors.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-X", "dev", str(Path(__file__).with_name("abused_server.py"))],
+            [sys.executable, "-W", "always", str(Path(__file__).with_name("abused_server.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
