@@ -27,7 +27,8 @@ _PROXIED = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via")
 
 SECURITY_HEADERS = {
     b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
+    # with no-referrer, browsers send "Origin: null" with a form, which could come from anywhere
+    b"referrer-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
     b"x-frame-options": b"DENY",
     b"cache-control": b"no-store",

@@ -85,6 +85,7 @@ class LivePage(Sink):
     ) -> None:
         place = PageAddress.of(address) if isinstance(address, str) else address
         access = Access(place, token)
+        self._closed = False
         self._state = RunState(ModelFacts.of(segmenter), sources, outputs, control=access.has_token)
         self._viewers = Viewers(self._status, self._watch)
         self._shown = ShownSources(
@@ -114,6 +115,9 @@ class LivePage(Sink):
 
     @override
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         with suppress(NoAnswerError, RuntimeError):
             goodbye = self._viewers.close()
             asyncio.run_coroutine_threadsafe(goodbye, self._server.loop).result(GOODBYE)

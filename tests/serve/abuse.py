@@ -67,14 +67,42 @@ def _path(drawn: random.Random) -> Abuse:
 
 
 def _version(drawn: random.Random) -> Abuse:
-    version = drawn.choice([b"HTTP/0.9", b"HTTP/2.0", b"HTTP/1.2", b"HTTP/9.9", b"http/1.1", b"HTTP/1", b"HTTP/11.1", b"",
-                            b"HTTP/1.1 ", b"RTSP/1.0", b"HTTP/-1.1", b"HTTP/1.1\0"])  # fmt: skip
+    version = drawn.choice(
+        [
+            b"HTTP/0.9",
+            b"HTTP/2.0",
+            b"HTTP/1.2",
+            b"HTTP/9.9",
+            b"http/1.1",
+            b"HTTP/1",
+            b"HTTP/11.1",
+            b"",
+            b"HTTP/1.1 ",
+            b"RTSP/1.0",
+            b"HTTP/-1.1",
+            b"HTTP/1.1\0",
+        ]
+    )
     return Abuse("version", b"GET / " + version + b"\r\n" + HOST + END)
 
 
 def _header(drawn: random.Random) -> Abuse:
-    line = drawn.choice([b"no colon", b": no name", b"a name: x", b"X : y", b"X\0: y", b"X: \0", b"X: \x7f\x01", b"\xe4: y",
-                         b"Host: other", b"Origin: a\r\nOrigin: b", b"Content-Type: a\r\nContent-Type: b", b"X: a\rb"])  # fmt: skip
+    line = drawn.choice(
+        [
+            b"no colon",
+            b": no name",
+            b"a name: x",
+            b"X : y",
+            b"X\0: y",
+            b"X: \0",
+            b"X: \x7f\x01",
+            b"\xe4: y",
+            b"Host: other",
+            b"Origin: a\r\nOrigin: b",
+            b"Content-Type: a\r\nContent-Type: b",
+            b"X: a\rb",
+        ]
+    )
     head = b" folded\r\n" + HOST if drawn.random() < 0.1 else HOST
     return Abuse("header", b"GET / HTTP/1.1\r\n" + head + line + END + END)
 
@@ -89,8 +117,23 @@ def _large_header(drawn: random.Random) -> Abuse:
 
 
 def _length(drawn: random.Random) -> Abuse:
-    length = drawn.choice([b"-1", b"+5", b"0x5", b"5,6", b"1e3", b" ", b"9" * 30, b"70000", b"9" * 19, b"5\r\nContent-Length: 6",
-                           b"5\r\nTransfer-Encoding: chunked", b"5 5", b"\xb2"])  # fmt: skip
+    length = drawn.choice(
+        [
+            b"-1",
+            b"+5",
+            b"0x5",
+            b"5,6",
+            b"1e3",
+            b" ",
+            b"9" * 30,
+            b"70000",
+            b"9" * 19,
+            b"5\r\nContent-Length: 6",
+            b"5\r\nTransfer-Encoding: chunked",
+            b"5 5",
+            b"\xb2",
+        ]
+    )
     return Abuse("length", b"POST /login HTTP/1.1\r\n" + HOST + b"Content-Length: " + length + END + END + b"token")
 
 
@@ -101,8 +144,19 @@ def _chunks(drawn: random.Random) -> Abuse:
             [b"gzip", b"identity", b"chunked, chunked", b"xchunked", b"chunked\r\nTransfer-Encoding: a"]
         )
         return Abuse("coding", head + b"Transfer-Encoding: " + coding + END + END + b"0\r\n\r\n")
-    chunk = drawn.choice([b"zz\r\n", b"-1\r\n", b"0x5\r\n", b"F" * 30 + b"\r\n", b"\r\n\r\n", b"5\r\nhelloXX5\r\n", b"5;" + b"a" * 20_000,
-                          b"1\r\na\r\n" * 70_000 + b"0\r\n\r\n", b"20000\r\n" + b"a" * 0x20000 + b"\r\n0\r\n\r\n"])  # fmt: skip
+    chunk = drawn.choice(
+        [
+            b"zz\r\n",
+            b"-1\r\n",
+            b"0x5\r\n",
+            b"F" * 30 + b"\r\n",
+            b"\r\n\r\n",
+            b"5\r\nhelloXX5\r\n",
+            b"5;" + b"a" * 20_000,
+            b"1\r\na\r\n" * 70_000 + b"0\r\n\r\n",
+            b"20000\r\n" + b"a" * 0x20000 + b"\r\n0\r\n\r\n",
+        ]
+    )
     return Abuse("chunk", head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
 
 
@@ -140,8 +194,23 @@ def _pipelined(drawn: random.Random) -> Abuse:
 
 
 def _host(drawn: random.Random) -> Abuse:
-    host = drawn.choice([b"evil.example", b"localhost.", b"localhost@evil.example", b"evil@localhost", b"[::1%25lo]", b"127.0.0.1.a", b"0.0.0.0",
-                         b"10.0.0.1", b"localhost:99999", b"localhost, a", b"", b"\xff", b"a" * 5000])  # fmt: skip
+    host = drawn.choice(
+        [
+            b"evil.example",
+            b"localhost.",
+            b"localhost@evil.example",
+            b"evil@localhost",
+            b"[::1%25lo]",
+            b"127.0.0.1.a",
+            b"0.0.0.0",
+            b"10.0.0.1",
+            b"localhost:99999",
+            b"localhost, a",
+            b"",
+            b"\xff",
+            b"a" * 5000,
+        ]
+    )
     lines = drawn.choice([b"Host: " + host + END, b"Host: " + host + b"\r\nX-Forwarded-Host: localhost\r\n", b""])
     return Abuse("host", b"GET / HTTP/1." + drawn.choice([b"0", b"1"]) + END + lines + END)
 
@@ -165,13 +234,29 @@ def _token(drawn: random.Random) -> Abuse:
 
 
 def _handshake(drawn: random.Random) -> Abuse:
-    lines = [b"GET /ws HTTP/1.1", b"Host: localhost", b"Upgrade: websocket", b"Connection: Upgrade",
-             b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]  # fmt: skip
+    lines = [
+        b"GET /ws HTTP/1.1",
+        b"Host: localhost",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ]
     if drawn.random() < 0.4:  # good, and then frames that are none
         frame = drawn.choice([b"\x81\x05hello", b"\xff" * 20, b"\x80\x80\0\0\0\0", b"\x81\xff\xff" + b"\xff" * 20])
         return Abuse("frame", b"\r\n".join([*lines, b"", b""]) + frame)
-    bad = drawn.choice([(0, b"POST /ws HTTP/1.1"), (0, b"GET /ws HTTP/1.0"), (1, b"Host: evil"), (4, b"Sec-WebSocket-Version: 8"),
-                        (4, b"X: y"), (5, b"Sec-WebSocket-Key: short"), (5, b"Origin: http://evil"), (0, b"GET /../ws HTTP/1.1"),
-                        (3, b"Connection: Upgrade\r\nContent-Length: 5")])  # fmt: skip
+    bad = drawn.choice(
+        [
+            (0, b"POST /ws HTTP/1.1"),
+            (0, b"GET /ws HTTP/1.0"),
+            (1, b"Host: evil"),
+            (4, b"Sec-WebSocket-Version: 8"),
+            (4, b"X: y"),
+            (5, b"Sec-WebSocket-Key: short"),
+            (5, b"Origin: http://evil"),
+            (0, b"GET /../ws HTTP/1.1"),
+            (3, b"Connection: Upgrade\r\nContent-Length: 5"),
+        ]
+    )
     lines[bad[0]] = bad[1]
     return Abuse("handshake", b"\r\n".join([*lines, b"", b""]))

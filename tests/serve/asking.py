@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 __all__ = ["Answer", "ask", "ask_websocket", "exchange", "received"]
 
@@ -61,8 +62,6 @@ def ask_websocket(
 
 
 def _scope(path: str, headers: Any, host: str | None, client: str) -> dict[str, Any]:
-    from urllib.parse import unquote
-
     given = list(headers.items() if isinstance(headers, dict) else headers or [])
     given = given if host is None else [("host", host), *given]
     raw_path, _, query = path.partition("?")
@@ -116,7 +115,8 @@ def received(connection: socket.socket) -> Answer:
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
-        while len(body) < int(headers.get("content-length", 0)) and (part := connection.recv(1 << 16)):
+        length = int(headers.get("content-length", 0))
+        while len(body) < length and (part := connection.recv(1 << 16)):
             body += part
-        return Answer(int(lines[0].split()[1]), headers, body)
+        return Answer(int(lines[0].split()[1]), headers, body[:length])
     return Answer(0, {})

@@ -137,7 +137,7 @@ class StandIn:
         self.begun = time.time()
         self.encoded = 0
         self.ended = False
-        self.masks = True
+        self.no_signal = False
         self.closed_with = 1012
         self._port = port
         self._lock = threading.Lock()
@@ -268,11 +268,15 @@ class StandIn:
             self._stopping.wait(max(0.0, soonest - time.monotonic()))
 
     def _picture(self, camera: Camera) -> None:
-        if camera.state != "live" or camera.paused:
+        if camera.paused or (camera.state != "live" and not self.no_signal):
             return
         capture = time.time()
-        camera.frames += 1
-        camera.times.append(capture)
+        signal = camera.state == "live"
+        if not signal:
+            camera.next_s += 0.4
+        if signal:
+            camera.frames += 1
+            camera.times.append(capture)
         images, masks = drive(camera.seed, self.size, self.length)
         step = (camera.frames + 13 * camera.number) % (2 * self.length - 2)
         at = min(step, 2 * self.length - 2 - step)  # there and back
@@ -280,6 +284,8 @@ class StandIn:
         if self.numbered:
             image, labels = image.copy(), labels.copy()
             draw_number(image, labels, camera.frames % (1 << BITS))
+        if not signal:
+            image = cv2.putText(image // 4, "no signal", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3)
         camera.newest = image, labels
         if camera.frames % 12 == 1:
             counts = np.bincount(labels.ravel(), minlength=256)
@@ -296,15 +302,18 @@ class StandIn:
                 viewer.begun.discard(camera.number)
         self.encoded += 1
         for unit in camera.encoder.encode(image, round((time.monotonic() - self._begin) * 1e9)):
-            self._send(camera, unit, labels, capture, watching)
+            self._send(camera, unit, labels if signal else None, capture, watching)
 
     def _send(
-        self, camera: Camera, unit: AccessUnit, labels: NDArray[np.uint8], capture: float, watching: list[Viewer]
+        self, camera: Camera, unit: AccessUnit, labels: NDArray[np.uint8] | None, capture: float, watching: list[Viewer]
     ) -> None:
-        deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
-        mask = struct.pack("<HH", *labels.shape) + deflate.compress(labels.tobytes()) + deflate.flush()
-        frame = message(2, int(unit.keyframe), camera.number, unit.ticks, capture, fragment(unit), mask)
-        bare = message(2, int(unit.keyframe), camera.number, unit.ticks, capture, fragment(unit), b"")
+        mask, flags = b"", int(unit.keyframe)
+        if labels is None:
+            flags |= 2
+        else:
+            deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
+            mask = struct.pack("<HH", *labels.shape) + deflate.compress(labels.tobytes()) + deflate.flush()
+        frame = message(2, flags, camera.number, unit.ticks, capture, fragment(unit), mask)
         for viewer in watching:
             if camera.number not in viewer.begun:
                 if not unit.keyframe:
@@ -312,7 +321,7 @@ class StandIn:
                 viewer.begun.add(camera.number)
                 init = init_segment(unit)
                 self._put(viewer, message(1, 0, camera.number, unit.ticks, capture, codec_of(unit).encode(), init))
-            self._put(viewer, frame if self.masks else bare)
+            self._put(viewer, frame)
 
     def _put(self, viewer: Viewer, what: bytes | str | None) -> None:
         def put() -> None:

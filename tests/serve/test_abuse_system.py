@@ -55,7 +55,7 @@ class Target:
 
     @property
     def files(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     @property
     def memory(self) -> int:

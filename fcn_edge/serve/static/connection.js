@@ -2,6 +2,7 @@
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 8000;
+const ENDED_WAIT = 30000; // another run may begin at the same address
 const SILENCE = 6000; // ms without a message (a status comes twice a second) after which the line is taken for dead
 const HEADER = 32;
 const ENDED = 1001;
@@ -46,7 +47,9 @@ export class Connection {
     setInterval(() => this.#check(), 1000);
     addEventListener("online", () => this.#soon(0));
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.#check();
+      if (document.hidden) return;
+      this.#check();
+      this.#soon(0);
     });
     this.#open();
   }
@@ -109,7 +112,7 @@ export class Connection {
     }
     if (code === ENDED) this.ended = true;
     this.#now(this.ended ? "ended" : "lost");
-    this.#soon(this.ended ? LONGEST_WAIT : this.wait * (0.75 + Math.random() / 2));
+    this.#soon(this.ended ? ENDED_WAIT : this.wait * (0.75 + Math.random() / 2));
     this.wait = Math.min(this.wait * 1.7, LONGEST_WAIT);
   }
 

@@ -34,8 +34,9 @@ export class Control {
 
   /** Pause the chosen source, or go on with it. */
   async pause() {
+    if (!this.allowed) return;
     const source = this.hears.chosen();
-    if (!this.allowed || !source) return;
+    if (!source) return;
     const problem = await send("POST", `/api/sources/${encodeURIComponent(source.id)}/${source.paused ? "resume" : "pause"}`);
     if (problem) this.hears.told(problem);
   }

@@ -46,7 +46,7 @@ const layout = new Layout(settings, {
   },
   changed: () => show(),
 });
-const control = new Control({ chosen: () => chosen(), told: (text) => tell(text) });
+const control = new Control({ chosen: () => meant(), told: (text) => tell(text) });
 
 const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const connection = new Connection(address, {
@@ -139,7 +139,7 @@ function show() {
 }
 
 function showLink() {
-  const words = { connecting: "Connecting", open: "Live", lost: "Reconnecting", ended: "The run has ended" };
+  const words = { connecting: "Connecting", open: "Connected", lost: "Reconnecting", ended: "The run has ended" };
   byId("link").dataset.link = link;
   say(byId("link-word"), words[link]);
   const running = status ? (link === "ended" ? status.now_unix_ms : clock.now()) - status.started_unix_ms : 0;
@@ -189,8 +189,15 @@ function setOpacity(value) {
   settings.set("opacity", Math.min(1, Math.max(0, Math.round(value * 100) / 100)));
 }
 
+// in the grid nothing says which source is meant
+function meant() {
+  if (!layout.isGrid) return chosen();
+  tell("Choose a source first: click it, or press its number.");
+  return null;
+}
+
 function download(path) {
-  const source = chosen();
+  const source = meant();
   if (!source) return;
   const link = document.createElement("a");
   link.href = `${path}?source=${encodeURIComponent(source.id)}`;

@@ -19,7 +19,9 @@ export class Screen {
     this.masks = new Masks();
     this.captures = new Map();
     this.ages = [];
-    this.shown = null; // {ticks, captureMs, maskTicks}
+    this.shown = null; // {ticks, age in ms, run}
+    this.maskTicks = 0;
+    this.run = 0; // how often the stream began anew, with times that have nothing to do with those before
     this.visible = false;
     this.#build(hears);
     this.overlay = new Overlay(this.canvas, palette);
@@ -39,12 +41,13 @@ export class Screen {
       : h("img", { alt: "" });
     this.video.classList.add("picture");
     this.canvas = h("canvas", { class: "mask", "aria-hidden": "true", width: 1, height: 1 });
-    this.note = h("div", { class: "note" }, (this.noteWord = h("strong")), (this.noteText = h("span")));
+    this.note = h("div", { class: "note" }, h("strong", {}, (this.noteWord = h("span")), (this.noteSince = h("small"))),
+      (this.noteText = h("span")));
     this.start = h("button", { class: "start", type: "button", hidden: true, onclick: () => this.#begin() },
       icon("play"), "Show the picture");
     this.named = h("div", { class: "named", hidden: true },
       (this.namedSwatch = h("span", { class: "swatch" })), (this.namedText = h("span")));
-    this.frame = h("div", { class: "frame" }, this.still, this.video, this.canvas, this.note, this.start, this.named);
+    this.frame = h("div", { class: "frame" }, this.video, this.still, this.canvas, this.note, this.start, this.named);
     this.dot = h("span", { class: "dot" });
     this.facts = h("span", { class: "facts" });
     this.caption = h("button", { class: "caption", type: "button", onclick: () => hears.chosen(this.id) },
@@ -63,10 +66,7 @@ export class Screen {
     if (visible === this.visible) return;
     this.visible = visible;
     if (this.player) {
-      if (!visible) {
-        this.#keepStill();
-        this.player.stop();
-      }
+      if (!visible) this.player.stop();
     } else if (visible) {
       this.video.src = `/stream.mjpg?source=${this.address}`;
     } else {
@@ -76,8 +76,9 @@ export class Screen {
 
   init(message, anew) {
     if (!this.player || !this.visible) return;
-    this.#keepStill();
     if (anew) {
+      this.run += 1;
+      this.maskTicks = 0;
       this.masks.clear();
       this.captures.clear();
     }
@@ -86,6 +87,7 @@ export class Screen {
 
   frameCame(message) {
     if (!this.player || !this.visible) return;
+    message.run = this.run;
     this.captures.set(message.ticks, message);
     if (this.captures.size > 400) this.captures.delete(this.captures.keys().next().value);
     this.masks.add(message.ticks, message.b, this.player.isNear(message.ticks));
@@ -103,9 +105,9 @@ export class Screen {
     const quiet = state.key === "live" && link === "open";
     this.note.hidden = quiet;
     if (quiet) return;
-    if (link === "ended") this.#tell("The run has ended", "");
-    else if (link !== "open") this.#tell("Reconnecting", "The page waits for the run.");
-    else this.#tell(state.word, `${source.message ? `${source.message} ` : ""}For ${lasting(this.clock.now() - source.since_unix_ms)}.`);
+    if (link === "ended") this.#tell("The run has ended", "", "");
+    else if (link !== "open") this.#tell("Reconnecting", "", "The page waits for the run.");
+    else this.#tell(state.word, lasting(this.clock.now() - source.since_unix_ms), source.message ?? "");
   }
 
   /** Median age on this screen of the last pictures, in ms; null while none is shown. */
@@ -120,8 +122,9 @@ export class Screen {
     this.element.remove();
   }
 
-  #tell(word, text) {
+  #tell(word, since, text) {
     say(this.noteWord, word);
+    say(this.noteSince, since);
     say(this.noteText, text);
   }
 
@@ -136,41 +139,55 @@ export class Screen {
     this.player.play();
   }
 
-  // what was seen last stays while another stream begins
-  #keepStill() {
-    const { video, still } = this;
-    if (!video.videoWidth || video.readyState < 2) return;
-    still.width = video.videoWidth;
-    still.height = video.videoHeight;
-    still.getContext("2d").drawImage(video, 0, 0);
+  // Picture and mask are drawn in one task, so that both are of the same frame: a browser shows a video's frames when it
+  // likes, which may be before or after the page has drawn. What was seen last also stays while another stream begins.
+  async #shown(reported, when) {
+    const { video } = this;
+    this.start.hidden = true;
+    if (!video.videoWidth || video.readyState < 2 || !this.still.clientWidth) return;
+    // it knows which picture it is; there is none where the page came over plain HTTP from another machine
+    const frame = globalThis.VideoFrame ? new VideoFrame(video) : null;
+    const ticks = frame ? Math.round((frame.timestamp * 9) / 100) : reported;
+    const message = this.#cameWith(ticks);
+    const mask = message ? this.masks.of(ticks) : null;
+    if (mask && !mask.ids) await mask.inflate();
+    if (message && !(this.shown?.ticks > ticks && message.run === this.shown.run)) {
+      this.#draw(frame ?? video);
+      if (mask?.ids) this.overlay.show(mask);
+      else if (message.noSignal || ticks - this.maskTicks > MASK_HELD) this.overlay.show(null);
+      if (mask?.ids) this.maskTicks = ticks;
+      this.#noted(message, ticks, when);
+    }
+    frame?.close();
   }
 
-  #shown(ticks, when) {
-    this.start.hidden = true;
-    let message = null;
-    for (const [at, one] of this.captures) {
-      if (at > ticks + 45) break;
-      message = one;
-      this.captures.delete(at);
-    }
-    if (!message || Math.abs(message.ticks - ticks) > 45) return;
+  #draw(picture) {
+    const { video, still } = this;
+    const width = Math.min(video.videoWidth, Math.ceil(still.clientWidth * (devicePixelRatio || 1)));
+    const height = Math.round((width * video.videoHeight) / video.videoWidth);
+    if (still.width !== width || still.height !== height) Object.assign(still, { width, height });
+    still.getContext("2d").drawImage(picture, 0, 0, width, height);
+  }
+
+  #noted(message, ticks, when) {
     const age = performance.timeOrigin + when - message.captureMs - this.clock.offset;
     this.ages.push([performance.now(), age]);
     if (this.ages.length > AGES) this.ages.shift();
     this.element.classList.toggle("no-signal", message.noSignal);
     this.#sized([this.video.videoHeight, this.video.videoWidth]);
-    this.shown = { ticks, captureMs: message.captureMs, age, maskTicks: this.shown?.maskTicks ?? null };
-    const mask = this.masks.of(ticks);
-    if (mask) this.#showMask(mask);
-    else if (message.noSignal || ticks - (this.shown.maskTicks ?? 0) > MASK_HELD) this.overlay.show(null);
+    this.shown = { ticks, age, run: message.run };
+    if (this.pointer) this.#name();
   }
 
-  async #showMask(mask) {
-    if (!mask.ids && !(await mask.inflate())) return;
-    if (mask.ticks < this.shown.ticks - 45) return; // too late
-    this.shown.maskTicks = mask.ticks;
-    this.overlay.show(mask);
-    if (this.pointer) this.#name();
+  // what is known of the picture that is shown; what came before it is forgotten
+  #cameWith(ticks) {
+    let found = null;
+    for (const [at, one] of this.captures) {
+      if (at > ticks + 45) break;
+      found = one;
+      this.captures.delete(at);
+    }
+    return found && Math.abs(found.ticks - ticks) <= 45 ? found : null;
   }
 
   #hover() {
