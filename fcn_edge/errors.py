@@ -175,9 +175,13 @@ EXTRAS = {
     "onnx": "convert",
     "onnxscript": "export",
     "openvino": "openvino",
+    "prometheus_client": "web",
     "pynvml": "bench",
     "safetensors": "export",
+    "starlette": "web",
     "torch": "export",
+    "uvicorn": "web",
+    "websockets": "web",
 }
 """The extra that brings each optional module."""
 

@@ -53,7 +53,7 @@ MAY_IMPORT = {
     "fcn_edge": "builder errors evaluation export quantization runtime version",
     "bench": "artifacts backends backends.onnxruntime builder datasets errors evaluation io metrics ops quantization"
     " runtime system text",
-    "serve": "errors io runtime.uri text",
+    "serve": "artifacts errors io metrics runtime text version",
     "cli": "artifacts backends backends.tensorrt bench builder datasets doctor errors evaluation export io quantization"
     " runtime system text training version",
     "__main__": "cli",

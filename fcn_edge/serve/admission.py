@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fcn_edge.runtime.sources import SourceAddress
-from fcn_edge.serve.refused import RefusedError
+from fcn_edge.serve.refusal import Refusal
 from fcn_edge.serve.source_pattern import SourcePattern
 from fcn_edge.text import printable
 
@@ -46,13 +46,13 @@ class Admission:
             text: What somebody asks for.
 
         Raises:
-            RefusedError: It may not be added, or is no address.
+            Refusal: It may not be added, or is no address.
             UsageError: It makes no sense.
         """
         if (listed := self._listed.get(text)) is not None:
             return listed
         if not text or len(text) > LONGEST or not text.isprintable():
-            raise RefusedError(
+            raise Refusal(
                 400,
                 f"An address has 1 to {LONGEST} letters, and none of them is a control character.",
                 "Write others as %XX.",
@@ -63,7 +63,7 @@ class Admission:
                 return admitted
         if (listed := self._listed.get(printable(address.text))) is not None:
             return listed
-        raise RefusedError(
+        raise Refusal(
             403,
             f"The source {printable(address.text, 200)} is not allowed.",
             "Start the run with it, or with a pattern that it matches: --allow-source 'rtsp://10.0.0.*'.",

@@ -19,7 +19,7 @@ from fcn_edge.runtime.source_status import SourceStatus
 from fcn_edge.runtime.sources import SourceAddress
 from fcn_edge.serve.admission import Admission
 from fcn_edge.serve.posted import posted_text
-from fcn_edge.serve.refused import RefusedError
+from fcn_edge.serve.refusal import Refusal
 from fcn_edge.text import printable
 
 with needed_for("The live page"):
@@ -61,22 +61,22 @@ class Control:
             text: Its address.
 
         Raises:
-            RefusedError: It is not allowed, is there already, or there are too many.
+            Refusal: It is not allowed, is there already, or there are too many.
             UsageError: The address makes no sense.
             SourceError: There is no such file.
         """
         if self._sources.fixed:
-            raise RefusedError(403, "This run takes no further sources.", "Start it with --allow-source PATTERN.")
+            raise Refusal(403, "This run takes no further sources.", "Start it with --allow-source PATTERN.")
         address = self._admission.admitted(text)
         with self._lock:  # else two could pass the checks at once
             if address.text in self._sources:
-                raise RefusedError(
+                raise Refusal(
                     409,
                     f"The source {printable(address.text)} is there already, or is still being removed.",
                     "Remove it first, and wait some seconds.",
                 )
             if len(self._sources) >= MOST_SOURCES or self._sources.count >= LAST_NUMBER:
-                raise RefusedError(
+                raise Refusal(
                     409,
                     f"There are {MOST_SOURCES} sources, or were {LAST_NUMBER}: no more fit.",
                     "Remove one, or start anew.",
@@ -85,13 +85,13 @@ class Control:
         for status in self._sources.statuses():
             if status.number == number:
                 return status
-        raise RefusedError(409, f"The source {printable(address.text)} was removed meanwhile.")
+        raise Refusal(409, f"The source {printable(address.text)} was removed meanwhile.")
 
     def remove(self, label: str) -> None:
         """Remove a source.
 
         Raises:
-            RefusedError: There is none of that name.
+            Refusal: There is none of that name.
         """
         self._change(label, self._sources.remove)
 
@@ -99,7 +99,7 @@ class Control:
         """Pause a source.
 
         Raises:
-            RefusedError: There is none of that name, or it has ended.
+            Refusal: There is none of that name, or it has ended.
         """
         self._change(label, self._sources.pause)
 
@@ -107,7 +107,7 @@ class Control:
         """Go on with a source that was paused.
 
         Raises:
-            RefusedError: There is none of that name, or it has ended.
+            Refusal: There is none of that name, or it has ended.
         """
         self._change(label, self._sources.resume)
 
@@ -137,9 +137,7 @@ class Control:
                     return change(status.id)
                 except FcnEdgeError:  # it ended this very moment, or a while ago
                     break
-        raise RefusedError(
-            404, f"There is no source {printable(label, 64)!r} that runs.", "GET /api/sources lists them."
-        )
+        raise Refusal(404, f"There is no source {printable(label, 64)!r} that runs.", "GET /api/sources lists them.")
 
 
 def control_routes(control: Control) -> list[Route]:
@@ -174,9 +172,10 @@ def _answering(handler: Handler) -> Handler:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
+        except Refusal as refused:
+            return Response(refused.body, refused.status, media_type="application/json")
         except FcnEdgeError as error:
-            status = error.status if isinstance(error, RefusedError) else 400
             told = {"error": prose_without_passwords(error.message), "fix": prose_without_passwords(error.fix)}
-            return JSONResponse(told, status)
+            return JSONResponse(told, 400)
 
     return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from fcn_edge.serve.refused import RefusedError
+from fcn_edge.serve.refusal import Refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -24,22 +24,22 @@ async def posted_text(request: Request, key: str) -> str:
         key: Name of the text; there may be no other.
 
     Raises:
-        RefusedError: It is something else.
+        Refusal: It is something else.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise RefusedError(415, "A JSON object was expected.", "Send the header Content-Type: application/json.")
+        raise Refusal(415, "A JSON object was expected.", "Send the header Content-Type: application/json.")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise RefusedError(413, f"The request is larger than {MOST_BYTES} bytes.", EXAMPLE)
+            raise Refusal(413, f"The request is larger than {MOST_BYTES} bytes.", EXAMPLE)
     try:
         found = json.loads(body.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):  # of both: no UTF-8, no JSON, a number of thousands of digits
-        raise RefusedError(400, "The request is no JSON.", EXAMPLE) from None
+        raise Refusal(400, "The request is no JSON.", EXAMPLE) from None
     if not isinstance(found, dict) or found.keys() != {key} or not isinstance(found[key], str):
-        raise RefusedError(400, f"A JSON object with {key!r} alone, a text, was expected.", EXAMPLE)
+        raise Refusal(400, f"A JSON object with {key!r} alone, a text, was expected.", EXAMPLE)
     text: str = found[key]
     return text
 
@@ -47,5 +47,5 @@ async def posted_text(request: Request, key: str) -> str:
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise RefusedError(400, "A key is there twice.", EXAMPLE)
+        raise Refusal(400, "A key is there twice.", EXAMPLE)
     return found

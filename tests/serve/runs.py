@@ -19,7 +19,7 @@ from fcn_edge.serve.model_facts import ModelFacts
 from fcn_edge.serve.state import RunState
 from fcn_edge.testing.engine import fake_spec
 
-__all__ = ["Clock", "Silent", "frame_done", "run_state"]
+__all__ = ["Clock", "Gray", "Silent", "frame_done", "run_state"]
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -51,6 +51,25 @@ class Silent(Connection):
     @override
     def _next(self, timeout: float) -> Picture | None:
         raise EndOfSource
+
+
+class Gray(Connection):
+    """Gives so many gray pictures, as a file does."""
+
+    def __init__(self, address: str, count: int) -> None:
+        super().__init__(address)
+        self._left = count
+
+    @override
+    def _connect(self, timeout: float | None) -> None:
+        self.size = (48, 64)
+
+    @override
+    def _next(self, timeout: float) -> Picture | None:
+        if not self._left:
+            raise EndOfSource
+        self._left -= 1
+        return Picture(np.full((48, 64, 3), 100, np.uint8))
 
 
 def run_state(clock: Clock, *sources: AnySource, **how: object) -> tuple[RunState, Sources]:

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fcn_edge.errors import MachineError
 from fcn_edge.runtime.events import SinkFailed, SourceChanged
+from fcn_edge.serve.encoding import Encoding
 from fcn_edge.serve.metrics import metrics_text
 from fcn_edge.serve.state import RunState
 from fcn_edge.version import __version__
@@ -28,7 +29,7 @@ UNITS = ("seconds", "info", "total", "state", "grade", "paused", "viewers", "per
 
 
 def families(state: RunState) -> dict[str, Metric]:
-    found = list(text_string_to_metric_families(metrics_text(state).decode("utf-8")))
+    found = list(text_string_to_metric_families(metrics_text(state, [Encoding("front", 7, 30 * MS)]).decode("utf-8")))
     assert len({one.name for one in found}) == len(found)
     return {one.name: one for one in found}
 
@@ -84,6 +85,8 @@ def test_values_of_a_source(busy: RunState) -> None:
     assert found["fcn_edge_source_dropped_total", "front"] == 0
     assert found["fcn_edge_source_late_total", "front"] == 0
     assert found["fcn_edge_source_paused", "front"] == 0
+    assert found["fcn_edge_source_page_pictures_total", "front"] == 7
+    assert found["fcn_edge_source_page_encode_seconds_total", "front"] == 0.03
     assert found["fcn_edge_source_state", "front", "stalled"] == 1
     assert sum(value for key, value in found.items() if key[:2] == ("fcn_edge_source_state", "front")) == 1
     assert found["fcn_edge_source_grade", "fair", "front"] == 1

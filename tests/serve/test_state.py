@@ -14,14 +14,13 @@ from fcn_edge.runtime.events import Ended, FrameDone, SinkFailed, SourceChanged
 from fcn_edge.runtime.runner import run
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.source_set import Sources
-from fcn_edge.runtime.sources import SourceAddress
 from fcn_edge.serve.model_facts import ModelFacts
 from fcn_edge.serve.readiness import ready
 from fcn_edge.serve.state import MOST_OUTPUTS, RunState
 from fcn_edge.serve.status import status
 from fcn_edge.testing.engine import FakeEngine, fake_spec
 
-from .runs import MS, UNIX_NS, Clock, S, Silent, frame_done, run_state
+from .runs import MS, UNIX_NS, Clock, Gray, S, Silent, frame_done, run_state
 
 FRONT, REAR = "rtsp://admin:secret@cam/front", "rtsp://cam/rear"
 FRONT_ID = "rtsp://admin:***@cam/front"
@@ -214,7 +213,7 @@ class TestSourcesThatComeAndGo:
                 name = f"rtsp://cam/{index}"
                 sources.add(Silent(f"{name}#name=guest"))
                 state.heard(SourceChanged(f"{name}#name=guest", "live"))
-                for _ in range(20):
+                for _ in range(10):
                     clock.now_ns += 40 * MS
                     state.heard(frame_done(clock, FRONT_ID))
                     state.heard(frame_done(clock, f"{name}#name=guest"))
@@ -224,9 +223,9 @@ class TestSourcesThatComeAndGo:
 
         tracemalloc.start()
         try:
-            live(20)
-            before = live(20)
-            after = live(100)
+            live(10)
+            before = live(10)
+            after = live(40)
         finally:
             tracemalloc.stop()
         # a record takes about 130 kB; what stays is a label
@@ -234,15 +233,15 @@ class TestSourcesThatComeAndGo:
 
     def test_a_run_of_several_tells_the_losses_of_each(self) -> None:
         """Files lose nothing, whatever is lost beside them; the one that comes later counts from its own start."""
-        streets = [f"synthetic://street?seed={seed}&size=64x96&frames=6#name=s{seed}" for seed in (1, 2, 3)]
-        sources = Sources(*streets[:2])
+        files = [Gray(f"s{number}", 6) for number in (1, 2, 3)]
+        sources = Sources(*files[:2])
         segment = Segmenter(FakeEngine())
         state = RunState(ModelFacts.of(segment), sources)
 
         def hear(event: object) -> None:
             state.heard(event)  # type: ignore[arg-type]
             if isinstance(event, FrameDone) and len(sources) == 2 and sources.count == 2:
-                sources.add(streets[2])
+                sources.add(files[2])
 
         report = run(sources, segment, (), [hear])
         found = status(state)
@@ -286,7 +285,7 @@ class TestReady:
             def _connect(self, timeout: float | None) -> None:
                 raise MachineError("It is gone.")
 
-        sources = Sources(Lost(REAR), SourceAddress.of("synthetic://street?size=64x96&frames=2"))
+        sources = Sources(Lost(REAR), Gray("s1", 2))
         segment = Segmenter(FakeEngine())
         state = RunState(ModelFacts.of(segment), sources)
         seen: list[bool] = []
@@ -297,7 +296,7 @@ class TestReady:
 
 
 def test_others_may_look_while_the_run_goes_on() -> None:
-    sources = Sources("synthetic://street?size=64x96&frames=60")
+    sources = Sources(Gray("s1", 60))
     segment = Segmenter(FakeEngine())
     state = RunState(ModelFacts.of(segment), sources)
     over = threading.Event()
@@ -306,7 +305,7 @@ def test_others_may_look_while_the_run_goes_on() -> None:
     def look() -> None:
         while not over.is_set():
             seen.extend(one["frames"] for one in status(state, history=True)["sources"])
-            time.sleep(0.001)
+            time.sleep(0.002)
 
     thread = threading.Thread(target=look)
     thread.start()
