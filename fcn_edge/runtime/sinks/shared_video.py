@@ -33,7 +33,7 @@ REPEATED_AFTER = 1.0
 """Seconds without a picture after which the last one is sent again: who joins waits no longer than that."""
 NO_SIGNAL_EVERY = 0.2
 """Seconds from one picture without a signal to the next."""
-SILENT_NS = 1_500_000_000
+SILENT_NS = 3 * NS_PER_S
 """After which a file that is written gives no pictures any more, and they are encoded here again."""
 MOST_UNITS, MOST_BYTES = 120, 8 << 20
 """Access units since the last keyframe that are kept for who joins."""
