@@ -87,6 +87,9 @@ def test_the_user_gets_both_groups_of_the_gpu() -> None:
     assert any("--groups video " in run for run in of("RUN"))
 
 
+PAGE_PORT = of("EXPOSE")[0].split()[0]
+
+
 def documented_page() -> dict[str, str]:
     """Options and sink of the container with a live page, as a shell takes the command apart."""
     (command,) = re.findall(r"^ {4}(docker run --detach .*(?:\n {8}.*)*)", README, re.MULTILINE)
@@ -96,7 +99,7 @@ def documented_page() -> dict[str, str]:
 
 
 def test_the_live_page_has_the_port_that_the_image_tells() -> None:
-    assert documented_page()["page"] == f"http://:{of('EXPOSE')[0]}"
+    assert documented_page()["page"] == f"http://:{PAGE_PORT}"
     assert documented_page()["--network"] == "host", "the page is for this machine's loopback"
 
 
@@ -117,7 +120,7 @@ def test_the_documented_health_check_asks_whether_frames_come(answer: int | None
     serving = threading.Thread(target=server.serve_forever)
     serving.start()
     check = documented_page()["--health-cmd"].replace("/opt/fcn_edge/bin/python", sys.executable)
-    check = check.replace(f":{of('EXPOSE')[0]}/", f":{server.server_port}/")
+    check = check.replace(f":{PAGE_PORT}/", f":{server.server_port}/")
     if answer is None:
         server.shutdown()
         server.server_close()

@@ -99,7 +99,7 @@ def test_it_holds_every_file_of_the_package(wheel: Path) -> None:
     }
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
-    assert {Path(name).suffix for name in tree} >= {".py", ".cu", ".cuh", ".onnx", ".json"}
+    assert {Path(name).suffix for name in tree} >= {".py", ".cu", ".cuh", ".onnx", ".json", ".html", ".css", ".js"}
     assert sorted(tree - held) == []
     assert [name for name in sorted(held - tree) if not re.match(r"fcn_edge-[^/]+\.dist-info/", name)] == []
 
