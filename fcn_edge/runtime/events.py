@@ -3,6 +3,7 @@
     SourceChanged("connecting"), SourceChanged("live"), Started,
     FrameDone ...                                   one per frame, after the sinks took it
     SinkFailed ...                                  a sink failed and is left; the run goes on while others are there
+    Waiting ...                                     once a second while no frame comes
     SourceChanged("ended" or "lost"), Ended
 
 Of a live source SourceChanged and GradeChanged come whenever its state or its grade changes, also while no frame does.
@@ -24,7 +25,17 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sources.base import Connection, Grade, State
 from fcn_edge.runtime.statistics import StreamStatistics
 
-__all__ = ["Ended", "Event", "FrameDone", "GradeChanged", "Listener", "SinkFailed", "SourceChanged", "Started"]
+__all__ = [
+    "Ended",
+    "Event",
+    "FrameDone",
+    "GradeChanged",
+    "Listener",
+    "SinkFailed",
+    "SourceChanged",
+    "Started",
+    "Waiting",
+]
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,11 @@ class SinkFailed:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The run is alive, and no frame has come for another second."""
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over: sinks are closed and files whole, sources closed that the run opened.
 
@@ -117,5 +133,5 @@ class Ended:
     report: Report
 
 
-Event = SourceChanged | GradeChanged | Started | FrameDone | SinkFailed | Ended
+Event = SourceChanged | GradeChanged | Started | FrameDone | SinkFailed | Waiting | Ended
 Listener = Callable[[Event], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
@@ -12,7 +13,8 @@ from typing_extensions import Self
 
 from fcn_edge.backends.base import Session
 from fcn_edge.errors import FcnEdgeError, UsageError
-from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, Started
+from fcn_edge.metrics.durations import NS_PER_S
+from fcn_edge.runtime.events import Ended, Event, FrameDone, Listener, Started, Waiting
 from fcn_edge.runtime.feed import Feed
 from fcn_edge.runtime.outputs import Outputs
 from fcn_edge.runtime.pipeline import Pipeline
@@ -30,6 +32,7 @@ from fcn_edge.runtime.stream_options import StreamOptions
 __all__ = ["Loop"]
 
 MOST_REPORTS = 1000
+WAITING_EVERY_NS = NS_PER_S
 
 
 class Loop:
@@ -76,6 +79,7 @@ class Loop:
         self._reports: deque[SourceReport] = deque(maxlen=MOST_REPORTS)
         self._errors: deque[FcnEdgeError] = deque(maxlen=MOST_REPORTS)
         self._finished = 0
+        self._heard_ns = time.monotonic_ns()
         self._stack = ExitStack()
         self._videos: dict[str, SharedVideo] = {}
 
@@ -122,6 +126,7 @@ class Loop:
                 self._open_sinks_of(result.source)
                 self._outputs.write(result, all_open=len(self._with_sinks) == len(self._joined))
                 self._events.tell_news()
+                self._heard_ns = time.monotonic_ns()
                 self._tell(FrameDone(result, self._pipeline.statistics))
                 self._finished += 1
                 yield result
@@ -165,7 +170,7 @@ class Loop:
             unknown_below=options.unknown_below,
             max_age_ns=options.max_age_ns,
             on_end=self._source_ended,
-            on_idle=self._events.tell_news,
+            on_idle=self._idle,
         )
         self._pipeline = pipeline
         self._stack.callback(self._close_sources)
@@ -227,6 +232,13 @@ class Loop:
             if self._alone or not isinstance(error, FcnEdgeError):
                 raise error
             self._errors.append(error)
+
+    def _idle(self) -> None:
+        self._events.tell_news()
+        now_ns = time.monotonic_ns()
+        if now_ns - self._heard_ns >= WAITING_EVERY_NS:
+            self._heard_ns = now_ns
+            self._tell(Waiting())
 
     def _report(self, source: Source, error: BaseException | None) -> None:
         if source in self._joined:  # it may not have come so far

@@ -1,7 +1,8 @@
 """Tells systemd how a run does: ready, alive, stopping. For units of ``Type=notify``, with or without ``WatchdogSec``.
 
-The watchdog is fed by frames and by nothing else: systemd restarts a run that hangs or sees nothing. The protocol is
-that of sd_notify(3): lines of text to the datagram socket that ``NOTIFY_SOCKET`` names.
+The watchdog is fed by frames, and by the loop while it waits for cameras that are known to be away: systemd restarts a
+run that hangs, or gets no frame and does not know why. Pages and videos of one whose camera is away go on and say so.
+The protocol is that of sd_notify(3): lines of text to the datagram socket that ``NOTIFY_SOCKET`` names.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from typing_extensions import override
 
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.metrics.durations import NS_PER_S
-from fcn_edge.runtime.events import Ended, Event, FrameDone, SourceChanged, Started
+from fcn_edge.runtime.events import Ended, Event, FrameDone, SourceChanged, Started, Waiting
+from fcn_edge.runtime.sources.base import State
 from fcn_edge.text import whole
 
 __all__ = ["ServiceNotifier"]
 
 NS_PER_US = 1000
 STATUS_EVERY_NS = 10 * NS_PER_S
+AWAY: frozenset[State] = frozenset({"lost", "stalled", "waiting_for_keyframe", "connecting"})
+"""States in which a source is looked after, and gives no frame."""
 
 
 class ServiceNotifier(Closeable):
@@ -40,6 +44,7 @@ class ServiceNotifier(Closeable):
         self._clock = clock
         self._fed_ns: int | None = None
         self._told_ns: int | None = None
+        self._states: dict[str, State] = {}
 
     def __call__(self, event: Event) -> None:
         """Tell what follows from an event."""
@@ -49,7 +54,13 @@ class ServiceNotifier(Closeable):
             self._tell("READY=1")
         elif isinstance(event, FrameDone):
             self._frame(event)
+        elif isinstance(event, Waiting):
+            if self._states and AWAY.issuperset(self._states.values()):
+                self._feed()
         elif isinstance(event, SourceChanged):
+            self._states[event.source] = event.state
+            if event.state == "ended":
+                del self._states[event.source]
             self._tell(f"STATUS={event.source}: {event.state}{f', {event.message}' if event.message else ''}")
         elif isinstance(event, Ended):
             self._tell("STOPPING=1")
@@ -60,11 +71,15 @@ class ServiceNotifier(Closeable):
             self._socket.close()
             self._socket = None
 
-    def _frame(self, event: FrameDone) -> None:
+    def _feed(self) -> None:
         now = self._clock()
         if self._every_ns is not None and (self._fed_ns is None or now - self._fed_ns >= self._every_ns):
             self._fed_ns = now
             self._tell("WATCHDOG=1")
+
+    def _frame(self, event: FrameDone) -> None:
+        self._feed()
+        now = self._clock()
         if self._told_ns is None or now - self._told_ns >= STATUS_EVERY_NS:
             self._told_ns = now
             frame, statistics = event.result.frame, event.statistics

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from fcn_edge.cli.main import main
 from fcn_edge.runtime import runner
-from fcn_edge.runtime.events import FrameDone, SourceChanged, Started
+from fcn_edge.runtime.events import FrameDone, SourceChanged, Started, Waiting
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.service import ServiceNotifier
@@ -90,6 +90,30 @@ def test_the_watchdog_is_fed_by_frames_and_no_more_than_needed(manager: Manager,
         manager.now += 60 * SECOND
         service(SourceChanged("cam", "stalled"))
         assert "WATCHDOG=1" not in manager.told(), "no frame came"
+
+
+def test_the_watchdog_is_fed_while_all_cameras_are_known_to_be_away(manager: Manager) -> None:
+    with manager.notifier(WATCHDOG_USEC="10000000") as service:
+        for camera in ("front", "rear"):
+            service(SourceChanged(camera, "live"))
+        service(SourceChanged("front", "lost"))
+        service(Waiting())
+        assert "WATCHDOG=1" not in manager.told(), "the rear camera is live, and gives nothing"
+        service(SourceChanged("rear", "stalled"))
+        fed = 0
+        for _ in range(30):
+            manager.now += SECOND
+            service(Waiting())
+            fed += manager.told().count("WATCHDOG=1")
+        assert fed == 6
+        service(SourceChanged("rear", "ended"))
+        manager.now += 6 * SECOND
+        service(Waiting())
+        assert "WATCHDOG=1" in manager.told()
+        service(SourceChanged("front", "live"))
+        manager.now += 6 * SECOND
+        service(Waiting())
+        assert "WATCHDOG=1" not in manager.told(), "it is said to be live again, and no frame is processed"
 
 
 @pytest.mark.parametrize("environ", [{}, {"WATCHDOG_USEC": "0"}, {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}])

@@ -82,19 +82,13 @@ def test_a_camera_that_is_killed_shows_as_lost_and_comes_back_without_a_reload(
     until(lambda: state_of(run) == "live")
     with chromium(run.url) as (page, problems):
         page.evaluate("window.neverReloaded = true")
-        page.wait_for_function(
-            "document.querySelector('#source-state').textContent === 'Live'", timeout=1000 * PATIENCE
-        )
+        says(page, "Live")
         live = run.get("snapshot.jpg")
         camera.kill()
-        page.wait_for_function(
-            "document.querySelector('#source-state').textContent === 'Lost'", timeout=1000 * PATIENCE
-        )
+        says(page, "Lost")
         away = run.get("snapshot.jpg")
         camera.start()
-        page.wait_for_function(
-            "document.querySelector('#source-state').textContent === 'Live'", timeout=1000 * PATIENCE
-        )
+        says(page, "Live")
         page.wait_for_timeout(1500)
         shown = shown_pictures(page, 3.0)
         assert page.evaluate("window.neverReloaded")
