@@ -55,7 +55,7 @@ MAY_IMPORT = {
     " runtime system text",
     "serve": "artifacts errors io metrics runtime text version",
     "cli": "artifacts backends backends.tensorrt bench builder datasets doctor errors evaluation export io quantization"
-    " runtime system text training version",
+    " runtime serve system text training version",
     "__main__": "cli",
 }
 """Room -> the rooms that it imports, no more and no fewer; ``room.module`` is that module alone.

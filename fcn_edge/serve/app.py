@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -87,6 +88,7 @@ def page_app(answers: Answers) -> Starlette:
         return StreamingResponse(_jpegs(pictures), media_type=kind)
 
     return Starlette(
+        exception_handlers={HTTPException: _no_such_thing},
         routes=[
             Route("/", page),
             Route("/healthz", health),
@@ -101,6 +103,16 @@ def page_app(answers: Answers) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
     )
+
+
+def _no_such_thing(request: Request, error: Exception) -> Response:
+    """What is asked for is not here, or takes no such method."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        said = {"error": f"This place takes no {request.method}.", "fix": f"It takes {(error.headers or {})['Allow']}."}
+    else:
+        said = {"error": "There is nothing at this place.", "fix": "The page is at /, and says what there is."}
+    return JSONResponse(said, error.status_code, headers=error.headers)
 
 
 def _asked_for(answers: Answers, request: Request) -> SourcePictures | Response:

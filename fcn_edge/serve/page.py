@@ -96,7 +96,7 @@ class LivePage(Sink):
             pictures=self._shown.pictures,
             sources=self._shown.labels,
             status=lambda: self._status(True),
-            metrics=lambda: (metrics_text(self._state, self._shown.encodings()), CONTENT_TYPE),
+            metrics=self._metrics,
             ready=lambda: ready(self._state),
             further=[*login_routes(access), *control_routes(Control(sources, listed, allowed))],
         )
@@ -127,6 +127,10 @@ class LivePage(Sink):
     def _status(self, history: bool) -> str:
         self._state.viewers = len(self._viewers)
         return json_text({"type": "status", **status(self._state, history)})
+
+    def _metrics(self) -> tuple[bytes, str]:
+        self._state.viewers = len(self._viewers)
+        return metrics_text(self._state, self._shown.encodings()), CONTENT_TYPE
 
     def _watch(self, numbers: frozenset[int]) -> None:
         self._state.viewers = len(self._viewers)

@@ -100,4 +100,6 @@ def test_the_name_of_a_file_cannot_break_out_of_its_header(make_result: Make) ->
 
 @pytest.mark.parametrize("path", ["/healthz", "/status.json", "/snapshot.jpg", "/ws"])
 def test_only_looking_is_answered(path: str) -> None:
-    assert client_of({}).post(path).status_code in (404, 405)
+    answer = client_of({}).post(path)
+    assert answer.status_code == (404 if path == "/ws" else 405)
+    assert set(answer.json()) == {"error", "fix"}
