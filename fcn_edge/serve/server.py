@@ -23,7 +23,7 @@ LARGEST_MESSAGE = 16 << 10
 """Bytes of a WebSocket's message from a client."""
 KEEP_ALIVE_S = 5
 PING_S = 20.0
-_BACKLOG = 128
+_BACKLOG = 512
 _LAST_WORDS_S = 0.5
 _LONGEST_END_S = 2.0
 _TICKS_PER_S = 10

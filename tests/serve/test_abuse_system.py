@@ -31,7 +31,7 @@ SEED = 13
 HALF_OPEN = 500
 TOKEN = "k7_Jw-2mQ9xZ~4vB"
 GOOD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-LONGEST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 10.0
 """Far more than a frame's time; a machine that tests with all its cores pauses by itself."""
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +80,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
     with process:
         assert process.stdout is not None
         yield Target("127.0.0.1", json.loads(process.stdout.readline())["port"], process.pid)
-        told, _ = process.communicate(timeout=30)
+        told, _ = process.communicate(timeout=100)
     camera = json.loads(told)
     assert errors.read_text() == ""
     assert process.returncode == 0
@@ -109,7 +109,7 @@ def all_answers(target: Target, abuse: Abuse) -> list[int]:
 
 def settled(target: Target, files: int) -> bool:
     """Wait until the server has no more open than that."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while target.files > files and time.monotonic() < end:
         time.sleep(0.1)
     return target.files <= files
@@ -153,6 +153,8 @@ def test_clients_that_never_finish_keep_nobody_out(target: Target) -> None:
         for _ in range(50):
             connection = stack.enter_context(socket.create_connection((target.host, target.port), timeout=15))
             connection.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert target.send(GOOD).status == 200  # accepted behind them all
+        assert target.files > files
         assert settled(target, files)
 
 
