@@ -1,6 +1,6 @@
 """A stand-in for a run with a live page: serves the page, and speaks its contract with rendered streets as cameras.
 
-    python -m tests.serve.stand_in --sources 3 --port 8080
+python -m tests.serve.stand_in --sources 3 --port 8080
 """
 
 from __future__ import annotations
@@ -168,9 +168,7 @@ class StandIn:
         self._server = uvicorn.Server(settings)
         socket = settings.bind_socket()
         self._port = socket.getsockname()[1]
-        self._serving = threading.Thread(
-            target=lambda: asyncio.run(self._server.serve(sockets=[socket])), daemon=True
-        )
+        self._serving = threading.Thread(target=lambda: asyncio.run(self._server.serve(sockets=[socket])), daemon=True)
         self._serving.start()
         while not self._server.started:
             time.sleep(0.01)
@@ -287,7 +285,8 @@ class StandIn:
             image, labels = image.copy(), labels.copy()
             draw_number(image, labels, camera.frames % (1 << BITS))
         if not signal:
-            image = cv2.putText(image // 4, "no signal", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3)
+            image = image // 4
+            cv2.putText(image, "no signal", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3)
         camera.newest = image, labels
         if camera.frames % 12 == 1:
             counts = np.bincount(labels.ravel(), minlength=256)
@@ -440,7 +439,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     values = parser.parse_args()
     with StandIn(values.sources, values.fps, port=values.port, seeds=values.seeds) as stand_in:
-        print(stand_in.url)
+        print(stand_in.url, flush=True)  # noqa: T201
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
 
