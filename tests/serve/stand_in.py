@@ -285,7 +285,8 @@ class StandIn:
             image, labels = image.copy(), labels.copy()
             draw_number(image, labels, camera.frames % (1 << BITS))
         if not signal:
-            image = cv2.putText(image // 4, "no signal", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3)
+            image = image // 4
+            cv2.putText(image, "no signal", (60, 180), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3)
         camera.newest = image, labels
         if camera.frames % 12 == 1:
             counts = np.bincount(labels.ravel(), minlength=256)
@@ -438,7 +439,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     values = parser.parse_args()
     with StandIn(values.sources, values.fps, port=values.port, seeds=values.seeds) as stand_in:
-        print(stand_in.url)
+        print(stand_in.url, flush=True)  # noqa: T201
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
 

@@ -76,8 +76,13 @@ const WORDS = {
   paused: "Paused",
 };
 
-/** A source's state as the page shows it: {key, word, tone}, where tone is good, warn, bad or calm. */
-export function stateOf(source) {
+/**
+ * A source's state as the page shows it: {key, word, tone}, where tone is good, warn, bad or calm. Nothing is known of a
+ * source while the page has no connection to the run.
+ */
+export function stateOf(source, link = "open") {
+  if (link === "ended") return { key: "ended", word: "Ended", tone: "calm" };
+  if (link !== "open") return { key: "connecting", word: "Reconnecting", tone: "warn" };
   const key = source.paused ? "paused" : source.state;
   const tones = { live: "good", lost: "bad", ended: "calm", paused: "calm", idle: "calm" };
   return { key, word: WORDS[key] ?? key, tone: tones[key] ?? "warn" };

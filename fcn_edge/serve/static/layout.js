@@ -105,14 +105,14 @@ export class Layout {
   }
 
   /** The sources' part of a status. */
-  update(sources) {
-    const live = sources.filter((source) => stateOf(source).key === "live");
+  update(sources, link) {
+    const live = sources.filter((source) => stateOf(source, link).key === "live");
     say(byId("all-live"), `${live.length} of ${sources.length}`);
     say(byId("all-fps"), fixed(live.reduce((sum, source) => sum + source.fps, 0)));
     say(byId("all-p99"), ms(live.reduce((most, { latency_ms: one }) => Math.max(most ?? 0, one?.p99 ?? 0) || null, null)));
     say(byId("all-dropped"), whole(sources.reduce((sum, source) => sum + source.dropped, 0)));
     for (const source of sources) {
-      const state = stateOf(source);
+      const state = stateOf(source, link);
       const tab = this.tabs.get(source.id);
       tab.dataset.tone = state.tone;
       tab.title = `${source.id}: ${state.word}`;

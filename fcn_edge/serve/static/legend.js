@@ -4,7 +4,7 @@ import { byId, h, percent, say } from "./dom.js";
 
 const SMOOTH = 0.3; // weight of a new share in the mean that decides on the order
 const EVERY = 4000; // ms between changes of the order, at least
-const MARGIN = 0.01; // by how much a class must exceed the one above it
+const MARGIN = [1.2, 0.002]; // by which factor, and by how much more, a class must exceed the one above it
 
 export class Legend {
   constructor(palette) {
@@ -87,12 +87,12 @@ export class Legend {
     const first = this.sortedAt === null;
     if ((!first && now - this.sortedAt < EVERY) || this.list.matches(":hover, :focus-within")) return;
     this.sortedAt = now;
-    const margin = first ? 0 : MARGIN;
+    const [factor, more] = first ? [1, 0] : MARGIN;
     const before = this.order;
     const after = [...before];
     for (let last = after.length; last > 1; last -= 1) {
       for (let at = 1; at < last; at += 1) {
-        if (after[at].mean > after[at - 1].mean + margin) [after[at - 1], after[at]] = [after[at], after[at - 1]];
+        if (after[at].mean > after[at - 1].mean * factor + more) [after[at - 1], after[at]] = [after[at], after[at - 1]];
       }
     }
     if (after.every((row, at) => row === before[at])) return;

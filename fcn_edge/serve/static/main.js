@@ -117,14 +117,15 @@ function toggle(id) {
 function show() {
   showLink();
   if (!status) return;
-  const { model, sources } = status;
-  say(byId("model-name"), model.name);
+  const { sources } = status;
+  const model = status.model ?? {};
+  say(byId("model-name"), model.name ?? "Live");
   say(byId("model-facts"), [
     [model.encoder, model.decoder].filter(Boolean).join(" + "), model.size?.length ? `${model.size[1]} × ${model.size[0]}` : "",
     model.backend, model.precision?.toUpperCase(),
   ].filter(Boolean).join("  ·  "));
   for (const source of sources) screens.get(source.number)?.update(source, link);
-  layout.update(sources);
+  layout.update(sources, link);
   const source = chosen();
   control.update(Boolean(status.control), source);
   legend.update((layout.isGrid ? sources : source ? [source] : []).map((one) => one.shares ?? {}));
@@ -145,11 +146,11 @@ function showLink() {
   const running = status ? (link === "ended" ? status.now_unix_ms : clock.now()) - status.started_unix_ms : 0;
   say(byId("uptime"), status ? `up ${lasting(running)}` : "");
   say(byId("viewers"), status ? `${whole(status.viewers)} watching` : "");
-  document.title = status ? `${link === "open" ? "" : "✕ "}${status.model.name} – fcn_edge` : "fcn_edge";
+  document.title = status ? `${link === "open" ? "" : "✕ "}${status.model?.name ?? "Live"} – fcn_edge` : "fcn_edge";
 }
 
 function showSource(source) {
-  const state = stateOf(source);
+  const state = stateOf(source, link);
   say(byId("source-name"), source.id);
   say(byId("source-address"), source.uri ?? "");
   byId("source-address").title = source.uri ?? "";
@@ -238,6 +239,7 @@ settings.changed((key) => {
 });
 byId("opacity").addEventListener("input", (event) => setOpacity(event.target.value / 100));
 for (const name of ["overlay", "snapshot", "mask", "fullscreen", "theme", "help"]) byId(name).addEventListener("click", acts[name]);
+byId("fullscreen").hidden = !document.fullscreenEnabled;
 document.body.dataset.plays = playsVideo ? "video" : "jpeg";
 fillHelp();
 listen(acts);

@@ -97,14 +97,13 @@ export class Screen {
 
   /** The source's part of a status. */
   update(source, link) {
-    const state = stateOf(source);
-    this.element.dataset.state = link === "open" ? state.key : link;
+    const state = stateOf(source, link);
+    this.element.dataset.state = state.key;
     this.element.dataset.tone = state.tone;
     if (source.size) this.#sized(source.size);
     say(this.facts, state.key === "live" ? `${fixed(source.fps)} fps · ${ms(source.latency_ms?.p50)} ms` : state.word);
-    const quiet = state.key === "live" && link === "open";
-    this.note.hidden = quiet;
-    if (quiet) return;
+    this.note.hidden = state.key === "live";
+    if (this.note.hidden) return;
     if (link === "ended") this.#tell("The run has ended", "", "");
     else if (link !== "open") this.#tell("Reconnecting", "", "The page waits for the run.");
     else this.#tell(state.word, lasting(this.clock.now() - source.since_unix_ms), source.message ?? "");
