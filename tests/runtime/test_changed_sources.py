@@ -289,6 +289,19 @@ class TestPace:
         assert [frame.index for frame in rest] == [29]
         assert source.dropped == 28
 
+    def test_a_source_that_cannot_keep_it_plays_more_slowly_and_its_frames_do_not_age_without_end(self) -> None:
+        class Slow(Timed):
+            def _next(self, timeout: float) -> Picture | None:
+                time.sleep(0.05)
+                return super()._next(timeout)
+
+        ages = []
+        with PacedConnection(Slow([index / 1000 for index in range(20)], fps=1000)) as source:
+            for frame in source:
+                ages.append((time.monotonic_ns() - frame.captured_ns) / 1e9)
+        # it shows that it was late, and no more with each frame: all of them take a second
+        assert 0.15 < ages[-1] < 0.7
+
     def test_begins_with_the_first_read(self) -> None:
         with PacedConnection(Timed([0.0, 0.05], fps=20)) as source:
             source.connect()

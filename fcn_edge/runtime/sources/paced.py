@@ -16,12 +16,16 @@ from fcn_edge.runtime.sources.wrapped import Wrapper, picture_of
 
 __all__ = ["PacedConnection"]
 
+LATE_NS = 200_000_000
+
 
 class PacedConnection(Wrapper):
     """The frames of a source at the pace of their own times. Live: a slow reader gets the newest, the rest is dropped.
 
     The clock starts when the first frame is read. A thread reads ahead; a frame counts as captured when it was due, so
-    that a file that decodes too slowly shows in the ages of its frames. A source that is live already stays as it is.
+    that a frame that was decoded too slowly shows in its age. A source that cannot keep its pace at all, such as a
+    street that is rendered meanwhile, plays more slowly: its clock waits where it is behind by more than ``LATE_NS``,
+    or its frames would get older without end. A source that is live already stays as it is.
 
     Args:
         inner: The source; connecting raises UsageError where it has neither times nor a rate.
@@ -88,7 +92,7 @@ class PacedConnection(Wrapper):
                     if self._inner.state == "ended":
                         break
                     continue
-                due_ns, due_unix_ns = clock.due(frame.time)
+                due_ns, due_unix_ns = clock.due(frame.time, time.monotonic_ns())
                 if self._stop.wait(max(due_ns - time.monotonic_ns(), 0) / NS_PER_S):
                     break
                 picture = replace(picture_of(frame), captured_ns=due_ns, captured_unix_ns=due_unix_ns)
@@ -105,16 +109,26 @@ class _Clock:
     def __init__(self, fps: float) -> None:
         self._fps = fps
         self._start = time.monotonic_ns(), time.time_ns()
+        self._waited_ns = 0
         self._offset: float | None = None
         self._last = 0.0
 
-    def due(self, seconds: float | None) -> tuple[int, int]:
-        """The next frame's moment on the monotonic clock and in Unix time, nanoseconds."""
+    def due(self, seconds: float | None, now_ns: int) -> tuple[int, int]:
+        """The next frame's moment on the monotonic clock and in Unix time, nanoseconds.
+
+        Args:
+            seconds: Its time in the source.
+            now_ns: When it was there.
+        """
         if self._offset is None:
             self._offset = seconds or 0.0
         elif seconds is None:
             self._last += 1 / self._fps
         if seconds is not None:
             self._last = seconds - self._offset
-        after = round(self._last * NS_PER_S)
+        after = round(self._last * NS_PER_S) + self._waited_ns
+        behind_ns = now_ns - self._start[0] - after
+        if behind_ns > LATE_NS:
+            self._waited_ns += behind_ns - LATE_NS
+            after += behind_ns - LATE_NS
         return self._start[0] + after, self._start[1] + after
