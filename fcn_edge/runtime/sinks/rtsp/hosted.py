@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 
 from typing_extensions import override
@@ -34,6 +35,8 @@ class HostedSink(Sink):
     def __init__(self, address: RtspAddress, context: SinkContext) -> None:
         streaming_choice()
         self._own = ExitStack()
+        self._lock = threading.Lock()
+        self._closed = False
         self._subscription: Subscription | None = None
         with self._own:
             self._video = context.video or self._own.enter_context(SharedVideo(context.overlay, context.fps))
@@ -56,13 +59,16 @@ class HostedSink(Sink):
     @override
     def close(self) -> None:
         self._mount.close()
+        with self._lock:
+            self._closed = True
         self._looked_at(False)
         self._own.close()
 
     def _looked_at(self, by_somebody: bool) -> None:
-        """The first client has come, or the last one has left."""
-        subscription, self._subscription = self._subscription, None
-        if subscription is not None:
-            subscription.end()
-        if by_somebody:
-            self._subscription = self._video.subscribe(self._mount.send)
+        """The first client has come, or the last one has left; called in a thread of the server's too."""
+        with self._lock:
+            subscription, self._subscription = self._subscription, None
+            if subscription is not None:
+                subscription.end()
+            if by_somebody and not self._closed:
+                self._subscription = self._video.subscribe(self._mount.send)

@@ -27,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 WORKER = Path(__file__).with_name("server_worker.py")
 START_TIMEOUT = 20.0
 """Seconds until it serves; on its first start GStreamer looks through all its plugins."""
+MOUNT_TIMEOUT = 2.0
+"""Seconds until a new address can be opened; it takes milliseconds."""
 RESTARTS = 5
 """That may follow each other within ``SETTLED`` seconds each."""
 SETTLED = 60.0
@@ -50,6 +52,7 @@ class Mount:
         self.number = number
         self.path = path
         self.looked_at = looked_at
+        self.there = threading.Event()
 
     def send(self, unit: AccessUnit, time_ns: int) -> None:
         """Send an access unit to all that look; where there is no room, all up to the next keyframe are left out.
@@ -136,7 +139,8 @@ class RtspServer(Closeable):
             self._mounts[mount.number] = mount
             if self._child is not None:
                 self._child.tell(mount.number, kind="mount", path=path)
-            return mount
+        mount.there.wait(MOUNT_TIMEOUT)
+        return mount
 
     def remove(self, mount: Mount) -> None:
         """Take an address away."""
@@ -175,10 +179,12 @@ class RtspServer(Closeable):
 
     def _heard(self, message: dict[str, Any]) -> None:
         kind = message.get("kind")
-        if kind == "looked_at":
+        if kind in ("looked_at", "mounted"):
             with self._lock:
                 mount = self._mounts.get(int(message["number"]))
-            if mount is not None:
+            if mount is not None and kind == "mounted":
+                mount.there.set()
+            elif mount is not None:
                 mount.looked_at(bool(message["on"]))
         elif kind == "serving":
             self.port, self._serving = int(message["port"]), True

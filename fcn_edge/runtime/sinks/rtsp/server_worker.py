@@ -36,6 +36,8 @@ STEP_NS = 1_000_000
 OLDEST_NS = 10_000_000_000
 """A picture that is older than so many nanoseconds was taken by another clock."""
 MOST_SESSIONS = 100
+SILENT = 10
+"""Seconds after which a connection ends whose session is over."""
 CLEAN_EVERY = 2
 """Seconds between two looks at sessions whose clients are gone without a word."""
 USER, ROLE = "viewer", "viewer"
@@ -44,15 +46,24 @@ USER, ROLE = "viewer", "viewer"
 class Mount:
     """One address of the server: a pipeline that all its clients share, made when the first comes.
 
+    It is kept from then on, with nothing in it while nobody looks. Taken down and made again, it would refuse whoever
+    comes meanwhile (503), as players do that look at a stream before they play it.
+
     Args:
         gst: The module ``gi.repository.Gst``.
+        statuses: What states a pipeline may have.
         tell: Tells the parent whether somebody looks.
     """
 
-    def __init__(self, gst: Any, tell: Any) -> None:
+    def __init__(self, gst: Any, statuses: Any, tell: Any) -> None:
         self.gst = gst
+        self.statuses = statuses
         self.tell = tell
         self.source: Any = None
+        self.media: Any = None
+        self.held = False
+        self.clients: set[Any] = set()
+        self.looked_at = False
         self.last_ns = 0
         self.skipping = True
         self.lock = threading.Lock()
@@ -81,18 +92,56 @@ class Mount:
         source.set_property("max-bytes", 2 * MOST_BYTES)
         # the sinks would keep each access unit back for 20 ms (their processing-deadline)
         element.get_parent().set_latency(0)
-        media.connect("unprepared", lambda _: self.left(source))
+        media.connect("unprepared", lambda _: self.gone(source))
         with self.lock:
-            self.source, self.last_ns, self.skipping = source, 0, True
-        self.tell(True)
+            self.source, self.media, self.held = source, media, False
+            self.last_ns, self.skipping = 0, True
+        self.change(True)  # there is no description of the stream before its first picture
 
-    def left(self, source: Any) -> None:
-        """The last client of a pipeline has left."""
+    def gone(self, source: Any) -> None:
+        """A pipeline was taken down."""
         with self.lock:
             if self.source is not source:
                 return
-            self.source = None
-        self.tell(False)
+            self.source = self.media = None
+            self.clients.clear()
+        self.change(False)
+
+    def come(self, client: Any) -> None:
+        """A client that may look has got the description of the stream."""
+        with self.lock:
+            self.clients.add(client)
+            media, hold = self.media, not self.held
+            self.held = True
+        if hold and media is not None:
+            media.prepare(None)  # one user more, who stays
+        self.change(True)
+
+    def left(self, client: Any) -> None:
+        """A client is gone, which may have looked at this one."""
+        with self.lock:
+            self.clients.discard(client)
+            if self.clients or not self.held:
+                return
+        self.change(False)
+
+    def check(self) -> None:
+        """Notice clients that left before they had the description, and a pipeline that failed."""
+        with self.lock:
+            media, nobody = self.media, not self.clients
+        status = None if media is None else media.get_status()
+        if status == self.statuses.ERROR:
+            os._exit(1)  # the parent starts another
+        if nobody and status != self.statuses.PREPARING:
+            self.change(False)
+
+    def change(self, looked_at: bool) -> None:
+        """Tell the parent, where it does not know."""
+        with self.lock:
+            known, self.looked_at = self.looked_at == looked_at, looked_at
+            self.skipping = self.skipping or not known  # the next one is of another encode
+        if not known:
+            self.tell(looked_at)
 
     def put(self, data: bytes, time_ns: int, keyframe: bool) -> None:
         """Hand an access unit on; where the pipeline takes none, all up to the next keyframe are left out."""
@@ -119,9 +168,11 @@ class Mount:
     def end(self) -> None:
         """Let its clients go."""
         with self.lock:
-            source = self.source
+            source, media, held = self.source, self.media, self.held
         if source is not None:
             source.emit("end-of-stream")
+            if held:
+                media.unprepare()
 
 
 class Server:
@@ -171,10 +222,37 @@ class Server:
         """Answer clients until the process ends."""
         if self.server.attach(None) == 0:
             raise UnbuiltError(kind="unbound", code=self.why_unbound())
-        self.glib.timeout_add_seconds(CLEAN_EVERY, lambda: self.server.get_session_pool().cleanup() >= 0)
+        self.server.connect("client-connected", self.connected)
+        self.glib.timeout_add_seconds(CLEAN_EVERY, self.clean)
         threading.Thread(target=self.listen, daemon=True).start()
         self.tell(kind="serving", port=self.server.get_bound_port())
         self.glib.MainLoop().run()
+
+    def connected(self, _server: Any, client: Any) -> None:
+        """A client is there; what it may look at is not known yet."""
+        if client.find_property("post-session-timeout") is not None:
+            client.set_property("post-session-timeout", SILENT)
+        client.connect("describe-request", self.described)
+        client.connect("closed", self.closed)
+
+    def described(self, client: Any, context: Any) -> None:
+        """A client got the description of a stream."""
+        path = context.uri.abspath.rstrip("/")
+        for number, mount in list(self.mounts.items()):
+            if self.paths.get(number) == path:
+                mount.come(client)
+
+    def closed(self, client: Any) -> None:
+        """A client is gone."""
+        for mount in list(self.mounts.values()):
+            mount.left(client)
+
+    def clean(self) -> bool:
+        """Let go of sessions whose clients are silent, and look after the mounts."""
+        self.server.get_session_pool().cleanup()
+        for mount in list(self.mounts.values()):
+            mount.check()
+        return True
 
     def why_unbound(self) -> str:
         """The name of what the system says of the address."""
@@ -207,9 +285,13 @@ class Server:
         """A mount comes or goes."""
         points = self.server.get_mount_points()
         if message["kind"] == "mount":
-            mount = Mount(self.gst, lambda looked_at: self.tell(kind="looked_at", number=number, on=looked_at))
+            statuses = self.rtsp_server.RTSPMediaStatus
+            mount = Mount(
+                self.gst, statuses, lambda looked_at: self.tell(kind="looked_at", number=number, on=looked_at)
+            )
             self.mounts[number], self.paths[number] = mount, message["path"]
             points.add_factory(message["path"], mount.factory(self.rtsp, self.rtsp_server, self.protected))
+            self.tell(kind="mounted", number=number)
         else:
             points.remove_factory(self.paths.pop(number))
             self.mounts.pop(number).end()

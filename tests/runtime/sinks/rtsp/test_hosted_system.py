@@ -224,6 +224,17 @@ def test_a_client_is_answered_at_once_and_the_sdp_has_the_parameter_sets(make_re
         wait_until(lambda: not encoding())
 
 
+def test_clients_that_look_and_come_again_are_never_refused(make_result: MakeResult) -> None:
+    with hosted(make_result) as (sink, camera):
+        wait_until(lambda: camera.given > 2)
+        for _ in range(20):
+            client = Client(sink.url)
+            assert " 200 " in client.ask("DESCRIBE", Accept="application/sdp")
+            client.close()
+        assert len(levels(sink.url, 5)) == 5
+        wait_until(lambda: not encoding())
+
+
 def test_the_source_changes_its_size(make_result: MakeResult) -> None:
     with hosted(make_result) as (sink, camera), opened(sink.url) as container:
         sizes = set()
