@@ -81,6 +81,12 @@ def served() -> Iterator[Served]:
         yield one
 
 
+def all_messages(connection: ClientConnection) -> None:
+    """Take what comes until the connection is closed."""
+    while True:
+        connection.recv(timeout=30)
+
+
 def messages(connection: ClientConnection, kind: int, count: int) -> list[bytes]:
     """The next binary messages of a kind."""
     found: list[bytes] = []
@@ -142,8 +148,7 @@ def test_viewers_are_told_when_the_run_is_over() -> None:
     with Served(STREET) as one, one.connect() as connection:
         one.page.close()
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                connection.recv(timeout=30)
+            all_messages(connection)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
 
