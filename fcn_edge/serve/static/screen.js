@@ -170,7 +170,7 @@ export class Screen {
 
   #noted(message, ticks, when) {
     const age = performance.timeOrigin + when - message.captureMs - this.clock.offset;
-    this.ages.push([performance.now(), age]);
+    if (!message.noSignal) this.ages.push([performance.now(), age]);
     if (this.ages.length > AGES) this.ages.shift();
     this.element.classList.toggle("no-signal", message.noSignal);
     this.#sized([this.video.videoHeight, this.video.videoWidth]);
