@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,21 +60,15 @@ class SignalWatch:
 
     def __init__(self, source: str | None = None) -> None:
         self._source = source
-        self._lock = threading.Lock()
-        self._away_unix_ns: int | None = None
-        self._away_ns = 0
-        self._came: tuple[int, int] | None = None
-        self._frame_ns = 0
+        self._seen = _Seen()  # replaced as a whole: Ctrl-C in one thread leaves no lock taken that another waits for
 
     @property
     def away_since_unix_ns(self) -> int | None:
         """Nanoseconds of Unix time since when no picture comes; None while they come, and where none was missed."""
-        with self._lock:
-            if self._away_unix_ns is None or self._came is None:
-                return self._away_unix_ns
-            came_ns, came_unix_ns = self._came
-            silent_ns = max(SILENT_NS, SILENT_FRAMES * self._frame_ns)
-            return came_unix_ns if time.monotonic_ns() - came_ns > silent_ns else None
+        seen = self._seen
+        if seen.away_unix_ns is None or seen.came_unix_ns is None:
+            return seen.away_unix_ns
+        return seen.came_unix_ns if time.monotonic_ns() - seen.last_ns > seen.silent_ns else None
 
     def heard(self, event: Event) -> None:
         """Take notice of an event; those of other sources are left alone."""
@@ -82,24 +76,49 @@ class SignalWatch:
             return
         if event.state in UNDECIDED:
             return
-        with self._lock:
-            if event.state not in AWAY:
-                self._away_unix_ns = self._came = None
-            elif self._away_unix_ns is None:
-                self._away_unix_ns = event.unix_ns
-                self._away_ns = time.monotonic_ns() - max(time.time_ns() - event.unix_ns, 0)
+        seen = self._seen
+        if event.state not in AWAY:
+            self._seen = seen._replace(away_unix_ns=None, came_unix_ns=None)
+        elif seen.away_unix_ns is None:
+            away_ns = time.monotonic_ns() - max(time.time_ns() - event.unix_ns, 0)
+            self._seen = seen._replace(away_unix_ns=event.unix_ns, away_ns=away_ns, last_ns=0)
 
     def came(self, result: Result) -> None:
         """A result came: the source is there, unless it was captured before the source went away."""
-        with self._lock:
-            if self._away_unix_ns is None or result.frame.captured_ns < self._away_ns:
-                return
-            now_ns = time.monotonic_ns()
-            if self._came is not None:
-                gap_ns = now_ns - self._came[0]
-                if gap_ns <= max(SILENT_NS, SILENT_FRAMES * self._frame_ns):
-                    self._frame_ns = gap_ns
-            self._came = now_ns, time.time_ns()
+        seen, now_ns = self._seen, time.monotonic_ns()
+        away = seen.away_unix_ns is not None
+        if away and result.frame.captured_ns < seen.away_ns:
+            return
+        gap_ns = now_ns - seen.last_ns
+        counts = seen.last_ns and not (away and gap_ns > seen.silent_ns)  # else it was away again meanwhile
+        self._seen = seen._replace(
+            came_unix_ns=time.time_ns() if away else None,
+            last_ns=now_ns,
+            frame_ns=gap_ns if counts else seen.frame_ns,
+        )
+
+
+class _Seen(NamedTuple):
+    """What a watch knows.
+
+    Attributes:
+        away_unix_ns: Since when the source is told to be away; None where it is not.
+        away_ns: The same by ``time.monotonic_ns()``.
+        came_unix_ns: When the newest result came, where one did since.
+        last_ns: The same by ``time.monotonic_ns()``, also before; 0 where none came yet or since.
+        frame_ns: Nanoseconds between the newest two.
+    """
+
+    away_unix_ns: int | None = None
+    away_ns: int = 0
+    came_unix_ns: int | None = None
+    last_ns: int = 0
+    frame_ns: int = 0
+
+    @property
+    def silent_ns(self) -> int:
+        """Nanoseconds without a result after which a source is away that is told to be."""
+        return max(SILENT_NS, SILENT_FRAMES * self.frame_ns)
 
 
 def no_signal_picture(last: NDArray[np.uint8] | None, size: Size, since_unix_ns: int) -> NDArray[np.uint8]:

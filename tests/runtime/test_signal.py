@@ -136,11 +136,19 @@ class TestWatch:
         assert front.since(102) == 101
 
     def test_of_a_slow_source_it_waits_for_five_frame_times(self, front: Watched) -> None:
-        front.heard(5, "lost")
-        for second in (10.0, 10.8, 11.6):
+        for second in (1.0, 3.0, 5.0):
             front.came(second)
-        assert front.since(15) is None
-        assert front.since(16) == 11.6
+        front.heard(15, "stalled")
+        front.came(20)
+        assert front.since(29) is None
+        assert front.since(31) == 20
+
+    def test_one_result_now_and_then_makes_no_slow_source(self, front: Watched) -> None:
+        front.heard(5, "lost")
+        for second in (10.0, 20.0, 30.0):
+            front.came(second)
+            assert front.since(second + 0.9) is None
+            assert front.since(second + 1.1) == second
 
     def test_a_grade_tells_the_state_too(self, front: Watched) -> None:
         front.watch.heard(GradeChanged(FRONT, "poor", "", "lost", START))
