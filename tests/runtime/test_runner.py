@@ -324,7 +324,7 @@ class TestSinks:
 
     def test_of_an_address_hide_its_password(self, segment: Segmenter) -> None:
         with pytest.raises(UsageError, match=r"user:\*\*\*@host") as caught:
-            run(STREET, segment, "rtsp://user:secret@host/out")
+            run(STREET, segment, "rtmp://user:secret@host/out")
         assert "secret" not in str(caught.value)
 
 
