@@ -101,7 +101,7 @@ def page_app(answers: Answers) -> Starlette:
             WebSocketRoute("/ws", answers.viewers.serve),
             *answers.further,
             Mount("/static", StaticFiles(directory=STATIC)),
-        ]
+        ],
     )
 
 

@@ -90,7 +90,11 @@ class LivePage(Sink):
         self._state = RunState(ModelFacts.of(segmenter), sources, outputs, control=access.has_token)
         self._viewers = Viewers(self._status, self._watch)
         self._shown = ShownSources(
-            sources, chosen(place.encoder), overlays or Overlays(0.5, True), self._viewers.publish
+            sources,
+            chosen(place.encoder),
+            overlays or Overlays(0.5, True),
+            self._viewers.publish,
+            self._viewers.forget,
         )
         answers = Answers(
             viewers=self._viewers,

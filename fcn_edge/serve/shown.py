@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fcn_edge.runtime.events import Event
@@ -14,7 +15,7 @@ from fcn_edge.runtime.source_set import Sources
 from fcn_edge.serve.encoding import Encoding
 from fcn_edge.serve.messages import Message
 from fcn_edge.serve.pictures import SourcePictures
-from fcn_edge.serve.stream import SourceVideo
+from fcn_edge.serve.stream import CLOSE_TIMEOUT, SourceVideo
 
 __all__ = ["ShownSources"]
 
@@ -37,15 +38,22 @@ class ShownSources:
         choice: What encodes; None where nothing does.
         overlays: Draws the overlays.
         publish: Takes the messages for browsers, in threads of the videos.
+        forget: Told the number of a source whose video is over, in its thread, after its last message.
     """
 
     def __init__(
-        self, sources: Sources, choice: Choice | None, overlays: Overlays, publish: Callable[[Message], None]
+        self,
+        sources: Sources,
+        choice: Choice | None,
+        overlays: Overlays,
+        publish: Callable[[Message], None],
+        forget: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._sources = sources
         self._choice = choice
         self._overlays = overlays
         self._publish = publish
+        self._forget = forget
         self._lock = threading.Lock()
         self._shown: dict[str, _Shown] = {}
         self._watched: frozenset[int] = frozenset()
@@ -84,10 +92,9 @@ class ShownSources:
         """Encode the video of these sources, and of no other."""
         with self._lock:
             self._watched = numbers
-            shown = tuple(self._shown.values())
-        for one in shown:
-            if one.video is not None:
-                one.video.watch(one.number in numbers)
+            for one in self._shown.values():
+                if one.video is not None:
+                    one.video.watch(one.number in numbers)
 
     def encodings(self) -> tuple[Encoding, ...]:
         """What the video of each source has cost so far."""
@@ -102,7 +109,11 @@ class ShownSources:
         with self._lock:
             self._closed = True
             shown, self._shown = tuple(self._shown.values()), {}
-        _close(shown)
+        _end(shown)
+        until = time.monotonic() + CLOSE_TIMEOUT
+        for one in shown:
+            if one.video is not None:
+                one.video.close(max(until - time.monotonic(), 0.0))
 
     def _of(self, source: str) -> _Shown | None:
         number = self._sources.number_of(source)
@@ -121,22 +132,22 @@ class ShownSources:
             old = self._shown.get(source)
             if self._closed or (old is not None and old.number == number):
                 return old
-            video = None if self._choice is None else SourceVideo(number, self._choice, self._publish)
+            video = None if self._choice is None else SourceVideo(number, self._choice, self._publish, self._forget)
             new = self._shown[source] = _Shown(number, label, SourcePictures(self._overlays), video)
-            watched = number in self._watched
-        if video is not None and watched:
-            video.watch(True)
-        _close([] if old is None else [old])
+            if video is not None and number in self._watched:
+                video.watch(True)  # inside: somebody who leaves just now is not to be overtaken
+        _end([] if old is None else [old])
         return new
 
     def _end_those_that_are_gone(self) -> None:
         with self._lock:
             gone = [name for name, one in self._shown.items() if self._sources.number_of(name) != one.number]
             ended = [self._shown.pop(name) for name in gone]
-        _close(ended)
+        _end(ended)
 
 
-def _close(shown: list[_Shown] | tuple[_Shown, ...]) -> None:
+def _end(shown: Sequence[_Shown]) -> None:
+    """Let their threads end; an encoder may take seconds for that, and the run does not wait for it."""
     for one in shown:
         if one.video is not None:
-            one.video.close()
+            one.video.end()

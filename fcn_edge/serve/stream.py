@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fcn_edge.errors import FcnEdgeError
+from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Event
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.signal import SignalWatch, no_signal_picture
 from fcn_edge.runtime.sinks.encoders.choice import Choice
 from fcn_edge.runtime.sinks.encoders.units import AccessUnit, UnitEncoder
 from fcn_edge.runtime.sinks.video_clock import usual_rate
+from fcn_edge.runtime.sinks.video_writer import even
 from fcn_edge.serve.fragments import InitSegment, fragment, init_segment, parameter_sets
 from fcn_edge.serve.masks import packed_mask
 from fcn_edge.serve.messages import Message, init_message, picture_message
@@ -31,6 +33,12 @@ __all__ = ["SourceVideo"]
 
 NO_SIGNAL_PERIOD = 0.2
 """Seconds between two pictures that say that there is no signal."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that a picture may take to encode when the video is closed; a board's encoder may hang for longer."""
+RETRY = 10.0
+"""Seconds from a failure to the next attempt: a page that runs for months outlives its encoder."""
+BACK_NS = 5 * NS_PER_S
+"""A picture that was captured so many nanoseconds before the one before it was taken by another clock."""
 LINGER = 3.0
 """Seconds that an encoder is kept for when nobody looks: who loads the page again finds it running."""
 MOST_PENDING = 64
@@ -42,29 +50,41 @@ _LOG = logging.getLogger(__name__)
 class SourceVideo:
     """Encodes the pictures of one source while somebody looks, in a thread of its own.
 
-    It takes the newest picture only: an encoder that is slower than the network leaves some out.
+    It takes the newest picture only: an encoder that is slower than the network leaves some out. Where the pictures'
+    size changes, or their clock, the stream begins anew with another init segment: masks lie on pictures of their own
+    shape. What fails is tried again.
 
     Args:
         number: Number of the source.
         choice: What encodes.
         publish: Called in the thread with each message.
+        over: Called with the number in the thread when it ends, after the last message.
 
     Attributes:
         encode_ns: Nanoseconds that went into encoding and packing masks, since the start.
         encoded: Pictures that were encoded.
     """
 
-    def __init__(self, number: int, choice: Choice, publish: Callable[[Message], None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        choice: Choice,
+        publish: Callable[[Message], None],
+        over: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.encode_ns = self.encoded = 0
         self._number = number
         self._choice = choice
         self._publish = publish
+        self._over = over
         self._signal = SignalWatch()
         self._wake = threading.Condition()
         self._newest: Result | None = None
         self._watched = self._closed = False
         self._thread: threading.Thread | None = None
-        self._began_ns = 0
+        self._began_ns = self._captured_ns = 0
+        self._size = (0, 0)
+        self._fails = False
         self._last: NDArray[np.uint8] | None = None
         self._encoder: UnitEncoder | None = None
         self._init: InitSegment | None = None
@@ -93,31 +113,58 @@ class SourceVideo:
                 self._thread.start()
             self._wake.notify()
 
-    def close(self) -> None:
-        """End the thread. May be called more than once."""
+    def end(self) -> None:
+        """Have the thread end, without waiting for it."""
         with self._wake:
             self._watched, self._closed = False, True
+            self._newest = None
             self._wake.notify()
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """End the thread, and wait for it for some seconds. May be called more than once."""
+        self.end()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         try:
             while not self._closed:
-                result = self._next()
-                away_ns = self._signal.away_since_unix_ns
-                if not self._watched:
-                    self._end()
-                    with self._wake:
-                        self._wake.wait_for(lambda: self._watched or self._closed)
-                elif result is not None:
-                    self._show(result)
-                elif away_ns is not None:
-                    self._show_no_signal(away_ns)
-        except FcnEdgeError as error:
-            _LOG.warning("The live page shows no more video of a source: %s", error.message)
+                self._try_to_work()
         finally:
             self._end()
+            self._over(self._number)
+
+    def _try_to_work(self) -> None:
+        try:
+            self._work()
+        except Exception as error:
+            self._end()
+            self._say_that_it_fails(error)
+            with self._wake:
+                self._wake.wait_for(lambda: self._closed, RETRY)
+
+    def _work(self) -> None:
+        """Show what there is to show now, or wait."""
+        result = self._next()
+        away_ns = self._signal.away_since_unix_ns
+        if not self._watched:
+            self._end()
+            with self._wake:
+                self._wake.wait_for(lambda: self._watched or self._closed)
+        elif result is not None:
+            self._show(result)
+        elif away_ns is not None:
+            self._show_no_signal(away_ns)
+
+    def _say_that_it_fails(self, error: Exception) -> None:
+        """Warn, but not at each attempt."""
+        if self._fails:
+            return
+        self._fails = True
+        known = isinstance(error, FcnEdgeError)
+        why = error.message if isinstance(error, FcnEdgeError) else "an error that nobody expected."
+        again = f"It is tried again every {RETRY:g} s."
+        _LOG.warning("The live page shows no video of a source: %s %s", why, again, exc_info=None if known else error)
 
     def _next(self) -> Result | None:
         """The newest result; None after a while without one, and when nobody has looked for a while."""
@@ -142,11 +189,16 @@ class SourceVideo:
         self._encode(picture, time.monotonic_ns(), time.time_ns(), b"", True)
 
     def _encode(self, picture: NDArray[np.uint8], captured_ns: int, unix_ns: int, mask: bytes, no_signal: bool) -> None:
+        size = even(*picture.shape[:2])
+        if size != self._size or captured_ns < self._captured_ns - BACK_NS:
+            self._end()
+        self._size, self._captured_ns = size, captured_ns
         if self._encoder is None:
             self._encoder = UnitEncoder(self._choice, usual_rate(None))
             self._began_ns = captured_ns
             self._init = None
         units = self._encoder.encode(picture, captured_ns - self._began_ns)
+        self._fails = False
         self.encoded += 1
         self._pending[self._encoder.ticks] = unix_ns, mask, no_signal
         for unit in units:

@@ -22,6 +22,9 @@ __all__ = ["Viewers"]
 MOST_WAITING_BYTES = 4 << 20
 """That may wait for one viewer; more, and it loses pictures up to the next keyframe."""
 MOST_WAITING = 90
+"""Messages of each source that may wait for one viewer."""
+LONGEST_GROUP = 240
+"""Messages from a keyframe on that are kept for who joins: keyframes come every second, unless an encoder is broken."""
 STUCK = 10.0
 """Seconds after which a viewer is left that takes nothing."""
 STATUS_EVERY = 0.5
@@ -36,6 +39,9 @@ class _Viewer:
 
     Attributes:
         watched: Numbers of the sources that it sees.
+        sending_since: When it began to take what it takes now; None while it takes nothing.
+        task: Sends what waits for it.
+        is_stuck: It took nothing for so long that it is left.
     """
 
     def __init__(self, websocket: WebSocket) -> None:
@@ -43,6 +49,7 @@ class _Viewer:
         self.watched: frozenset[int] = frozenset()
         self.sending_since: float | None = None
         self.task: asyncio.Task[None] | None = None
+        self.is_stuck = False
         self._waiting: deque[Message | str] = deque()
         self._bytes = 0
         self._needs_keyframe: set[int] = set()
@@ -59,7 +66,7 @@ class _Viewer:
         elif message.source in self._needs_keyframe:
             return
         self._append(message, len(message.data))
-        if self._bytes > MOST_WAITING_BYTES or len(self._waiting) > MOST_WAITING:
+        if self._bytes > MOST_WAITING_BYTES or len(self._waiting) > MOST_WAITING * len(self.watched):
             self._lose_pictures()
 
     def say(self, text: str) -> None:
@@ -75,6 +82,7 @@ class _Viewer:
 
     def leave(self, source: int) -> None:
         """Forget what waits of a source."""
+        self._needs_keyframe.discard(source)
         kept = [one for one in self._waiting if isinstance(one, str) or one.source != source]
         self._keep(kept)
 
@@ -136,41 +144,48 @@ class Viewers:
 
     def publish(self, message: Message) -> None:
         """Hand a message to all who look at its source. From any thread."""
-        loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):  # the loop was closed: nobody looks
-                loop.call_soon_threadsafe(self._distribute, message)
+        self._call(self._distribute, message)
+
+    def forget(self, source: int) -> None:
+        """Forget a source that is gone, after its last message. From any thread."""
+        self._call(self._groups.pop, source, None)
 
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one viewer for as long as it stays."""
         self._loop = asyncio.get_running_loop()
         await websocket.accept()
         viewer = _Viewer(websocket)
-        self._viewers.add(viewer)
-        if self._ticking is None:
-            self._ticking = asyncio.create_task(self._tick())
         viewer.say(self._status(True))
         viewer.task = asyncio.create_task(viewer.send_all())
+        self._viewers.add(viewer)
+        if self._ticking is None or self._ticking.done():
+            self._ticking = asyncio.create_task(self._tick())
         try:
             await self._listen(viewer)
         finally:
-            viewer.task.cancel()
-            await asyncio.wait((viewer.task,))
-            self._viewers.discard(viewer)
+            self._viewers.discard(viewer)  # first: waiting may be interrupted
             self._watch_what_is_seen()
             if not self._viewers and self._ticking is not None:
                 self._ticking.cancel()
                 self._ticking = None
-
-    def forget(self, source: int) -> None:
-        """Forget a source that is gone. In the loop's thread."""
-        self._groups.pop(source, None)
+            viewer.task.cancel()
+            await asyncio.wait((viewer.task,))
+        if viewer.is_stuck:
+            with suppress(Exception):  # it may not even take this
+                await asyncio.wait_for(websocket.close(TOO_SLOW), 0.5)
 
     async def close(self) -> None:
         """Say to all that the run is over."""
         for viewer in tuple(self._viewers):
             with suppress(Exception):
                 await asyncio.wait_for(viewer.websocket.close(OVER), 0.5)
+
+    def _call(self, do: Callable[..., object], *arguments: object) -> None:
+        """Do something in the loop; nothing where nobody ever looked, or the loop is closed."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(do, *arguments)
 
     async def _listen(self, viewer: _Viewer) -> None:
         """Take what a viewer says, until it goes or its sender ends."""
@@ -216,6 +231,8 @@ class Viewers:
             return
         elif message.keyframe:
             group[:] = [*_init_of(group), message]
+        elif len(group) >= LONGEST_GROUP:
+            group[:] = _init_of(group)
         elif len(group) > 1:
             group.append(message)
         for viewer in self._viewers:
@@ -240,6 +257,7 @@ def _init_of(group: list[Message]) -> list[Message]:
 
 
 def _abort(viewer: _Viewer) -> None:
+    viewer.is_stuck = True
     if viewer.task is not None:
         viewer.task.cancel()
 

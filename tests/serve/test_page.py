@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -166,3 +167,23 @@ def test_it_leaves_no_thread() -> None:
         assert one.ask("healthz") == (200, b"ok\n")
     assert [thread.name for thread in threading.enumerate() if "fcn" in thread.name] == []
     assert fcn_edge.__version__
+
+
+def test_sources_that_come_and_go_while_they_are_watched_leave_nothing_behind() -> None:
+    pytest.importorskip("av")
+    other = "synthetic://street?seed=4&size=48x64&fps=25"
+    with Served(STREET, token=TOKEN, allowed=["synthetic://street*"]) as one, one.connect() as connection:
+        for _ in range(3):
+            code, answer = one.ask("api/sources", "POST", {"source": other}, TOKEN)
+            assert code == 201
+            number, label = json.loads(answer)["number"], json.loads(answer)["id"]
+            connection.send(json.dumps({"watch": [1, number]}))
+            while messages(connection, 2, 1)[0][2:4] != number.to_bytes(2, "little"):
+                pass  # a picture of the other one
+            assert one.ask(f"api/sources/{label}", "DELETE", token=TOKEN)[0] == 204
+            end = time.monotonic() + 30
+            while len(one.sources) > 1 or number in one.page._viewers._groups:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        assert set(one.page._viewers._groups) == {1}
+        assert len(one.page._shown.encodings()) == 1

@@ -18,6 +18,7 @@ pytest.importorskip("av")
 
 from fcn_edge.runtime.events import SourceChanged
 from fcn_edge.runtime.result import Result
+from fcn_edge.runtime.sinks.encoders.base import EncoderError
 from fcn_edge.runtime.sinks.encoders.choice import Choice
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.serve import stream as module
@@ -195,3 +196,110 @@ def test_closing_ends_the_thread_and_the_encoder(bench: Bench) -> None:
     bench.put(1)
     assert (Counting.made, Counting.closed) == (1, 1)
     assert not any(thread.name == "fcn-edge live page" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def large_result(make_result: Callable[..., Result]) -> Result:
+    """A result of twice the size."""
+    result = make_result(40)
+    image = np.repeat(np.repeat(result.segmentation.frame, 2, axis=0), 2, axis=1)
+    labels = np.repeat(np.repeat(result.labels, 2, axis=0), 2, axis=1)
+    return replace(
+        result,
+        frame=replace(result.frame, captured_ns=2_000_000_000),
+        segmentation=replace(result.segmentation, image=image, labels=labels),
+    )
+
+
+def test_pictures_of_another_size_are_another_stream(bench: Bench, large_result: Result) -> None:
+    bench.video.watch(True)
+    small = bench.put_and_wait(0)
+    count = len(bench.messages)
+    bench.video.put(large_result)
+    bench.wait(lambda: len(bench.messages) == count + 2)
+    assert [message.init for message in bench.messages] == [True, False, True, False]
+    large = Taken.of(bench.messages[-1])
+    assert large.flags == 1
+    assert large.mask.shape == tuple(2 * side for side in small.mask.shape)
+    import av
+
+    init = Taken.of(bench.messages[-2])
+    with av.open(io.BytesIO(init.second + large.first)) as video:
+        [frame] = video.decode(video=0)
+    assert (frame.height, frame.width) == large_result.segmentation.frame.shape[:2]
+
+
+def test_pictures_after_a_card_without_one_have_their_own_size(bench: Bench) -> None:
+    bench.video.heard(SourceChanged(SOURCE, "lost"))
+    bench.video.watch(True)
+    bench.wait(lambda: len(bench.messages) >= 2)
+    bench.video.heard(SourceChanged(SOURCE, "live"))
+    count = len(bench.messages)
+    until(lambda: not bench.put_and_wait(int(time.monotonic() * 25)).flags & 2)
+    assert [message.init for message in bench.messages[count:]].count(True) == 1
+
+
+def test_a_clock_that_goes_back_begins_another_stream(bench: Bench) -> None:
+    bench.video.watch(True)
+    for index in (10_000, 10_001, 0, 1):
+        bench.put_and_wait(index)
+    assert [message.init for message in bench.messages] == [True, False, False, True, False, False]
+    assert [Taken.of(message).ticks for message in bench.messages if not message.init] == [0, 3600, 0, 3600]
+
+
+@pytest.mark.parametrize("error", [EncoderError("The board's encoder is gone."), ValueError("nobody expected this")])
+def test_what_fails_is_told_once_and_tried_again(
+    make_result: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.02)
+    tries = 0
+
+    def make() -> Libx264Encoder:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise error
+        return Counting()
+
+    bench = Bench(make_result)
+    bench.video = SourceVideo(7, Choice("libx264", make), bench._publish)
+    try:
+        bench.video.watch(True)
+        until(lambda: bench.put(0) or bool(bench.messages))  # type: ignore[func-returns-value]
+    finally:
+        bench.video.close()
+    assert tries == 4
+    assert [record.message.count("no video of a source") for record in caplog.records] == [1]
+
+
+def test_an_encoder_that_hangs_keeps_nobody_waiting(make_result: Callable[..., Result]) -> None:
+    let_go, hangs = threading.Event(), threading.Event()
+
+    class Hanging(Libx264Encoder):
+        @override
+        def encode(self, planes, ticks, keyframe):  # type: ignore[no-untyped-def]
+            hangs.set()
+            let_go.wait(PATIENCE)
+            return super().encode(planes, ticks, keyframe)
+
+    over: list[int] = []
+    bench = Bench(make_result)
+    bench.video = SourceVideo(7, Choice("libx264", Hanging), bench._publish, over.append)
+    try:
+        bench.video.watch(True)
+        bench.put(0)
+        assert hangs.wait(PATIENCE)
+        bench.put(1)
+        bench.video.watch(False)
+        bench.video.watch(True)
+        bench.video.end()
+        bench.video.close(0.01)
+        assert not let_go.is_set()
+        assert over == []
+    finally:
+        let_go.set()
+    bench.video.close(PATIENCE)
+    assert over == [7]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -195,6 +196,7 @@ def test_a_viewer_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> 
         assert len(room.viewers) == 1
         assert quick.got == [b"init", b"k1"]
         assert quick.statuses[:2] == ["status True", "status False"]
+        assert silent.closed == 1013
 
     in_a_room(test)()
 
@@ -224,3 +226,132 @@ async def test_all_are_told_when_the_run_is_over(room: Room) -> None:
 def test_nothing_is_sent_when_nobody_ever_came() -> None:
     sent: Any = Viewers(lambda _: "", lambda _: None).publish(init())
     assert sent is None
+
+
+@in_a_room
+async def test_a_source_that_is_gone_leaves_nothing_behind(room: Room) -> None:
+    await room.enter(1)
+    for number in range(1, 50):
+        await room.publish(init(number), key("k", number))
+        room.viewers.forget(number)
+        await settled()
+    assert not room.viewers._groups
+
+
+@in_a_room
+async def test_what_a_viewer_names_is_forgotten_with_it(room: Room) -> None:
+    browser = await room.enter()
+    for first in range(0, 6400, 64):
+        browser.watch(*range(first, first + 64))
+        await settled()
+    browser.watch()
+    await settled()
+    [viewer] = room.viewers._viewers
+    assert not viewer._needs_keyframe
+
+
+@in_a_room
+async def test_a_stream_without_keyframes_holds_bounded_memory(room: Room) -> None:
+    await room.enter(1)
+    await room.publish(init(), key("k1"))
+    for _ in range(3 * module.LONGEST_GROUP):
+        room.viewers.publish(other("a"))
+    await settled()
+    assert len(room.viewers._groups[1]) <= module.LONGEST_GROUP
+    late = await room.enter(1)
+    await room.publish(other("b"), key("k2"), other("c"))
+    assert late.got[0] == b"init"
+    assert late.got[-2:] == [b"k2", b"c"]
+
+
+@in_a_room
+async def test_who_joins_many_sources_begins_with_a_picture_of_each(room: Room) -> None:
+    sources = range(1, 17)
+    first = await room.enter(*sources)
+    for source in sources:
+        await room.publish(init(source), key("k", source), *(other("a", source) for _ in range(24)))
+    second = await room.enter(*sources)
+    await settled()
+    assert len(second.got) == len(first.got) == 16 * 26
+
+
+@in_a_room
+async def test_who_is_interrupted_while_it_leaves_is_gone(room: Room) -> None:
+    await room.enter(1)
+    [task] = room.tasks
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    await settled()
+    assert len(room.viewers) == 0
+    assert room.watched == [frozenset({1}), frozenset()]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_happens_every_picture_that_is_sent_can_be_shown(seed: int) -> None:
+    random = Random(seed)
+
+    async def test(room: Room) -> None:
+        browsers = [await room.enter()]
+        encodes = dict.fromkeys((1, 2, 3), 0)
+        counts = dict.fromkeys((1, 2, 3), -1)
+
+        def message(source: int, kind: str) -> Message:
+            """Of an encode that begins with an init segment and goes on with a keyframe; each has its position."""
+            if kind == "init":
+                encodes[source], counts[source] = encodes[source] + 1, -1
+                return init(source, f"{source} init {encodes[source]} 0")
+            counts[source] += 1
+            is_key = kind == "key" or counts[source] == 0
+            name = f"{source} {'key' if is_key else 'other'} {encodes[source]} {counts[source]}"
+            return key(name, source) if is_key else other(name, source)
+
+        for source in encodes:
+            await room.publish(message(source, "init"))
+        for _ in range(400):
+            act = random.random()
+            if act < 0.7:
+                kind = random.choices(("other", "key", "init"), (20, 3, 1))[0]
+                for _ in range(random.choice((1, 1, 1, 60))):
+                    room.viewers.publish(message(random.choice((1, 2, 3)), kind if kind == "init" else "other"))
+                room.viewers.publish(message(random.choice((1, 2, 3)), kind))
+            elif act < 0.75 and len(browsers) < 8:
+                browsers.append(await room.enter(*random.sample((1, 2, 3), random.randint(0, 3))))
+            elif browsers:
+                browser = random.choice(browsers)
+                if act < 0.85:
+                    browser.watch(*random.sample((1, 2, 3), random.randint(0, 3)))
+                elif act < 0.95:
+                    (browser.reads.clear if browser.reads.is_set() else browser.reads.set)()
+                else:
+                    browser.go()
+                    browsers.remove(browser)
+                    check(browser)
+            for _ in range(random.randint(0, 5)):
+                await asyncio.sleep(0)
+        for browser in browsers:
+            browser.reads.set()
+            browser.watch(1, 2, 3)
+            await settled()
+        last = [message(source, "key") for source in (1, 2, 3)]
+        await room.publish(*last)
+        await settled()
+        for browser in browsers:
+            check(browser)
+            assert {one.data for one in last} <= set(browser.got)
+        assert all(len(group) <= module.LONGEST_GROUP for group in room.viewers._groups.values())
+
+    def check(browser: Browser) -> None:
+        can_show: dict[str, tuple[str, int] | None] = {}
+        for data in browser.got:
+            source, kind, encode, position = data.decode().split()
+            before = can_show.get(source)
+            if kind == "init":
+                can_show[source] = encode, -1
+                continue
+            assert before is not None
+            assert before[0] == encode
+            assert kind == "key" or (before[1] >= 0 and int(position) == before[1] + 1)
+            can_show[source] = encode, int(position)
+
+    in_a_room(test)()
