@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from fcn_edge.artifacts.spec import Size
-from fcn_edge.errors import FcnEdgeError, MachineError, needed_for
+from fcn_edge.errors import MachineError, needed_for
 from fcn_edge.io.closeable import Closeable
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Event
@@ -107,7 +107,7 @@ class SharedVideo(Closeable):
         self._fed_ns = 0
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._error: FcnEdgeError | None = None
+        self._error: BaseException | None = None
 
     def heard(self, event: Event) -> None:
         """Take notice of what becomes of the source."""
@@ -117,7 +117,7 @@ class SharedVideo(Closeable):
         """Take a result; each of the sinks may give it.
 
         Raises:
-            FcnEdgeError: It cannot be encoded.
+            BaseException: What encoding it failed with.
         """
         if self._error is not None:
             raise self._error
@@ -224,7 +224,7 @@ class SharedVideo(Closeable):
                             with self._changed:
                                 shown_ns = self._epoch_ns + unit.ticks * NS_PER_S // TICKS
                                 self._publish(unit.data, unit.keyframe, unit.size, shown_ns)
-        except FcnEdgeError as error:
+        except BaseException as error:  # whatever it is, the sinks are told: they would send nothing, and say nothing
             with self._changed:
                 self._error, self._thread = error, None
 
@@ -251,7 +251,8 @@ class SharedVideo(Closeable):
                 image, taken_ns = self._drawn
                 if self._fresh:
                     self._fresh = False
-                    return image, max(taken_ns, time.monotonic_ns() - DRAWN_EVERY_NS)
+                    now_ns = time.monotonic_ns()  # a time of another clock would keep all later ones waiting
+                    return image, min(max(taken_ns, now_ns - DRAWN_EVERY_NS), now_ns)
                 away = self._watch.away_since_unix_ns
                 left = begun + (REPEATED_AFTER if away is None else NO_SIGNAL_EVERY) - time.monotonic()
                 if left > 0:

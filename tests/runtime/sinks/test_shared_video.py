@@ -306,3 +306,29 @@ class TestFile:
             for index in range(3):
                 sink.write(taken_now(make_result(index)))
         assert not took.units
+
+
+def test_whatever_an_encode_fails_with_is_raised(make_result: MakeResult) -> None:
+    def broken() -> Choice:
+        raise ValueError("nobody expected this")
+
+    with SharedVideo(Overlays(), 25.0, broken) as video:
+        video.subscribe(Taker())
+        video.show(taken_now(make_result(0)))
+        wait_until(lambda: video._error is not None)
+        with pytest.raises(ValueError, match="nobody expected"):
+            video.show(taken_now(make_result(1)))
+
+
+def test_a_picture_of_the_future_does_not_keep_those_of_now_waiting(
+    video: SharedVideo, show: Callable[..., Result], make_result: MakeResult
+) -> None:
+    taker = Taker()
+    video.subscribe(taker)
+    result = taken_now(make_result(0))
+    frame = dataclasses.replace(result.frame, captured_ns=result.frame.captured_ns + 3600 * 10**9)
+    video.show(dataclasses.replace(result, frame=frame))
+    wait_until(lambda: len(taker.units) == 1)
+    show(1)
+    wait_until(lambda: len(taker.units) == 2)
+    assert max(taker.times) <= time.monotonic_ns() + 10**9
