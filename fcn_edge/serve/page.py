@@ -89,12 +89,10 @@ class LivePage(Sink):
         self._closed = False
         self._state = RunState(ModelFacts.of(segmenter), sources, outputs, control=access.has_token)
         self._viewers = Viewers(self._status, self._watch)
+        choice = chosen(place.encoder)
+        self._has_video = choice is not None  # without, browsers take JPEG
         self._shown = ShownSources(
-            sources,
-            chosen(place.encoder),
-            overlays or Overlays(0.5, True),
-            self._viewers.publish,
-            self._viewers.forget,
+            sources, choice, overlays or Overlays(0.5, True), self._viewers.publish, self._viewers.forget
         )
         answers = Answers(
             viewers=self._viewers,
@@ -135,7 +133,7 @@ class LivePage(Sink):
 
     def _status(self, history: bool) -> str:
         self._state.viewers = len(self._viewers)
-        return json_text({"type": "status", **status(self._state, history)})
+        return json_text({"type": "status", "video": self._has_video, **status(self._state, history)})
 
     def _metrics(self) -> tuple[bytes, str]:
         self._state.viewers = len(self._viewers)

@@ -113,6 +113,16 @@ def test_a_viewer_gets_status_init_segment_and_pictures(served: Served) -> None:
     assert all(b"moof" in picture for picture in pictures)
 
 
+def test_without_an_encoder_it_says_that_there_is_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcn_edge.serve.page.chosen", lambda _: None)
+    with Served(STREET) as one, one.connect() as connection:
+        assert json.loads(connection.recv(timeout=30))["video"] is False
+        connection.send(json.dumps({"watch": [1]}))
+        with urllib.request.urlopen(one.page.url + "stream.mjpg", timeout=30) as stream:
+            assert b"--fcn-edge\r\nContent-Type: image/jpeg" in stream.read(200)
+        assert one.status()["sources"][0]["frames"] > 0
+
+
 def test_it_says_what_runs(served: Served) -> None:
     status = served.status()
     assert status["model"]["backend"] == "fake"
