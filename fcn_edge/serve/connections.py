@@ -48,8 +48,19 @@ _NO_REQUEST = Refusal(400, "The page got what is no HTTP request.")
 _TOO_LARGE = Refusal(431, f"The request's headers are larger than {LARGEST_HEADERS >> 10} KB.")
 _TOO_LONG = Refusal(413, f"The request's body is larger than {LARGEST_BODY >> 10} KB.")
 
+
+class _Quietly(logging.Filter):
+    """What the libraries say of clients, with a traceback at times, is nothing for the terminal of the run."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
+        return _log.isEnabledFor(logging.DEBUG)
+
+
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
+_log.addFilter(_Quietly())
+_log.propagate = False  # each connection is told of at the level of what the command shows
 
 
 class _Patience:

@@ -443,3 +443,18 @@ def test_no_log_holds_a_token(served: Server, caplog: pytest.LogCaptureFixture) 
     ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
     assert ours
     assert not [record for record in ours if TOKEN in record.getMessage() or TOKEN in str(record.exc_info)]
+
+
+def test_what_clients_do_is_nothing_for_the_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="fcn_edge")
+    one = Server(app(), ANYWHERE)
+    with opened(one, b"GET /silent HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        with connect(f"ws://127.0.0.1:{one.port}/ws") as websocket:
+            websocket.send("a")
+            assert websocket.recv() == "a"
+            websocket.send(b"\xff", text=True)  # no UTF-8
+            with pytest.raises(ConnectionClosed):
+                websocket.recv(timeout=20)
+        assert exchange(one.port, b"no HTTP\r\n\r\n").status == 400
+        one.close()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("fcn_edge")] == []
