@@ -50,9 +50,10 @@ _LOG = logging.getLogger(__name__)
 class SourceVideo:
     """Encodes the pictures of one source while somebody looks, in a thread of its own.
 
-    It takes the newest picture only: an encoder that is slower than the network leaves some out. Where the pictures'
-    size changes, or their clock, the stream begins anew with another init segment: masks lie on pictures of their own
-    shape. What fails is tried again.
+    It takes the newest picture only: an encoder that is slower than the network leaves some out. Who is the first to
+    look gets the last one at once, as a keyframe: the next may be far, above all of a source that is paused or over.
+    Where the pictures' size changes, or their clock, the stream begins anew with another init segment: masks lie on
+    pictures of their own shape. What fails is tried again.
 
     Args:
         number: Number of the source.
@@ -80,6 +81,8 @@ class SourceVideo:
         self._signal = SignalWatch()
         self._wake = threading.Condition()
         self._newest: Result | None = None
+        self._seen: Result | None = None
+        self._begins = False
         self._watched = self._closed = False
         self._thread: threading.Thread | None = None
         self._began_ns = self._captured_ns = 0
@@ -92,13 +95,15 @@ class SourceVideo:
         self._pending: dict[int, tuple[int, bytes, bool]] = {}
 
     def put(self, result: Result) -> None:
-        """Take a result; takes no time, and does nothing while nobody looks."""
+        """Take a result; takes no time. It is only kept while nobody looks."""
         self._signal.came(result)
-        if not self._watched:
-            return
         with self._wake:
-            self._newest = result
-            self._wake.notify()
+            if self._closed:
+                return
+            self._seen = result
+            if self._watched:
+                self._newest = result
+                self._wake.notify()
 
     def heard(self, event: Event) -> None:
         """Take notice of an event of the source."""
@@ -107,7 +112,10 @@ class SourceVideo:
     def watch(self, watched: bool) -> None:
         """Say whether somebody looks. From any thread."""
         with self._wake:
+            begins = watched and not self._watched and not self._closed
             self._watched = watched and not self._closed
+            if begins:
+                self._begins, self._newest = True, self._seen
             if self._watched and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="fcn-edge live page", daemon=True)
                 self._thread.start()
@@ -117,7 +125,7 @@ class SourceVideo:
         """Have the thread end, without waiting for it."""
         with self._wake:
             self._watched, self._closed = False, True
-            self._newest = None
+            self._newest = self._seen = None
             self._wake.notify()
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
@@ -151,10 +159,12 @@ class SourceVideo:
             self._end()
             with self._wake:
                 self._wake.wait_for(lambda: self._watched or self._closed)
+        elif away_ns is not None and (result is None or self._begins):
+            if result is not None:
+                self._last = result.segmentation.frame
+            self._show_no_signal(away_ns)
         elif result is not None:
             self._show(result)
-        elif away_ns is not None:
-            self._show_no_signal(away_ns)
 
     def _say_that_it_fails(self, error: Exception) -> None:
         """Warn, but not at each attempt."""
@@ -197,6 +207,9 @@ class SourceVideo:
             self._encoder = UnitEncoder(self._choice, usual_rate(None))
             self._began_ns = captured_ns
             self._init = None
+        if self._begins:
+            self._begins = False
+            self._encoder.begin_group()
         units = self._encoder.encode(picture, captured_ns - self._began_ns)
         self._fails = False
         self.encoded += 1

@@ -141,12 +141,29 @@ def test_a_viewer_gets_the_init_segment_then_each_picture_with_its_mask(bench: B
 def test_nothing_is_encoded_while_nobody_looks(bench: Bench) -> None:
     for index in range(5):
         bench.put(index)
+    assert Counting.made == 0
     bench.video.watch(True)
-    bench.put_and_wait(5)
+    bench.wait(lambda: len(bench.messages) == 2)
     bench.video.watch(False)
     for index in range(6, 20):
         bench.put(index)
     assert (Counting.made, Counting.pictures) == (1, 1)
+
+
+def test_who_looks_first_gets_the_last_picture_at_once(bench: Bench) -> None:
+    bench.put(0)
+    bench.put(1)
+    for count in (2, 3):  # the second time the encoder still runs
+        bench.video.watch(True)
+        bench.wait(lambda count=count: len(bench.messages) == count)  # type: ignore[misc]
+        bench.video.watch(False)
+        taken = Taken.of(bench.messages[-1])
+        assert (taken.flags, taken.unix_us) == (1, 1000)
+    assert Counting.made == 1
+    bench.video.heard(SourceChanged(SOURCE, "lost"))
+    bench.video.watch(True)
+    bench.wait(lambda: len(bench.messages) == 4)
+    assert Taken.of(bench.messages[-1]).flags == 3
 
 
 def test_the_encoder_is_let_go_when_nobody_has_looked_for_a_while(
@@ -158,7 +175,8 @@ def test_the_encoder_is_let_go_when_nobody_has_looked_for_a_while(
     bench.video.watch(False)
     until(lambda: Counting.closed == 1)
     bench.video.watch(True)
-    again = bench.put_and_wait(1)
+    bench.wait(lambda: len(bench.messages) == 4)
+    again = Taken.of(bench.messages[-1])
     assert (again.flags, again.ticks) == (1, 0)
     assert [message.init for message in bench.messages] == [True, False, True, False]
 
@@ -168,6 +186,7 @@ def test_who_comes_back_at_once_finds_the_same_stream(bench: Bench) -> None:
     bench.put_and_wait(0)
     bench.video.watch(False)
     bench.video.watch(True)
+    bench.wait(lambda: len(bench.messages) == 3)
     assert bench.put_and_wait(1).ticks == 3600
     assert Counting.made == 1
 

@@ -81,6 +81,10 @@ class UnitEncoder(Closeable):
         """What encodes now."""
         return self._encoder.name
 
+    def begin_group(self) -> None:
+        """Make the next picture a keyframe."""
+        self._key_ticks = None
+
     def encode(self, image: NDArray[np.uint8], time_ns: int) -> list[AccessUnit]:
         """Take a picture, and give what is ready.
 
