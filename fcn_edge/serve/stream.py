@@ -16,6 +16,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
+from fcn_edge.artifacts.spec import Size
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.metrics.durations import NS_PER_S
 from fcn_edge.runtime.events import Event
@@ -39,6 +40,8 @@ RETRY = 10.0
 """Seconds from a failure to the next attempt: a page that runs for months outlives its encoder."""
 BACK_NS = 5 * NS_PER_S
 """A picture that was captured so many nanoseconds before the one before it was taken by another clock."""
+STEP_NS = NS_PER_S // 25
+"""From the last picture to the first by another clock, or of another encoder."""
 LINGER = 3.0
 """Seconds that an encoder is kept for when nobody looks: who loads the page again finds it running."""
 MOST_PENDING = 64
@@ -52,8 +55,8 @@ class SourceVideo:
 
     It takes the newest picture only: an encoder that is slower than the network leaves some out. Who is the first to
     look gets the last one at once, as a keyframe: the next may be far, above all of a source that is paused or over.
-    Where the pictures' size changes, or their clock, the stream begins anew with another init segment: masks lie on
-    pictures of their own shape. What fails is tried again.
+    Where the pictures' size changes, another init segment comes: masks lie on pictures of their own shape. What fails
+    is tried again. Times never go back while somebody looks.
 
     Args:
         number: Number of the source.
@@ -86,7 +89,7 @@ class SourceVideo:
         self._watched = self._closed = False
         self._thread: threading.Thread | None = None
         self._began_ns = self._captured_ns = 0
-        self._size = (0, 0)
+        self._size: Size | None = None
         self._fails = False
         self._last: NDArray[np.uint8] | None = None
         self._encoder: UnitEncoder | None = None
@@ -157,6 +160,7 @@ class SourceVideo:
         away_ns = self._signal.away_since_unix_ns
         if not self._watched:
             self._end()
+            self._size = None
             with self._wake:
                 self._wake.wait_for(lambda: self._watched or self._closed)
         elif away_ns is not None and (result is None or self._begins):
@@ -200,13 +204,15 @@ class SourceVideo:
 
     def _encode(self, picture: NDArray[np.uint8], captured_ns: int, unix_ns: int, mask: bytes, no_signal: bool) -> None:
         size = even(*picture.shape[:2])
-        if size != self._size or captured_ns < self._captured_ns - BACK_NS:
+        if size != self._size:
             self._end()
-        self._size, self._captured_ns = size, captured_ns
         if self._encoder is None:
             self._encoder = UnitEncoder(self._choice, usual_rate(None))
-            self._began_ns = captured_ns
             self._init = None
+            self._begin_at(captured_ns)
+        elif captured_ns < self._captured_ns - BACK_NS:
+            self._begin_at(captured_ns)
+        self._size, self._captured_ns = size, captured_ns
         if self._begins:
             self._begins = False
             self._encoder.begin_group()
@@ -218,6 +224,11 @@ class SourceVideo:
             self._send(unit)
         while len(self._pending) > MOST_PENDING:
             del self._pending[next(iter(self._pending))]
+
+    def _begin_at(self, captured_ns: int) -> None:
+        """Let media times go on: a browser may take the same init segment for the same stream."""
+        next_ns = 0 if self._size is None else self._captured_ns - self._began_ns + STEP_NS
+        self._began_ns = captured_ns - next_ns
 
     def _send(self, unit: AccessUnit) -> None:
         if unit.keyframe and (self._init is None or parameter_sets(unit) != self._init.parameters):

@@ -239,6 +239,7 @@ def test_pictures_of_another_size_are_another_stream(bench: Bench, large_result:
     assert [message.init for message in bench.messages] == [True, False, True, False]
     large = Taken.of(bench.messages[-1])
     assert large.flags == 1
+    assert large.ticks > small.ticks
     assert large.mask.shape == tuple(2 * side for side in small.mask.shape)
     import av
 
@@ -258,12 +259,12 @@ def test_pictures_after_a_card_without_one_have_their_own_size(bench: Bench) -> 
     assert [message.init for message in bench.messages[count:]].count(True) == 1
 
 
-def test_a_clock_that_goes_back_begins_another_stream(bench: Bench) -> None:
+def test_times_go_on_where_the_camera_s_clock_goes_back(bench: Bench) -> None:
     bench.video.watch(True)
     for index in (10_000, 10_001, 0, 1):
         bench.put_and_wait(index)
-    assert [message.init for message in bench.messages] == [True, False, False, True, False, False]
-    assert [Taken.of(message).ticks for message in bench.messages if not message.init] == [0, 3600, 0, 3600]
+    assert [message.init for message in bench.messages] == [True, False, False, False, False]
+    assert [Taken.of(message).ticks for message in bench.messages[1:]] == [0, 3600, 7200, 10800]
 
 
 @pytest.mark.parametrize("error", [EncoderError("The board's encoder is gone."), ValueError("nobody expected this")])
@@ -292,6 +293,27 @@ def test_what_fails_is_told_once_and_tried_again(
         bench.video.close()
     assert tries == 4
     assert [record.message.count("no video of a source") for record in caplog.records] == [1]
+
+
+def test_after_a_failure_times_go_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY", 0.02)
+    bench.video.watch(True)
+    bench.put_and_wait(0)
+    last = bench.put_and_wait(1).ticks
+
+    def fails(*_: object) -> None:
+        raise EncoderError("The board's encoder is gone.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Counting, "encode", fails)
+        bench.put(2)
+        until(lambda: Counting.closed == 1)
+    count = len(bench.messages)
+    until(lambda: bench.put(3) or len(bench.messages) > count + 1)  # type: ignore[func-returns-value]
+    init, first = bench.messages[count : count + 2]
+    assert (init.init, init.data) == (True, bench.messages[0].data)
+    assert Taken.of(first).flags == 1
+    assert Taken.of(first).ticks > last
 
 
 def test_an_encoder_that_hangs_keeps_nobody_waiting(make_result: Callable[..., Result]) -> None:
