@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -443,3 +443,23 @@ def test_no_log_holds_a_token(served: Server, caplog: pytest.LogCaptureFixture) 
     ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
     assert ours
     assert not [record for record in ours if TOKEN in record.getMessage() or TOKEN in str(record.exc_info)]
+
+
+def test_nothing_that_clients_do_is_told_on_the_terminal(served: Server) -> None:
+    told: list[str] = []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    package = logging.getLogger("fcn_edge")  # what a command shows
+    level = package.level
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    try:
+        assert exchange(served.port, b"no request\r\n\r\n").status == 400
+        assert exchange(served.port, GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n").status == 200
+        for path in ("ws", "nothing"):
+            with suppress(InvalidStatus), connect(f"ws://127.0.0.1:{served.port}/{path}"):
+                pass
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+    assert told == []
