@@ -85,7 +85,8 @@ def page_app(answers: Answers) -> Starlette:
         if isinstance(pictures, Response):
             return pictures
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-        return StreamingResponse(_jpegs(pictures), media_type=kind)
+        # who asks for the head alone would wait for an end that does not come
+        return StreamingResponse(iter(()) if request.method == "HEAD" else _jpegs(pictures), media_type=kind)
 
     return Starlette(
         exception_handlers={HTTPException: _no_such_thing},
@@ -101,7 +102,7 @@ def page_app(answers: Answers) -> Starlette:
             WebSocketRoute("/ws", answers.viewers.serve),
             *answers.further,
             Mount("/static", StaticFiles(directory=STATIC)),
-        ]
+        ],
     )
 
 
@@ -109,7 +110,8 @@ def _no_such_thing(request: Request, error: Exception) -> Response:
     """What is asked for is not here, or takes no such method."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        said = {"error": f"This place takes no {request.method}.", "fix": f"It takes {(error.headers or {})['Allow']}."}
+        taken = (error.headers or {}).get("Allow", "GET, HEAD")  # static files do not say in every version
+        said = {"error": f"This place takes no {request.method}.", "fix": f"It takes {taken}."}
     else:
         said = {"error": "There is nothing at this place.", "fix": "The page is at /, and says what there is."}
     return JSONResponse(said, error.status_code, headers=error.headers)
@@ -148,9 +150,9 @@ def _plain(name: str) -> str:
 
 
 async def _jpegs(pictures: SourcePictures) -> AsyncIterator[bytes]:
-    """Each new picture as a part of the answer; one who takes them slowly gets fewer."""
+    """Each new picture as a part of the answer, until the source is gone; one who takes them slowly gets fewer."""
     shown = -1
-    while True:
+    while not pictures.closed:
         if pictures.number != shown:
             picture: Picture | None = await run_in_threadpool(pictures.picture, "overlay")
             if picture is not None and picture.number != shown:

@@ -138,5 +138,6 @@ class ShownSources:
 
 def _close(shown: list[_Shown] | tuple[_Shown, ...]) -> None:
     for one in shown:
+        one.pictures.close()
         if one.video is not None:
             one.video.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import cv2
@@ -10,6 +11,9 @@ import pytest
 
 pytest.importorskip("starlette")
 pytest.importorskip("httpx")
+
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
 
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays
@@ -96,6 +100,30 @@ def test_the_name_of_a_file_cannot_break_out_of_its_header(make_result: Make) ->
     answer = client.get("/snapshot.jpg")
     assert answer.headers["content-disposition"] == 'inline; filename="a---Set-Cookie--x-1--..--.jpg"'
     assert "set-cookie" not in answer.headers
+
+
+def test_the_head_of_the_stream_of_jpegs_comes_without_the_stream(make_result: Make) -> None:
+    answer = client_of({"front": shown(make_result)}).ask("HEAD", "/stream.mjpg")
+    assert answer.headers["content-type"].startswith("multipart/x-mixed-replace")
+    assert answer.content == b""
+
+
+def test_the_stream_of_jpegs_ends_when_its_source_is_gone(make_result: Make) -> None:
+    pictures = shown(make_result)
+    gone = threading.Timer(0.3, pictures.close)
+    gone.start()
+    answer = client_of({"front": pictures}).get("/stream.mjpg")
+    gone.join()
+    assert answer.content.count(b"--fcn-edge\r\nContent-Type: image/jpeg") == 1
+
+
+def test_a_refusal_that_names_no_methods_is_one_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuses(*_: object) -> None:
+        raise HTTPException(405)  # static files of older versions of Starlette do so
+
+    monkeypatch.setattr(StaticFiles, "get_response", refuses)
+    answer = client_of({}).post("/static/main.js")
+    assert (answer.status_code, answer.json()["fix"]) == (405, "It takes GET, HEAD.")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/status.json", "/snapshot.jpg", "/ws"])
