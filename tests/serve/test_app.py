@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -12,13 +13,15 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("httpx")
 
+import httpx
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays
+from fcn_edge.serve import app as module
 from fcn_edge.serve.app import Answers, page_app
-from fcn_edge.serve.pictures import SourcePictures
+from fcn_edge.serve.pictures import Kind, Picture, SourcePictures
 from fcn_edge.serve.viewers import Viewers
 
 from .client import Client
@@ -115,6 +118,37 @@ def test_the_stream_of_jpegs_ends_when_its_source_is_gone(make_result: Make) -> 
     answer = client_of({"front": pictures}).get("/stream.mjpg")
     gone.join()
     assert answer.content.count(b"--fcn-edge\r\nContent-Type: image/jpeg") == 1
+
+
+def test_those_who_wait_for_pictures_keep_nobody_else_waiting(
+    make_result: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures, go_on, at_once = shown(make_result), threading.Event(), 0
+    make = pictures.picture
+
+    def slow(kind: Kind) -> Picture | None:
+        nonlocal at_once
+        at_once += 1
+        assert go_on.wait(60)
+        return make(kind)
+
+    monkeypatch.setattr(pictures, "picture", slow)
+    app = client_of({"front": pictures}).app
+
+    async def asked() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            waiting = [asyncio.create_task(client.get("/snapshot.jpg")) for _ in range(100)]
+            await asyncio.sleep(0.2)
+            assert at_once == module.ENCODING
+            others = [await asyncio.wait_for(client.get(path), 30) for path in ("/healthz", "/status.json", "/")]
+            go_on.set()
+            return [answer.status_code for answer in (*others, *await asyncio.gather(*waiting))]
+
+    try:
+        assert asyncio.run(asked()) == [200] * 103
+    finally:
+        go_on.set()
 
 
 def test_a_refusal_that_names_no_methods_is_one_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
