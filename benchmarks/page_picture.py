@@ -32,7 +32,7 @@ PICTURES = {"light": ROOT / "docs" / "live-page.jpg", "dark": ROOT / "docs" / "l
 """File by color scheme; the documents need the first, the others come where there is room."""
 
 STREET = f"{PAGE_STREET}#name=street"
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1280, 1030
 MOST_BYTES = 90_000
 """Of all pictures together."""
 QUALITIES = range(90, 69, -2)

@@ -12,6 +12,9 @@ from fcn_edge.system.facts import MachineFacts
 __all__ = ["all_checks"]
 
 
+WEB = ("starlette", "uvicorn", "websockets", "prometheus_client")
+
+
 def all_checks(facts: MachineFacts) -> list[Check]:
     """Every check, in the order in which people read them.
 
@@ -29,6 +32,7 @@ def all_checks(facts: MachineFacts) -> list[Check]:
         opencv.opencv(facts),
         opencv.video(facts),
         software.extra("streams", ("av",), "network cameras", facts),
+        software.extra("web", WEB, "the live page", facts),
         streams.gstreamer(facts),
         streams.encoder(facts),
         *shipped(),

@@ -50,8 +50,7 @@ _TOO_LONG = Refusal(413, f"The request's body is larger than {LARGEST_BODY >> 10
 
 _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
-_log.propagate = False
-"""Uvicorn writes lines and warnings of what clients do, and a command shows what this package logs."""
+_log.propagate = False  # each connection is told of at the level of what the command shows
 
 
 class _Patience:

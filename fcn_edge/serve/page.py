@@ -30,6 +30,7 @@ with needed_for("The live page"):
     from fcn_edge.serve.access import Access
     from fcn_edge.serve.app import Answers, page_app
     from fcn_edge.serve.control import Control, control_routes
+    from fcn_edge.serve.encoding import Encoding
     from fcn_edge.serve.guard import Guard
     from fcn_edge.serve.login import login_routes
     from fcn_edge.serve.metrics import CONTENT_TYPE, metrics_text
@@ -88,9 +89,9 @@ class LivePage(Sink):
         self._closed = False
         self._state = RunState(ModelFacts.of(segmenter), sources, outputs, control=access.has_token)
         self._viewers = Viewers(self._status, self._watch)
-        self._shown = ShownSources(
-            sources, chosen(place.encoder), overlays or Overlays(0.5, True), self._viewers.publish
-        )
+        choice = chosen(place.encoder)
+        self._has_video = choice is not None  # without, browsers take JPEG
+        self._shown = ShownSources(sources, choice, overlays or Overlays(0.5, True), self._viewers.publish)
         answers = Answers(
             viewers=self._viewers,
             pictures=self._shown.pictures,
@@ -124,13 +125,17 @@ class LivePage(Sink):
         self._server.close()
         self._shown.close()
 
+    def encodings(self) -> tuple[Encoding, ...]:
+        """What the video of each source has cost so far."""
+        return self._shown.encodings()
+
     def _status(self, history: bool) -> str:
         self._state.viewers = len(self._viewers)
-        return json_text({"type": "status", **status(self._state, history)})
+        return json_text({"type": "status", "video": self._has_video, **status(self._state, history)})
 
     def _metrics(self) -> tuple[bytes, str]:
         self._state.viewers = len(self._viewers)
-        return metrics_text(self._state, self._shown.encodings()), CONTENT_TYPE
+        return metrics_text(self._state, self.encodings()), CONTENT_TYPE
 
     def _watch(self, numbers: frozenset[int]) -> None:
         self._state.viewers = len(self._viewers)

@@ -17,8 +17,6 @@ import time
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +32,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import fcn_edge.serve
-from fcn_edge.datasets.rendered import RenderedSplit
 from fcn_edge.runtime.sinks.encoders.choice import Choice
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.encoders.units import AccessUnit, UnitEncoder
+from tests.serve.cameras import BITS, Camera, class_names, draw_number, drive
 from tests.serve.fragments_writer import codec_of, fragment, init_segment
 
 STATIC = Path(fcn_edge.serve.__file__).parent / "static"
@@ -51,57 +49,6 @@ COLORS = (
     "#00c2a8",
 )  # fmt: skip
 STAGES = {"capture": 3.1, "preprocess": 0.9, "infer": 7.4, "decode": 1.3, "output": 0.6}
-BITS = 10
-BLOCK = 16
-"""Pixels of a bit of the frame number that is drawn into picture and mask."""
-
-
-@lru_cache
-def drive(seed: int, size: tuple[int, int], frames: int) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
-    """Pictures and exact labels of a rendered street."""
-    split = RenderedSplit.from_uri(f"synthetic://street?seed={seed}&size={size[0]}x{size[1]}&frames={frames}&fps=25")
-    pairs = [sample.pair() for sample in split]
-    return [image for image, _ in pairs], [labels for _, labels in pairs]
-
-
-def class_names() -> tuple[str, ...]:
-    return RenderedSplit.from_uri("synthetic://street?frames=1").info.classes
-
-
-def draw_number(image: NDArray[np.uint8], labels: NDArray[np.uint8], number: int) -> None:
-    """Draw the frame's number into picture (white or black) and mask (class 8 or 0), one block a bit."""
-    for bit in range(BITS):
-        on = number >> bit & 1
-        where = slice(0, BLOCK), slice(bit * BLOCK, (bit + 1) * BLOCK)
-        image[where] = 255 if on else 0
-        labels[where] = 8 if on else 0
-
-
-@dataclass
-class Camera:
-    """A source of the run, and what is made up about it."""
-
-    id: str
-    number: int
-    seed: int
-    fps: float
-    state: str = "live"
-    message: str = ""
-    grade: str | None = "excellent"
-    paused: bool = False
-    since: float = field(default_factory=time.time)
-    frames: int = 0
-    reconnects: int = 0
-    dropped: int = 0
-    encoder: UnitEncoder | None = None
-    next_s: float = 0.0
-    shares: dict[str, float] = field(default_factory=dict)
-    jitter: float = 0.0
-    newest: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-    times: deque[float] = field(default_factory=lambda: deque(maxlen=50))
-
-    def now_is(self, state: str, message: str = "", grade: str | None = "excellent") -> None:
-        self.state, self.message, self.grade, self.since = state, message, grade, time.time()
 
 
 class Viewer:

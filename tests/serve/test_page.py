@@ -81,6 +81,12 @@ def served() -> Iterator[Served]:
         yield one
 
 
+def all_messages(connection: ClientConnection) -> None:
+    """Take what comes until the connection is closed."""
+    while True:
+        connection.recv(timeout=30)
+
+
 def messages(connection: ClientConnection, kind: int, count: int) -> list[bytes]:
     """The next binary messages of a kind."""
     found: list[bytes] = []
@@ -104,6 +110,16 @@ def test_a_viewer_gets_status_init_segment_and_pictures(served: Served) -> None:
         pictures = messages(connection, 2, 5)
     assert pictures[0][1] & 1  # a keyframe
     assert all(b"moof" in picture for picture in pictures)
+
+
+def test_without_an_encoder_it_says_that_there_is_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcn_edge.serve.page.chosen", lambda _: None)
+    with Served(STREET) as one, one.connect() as connection:
+        assert json.loads(connection.recv(timeout=30))["video"] is False
+        connection.send(json.dumps({"watch": [1]}))
+        with urllib.request.urlopen(one.page.url + "stream.mjpg", timeout=30) as stream:
+            assert b"--fcn-edge\r\nContent-Type: image/jpeg" in stream.read(200)
+        assert one.status()["sources"][0]["frames"] > 0
 
 
 def test_it_says_what_runs(served: Served) -> None:
@@ -142,8 +158,7 @@ def test_viewers_are_told_when_the_run_is_over() -> None:
     with Served(STREET) as one, one.connect() as connection:
         one.page.close()
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                connection.recv(timeout=30)
+            all_messages(connection)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
 

@@ -16,7 +16,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-from .stand_in import BITS, BLOCK, StandIn
+from .cameras import BITS, BLOCK
+from .stand_in import StandIn
 
 pytestmark = pytest.mark.system
 

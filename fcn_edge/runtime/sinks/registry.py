@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
@@ -23,6 +24,9 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.text import command_line
+
+if TYPE_CHECKING:
+    from fcn_edge.runtime.sinks.rtsp.address import RtspAddress
 
 __all__ = [
     "OPENERS",
@@ -58,7 +62,8 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
     """What was given as sinks, paths as texts; opens nothing.
 
     Raises:
-        UsageError: One is named twice, under whatever names, holds a NUL, or is neither a text nor a path nor a sink.
+        UsageError: One is named twice, under whatever names, holds a NUL, is an address of RTSP that makes no sense, or
+            is neither a text nor a path nor a sink.
     """
     given: list[str | Sink] = []
     for sink in [sinks] if isinstance(sinks, AnySink) else sinks:
@@ -71,6 +76,8 @@ def checked_sinks(sinks: AnySink | Sequence[AnySink]) -> list[str | Sink]:
     for number, text in enumerate(texts):
         if any(text == other or is_same_file(text, other) for other in texts[:number]):
             raise UsageError(f"A SINK is named twice: {Uri.parse(text, OPTIONS)}.", "Name each once.")
+        if is_stream(text):
+            _rtsp_address(text)
     return given
 
 
@@ -244,12 +251,17 @@ def _open_display(_uri: Uri, context: SinkContext) -> Sink:
     return DisplaySink(context)
 
 
-def _prepare_rtsp(text: str, context: SinkContext) -> None:
+def _rtsp_address(text: str) -> RtspAddress:
     from fcn_edge.runtime.sinks.rtsp.address import RtspAddress
+
+    return RtspAddress.of(Uri.parse(text, OPTIONS))
+
+
+def _prepare_rtsp(text: str, context: SinkContext) -> None:
     from fcn_edge.runtime.sinks.rtsp.push import check_reachable
     from fcn_edge.runtime.sinks.shared_video import streaming_choice
 
-    address = RtspAddress.of(Uri.parse(text, OPTIONS))
+    address = _rtsp_address(text)
     streaming_choice()
     if not address.hosted:
         check_reachable(address)

@@ -42,7 +42,7 @@ let fresh = new Set(); // sources whose stream began before the line was lost
 const layout = new Layout(settings, {
   visible(ids) {
     for (const screen of screens.values()) screen.see(ids.has(screen.id));
-    connection.watch(playsVideo ? [...screens.values()].filter((one) => one.visible).map((one) => one.number) : []);
+    connection.watch([...screens.values()].filter((one) => one.visible && one.byVideo).map((one) => one.number));
   },
   changed: () => show(),
 });
@@ -75,6 +75,13 @@ const connection = new Connection(address, {
   },
 });
 
+/** Whether pictures come as video: a run without an encoder has none. */
+function byVideo() {
+  const plays = playsVideo && status?.video !== false;
+  document.body.dataset.plays = plays ? "video" : "jpeg";
+  return plays;
+}
+
 /** The status of the source that is shown alone, or that keys act upon. */
 function chosen() {
   return status?.sources.find((source) => source.id === layout.chosen) ?? null;
@@ -99,7 +106,7 @@ function follow(sources) {
       layout.remove(before);
       before.close();
     }
-    const screen = new Screen(source, palette, clock, { chosen: (id) => toggle(id) });
+    const screen = new Screen(source, palette, clock, byVideo(), { chosen: (id) => toggle(id) });
     screen.element.addEventListener("named", (event) => legend.name(event.detail));
     screens.set(source.number, screen);
     layout.add(screen);
@@ -240,7 +247,6 @@ settings.changed((key) => {
 byId("opacity").addEventListener("input", (event) => setOpacity(event.target.value / 100));
 for (const name of ["overlay", "snapshot", "mask", "fullscreen", "theme", "help"]) byId(name).addEventListener("click", acts[name]);
 byId("fullscreen").hidden = !document.fullscreenEnabled;
-document.body.dataset.plays = playsVideo ? "video" : "jpeg";
 fillHelp();
 listen(acts);
 showOpacity();

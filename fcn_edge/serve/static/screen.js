@@ -8,11 +8,12 @@ import { canPlay, Player } from "./player.js";
 const MASK_HELD = 45000; // ticks: how long the last mask stays while pictures come without one
 const AGES = 50; // pictures of which the age on the screen is told
 
-/** Whether pictures come as H.264 with masks; where not, as JPEG with the overlay drawn by the run. */
+/** Whether this browser plays H.264 and takes masks; where not, the run draws the overlay and sends JPEG. */
 export const playsVideo = canPlay && canInflate;
 
 export class Screen {
-  constructor(source, palette, clock, hears) {
+  constructor(source, palette, clock, byVideo, hears) {
+    this.byVideo = byVideo;
     this.id = source.id;
     this.number = source.number;
     this.clock = clock;
@@ -25,7 +26,7 @@ export class Screen {
     this.visible = false;
     this.#build(hears);
     this.overlay = new Overlay(this.canvas, palette);
-    if (playsVideo) {
+    if (byVideo) {
       this.player = new Player(this.video, {
         shown: (ticks, when) => this.#shown(ticks, when),
         blocked: () => (this.start.hidden = false),
@@ -36,7 +37,7 @@ export class Screen {
 
   #build(hears) {
     this.still = h("canvas", { class: "still", "aria-hidden": "true" });
-    this.video = playsVideo
+    this.video = this.byVideo
       ? h("video", { muted: true, playsinline: true, autoplay: true, tabindex: "-1", "aria-hidden": "true" })
       : h("img", { alt: "" });
     this.video.classList.add("picture");
@@ -170,7 +171,7 @@ export class Screen {
 
   #noted(message, ticks, when) {
     const age = performance.timeOrigin + when - message.captureMs - this.clock.offset;
-    this.ages.push([performance.now(), age]);
+    if (!message.noSignal) this.ages.push([performance.now(), age]);
     if (this.ages.length > AGES) this.ages.shift();
     this.element.classList.toggle("no-signal", message.noSignal);
     this.#sized([this.video.videoHeight, this.video.videoWidth]);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import ExitStack
 
@@ -15,6 +16,8 @@ from fcn_edge.runtime.sinks.rtsp.server import RtspServers
 from fcn_edge.runtime.sinks.shared_video import SharedVideo, Subscription, streaming_choice
 
 __all__ = ["HostedSink"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class HostedSink(Sink):
@@ -45,6 +48,7 @@ class HostedSink(Sink):
             self._mount = self._server.mount(address.path, self._looked_at)
             self._own = self._own.pop_all()
         self.url = address.url(self._server.port)
+        _LOG.info("RTSP: %s", self.url)
 
     @override
     def write(self, result: Result) -> None:

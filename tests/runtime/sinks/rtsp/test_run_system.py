@@ -138,8 +138,7 @@ def test_a_push_goes_on_in_one_session_beside_a_client(tmp_path: Path, port: int
                     wait_until(lambda: is_away(next(frames).to_ndarray(format="gray")))
                     server.start()
                     wait_until(lambda: not is_away(next(frames).to_ndarray(format="gray")))
-        [times] = recorder.sessions
-        assert times == sorted(set(times))
+        assert recorder.times == sorted(set(recorder.times))
         grays = [is_away(gray) for gray in recorder.grays()]
         assert sum(after and not before for before, after in itertools.pairwise(grays)) == 2
     assert len(begun) == 1, "for the client and the far server"
