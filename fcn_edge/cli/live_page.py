@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class PageRequest:
     """
 
     address: PageAddress
-    token: str | None
+    token: str | None = field(repr=False)
     listed: Sequence[SourceAddress]
     allowed: Sequence[str]
     outputs: Sequence[str]
@@ -95,11 +95,13 @@ def page_request(
 
 
 def read_run_token(file: Path | None) -> str | None:
-    """The token of ``--token-file`` or the environment; None where there is none.
+    """The token of ``--token-file`` or the environment, which is taken out of it; None where there is none.
 
     Raises:
         UsageError: It is none that protects anything.
     """
-    from fcn_edge.serve.token import read_token
+    from fcn_edge.serve.token import TOKEN_VARIABLE, read_token
 
-    return read_token(file, os.environ)
+    token = read_token(file, os.environ)
+    os.environ.pop(TOKEN_VARIABLE, None)  # the processes that a run starts have no use for it
+    return token

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -24,6 +25,9 @@ STATIC = Path(__file__).parent / "static"
 LOOK_EVERY = 0.02
 """Seconds between two looks for a newer picture, for who takes the stream of JPEGs."""
 BOUNDARY = "fcn-edge"
+ENCODING = 2
+"""Threads that make pictures at once. However many ask, the others stay free for what takes no time; and each thread
+keeps the memory of the pictures that it has made."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,12 @@ def page_app(answers: Answers) -> Starlette:
     Args:
         answers: Where the answers come from.
     """
+    limiter = CapacityLimiter(ENCODING)
 
     def page(_request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
 
-    def health(_request: Request) -> Response:
+    async def health(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     def readiness(_request: Request) -> Response:
@@ -73,19 +78,31 @@ def page_app(answers: Answers) -> Starlette:
     def status(_request: Request) -> Response:
         return Response(answers.status(), media_type="application/json")
 
-    def snapshot(request: Request) -> Response:
+    async def picture_of(pictures: SourcePictures, kind: Kind) -> Picture | None:
+        return await to_thread.run_sync(pictures.picture, kind, limiter=limiter)
+
+    async def snapshot(request: Request) -> Response:
         kind: Kind = "camera" if request.query_params.get("overlay") == "0" else "overlay"
-        return _one_picture(answers, request, kind, "image/jpeg", ".jpg")
+        pictures = await run_in_threadpool(_asked_for, answers, request)
+        if isinstance(pictures, Response):
+            return pictures
+        return _one_picture(await picture_of(pictures, kind), "image/jpeg", ".jpg")
 
-    def mask(request: Request) -> Response:
-        return _one_picture(answers, request, "mask", "image/png", ".png")
+    async def mask(request: Request) -> Response:
+        pictures = await run_in_threadpool(_asked_for, answers, request)
+        if isinstance(pictures, Response):
+            return pictures
+        return _one_picture(await picture_of(pictures, "mask"), "image/png", ".png")
 
-    def jpegs(request: Request) -> Response:
-        pictures = _asked_for(answers, request)
+    async def jpegs(request: Request) -> Response:
+        pictures = await run_in_threadpool(_asked_for, answers, request)
         if isinstance(pictures, Response):
             return pictures
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
-        return StreamingResponse(_jpegs(pictures), media_type=kind)
+        # who asks for the head alone would wait for an end that does not come
+        return StreamingResponse(
+            iter(()) if request.method == "HEAD" else _jpegs(pictures, picture_of), media_type=kind
+        )
 
     return Starlette(
         exception_handlers={HTTPException: _no_such_thing},
@@ -109,7 +126,8 @@ def _no_such_thing(request: Request, error: Exception) -> Response:
     """What is asked for is not here, or takes no such method."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        said = {"error": f"This place takes no {request.method}.", "fix": f"It takes {(error.headers or {})['Allow']}."}
+        taken = (error.headers or {}).get("Allow", "GET, HEAD")  # static files do not say in every version
+        said = {"error": f"This place takes no {request.method}.", "fix": f"It takes {taken}."}
     else:
         said = {"error": "There is nothing at this place.", "fix": "The page is at /, and says what there is."}
     return JSONResponse(said, error.status_code, headers=error.headers)
@@ -130,11 +148,7 @@ def _asked_for(answers: Answers, request: Request) -> SourcePictures | Response:
     return pictures
 
 
-def _one_picture(answers: Answers, request: Request, kind: Kind, media_type: str, suffix: str) -> Response:
-    pictures = _asked_for(answers, request)
-    if isinstance(pictures, Response):
-        return pictures
-    picture = pictures.picture(kind)
+def _one_picture(picture: Picture | None, media_type: str, suffix: str) -> Response:
     if picture is None:
         error = {"error": "No picture of this source has come yet.", "fix": "Ask again in a moment; see /status.json."}
         return JSONResponse(error, 503, headers={"retry-after": "1"})
@@ -147,12 +161,14 @@ def _plain(name: str) -> str:
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in name)
 
 
-async def _jpegs(pictures: SourcePictures) -> AsyncIterator[bytes]:
-    """Each new picture as a part of the answer; one who takes them slowly gets fewer."""
+async def _jpegs(
+    pictures: SourcePictures, picture_of: Callable[[SourcePictures, Kind], Awaitable[Picture | None]]
+) -> AsyncIterator[bytes]:
+    """Each new picture as a part of the answer, until the source is gone; one who takes them slowly gets fewer."""
     shown = -1
-    while True:
+    while not pictures.closed:
         if pictures.number != shown:
-            picture: Picture | None = await run_in_threadpool(pictures.picture, "overlay")
+            picture = await picture_of(pictures, "overlay")
             if picture is not None and picture.number != shown:
                 shown = picture.number
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture.data)}\r\n\r\n"

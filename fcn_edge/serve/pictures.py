@@ -43,9 +43,13 @@ class SourcePictures:
 
     Args:
         overlays: Draws the overlay, as for all sinks of the run.
+
+    Attributes:
+        closed: The source is gone, and no picture of it comes any more.
     """
 
     def __init__(self, overlays: Overlays) -> None:
+        self.closed = False
         self._overlays = overlays
         self._signal = SignalWatch()
         self._lock = threading.Lock()
@@ -64,6 +68,10 @@ class SourcePictures:
     def heard(self, event: Event) -> None:
         """Take notice of an event of the source."""
         self._signal.heard(event)
+
+    def close(self) -> None:
+        """Say to those who wait for pictures that there are no more."""
+        self.closed = True
 
     @property
     def number(self) -> int:

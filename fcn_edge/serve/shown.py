@@ -149,5 +149,6 @@ class ShownSources:
 def _end(shown: Sequence[_Shown]) -> None:
     """Let their threads end; an encoder may take seconds for that, and the run does not wait for it."""
     for one in shown:
+        one.pictures.close()
         if one.video is not None:
             one.video.end()

@@ -2,7 +2,7 @@
 
     rtsp://10.0.0.*            every stream of these hosts, on RTSP's own port
     rtsp://10.0.0.*:*/live/*   on any port, streams whose path begins so
-    http://nas/videos/*        files of a server, without a query behind
+    http://nas/videos/*        files of a server, without a query behind, and not where it redirects to elsewhere
     /data/videos/*             files and folders below, links followed before they are compared
     synthetic://*              rendered streets
 
@@ -90,7 +90,7 @@ class SourcePattern:
         if not _harmless(address):
             return None
         if self._url is not None:
-            return address if self._allows_url(address) else None
+            return _staying(address) if self._allows_url(address) else None
         if self._streets:
             allowed = address.scheme == "synthetic" and self._place.fullmatch(address.location)
             return address if allowed else None
@@ -163,6 +163,13 @@ def _climbs(path: str) -> bool:
         if ".." in re.split(r"[/\\;]", read) or "\\" in read or not read.isprintable():
             return True
     return False
+
+
+def _staying(address: SourceAddress) -> SourceAddress:
+    """The address, which leads to no other host, whatever its server says. It is FFmpeg that follows RTSP."""
+    if address.scheme not in ("http", "https"):
+        return address
+    return replace(address, options={**address.options, "elsewhere": "no"})
 
 
 def _harmless(address: SourceAddress) -> bool:

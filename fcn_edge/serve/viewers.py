@@ -85,6 +85,7 @@ class _Viewer:
         self._needs_keyframe.discard(source)
         kept = [one for one in self._waiting if isinstance(one, str) or one.source != source]
         self._keep(kept)
+        self._needs_keyframe.discard(source)  # it may name any numbers, and others each time
 
     async def send_all(self) -> None:
         """Send what waits, for as long as the connection lives."""

@@ -19,7 +19,7 @@ class Client:
     """
 
     def __init__(self, app: Any, address: str = "http://127.0.0.1:8080") -> None:
-        self._app = app
+        self.app = app
         self._address = address
 
     def get(self, path: str, **more: Any) -> httpx.Response:
@@ -30,7 +30,7 @@ class Client:
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def asked() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
+            transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url=self._address) as client:
                 return await client.request(method, path, **more)
 

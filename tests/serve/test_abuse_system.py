@@ -53,6 +53,9 @@ class Target:
     def send(self, data: bytes) -> Answer:
         return exchange(self.port, data, self.host)
 
+    def connected(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), timeout=15)
+
     @property
     def files(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -91,7 +94,7 @@ def target(tmp_path: Path) -> Iterator[Target]:
 def all_answers(target: Target, abuse: Abuse) -> list[int]:
     """The status of each answer until the connection is closed or the server waits for more."""
     found: list[int] = []
-    with socket.create_connection((target.host, target.port), timeout=15) as connection:
+    with target.connected() as connection:
         with suppress(ConnectionError):
             connection.sendall(abuse.data)
         if not abuse.is_whole:
@@ -141,7 +144,7 @@ def test_clients_that_never_finish_keep_nobody_out(target: Target) -> None:
     files = target.files
     with ExitStack() as stack:
         for number in range(HALF_OPEN):
-            connection = stack.enter_context(socket.create_connection((target.host, target.port), timeout=15))
+            connection = stack.enter_context(target.connected())
             with suppress(ConnectionError):
                 connection.sendall(GOOD[: number % len(GOOD)])
             if number % 25 == 0:
@@ -151,7 +154,7 @@ def test_clients_that_never_finish_keep_nobody_out(target: Target) -> None:
     assert settled(target, files)
     with ExitStack() as stack:  # and those that are left are given up by themselves
         for _ in range(50):
-            connection = stack.enter_context(socket.create_connection((target.host, target.port), timeout=15))
+            connection = stack.enter_context(target.connected())
             connection.sendall(b"GET / HTTP/1.1\r\nHost:")
         assert target.send(GOOD).status == 200  # accepted behind them all
         assert target.files > files

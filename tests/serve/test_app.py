@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 
 import cv2
@@ -11,10 +13,15 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("httpx")
 
+import httpx
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays
+from fcn_edge.serve import app as module
 from fcn_edge.serve.app import Answers, page_app
-from fcn_edge.serve.pictures import SourcePictures
+from fcn_edge.serve.pictures import Kind, Picture, SourcePictures
 from fcn_edge.serve.viewers import Viewers
 
 from .client import Client
@@ -96,6 +103,61 @@ def test_the_name_of_a_file_cannot_break_out_of_its_header(make_result: Make) ->
     answer = client.get("/snapshot.jpg")
     assert answer.headers["content-disposition"] == 'inline; filename="a---Set-Cookie--x-1--..--.jpg"'
     assert "set-cookie" not in answer.headers
+
+
+def test_the_head_of_the_stream_of_jpegs_comes_without_the_stream(make_result: Make) -> None:
+    answer = client_of({"front": shown(make_result)}).ask("HEAD", "/stream.mjpg")
+    assert answer.headers["content-type"].startswith("multipart/x-mixed-replace")
+    assert answer.content == b""
+
+
+def test_the_stream_of_jpegs_ends_when_its_source_is_gone(make_result: Make) -> None:
+    pictures = shown(make_result)
+    gone = threading.Timer(0.3, pictures.close)
+    gone.start()
+    answer = client_of({"front": pictures}).get("/stream.mjpg")
+    gone.join()
+    assert answer.content.count(b"--fcn-edge\r\nContent-Type: image/jpeg") == 1
+
+
+def test_those_who_wait_for_pictures_keep_nobody_else_waiting(
+    make_result: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures, go_on, begun = shown(make_result), threading.Event(), list[Kind]()
+    make = pictures.picture
+
+    def slow(kind: Kind) -> Picture | None:
+        begun.append(kind)
+        assert go_on.wait(60)
+        return make(kind)
+
+    monkeypatch.setattr(pictures, "picture", slow)
+    app = client_of({"front": pictures}).app
+
+    async def asked() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            waiting = [asyncio.create_task(client.get("/snapshot.jpg")) for _ in range(100)]
+            while len(begun) < module.ENCODING:
+                await asyncio.sleep(0.01)
+            others = [await asyncio.wait_for(client.get(path), 30) for path in ("/healthz", "/status.json", "/")]
+            assert len(begun) == module.ENCODING
+            go_on.set()
+            return [answer.status_code for answer in (*others, *await asyncio.gather(*waiting))]
+
+    try:
+        assert asyncio.run(asked()) == [200] * 103
+    finally:
+        go_on.set()
+
+
+def test_a_refusal_that_names_no_methods_is_one_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuses(*_: object) -> None:
+        raise HTTPException(405)  # static files of older versions of Starlette do so
+
+    monkeypatch.setattr(StaticFiles, "get_response", refuses)
+    answer = client_of({}).post("/static/main.js")
+    assert (answer.status_code, answer.json()["fix"]) == (405, "It takes GET, HEAD.")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/status.json", "/snapshot.jpg", "/ws"])

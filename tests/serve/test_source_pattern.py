@@ -233,3 +233,12 @@ class TestThatMakeNoSense:
     def test_sets(self) -> None:
         with pytest.raises(UsageError, match="makes no sense"):
             SourcePattern("/data/[z-a]")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_what_a_server_says_leads_to_no_host_that_the_pattern_does_not_name(scheme: str) -> None:
+    address = SourcePattern(f"{scheme}://nas/*").admitted(SourceAddress.of(f"{scheme}://nas/a.mp4#fps=5"))
+    assert address is not None
+    assert address.options == {"fps": "5", "elsewhere": "no"}
+    assert address.connection().id == f"{scheme}://nas/a.mp4#fps=5"
+    assert not admitted(f"{scheme}://nas/*", f"{scheme}://nas/a.mp4#elsewhere=yes")

@@ -181,6 +181,17 @@ async def test_a_silent_viewer_holds_bounded_memory(room: Room) -> None:
     assert [one.init for one in viewer._waiting if isinstance(one, Message)].count(True) <= 1
 
 
+@in_a_room
+async def test_one_who_names_ever_other_sources_holds_bounded_memory(room: Room) -> None:
+    fickle = await room.enter(1)
+    for number in range(50):
+        fickle.watch(*range(64 * number, 64 * number + 64))
+        await settled()
+    [viewer] = room.viewers._viewers
+    assert len(viewer.watched) == 64
+    assert len(viewer._needs_keyframe) == 64
+
+
 def test_a_viewer_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STUCK", 0.05)
     monkeypatch.setattr(module, "STATUS_EVERY", 0.02)

@@ -48,15 +48,21 @@ class HttpConnection(NetworkConnection):
             ``PLAYLIST_PATIENCE``.
         fps: Frames a second to expect, where the stream does not say or says what is wrong.
         verify: Trust only certificates that this machine's authorities have signed.
+        elsewhere: Follow redirections and playlists to other hosts and ports.
     """
 
     live = True
 
     def __init__(
-        self, address: Uri, timeout: float | None = None, fps: float | None = None, verify: bool = True
+        self,
+        address: Uri,
+        timeout: float | None = None,
+        fps: float | None = None,
+        verify: bool = True,
+        elsewhere: bool = True,
     ) -> None:
         super().__init__(address, timeout or TIMEOUT, fps)
-        self._client = WebClient(self.id, self._timeout, verify)
+        self._client = WebClient(self.id, self._timeout, verify, elsewhere)
         self._playlist_timeout = timeout or PLAYLIST_PATIENCE
         self._is_playlist = False
         self._pace: tuple[float, float] | None = None

@@ -110,8 +110,9 @@ CAMERA_OPTIONS: Readers = {"size": frame_size_from_text, "fps": _rate}
 CSI_OPTIONS: Readers = {**CAMERA_OPTIONS, "flip": _flip, "timeout": _seconds}
 FILE_OPTIONS: Readers = {"loop": _loops, "fps": _rate, "bits": _bits}
 PIPE_OPTIONS: Readers = {"timeout": _seconds, "fps": _rate}
-HTTP_OPTIONS: Readers = {"fps": _rate, "timeout": _seconds, "verify": _yes}
-RTSP_OPTIONS: Readers = {**HTTP_OPTIONS, "jitter": _milliseconds, "transport": _transport}
+NETWORK_OPTIONS: Readers = {"fps": _rate, "timeout": _seconds, "verify": _yes}
+HTTP_OPTIONS: Readers = {**NETWORK_OPTIONS, "elsewhere": _yes}
+RTSP_OPTIONS: Readers = {**NETWORK_OPTIONS, "jitter": _milliseconds, "transport": _transport}
 GSTREAMER_OPTIONS: Readers = {
     "decoder": _decoder,
     "timeout": _seconds,
@@ -122,6 +123,6 @@ GSTREAMER_OPTIONS: Readers = {
 """Options of RTSP that GStreamer reads and decodes."""
 
 OPTIONS = frozenset({"frames", "seed"}).union(
-    COMMON_OPTIONS, CAMERA_OPTIONS, FILE_OPTIONS, PIPE_OPTIONS, RTSP_OPTIONS, GSTREAMER_OPTIONS
+    COMMON_OPTIONS, CAMERA_OPTIONS, FILE_OPTIONS, PIPE_OPTIONS, HTTP_OPTIONS, RTSP_OPTIONS, GSTREAMER_OPTIONS
 )
 """Our options of all kinds of sources: what is taken for one behind ``#``."""

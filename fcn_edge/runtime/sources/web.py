@@ -42,17 +42,20 @@ class WebClient(Closeable):
         shown: What the user called the source, without the password: for errors.
         timeout: Seconds in which a host must answer, and in which data must follow data; ``wait`` changes it.
         verify: Trust only certificates that this machine's authorities have signed.
+        elsewhere: Connect to other hosts and ports than the first, to which redirections and playlists may lead.
 
     Attributes:
         problem: The first thing that went wrong since the source was opened; FFmpeg is told that this file has ended,
             because PyAV prints errors of files that FFmpeg gets over.
     """
 
-    def __init__(self, shown: str, timeout: float, verify: bool = True) -> None:
+    def __init__(self, shown: str, timeout: float, verify: bool = True, elsewhere: bool = True) -> None:
         self.shown = shown
         self.timeout = timeout
         self.problem: FcnEdgeError | None = None
         self._aborted = False
+        self._elsewhere = elsewhere
+        self._home: tuple[str, int] | None = None
         self._sockets: set[socket.socket] = set()
         self._files: set[WebFile] = set()
         self._lock = threading.Lock()
@@ -152,7 +155,19 @@ class WebClient(Closeable):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def connected(self, host: str, port: int, secure: bool) -> socket.socket:
-        """A connection that ``abort`` ends."""
+        """A connection that ``abort`` ends.
+
+        Raises:
+            SourceError: There is none, or it would lead elsewhere.
+        """
+        there = host.lower(), port
+        self._home = self._home or there
+        if there != self._home and not self._elsewhere:
+            raise SourceError(
+                f"{self.shown} leads to another host or port, and only its own was allowed.",
+                "Give the address that it leads to, when the run starts or to one that allows it.",
+                persistent=True,
+            )
         until = time.monotonic() + self.timeout
         sock = connected_socket(host, port, until, lambda: self._aborted, self.shown)
         sock.settimeout(self.timeout)

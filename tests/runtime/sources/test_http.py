@@ -134,6 +134,22 @@ class TestFile:
         with pytest.raises(SourceError, match="leads elsewhere"):
             open_source(web.url("/c"))
 
+    def test_that_may_not_lead_elsewhere_stays_at_its_host_and_port(
+        self, web: WebServer, content: dict[str, bytes]
+    ) -> None:
+        with WebServer() as other:
+            other.files = {"/b.mp4": content["drive.mp4"], "/b.ts": content["drive.ts"]}
+            playlist = f"{PLAYLIST}#EXTINF:2,\n{other.url('/b.ts')}\n#EXT-X-ENDLIST\n".encode()
+            web.files = {"/away": other.url("/b.mp4"), "/away.m3u8": playlist, "/here": "/b.mp4", **other.files}
+            with open_source(web.url("/here#elsewhere=no")) as source:
+                assert len(list(source)) == 50
+            for path in ("/away", "/away.m3u8"):
+                with pytest.raises(SourceError, match=r"leads to another host|no part can be read"):
+                    open_source(web.url(f"{path}#elsewhere=no"))
+            assert other.asked == []
+            with open_source(web.url("/away")) as source:
+                assert len(list(source)) == 50
+
     def test_keeps_the_query_of_the_address(self, web: WebServer, content: dict[str, bytes]) -> None:
         web.files["/a.mp4?channel=1&size=2#x"[:-2]] = content["drive.mp4"]
         with open_source(web.url("/a.mp4?channel=1&size=2#fps=12&timeout=3")) as source:
