@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ STATIC = Path(__file__).parent / "static"
 LOOK_EVERY = 0.02
 """Seconds between two looks for a newer picture, for who takes the stream of JPEGs."""
 BOUNDARY = "fcn-edge"
+MOST_STREAMS = 64
+"""Of JPEGs; each is a connection, of which others need some."""
 ENCODING = 2
 """Threads that make pictures at once. However many ask, the others stay free for what takes no time; and each thread
 keeps the memory of the pictures that it has made."""
@@ -60,6 +62,7 @@ def page_app(answers: Answers) -> Starlette:
         answers: Where the answers come from.
     """
     limiter = CapacityLimiter(ENCODING)
+    streams: set[object] = set()
 
     def page(_request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -98,11 +101,14 @@ def page_app(answers: Answers) -> Starlette:
         pictures = await run_in_threadpool(_asked_for, answers, request)
         if isinstance(pictures, Response):
             return pictures
+        if len(streams) >= MOST_STREAMS:
+            busy = {"error": "Too many take pictures as JPEG already.", "fix": "Open the page, or ask for snapshots."}
+            return JSONResponse(busy, 503, headers={"retry-after": "10"})
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         # who asks for the head alone would wait for an end that does not come
-        return StreamingResponse(
-            iter(()) if request.method == "HEAD" else _jpegs(pictures, picture_of), media_type=kind
-        )
+        if request.method == "HEAD":
+            return StreamingResponse(iter(()), media_type=kind)
+        return StreamingResponse(_counted(_jpegs(pictures, picture_of), streams), media_type=kind)
 
     return Starlette(
         exception_handlers={HTTPException: _no_such_thing},
@@ -159,6 +165,16 @@ def _one_picture(picture: Picture | None, media_type: str, suffix: str) -> Respo
 def _plain(name: str) -> str:
     """A name of letters that no header or file system takes for something else."""
     return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in name)
+
+
+async def _counted(stream: AsyncIterator[bytes], streams: set[object]) -> AsyncGenerator[bytes, None]:
+    """A stream that is in a set for as long as somebody takes it."""
+    streams.add(stream)
+    try:
+        async for part in stream:
+            yield part
+    finally:
+        streams.discard(stream)
 
 
 async def _jpegs(

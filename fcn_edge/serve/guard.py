@@ -99,7 +99,9 @@ class Guard:
         return await whole_body(receive, headers, "application/json")
 
     def _may_look(self, scope: Scope, headers: Mapping[bytes, bytes], host: str) -> bool:
-        is_here = self._hosts.is_from_here(host) and not any(name in headers for name in _PROXIED)
+        # nginx as it comes names itself in no header, but speaks the old HTTP
+        proxied = scope.get("http_version") == "1.0" or any(name in headers for name in _PROXIED)
+        is_here = self._hosts.is_from_here(host) and not proxied
         return is_here or self._access.may_look(scope, headers)
 
     def _login_needed(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Refusal:

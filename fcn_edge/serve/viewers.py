@@ -25,7 +25,7 @@ MOST_WAITING = 90
 """Messages of each source that may wait for one viewer."""
 LONGEST_GROUP = 240
 """Messages from a keyframe on that are kept for who joins: keyframes come every second, unless an encoder is broken."""
-STUCK = 10.0
+STUCK = 8.0
 """Seconds after which a viewer is left that takes nothing."""
 STATUS_EVERY = 0.5
 """Seconds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays
 from fcn_edge.serve import app as module
-from fcn_edge.serve.app import Answers, page_app
+from fcn_edge.serve.app import Answers, _counted, page_app
 from fcn_edge.serve.pictures import Kind, Picture, SourcePictures
 from fcn_edge.serve.viewers import Viewers
 
@@ -158,6 +158,32 @@ def test_a_refusal_that_names_no_methods_is_one_in_our_words(monkeypatch: pytest
     monkeypatch.setattr(StaticFiles, "get_response", refuses)
     answer = client_of({}).post("/static/main.js")
     assert (answer.status_code, answer.json()["fix"]) == (405, "It takes GET, HEAD.")
+
+
+def test_more_streams_of_jpegs_than_there_may_be_are_refused(
+    make_result: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcn_edge.serve.app.MOST_STREAMS", 0)
+    answer = client_of({"front": shown(make_result)}).get("/stream.mjpg")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert set(answer.json()) == {"error", "fix"}
+
+
+def test_a_stream_counts_for_as_long_as_somebody_takes_it() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        while True:
+            yield b"part"
+
+    async def taken() -> list[int]:
+        streams: set[object] = set()
+        stream = _counted(parts(), streams)
+        counts = [len(streams)]
+        assert await anext(stream) == b"part"
+        counts.append(len(streams))
+        await stream.aclose()
+        return [*counts, len(streams)]
+
+    assert asyncio.run(taken()) == [0, 1, 0]
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/status.json", "/snapshot.jpg", "/ws"])

@@ -367,6 +367,12 @@ def test_who_comes_through_a_proxy_is_not_this_machine(header: str) -> None:
     assert statuses(ask_websocket(guarded(), headers={header: "10.0.0.9"})) == ["websocket.accept", 4401]
 
 
+def test_neither_is_a_proxy_that_names_itself_in_no_header_and_speaks_the_old_http() -> None:
+    assert ask(guarded(), version="1.0").status == 401
+    assert ask(guarded(), version="1.0", headers=BEARER).status == 200
+    assert ask(guarded(), version="1.0", path="/healthz").status == 200
+
+
 def test_a_further_name_of_a_loopback_page_is_not_this_machine() -> None:
     guard = guarded("http://:8080#host=cam.example")
     assert ask(guard, host="cam.example").status == 401
