@@ -33,7 +33,7 @@ PICTURES = {"light": ROOT / "docs" / "live-page.jpg", "dark": ROOT / "docs" / "l
 
 STREET = f"{PAGE_STREET}#name=street"
 WIDTH, HEIGHT = 1280, 1030
-MOST_BYTES = 90_000
+MOST_BYTES = 150_000
 """Of all pictures together."""
 QUALITIES = range(90, 69, -2)
 """Of JPEG; below, letters fray."""

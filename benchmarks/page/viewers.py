@@ -25,7 +25,7 @@ from benchmarks.streams.verdict import Verdict, finish, output_option
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "page" / "viewers.json"
 MODEL = "camvid-mobilenet_v2-fcn8s"
-SOURCE = "synthetic://street?seed=110&size=480x640&fps=10"
+SOURCE = "synthetic://street?seed=110&size=480x640&fps=10&frames=100000"
 ALONE = {"quick": 1, "slow": 0, "silent": 0}
 TWENTY = {"quick": 8, "slow": 10, "silent": 2}
 MARGIN = 1.0
