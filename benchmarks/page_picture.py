@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {"light": ROOT / "docs" / "live-page.jpg", "dark": ROOT / "docs" / "live-page-dark.jpg"}
 """File by color scheme; the documents need the first, the others come where there is room."""
 
-STREET = f"{PAGE_STREET}#name=street"
-WIDTH, HEIGHT = 1280, 1030
+STREET = PAGE_STREET
+WIDTH, HEIGHT = 1280, 800
+"""Of the window; the picture is of the whole page, which may be higher."""
 MOST_BYTES = 150_000
 """Of all pictures together."""
 QUALITIES = range(90, 69, -2)
@@ -132,7 +133,7 @@ def pictures_of(address: str, schemes: Sequence[str], seconds: float) -> list[ND
             for scheme in schemes:
                 page.emulate_media(color_scheme=scheme)
                 page.wait_for_timeout(1500)  # for plots that are drawn anew with the next figures
-                found.append(cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR))
+                found.append(cv2.imdecode(np.frombuffer(page.screenshot(full_page=True), np.uint8), cv2.IMREAD_COLOR))
         except Error as error:
             raise click.ClickException(f"The page could not be pictured: {error}") from error
         finally:
