@@ -89,13 +89,13 @@ def page_app(answers: Answers) -> Starlette:
         pictures = await run_in_threadpool(_asked_for, answers, request)
         if isinstance(pictures, Response):
             return pictures
-        return _one_picture(await picture_of(pictures, kind), "image/jpeg", ".jpg")
+        return _one_picture(await picture_of(pictures, kind), "image/jpeg")
 
     async def mask(request: Request) -> Response:
         pictures = await run_in_threadpool(_asked_for, answers, request)
         if isinstance(pictures, Response):
             return pictures
-        return _one_picture(await picture_of(pictures, "mask"), "image/png", ".png")
+        return _one_picture(await picture_of(pictures, "mask"), "image/png")
 
     async def jpegs(request: Request) -> Response:
         pictures = await run_in_threadpool(_asked_for, answers, request)
@@ -147,24 +147,20 @@ def _asked_for(answers: Answers, request: Request) -> SourcePictures | Response:
         name = there[0]
     listed = f"Those that are there: {', '.join(there) or 'none'}."
     if name is None:
-        return JSONResponse({"error": "The request does not say of which source.", "fix": f"?source=ID. {listed}"}, 400)
+        unsaid = {"error": "The request does not say of which source.", "fix": f"Add ?source=ID. {listed}"}
+        return JSONResponse(unsaid, 400)
     pictures = answers.pictures(name)
     if pictures is None:
         return JSONResponse({"error": "There is no such source.", "fix": listed}, 404)
     return pictures
 
 
-def _one_picture(picture: Picture | None, media_type: str, suffix: str) -> Response:
+def _one_picture(picture: Picture | None, media_type: str) -> Response:
+    """A picture, without a name of its own: browsers would prefer that to the page's, of source and time."""
     if picture is None:
         error = {"error": "No picture of this source has come yet.", "fix": "Ask again in a moment; see /status.json."}
         return JSONResponse(error, 503, headers={"retry-after": "1"})
-    disposition = f'inline; filename="{_plain(picture.name)}{suffix}"'
-    return Response(picture.data, media_type=media_type, headers={"content-disposition": disposition})
-
-
-def _plain(name: str) -> str:
-    """A name of letters that no header or file system takes for something else."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in name)
+    return Response(picture.data, media_type=media_type)
 
 
 async def _counted(stream: AsyncIterator[bytes], streams: set[object]) -> AsyncGenerator[bytes, None]:
