@@ -344,7 +344,8 @@ def _tell(result: dict[str, Any], written: Sequence[str], tell: Callable[[str], 
     for source in result["sources"]:
         if len(result["sources"]) > 1:
             grade = f", {source['grade']}" if source["grade"] else ""
-            tell(f"{source['uri']}: {source['frames']} frames, {source['dropped']} dropped, {source['state']}{grade}")
+            frames = f"{source['frames']} frame{'s' * (source['frames'] != 1)}"
+            tell(f"{source['uri']}: {frames}, {source['dropped']} dropped, {source['state']}{grade}")
         if source["damaged"] and not Path(source["uri"]).is_dir():  # of a folder, the error says it
             places = f"{source['damaged']} place{'s' * (source['damaged'] != 1)}"
             tell(f"{source['uri']} is damaged in {places}: skipped, or shown as far as it could be read.")

@@ -36,7 +36,8 @@ def troubles_of_sources(alone: bool) -> Listener:
         elif isinstance(event, SourceChanged) and (connected or event.state != "lost"):
             trouble = event.state not in ("connecting", "live", "ended")
             if trouble or (event.source in troubled and event.state == "live"):
-                note(f"{event.source} is {event.state.replace('_', ' ')}. {event.message}".rstrip())
+                state = event.state.replace("_for_", " for a ")
+                note(f"{event.source} is {state}. {event.message}".rstrip())
             (troubled.add if trouble else troubled.discard)(event.source)
 
     return tell

@@ -26,8 +26,8 @@ def ready(state: RunState) -> tuple[bool, str]:
     if missing:
         return False, f"No frame in the last {READY_NS // NS_PER_S} s: {listed([*map(_named, missing)])}."
     if not wanted:
-        return True, "There is no source that a frame should come of."
-    return True, f"Frames come of {listed([view.status.label for view in wanted])}."
+        return True, "There is no source that a frame should come from."
+    return True, f"Frames come from {listed([view.status.label for view in wanted])}."
 
 
 def _named(view: SourceView) -> str:

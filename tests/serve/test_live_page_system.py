@@ -133,7 +133,7 @@ def test_nothing_overflows(run: PageRun, width: int, dark: bool) -> None:
 def test_health_metrics_and_pictures_are_there(run: PageRun) -> None:
     until(lambda: state_of(run) == "live")
     assert run.get("healthz") == b"ok\n"
-    assert run.get("readyz").startswith(b"Frames come of front")
+    assert run.get("readyz").startswith(b"Frames come from front")
     assert run.get("mask.png").startswith(b"\x89PNG")
     metrics = run.metrics()
     assert metrics["fcn_edge_source_frames_total"] > 0

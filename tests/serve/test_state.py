@@ -264,15 +264,15 @@ class TestReady:
         state.heard(frame_done(clock, FRONT_ID))
         assert ready(state) == (False, "No frame in the last 10 s: rear (idle).")
         state.heard(frame_done(clock, REAR))
-        assert ready(state) == (True, "Frames come of front, rear.")
+        assert ready(state) == (True, "Frames come from front, rear.")
         clock.now_ns += 10 * S
         assert not ready(state)[0]
         sources.pause(FRONT_ID)
         assert not ready(state)[0]
         state.heard(frame_done(clock, REAR))
-        assert ready(state) == (True, "Frames come of rear.")
+        assert ready(state) == (True, "Frames come from rear.")
         sources.pause(REAR)
-        assert ready(state) == (True, "There is no source that a frame should come of.")
+        assert ready(state) == (True, "There is no source that a frame should come from.")
 
     def test_not_when_the_run_has_ended(self, clock: Clock) -> None:
         state, _ = run_state(clock)

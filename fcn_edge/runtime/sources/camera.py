@@ -172,7 +172,8 @@ class CameraConnection(Connection):
         path = Path(self._device)
         if not path.exists():
             here = ", ".join(sorted(str(other) for other in Path("/dev").glob("video*")))
-            raise SourceError(f"There is no camera {self._shown}.", f"Cameras here: {here or 'none'}.")
+            fix = f"Take one that is here: {here}." if here else "Connect one: there is none here."
+            raise SourceError(f"There is no camera {self._shown}.", fix)
         native_path(path, SourceError)
         if not os.access(path, os.R_OK | os.W_OK):
             raise SourceError(
