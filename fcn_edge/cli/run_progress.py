@@ -36,11 +36,18 @@ def troubles_of_sources(alone: bool) -> Listener:
         elif isinstance(event, SourceChanged) and (connected or event.state != "lost"):
             trouble = event.state not in ("connecting", "live", "ended")
             if trouble or (event.source in troubled and event.state == "live"):
-                state = event.state.replace("_for_", " for a ")
-                note(f"{event.source} is {state}. {event.message}".rstrip())
+                note(_trouble(event.source, event.state.replace("_for_", " for a "), event.message))
             (troubled.add if trouble else troubled.discard)(event.source)
 
     return tell
+
+
+def _trouble(source: str, state: str, message: str) -> str:
+    """A sentence with the address once, however the message begins."""
+    for begin, word in ((f"{source} was lost: ", ""), (f"{source} ", "it ")):
+        if message.startswith(begin):
+            return f"{source} is {state}: {word}{message.removeprefix(begin)}"
+    return f"{source} is {state}. {message}".rstrip()
 
 
 class FrameCount:

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from fcn_edge.cli.run_progress import troubles_of_sources
 from fcn_edge.runtime.backoff import Backoff
+from fcn_edge.runtime.events import SourceChanged
 from fcn_edge.runtime.sources import OPENERS
+from fcn_edge.runtime.sources.base import State
 
 from ..receiver import Receiver, no_proxy, receiver
 from ..runtime.scripted import Script
@@ -71,6 +74,22 @@ def test_a_loss_and_its_end_are_told_and_posted_once_each(run: Run, losing: Scri
     assert losing.open == 0
 
 
+@pytest.mark.parametrize(
+    ("state", "message", "said"),
+    [
+        ("lost", "a was lost: the camera ended the stream.", "a is lost: the camera ended the stream."),
+        ("lost", "a gave no frame for 3.0 s.", "a is lost: it gave no frame for 3.0 s."),
+        ("lost", "The host of a is not there.", "a is lost. The host of a is not there."),
+        ("waiting_for_keyframe", "", "a is waiting for a keyframe."),
+    ],
+)
+def test_an_address_is_said_once_where_the_message_begins_with_it(
+    state: State, message: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    troubles_of_sources(alone=False)(SourceChanged("a", state, message))
+    assert capsys.readouterr().err == f"{said}\n"
+
+
 def test_a_camera_that_is_lost_when_time_is_up_does_not_fail_the_run(run: Run, script: Script) -> None:
     script.give()
     timer = threading.Timer(0.3, lambda: (script.there.clear(), script.fail()))
@@ -94,7 +113,7 @@ def test_one_of_several_that_is_not_there_is_told_of_at_once(run: Run, script: S
     result = run(CAMERA, "--source", "synthetic://street?size=64x96&frames=2")
     assert result.code == 5
     lines = [line for line in result.err.splitlines() if SHOWN in line]
-    assert lines[0] == f"{SHOWN} is lost. {SHOWN} does not answer."
+    assert lines[0] == f"{SHOWN} is lost: it does not answer."
     assert lines[-1] == f"Error: {SHOWN} does not answer."
 
 
