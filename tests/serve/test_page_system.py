@@ -162,7 +162,7 @@ def test_the_picture_moves_and_each_mask_is_of_the_picture_under_it(one: StandIn
     assert [mask for _, mask, _ in found] == numbers
     ages = sorted(age for _, _, age in found)
     print(f"camera to screen: p50 {ages[len(ages) // 2]:.0f} ms, p90 {ages[len(ages) * 9 // 10]:.0f} ms")  # noqa: T201
-    assert ages[0] > 0
+    assert ages[len(ages) // 2] > 0  # of single ones some may not be: two clocks are compared
 
 
 def test_the_slider_and_the_classes_act_at_once_also_while_no_picture_comes(one: StandIn, opens: Opens) -> None:
