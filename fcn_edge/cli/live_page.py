@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fcn_edge.cli.verb import note
-from fcn_edge.errors import UsageError
+from fcn_edge.errors import UsageError, needed_for
 
 if TYPE_CHECKING:
     from fcn_edge.runtime.segmenter import Segmenter
@@ -72,6 +72,7 @@ def page_request(
 
     Raises:
         UsageError: There are several, or its address makes no sense, or what is for a page is given without one.
+        MissingExtraError: The packages of the extra ``web`` are not installed.
     """
     pages = [sink for sink in sinks if sink.lower().startswith(SCHEMES)]
     others = tuple(sink for sink in sinks if sink not in pages)
@@ -81,8 +82,9 @@ def page_request(
         if allowed:
             raise UsageError("--allow-source is for the live page, and there is none.", "Add one: http://:8080.")
         return None, others
-    from fcn_edge.serve.access import Access
-    from fcn_edge.serve.address import PageAddress
+    with needed_for("The live page"):
+        from fcn_edge.serve.access import Access
+        from fcn_edge.serve.address import PageAddress
 
     address = PageAddress.of(pages[0])
     Access(address, token)  # says what is wrong before the model is loaded

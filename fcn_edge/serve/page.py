@@ -1,9 +1,11 @@
 """The live page of a run, as a sink.
 
-sources = fcn_edge.Sources("rtsp://camera/1", fixed=True)
-with LivePage("http://:8080", segment, sources) as page:
-print(page.url)
-fcn_edge.run(sources, segment, [page])
+    sources = fcn_edge.Sources("rtsp://camera/1", fixed=True)
+    with LivePage("http://:8080", segment, sources) as page:
+        print(page.url)
+        fcn_edge.run(sources, segment, [page])
+
+``fcn-edge run`` makes one of the text ``http://:8080`` among its sinks.
 """
 
 from __future__ import annotations

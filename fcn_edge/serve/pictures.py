@@ -29,12 +29,10 @@ class Picture:
 
     Attributes:
         data: JPEG, or PNG of a mask.
-        name: What it is called, without a suffix: the frame's name.
         number: Grows with each picture; the same one is not worth sending again.
     """
 
     data: bytes
-    name: str
     number: int
 
 
@@ -97,7 +95,7 @@ class SourcePictures:
             known = self._encoded.get(kind)
             if known is not None and known[0] == key:
                 return known[1]
-            picture = Picture(self._data(kind, result, away_ns), result.frame.name, number)
+            picture = Picture(self._data(kind, result, away_ns), number)
             self._encoded[kind] = key, picture
             return picture
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,32 @@ def test_the_token_is_not_in_what_a_debugger_shows_of_the_request() -> None:
     assert request is not None
     assert request.token == TOKEN
     assert TOKEN not in repr(request)
+
+
+WITHOUT_STARLETTE = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "starlette":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from fcn_edge.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_without_its_packages_a_page_is_refused_with_the_pip_line_and_other_runs_go_on() -> None:
+    model = ("run", "camvid-mobilenet_v2-fcn8s", "synthetic://street?size=48x64&frames=1")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WITHOUT_STARLETTE, *model, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    refused = run("http://:0")
+    assert refused.returncode == 6
+    assert "The live page needs the Python package starlette" in refused.stderr
+    assert "pip install 'fcn_edge[web]'" in refused.stderr
+    assert run("missing/out.mp4").returncode == 2  # of the sink, not of what a page needs
