@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from fcn_edge.artifacts.safetensors_header import begins_safetensors
 from fcn_edge.errors import ArtifactError
 from fcn_edge.text import quoted
 
@@ -20,7 +21,6 @@ __all__ = ["checkpoint_format", "no_network", "not_a_model", "to_be_exported"]
 Error = TypeVar("Error", bound=ArtifactError)
 
 _START_BYTES = 512
-_LONGEST_HEADER = 1 << 32
 
 _WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -71,8 +71,7 @@ def no_network(path: Path, kind: type[Error]) -> Error | None:
 def checkpoint_format(path: Path) -> Literal["safetensors", "zip", "pickle", "HDF5", ""]:
     """The format by a file's first bytes, of those that trained weights are kept in; empty where it is none of them."""
     start = _start_of(path)
-    # the length of the header, then the header, which is JSON
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < _LONGEST_HEADER:
+    if begins_safetensors(start):
         return "safetensors"
     if start.startswith(_ZIP) and path.suffix.lower() != ".zip":
         return "zip"

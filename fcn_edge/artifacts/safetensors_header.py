@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from fcn_edge.io.outside import json_of
 
-__all__ = ["SafetensorsHeader", "TensorEntry", "safetensors_header"]
+__all__ = ["SafetensorsHeader", "TensorEntry", "begins_safetensors", "safetensors_header"]
 
 _METADATA = "__metadata__"
 _LENGTH_BYTES = 8
@@ -57,6 +57,18 @@ class SafetensorsHeader:
 
 _TENSORS = TypeAdapter(dict[str, TensorEntry])
 _TEXTS = TypeAdapter(dict[str, str])
+
+
+def begins_safetensors(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of a safetensors file.
+
+    To be asked before other formats are told by their first bytes: those of a safetensors file are the length of its
+    header, and may be any. A header of 0x1080 bytes begins as a pickle does, one of 0x4b50 as a zip archive.
+
+    Args:
+        start: Nine bytes or more; of fewer it is False.
+    """
+    return start[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and not any(start[4:_LENGTH_BYTES])
 
 
 def safetensors_header(path: Path) -> SafetensorsHeader | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fcn_edge.artifacts.file_kinds import no_network
+from fcn_edge.artifacts.file_kinds import checkpoint_format, no_network
 from fcn_edge.artifacts.geometry import Geometry
 from fcn_edge.artifacts.names import shown
 from fcn_edge.artifacts.onnx_header import SPEC_KEY
@@ -158,9 +158,7 @@ def _summary(weights: Weights) -> str:
 
 def _kind(path: Path) -> str:
     """What a file that is no safetensors file seems to be, as a phrase."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    return "a PyTorch file" if start == b"PK" or start[:1] == b"\x80" else "something else, or cut off"
+    return "a PyTorch file" if checkpoint_format(path) in ("zip", "pickle") else "something else, or cut off"
 
 
 def _misfit(own: Mapping[str, Tensor], given: Mapping[str, StoredTensor]) -> str:

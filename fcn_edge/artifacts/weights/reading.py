@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from fcn_edge.artifacts.file_kinds import no_network
 from fcn_edge.artifacts.names import shown
+from fcn_edge.artifacts.safetensors_header import begins_safetensors
 from fcn_edge.artifacts.weights.damage import DamagedError
 from fcn_edge.artifacts.weights.inert import HostilePickleError
 from fcn_edge.artifacts.weights.npz import read_npz
@@ -61,6 +62,8 @@ def weights_of(path: Path) -> Weights:
 def _read(path: Path, file: BinaryIO) -> Weights:
     start = file.read(_START_BYTES)
     file.seek(0)
+    if begins_safetensors(start):
+        return read_safetensors(path)
     if start.startswith(_ZIP):
         entries = entries_of(file)
         if any(entry.filename.endswith(".npy") for entry in entries):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import tarfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fcn_edge.artifacts.file_kinds import checkpoint_format
 from fcn_edge.artifacts.weights import Weights, weights_of
 from fcn_edge.errors import CheckpointError
 
@@ -58,6 +60,18 @@ def test_safetensors_by_the_format(path: Path) -> None:
         else:
             assert array.dtype == np.float32
             assert np.array_equal(array, numbers)
+
+
+@pytest.mark.parametrize("start", [b"\x80\x02", b"PK", b"\x1f\x8b"])
+def test_safetensors_whose_header_is_as_long_as_another_format_begins(start: bytes, path: Path) -> None:
+    entries = {"w": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}
+    header = json.dumps(entries).encode().ljust(int.from_bytes(start, "little"))
+    path.write_bytes(struct.pack("<Q", len(header)) + header + NUMBERS)
+    assert path.read_bytes().startswith(start)
+    weights = weights_of(path)
+    assert weights.kind == "safetensors"
+    assert weights.tensors["w"].array().tobytes() == NUMBERS
+    assert checkpoint_format(path) == "safetensors"
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
