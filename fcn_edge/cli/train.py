@@ -159,6 +159,12 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="Largest decay per step of the averaged weights, which are what is kept; it rises with the steps.",
 )
 @click.option(
+    "--bfloat16",
+    is_flag=True,
+    help="Compute the convolutions in bfloat16: faster where the processor has avx512_bf16, amx_bf16 or bf16, slower "
+    "elsewhere. Weights and losses stay in float32.",
+)
+@click.option(
     "--teacher",
     "teachers",
     multiple=True,

@@ -77,6 +77,7 @@ class Settings(BaseModel):
         temperature: What scores of teachers and network are divided by before they are held against each other.
         ema_decay: Largest decay per step of the averaged weights that are validated and kept; it rises with the steps
             (``training/averaging.py``).
+        bfloat16: Compute the convolutions in bfloat16 (``training/mixed_precision.py``).
         rendered: Rendered street scenes per epoch, over the number of real images.
         validate_every: Epochs between validations; the last epoch of a stage is always validated.
         settle: Most epochs that a stage goes on after its schedule, at the schedule's last learning rate and validated
@@ -104,6 +105,7 @@ class Settings(BaseModel):
     teacher_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     temperature: Annotated[float, Field(gt=0)] = 2.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    bfloat16: bool = False
     rendered: Annotated[float, Field(ge=0)] = 0.0
     validate_every: Positive = 1
     settle: Annotated[int, Field(ge=0)] = 0

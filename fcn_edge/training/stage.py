@@ -28,6 +28,7 @@ from fcn_edge.training.augment import Augmentation
 from fcn_edge.training.averaging import Average
 from fcn_edge.training.frozen import Frozen
 from fcn_edge.training.loss import SegmentationLoss
+from fcn_edge.training.mixed_precision import MixedPrecision
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.teachers import Teachers
@@ -108,6 +109,7 @@ class StageTrainer:
         self.normalize = Normalize(spec.normalization)
         self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.frozen = Frozen(net, recipe.freeze)
+        self.precision = MixedPrecision(net, enabled=recipe.bfloat16)
         self.average = Average(net, recipe.ema_decay)
         self.rendered = round(recipe.rendered * len(train))
         if self.rendered and workers:
@@ -129,7 +131,7 @@ class StageTrainer:
         self.teachers: Teachers | None = None
         if extras.teachers:
             shift = recipe.prior_correction * torch.log(self.class_weights)
-            self.teachers = Teachers.of(extras.teachers, train.info.classes, recipe.temperature, shift)
+            self.teachers = Teachers.of(extras.teachers, train.info.classes, recipe.temperature, shift, recipe.bfloat16)
         self.epoch = 0
         self.step = 0
         self._loss, self._seconds = 0.0, 0.0
@@ -234,7 +236,8 @@ class StageTrainer:
             pixels: Labeled pixels of the whole step.
             area: Pixels of the whole step that are inside; of these the teachers speak, labeled or not.
         """
-        scores = self.net(self.normalize(images).contiguous(memory_format=torch.channels_last))
+        seen = self.normalize(images).contiguous(memory_format=torch.channels_last)
+        scores = self.precision.scores(self.net, seen)
         losses = [
             self.loss(
                 # NCHW before upsampling: the class axis of the large tensor is then vectorized over pixels

@@ -19,6 +19,7 @@ from fcn_edge.errors import UsageError
 from fcn_edge.nets.checkpoints import load_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.nets.normalize import Normalize
+from fcn_edge.training.mixed_precision import MixedPrecision
 
 __all__ = ["Teachers"]
 
@@ -35,11 +36,18 @@ class Teachers:
             the classes that a teacher leaves behind count more.
         shift: ``(classes,)`` float32, added to the teachers' scores: the class weights that were taken back from them
             and that the pupil still has in its own (``training/prior.py``).
+        bfloat16: Compute the convolutions in bfloat16.
     """
 
-    def __init__(self, nets: Sequence[tuple[FCN, ModelSpec]], temperature: float, shift: Tensor) -> None:
+    def __init__(
+        self, nets: Sequence[tuple[FCN, ModelSpec]], temperature: float, shift: Tensor, bfloat16: bool = False
+    ) -> None:
         self._nets = [
-            (net.eval().to(memory_format=torch.channels_last), Normalize(spec.normalization))  # type: ignore[call-overload]
+            (
+                net.eval().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
+                Normalize(spec.normalization),
+                MixedPrecision(net, enabled=bfloat16),
+            )
             for net, spec in nets
         ]
         self._temperature, self._shift = temperature, shift.view(1, -1, 1, 1)
@@ -48,10 +56,10 @@ class Teachers:
     def soft_labels(self, images: Tensor) -> Tensor:
         """Probabilities, ``(N, classes, H / 8, W / 8)`` float32, of ``(N, H, W, 3)`` uint8 BGR images."""
         views = []
-        for net, normalize in self._nets:
+        for net, normalize, precision in self._nets:
             for mirrored in (False, True):
                 seen = normalize(images.flip(2) if mirrored else images)
-                (scores,) = net(seen.contiguous(memory_format=torch.channels_last)).values()
+                (scores,) = precision.scores(net, seen.contiguous(memory_format=torch.channels_last)).values()
                 cells = _cells(scores.contiguous(), images.shape[1] // STRIDE, images.shape[2] // STRIDE)
                 shares = torch.softmax((cells + self._shift) / self._temperature, 1)
                 views.append(shares.flip(3) if mirrored else shares)
@@ -78,7 +86,9 @@ class Teachers:
         return taught.sum() / max(1, taught.numel()) * self._temperature**2
 
     @classmethod
-    def of(cls, paths: Sequence[Path], classes: tuple[str, ...], temperature: float, shift: Tensor) -> Teachers:
+    def of(
+        cls, paths: Sequence[Path], classes: tuple[str, ...], temperature: float, shift: Tensor, bfloat16: bool = False
+    ) -> Teachers:
         """The teachers of checkpoints.
 
         Raises:
@@ -92,7 +102,7 @@ class Teachers:
                     f"The teacher {path} has other classes than the data set.",
                     "Give a checkpoint that was trained on the same classes, in the same order.",
                 )
-        return cls(nets, temperature, shift)
+        return cls(nets, temperature, shift, bfloat16)
 
 
 def _cells(scores: Tensor, height: int, width: int) -> Tensor:

@@ -91,6 +91,15 @@ def test_a_state_with_missing_parts_is_refused_before_a_step(data: Path) -> None
     trainer.restore(whole)
 
 
+def test_bfloat16_reaches_the_network_and_its_teachers(data: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher.safetensors"
+    plain = trainer_of(data)
+    save_checkpoint(teacher, plain.net, plain.spec)
+    losses = [trainer_of(data, (teacher,), bfloat16=on).run_epoch(lambda *_: None).loss for on in (False, True)]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert losses[1] != losses[0]
+
+
 def test_void_pixels_do_not_count(data: Path) -> None:
     trainer = trainer_of(data)
     trainer.net.eval()

@@ -55,6 +55,15 @@ def test_an_image_and_its_mirror_image_get_the_same_soft_labels(images: torch.Te
     torch.testing.assert_close(mirrored.flip(3), soft)
 
 
+def test_teachers_may_compute_in_bfloat16_too(images: torch.Tensor) -> None:
+    exact, near = (
+        Teachers([(net_of("fcn8s"), spec_of("fcn8s"))], 1.0, NO_SHIFT, bfloat16).soft_labels(images)
+        for bfloat16 in (False, True)
+    )
+    assert near.dtype == torch.float32
+    assert 0 < float((near - exact).abs().max()) < 0.1
+
+
 def test_a_pupil_that_says_the_same_loses_nothing() -> None:
     teachers = Teachers([], 2.0, NO_SHIFT)
     scores = torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(1))

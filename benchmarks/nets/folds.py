@@ -1,0 +1,131 @@
+r"""How well a way to train carries over to a drive that the training never saw.
+
+    python -m benchmarks.nets.folds "wide scales" --data camvid --fold 0006R0 --why "small objects" -- \
+        --encoder mobilenet_v2 --init mobilenet_v2-imagenet.npz --epochs 15 --scales 0.5,2.0
+
+CamVid's val is a later part of a drive that train shares, and flatters. A fold is train without one of its drives, on
+which the last weights are judged; val has no part in it. What follows ``--`` are options of ``fcn-edge train``, which
+trains the three decoders at once on one encoder. Each variant is a row of ``results/nets/variants.json``, those that
+lost as well; one that stands there with the same options is not trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.machine import machine
+from fcn_edge.datasets import LabeledSplit, splits_of
+from fcn_edge.io.files import replacing, sha256_of
+from fcn_edge.io.runs import runs_directory
+from fcn_edge.nets.checkpoints import load_checkpoint
+from fcn_edge.nets.normalize import Normalize
+from fcn_edge.training.validate import confusion_of
+
+__all__ = ["fold_of", "scores_of"]
+
+RESULTS = Path(__file__).resolve().parents[1] / "results" / "nets" / "variants.json"
+DECODERS = ("fcn32s", "fcn16s", "fcn8s")
+
+
+def fold_of(data: Path, drive: str, folder: Path) -> Path:
+    """A data set whose val is one drive of another's train, and whose train is the rest; of links to its files.
+
+    Args:
+        data: Root of the data set, with ``train/`` and ``dataset.toml``.
+        drive: What the names of the drive's frames begin with.
+        folder: Where the fold is made; one that is there is taken as it is.
+
+    Raises:
+        click.UsageError: No frame, or every frame, is of the drive.
+    """
+    if folder.is_dir():
+        return folder
+    images = sorted((data / "train" / "images").iterdir())
+    ours = [image.name.startswith(drive) for image in images]
+    if all(ours) or not any(ours):
+        raise click.UsageError(f"{sum(ours)} of {len(ours)} frames of {data / 'train'} are of {drive}.")
+    partial = folder.with_suffix(f".{os.getpid()}")
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (partial / split / kind).mkdir(parents=True)
+            for image, judges in zip(images, ours, strict=True):
+                if judges == (split == "val"):
+                    for path in (data / "train" / kind).glob(f"{image.stem}.*"):
+                        (partial / split / kind / path.name).symlink_to(path.absolute())
+    (partial / "dataset.toml").symlink_to((data / "dataset.toml").absolute())
+    return partial.rename(folder)
+
+
+def scores_of(checkpoints: dict[str, Path], split: LabeledSplit) -> dict[str, Any]:
+    """The mIoU of each decoder, and the IU of each class of the finest, in percent.
+
+    Args:
+        checkpoints: Path of each decoder's checkpoint.
+        split: Images with labels, judged on full frames.
+    """
+    found: dict[str, Any] = {"miou": {}, "per_class": {}}
+    for name, path in checkpoints.items():
+        net, spec = load_checkpoint(path)
+        scores = confusion_of(net, Normalize(spec.normalization), spec, split)[name].compute()
+        found["miou"][name] = round(100 * scores.mean_iou, 2)
+        found["per_class"] = {
+            label: None if value is None else round(100 * value, 1)
+            for label, value in zip(spec.classes, scores.per_class, strict=True)
+        }
+    return found
+
+
+@click.command(help=(__doc__ or "").splitlines()[0], context_settings={"ignore_unknown_options": True})
+@click.argument("variant")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--fold", "drive", default="0006R0", show_default=True, help="The drive that judges.")
+@click.option("--why", default="", help="What the variant is tried for.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
+def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: str, output: Path) -> None:
+    """Train one variant on one fold, and add its row."""
+    rows: list[dict[str, Any]] = json.loads(output.read_text())["rows"] if output.is_file() else []
+    shown = shlex.join(Path(word).name if "/" in word else word for word in options)
+    key = {"variant": variant, "fold": drive, "options": shown}
+    if any(key.items() <= row.items() for row in rows):
+        click.echo(f"{variant} on {drive} stands there already")
+        return
+    folds = runs_directory() / "folds"
+    folds.mkdir(parents=True, exist_ok=True)
+    fold = fold_of(data, drive, folds / drive)
+    finest = folds / f"{drive}-{''.join(letter if letter.isalnum() else '-' for letter in variant)}.safetensors"
+    # validated once, at the end: no epoch is chosen by the drive that judges
+    words = ["train", *options, "--decoder", DECODERS[-1], "--stages", "at-once", "--validate-every", "999"]
+    command = [sys.executable, "-m", "fcn_edge", *words, "--data", str(fold), "-o", str(finest)]
+    if subprocess.run(command, check=False).returncode:
+        raise click.ClickException("The training failed.")
+    checkpoints = {name: finest.with_suffix(f".{name}.safetensors") for name in DECODERS[:-1]} | {DECODERS[-1]: finest}
+    seconds = sum(float(line.split(",")[7]) for line in finest.with_suffix(".csv").read_text().splitlines()[1::3])
+    about = machine(None)
+    rows.append(
+        {
+            **key,
+            "why": why,
+            **scores_of(checkpoints, splits_of(fold)["val"]),
+            "seconds": round(seconds),
+            "sha256": sha256_of(finest),
+            "instruction_set": about["cpu"]["instruction_set"],
+            "torch": about["software"]["packages"]["torch"],
+        }
+    )
+    click.echo(json.dumps(rows[-1]))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(output) as temporary:
+        temporary.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
