@@ -14,6 +14,8 @@ from fcn_edge.errors import MissingExtraError
 from fcn_edge.text import printable, quoted
 
 if TYPE_CHECKING:
+    from fcn_edge.training.options import TrainingOptions
+    from fcn_edge.training.recipe import Recipe
     from fcn_edge.training.stage import EpochLog
 
 __all__ = ["command"]
@@ -101,14 +103,14 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 )
 @click.option("--batch", type=int, default=8, show_default=True, help="Images per optimizer step.")
 @click.option("--micro-batch", type=int, help="Images per forward pass; a divisor of --batch up to 4 when left out.")
-@click.option("--crop", type=SIZE, default="384x480", show_default=True, help="Size of the training crops.")
+@click.option("--crop", type=SIZE, help="Size of the training crops; that of the network when left out.")
 @click.option(
     "--scales",
     callback=_numbers(float),
-    default="0.75,2.0",
+    default="0.5,2.0",
     show_default=True,
     metavar="A,B",
-    help="Smallest and largest random scale.",
+    help="Smallest and largest random scale, over that at which an image just fits the network.",
 )
 @click.option("--color", type=float, default=0.4, show_default=True, help="Strength of the color changes, 0 to 1.")
 @click.option(
@@ -200,7 +202,9 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     help="Rendered street scenes to mix in, over the number of real images; needs CamVid's classes.",
 )
 @click.option(
-    "--size", type=SIZE, default="384x480", show_default=True, help="Network size for validation, and of the model."
+    "--size",
+    type=SIZE,
+    help="Network size, multiples of 32. When left out, that of the images, scaled down to the area of 384x480.",
 )
 @click.option("--validate-every", type=int, default=1, show_default=True, help="Epochs between validations.")
 @click.option(
@@ -247,7 +251,7 @@ def command(
     from fcn_edge.training.outputs import log_path
     from fcn_edge.training.train import train
 
-    recipe = checked_options(**options).recipe(init)
+    recipe = _recipe(checked_options(**options), data, init)
     cores = available_cores()
     torch.set_num_threads(threads or cores)
     cv2().setNumThreads(1)  # the reading processes are the parallel part
@@ -283,6 +287,20 @@ def command(
         "log": str(log) if log.is_file() else None,
         "rendered": rendered,
     }
+
+
+def _recipe(options: TrainingOptions, data: str, init: Path | None) -> Recipe:
+    """The recipe, with sizes that fit the images where none were given."""
+    from fcn_edge.datasets import splits_of
+    from fcn_edge.training.fitting import typical_size
+
+    if options.size is not None:
+        return options.recipe(init)
+    train = splits_of(data).get("train")
+    recipe = options.recipe(init, images=typical_size(train)) if train else options.recipe(init)
+    (height, width), crop = recipe.size, recipe.crop
+    note(f"Network size {height}x{width}, crops of {crop[0]}x{crop[1]}")
+    return recipe
 
 
 def _check_packages() -> None:

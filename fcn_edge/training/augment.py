@@ -21,7 +21,9 @@ class Augmentation:
 
     Attributes:
         crop: ``(height, width)`` of the result.
-        scales: Smallest and largest scale of the source, drawn log-uniformly.
+        scales: Smallest and largest scale, drawn log-uniformly.
+        size: Network size that scale 1 is for: that at which the image just fits into it, as it does when the network
+            is used. None for the image's own pixels.
         color: Strength of the color changes; 0 leaves colors alone, 1 is strong.
         flip: Whether to mirror every other pair.
         balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike:
@@ -35,6 +37,7 @@ class Augmentation:
     flip: bool = True
     balance: float = 0.0
     inside: bool = False
+    size: Size | None = None
 
     def __call__(
         self,
@@ -81,6 +84,8 @@ class Augmentation:
         """
         low, high = np.log(self.scales)
         scale = float(np.exp(random.uniform(low, high)))
+        if self.size is not None:
+            scale *= min(self.size[0] / image.shape[0], self.size[1] / image.shape[1])
         stretch = float(np.exp(random.uniform(-0.08, 0.08)))
         scale_y, scale_x = scale / stretch, scale * stretch
         height, width = self.crop
@@ -89,20 +94,18 @@ class Augmentation:
         if around is not None:
             top = _beside((around[0] + 0.5) * scale_y, height, spare_y, random)
             left = _beside((around[1] + 0.5) * scale_x, width, spare_x, random)
-        # pixel centers: crop pixel (x + 0.5) lies at source pixel (x + 0.5 + left) / scale
-        matrix = np.array(
-            [
-                [1 / scale_x, 0, (left + 0.5) / scale_x - 0.5],
-                [0, 1 / scale_y, (top + 0.5) / scale_y - 0.5],
-            ]
-        )
-        if scale < 0.7:
-            # warpAffine samples bilinearly and would alias when shrinking
-            image = cv2().GaussianBlur(image, (0, 0), 0.4 / scale)
+        matrix = _sampling(scale_y, scale_x, top, left)
+        shrunk = _shrunk(image, scale)
+        less_y, less_x = image.shape[0] / shrunk.shape[0], image.shape[1] / shrunk.shape[1]
         flags, constant = cv2().WARP_INVERSE_MAP, cv2().BORDER_CONSTANT
         size = (width, height)
         view = cv2().warpAffine(
-            image, matrix, size, flags=flags | cv2().INTER_LINEAR, borderMode=constant, borderValue=fill
+            shrunk,
+            _sampling(scale_y * less_y, scale_x * less_x, top, left),
+            size,
+            flags=flags | cv2().INTER_LINEAR,
+            borderMode=constant,
+            borderValue=fill,
         )
         nearest = flags | cv2().INTER_NEAREST
         view_labels = cv2().warpAffine(labels, matrix, size, flags=nearest, borderMode=constant, borderValue=void)
@@ -111,6 +114,28 @@ class Augmentation:
             ones = np.ones(labels.shape, np.uint8)
             inside = cv2().warpAffine(ones, matrix, size, flags=nearest, borderMode=constant, borderValue=0)
         return view, view_labels, inside
+
+
+def _sampling(scale_y: float, scale_x: float, top: float, left: float) -> NDArray[np.float64]:
+    """The affine map from pixels of a crop to those of its source; pixel centers lie at halves."""
+    return np.array(
+        [
+            [1 / scale_x, 0, (left + 0.5) / scale_x - 0.5],
+            [0, 1 / scale_y, (top + 0.5) / scale_y - 0.5],
+        ]
+    )
+
+
+def _shrunk(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """The image, smaller and smoother as far as it is going to be shrunk: bilinear sampling alone would alias."""
+    times = int(1 / scale)
+    height, width = max(1, image.shape[0] // max(1, times)), max(1, image.shape[1] // max(1, times))
+    if times > 1:
+        image = np.asarray(cv2().resize(image, (width, height), interpolation=cv2().INTER_AREA), np.uint8)
+        scale *= times
+    if scale < 0.7:
+        image = np.asarray(cv2().GaussianBlur(image, (0, 0), 0.4 / scale), np.uint8)
+    return image
 
 
 def _pixel_of_a_class(labels: NDArray[np.uint8], random: np.random.Generator, void: int) -> tuple[int, int] | None:

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from fcn_edge.artifacts.checkpoint import checkpoint_header
-from fcn_edge.artifacts.spec import DECODER_STRIDES, first_problem
+from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Size, first_problem
 from fcn_edge.errors import CheckpointError, UsageError
+from fcn_edge.training.fitting import fitting_size
 from fcn_edge.training.recipe import Positive, Recipe, Settings, Stage, micro_batch_of, staged
 
 __all__ = ["DECODERS", "TrainingOptions", "checked_options", "decoder_of_checkpoint"]
@@ -24,7 +25,7 @@ class TrainingOptions(Settings):
 
     ``recipe`` makes the recipe::
 
-        options = TrainingOptions(encoder="mobilenet_v2", decoder="fcn8s", epochs=(30, 15, 30))
+        options = TrainingOptions(encoder="mobilenet_v2", decoder="fcn8s", epochs=(30, 15, 30), size=(384, 480))
         train(options.recipe(), "data/camvid", Path("camvid-fcn8s.safetensors"))
 
     Attributes:
@@ -35,6 +36,9 @@ class TrainingOptions(Settings):
             encoder.
         lr: Peak learning rate of the encoder in the first stage of the whole staged training.
         micro_batch: Images per forward pass; the largest divisor of ``batch`` up to 4 when left out.
+        size: ``(height, width)`` of the network's input, multiples of 32; when left out that of the checkpoint that it
+            goes on from, or what fits the images (``training/fitting.py``).
+        crop: ``(height, width)`` of the training crops; ``size`` when left out.
     """
 
     encoder: str
@@ -43,12 +47,15 @@ class TrainingOptions(Settings):
     mode: Literal["staged", "at-once"] = "staged"
     lr: Annotated[float, Field(gt=0)] = 8e-4
     micro_batch: Positive | None = None
+    size: Size | None = None
+    crop: Size | None = None
 
-    def recipe(self, init: Path | None = None) -> Recipe:
+    def recipe(self, init: Path | None = None, *, images: Size = (360, 480)) -> Recipe:
         """The recipe of this training.
 
         Args:
             init: What it starts from. From a coarser decoder's checkpoint only the finer stages are trained.
+            images: ``(height, width)`` that is typical of the images, for a size that was left out.
 
         Raises:
             UsageError: There are neither as many numbers of epochs as stages, nor one; or the micro-batch does not
@@ -58,7 +65,15 @@ class TrainingOptions(Settings):
         stages = self.stages(decoder_of_checkpoint(init))
         micro_batch = self.micro_batch or micro_batch_of(self.batch)
         try:
-            return Recipe(encoder=self.encoder, stages=stages, micro_batch=micro_batch, **settings)
+            size = self.size or _size_of_checkpoint(init) or fitting_size(images)
+            return Recipe(
+                encoder=self.encoder,
+                stages=stages,
+                micro_batch=micro_batch,
+                size=size,
+                crop=self.crop or size,
+                **settings,
+            )
         except ValidationError as error:
             raise _no_recipe(error) from error
 
@@ -106,10 +121,20 @@ def checked_options(**values: Any) -> TrainingOptions:
 
 def decoder_of_checkpoint(init: Path | None) -> str | None:
     """The decoder of a checkpoint that fcn_edge wrote; None for weights of an encoder alone."""
+    spec = _spec_of_checkpoint(init)
+    return str(spec.decoder) if spec else None
+
+
+def _size_of_checkpoint(init: Path | None) -> Size | None:
+    spec = _spec_of_checkpoint(init)
+    return spec.size if spec else None
+
+
+def _spec_of_checkpoint(init: Path | None) -> ModelSpec | None:
     if init is None or init.suffix != ".safetensors":
         return None
     try:
-        return str(checkpoint_header(init).spec.decoder)
+        return checkpoint_header(init).spec
     except CheckpointError:
         return None
 

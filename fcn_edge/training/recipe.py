@@ -55,8 +55,7 @@ class Settings(BaseModel):
 
     Attributes:
         batch: Images per optimizer step.
-        crop: ``(height, width)`` of the training crops.
-        scales: Smallest and largest random scale.
+        scales: Smallest and largest random scale, over that at which an image just fits into ``size``.
         color: Strength of the color augmentation, 0 to 1.
         balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike.
         schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
@@ -83,15 +82,13 @@ class Settings(BaseModel):
         settle: Most epochs that a stage goes on after its schedule, at the schedule's last learning rate and validated
             one by one, while val still rises; 0 ends a stage with its schedule.
         patience: Validations without a rise of val that end a settling stage.
-        size: Network size for validation and default size of the model.
         seed: Seed of initialization, order and augmentation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     batch: Positive = 8
-    crop: Size = (384, 480)
-    scales: tuple[Scale, Scale] = (0.75, 2.0)
+    scales: tuple[Scale, Scale] = (0.5, 2.0)
     color: Annotated[float, Field(ge=0, le=1)] = 0.4
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
     schedule: Literal["one-cycle", "poly"] = "one-cycle"
@@ -110,15 +107,12 @@ class Settings(BaseModel):
     validate_every: Positive = 1
     settle: Annotated[int, Field(ge=0)] = 0
     patience: Positive = 3
-    size: Size = (384, 480)
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
         if self.scales[0] > self.scales[1]:
             raise ValueError("scales must be (smallest, largest)")
-        checked_size(self.crop)
-        checked_size(self.size)
         return self
 
 
@@ -130,14 +124,20 @@ class Recipe(Settings):
         stages: In order; each starts from the result of the one before (Long et al. 2015, section 4.3).
         micro_batch: Images per forward pass; gradients of ``batch / micro_batch`` passes are added up. Small ones fit
             the processor's cache.
+        size: ``(height, width)`` of the network's input in validation, and default size of the model.
+        crop: ``(height, width)`` of the training crops.
     """
 
     encoder: str
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     micro_batch: Positive = LARGEST_MICRO_BATCH
+    size: Size = (384, 480)
+    crop: Size = (384, 480)
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
+        checked_size(self.crop)
+        checked_size(self.size)
         if self.batch % self.micro_batch:
             raise ValueError(f"batch ({self.batch}) must be a multiple of micro_batch ({self.micro_batch})")
         unknown = [name for stage in self.stages for name in stage.decoders if name not in DECODER_STRIDES]

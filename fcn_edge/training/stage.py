@@ -259,7 +259,12 @@ class StageTrainer:
     def _batches(self) -> Any:
         recipe = self.recipe
         augmentation = Augmentation(
-            recipe.crop, recipe.scales, recipe.color, balance=recipe.balance, inside=self.teachers is not None
+            recipe.crop,
+            recipe.scales,
+            recipe.color,
+            balance=recipe.balance,
+            inside=self.teachers is not None,
+            size=recipe.size,
         )
         pairs = TrainSet(
             self.train,

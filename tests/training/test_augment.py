@@ -103,6 +103,28 @@ def test_scales_are_drawn_between_the_two_alike_up_and_down() -> None:
     assert np.log(sides).mean() == pytest.approx(0, abs=0.1), "log-uniform"
 
 
+@pytest.mark.parametrize("enlarged", [1, 2, 5])
+def test_scale_1_is_that_at_which_the_image_fits_the_network(enlarged: int) -> None:
+    """A camera of more pixels shows the network the same at its size, and must teach it the same."""
+    image, labels = (np.kron(each, np.ones((enlarged, enlarged, 1)[: each.ndim], np.uint8)) for each in coded_pair())
+    fitted = Augmentation((48, 64), scales=(1.0, 1.0), color=0.0, size=(48, 64))
+    halved = Augmentation((48, 64), scales=(0.5, 0.5), color=0.0, size=(48, 64))
+    for seed in range(8):
+        seen, seen_labels = view(fitted, seed, (image, labels))
+        assert (seen_labels == VOID).mean() < 0.16, "but for the random stretch it is the whole image"
+        expected = view(fitted, seed)
+        assert np.abs(seen.astype(int) - expected[0]).mean() < 6
+        assert (seen_labels == expected[1]).mean() > 0.95
+        assert (view(halved, seed, (image, labels))[1] == VOID).mean() == pytest.approx(0.75, abs=0.05)
+
+
+def test_images_of_other_shapes_fit_with_their_longer_side() -> None:
+    pair = coded_pair((64, 256))
+    fitted = Augmentation((64, 64), scales=(1.0, 1.0), color=0.0, size=(64, 64))
+    shares = [(view(fitted, seed, pair)[1] != VOID).mean() for seed in range(20)]
+    assert np.mean(shares) == pytest.approx(0.25, abs=0.02)
+
+
 def test_crops_come_from_everywhere() -> None:
     size = 100
     image = np.dstack([np.tile(np.arange(size, dtype=np.uint8), (size, 1))] * 3)

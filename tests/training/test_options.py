@@ -70,8 +70,19 @@ def test_the_micro_batch_divides_the_batch(batch: int, micro_batch: int) -> None
 def test_the_recipe_has_the_settings_of_the_options() -> None:
     options = TrainingOptions(encoder="vgg16", decoder="fcn16s", epochs=(2, 1), micro_batch=2, scales=(1, 2), seed=5)
     recipe = options.recipe()
-    assert recipe == Recipe(encoder="vgg16", stages=options.stages(), batch=8, micro_batch=2, scales=(1, 2), seed=5)
-    assert recipe.crop == options.crop
+    assert recipe == Recipe(
+        encoder="vgg16", stages=options.stages(), batch=8, micro_batch=2, scales=(1, 2), seed=5,
+        size=(384, 480), crop=(384, 480),
+    )  # fmt: skip
+
+
+def test_sizes_that_were_left_out_fit_the_images() -> None:
+    plain = TrainingOptions(encoder="vgg16", decoder="fcn16s")
+    assert plain.recipe(images=(720, 1280)).size == plain.recipe(images=(720, 1280)).crop == (320, 576)
+    cropped = TrainingOptions(encoder="vgg16", decoder="fcn16s", crop=(64, 96))
+    assert (cropped.recipe(images=(100, 100)).size, cropped.recipe(images=(100, 100)).crop) == ((128, 128), (64, 96))
+    sized = TrainingOptions(encoder="vgg16", decoder="fcn16s", size=(480, 640))
+    assert sized.recipe(images=(100, 100)).size == sized.recipe(images=(100, 100)).crop == (480, 640)
 
 
 def test_a_single_0_initializes_the_decoder_alone() -> None:
@@ -111,6 +122,7 @@ def test_a_checkpoint_is_gone_on_from(tmp_path: Path) -> None:
     save_checkpoint(coarse, FCN("mobilenet_v2", ("fcn32s",), 2), spec)
     assert decoder_of_checkpoint(coarse) == "fcn32s"
     assert [stage.name for stage in options.recipe(coarse).stages] == ["fcn16s"]
+    assert options.recipe(coarse, images=(720, 1280)).size == (64, 96), "that which its scores belong to"
 
 
 @pytest.mark.parametrize("name", ["weights.npz", "weights.safetensors"])
