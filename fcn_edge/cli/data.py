@@ -21,6 +21,8 @@ __all__ = ["command"]
 _SHOWN = 8
 """Colors and ids without a class that are named one by one."""
 
+VAL = "val"
+
 
 @click.group()
 def command() -> None:
@@ -99,6 +101,13 @@ def _percent(share: float) -> str:
 )
 @click.option("--split", default="train", show_default=True, help="Name of the new split.")
 @click.option(
+    "--val",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Hold back this share of the images as the split val: the last ones by name, so that neighbors of a video "
+    "stay on one side. Images of another place are better.",
+)
+@click.option(
     "--tolerance",
     type=click.IntRange(0, 255),
     default=0,
@@ -126,6 +135,7 @@ def import_(
     colors: str | None,
     map_: str | None,
     split: str,
+    val: float | None,
     tolerance: int,
     unmapped: Any,
     image_ending: str,
@@ -152,7 +162,8 @@ def import_(
     Files of colors may also be a dataset.toml with a palette, or have lines such as "128 64 128 road" (as CamVid's
     label_colors.txt) or "road:128,64,128::" (as CVAT's labelmap.txt).
     """  # noqa: D301 (click's mark for lines to leave as they are)
-    from fcn_edge.datasets.convert import LabelConverter, import_dataset
+    from fcn_edge.datasets.convert import LabelConverter, import_splits
+    from fcn_edge.datasets.held_back import held_back
     from fcn_edge.datasets.mapping import mapping_of_colors, mapping_of_file
     from fcn_edge.datasets.pairing import paired_files
 
@@ -160,32 +171,44 @@ def import_(
         raise UsageError(
             "How the labels are coded was not said, or said twice.", "Give either --colors or --map; see --help."
         )
+    if val is not None and split == VAL:
+        raise UsageError("The split val cannot be held back from itself.", "Leave out --val, or give another --split.")
     mapping = mapping_of_colors(colors) if colors is not None else mapping_of_file(str(map_))
     if tolerance and mapping.kind == "ids":
         raise UsageError("A tolerance has no meaning for ids.", "Leave out --tolerance.")
     converter = LabelConverter(mapping, tolerance=tolerance, unmapped=unmapped)
     found = paired_files(images, labels, image_ending=image_ending, label_ending=label_ending, wanted=list_)
+    parts = {split: found.pairs}
+    if val is not None:
+        parts[split], parts[VAL] = held_back(found.pairs, val)
     with progress_bar("importing") as progress:
-        result = import_dataset(found.pairs, converter, output, split=split, link=link, progress=progress)
-    voided = list(result.voided.items())
+        results = import_splits(parts, converter, output, link=link, progress=progress)
+    result = results[0]
+    voided = list(results[-1].voided.items())  # the converter counts on
     for source, pixels in voided[:_SHOWN]:
         note(f"Warning: {source} is in no class: {pixels} pixels became void.")
     if len(voided) > _SHOWN:
         more = sum(pixels for _, pixels in voided[_SHOWN:])
         note(f"Warning: {len(voided) - _SHOWN} more in no class: {more} pixels became void.")
-    if result.warning:
-        note(f"Warning: {result.warning}")
+    for each in results:
+        if each.warning:
+            note(f"Warning: {each.warning}")
     if found.unused:
         note(f"Warning: {len(found.unused)} label files have no image; the first is {found.unused[0]}.")
-    say(table(["share of labeled pixels", split], [[name, _percent(x)] for name, x in result.shares.items()]))
+    rows = [[name, *(_percent(each.shares[name]) for each in results)] for name in result.info.classes]
+    say(table(["share of labeled pixels", *parts], rows))
     say()
-    say(f"{_images(result.images)} in {result.split}. Check all splits with: fcn-edge data check {quoted(output)}")
+    where = ", ".join(f"{_images(each.images)} in {each.split}" for each in results)
+    say(f"{where}. Check all splits with: fcn-edge data check {quoted(output)}")
     return {
         "path": str(result.split),
         "name": result.info.name,
         "classes": list(result.info.classes),
         "images": result.images,
         "shares": result.shares,
-        "voided": result.voided,
+        "val": {"path": str(results[1].split), "images": results[1].images, "shares": results[1].shares}
+        if val is not None
+        else None,
+        "voided": dict(voided),
         "unused_labels": len(found.unused),
     }

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from fcn_edge.io.outputs import IMAGES, LABELS, check_new_folder
 from fcn_edge.io.temporary import temporary_directory
 from fcn_edge.text import listed
 
-__all__ = ["ImportResult", "LabelConverter", "import_dataset"]
+__all__ = ["ImportResult", "LabelConverter", "import_dataset", "import_splits"]
 
 UNMAPPED = -1
 SHOWN = 5
@@ -140,6 +140,55 @@ class ImportResult:
     shares: dict[str, float]
     voided: dict[str, int]
     warning: str = ""
+
+
+def import_splits(
+    parts: Mapping[str, Sequence[Pair]],
+    converter: LabelConverter,
+    output: Path,
+    *,
+    link: bool,
+    progress: Callable[[int, int], None],
+) -> list[ImportResult]:
+    """Write several splits as ``import_dataset`` does; all are there in the end, or none.
+
+    Args:
+        parts: The pairs of each split, by its name.
+        converter: Turns the label files into class ids.
+        output: Root of the data set.
+        link: Hard-link the images instead of copying them.
+        progress: Called with pairs done and pairs in all.
+
+    Raises:
+        UsageError: A split is there already, its name is no directory name, or files cannot be written or linked.
+        DatasetError: A file is unreadable or does not fit, or the root is a data set with other classes.
+        MachineError: The disk is full.
+    """
+    for name in parts:
+        if (output / name).exists():
+            raise UsageError(f"{output / name} is there already.", "Remove it, or import into another directory.")
+    total, results = sum(map(len, parts.values())), list[ImportResult]()
+    first = not (output / DATASET_FILE).exists()
+    for name, pairs in parts.items():
+        before = sum(result.images for result in results)
+        try:
+            results.append(
+                import_dataset(
+                    pairs,
+                    converter,
+                    output,
+                    split=name,
+                    link=link,
+                    progress=lambda done, _, before=before: progress(before + done, total),  # type: ignore[misc]
+                )
+            )
+        except BaseException:
+            for result in results:
+                shutil.rmtree(result.split, ignore_errors=True)
+            if results and first:
+                (output / DATASET_FILE).unlink(missing_ok=True)
+            raise
+    return results
 
 
 def import_dataset(

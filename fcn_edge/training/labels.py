@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,12 @@ from fcn_edge.text import listed
 
 __all__ = ["LabelCounts", "label_counts", "notes_on_labels", "require_scorable", "require_teachable"]
 
+FEW_IMAGES = 5
+"""Images, or a quarter of them, below which a class counts as rare in what is trained on."""
+
+FEW_TO_JUDGE = 10
+"""Images below which a validation says little."""
+
 
 @dataclass(frozen=True)
 class LabelCounts:
@@ -24,12 +31,16 @@ class LabelCounts:
         info: Its classes and void.
         pixels: ``(classes,)`` int64 pixels of each class.
         void: Pixels of the label void.
+        images: How many images the split has.
+        showing: ``(classes,)`` int64 images that show each class.
     """
 
     split: str
     info: DatasetInfo
     pixels: NDArray[np.int64]
     void: int
+    images: int
+    showing: NDArray[np.int64]
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -47,6 +58,16 @@ class LabelCounts:
         return tuple(name for name, count in zip(self.info.classes, self.pixels, strict=True) if not count)
 
     @property
+    def rare(self) -> tuple[str, ...]:
+        """The classes that hardly an image shows, with the number of images that do."""
+        few = min(FEW_IMAGES, math.ceil(self.images / 4))
+        return tuple(
+            f"{name} ({count} image{'s' * (count != 1)})"
+            for name, count in zip(self.info.classes, self.showing.tolist(), strict=True)
+            if 0 < count < few
+        )
+
+    @property
     def void_share(self) -> float:
         """Share of void among all pixels."""
         return self.void / max(1, self.void + int(self.pixels.sum()))
@@ -58,11 +79,13 @@ def label_counts(split: LabeledSplit) -> LabelCounts:
     Raises:
         DatasetError: A label file is damaged, or holds values that are neither class nor void.
     """
-    counts = np.zeros(256, np.int64)
+    counts, showing = np.zeros(256, np.int64), np.zeros(256, np.int64)
     for sample in split:
-        counts += np.bincount(sample.labels().ravel(), minlength=256)
-    info = split.info
-    return LabelCounts(split.name, info, counts[: len(info.classes)], int(counts[info.void]))
+        found = np.bincount(sample.labels().ravel(), minlength=256)
+        counts += found
+        showing += found > 0
+    info, classes = split.info, len(split.info.classes)
+    return LabelCounts(split.name, info, counts[:classes], int(counts[info.void]), len(split), showing[:classes])
 
 
 def require_teachable(train: LabelCounts) -> None:
@@ -101,6 +124,16 @@ def notes_on_labels(train: LabelCounts, val: LabelCounts) -> list[str]:
         notes.append(
             f"Warning: the labels of {train.split} have no pixel of {listed(train.absent)}, which will not be learned; "
             f"{_void(train)}. {_way_out(train)}"
+        )
+    if train.rare:
+        notes.append(
+            f"Warning: hardly an image of {train.split} shows {listed(train.rare)}: little of it will be learned. "
+            "Label more of these; --balance 0.5 trains on what there is more often."
+        )
+    if val.images < FEW_TO_JUDGE:
+        notes.append(
+            f"Warning: {val.split} has {val.images} image{'s' * (val.images != 1)}: its mIoU changes by points from "
+            "one choice of images to the next. Hold back more (fcn-edge data import --val)."
         )
     if val.absent:
         notes.append(

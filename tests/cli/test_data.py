@@ -68,6 +68,36 @@ def test_import_as_json(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
     assert outcome.json["unused_labels"] == 0
 
 
+def test_import_of_two_splits_from_one_folder(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
+    outcome = imported(fcn_edge, raw, tmp_path / "out", "--val", "0.5")
+    assert outcome.code == 0
+    assert f"1 image in {tmp_path / 'out/train'}, 1 image in {tmp_path / 'out/val'}." in outcome.out
+    assert ["share", "of", "labeled", "pixels", "train", "val"] in [line.split() for line in outcome.out.splitlines()]
+    splits = {name: Split(tmp_path / "out" / name) for name in ("train", "val")}
+    assert [splits[name][0].name for name in splits] == ["0", "1"]
+    again = imported(fcn_edge, raw, tmp_path / "out", "--val", "0.5", "--json")
+    assert again.code == 2
+    assert "is there already" in again.json["error"]
+    (tmp_path / "new/val").mkdir(parents=True)
+    assert imported(fcn_edge, raw, tmp_path / "new", "--val", "0.5").code == 2
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["val"]
+    told = imported(fcn_edge, raw, tmp_path / "third", "--val", "0.5", "--json").json
+    assert (told["path"], told["images"]) == (str(tmp_path / "third/train"), 1)
+    assert (told["val"]["path"], told["val"]["images"]) == (str(tmp_path / "third/val"), 1)
+    assert imported(fcn_edge, raw, tmp_path / "fourth", "--json").json["val"] is None
+
+
+def test_neither_split_is_left_where_one_cannot_be_imported(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
+    (raw / "colors/1_L.png").write_bytes(b"no image")
+    outcome = imported(fcn_edge, raw, tmp_path / "out", "--val", "0.5")
+    assert outcome.code == 3
+    assert "1_L.png" in outcome.err
+    assert not list((tmp_path / "out").glob("*"))
+    outcome = imported(fcn_edge, raw, tmp_path / "out", "--val", "0.5", "--split", "val")
+    assert outcome.code == 2
+    assert "cannot be held back from itself" in outcome.err
+
+
 def test_labels_without_an_image_are_counted(fcn_edge: Run, raw: Path, tmp_path: Path) -> None:
     for index in (5, 6):
         (raw / f"colors/{index}_L.png").write_bytes((raw / "colors/0_L.png").read_bytes())
