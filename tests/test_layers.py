@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "backends.openvino": "artifacts backends errors io system",
     "backends.tensorrt": "artifacts backends backends.cuda errors io text",
     "testing": "artifacts backends backends.cuda errors ops",
-    "training": "artifacts datasets errors io metrics nets ops text",
+    "training": "artifacts backends backends.onnxruntime datasets errors io metrics nets ops text",
     "export": "artifacts datasets errors io nets ops text version",
     "quantization": "artifacts backends.onnxruntime datasets errors io ops text version",
     "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.cuda_driver"

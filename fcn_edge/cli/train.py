@@ -170,9 +170,9 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     "--teacher",
     "teachers",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Checkpoint of a trained network with the same classes, often a larger one, to learn from too; several are "
-    "asked together.",
+    metavar="NAME|FILE",
+    help="Trained network with the same classes, often a larger one, to learn from too: a shipped name, an .onnx file "
+    "of export or a checkpoint. Several are asked together.",
 )
 @click.option(
     "--teacher-weight",
@@ -226,7 +226,7 @@ def command(
     data: str,
     output: Path,
     init: Path | None,
-    teachers: tuple[Path, ...],
+    teachers: tuple[str, ...],
     unlabeled: Path | None,
     workers: int | None,
     threads: int | None,

@@ -31,6 +31,7 @@ from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.mixed_precision import MixedPrecision
 from fcn_edge.training.prior import correct_prior
 from fcn_edge.training.recipe import Recipe, Stage
+from fcn_edge.training.teacher_nets import teacher_of
 from fcn_edge.training.teachers import Teachers
 from fcn_edge.training.trainset import Extras, TrainSet, WithErrors, warm_streets
 from fcn_edge.training.validate import confusion_of
@@ -131,7 +132,8 @@ class StageTrainer:
         self.teachers: Teachers | None = None
         if extras.teachers:
             shift = recipe.prior_correction * torch.log(self.class_weights)
-            self.teachers = Teachers.of(extras.teachers, train.info.classes, recipe.temperature, shift, recipe.bfloat16)
+            teachers = [teacher_of(path, train.info.classes, bfloat16=recipe.bfloat16) for path in extras.teachers]
+            self.teachers = Teachers(teachers, recipe.temperature, shift)
         self.epoch = 0
         self.step = 0
         self._loss, self._seconds = 0.0, 0.0

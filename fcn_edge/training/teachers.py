@@ -8,18 +8,12 @@ nobody labeled (Hinton et al. 2015, "Distilling the Knowledge in a Neural Networ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.errors import UsageError
-from fcn_edge.nets.checkpoints import load_checkpoint
-from fcn_edge.nets.fcn import FCN
-from fcn_edge.nets.normalize import Normalize
-from fcn_edge.training.mixed_precision import MixedPrecision
+from fcn_edge.training.teacher_nets import Teacher
 
 __all__ = ["Teachers"]
 
@@ -31,35 +25,24 @@ class Teachers:
     """Networks that are asked together: the mean of what they say, of each image and of its mirror image.
 
     Args:
-        nets: The networks, each with one decoder, and their specs.
+        teachers: The networks.
         temperature: What scores are divided by before they become probabilities, for teachers and pupil alike; above 1
             the classes that a teacher leaves behind count more.
         shift: ``(classes,)`` float32, added to the teachers' scores: the class weights that were taken back from them
             and that the pupil still has in its own (``training/prior.py``).
-        bfloat16: Compute the convolutions in bfloat16.
     """
 
-    def __init__(
-        self, nets: Sequence[tuple[FCN, ModelSpec]], temperature: float, shift: Tensor, bfloat16: bool = False
-    ) -> None:
-        self._nets = [
-            (
-                net.eval().to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-                Normalize(spec.normalization),
-                MixedPrecision(net, enabled=bfloat16),
-            )
-            for net, spec in nets
-        ]
+    def __init__(self, teachers: Sequence[Teacher], temperature: float, shift: Tensor) -> None:
+        self._teachers = tuple(teachers)
         self._temperature, self._shift = temperature, shift.view(1, -1, 1, 1)
 
     @torch.no_grad()
     def soft_labels(self, images: Tensor) -> Tensor:
         """Probabilities, ``(N, classes, H / 8, W / 8)`` float32, of ``(N, H, W, 3)`` uint8 BGR images."""
         views = []
-        for net, normalize, precision in self._nets:
+        for teacher in self._teachers:
             for mirrored in (False, True):
-                seen = normalize(images.flip(2) if mirrored else images)
-                (scores,) = precision.scores(net, seen.contiguous(memory_format=torch.channels_last)).values()
+                scores = teacher.scores(images.flip(2) if mirrored else images)
                 cells = _cells(scores.contiguous(), images.shape[1] // STRIDE, images.shape[2] // STRIDE)
                 shares = torch.softmax((cells + self._shift) / self._temperature, 1)
                 views.append(shares.flip(3) if mirrored else shares)
@@ -84,25 +67,6 @@ class Teachers:
         each = functional.kl_div(shares, soft_labels, reduction="none").sum(1)
         taught = each[inside[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0]
         return taught.sum() / max(1, taught.numel()) * self._temperature**2
-
-    @classmethod
-    def of(
-        cls, paths: Sequence[Path], classes: tuple[str, ...], temperature: float, shift: Tensor, bfloat16: bool = False
-    ) -> Teachers:
-        """The teachers of checkpoints.
-
-        Raises:
-            CheckpointError: A file is no checkpoint.
-            UsageError: A network has other classes than ``classes``.
-        """
-        nets = [load_checkpoint(path) for path in paths]
-        for path, (_, spec) in zip(paths, nets, strict=True):
-            if spec.classes != classes:
-                raise UsageError(
-                    f"The teacher {path} has other classes than the data set.",
-                    "Give a checkpoint that was trained on the same classes, in the same order.",
-                )
-        return cls(nets, temperature, shift, bfloat16)
 
 
 def _cells(scores: Tensor, height: int, width: int) -> Tensor:

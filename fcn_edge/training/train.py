@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.models import ZOO
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec, Provenance
 from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.datasets.fingerprint import fingerprint_of
@@ -34,6 +35,7 @@ from fcn_edge.training.outputs import check_training_outputs, log_path, paths_of
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
+from fcn_edge.training.teacher_nets import teacher_file
 from fcn_edge.training.trainset import Extras
 
 __all__ = ["Display", "TrainResult", "train"]
@@ -95,7 +97,7 @@ def train(
     output: Path,
     *,
     init: Path | None = None,
-    teachers: Sequence[Path] = (),
+    teachers: Sequence[str | Path] = (),
     unlabeled: Path | None = None,
     workers: int = 0,
     save_every: float = SAVE_SECONDS,
@@ -112,7 +114,8 @@ def train(
         data: Root with the splits ``train`` and ``val``, or an address of rendered scenes.
         output: Checkpoint of the last stage's finest decoder, ``.safetensors``.
         init: ImageNet weights of the encoder, or a checkpoint of a coarser decoder; None trains from scratch.
-        teachers: Checkpoints of trained networks with the same classes; the network learns from what they say too.
+        teachers: Trained networks with the same classes: shipped names, ONNX files of ``export``, checkpoints. The
+            network learns from what they say too.
         unlabeled: Folder of images of which only the teachers say what they show.
         workers: Loader processes; 0 reads the images in this one.
         save_every: Seconds after which the state is saved within an epoch, at most; it is saved after each anyway.
@@ -125,16 +128,18 @@ def train(
             have none, or another process does this training.
         DatasetError: The data root lacks a split or holds bad files, or its labels teach nothing: those of ``train``
             show one class or none, or those of ``val`` are void.
-        CheckpointError: ``init`` is missing or does not fit, a teacher is no checkpoint, or the saved state is damaged
-            or of another recipe.
+        CheckpointError: ``init`` is missing or does not fit, a teacher is damaged, or the saved state is damaged or of
+            another recipe.
+        ModelError: A teacher that is an ONNX file is damaged, or does not take crops of that size.
     """
-    check_training_outputs(recipe, output, init, teachers)
+    taught_by = tuple(teacher_file(name) for name in teachers)
+    check_training_outputs(recipe, output, init, taught_by)
     if recipe.freeze and init is None:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
-    if not teachers:
+    if not taught_by:
         _require_no_teacher(recipe, unlabeled)
-    extras = Extras(tuple(teachers), tuple(image_files(unlabeled, sys.maxsize)) if unlabeled is not None else ())
+    extras = Extras(taught_by, tuple(image_files(unlabeled, sys.maxsize)) if unlabeled is not None else ())
     run = Run(recipe, train_split, val_split, init, extras)
     with run.held():
         training = _Training(
@@ -314,7 +319,7 @@ class _Training:
             f"{stage.name}: {epochs} epochs, peak learning rate {stage.lr:g}"
             for stage, epochs in zip(recipe.stages, ran, strict=False)
         )
-        lines += tuple(f"taught by {path.stem}" for path in self.extras.teachers)
+        lines += tuple(f"taught by {_teacher_name(path)}" for path in self.extras.teachers)
         settings = recipe.model_dump_json(exclude={"stages", "encoder"})
         return ModelSpec.model_validate(
             {
@@ -333,6 +338,11 @@ class _Training:
                 ),
             }
         )
+
+
+def _teacher_name(path: Path) -> str:
+    """What a teacher is called: a shipped model by its folder, since all their files have one name."""
+    return path.parent.name if path.parent.parent == ZOO else path.stem
 
 
 def _position(trainer: StageTrainer, run: Run) -> str:

@@ -32,7 +32,7 @@ class Extras:
     """What a training learns from besides labeled images.
 
     Attributes:
-        teachers: Checkpoints of trained networks with the same classes, asked together (``training/teachers.py``).
+        teachers: Files of trained networks with the same classes, asked together (``training/teachers.py``).
         unlabeled: Image files of which only the teachers say what they show.
     """
 

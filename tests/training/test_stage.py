@@ -24,6 +24,7 @@ from fcn_edge.training.labels import label_counts
 from fcn_edge.training.loss import SegmentationLoss
 from fcn_edge.training.recipe import Recipe, Stage
 from fcn_edge.training.stage import StageTrainer
+from fcn_edge.training.teacher_nets import CheckpointTeacher
 from fcn_edge.training.teachers import Teachers
 from fcn_edge.training.trainset import Extras
 
@@ -192,7 +193,7 @@ def test_labels_and_teachers_have_their_shares(data: Path, teacher: Path) -> Non
     with torch.no_grad():
         of_labels = float(plain._share_of_loss(images, labels, inside, pixels, area))
         (scores,) = taught.net(taught.normalize(images)).values()
-        teachers = Teachers([load_checkpoint(teacher)], 3.0, 0.5 * torch.log(plain.class_weights))
+        teachers = Teachers([CheckpointTeacher(*load_checkpoint(teacher))], 3.0, 0.5 * torch.log(plain.class_weights))
         of_teachers = float(teachers.loss(scores, teachers.soft_labels(images), inside))
         both = float(taught._share_of_loss(images, labels, inside, pixels, area))
     assert min(of_labels, of_teachers) > 0.1
