@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+pytest.importorskip("torch")
+
+from benchmarks.nets import folds
+from benchmarks.nets.tables import variants_table
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.cli.train import command as train
+from fcn_edge.datasets import splits_of
+from fcn_edge.io.images import write_png
+from fcn_edge.nets.encoders import ENCODERS
+from fcn_edge.street import Street
+
+from ..thin_encoders import ShortMobileNetV2
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    for split, names in {"train": ("a1", "a2", "a3", "b1", "b2"), "val": ("c1",)}.items():
+        for kind in ("images", "labels"):
+            (root / split / kind).mkdir(parents=True)
+        for seed, name in enumerate(names):
+            image, labels = Street(seed=seed, size=(32, 64), frames=1).frame(0)
+            write_png(root / split / f"images/{name}.png", image)
+            write_png(root / split / f"labels/{name}.png", labels)
+    classes = json.dumps(list(LABEL_SETS["camvid"].classes))
+    (root / "dataset.toml").write_text(f'name = "tiny"\nclasses = {classes}\nvoid = 11\n')
+    return root
+
+
+def test_a_fold_is_train_without_the_drive_that_judges(data: Path, tmp_path: Path) -> None:
+    fold = folds.fold_of(data, "b", tmp_path / "folds" / "b")
+    splits = splits_of(fold)
+    assert [sample.name for sample in splits["train"]] == ["a1", "a2", "a3"]
+    assert [sample.name for sample in splits["val"]] == ["b1", "b2"], "val of the data set has no part in it"
+    assert (splits["val"][0].labels() == splits_of(data)["train"][3].labels()).all()
+    assert folds.fold_of(data, "b", fold) == fold
+    for drive in ("x", ""):
+        with pytest.raises(click.UsageError, match="of 5 frames"):
+            folds.fold_of(data, drive, tmp_path / "folds" / "other")
+
+
+def test_each_variant_is_trained_once_and_judged_by_its_last_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> SimpleNamespace:
+        """In this process, where the encoder is a thin one."""
+        commands.append(command)
+        assert command[1:4] == ["-m", "fcn_edge", "train"]
+        outcome = CliRunner().invoke(train, command[4:])
+        return SimpleNamespace(returncode=outcome.exit_code)
+
+    monkeypatch.setitem(ENCODERS, "mobilenet_v2", ShortMobileNetV2)
+    monkeypatch.setenv("FCN_EDGE_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(folds, "subprocess", SimpleNamespace(run=run))
+    output = tmp_path / "variants.json"
+    words = ["plain one", "--data", data, "--fold", "b", "--why", "to begin with", "-o", output, "--"]
+    words += ["--encoder", "mobilenet_v2", "--epochs", 2, "--size", "32x64", "--batch", 2, "--workers", 0]
+    for _ in range(2):
+        done = CliRunner().invoke(folds.main, list(map(str, words)))
+        assert done.exit_code == 0, done.output
+    assert len(commands) == 1, "what stands in the file is not done again"
+    (row,) = json.loads(output.read_text())["rows"]
+    assert (row["variant"], row["fold"], row["why"]) == ("plain one", "b", "to begin with")
+    assert row["options"] == "--encoder mobilenet_v2 --epochs 2 --size 32x64 --batch 2 --workers 0"
+    assert list(row["miou"]) == ["fcn32s", "fcn16s", "fcn8s"]
+    assert row["per_class"].keys() == set(LABEL_SETS["camvid"].classes)
+    (log,) = (tmp_path / "runs/folds").glob("*.csv")
+    assert float(log.read_text().splitlines()[-1].split(",")[5]) == pytest.approx(row["miou"]["fcn8s"] / 100, abs=1e-4)
+    assert "| plain one | b |" in variants_table([row])
+    words[words.index("--epochs") + 1] = 0
+    assert CliRunner().invoke(folds.main, ["other", *map(str, words[1:]), "--color", "9"]).exit_code != 0
+    assert len(json.loads(output.read_text())["rows"]) == 1, "a training that failed leaves no row"
