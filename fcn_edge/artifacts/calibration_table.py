@@ -92,6 +92,21 @@ class TensorRange(_Part):
     mse_amax: High
     channel_means: tuple[float, ...] = ()
 
+    def times(self, factor: float) -> TensorRange:
+        """The range of the tensor times a factor > 0; a power of two leaves every number its digits."""
+        return self.model_copy(
+            update={
+                "low": self.low * factor,
+                "high": self.high * factor,
+                "rms": self.rms * factor,
+                "percentile": (self.percentile[0] * factor, self.percentile[1] * factor),
+                "entropy": self.entropy * factor,
+                "mse": (self.mse[0] * factor, self.mse[1] * factor),
+                "mse_amax": self.mse_amax * factor,
+                "channel_means": tuple(mean * factor for mean in self.channel_means),
+            }
+        )
+
     @model_validator(mode="after")
     def _ends_are_in_order(self) -> TensorRange:
         if self.low > self.high:

@@ -233,6 +233,8 @@ def _notes(compiled: CompiledCandidate, failed: Sequence[str], recipe: str) -> d
             }
     if compiled.typed.islands:
         notes["float32_islands"] = list(compiled.typed.islands)
+    if compiled.typed.divisor > 1:
+        notes["activations_divided_by"] = compiled.typed.divisor
     return notes
 
 

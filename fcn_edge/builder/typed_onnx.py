@@ -32,6 +32,7 @@ class TypedFile:
         quantized: Convolutions with INT8 operands, by layer name.
         islands: Nodes that keep float32 in a graph that otherwise computes in FP16.
         record: Where the ranges of an INT8 graph come from; None in a float graph.
+        divisor: What its activations are divided by, so that FP16 holds them.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class TypedFile:
     quantized: tuple[str, ...] = ()
     islands: tuple[str, ...] = ()
     record: QuantizationRecord | None = None
+    divisor: int = 1
 
 
 def typed_file(
@@ -92,7 +94,7 @@ def typed_file(
         typed = fp32_model(model, size=size, batch=batch)
     path.write_bytes(typed.model.SerializeToString(deterministic=True))
     share = typed.int8_share if candidate.precision == "int8" else None
-    return TypedFile(path, typed.spec, share, typed.quantized, typed.islands, typed.record)
+    return TypedFile(path, typed.spec, share, typed.quantized, typed.islands, typed.record, typed.divisor)
 
 
 def require_share(share: float | None, unknown: int = 0) -> None:

@@ -14,15 +14,18 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from fcn_edge.artifacts.calibration_table import TensorRange
 from fcn_edge.errors import ModelError
-from fcn_edge.quantization.graph import GraphView
+from fcn_edge.quantization.graph import Conv, GraphView
 from fcn_edge.quantization.shapes import FLOAT, element_types
 
-__all__ = ["float_islands", "halve"]
+__all__ = ["LARGEST", "LIMIT", "float_islands", "halve", "largest", "largest_sum"]
 
 LARGEST = float(np.finfo(np.float16).max)
 
 HEADROOM = 8
 """Activations of other images may be this many times as large as those of the calibration."""
+
+LIMIT = LARGEST / HEADROOM
+"""What is measured to be larger does not fit into FP16."""
 
 _NO_DATA = {"Resize": (1, 2)}
 """Float inputs that are no data, by operator: they keep their types."""
@@ -32,13 +35,12 @@ def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> froze
     """Nodes that have to compute in float32, by name.
 
     A node is one when what it reads or gives was measured to come near the end of FP16, and a convolution also when
-    a partial sum may: by Cauchy and Schwarz it is at most the norm of the weights times that of the patch.
+    a partial sum may.
 
     Args:
         model: The float graph.
         ranges: Ranges of its activations.
     """
-    limit = LARGEST / HEADROOM
     spans = dict(ranges)
     for node in model.graph.node:
         if node.op_type in ("Squeeze", "Unsqueeze") and node.input[0] in spans:
@@ -46,20 +48,37 @@ def float_islands(model: ModelProto, ranges: Mapping[str, TensorRange]) -> froze
 
     def beyond(name: str) -> bool:
         span = spans.get(name)
-        return span is not None and max(-span.low, span.high) > limit
+        return span is not None and largest(span) > LIMIT
 
     view = GraphView(model)
     found = set()
     for node in model.graph.node:
         if any(beyond(str(name)) for name in (*node.input, *node.output)):
             found.add(str(node.name))
-    for conv in view.convs:
-        patch = conv.weight[0].size
-        norm = float(np.sqrt((conv.weight.astype(np.float64) ** 2).reshape(len(conv.weight), -1).sum(axis=1).max()))
-        span = ranges.get(conv.input)
-        if span is not None and norm * span.rms * patch**0.5 > limit:
-            found.add(conv.name)
+    found.update(conv.name for conv in view.convs if largest_sum(conv, ranges) > LIMIT)
     return frozenset(found)
+
+
+def largest(span: TensorRange) -> float:
+    """The largest magnitude that was measured of a tensor."""
+    return max(-span.low, span.high)
+
+
+def largest_sum(conv: Conv, ranges: Mapping[str, TensorRange]) -> float:
+    """Bound of a convolution's partial sums; 0 where its input was not measured.
+
+    By Cauchy and Schwarz they are at most the norm of the weights times that of the patch.
+
+    Args:
+        conv: The convolution.
+        ranges: Ranges of activations, by name of the tensor.
+    """
+    span = ranges.get(conv.input)
+    if span is None:
+        return 0.0
+    patch = conv.weight[0].size
+    norm = float(np.sqrt((conv.weight.astype(np.float64) ** 2).reshape(len(conv.weight), -1).sum(axis=1).max()))
+    return norm * span.rms * float(patch**0.5)
 
 
 def halve(model: ModelProto, islands: Collection[str] = ()) -> None:

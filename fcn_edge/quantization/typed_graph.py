@@ -18,6 +18,7 @@ from fcn_edge.artifacts.spec import ModelSpec, Size
 from fcn_edge.errors import FcnEdgeError, ModelError
 from fcn_edge.quantization.batching import batch_graph
 from fcn_edge.quantization.fp16 import float_islands, halve
+from fcn_edge.quantization.fp16_scaling import divide_activations
 from fcn_edge.quantization.graph import GraphView
 from fcn_edge.quantization.profiles import Profile
 from fcn_edge.quantization.qdq import quantize
@@ -39,6 +40,8 @@ class Typed:
         islands: Nodes that keep float32 in an FP16 graph.
         int8_share: Share of the convolution MACs outside depthwise ones with INT8 operands, 0 to 1.
         record: Where the ranges of an INT8 graph come from, as its metadata say too; None in a float graph.
+        divisor: What activations between the first convolutions and the scores' are divided by, so that FP16 holds
+            them: a power of two.
     """
 
     model: ModelProto
@@ -47,6 +50,7 @@ class Typed:
     islands: tuple[str, ...]
     int8_share: float
     record: QuantizationRecord | None = None
+    divisor: int = 1
 
 
 def source_model(model: Model) -> ModelProto:
@@ -121,7 +125,7 @@ def fp16_model(model: Model, ranges: Mapping[str, TensorRange], *, size: Size | 
 
     Args:
         model: The fp32 ONNX file.
-        ranges: Ranges of its activations; they decide what keeps float32.
+        ranges: Ranges of its activations; they decide what they are divided by, and what keeps float32.
         size: ``(height, width)`` to freeze the graph at; open when left out.
         batch: Images that the graph takes at once.
 
@@ -129,11 +133,12 @@ def fp16_model(model: Model, ranges: Mapping[str, TensorRange], *, size: Size | 
         ModelError: The file is damaged, a weight does not fit into FP16, or the graph cannot be batched.
     """
     proto = source_model(model)
+    divisor, ranges = divide_activations(proto, ranges)
     islands = float_islands(proto, ranges)
     halve(proto, islands)
     spec = _spec(model, size, precision="fp16")
     _finish(proto, spec, size, batch, {SPEC_KEY: spec.to_json()})
-    return Typed(proto, spec, (), tuple(sorted(islands)), 0.0)
+    return Typed(proto, spec, (), tuple(sorted(islands)), 0.0, divisor=divisor)
 
 
 def int8_model(
@@ -171,13 +176,15 @@ def int8_model(
         )
     macs = view.macs(spec.size)
     depthwise = {conv.name for conv in view.convs if conv.depthwise}
-    islands = float_islands(proto, table.tensors) if profile.rest == "fp16" else frozenset()
-    means = {name: span.channel_means for name, span in table.tensors.items()}
+    divisor, ranges, islands = 1, table.tensors, frozenset[str]()
+    if profile.rest == "fp16":
+        divisor, ranges = divide_activations(proto, ranges)
+        islands = float_islands(proto, ranges)
+    means = {name: span.channel_means for name, span in ranges.items()}
+    clipped = clipped_ranges(table.model_copy(update={"tensors": ranges}), method)
     # what FP16 cannot hold stays in float32 altogether: Q/DQ must not be parted from its convolution by a cast
     excluded_layers = islands.union(excluded_layers)
-    quantized = quantize(
-        proto, profile, clipped_ranges(table, method), excluded_layers=excluded_layers, channel_means=means
-    )
+    quantized = quantize(proto, profile, clipped, excluded_layers=excluded_layers, channel_means=means)
     if profile.rest == "fp16":
         halve(proto, islands)
     whole = sum(count for name, count in macs.items() if name not in depthwise)
@@ -191,7 +198,7 @@ def int8_model(
         int8_share=share,
     )
     _finish(proto, spec, size, batch, {SPEC_KEY: spec.to_json(), TABLE_KEY: record.model_dump_json()})
-    return Typed(proto, spec, quantized, tuple(sorted(islands)), share, record)
+    return Typed(proto, spec, quantized, tuple(sorted(islands)), share, record, divisor)
 
 
 def clipped_ranges(table: CalibrationTable, method: Method) -> dict[str, Range]:

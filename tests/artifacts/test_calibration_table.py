@@ -93,6 +93,22 @@ def test_every_digit_comes_back(tmp_path_factory: pytest.TempPathFactory, means:
     assert read_table(path) == table
 
 
+def test_a_range_times_a_factor_has_all_its_numbers_times_it() -> None:
+    span = tensor(channel_means=(0.5, -3.0))
+    half = span.times(0.5)
+    assert half == tensor(
+        low=-0.75,
+        high=1.125,
+        rms=0.25,
+        percentile=(-0.5, 1.0),
+        entropy=0.875,
+        mse=(-0.625, 1.0),
+        mse_amax=1.0,
+        channel_means=(0.25, -1.5),
+    )
+    assert half.times(2) == span
+
+
 def test_same_table_has_the_same_bytes(path: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.json"
     write_table(again, read_table(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.builder import Build, BuildRequest, write_typed_onnx
+from fcn_edge.builder.build import _notes
+from fcn_edge.builder.typed_onnx import typed_file
 from fcn_edge.datasets import split_of
 from fcn_edge.errors import DatasetError, ModelError, UsageError
 from fcn_edge.runtime.segmenter import load
+
+from ..quantization.loud_network import loud_network
+from .made_up import outcome
 
 pytestmark = pytest.mark.usefixtures("onnxruntime_alone", "quick_builds")
 
@@ -141,3 +149,15 @@ def test_no_onnx_package_is_needed(typed: Any, tmp_path: Path, precision: str) -
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["precision"] == "int8"
     assert "Warning: It was not judged" in done.stderr
+
+
+def test_an_engine_says_what_its_activations_are_divided_by(tmp_path: Path) -> None:
+    onnx.save_model(loud_network(4e4), tmp_path / "loud.onnx")
+    model = resolved_model(tmp_path / "loud.onnx")
+    made = outcome("fp16")
+    typed = typed_file(model, made.candidate, tmp_path, table=None, choice=None)
+    assert typed.islands == ()
+    assert typed.divisor > 1
+    compiled = dataclasses.replace(made.compiled, typed=typed)
+    assert _notes(compiled, (), "") == {"activations_divided_by": typed.divisor}
+    assert _notes(made.compiled, (), "") == {}

@@ -282,7 +282,10 @@ def test_other_methods_are_refused(small_table: CalibrationTable) -> None:
 
 
 def test_a_sum_beyond_fp16_stays_whole_in_int8(made_table: TableOf, tmp_path: Path) -> None:
-    """Nothing next to it is rounded to a pair in FP16, whose end it is beyond."""
+    """Nothing next to it is rounded to a pair in FP16, whose end it is beyond.
+
+    The bounds of the Clip, though nothing reaches them, keep the network from being divided by a number instead.
+    """
     random = np.random.default_rng(0)
     graph = SmallGraph()
     graph.conv("first", "planes", random.uniform(0.5, 1, (16, 3, 8, 8)) * 10, strides=[8, 8])
@@ -290,14 +293,16 @@ def test_a_sum_beyond_fp16_stays_whole_in_int8(made_table: TableOf, tmp_path: Pa
     graph.conv("branch", "second", random.normal(0, 1, (16, 16, 1, 1)))
     graph.node("Add", ["first", "branch"], "sum")
     graph.conv("third", "sum", random.normal(0, 1e-4, (16, 16, 1, 1)))
-    graph.conv("last", "third", random.normal(0, 1, (2, 16, 1, 1)))
+    bounds = [graph.constant(f"bound{end}", np.array(end, np.float32)) for end in (-1e4, 1e4)]
+    graph.node("Clip", ["third", *bounds], "clip")
+    graph.conv("last", "clip", random.normal(0, 1, (2, 16, 1, 1)))
     model = graph.model("last")
     path = saved(model, tmp_path / "loud.onnx")
     typed = int8_model(
         resolved_model(path), PROFILES["tensorrt"], made_table(path, spec_of_onnx(path)), method="minmax"
     )
     assert set(typed.islands) == {"first", "second", "sum", "third"}
-    assert typed.quantized == ("branch",)
+    assert (typed.quantized, typed.divisor) == (("branch",), 1)
     assert float32_islands(saved(typed.model, tmp_path / "typed.onnx")) == set(typed.islands)
     image = random.integers(0, 256, (32, 64, 3), np.uint8)
     exact = run(model, image)
