@@ -117,14 +117,16 @@ class _Commands:
         self._folders = folders
         self.ran: list[str] = []
 
-    def run(self, *words: object) -> None:
-        """Run a command.
+    def run(self, *words: object, done: bool = False) -> None:
+        """Run a command, or note it down where it was run before.
 
         Raises:
             click.ClickException: It failed; its own message is on the terminal.
         """
         command = [str(word) for word in words]
         self.ran.append(" ".join(["fcn-edge", *(quoted(self._short(word)) for word in command)]))
+        if done:
+            return
         click.echo(self.ran[-1], err=True)
         if subprocess.run([sys.executable, "-m", "fcn_edge", *command], check=False).returncode:
             raise click.ClickException("It failed; nothing was written.")
@@ -169,10 +171,11 @@ def main(
     for decoder, path in _checkpoints(checkpoint).items():
         spec = checkpoint_header(path).spec
         onnx, table = work / f"{spec.encoder}-{decoder}.onnx", work / f"{spec.encoder}-{decoder}.json"
-        if not (resume and onnx.is_file()):
-            commands.run("export", path, "-o", onnx, "--images", data / "val")
-        if not (resume and table.is_file()):
-            commands.run("calibrate", onnx, "--images", CALIBRATION, "--root", data / "train", "-o", table)
+        commands.run("export", path, "-o", onnx, "--images", data / "val", done=resume and onnx.is_file())
+        commands.run(
+            *("calibrate", onnx, "--images", CALIBRATION, "--root", data / "train", "-o", table),
+            done=resume and table.is_file(),
+        )
         specs[onnx.name] = spec
         groups += [(onnx, table, ("fp32", "int8"), CPU_BACKENDS), (onnx, table, ("int8",), (TENSORRT,))]
         provenance[decoder] = {"sha256": sha256_of(path), "recipe": spec.provenance.recipe}

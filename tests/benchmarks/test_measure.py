@@ -105,6 +105,7 @@ def test_a_training_is_measured_by_the_commands_that_stand_in_its_file(
     assert CliRunner().invoke(measure.main, [*map(str, words), "--resume"]).exit_code == 0
     assert [command[0] for command in ran] == ["bench"], "graphs and tables are there"
     assert "--resume" in ran[0]
+    assert json.loads(output.read_text())["commands"][:-1] == content["commands"][:-1]
 
 
 def test_nothing_is_written_where_a_command_fails(
