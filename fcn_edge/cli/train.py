@@ -121,6 +121,14 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     metavar="SHARE",
     help="Share of the crops that are laid around a pixel of a class, each class of the image alike.",
 )
+@click.option(
+    "--mix",
+    type=float,
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the crops onto which half of the classes of another crop are pasted.",
+)
 @click.option("--weight-decay", type=float, default=0.02, show_default=True)
 @click.option(
     "--class-weight-offset",

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from fcn_edge.artifacts.spec import Size
 from fcn_edge.io.opencv import cv2
 
-__all__ = ["Augmentation"]
+__all__ = ["Augmentation", "View"]
 
 View = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Image, labels and where the image is, of one size."""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ class Settings(BaseModel):
         scales: Smallest and largest random scale, over that at which an image just fits into ``size``.
         color: Strength of the color augmentation, 0 to 1.
         balance: Share of the crops that are laid around a pixel of a class, drawn among those of the image, each alike.
+        mix: Share of the crops onto which half of the classes of another crop are pasted (``training/mixing.py``).
         schedule: ``one-cycle`` (warm-up, cosine) or ``poly`` (power 0.9).
         head_lr_factor: Learning rate of the score layers over that of the encoder.
         freeze: Blocks of the encoder, from the image on, that keep their first weights and BatchNorm statistics; the
@@ -91,6 +92,7 @@ class Settings(BaseModel):
     scales: tuple[Scale, Scale] = (0.5, 2.0)
     color: Annotated[float, Field(ge=0, le=1)] = 0.4
     balance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    mix: Annotated[float, Field(ge=0, le=1)] = 0.0
     schedule: Literal["one-cycle", "poly"] = "one-cycle"
     head_lr_factor: Annotated[float, Field(gt=0)] = 5.0
     freeze: Annotated[int, Field(ge=0, le=5)] = 0

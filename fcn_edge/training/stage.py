@@ -274,6 +274,7 @@ class StageTrainer:
             unlabeled=self.unlabeled,
             augmentation=augmentation,
             fill=self.spec.fill_bgr,
+            mix=recipe.mix,
             seed=recipe.seed,
             epoch=self.epoch,
         )

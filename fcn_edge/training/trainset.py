@@ -18,7 +18,8 @@ from fcn_edge.datasets import LabeledSplit
 from fcn_edge.datasets.rendered import RenderedSample
 from fcn_edge.errors import FcnEdgeError
 from fcn_edge.io.images import read_image
-from fcn_edge.training.augment import Augmentation
+from fcn_edge.training.augment import Augmentation, View
+from fcn_edge.training.mixing import paste_classes
 
 __all__ = ["Extras", "TrainSet", "WithErrors", "warm_streets"]
 
@@ -52,6 +53,7 @@ class TrainSet(Dataset[tuple[Tensor, Tensor, Tensor]]):
         unlabeled: Image files to add, with void for labels.
         augmentation: What is done to each pair.
         fill: BGR color beyond the edges of an image.
+        mix: Share of the pairs onto which half of the classes of another pair are pasted.
         seed: Seed of everything random.
         epoch: Which epoch this is.
     """
@@ -66,12 +68,14 @@ class TrainSet(Dataset[tuple[Tensor, Tensor, Tensor]]):
         fill: tuple[int, int, int],
         seed: int,
         epoch: int,
+        mix: float = 0.0,
     ) -> None:
         self.split = split
         self.rendered = rendered
         self.unlabeled = unlabeled
         self.augmentation = augmentation
         self.fill = fill
+        self.mix = mix
         self.seed = seed
         self.epoch = epoch
 
@@ -86,6 +90,14 @@ class TrainSet(Dataset[tuple[Tensor, Tensor, Tensor]]):
             tells ``inside``, 1 where the image is and 0 beyond its edges, ``crop`` uint8, else nothing, ``(0, 0)``.
         """
         random = np.random.default_rng((self.seed, self.epoch, index))
+        view = self._view(index, random)
+        if self.mix and random.random() < self.mix:
+            paste_classes(view, self._view(int(random.integers(len(self))), random), self.split.info.void, random)
+        image, labels, inside = view
+        return torch.from_numpy(image), torch.from_numpy(labels), torch.from_numpy(inside)
+
+    def _view(self, index: int, random: np.random.Generator) -> View:
+        """A pair as the augmentation shows it."""
         void = self.split.info.void
         if index < len(self.split):
             image, labels = self.split[index].pair()
@@ -94,8 +106,7 @@ class TrainSet(Dataset[tuple[Tensor, Tensor, Tensor]]):
         else:
             image = read_image(self.unlabeled[index - len(self.split) - self.rendered])
             labels = np.full(image.shape[:2], void, np.uint8)
-        image, labels, inside = self.augmentation(image, labels, random, fill=self.fill, void=void)
-        return torch.from_numpy(image), torch.from_numpy(labels), torch.from_numpy(inside)
+        return self.augmentation(image, labels, random, fill=self.fill, void=void)
 
 
 class WithErrors(Dataset[Any]):

@@ -101,6 +101,18 @@ def test_bfloat16_reaches_the_network_and_its_teachers(data: Path, tmp_path: Pat
     assert losses[1] != losses[0]
 
 
+def test_mixed_crops_are_those_of_plain_ones_with_something_pasted_on(data: Path) -> None:
+    plain, some, all_of_them = (
+        torch.cat([labels for group in trainer_of(data, mix=share)._batches() for _, labels, _ in group])
+        for share in (0.0, 0.5, 1.0)
+    )
+    changed = [(mixed != plain).float().mean((1, 2)) for mixed in (some, all_of_them)]
+    assert (changed[1] > 0).all()
+    assert 0.05 < float(changed[1].mean()) < 0.8
+    assert 0 < int((changed[0] > 0).sum()) < len(plain)
+    assert torch.equal(some[changed[0] > 0], all_of_them[changed[0] > 0]), "the share decides which, not how"
+
+
 def test_void_pixels_do_not_count(data: Path) -> None:
     trainer = trainer_of(data)
     trainer.net.eval()
