@@ -11,11 +11,13 @@ lost as well; one that stands there with the same options is not trained again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +54,17 @@ def fold_of(data: Path, drive: str, folder: Path) -> Path:
     ours = [image.name.startswith(drive) for image in images]
     if all(ours) or not any(ours):
         raise click.UsageError(f"{sum(ours)} of {len(ours)} frames of {data / 'train'} are of {drive}.")
+    files: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for kind in ("images", "labels"):
+        for path in (data / "train" / kind).iterdir():
+            files[kind, path.stem].append(path)
     partial = folder.with_suffix(f".{os.getpid()}")
     for split in ("train", "val"):
         for kind in ("images", "labels"):
             (partial / split / kind).mkdir(parents=True)
             for image, judges in zip(images, ours, strict=True):
                 if judges == (split == "val"):
-                    for path in (data / "train" / kind).glob(f"{image.stem}.*"):
+                    for path in files[kind, image.stem]:
                         (partial / split / kind / path.name).symlink_to(path.absolute())
     (partial / "dataset.toml").symlink_to((data / "dataset.toml").absolute())
     return partial.rename(folder)
@@ -92,15 +98,15 @@ def scores_of(checkpoints: dict[str, Path], split: LabeledSplit) -> dict[str, An
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
 def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: str, output: Path) -> None:
     """Train one variant on one fold, and add its row."""
-    rows: list[dict[str, Any]] = json.loads(output.read_text())["rows"] if output.is_file() else []
     shown = shlex.join(Path(word).name if "/" in word else word for word in options)
     key = {"variant": variant, "fold": drive, "options": shown}
-    if any(key.items() <= row.items() for row in rows):
+    if any(key.items() <= row.items() for row in _rows(output)):
         click.echo(f"{variant} on {drive} stands there already")
         return
     folds = runs_directory() / "folds"
     folds.mkdir(parents=True, exist_ok=True)
-    fold = fold_of(data, drive, folds / drive)
+    where = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
+    fold = fold_of(data, drive, folds / f"{drive}-of-{where}")
     finest = folds / f"{drive}-{''.join(letter if letter.isalnum() else '-' for letter in variant)}.safetensors"
     # validated once, at the end: no epoch is chosen by the drive that judges
     words = ["train", *options, "--decoder", DECODERS[-1], "--stages", "at-once", "--validate-every", "999"]
@@ -110,6 +116,7 @@ def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: st
     checkpoints = {name: finest.with_suffix(f".{name}.safetensors") for name in DECODERS[:-1]} | {DECODERS[-1]: finest}
     seconds = sum(float(line.split(",")[7]) for line in finest.with_suffix(".csv").read_text().splitlines()[1::3])
     about = machine(None)
+    rows = _rows(output)  # others may have added some meanwhile
     rows.append(
         {
             **key,
@@ -125,6 +132,10 @@ def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: st
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as temporary:
         temporary.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+
+
+def _rows(output: Path) -> list[dict[str, Any]]:
+    return list(json.loads(output.read_text())["rows"]) if output.is_file() else []
 
 
 if __name__ == "__main__":

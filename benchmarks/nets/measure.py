@@ -113,7 +113,7 @@ def _times(times: Distribution) -> dict[str, Any]:
 class _Commands:
     """Runs ``fcn-edge`` and keeps what was run, with short names for the folders."""
 
-    def __init__(self, folders: dict[Path, str]) -> None:
+    def __init__(self, folders: dict[Path, Path]) -> None:
         self._folders = folders
         self.ran: list[str] = []
 
@@ -132,9 +132,10 @@ class _Commands:
             raise click.ClickException("It failed; nothing was written.")
 
     def _short(self, word: str) -> str:
+        path = Path(word).absolute()
         for folder, name in self._folders.items():
-            if word.startswith(str(folder)):
-                return f"{name}{word[len(str(folder)) :]}"
+            if "/" in word and path.is_relative_to(folder):
+                return str(name / path.relative_to(folder))
         return word
 
 
@@ -164,7 +165,10 @@ def main(
     output = output or RESULTS / f"{name}.json"
     work = checkpoint.parent / f"{name}.measured"
     work.mkdir(exist_ok=True)
-    commands = _Commands({work: "work", data.absolute(): "camvid", checkpoint.parent: "runs", ROOT: "."})
+    runs = checkpoint.parent.absolute()
+    commands = _Commands(
+        {work.absolute(): Path("work"), data.absolute(): Path(data.name), runs: Path("runs"), ROOT: Path()}
+    )
     specs: dict[str, ModelSpec] = {}
     groups = []
     provenance: dict[str, Any] = {}

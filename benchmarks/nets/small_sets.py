@@ -157,6 +157,7 @@ def main(
                 "epochs": epoch_count,
                 "crop": list(crop),
                 "size": list(size),
+                "scales": list(options.scales),
                 "init": sha256_of(init) if init else None,
                 "seed": options.seed,
                 "versions": {name: about["software"]["packages"][name] for name in ("fcn_edge", "torch", "numpy")},

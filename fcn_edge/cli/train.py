@@ -212,7 +212,8 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 @click.option(
     "--size",
     type=SIZE,
-    help="Network size, multiples of 32. When left out, that of the images, scaled down to the area of 384x480.",
+    help="Network size, multiples of 32. When left out, that of the images, scaled down to the area of 384x480; or "
+    "that of a checkpoint that --init goes on from.",
 )
 @click.option("--validate-every", type=int, default=1, show_default=True, help="Epochs between validations.")
 @click.option(

@@ -165,10 +165,9 @@ def import_splits(
         MachineError: The disk is full.
     """
     for name in parts:
-        if (output / name).exists():
-            raise UsageError(f"{output / name} is there already.", "Remove it, or import into another directory.")
+        _check_new_split(output, name)
     total, results = sum(map(len, parts.values())), list[ImportResult]()
-    first = not (output / DATASET_FILE).exists()
+    first, new = not (output / DATASET_FILE).exists(), not output.exists()
     for name, pairs in parts.items():
         before = sum(result.images for result in results)
         try:
@@ -187,6 +186,9 @@ def import_splits(
                 shutil.rmtree(result.split, ignore_errors=True)
             if results and first:
                 (output / DATASET_FILE).unlink(missing_ok=True)
+            if new:
+                with suppress(OSError):
+                    output.rmdir()
             raise
     return results
 
@@ -216,11 +218,8 @@ def import_dataset(
         MachineError: The disk is full.
     """
     info = _fitting_info(output, converter.mapping.info)
-    if not split or split.startswith(".") or "/" in split or "\0" in split:  # what begins with a dot is hidden
-        raise UsageError(f"{split!r} is no name of a split.", "Name it such as train, val or test.")
+    _check_new_split(output, split)
     target = output / split
-    if target.exists():
-        raise UsageError(f"{target} is there already.", "Remove it, or give another --split.")
     check_new_folder(target)
     pixels, turned = np.zeros(256, np.int64), Turned()
     with _new_directory(target) as directory:
@@ -235,6 +234,20 @@ def import_dataset(
     return ImportResult(
         target, info, len(pairs), shares, dict(converter.voided.most_common()), warning=turned.warning()
     )
+
+
+def _check_new_split(output: Path, name: str) -> None:
+    """Refuse names of splits that are none, and those of splits that are there.
+
+    Raises:
+        UsageError: It is one of these.
+    """
+    if not name or name.startswith(".") or "/" in name or "\0" in name:  # what begins with a dot is hidden
+        raise UsageError(f"{name!r} is no name of a split.", "Name it such as train, val or test.")
+    if (output / name).exists():
+        raise UsageError(
+            f"{output / name} is there already.", "Remove it, give another --split, or import into another directory."
+        )
 
 
 def _fitting_info(output: Path, info: DatasetInfo) -> DatasetInfo:

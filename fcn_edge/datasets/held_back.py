@@ -24,11 +24,14 @@ def held_back(pairs: Sequence[Pair], share: float) -> tuple[tuple[Pair, ...], tu
         share: Share to hold back, above 0 and below 1; at least one pair goes to each side.
 
     Raises:
-        UsageError: There are fewer than two pairs.
+        UsageError: There are fewer than two pairs, or the share is none.
     """
+    if not 0 < share < 1:
+        raise UsageError(f"{share} is no share to hold back.", "Give a number between 0 and 1, such as 0.2.")
     if len(pairs) < 2:
         raise UsageError("One image cannot be parted into train and val.", "Give more images, or leave out --val.")
-    ordered = sorted(pairs, key=lambda pair: _key(pair.name))
+    # by folder first: names say nothing of it where they differ without
+    ordered = sorted(pairs, key=lambda pair: [_key(part) for part in pair.image.parts])
     count = min(len(pairs) - 1, max(1, round(share * len(pairs))))
     return tuple(ordered[:-count]), tuple(ordered[-count:])
 

@@ -2,7 +2,8 @@
 
 VGG-16's activations reach 18,000: with room for other images, FP16 does not hold those of its second and third stage.
 The factor goes into weights and biases (see ``homogeneity``). As it is a power of two, every number of the graph keeps
-its digits, and so do its scores and its INT8 weights.
+its digits, and so do its scores and its INT8 weights, but for those of channels of the first convolutions that hold
+almost nothing: their scales are at the end of FP16 then.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Augmentation:
     """
 
     crop: Size
-    scales: tuple[float, float] = (0.75, 2.0)
+    scales: tuple[float, float] = (0.5, 2.0)
     color: float = 0.4
     flip: bool = True
     balance: float = 0.0

@@ -17,6 +17,9 @@ LARGEST_AREA = 384 * 480
 MOST_IMAGES = 16
 GRID = 32
 
+SHORTEST_SIDE = 2 * GRID
+"""BatchNorm needs more than one cell of the coarsest map, also of a single image."""
+
 
 def typical_size(split: LabeledSplit) -> Size:
     """Median ``(height, width)`` of images of a split, spread over it evenly.
@@ -31,14 +34,15 @@ def typical_size(split: LabeledSplit) -> Size:
 
 
 def fitting_size(images: Size) -> Size:
-    """Network size ``(height, width)`` for images: theirs, in multiples of 32, scaled down to ``LARGEST_AREA``.
+    """Network size ``(height, width)`` for images: theirs in multiples of 32, scaled down to about ``LARGEST_AREA``.
 
-    Small images get a border of up to 31 pixels and are never scaled up.
+    Sides are rounded up where the images are small enough, and 64 at least.
 
     Args:
         images: ``(height, width)`` that is typical of them.
     """
     scale = math.sqrt(LARGEST_AREA / (images[0] * images[1]))
     rounded = math.ceil if scale >= 1 else round
-    height, width = (max(GRID, GRID * rounded(min(1.0, scale) * side / GRID)) for side in images)
+    longest = LARGEST_AREA // SHORTEST_SIDE
+    height, width = (min(longest, max(SHORTEST_SIDE, GRID * rounded(min(1.0, scale) * side / GRID))) for side in images)
     return height, width

@@ -117,18 +117,25 @@ def require_scorable(val: LabelCounts) -> None:
         )
 
 
-def notes_on_labels(train: LabelCounts, val: LabelCounts) -> list[str]:
-    """What is missing in labels that can be trained on, a sentence each."""
+def notes_on_labels(train: LabelCounts, val: LabelCounts, *, alone: bool = True, balanced: bool = False) -> list[str]:
+    """What is missing in labels that can be trained on, a sentence each.
+
+    Args:
+        train: Labels that are trained on.
+        val: Labels that are validated on.
+        alone: Nothing else shows classes: no rendered scenes and no teachers.
+        balanced: Crops are laid around classes already.
+    """
     notes = []
     if train.absent:
         notes.append(
             f"Warning: the labels of {train.split} have no pixel of {listed(train.absent)}, which will not be learned; "
             f"{_void(train)}. {_way_out(train)}"
         )
-    if train.rare:
+    if train.rare and alone:
         notes.append(
             f"Warning: hardly an image of {train.split} shows {listed(train.rare)}: little of it will be learned. "
-            "Label more of these; --balance 0.5 trains on what there is more often."
+            "Label more of these" + ("." if balanced else "; --balance 0.5 trains on what there is more often.")
         )
     if val.images < FEW_TO_JUDGE:
         notes.append(

@@ -55,7 +55,8 @@ class TrainingOptions(Settings):
 
         Args:
             init: What it starts from. From a coarser decoder's checkpoint only the finer stages are trained.
-            images: ``(height, width)`` that is typical of the images, for a size that was left out.
+            images: ``(height, width)`` that is typical of the images (``fitting.typical_size``), for a size that was
+                left out.
 
         Raises:
             UsageError: There are neither as many numbers of epochs as stages, nor one; or the micro-batch does not

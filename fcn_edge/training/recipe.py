@@ -138,7 +138,8 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Recipe:
-        checked_size(self.crop)
+        if checked_size(self.crop) == (32, 32):
+            raise ValueError("crop must be larger than 32x32, of which the coarsest map is a single cell")
         checked_size(self.size)
         if self.batch % self.micro_batch:
             raise ValueError(f"batch ({self.batch}) must be a multiple of micro_batch ({self.micro_batch})")

@@ -132,7 +132,9 @@ class StageTrainer:
         self.teachers: Teachers | None = None
         if extras.teachers:
             shift = recipe.prior_correction * torch.log(self.class_weights)
-            teachers = [teacher_of(path, train.info.classes, bfloat16=recipe.bfloat16) for path in extras.teachers]
+            teachers = [
+                teacher_of(path, train.info.classes, recipe.crop, bfloat16=recipe.bfloat16) for path in extras.teachers
+            ]
             self.teachers = Teachers(teachers, recipe.temperature, shift)
         self.epoch = 0
         self.step = 0

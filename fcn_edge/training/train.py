@@ -124,13 +124,13 @@ def train(
     Raises:
         UsageError: The output is not a ``.safetensors`` file, cannot be written, is an input too or would replace a
             foreign ``.csv`` file; rendered scenes are to be mixed with rendered ones or with other classes, blocks are
-            to be frozen that hold no weights, a teacher has other classes, unlabeled images or settings of teachers
-            have none, or another process does this training.
+            to be frozen that hold no weights; a teacher is missing, has other classes or does not take crops of that
+            size; unlabeled images or settings of teachers have none; or another process does this training.
         DatasetError: The data root lacks a split or holds bad files, or its labels teach nothing: those of ``train``
             show one class or none, or those of ``val`` are void.
         CheckpointError: ``init`` is missing or does not fit, a teacher is damaged, or the saved state is damaged or of
             another recipe.
-        ModelError: A teacher that is an ONNX file is damaged, or does not take crops of that size.
+        ModelError: A teacher that is an ONNX file is damaged.
     """
     taught_by = tuple(teacher_file(name) for name in teachers)
     check_training_outputs(recipe, output, init, taught_by)
@@ -259,7 +259,8 @@ class _Training:
             require_teachable(train)
         require_scorable(val)
         if not self.train_split.rendered:  # labels that are drawn are right, however few frames show a class
-            for note in notes_on_labels(train, val):
+            alone = not (self.recipe.rendered or self.extras.teachers)
+            for note in notes_on_labels(train, val, alone=alone, balanced=self.recipe.balance > 0):
                 self.display.note(note)
             if fingerprint_of(self.train_split) == fingerprint_of(self.val_split):
                 self.display.note("Warning: train and val hold the same files, so val mIoU will flatter")

@@ -92,7 +92,8 @@ class TrainSet(Dataset[tuple[Tensor, Tensor, Tensor]]):
         random = np.random.default_rng((self.seed, self.epoch, index))
         view = self._view(index, random)
         if self.mix and random.random() < self.mix:
-            paste_classes(view, self._view(int(random.integers(len(self))), random), self.split.info.void, random)
+            labeled = len(self.split) + self.rendered
+            paste_classes(view, self._view(int(random.integers(labeled)), random), self.split.info.void, random)
         image, labels, inside = view
         return torch.from_numpy(image), torch.from_numpy(labels), torch.from_numpy(inside)
 

@@ -70,7 +70,7 @@ def test_a_training_is_measured_by_the_commands_that_stand_in_its_file(
     assert (content["name"], content["encoder"], content["note"]) == ("net", "mobilenet_v2", "why")
     assert content["commands"][0] == "fcn-edge train ..."
     assert len(content["commands"]) == 1 + len(ran)
-    assert content["commands"][2].startswith("fcn-edge calibrate work/mobilenet_v2-fcn32s.onnx --images ./calibration/")
+    assert content["commands"][2].startswith("fcn-edge calibrate work/mobilenet_v2-fcn32s.onnx --images calibration/")
     assert str(tmp_path) not in output.read_text(), "no path of this machine"
     assert list(content["checkpoints"]) == ["fcn32s", "fcn16s", "fcn8s"]
     assert content["checkpoints"]["fcn8s"]["recipe"] == ["at once: 2 epochs", '{"seed": 7}']

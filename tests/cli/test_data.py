@@ -92,7 +92,12 @@ def test_neither_split_is_left_where_one_cannot_be_imported(fcn_edge: Run, raw: 
     outcome = imported(fcn_edge, raw, tmp_path / "out", "--val", "0.5")
     assert outcome.code == 3
     assert "1_L.png" in outcome.err
-    assert not list((tmp_path / "out").glob("*"))
+    assert not (tmp_path / "out").exists()
+    for name in ("", ".."):
+        outcome = imported(fcn_edge, raw, tmp_path, "--val", "0.5", "--split", name)
+        assert outcome.code == 2
+        assert "is no name of a split" in outcome.err
+    assert "nan is no share" in imported(fcn_edge, raw, tmp_path / "out", "--val", "nan").err
     outcome = imported(fcn_edge, raw, tmp_path / "out", "--val", "0.5", "--split", "val")
     assert outcome.code == 2
     assert "cannot be held back from itself" in outcome.err

@@ -54,6 +54,18 @@ def test_a_training_without_data(fcn_edge: Run, tmp_path: Path) -> None:
     assert load_checkpoint(output)[1].arch == "mobilenet_v2-fcn16s"
 
 
+def test_sizes_and_a_teacher_by_name(fcn_edge: Run, tmp_path: Path) -> None:
+    words = ["train", "--encoder", "mobilenet_v2", "--decoder", "fcn32s", "--epochs", "1", "--batch", "2"]
+    words += ["--workers", "0", "--threads", "1", "--teacher", "camvid-mobilenet_v2-fcn8s", "--bfloat16", "--mix", "1"]
+    output = tmp_path / "net.safetensors"
+    outcome = fcn_edge(*words, "--data", "synthetic://street?frames=4&size=70x120", "-o", output)
+    assert outcome.code == 0, outcome.err
+    assert outcome.err.splitlines()[0] == "Network size 96x128, crops of 96x128"
+    spec = load_checkpoint(output)[1]
+    assert spec.size == (96, 128)
+    assert "taught by camvid-mobilenet_v2-fcn8s" in spec.provenance.recipe
+
+
 def test_no_epochs_as_json(fcn_edge: Run, tmp_path: Path) -> None:
     output = tmp_path / "net.safetensors"
     outcome = fcn_edge(*arguments(output, "fcn8s", "--epochs", "0", "--json"))
@@ -93,6 +105,9 @@ def test_finer_stages_from_a_coarser_checkpoint(fcn_edge: Run, tmp_path: Path) -
         (["--class-weight-offset", "1"], "class_weight_offset: a number above 1 was expected"),
         (["--crop", "60x96"], "not a multiple of 32"),
         (["--balance", "2"], "balance: a number of at most 1 was expected"),
+        (["--crop", "32x32"], "crop must be larger than 32x32"),
+        (["--mix", "1.5"], "mix: a number of at most 1 was expected"),
+        (["--teacher", "camvid-mobilenet_v2-fcn8"], "There is no teacher camvid-mobilenet_v2-fcn8: a shipped name"),
         (["--dice", "-1"], "dice: a number of at least 0 was expected"),
         (["--hardest", "0"], "hardest: a number above 0 was expected"),
         (["--unlabeled", "/"], "Unlabeled images teach nothing by themselves"),

@@ -28,6 +28,20 @@ def test_the_last_drive_is_held_back_first() -> None:
     assert (names_of(train), names_of(val)) == (["a-1", "a-2"], ["b-1", "b-2"])
 
 
+def test_drives_in_folders_stay_together() -> None:
+    pairs = [Pair(f"{n}", Path(f"images/{'ab'[n % 2]}/{n}.png"), Path(f"labels/{n}.png")) for n in range(1, 9)]
+    train, val = held_back(pairs, 0.25)
+    assert {pair.image.parent.name for pair in val} == {"b"}
+    assert names_of(val) == ["5", "7"]
+    assert names_of(train) == ["2", "4", "6", "8", "1", "3"]
+
+
+@pytest.mark.parametrize("share", [float("nan"), 0.0, 1.0, -1.0])
+def test_what_is_no_share(share: float) -> None:
+    with pytest.raises(UsageError, match="is no share"):
+        held_back(pairs_of("a", "b"), share)
+
+
 @pytest.mark.parametrize(("share", "expected"), [(0.001, 1), (0.2, 2), (0.999, 9)])
 def test_both_sides_have_an_image(share: float, expected: int) -> None:
     train, val = held_back(pairs_of(*"abcdefghij"), share)

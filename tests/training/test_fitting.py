@@ -20,16 +20,18 @@ from fcn_edge.training.fitting import LARGEST_AREA, fitting_size, typical_size
         ((2160, 3840), (320, 576)),
         ((375, 1242), (224, 768)),  # KITTI
         ((1920, 1080), (576, 320)),
-        ((20, 500), (32, 512)),
-        ((40, 20_000), (32, 9600)),
-        ((1, 1), (32, 32)),
+        ((20, 500), (64, 512)),
+        ((40, 20_000), (64, 2880)),
+        ((2, 70_000), (64, 2880)),
+        ((1, 1), (64, 64)),
+        ((32, 32), (64, 64)),
     ],
 )
 def test_sizes_for_images(images: Size, expected: Size) -> None:
     height, width = fitting_size(images)
     assert (height, width) == expected
     assert height % 32 == width % 32 == 0
-    assert height * width < 1.7 * LARGEST_AREA
+    assert height * width < 1.15 * LARGEST_AREA
 
 
 class Images(list[Size]):

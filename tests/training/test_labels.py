@@ -59,6 +59,9 @@ def test_classes_that_hardly_an_image_shows_are_named() -> None:
     (note,) = notes_on_labels(counts(99, 99, 99, showing=(40, 4, 1)), fine)
     assert "hardly an image of train shows crack (4 images), rust (1 image)" in note
     assert "--balance" in note
+    (note,) = notes_on_labels(counts(99, 99, 99, showing=(40, 4, 1)), fine, balanced=True)
+    assert "--balance" not in note
+    assert notes_on_labels(counts(99, 99, 99, showing=(40, 4, 1)), fine, alone=False) == []
     assert notes_on_labels(counts(99, 99, 99, showing=(40, 5, 5)), fine) == []
     assert notes_on_labels(counts(9, 9, 9, images=8, showing=(8, 8, 2)), fine) == [], "2 of 8 are a quarter"
     assert notes_on_labels(counts(9, 9, 9, images=8, showing=(8, 8, 1)), fine)

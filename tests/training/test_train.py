@@ -52,6 +52,7 @@ class Display:
         self.logs: list[EpochLog] = []
         self.bests: list[float] = []
         self.notes: list[str] = []
+        self.everything: list[str] = []
         self.moves: list[tuple[int, int]] = []
 
     @contextmanager
@@ -73,6 +74,7 @@ class Display:
         self.bests.append(best)
 
     def note(self, message: str) -> None:
+        self.everything.append(message)
         # true of all the small data sets here
         if not any(part in message for part in ("its mIoU changes by points", "hardly an image of")):
             self.notes.append(message)
@@ -506,6 +508,18 @@ def test_labels_without_a_class_are_told_of_before_the_first_epoch(data: Path, t
     assert (result.classes_present, result.classes) == (2, 11)
     assert (display.logs[0].classes_present, display.logs[0].classes) == (2, 11)
     assert [row["classes_present"] for row in log_of(output)] == ["2"]
+
+
+def test_few_images_are_told_of_before_the_first_epoch(data: Path, tmp_path: Path) -> None:
+    display = Display()
+    trained(recipe_of(ONE), data, tmp_path / "net.safetensors", display)
+    rare, few = display.everything
+    assert "hardly an image of train shows" in rare
+    assert "--balance" in rare
+    assert "its mIoU changes by points" in few
+    display = Display()
+    trained(recipe_of(ONE, rendered=0.5), data, tmp_path / "more.safetensors", display)
+    assert [note for note in display.everything if "hardly an image" in note] == [], "rendered scenes show it too"
 
 
 def test_the_same_files_in_both_splits_are_told_of(data: Path, tmp_path: Path) -> None:
