@@ -16,26 +16,15 @@ from benchmarks.nets.tables import variants_table
 from fcn_edge.artifacts.label_sets import LABEL_SETS
 from fcn_edge.cli.train import command as train
 from fcn_edge.datasets import splits_of
-from fcn_edge.io.images import write_png
 from fcn_edge.nets.encoders import ENCODERS
-from fcn_edge.street import Street
 
 from ..thin_encoders import ShortMobileNetV2
+from .tiny_data import write_tiny
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    root = tmp_path / "data"
-    for split, names in {"train": ("a1", "a2", "a3", "b1", "b2"), "val": ("c1",)}.items():
-        for kind in ("images", "labels"):
-            (root / split / kind).mkdir(parents=True)
-        for seed, name in enumerate(names):
-            image, labels = Street(seed=seed, size=(32, 64), frames=1).frame(0)
-            write_png(root / split / f"images/{name}.png", image)
-            write_png(root / split / f"labels/{name}.png", labels)
-    classes = json.dumps(list(LABEL_SETS["camvid"].classes))
-    (root / "dataset.toml").write_text(f'name = "tiny"\nclasses = {classes}\nvoid = 11\n')
-    return root
+    return write_tiny(tmp_path / "data", {"train": ("a1", "a2", "a3", "b1", "b2"), "val": ("c1",)})
 
 
 def test_a_fold_is_train_without_the_drive_that_judges(data: Path, tmp_path: Path) -> None:

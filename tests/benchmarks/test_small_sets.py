@@ -12,27 +12,16 @@ from click.testing import CliRunner
 pytest.importorskip("torch")
 
 from benchmarks.nets.small_sets import main
-from fcn_edge.artifacts.label_sets import LABEL_SETS
-from fcn_edge.io.images import write_png
 from fcn_edge.nets.encoders import ENCODERS, encoder
-from fcn_edge.street import Street
 
 from ..thin_encoders import ShortMobileNetV2
+from .tiny_data import write_tiny
 
 
 def test_scores_each_training_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENCODERS, "mobilenet_v2", ShortMobileNetV2)
-    data, output = tmp_path / "data", tmp_path / "small_sets.json"
-    data.mkdir()
-    classes = json.dumps(list(LABEL_SETS["camvid"].classes))
-    (data / "dataset.toml").write_text(f'name = "tiny"\nclasses = {classes}\nvoid = 11\n')
-    for split, names in {"train": ("a1", "a2", "a3", "a4", "b1"), "val": ("c1",)}.items():
-        for kind in ("images", "labels"):
-            (data / split / kind).mkdir(parents=True)
-        for seed, name in enumerate(names):
-            image, labels = Street(seed=seed, size=(32, 64), frames=1).frame(0)
-            write_png(data / split / f"images/{name}.png", image)
-            write_png(data / split / f"labels/{name}.png", labels)
+    data = write_tiny(tmp_path / "data", {"train": ("a1", "a2", "a3", "a4", "b1"), "val": ("c1",)})
+    output = tmp_path / "small_sets.json"
     words = ["--data", data, "--drive", "a", "--frames", 2, "--epochs", 2, "--crop", "32x64", "--size", "32x64"]
     words += ["--threads", 1, "-o", output]
     done = CliRunner().invoke(main, list(map(str, words)))
