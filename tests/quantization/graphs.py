@@ -13,7 +13,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from fcn_edge.artifacts.calibration_table import TensorRange
+from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.export.rewrite import add_labels_head, set_spec
+from fcn_edge.quantization.calibrate import ranges_of_images
 
 from ..exported_networks import spec_of
 
@@ -81,6 +83,12 @@ def span(most: float, *, rms: float | None = None, means: tuple[float, ...] = ()
     )
 
 
+def copied(model: ModelProto) -> ModelProto:
+    other = ModelProto()
+    other.CopyFrom(model)
+    return other
+
+
 def saved(model: ModelProto, path: Path) -> Path:
     onnx.save_model(model, path)
     return path
@@ -132,3 +140,8 @@ class Wires:
         """A tensor comes straight out of a DequantizeLinear."""
         producer = self.before(name)
         return producer is not None and producer.op_type == "DequantizeLinear"
+
+
+def measured(model: ModelProto, directory: Path, image: NDArray[np.uint8]) -> dict[str, TensorRange]:
+    """Ranges of a graph's activations on one image."""
+    return ranges_of_images(resolved_model(saved(model, directory / "measured.onnx")), [image], threads=1)

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
-from fcn_edge.artifacts.calibration_table import CalibrationTable, TensorRange
+from fcn_edge.artifacts.calibration_table import CalibrationTable
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.errors import ModelError
 from fcn_edge.export.rewrite import add_labels_head, store_weights_as_fp16
@@ -17,7 +17,7 @@ from fcn_edge.quantization.fp16 import HEADROOM, float_islands, halve
 from fcn_edge.quantization.typed_graph import fp16_model
 
 from ..exported_networks import Exported, an_encoder_each
-from .graphs import SmallGraph, Wires, run, run_exactly_typed, saved, span
+from .graphs import SmallGraph, Wires, copied, measured, run, run_exactly_typed, saved, span
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 IMAGE = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
@@ -31,16 +31,6 @@ def types_of(model: ModelProto) -> dict[str, int]:
 
 def float32_of(model: ModelProto) -> set[str]:
     return {name for name, kind in types_of(model).items() if kind == FLOAT}
-
-
-def ranges(model: ModelProto, directory: Path) -> dict[str, TensorRange]:
-    return ranges_of_images(resolved_model(saved(model, directory / "measured.onnx")), [IMAGE], threads=1)
-
-
-def copied(model: ModelProto) -> ModelProto:
-    other = ModelProto()
-    other.CopyFrom(model)
-    return other
 
 
 @an_encoder_each
@@ -95,7 +85,7 @@ def loud(*, loudness: float = 2e4) -> ModelProto:
 def test_layers_that_leave_the_range_are_islands(tmp_path: Path) -> None:
     model = loud()
     exact = run(model, IMAGE)
-    islands = float_islands(model, ranges(model, tmp_path))
+    islands = float_islands(model, measured(model, tmp_path, IMAGE))
     assert islands == {"first", "relu", "last"}
     plain, mixed = copied(model), copied(model)
     halve(plain)
@@ -134,7 +124,7 @@ def test_labels_of_scores_beyond_fp16_are_those_of_float32(tmp_path: Path) -> No
     graph.conv("last", "planes", np.abs(weight), strides=[8, 8])
     model = graph.model("last", labels=True)
     labels = run(model, IMAGE)
-    islands = float_islands(model, ranges(model, tmp_path))
+    islands = float_islands(model, measured(model, tmp_path, IMAGE))
     assert islands == {"last", "labels.resize", "labels.squeeze", "labels.argmax"}
     halve(model, islands)
     onnx.checker.check_model(model, full_check=True)
@@ -177,5 +167,5 @@ def test_an_island_may_hold_such_weights(tmp_path: Path) -> None:
     graph.conv("last", "planes", np.full((2, 3, 8, 8), 1e6), strides=[8, 8])
     model = graph.model("last")
     exact: NDArray[np.float32] = run(model, IMAGE)
-    halve(model, float_islands(model, ranges(model, tmp_path)))
+    halve(model, float_islands(model, measured(model, tmp_path, IMAGE)))
     assert np.allclose(run_exactly_typed(model, IMAGE), exact, rtol=1e-3)

@@ -22,20 +22,10 @@ from fcn_edge.quantization.typed_graph import fp16_model, int8_model
 
 from ..exported_fixtures import table_of
 from ..exported_networks import Exported, an_encoder_each
-from .graphs import SmallGraph, Wires, run, run_exactly_typed, saved, span
+from .graphs import SmallGraph, Wires, copied, measured, run, run_exactly_typed, saved, span
 from .loud_network import loud_network
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
-
-
-def ranges_of(model: ModelProto, directory: Path) -> dict[str, TensorRange]:
-    return ranges_of_images(resolved_model(saved(model, directory / "measured.onnx")), [IMAGE], threads=1)
-
-
-def copied(model: ModelProto) -> ModelProto:
-    other = ModelProto()
-    other.CopyFrom(model)
-    return other
 
 
 def reach(ranges: Mapping[str, TensorRange]) -> float:
@@ -45,7 +35,7 @@ def reach(ranges: Mapping[str, TensorRange]) -> float:
 @pytest.mark.parametrize("loudness", [6e3, 4e4, 1e5])
 def test_scores_are_the_same_bit_for_bit(loudness: float, tmp_path: Path) -> None:
     model = loud_network(loudness)
-    ranges, exact = ranges_of(model, tmp_path), run(model, IMAGE)
+    ranges, exact = measured(model, tmp_path, IMAGE), run(model, IMAGE)
     assert len(float_islands(model, ranges)) >= 5
     divisor, found = divide_activations(model, ranges)
     onnx.checker.check_model(model, full_check=True)
@@ -57,9 +47,9 @@ def test_scores_are_the_same_bit_for_bit(loudness: float, tmp_path: Path) -> Non
 
 def test_ranges_are_what_the_graph_gives_now(tmp_path: Path) -> None:
     model = loud_network(4e4, offset=120)
-    ranges = ranges_of(model, tmp_path)
+    ranges = measured(model, tmp_path, IMAGE)
     divisor, found = divide_activations(model, ranges)
-    again = ranges_of(model, tmp_path)
+    again = measured(model, tmp_path, IMAGE)
     assert divisor > 1
     assert set(found) == set(again)
     for name, each in again.items():
@@ -71,7 +61,7 @@ def test_ranges_are_what_the_graph_gives_now(tmp_path: Path) -> None:
 
 def test_fp16_computes_what_float32_does(tmp_path: Path) -> None:
     model = loud_network(4e4)
-    ranges, exact = ranges_of(model, tmp_path), run(model, IMAGE)
+    ranges, exact = measured(model, tmp_path, IMAGE), run(model, IMAGE)
     plain = copied(model)
     halve(plain)
     assert not np.isfinite(run_exactly_typed(plain, IMAGE)).all()
@@ -86,7 +76,7 @@ def test_fp16_computes_what_float32_does(tmp_path: Path) -> None:
 def test_int8_weights_are_the_same_to_the_byte(tmp_path: Path) -> None:
     """And so are the scales, but for the factor, and what INT8 gives."""
     plain, scaled = loud_network(4e4), loud_network(4e4)
-    ranges = ranges_of(plain, tmp_path)
+    ranges = measured(plain, tmp_path, IMAGE)
     divisor, found = divide_activations(scaled, ranges)
     constants = []
     for model, spans in ((plain, ranges), (scaled, found)):
@@ -128,7 +118,7 @@ def test_weights_stored_as_fp16_become_float32_constants(tmp_path: Path, monkeyp
     monkeypatch.setattr("fcn_edge.export.rewrite.SMALL_WEIGHT", 1)
     model = loud_network(4e4)
     store_weights_as_fp16(model)
-    ranges, exact = ranges_of(model, tmp_path), run(model, IMAGE)
+    ranges, exact = measured(model, tmp_path, IMAGE), run(model, IMAGE)
     assert len([node for node in model.graph.node if node.op_type == "Cast"]) > 4
     divisor, _ = divide_activations(model, ranges)
     assert np.array_equal(run(model, IMAGE), exact)
@@ -147,7 +137,7 @@ def test_a_constant_that_several_layers_share_is_scaled_for_those_that_need_it(t
     graph.node("Conv", ["second", "second.weight", "first.bias"], "third", kernel_shape=[1, 1])
     graph.node("Conv", ["third", "second.weight", "first.bias"], "last", kernel_shape=[1, 1])
     model = graph.model("last")
-    ranges, exact = ranges_of(model, tmp_path), run(model, IMAGE)
+    ranges, exact = measured(model, tmp_path, IMAGE), run(model, IMAGE)
     assert divide_activations(model, ranges)[0] > 1
     names = [each.name for each in model.graph.initializer]
     assert len(names) == len(set(names))
@@ -173,13 +163,13 @@ def test_a_network_that_is_not_homogeneous_keeps_its_islands(tmp_path: Path) -> 
     for node in model.graph.node:
         if node.name == "relu3":
             node.op_type = "Sigmoid"
-    ranges = ranges_of(model, tmp_path)
+    ranges = measured(model, tmp_path, IMAGE)
     assert unchanged(model, ranges)
     assert "second" in float_islands(model, ranges)
 
 
 def test_the_divisor_is_the_smallest_power_of_two(tmp_path: Path) -> None:
-    quiet = dict.fromkeys(ranges_of(loud_network(1), tmp_path), span(1.0, rms=0.5))
+    quiet = dict.fromkeys(measured(loud_network(1), tmp_path, IMAGE), span(1.0, rms=0.5))
     for most, wanted in ((LIMIT, 1), (LIMIT + 1, 2), (2 * LIMIT, 2), (2 * LIMIT + 1, 4)):
         assert divide_activations(loud_network(1), {**quiet, "relu2": span(most, rms=0.5)})[0] == wanted
     # what lies outside, no divisor helps
@@ -204,14 +194,16 @@ def test_partial_sums_count_too(tmp_path: Path) -> None:
 
 
 def test_no_divisor_beyond_the_largest(tmp_path: Path) -> None:
-    quiet = dict.fromkeys(ranges_of(loud_network(100), tmp_path), span(1.0, rms=0.5))
+    quiet = dict.fromkeys(measured(loud_network(100), tmp_path, IMAGE), span(1.0, rms=0.5))
     assert divide_activations(loud_network(100), {**quiet, "relu2": span(MOST * LIMIT, rms=0.5)})[0] == MOST
     assert unchanged(loud_network(100), {**quiet, "relu2": span(MOST * LIMIT + 1, rms=0.5)})
 
 
 def test_no_divisor_that_costs_digits(tmp_path: Path) -> None:
     """FP16 has fewer of them below 2^-14."""
-    loud = dict.fromkeys(ranges_of(loud_network(1), tmp_path), span(1.0, rms=0.5)) | {"relu2": span(4 * LIMIT, rms=0.5)}
+    loud = dict.fromkeys(measured(loud_network(1), tmp_path, IMAGE), span(1.0, rms=0.5)) | {
+        "relu2": span(4 * LIMIT, rms=0.5)
+    }
     assert divide_activations(loud_network(1), loud)[0] == 4
     assert unchanged(loud_network(1), {**loud, "relu3": span(1.0, rms=2.0**-13)})
     assert divide_activations(loud_network(1), {**loud, "relu3": span(1.0, rms=2.0**-12)})[0] == 4
@@ -221,7 +213,9 @@ def test_no_divisor_that_costs_digits(tmp_path: Path) -> None:
 
 
 def test_no_divisor_that_makes_weights_too_large(tmp_path: Path) -> None:
-    loud = dict.fromkeys(ranges_of(loud_network(1), tmp_path), span(1.0, rms=0.0)) | {"relu2": span(4 * LIMIT, rms=0.0)}
+    loud = dict.fromkeys(measured(loud_network(1), tmp_path, IMAGE), span(1.0, rms=0.0)) | {
+        "relu2": span(4 * LIMIT, rms=0.0)
+    }
     assert divide_activations(with_weights(loud_network(1), "skip", LARGEST / 4), loud)[0] == 4
     assert unchanged(with_weights(loud_network(1), "skip", LARGEST / 4 + 8), loud)
 
