@@ -57,7 +57,7 @@ def _measured_on(result: Mapping[str, Any]) -> str:
     machine, (height, width) = result["machine"], result["nets"][0]["size"]
     row = result["nets"][0]["rows"][0]
     unsteady = sum("unstable" in row for net in result["nets"] for row in net["rows"])
-    steadiness = f"; {unsteady} of the rows' times are not steady: {result['unstable']}" if unsteady else ""
+    steadiness = f" ({unsteady} rows' times are not steady)" if unsteady else ""
     return (
         f"{ENCODERS[result['encoder']]} at {height}x{width} on {machine['cpu']} ({machine['instruction_set']}), "
         f"{machine['threads']} threads, {result['measured'][:10]}, {row['split']}, {row['images']} images{steadiness}"
