@@ -12,7 +12,7 @@ from fcn_edge.runtime.events import Event
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks.base import Sink, SinkContext
 from fcn_edge.runtime.sinks.rtsp.address import RtspAddress
-from fcn_edge.runtime.sinks.rtsp.server import RtspServers
+from fcn_edge.runtime.sinks.rtsp.server import Mount, RtspServers
 from fcn_edge.runtime.sinks.shared_video import SharedVideo, Subscription, streaming_choice
 
 __all__ = ["HostedSink"]
@@ -65,14 +65,17 @@ class HostedSink(Sink):
         self._mount.close()
         with self._lock:
             self._closed = True
-        self._looked_at(False)
+        self._looked_at(self._mount, False)
         self._own.close()
 
-    def _looked_at(self, by_somebody: bool) -> None:
-        """The first client has come, or the last one has left; called in a thread of the server's too."""
+    def _looked_at(self, mount: Mount, by_somebody: bool) -> None:
+        """The first client has come, or the last one has left; called in a thread of the server's too.
+
+        That may be before ``self._mount`` is set: who waits for the address opens it as soon as it is there.
+        """
         with self._lock:
             subscription, self._subscription = self._subscription, None
             if subscription is not None:
                 subscription.end()
             if by_somebody and not self._closed:
-                self._subscription = self._video.subscribe(self._mount.send)
+                self._subscription = self._video.subscribe(mount.send)

@@ -43,10 +43,10 @@ class Mount:
         server: The server.
         number: What the child calls it.
         path: The path.
-        looked_at: Called with whether somebody looks at it, in a thread of the server's.
+        looked_at: Called with the mount and whether somebody looks at it, in a thread of the server's.
     """
 
-    def __init__(self, server: RtspServer, number: int, path: str, looked_at: Callable[[bool], None]) -> None:
+    def __init__(self, server: RtspServer, number: int, path: str, looked_at: Callable[[Mount, bool], None]) -> None:
         self._server = server
         self._skipping = True
         self.number = number
@@ -118,12 +118,13 @@ class RtspServer(Closeable):
         child = self._child
         return None if child is None else child.pid
 
-    def mount(self, path: str, looked_at: Callable[[bool], None]) -> Mount:
+    def mount(self, path: str, looked_at: Callable[[Mount, bool], None]) -> Mount:
         """Add an address.
 
         Args:
             path: Begins with ``/``.
-            looked_at: Called with whether somebody looks at it, in a thread of the server's; it must not wait.
+            looked_at: Called with the mount and whether somebody looks at it, in a thread of the server's and perhaps
+                before this returns; it must not wait.
 
         Raises:
             UsageError: There is one of this path already.
@@ -185,7 +186,7 @@ class RtspServer(Closeable):
             if mount is not None and kind == "mounted":
                 mount.there.set()
             elif mount is not None:
-                mount.looked_at(bool(message["on"]))
+                mount.looked_at(mount, bool(message["on"]))
         elif kind == "serving":
             self.port, self._serving = int(message["port"]), True
             self._answered.set()
@@ -205,7 +206,7 @@ class RtspServer(Closeable):
         if first or self._closed.is_set():
             return
         for mount in mounts:
-            mount.looked_at(False)
+            mount.looked_at(mount, False)
         self._crashes = self._crashes + 1 if time.monotonic() - self._started < SETTLED else 1
         if self._crashes > RESTARTS:
             self.error = failures.crashed(self._address.text, status, self._crashes)
