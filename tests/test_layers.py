@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "testing": "artifacts backends backends.cuda errors ops",
     "training": "artifacts backends backends.onnxruntime datasets errors io metrics nets ops text",
     "export": "artifacts datasets errors io nets ops text version",
-    "quantization": "artifacts backends.onnxruntime datasets errors io ops text version",
+    "quantization": "artifacts backends backends.onnxruntime datasets errors io metrics ops text version",
     "runtime": "artifacts backends backends.cuda datasets.rendered errors io metrics ops system.cuda_driver"
     " system.gstreamer system.nvidia system.video_encoder text",
     "evaluation": "artifacts backends.base datasets errors metrics runtime.events runtime.result runtime.segmenter"

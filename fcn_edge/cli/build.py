@@ -106,9 +106,9 @@ def command(
 ) -> dict[str, Any]:
     """Make an engine directory of MODEL for this machine.
 
-    MODEL is a shipped name or an .onnx file. Every candidate is built, judged against fp32 on the --eval images (half
-    of them choose how INT8 clips, the other half judges) or else on rendered scenes, and timed on rendered frames of
-    1280x720; the fastest that loses little enough is kept. An engine that is there already is replaced; any other
+    MODEL is a shipped name or an .onnx file. Every candidate is built, judged against fp32 on the --eval images (where
+    INT8 loses too much, one half of them is searched on, and the other half judges) or else on rendered scenes, and
+    timed on rendered frames of 1280x720; the fastest that loses little enough is kept. An engine that is there already is replaced; any other
     directory is left alone.
     """
     from fcn_edge.builder import BuildRequest, build_engine, write_typed_onnx

@@ -58,13 +58,19 @@ def command(
     """Calibrate MODEL on images: record what its activations are and where to clip them for INT8.
 
     MODEL is a shipped name or an fp32 .onnx file. From images with labels those are chosen that show every class; from
-    others, such as differ in content. Images must be like those to come: random or even ones are refused. The table is
-    bound to the model and its preprocessing, and engines built with it refuse to be scored on the same images.
+    others, such as differ in content. Images must be like those to come: random or even ones are refused. Of the ways
+    to clip, the one is chosen that changes the masks least, on a few of the images. The table is bound to the model and
+    its preprocessing, and engines built with it refuse to be scored on the same images.
     """
     from fcn_edge.quantization.api import calibrate
     from fcn_edge.system.thread_pools import owned_thread_pools
 
-    with owned_thread_pools(), progress_bar("choosing") as choosing, progress_bar("calibrating") as progress:
+    with (
+        owned_thread_pools(),
+        progress_bar("choosing") as choosing,
+        progress_bar("calibrating") as progress,
+        progress_bar("clipping") as clipping,
+    ):
         table = calibrate(
             model,
             source,
@@ -78,6 +84,7 @@ def command(
             tell=lambda line: note(f"Note: {line}"),
             choosing=choosing,
             progress=progress,
+            clipping=clipping,
         )
     _print(model, output, table)
     return {
@@ -88,6 +95,7 @@ def command(
         "digest": table.digest,
         "model_digest": table.model_digest,
         "chosen": table.chosen,
+        "clipping": {profile: choice.method for profile, choice in table.choices.items()},
         "rendered": table.rendered,
     }
 
@@ -95,6 +103,16 @@ def command(
 def _print(model: str, output: Path, table: CalibrationTable) -> None:
     say(f"{output}: {len(table.tensors)} tensors of {table.model} on {len(table.images)} images of {table.dataset}")
     say(f"Chosen: {table.chosen}")
+    say(f"Clipped by: {_clipping(table)}")
     if table.missing_classes:
         say(f"No image shows: {', '.join(table.missing_classes)}")
     say(f"Next: fcn-edge build {quoted(model)} --precision int8 --calibration {quoted(output)}")
+
+
+def _clipping(table: CalibrationTable) -> str:
+    """The methods, and for which backends each is best; profiles of fewer bits follow their own."""
+    backends: dict[str, list[str]] = {}
+    for profile, choice in table.choices.items():
+        if "-" not in profile:
+            backends.setdefault(choice.method, []).append(profile)
+    return ", ".join(f"{method} ({', '.join(names)})" for method, names in backends.items())

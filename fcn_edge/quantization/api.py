@@ -29,8 +29,12 @@ def calibrate(
     tell: Callable[[str], None] = lambda _: None,
     choosing: Callable[[int, int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    clipping: Callable[[int, int], None] | None = None,
 ) -> CalibrationTable:
     """Calibrate a model on images, for INT8: record what its activations are and where to clip them.
+
+    Every way of clipping is tried on some of the images; the one whose masks are most like those of the float network
+    is what builds take, for each kind of backend, unless ``build_engine`` is given labels and finds a better one.
 
     Args:
         model: A shipped name, an fp32 ``.onnx`` file, or such a model that is open already.
@@ -49,6 +53,7 @@ def calibrate(
         tell: Called with a line for each thing that the caller should know of the choice.
         choosing: Called with images looked at for the choice and images in all.
         progress: Called with images run and images in all.
+        clipping: Called with ways of clipping tried and ways in all.
 
     Returns:
         The table that was written.
@@ -61,6 +66,7 @@ def calibrate(
     """
     with needed_for("A calibration"):  # before minutes of work
         from fcn_edge.quantization.calibrate import calibration_table
+        from fcn_edge.quantization.clipping import LOOKED_AT, with_clipping
 
     found = resolved_model(model)
     outputs = {"table": Path(output), **({} if manifest is None else {"manifest": Path(manifest)})}
@@ -82,5 +88,7 @@ def calibrate(
     if manifest is not None:
         write_manifest(outputs["manifest"], chosen)
     table = calibration_table(found, chosen, size=size, threads=threads, progress=progress)
+    first = [image.read() for image in chosen.images[:LOOKED_AT]]
+    table = with_clipping(found, table, first, threads=threads, progress=clipping)
     write_table(outputs["table"], table)
     return table

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,32 @@ def test_likeness_is_the_mean_iu_of_the_two_masks(rows: int) -> None:
     assert f"{same.mean():.1%} of the pixels" in verdict.sentence
     assert verdict.holds is (verdict.drop <= 1 - LEAST_LIKENESS)
     assert verdict.holds is (rows == 0)
+
+
+@pytest.mark.parametrize(("share", "counted"), [(0.005, False), (0.02, True)])
+def test_a_class_that_fp32_hardly_finds_is_not_counted(share: float, counted: bool) -> None:
+    """A network that never saw a rendered scene finds a few edges of some class there; any rounding moves those."""
+    before = np.zeros((100, 100), np.uint8)
+    before[50:] = 1
+    before.reshape(-1)[: round(10_000 * share)] = 2
+    after = np.where(before == 2, 0, before).astype(np.uint8)
+    verdict = RenderedGuard([FRAME], giving(before)).judge(giving(after))
+    assert verdict.holds is not counted
+    assert (" over 2 of 11 classes (93% expected)" in verdict.sentence) is not counted
+    assert (" over 3 of 11 classes (93% expected)" in verdict.sentence) is counted
+
+
+def test_masks_without_any_class_are_alike_by_their_pixels() -> None:
+    nothing = np.full((10, 10), 255, np.uint8)
+    assert RenderedGuard([FRAME], giving(nothing)).judge(giving(nothing)).holds
+    assert not RenderedGuard([FRAME], giving(nothing)).judge(giving(np.zeros_like(nothing))).holds
+
+
+def giving(mask: Mask) -> Any:
+    """A session that gives one mask whatever it sees."""
+    return SimpleNamespace(
+        spec=fake_spec(), batch=1, labels=lambda _: mask, labels_batch=lambda frames: [mask] * len(frames)
+    )
 
 
 def test_scores_that_are_no_numbers_are_a_model_error() -> None:

@@ -11,12 +11,15 @@ from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.errors import ModelError, TableError, UsageError
 from fcn_edge.quantization.api import calibrate
 from fcn_edge.quantization.calibrate import calibration_table
+from fcn_edge.quantization.clipping import with_clipping
+from fcn_edge.quantization.profiles import PROFILES
 
 
 def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_path: Path) -> None:
     output = tmp_path / "table.json"
     told: list[str] = []
     seen: list[tuple[int, int]] = []
+    clipped: list[tuple[int, int]] = []
     table = calibrate(
         levels.path,
         str(levels_train),
@@ -24,12 +27,16 @@ def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_pat
         count=4,
         tell=told.append,
         progress=lambda done, total: seen.append((done, total)),
+        clipping=lambda done, total: clipped.append((done, total)),
     )
     assert read_table(output) == table
     images = calibration_set(levels_train, levels.spec.classes, 4)
-    assert table == calibration_table(resolved_model(levels.path), images)
+    model = resolved_model(levels.path)
+    assert table == with_clipping(model, calibration_table(model, images), [image.read() for image in images.images])
+    assert table.choices.keys() == PROFILES.keys()
     assert told == list(images.notes)
     assert seen[-1] == (4, 4)
+    assert clipped[-1] == (8, 8)
 
 
 def test_takes_an_open_model_and_writes_down_what_it_chose(levels: Any, levels_train: Path, tmp_path: Path) -> None:

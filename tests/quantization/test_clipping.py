@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fcn_edge.artifacts.calibration_table import CalibrationTable, Method, TensorRange, read_table
+from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.datasets.calibration import calibration_set
+from fcn_edge.quantization.clipping import with_clipping
+from fcn_edge.quantization.profiles import PROFILES
+
+METHODS: tuple[Method, ...] = get_args(Method)
+FAR = 60.0
+"""What a range is multiplied with to leave two or three levels for what is there, or divided by to clip most of it."""
+
+
+@pytest.fixture(scope="module")
+def images(levels: Any, levels_train: Path) -> list[NDArray[np.uint8]]:
+    return [image.read() for image in calibration_set(levels_train, levels.spec.classes, 3).images]
+
+
+def spoiled(table: CalibrationTable, good: Method) -> CalibrationTable:
+    """The table with ranges that are far too wide for every method but one, or far too narrow beside min-max."""
+
+    def ranges(span: TensorRange) -> TensorRange:
+        wide = span.times(1 / FAR if good == "minmax" else FAR)
+        names = {"minmax": ("low", "high"), "mse": ("mse", "mse_amax")}.get(good, (good,))
+        return wide.model_copy(update={name: getattr(span, name) for name in names})
+
+    return table.model_copy(update={"tensors": {name: ranges(span) for name, span in table.tensors.items()}})
+
+
+@pytest.mark.parametrize("good", METHODS)
+def test_the_method_is_taken_whose_masks_are_most_like_those_of_fp32(
+    levels: Any, table_of: Any, images: list[NDArray[np.uint8]], good: Method
+) -> None:
+    seen: list[tuple[int, int]] = []
+    table = spoiled(read_table(table_of(levels)), good)
+    found = with_clipping(
+        resolved_model(levels.path), table, images, progress=lambda done, total: seen.append((done, total))
+    )
+    assert {name: choice.method for name, choice in found.choices.items()} == dict.fromkeys(PROFILES, good)
+    assert {choice.excluded_layers for choice in found.choices.values()} == {()}
+    (on,) = {choice.selected_on for choice in found.choices.values()}
+    assert on == "levels train, 3 images without their labels, by likeness to fp32"
+    assert found.tensors == table.tensors
+    assert seen == [(done, 8) for done in range(1, 9)]
+
+
+def test_of_equal_methods_least_squared_error_is_taken(
+    levels: Any, table_of: Any, images: list[NDArray[np.uint8]]
+) -> None:
+    table = read_table(table_of(levels))
+    same = {
+        name: span.model_copy(
+            update={
+                "percentile": (span.low, span.high),
+                "mse": (min(span.low, 0.0), max(span.high, 0.0)),
+                "mse_amax": max(-span.low, span.high),
+                "entropy": max(-span.low, span.high),
+            }
+        )
+        for name, span in table.tensors.items()
+    }
+    found = with_clipping(resolved_model(levels.path), table.model_copy(update={"tensors": same}), images)
+    assert found.choices["tensorrt"].method == "mse"
+
+
+def test_a_network_that_finds_no_class_has_a_method_too(
+    levels: Any, table_of: Any, images: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = [np.full(image.shape[:2], 255, np.uint8) for image in images]
+    monkeypatch.setattr("fcn_edge.quantization.clipping._masks", lambda *_: nothing)
+    found = with_clipping(resolved_model(levels.path), read_table(table_of(levels)), images)
+    assert found.choices["openvino"].method == "mse"
