@@ -11,6 +11,7 @@ lost as well; one that stands there with the same options is not trained again.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -116,22 +117,30 @@ def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: st
     checkpoints = {name: finest.with_suffix(f".{name}.safetensors") for name in DECODERS[:-1]} | {DECODERS[-1]: finest}
     seconds = sum(float(line.split(",")[7]) for line in finest.with_suffix(".csv").read_text().splitlines()[1::3])
     about = machine(None)
-    rows = _rows(output)  # others may have added some meanwhile
-    rows.append(
-        {
-            **key,
-            "why": why,
-            **scores_of(checkpoints, splits_of(fold)["val"]),
-            "seconds": round(seconds),
-            "sha256": sha256_of(finest),
-            "instruction_set": about["cpu"]["instruction_set"],
-            "torch": about["software"]["packages"]["torch"],
-        }
-    )
-    click.echo(json.dumps(rows[-1]))
+    row = {
+        **key,
+        "why": why,
+        **scores_of(checkpoints, splits_of(fold)["val"]),
+        "seconds": round(seconds),
+        "sha256": sha256_of(finest),
+        "instruction_set": about["cpu"]["instruction_set"],
+        "torch": about["software"]["packages"]["torch"],
+    }
+    click.echo(json.dumps(row))
     output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(output) as temporary:
-        temporary.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    _add(row, output)
+
+
+def _add(row: dict[str, Any], output: Path) -> None:
+    """Add a row to those that stand there; variants that are trained side by side may end together."""
+    folder = os.open(output.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        rows = [*_rows(output), row]
+        with replacing(output) as temporary:
+            temporary.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    finally:
+        os.close(folder)
 
 
 def _rows(output: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -72,3 +73,11 @@ def test_each_variant_is_trained_once_and_judged_by_its_last_weights(
     words[words.index("--epochs") + 1] = 0
     assert CliRunner().invoke(folds.main, ["other", *map(str, words[1:]), "--color", "9"]).exit_code != 0
     assert len(json.loads(output.read_text())["rows"]) == 1, "a training that failed leaves no row"
+
+
+def test_rows_that_are_added_at_once_all_stand_there(tmp_path: Path) -> None:
+    output = tmp_path / "variants.json"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: folds._add({"variant": number}, output), range(64)))
+    assert sorted(row["variant"] for row in json.loads(output.read_text())["rows"]) == list(range(64))
+    assert list(tmp_path.iterdir()) == [output]
