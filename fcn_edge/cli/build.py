@@ -108,8 +108,8 @@ def command(
 
     MODEL is a shipped name or an .onnx file. Every candidate is built, judged against fp32 on the --eval images (where
     INT8 loses too much, one half of them is searched on, and the other half judges) or else on rendered scenes, and
-    timed on rendered frames of 1280x720; the fastest that loses little enough is kept. An engine that is there already is replaced; any other
-    directory is left alone.
+    timed on rendered frames of 1280x720; the fastest that loses little enough is kept. An engine that is there already
+    is replaced; any other directory is left alone.
     """
     from fcn_edge.builder import BuildRequest, build_engine, write_typed_onnx
     from fcn_edge.datasets import split_of
