@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from fcn_edge.artifacts.calibration_table import write_table
 from fcn_edge.artifacts.models import resolved_model
 from fcn_edge.artifacts.records import over_classes
 from fcn_edge.bench.api import Watch, bench
@@ -29,7 +28,6 @@ from fcn_edge.bench.suite import read_suite
 from fcn_edge.builder import BuildRequest, build_engine
 from fcn_edge.cli.progress import progress_bar
 from fcn_edge.datasets import split_of
-from fcn_edge.datasets.calibration import calibration_set
 from fcn_edge.datasets.halves import halves_of
 from fcn_edge.errors import FcnEdgeError, MissingExtraError
 from fcn_edge.evaluation.accuracy import evaluate
@@ -37,7 +35,7 @@ from fcn_edge.evaluation.rendered_score import RenderedScoring
 from fcn_edge.io.files import replacing
 from fcn_edge.io.folders import make_folder
 from fcn_edge.io.opencv import cv2
-from fcn_edge.quantization.calibrate import calibration_table
+from fcn_edge.quantization.api import calibrate
 from fcn_edge.runtime.events import Event, FrameDone
 from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.runner import run
@@ -140,22 +138,25 @@ def _int8(output: Path) -> dict[str, Any]:
     """Calibrate on rendered scenes, build INT8, and compare it with fp32."""
     model = resolved_model(MODEL)
     with owned_thread_pools():
-        images = calibration_set(CALIBRATION_STREET, model.spec.classes, CALIBRATION_IMAGES)
-        with progress_bar("calibrating") as progress:
-            table = calibration_table(model, images, progress=progress)
-        write_table(output / "calibration.json", table)
+        table_path = output / "calibration.json"
+        with progress_bar("calibrating") as progress, progress_bar("clipping") as clipping:
+            table = calibrate(
+                model, CALIBRATION_STREET, table_path, count=CALIBRATION_IMAGES, progress=progress, clipping=clipping
+            )
         scenes = split_of(JUDGING_STREET)
         request = BuildRequest(
             precision="int8",
-            calibration=output / "calibration.json",
+            calibration=table_path,
             evaluation=scenes,
             max_drop=MAX_DROP,
             max_class_drop=MAX_CLASS_DROP,
         )
         built = build_engine(model, request, output=output / ENGINE)
-        # half of the scenes chose how INT8 clips; both precisions are scored on the other half
+        assert built.manifest.accuracy is not None
+        # where INT8 lost too much, one half of the scenes was searched on; both precisions are scored on the same ones
+        judging = scenes if built.manifest.accuracy.images == len(scenes) else halves_of(scenes)[1]
         with load(model) as segmenter:
-            fp32_accuracy = evaluate(segmenter.session, halves_of(scenes)[1])
+            fp32_accuracy = evaluate(segmenter.session, judging)
     kept = next(candidate for candidate in built.candidates if candidate.kept)
     fp32 = next(candidate for candidate in built.candidates if candidate.precision == "fp32")
     assert kept.end_to_end_ms is not None
