@@ -21,6 +21,7 @@ from typing import Any
 
 import click
 
+from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.checkpoint import checkpoint_header
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec
 from fcn_edge.bench.result import BenchResult, Distribution, Row, read_result
@@ -182,7 +183,8 @@ def main(
         )
         specs[onnx.name] = spec
         groups += [(onnx, table, ("fp32", "int8"), CPU_BACKENDS), (onnx, table, ("int8",), (TENSORRT,))]
-        provenance[decoder] = {"sha256": sha256_of(path), "recipe": spec.provenance.recipe}
+        clipping = {name: choice.method for name, choice in read_table(table).choices.items()}
+        provenance[decoder] = {"sha256": sha256_of(path), "recipe": spec.provenance.recipe, "clipping": clipping}
     suite, measured = work / "suite.toml", work / "bench.json"
     suite.write_text(_suite(name, rounds, groups))
     bench = ["bench", suite, "--data", data / "val", "--work", work / "bench", "--json-out", measured]

@@ -158,7 +158,10 @@ class Tuner:
             return Outcome(candidate, compiled, verdict)
         self.tell(f"{candidate.name}: {verdict.sentence}")
         try:
-            compiled = self._built(candidate, self._mixed_precision(candidate, known))
+            # of a table that leaves no layer in float only the method is known, and may be wrong
+            layers_known = bool(known.excluded_layers)
+            choice = self._mixed_precision(candidate, known) if layers_known else self._selected(candidate)
+            compiled = self._built(candidate, choice)
         except GuardError as error:
             return Outcome(candidate, compiled, verdict, error=error)
         self._searched = True

@@ -58,9 +58,9 @@ def command(
     """Calibrate MODEL on images: record what its activations are and where to clip them for INT8.
 
     MODEL is a shipped name or an fp32 .onnx file. From images with labels those are chosen that show every class; from
-    others, such as differ in content. Images must be like those to come: random or even ones are refused. Of the ways
-    to clip, the one is chosen that changes the masks least, on a few of the images. The table is bound to the model and
-    its preprocessing, and engines built with it refuse to be scored on the same images.
+    others, such as differ in content. Images must be like those to come: random or even ones are refused. The way to
+    clip that changes the masks least, on six of the images, is noted. The table is bound to the model and its
+    preprocessing, and engines built with it refuse to be scored on the same images.
     """
     from fcn_edge.quantization.api import calibrate
     from fcn_edge.system.thread_pools import owned_thread_pools
@@ -69,7 +69,7 @@ def command(
         owned_thread_pools(),
         progress_bar("choosing") as choosing,
         progress_bar("calibrating") as progress,
-        progress_bar("clipping") as clipping,
+        progress_bar("clipping", unit="graph") as clipping,
     ):
         table = calibrate(
             model,
@@ -110,9 +110,8 @@ def _print(model: str, output: Path, table: CalibrationTable) -> None:
 
 
 def _clipping(table: CalibrationTable) -> str:
-    """The methods, and for which backends each is best; profiles of fewer bits follow their own."""
-    backends: dict[str, list[str]] = {}
+    """The methods, each with the quantization profiles that it is best for."""
+    profiles: dict[str, list[str]] = {}
     for profile, choice in table.choices.items():
-        if "-" not in profile:
-            backends.setdefault(choice.method, []).append(profile)
-    return ", ".join(f"{method} ({', '.join(names)})" for method, names in backends.items())
+        profiles.setdefault(choice.method, []).append(profile)
+    return "; ".join(f"{method} ({', '.join(names)})" for method, names in profiles.items()) or "least squared error"

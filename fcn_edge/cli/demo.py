@@ -139,7 +139,7 @@ def _int8(output: Path) -> dict[str, Any]:
     model = resolved_model(MODEL)
     with owned_thread_pools():
         table_path = output / "calibration.json"
-        with progress_bar("calibrating") as progress, progress_bar("clipping") as clipping:
+        with progress_bar("calibrating") as progress, progress_bar("clipping", unit="graph") as clipping:
             table = calibrate(
                 model, CALIBRATION_STREET, table_path, count=CALIBRATION_IMAGES, progress=progress, clipping=clipping
             )

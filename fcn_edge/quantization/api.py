@@ -8,6 +8,7 @@ from pathlib import Path
 from fcn_edge.artifacts.calibration_table import CalibrationTable, write_table
 from fcn_edge.artifacts.models import Model, resolved_model
 from fcn_edge.artifacts.spec import Size, checked_size
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.datasets.calibration import calibration_set, write_manifest
 from fcn_edge.errors import ModelError, UsageError, needed_for
 from fcn_edge.io.outputs import check_outputs
@@ -33,8 +34,8 @@ def calibrate(
 ) -> CalibrationTable:
     """Calibrate a model on images, for INT8: record what its activations are and where to clip them.
 
-    Every way of clipping is tried on some of the images; the one whose masks are most like those of the float network
-    is what builds take, for each kind of backend, unless ``build_engine`` is given labels and finds a better one.
+    The ways of clipping are tried on the first of the images, and for each kind of backend the one is noted that
+    changes the masks least. A build takes that, and tries the others only where it loses too much on labeled images.
 
     Args:
         model: A shipped name, an fp32 ``.onnx`` file, or such a model that is open already.
@@ -53,7 +54,7 @@ def calibrate(
         tell: Called with a line for each thing that the caller should know of the choice.
         choosing: Called with images looked at for the choice and images in all.
         progress: Called with images run and images in all.
-        clipping: Called with ways of clipping tried and ways in all.
+        clipping: Called with INT8 graphs tried and graphs in all.
 
     Returns:
         The table that was written.
@@ -67,6 +68,7 @@ def calibrate(
     with needed_for("A calibration"):  # before minutes of work
         from fcn_edge.quantization.calibrate import calibration_table
         from fcn_edge.quantization.clipping import LOOKED_AT, with_clipping
+        from fcn_edge.quantization.profiles import PROFILES
 
     found = resolved_model(model)
     outputs = {"table": Path(output), **({} if manifest is None else {"manifest": Path(manifest)})}
@@ -77,6 +79,7 @@ def calibrate(
         raise ModelError(f"{name} is an {found.spec.precision} graph; fp32 ones are calibrated.", "Give the fp32 file.")
     if size is not None:  # like what follows, before minutes of work
         checked_size(size, found.spec.geometry.size_multiple)
+    RunOptions(threads)
     for path in outputs.values():
         if path.suffix != ".json":
             raise UsageError(f"{path} does not end in .json.", "Name it such as table.json.")
@@ -90,5 +93,8 @@ def calibrate(
     table = calibration_table(found, chosen, size=size, threads=threads, progress=progress)
     first = [image.read() for image in chosen.images[:LOOKED_AT]]
     table = with_clipping(found, table, first, threads=threads, progress=clipping)
+    unknown = [name for name in PROFILES if name not in table.choices]
+    if unknown:
+        tell(f"How to clip could not be compared for {', '.join(unknown)}; builds clip by least squared error there.")
     write_table(outputs["table"], table)
     return table

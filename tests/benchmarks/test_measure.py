@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,8 @@ pytest.importorskip("torch")
 from benchmarks.nets import measure
 from benchmarks.nets.tables import nets_table, results_of_nets
 from benchmarks.published_tables import INT8
+from fcn_edge.artifacts.calibration_table import read_table
+from fcn_edge.artifacts.models import TABLE_FILE, ZOO
 from fcn_edge.artifacts.spec import ModelSpec, Provenance
 from fcn_edge.bench.result import read_result, write_result
 from fcn_edge.nets.checkpoints import save_checkpoint
@@ -37,6 +40,9 @@ def checkpoint(tmp_path: Path) -> Path:
     return runs / "net.safetensors"
 
 
+TABLE = ZOO / "camvid-mobilenet_v2-fcn8s" / TABLE_FILE
+
+
 def fake_fcn_edge(ran: list[list[str]]) -> Any:
     """What the commands leave: files of the right names, and the committed result under the models' names."""
 
@@ -48,6 +54,8 @@ def fake_fcn_edge(ran: list[list[str]]) -> Any:
             names = {shipped: name for name, shipped in MODELS.items()}
             rows = tuple(row.model_copy(update={"model": names[row.model]}) for row in result.rows)
             write_result(Path(words[words.index("--json-out") + 1]), result.model_copy(update={"rows": rows}))
+        elif words[0] == "calibrate":
+            shutil.copyfile(TABLE, words[words.index("-o") + 1])
         else:
             Path(words[words.index("-o") + 1]).write_text("made")
         return SimpleNamespace(returncode=0)
@@ -73,6 +81,8 @@ def test_a_training_is_measured_by_the_commands_that_stand_in_its_file(
     assert content["commands"][2].startswith("fcn-edge calibrate work/mobilenet_v2-fcn32s.onnx --images calibration/")
     assert str(tmp_path) not in output.read_text(), "no path of this machine"
     assert list(content["checkpoints"]) == ["fcn32s", "fcn16s", "fcn8s"]
+    choices = read_table(TABLE).choices
+    assert content["checkpoints"]["fcn8s"]["clipping"] == {name: choice.method for name, choice in choices.items()}
     assert content["checkpoints"]["fcn8s"]["recipe"] == ["at once: 2 epochs", '{"seed": 7}']
     assert output.with_suffix(".csv").read_text() == "stage,epoch,loss,\n"
     nets = {net["decoder"]: net for net in content["nets"]}

@@ -137,11 +137,39 @@ def test_choice_that_fails_is_searched_for_and_judged_on_other_images(
     request = {"precision": "int8", "calibration": table, "evaluation": split_of(levels_val)}
     built = build(loud.path, tmp_path / "e", tell=told.append, **request)
     choosing, judging = halves(levels_val)
-    assert built.manifest.notes["method"] == "percentile"
+    assert {line.split(":")[0] for line in told if " images: mIoU " in line} > {
+        "minmax",
+        "percentile",
+        "entropy",
+        "mse",
+    }
     assert built.manifest.notes["excluded_groups"] == ["encoder.features.1"]
     assert built.manifest.notes["chosen_on"] == f"levels val (one half), {choosing} images"
     assert built.manifest.accuracy is not None
     assert built.manifest.accuracy.images == judging
+
+
+def test_method_that_fails_gives_way_to_another_before_layers_go_back_to_float(
+    build: MakeBuild, levels: Any, table_of: Any, levels_val: Path, tmp_path: Path
+) -> None:
+    table, path = read_table(table_of(levels)), tmp_path / "wrong.json"
+    wide = {name: span.model_copy(update={"mse": span.times(60.0).mse}) for name, span in table.tensors.items()}
+    choices = {PROFILE: QuantizationChoice(method="mse")}
+    write_table(path, table.model_copy(update={"tensors": wide, "choices": choices}))
+    request = {"precision": "int8", "calibration": path, "evaluation": split_of(levels_val)}
+    notes = build(levels.path, tmp_path / "e", **request).manifest.notes
+    assert notes["method"] != "mse"
+    assert "excluded_groups" not in notes
+
+
+def test_choice_with_layers_in_float_that_fails_keeps_its_method(
+    build: MakeBuild, loud: Any, levels_val: Path, chosen_table: Any, tmp_path: Path
+) -> None:
+    table = chosen_table(QuantizationChoice(method="percentile", excluded_layers=("decoder.score8",)))
+    request = {"precision": "int8", "calibration": table, "evaluation": split_of(levels_val)}
+    notes = build(loud.path, tmp_path / "e", **request).manifest.notes
+    assert notes["method"] == "percentile"
+    assert "encoder.features.1" in notes["excluded_groups"]
 
 
 def test_once_a_candidate_was_searched_all_are_judged_on_the_same_images(

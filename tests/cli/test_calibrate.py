@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.onnx_header import model_digest
 from fcn_edge.io.images import write_png
+from fcn_edge.quantization.profiles import PROFILES
 
 from ..levels_network import levels_image
 
 Run = Callable[..., Any]
-KEYS = {"table", "images", "tensors", "missing_classes"}
+KEYS = {"table", "images", "tensors", "missing_classes", "clipping"}
 
 
 @pytest.fixture
@@ -47,6 +49,8 @@ def test_split_becomes_a_table(calibrate: Run, levels: Any, levels_train: Path, 
     assert set(done.json) >= KEYS
     assert done.json["table"] == str(tmp_path / "table.json")
     assert (done.json["images"], done.json["tensors"], done.json["missing_classes"]) == (6, len(table.tensors), [])
+    assert done.json["clipping"] == {name: choice.method for name, choice in table.choices.items()}
+    assert done.json["clipping"].keys() == PROFILES.keys()
     assert table.model_digest == model_digest(levels.path)
     assert (table.dataset, table.rendered, table.size) == ("levels train", False, (64, 96))
     assert set(table.tensors) == {"normal", "brightness", "stride8", "passed", "features", "output"}
@@ -63,6 +67,9 @@ def test_people_are_told_what_was_done_and_what_comes_next(
     done = calibrate(levels_train, "-n", 4)
     assert f"{tmp_path / 'table.json'}: 6 tensors of levels on 4 images of levels train" in done.out
     assert "Chosen: 4 of 6 images of levels train" in done.out
+    (line,) = [line for line in done.out.splitlines() if line.startswith("Clipped by: ")]
+    for name, choice in read_table(tmp_path / "table.json").choices.items():
+        assert re.search(rf"\b{choice.method} \([^)]*\b{name}\b", line), line
     command = f"fcn-edge build {levels.path} --precision int8 --calibration {tmp_path / 'table.json'}"
     assert done.out.splitlines()[-1] == f"Next: {command}"
     assert "Note: 4 images are few" in done.err

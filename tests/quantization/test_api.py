@@ -3,7 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.models import resolved_model
@@ -36,7 +39,7 @@ def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_pat
     assert table.choices.keys() == PROFILES.keys()
     assert told == list(images.notes)
     assert seen[-1] == (4, 4)
-    assert clipped[-1] == (8, 8)
+    assert clipped[-1] == (12, 12)
 
 
 def test_takes_an_open_model_and_writes_down_what_it_chose(levels: Any, levels_train: Path, tmp_path: Path) -> None:
@@ -70,3 +73,33 @@ def test_refuses_what_cannot_be_calibrated(levels: Any, levels_train: Path, leve
     with pytest.raises((ModelError, TableError), match=r"no such|There is no|nothing"):
         calibrate(tmp_path / "nothing.onnx", levels_train, table)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_one_kind_of_backend_cannot_hold_is_calibrated_for_the_others(
+    levels: Any, levels_train: Path, tmp_path: Path
+) -> None:
+    """FP16, which TensorRT's graphs compute in around INT8, ends at 65504."""
+    proto = onnx.load_model(levels.path)
+    factors = {"encoder.features.1.0.weight": np.float32(1e-6), "decoder.score8.weight": np.float32(1e6)}
+    for weight in proto.graph.initializer:
+        if weight.name in factors:
+            values = numpy_helper.to_array(weight) * factors[weight.name]
+            weight.CopyFrom(numpy_helper.from_array(values, weight.name))
+    onnx.save_model(proto, tmp_path / "large.onnx")
+    told: list[str] = []
+    table = calibrate(tmp_path / "large.onnx", levels_train, tmp_path / "table.json", tell=told.append)
+    assert table.choices.keys() == PROFILES.keys() - {"tensorrt"}
+    assert told[-1] == "How to clip could not be compared for tensorrt; builds clip by least squared error there."
+
+
+def test_threads_are_checked_before_minutes_of_work(levels: Any, levels_train: Path, tmp_path: Path) -> None:
+    looked: list[tuple[int, int]] = []
+    with pytest.raises(UsageError, match="threads is 1025"):
+        calibrate(
+            levels.path,
+            levels_train,
+            tmp_path / "table.json",
+            threads=1025,
+            choosing=lambda done, total: looked.append((done, total)),
+        )
+    assert looked == []

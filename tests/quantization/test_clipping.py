@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
 
-from fcn_edge.artifacts.calibration_table import CalibrationTable, Method, TensorRange, read_table
+from fcn_edge.artifacts.calibration_table import METHODS, CalibrationTable, Method, TensorRange, read_table
 from fcn_edge.artifacts.models import resolved_model
+from fcn_edge.artifacts.spec import ModelSpec, Size
+from fcn_edge.backends.base import Engine
+from fcn_edge.backends.onnxruntime.cpu import open_unfused
+from fcn_edge.backends.options import RunOptions
 from fcn_edge.datasets.calibration import calibration_set
+from fcn_edge.quantization import clipping
+from fcn_edge.quantization.calibrate import THREADS
 from fcn_edge.quantization.clipping import with_clipping
 from fcn_edge.quantization.profiles import PROFILES
+from fcn_edge.quantization.typed_graph import int8_model
 
-METHODS: tuple[Method, ...] = get_args(Method)
 FAR = 60.0
 """What a range is multiplied with to leave two or three levels for what is there, or divided by to clip most of it."""
 
@@ -48,7 +55,7 @@ def test_the_method_is_taken_whose_masks_are_most_like_those_of_fp32(
     (on,) = {choice.selected_on for choice in found.choices.values()}
     assert on == "levels train, 3 images without their labels, by likeness to fp32"
     assert found.tensors == table.tensors
-    assert seen == [(done, 8) for done in range(1, 9)]
+    assert seen == [(done, 12) for done in range(1, 13)]
 
 
 def test_of_equal_methods_least_squared_error_is_taken(
@@ -70,10 +77,64 @@ def test_of_equal_methods_least_squared_error_is_taken(
     assert found.choices["tensorrt"].method == "mse"
 
 
-def test_a_network_that_finds_no_class_has_a_method_too(
+def test_each_kind_of_activations_has_its_own_answer(
+    levels: Any, table_of: Any, images: list[NDArray[np.uint8]]
+) -> None:
+    """By mse only symmetric ranges are right here, and by percentile both; of equals mse is taken."""
+
+    def ranges(span: TensorRange) -> TensorRange:
+        return span.times(FAR).model_copy(update={"mse_amax": span.mse_amax, "percentile": span.percentile})
+
+    table = read_table(table_of(levels))
+    table = table.model_copy(update={"tensors": {name: ranges(span) for name, span in table.tensors.items()}})
+    choices = with_clipping(resolved_model(levels.path), table, images).choices
+    assert choices.pop("tensorrt").method == "mse"
+    assert {name: choice.method for name, choice in choices.items()} == dict.fromkeys(choices, "percentile")
+    assert choices.keys() == PROFILES.keys() - {"tensorrt"}
+
+
+@pytest.mark.parametrize(("threads", "used"), [(None, THREADS), (1, 1)])
+def test_every_graph_runs_with_the_threads_of_the_calibration(
+    levels: Any,
+    table_of: Any,
+    images: list[NDArray[np.uint8]],
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int | None,
+    used: int,
+) -> None:
+    seen: list[int | None] = []
+
+    def opened(path: Path, spec: ModelSpec, size: Size, options: RunOptions) -> Engine:
+        seen.append(options.threads)
+        return open_unfused(path, spec, size, options)
+
+    monkeypatch.setattr(clipping, "open_unfused", opened)
+    with_clipping(resolved_model(levels.path), read_table(table_of(levels)), images, threads=threads)
+    assert seen == [used] * 13
+
+
+@pytest.mark.parametrize("broken", METHODS)
+def test_a_method_whose_graph_gives_no_numbers_is_not_taken(
+    levels: Any, table_of: Any, images: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch, broken: Method
+) -> None:
+    def model(*arguments: Any, method: Method, **rest: Any) -> Any:
+        typed = int8_model(*arguments, method=method, **rest)
+        if method == broken:
+            for constant in typed.model.graph.initializer:
+                if constant.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16):
+                    values = numpy_helper.to_array(constant)
+                    constant.CopyFrom(numpy_helper.from_array(np.full_like(values, np.nan), constant.name))
+        return typed
+
+    monkeypatch.setattr(clipping, "int8_model", model)
+    found = with_clipping(resolved_model(levels.path), read_table(table_of(levels)), images)
+    assert found.choices.keys() == PROFILES.keys()
+    assert broken not in {choice.method for choice in found.choices.values()}
+
+
+def test_a_network_that_finds_no_class_has_no_choice(
     levels: Any, table_of: Any, images: list[NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = [np.full(image.shape[:2], 255, np.uint8) for image in images]
-    monkeypatch.setattr("fcn_edge.quantization.clipping._masks", lambda *_: nothing)
-    found = with_clipping(resolved_model(levels.path), read_table(table_of(levels)), images)
-    assert found.choices["openvino"].method == "mse"
+    monkeypatch.setattr(clipping, "_masks", lambda *_: nothing)
+    assert with_clipping(resolved_model(levels.path), read_table(table_of(levels)), images).choices == {}
