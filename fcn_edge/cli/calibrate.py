@@ -59,7 +59,7 @@ def command(
 
     MODEL is a shipped name or an fp32 .onnx file. From images with labels those are chosen that show every class; from
     others, such as differ in content. Images must be like those to come: random or even ones are refused. The way to
-    clip that changes the masks least, on six of the images, is noted. The table is bound to the model and its
+    clip that changes the masks least, on four of the images, is noted. The table is bound to the model and its
     preprocessing, and engines built with it refuse to be scored on the same images.
     """
     from fcn_edge.quantization.api import calibrate

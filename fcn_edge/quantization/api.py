@@ -34,7 +34,7 @@ def calibrate(
 ) -> CalibrationTable:
     """Calibrate a model on images, for INT8: record what its activations are and where to clip them.
 
-    The ways of clipping are tried on the first of the images, and for each kind of backend the one is noted that
+    The ways of clipping are tried on the first of the images, and for each kind of graph the one is noted that
     changes the masks least. A build takes that, and tries the others only where it loses too much on labeled images.
 
     Args:

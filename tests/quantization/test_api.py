@@ -39,7 +39,7 @@ def test_writes_the_table_that_it_gives(levels: Any, levels_train: Path, tmp_pat
     assert table.choices.keys() == PROFILES.keys()
     assert told == list(images.notes)
     assert seen[-1] == (4, 4)
-    assert clipped[-1] == (12, 12)
+    assert clipped[-1] == (8, 8)
 
 
 def test_takes_an_open_model_and_writes_down_what_it_chose(levels: Any, levels_train: Path, tmp_path: Path) -> None:
