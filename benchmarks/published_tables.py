@@ -22,7 +22,7 @@ import click
 
 from benchmarks.kernel_record.record import read_record
 from benchmarks.kernel_record.table import code_table, loads_table
-from benchmarks.nets.tables import nets_table, results_of_nets
+from benchmarks.nets.tables import nets_table, results_of_nets, variants_of_nets, variants_table
 from benchmarks.peers.table import markdown as peers_in_full
 from fcn_edge.bench.report import COLUMNS, Column, markdown_table, write_html, write_plots
 from fcn_edge.bench.report.markdown import table_of_cells
@@ -87,6 +87,7 @@ def sections() -> dict[str, str]:
         "kernel code": code_table(kernels),
         "kernel loads": loads_table(kernels),
         "nets": nets_table(results_of_nets()),
+        "variants": variants_table(variants_of_nets()),
     }
 
 

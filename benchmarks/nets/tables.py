@@ -9,7 +9,7 @@ from typing import Any
 
 from fcn_edge.bench.report.markdown import table_of_cells
 
-__all__ = ["nets_table", "results_of_nets", "small_sets_table", "variants_table"]
+__all__ = ["nets_table", "results_of_nets", "small_sets_table", "variants_of_nets", "variants_table"]
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "nets"
 ENCODERS = {"vgg16": "VGG-16", "resnet50": "ResNet-50", "mobilenet_v2": "MobileNetV2"}
@@ -62,6 +62,11 @@ def _measured_on(result: Mapping[str, Any]) -> str:
         f"{ENCODERS[result['encoder']]} at {height}x{width} on {machine['cpu']} ({machine['instruction_set']}), "
         f"{machine['threads']} threads, {result['measured'][:10]}, {row['split']}, {row['images']} images{steadiness}"
     )
+
+
+def variants_of_nets(path: Path = RESULTS / "variants.json") -> list[dict[str, Any]]:
+    """The rows of ``benchmarks.nets.folds``."""
+    return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
 
 
 def variants_table(rows: Sequence[Mapping[str, Any]]) -> str:
