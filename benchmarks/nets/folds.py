@@ -5,8 +5,9 @@ r"""How well a way to train carries over to a drive that the training never saw.
 
 CamVid's val is a later part of a drive that train shares, and flatters. A fold is train without one of its drives, on
 which the last weights are judged; val has no part in it. What follows ``--`` are options of ``fcn-edge train``, which
-trains the three decoders at once on one encoder. Each variant is a row of ``results/nets/variants.json``, those that
-lost as well; one that stands there with the same options is not trained again.
+trains the three decoders at once on one encoder; with ``--mean-of``, the names of other variants of the same fold,
+nothing is trained, and the mean of their weights is judged. Each variant is a row of ``results/nets/variants.json``,
+those that lost as well; one that stands there with the same options is not trained again.
 """
 
 from __future__ import annotations
@@ -95,11 +96,15 @@ def scores_of(checkpoints: dict[str, Path], split: LabeledSplit) -> dict[str, An
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--fold", "drive", default="0006R0", show_default=True, help="The drive that judges.")
+@click.option("--mean-of", multiple=True, metavar="VARIANT", help="A variant that was trained on this fold.")
 @click.option("--why", default="", help="What the variant is tried for.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS, show_default=True)
-def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: str, output: Path) -> None:
+def main(
+    variant: str, options: tuple[str, ...], data: Path, drive: str, mean_of: tuple[str, ...], why: str, output: Path
+) -> None:
     """Train one variant on one fold, and add its row."""
     shown = shlex.join(Path(word).name if "/" in word else word for word in options)
+    shown += f" (mean of {', '.join(mean_of)})" if mean_of else ""
     key = {"variant": variant, "fold": drive, "options": shown}
     if any(key.items() <= row.items() for row in _rows(output)):
         click.echo(f"{variant} on {drive} stands there already")
@@ -108,27 +113,43 @@ def main(variant: str, options: tuple[str, ...], data: Path, drive: str, why: st
     folds.mkdir(parents=True, exist_ok=True)
     where = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
     fold = fold_of(data, drive, folds / f"{drive}-of-{where}")
-    finest = folds / f"{drive}-{''.join(letter if letter.isalnum() else '-' for letter in variant)}.safetensors"
-    # validated once, at the end: no epoch is chosen by the drive that judges
-    words = ["train", *options, "--decoder", DECODERS[-1], "--stages", "at-once", "--validate-every", "999"]
-    command = [sys.executable, "-m", "fcn_edge", *words, "--data", str(fold), "-o", str(finest)]
-    if subprocess.run(command, check=False).returncode:
-        raise click.ClickException("The training failed.")
-    checkpoints = {name: finest.with_suffix(f".{name}.safetensors") for name in DECODERS[:-1]} | {DECODERS[-1]: finest}
-    seconds = sum(float(line.split(",")[7]) for line in finest.with_suffix(".csv").read_text().splitlines()[1::3])
+    checkpoints = _checkpoints(folds, drive, variant)
+    if mean_of:
+        for name, path in checkpoints.items():
+            first = [word for each in mean_of for word in ("--init", str(_checkpoints(folds, drive, each)[name]))]
+            _train(fold, path, name, [*options, "--epochs", "0", *first])
+        rows = (row for row in _rows(output) if row["variant"] in mean_of and row["fold"] == drive)
+        seconds = float(sum(row["seconds"] for row in rows))
+    else:
+        finest = checkpoints[DECODERS[-1]]
+        # validated once, at the end: no epoch is chosen by the drive that judges
+        _train(fold, finest, DECODERS[-1], [*options, "--stages", "at-once", "--validate-every", "999"])
+        seconds = sum(float(line.split(",")[7]) for line in finest.with_suffix(".csv").read_text().splitlines()[1::3])
     about = machine(None)
     row = {
         **key,
         "why": why,
         **scores_of(checkpoints, splits_of(fold)["val"]),
         "seconds": round(seconds),
-        "sha256": sha256_of(finest),
+        "sha256": sha256_of(checkpoints[DECODERS[-1]]),
         "instruction_set": about["cpu"]["instruction_set"],
         "torch": about["software"]["packages"]["torch"],
     }
     click.echo(json.dumps(row))
     output.parent.mkdir(parents=True, exist_ok=True)
     _add(row, output)
+
+
+def _checkpoints(folds: Path, drive: str, variant: str) -> dict[str, Path]:
+    """Where the checkpoint of each decoder of a variant lies."""
+    finest = folds / f"{drive}-{''.join(letter if letter.isalnum() else '-' for letter in variant)}.safetensors"
+    return {name: finest.with_suffix(f".{name}.safetensors") for name in DECODERS[:-1]} | {DECODERS[-1]: finest}
+
+
+def _train(fold: Path, output: Path, decoder: str, options: list[str]) -> None:
+    words = ["train", *options, "--decoder", decoder, "--data", str(fold), "-o", str(output)]
+    if subprocess.run([sys.executable, "-m", "fcn_edge", *words], check=False).returncode:
+        raise click.ClickException("The training failed.")
 
 
 def _add(row: dict[str, Any], output: Path) -> None:

@@ -59,10 +59,13 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 )
 @click.option(
     "--init",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="ImageNet weights of the encoder under torchvision's keys: a state_dict, a training checkpoint or a whole "
-    "network as torch.save wrote it, .npz or .safetensors; or a checkpoint of a coarser decoder to go on from. From "
-    "scratch when left out.",
+    "network as torch.save wrote it, .npz or .safetensors; or a checkpoint of a coarser decoder to go on from. Given "
+    "several times, with checkpoints that were trained from the same weights: the mean of their weights. From scratch "
+    "when left out.",
 )
 @click.option(
     "--epochs",
@@ -234,7 +237,7 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
 def command(
     data: str,
     output: Path,
-    init: Path | None,
+    init: tuple[Path, ...],
     teachers: tuple[str, ...],
     unlabeled: Path | None,
     workers: int | None,
@@ -260,7 +263,7 @@ def command(
     from fcn_edge.training.outputs import log_path
     from fcn_edge.training.train import train
 
-    recipe = _recipe(checked_options(**options), data, init)
+    recipe = _recipe(checked_options(**options), data, init[0] if init else None)
     cores = available_cores()
     torch.set_num_threads(threads or cores)
     cv2().setNumThreads(1)  # the reading processes are the parallel part

@@ -28,13 +28,13 @@ def paths_of(stage: Stage, output: Path, *, last: bool) -> dict[str, Path]:
     }
 
 
-def check_training_outputs(recipe: Recipe, output: Path, init: Path | None, teachers: Sequence[Path]) -> None:
+def check_training_outputs(recipe: Recipe, output: Path, init: Sequence[Path], teachers: Sequence[Path]) -> None:
     """Find out whether all outputs can be written, and whether none takes the place of something else.
 
     Args:
         recipe: Its stages say which checkpoints there will be.
         output: Checkpoint of the last stage's finest decoder.
-        init: File of first weights.
+        init: Files of first weights.
         teachers: Checkpoints of the teachers.
 
     Raises:
@@ -52,7 +52,8 @@ def check_training_outputs(recipe: Recipe, output: Path, init: Path | None, teac
         paths = paths_of(stage, output, last=stage is recipe.stages[-1])
         outputs |= {f"checkpoint of {name}": path for name, path in paths.items()}
     log = log_path(output)
-    reads = {} if init is None else {"file of first weights": init}
+    several = len(init) > 1
+    reads = {"file of first weights" + f" {number}" * several: path for number, path in enumerate(init, 1)}
     reads |= {f"teacher {number}": path for number, path in enumerate(teachers, 1)}
     check_outputs({**outputs, "log": log}, reads)
     if log.is_file() and not is_log(log):

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -45,7 +45,7 @@ class Run:
         recipe: What is done.
         train: Training images; their names and sizes count.
         val: Validation images, likewise.
-        init: File of the weights that the training starts from; its bytes count.
+        init: Files of the weights that the training starts from; their bytes count.
         extras: Teachers, whose bytes count, and unlabeled images, whose names and sizes do.
 
     Attributes:
@@ -53,18 +53,18 @@ class Run:
         damaged: Whether ``saved`` found the newest state damaged and gave the one before.
 
     Raises:
-        CheckpointError: ``init`` or a teacher cannot be read.
+        CheckpointError: A file of ``init`` or a teacher cannot be read.
         DatasetError: An unlabeled image cannot be read.
     """
 
     def __init__(
-        self, recipe: Recipe, train: LabeledSplit, val: LabeledSplit, init: Path | None, extras: Extras
+        self, recipe: Recipe, train: LabeledSplit, val: LabeledSplit, init: Sequence[Path], extras: Extras
     ) -> None:
         self._recipe = recipe
         self._inputs = {
             "train": fingerprint_of(train),
             "val": fingerprint_of(val),
-            "init": _bytes_of(init) if init is not None else "",
+            "init": " ".join(map(_bytes_of, init)),
             **({"extras": _digest(extras)} if extras != Extras() else {}),
         }
         self.damaged = False

@@ -21,7 +21,7 @@ from fcn_edge.datasets.plain_images import image_files
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.files import copy_file
 from fcn_edge.io.folders import make_folder
-from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder, save_checkpoint
+from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.labels import (
     LabelCounts,
@@ -35,6 +35,7 @@ from fcn_edge.training.outputs import check_training_outputs, log_path, paths_of
 from fcn_edge.training.recipe import Recipe
 from fcn_edge.training.runs import Run
 from fcn_edge.training.stage import EpochLog, StageTrainer
+from fcn_edge.training.start import Start
 from fcn_edge.training.teacher_nets import teacher_file
 from fcn_edge.training.trainset import Extras
 
@@ -96,7 +97,7 @@ def train(
     data: str | Path,
     output: Path,
     *,
-    init: Path | None = None,
+    init: Path | Sequence[Path] | None = None,
     teachers: Sequence[str | Path] = (),
     unlabeled: Path | None = None,
     workers: int = 0,
@@ -113,7 +114,9 @@ def train(
         recipe: What to do; ``TrainingOptions`` makes one.
         data: Root with the splits ``train`` and ``val``, or an address of rendered scenes.
         output: Checkpoint of the last stage's finest decoder, ``.safetensors``.
-        init: ImageNet weights of the encoder, or a checkpoint of a coarser decoder; None trains from scratch.
+        init: ImageNet weights of the encoder, or a checkpoint to go on from, such as one of a coarser decoder; several
+            checkpoints, trained from the same weights, start from their mean (``training/start.py``); None trains from
+            scratch.
         teachers: Trained networks with the same classes: shipped names, ONNX files of ``export``, checkpoints. The
             network learns from what they say too.
         unlabeled: Folder of images of which only the teachers say what they show.
@@ -128,24 +131,25 @@ def train(
             size; unlabeled images or settings of teachers have none; or another process does this training.
         DatasetError: The data root lacks a split or holds bad files, or its labels teach nothing: those of ``train``
             show one class or none, or those of ``val`` are void.
-        CheckpointError: ``init`` is missing or does not fit, a teacher is damaged, or the saved state is damaged or of
-            another recipe.
+        CheckpointError: ``init`` is missing or does not fit, or is several files that have no mean; a teacher is
+            damaged; or the saved state is damaged or of another recipe.
         ModelError: A teacher that is an ONNX file is damaged.
     """
     taught_by = tuple(teacher_file(name) for name in teachers)
-    check_training_outputs(recipe, output, init, taught_by)
-    if recipe.freeze and init is None:
+    start = Start.of(init)
+    check_training_outputs(recipe, output, start.files, taught_by)
+    if recipe.freeze and not start.files:
         raise UsageError("A training from scratch has no blocks to freeze.", "Give weights to start from (init).")
     train_split, val_split = _splits(data, recipe)
     if not taught_by:
         _require_no_teacher(recipe, unlabeled)
     extras = Extras(taught_by, tuple(image_files(unlabeled, sys.maxsize)) if unlabeled is not None else ())
-    run = Run(recipe, train_split, val_split, init, extras)
+    run = Run(recipe, train_split, val_split, start.files, extras)
     with run.held():
         training = _Training(
-            recipe, output, run, train_split, val_split, extras, workers, save_every, display or _Silent()
+            recipe, output, start, run, train_split, val_split, extras, workers, save_every, display or _Silent()
         )
-        return training.go(init)
+        return training.go()
 
 
 def _require_no_teacher(recipe: Recipe, unlabeled: Path | None) -> None:
@@ -169,6 +173,7 @@ class _Training:
         self,
         recipe: Recipe,
         output: Path,
+        start: Start,
         run: Run,
         train_split: LabeledSplit,
         val_split: LabeledSplit,
@@ -177,13 +182,13 @@ class _Training:
         save_every: float,
         display: Display,
     ) -> None:
-        self.recipe, self.output, self.run, self.display = recipe, output, run, display
+        self.recipe, self.output, self.start, self.run, self.display = recipe, output, start, run, display
         self.train_split, self.val_split, self.workers = train_split, val_split, workers
         self.extras, self.save_every = extras, save_every
         self.ran: list[int] = []
         self.log: TrainingLog
 
-    def go(self, init: Path | None) -> TrainResult:
+    def go(self) -> TrainResult:
         output = self.output
         self._tell_of_old_state()
         state = self.run.saved()
@@ -207,8 +212,8 @@ class _Training:
             net = FCN(self.recipe.encoder, stage.decoders, len(self.train_split.info.classes))
             if weights is not None:
                 net.start_from(weights)
-            elif init is not None and not state:
-                self._initialize(net, init)
+            elif not state:
+                self.start.fill(net, self.display.note)
             spec = self._spec(stage.decoders[0], self.ran)
             trainer = StageTrainer(
                 net,
@@ -297,20 +302,8 @@ class _Training:
         """Where the checkpoint of a finished stage is kept while the training runs."""
         return self.run.folder / f"{decoder}.safetensors"
 
-    def _initialize(self, net: FCN, init: Path) -> None:
-        try:
-            coarser, spec = load_checkpoint(init)
-        except CheckpointError:
-            notes: list[str] = []
-            load_encoder(net.encoder, init, notes.append)
-            for note in (f"encoder weights from {init}", *notes):
-                self.display.note(note)
-            return
-        new = net.start_from(coarser.state_dict())
-        self.display.note(f"{spec.arch} weights from {init}; {len(new)} tensors are new")
-
     def _spec(self, decoder: str, ran: list[int]) -> ModelSpec:
-        recipe, info = self.recipe, self.train_split.info
+        recipe, info, before = self.recipe, self.train_split.info, self.start.provenance()
         trained_on: tuple[str, ...] = (f"{info.name} {self.train_split.name}",)
         if recipe.rendered:
             trained_on += ("rendered street scenes",)
@@ -333,8 +326,10 @@ class _Training:
                 "void": info.void,
                 "size": recipe.size,
                 "provenance": Provenance(
-                    trained_on=trained_on if ran else (),
-                    recipe=(*lines, settings) if ran else (),
+                    trained_on=tuple(dict.fromkeys((*before.trained_on, *trained_on)))
+                    if any(ran)
+                    else before.trained_on,
+                    recipe=(*before.recipe, *lines, settings) if any(ran) else before.recipe,
                     tools={"torch": torch.__version__},
                 ),
             }

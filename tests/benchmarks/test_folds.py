@@ -73,6 +73,15 @@ def test_each_variant_is_trained_once_and_judged_by_its_last_weights(
     words[words.index("--epochs") + 1] = 0
     assert CliRunner().invoke(folds.main, ["other", *map(str, words[1:]), "--color", "9"]).exit_code != 0
     assert len(json.loads(output.read_text())["rows"]) == 1, "a training that failed leaves no row"
+    mean = ["mean", "--data", data, "--fold", "b", *("--mean-of", "plain one") * 2, "-o", output, "--"]
+    mean += ["--encoder", "mobilenet_v2", "--size", "32x64"]
+    done = CliRunner().invoke(folds.main, list(map(str, mean)))
+    assert done.exit_code == 0, done.output
+    averaged = json.loads(output.read_text())["rows"][1]
+    assert averaged["options"].endswith("--size 32x64 (mean of plain one, plain one)")
+    assert {name: averaged[name] for name in ("miou", "per_class", "seconds")} == {
+        name: row[name] for name in ("miou", "per_class", "seconds")
+    }, "of a network with itself"
 
 
 def test_rows_that_are_added_at_once_all_stand_there(tmp_path: Path) -> None:

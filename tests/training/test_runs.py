@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def run_of(data: Path, recipe: Recipe = RECIPE, init: Path | None = None, extras: Extras = NONE) -> Run:
+def run_of(data: Path, recipe: Recipe = RECIPE, init: Sequence[Path] = (), extras: Extras = NONE) -> Run:
     splits: dict[str, LabeledSplit] = dict(splits_of(data))
     return Run(recipe, splits["train"], splits["val"], init, extras)
 
@@ -65,21 +66,22 @@ def test_a_state_is_found_again_by_what_is_trained(data: Path, runs: Path, tmp_p
 def test_another_recipe_other_images_or_other_first_weights_make_another_run(data: Path, tmp_path: Path) -> None:
     weights = tmp_path / "weights.npz"
     weights.write_bytes(b"one")
-    folders = [run_of(data).folder, run_of(data, init=weights).folder]
+    folders = [run_of(data).folder, run_of(data, init=[weights]).folder]
     folders.append(run_of(data, RECIPE.model_copy(update={"seed": 4})).folder)
     weights.write_bytes(b"two")
-    folders.append(run_of(data, init=weights).folder)
+    folders.append(run_of(data, init=[weights]).folder)
     for kind in ("images", "labels"):
         (data / "train" / kind / "2.png").unlink()
     folders.append(run_of(data).folder)
     folders.append(run_of(data, extras=Extras(teachers=(weights,))).folder)
     folders.append(run_of(data, extras=Extras(unlabeled=(weights,))).folder)
-    assert len(set(folders)) == 7
+    folders.append(run_of(data, init=[weights, weights]).folder)
+    assert len(set(folders)) == 8
 
 
 def test_files_that_are_not_there_are_one_sentence(data: Path, tmp_path: Path) -> None:
     absent = tmp_path / "absent.npz"
-    for what in ({"init": absent}, {"extras": Extras(teachers=(absent,))}):
+    for what in ({"init": [absent]}, {"extras": Extras(teachers=(absent,))}):
         with pytest.raises(CheckpointError, match=r"absent\.npz could not be read: No such file or directory"):
             run_of(data, **what)
     (tmp_path / "dangling.png").symlink_to(absent)

@@ -94,10 +94,8 @@ TWO_STAGES = (
 ONE = Stage(decoders=("fcn32s",), epochs=1, lr=1e-3)
 
 
-def trained(
-    recipe: Recipe, data: Path | str, output: Path, display: Display | None = None, init: Path | None = None, **how: Any
-) -> TrainResult:
-    return train(recipe, data, output, init=init, display=display or Display(), **how)
+def trained(recipe: Recipe, data: Path | str, output: Path, display: Display | None = None, **how: Any) -> TrainResult:
+    return train(recipe, data, output, display=display or Display(), **how)
 
 
 def log_of(output: Path) -> list[dict[str, str]]:
@@ -249,7 +247,7 @@ def test_a_later_stage_goes_on_with_the_checkpoints_of_the_earlier(data: Path, t
 def test_a_state_whose_tensors_do_not_fit(data: Path, tmp_path: Path, runs: Path) -> None:
     recipe = recipe_of(*TWO_STAGES)
     splits = splits_of(data)
-    run = Run(recipe, splits["train"], splits["val"], None, Extras())
+    run = Run(recipe, splits["train"], splits["val"], (), Extras())
     with run.held():
         run.save({"ran": [], "log": [], "trainer": {"epoch": 1}})
     with pytest.raises(CheckpointError, match="does not fit its network") as caught:
@@ -465,6 +463,25 @@ def test_going_on_from_a_coarser_checkpoint(
     for layer in ("score32", "score16"):
         assert torch.equal(before[f"decoders.fcn16s.{layer}.weight"], after[f"decoders.fcn8s.{layer}.weight"])
     assert "fcn16s weights from" in display.notes[0]
+    origins = [load_checkpoint(path)[1].provenance for path in (coarse, output)]
+    assert origins[1].trained_on == origins[0].trained_on == ("tiny train",)
+    assert origins[1].recipe == origins[0].recipe, "no epoch was added to those of the coarser network"
+
+
+def test_the_mean_of_trainings_is_trained_further(
+    staged: tuple[TrainResult, Path, Display], data: Path, tmp_path: Path
+) -> None:
+    first = staged[0].checkpoints["fcn32s"]
+    trained(recipe_of(ONE, seed=4), data, tmp_path / "other.safetensors")
+    output, display = tmp_path / "net.safetensors", Display()
+    both = [first, tmp_path / "other.safetensors"]
+    trained(recipe_of(ONE, seed=5), data, output, display, init=both)
+    assert "fcn32s weights from the mean of 2 checkpoints; 0 tensors are new" in display.notes[0]
+    origin = load_checkpoint(output)[1].provenance
+    assert origin.trained_on == ("tiny train",)
+    assert origin.recipe[0] == "mean of 2 checkpoints of these trainings"
+    for seed in (3, 4, 5):
+        assert sum(f'"seed":{seed}' in line for line in origin.recipe) == 1
 
 
 def test_a_batch_of_void_alone_is_no_harm(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""What a training starts from: nothing, ImageNet weights, a checkpoint, or the mean of several checkpoints.
+
+Networks that were trained from the same weights with other settings or seeds often lie in one valley of the loss, and
+the mean of their weights then transfers better than any of them, at the cost of one (Wortsman et al. 2022, "Model
+soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference time").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from fcn_edge.artifacts.spec import ModelSpec, Provenance
+from fcn_edge.errors import CheckpointError
+from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder
+from fcn_edge.nets.fcn import FCN
+from fcn_edge.training.options import spec_of_checkpoint
+
+__all__ = ["Start", "mean_of_checkpoints"]
+
+_SAME = {"encoder": "encoders", "decoder": "decoders", "classes": "classes", "normalization": "normalizations"}
+"""Fields of the specs of checkpoints that have a mean, and their plurals."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """The weights that a training starts from.
+
+    Attributes:
+        files: None for a training from scratch; one file of ImageNet weights or one checkpoint; or several checkpoints,
+            of which the mean is taken.
+    """
+
+    files: tuple[Path, ...] = ()
+
+    @staticmethod
+    def of(init: Path | Sequence[Path] | None) -> Start:
+        """The start from one file, from several, or from none."""
+        if init is None:
+            return Start()
+        return Start((init,) if isinstance(init, Path) else tuple(init))
+
+    def fill(self, net: FCN, tell: Callable[[str], None] = lambda _: None) -> None:
+        """Give a network these weights; one from scratch keeps its own.
+
+        Args:
+            net: Changed in place.
+            tell: Called with a sentence for each thing that its user should know.
+
+        Raises:
+            CheckpointError: A file is missing or damaged, does not fit the network, or is no checkpoint where there
+                are several; or several are of different networks.
+            UsageError: The checkpoints are of another encoder or have other classes.
+        """
+        if not self.files:
+            return
+        try:
+            weights, spec = mean_of_checkpoints(self.files)
+        except CheckpointError:
+            if len(self.files) > 1:
+                raise
+            notes: list[str] = []
+            load_encoder(net.encoder, self.files[0], notes.append)
+            for note in (f"encoder weights from {self.files[0]}", *notes):
+                tell(note)
+            return
+        new = net.start_from(weights)
+        count = len(self.files)
+        where = str(self.files[0]) if count == 1 else f"the mean of {count} checkpoints"
+        tell(f"{spec.arch} weights from {where}; {len(new)} tensors are new")
+
+    def provenance(self) -> Provenance:
+        """Where the weights come from, as their checkpoints say; empty for those of an encoder alone."""
+        specs = [spec for spec in map(spec_of_checkpoint, self.files) if spec is not None]
+        mean = (f"mean of {len(specs)} checkpoints of these trainings",) if len(specs) > 1 else ()
+        lines = [line for spec in specs for line in spec.provenance.recipe]
+        return Provenance(
+            trained_on=tuple(dict.fromkeys(name for spec in specs for name in spec.provenance.trained_on)),
+            recipe=(*mean, *dict.fromkeys(lines)),
+        )
+
+
+def mean_of_checkpoints(paths: Sequence[Path]) -> tuple[dict[str, Tensor], ModelSpec]:
+    """The mean of the weights and BatchNorm statistics of checkpoints, and the spec of the first.
+
+    Args:
+        paths: One or more files that ``fcn-edge train`` wrote.
+
+    Raises:
+        CheckpointError: One is missing, damaged or no checkpoint, or is of another encoder, decoder, normalization or
+            other classes than the first.
+    """
+    sums: dict[str, Tensor] = {}
+    first: ModelSpec | None = None
+    for path in paths:
+        net, spec = load_checkpoint(path)
+        first = first or spec
+        for what, plural in _SAME.items():
+            if getattr(spec, what) != getattr(first, what):
+                raise CheckpointError(
+                    f"{path} and {paths[0]} have no mean: their {plural} differ.",
+                    "Give checkpoints of one network that was trained several times from the same weights.",
+                )
+        for key, value in net.state_dict().items():
+            # in float64, so that their order does not matter to float32
+            sums[key] = sums[key] + value.double() if key in sums else value.double()
+    assert first is not None
+    types = {key: value.dtype for key, value in net.state_dict().items()}
+    return {key: (value / len(paths)).to(types[key]) for key, value in sums.items()}, first
