@@ -105,11 +105,16 @@ def main(
     """Train one variant on one fold, and add its row."""
     shown = shlex.join(Path(word).name if "/" in word else word for word in options)
     shown += f" (mean of {', '.join(mean_of)})" if mean_of else ""
-    key = {"variant": variant, "fold": drive, "options": shown}
+    folds = runs_directory() / "folds"
+    key: dict[str, Any] = {"variant": variant, "fold": drive, "options": shown}
+    took = {row["variant"]: row["seconds"] for row in _rows(output) if row["fold"] == drive}
+    if mean_of:
+        if unknown := [name for name in mean_of if name not in took]:
+            raise click.UsageError(f"{unknown[0]} was not trained on {drive}.")
+        key["mean_of"] = {name: sha256_of(_checkpoints(folds, drive, name)[DECODERS[-1]]) for name in mean_of}
     if any(key.items() <= row.items() for row in _rows(output)):
         click.echo(f"{variant} on {drive} stands there already")
         return
-    folds = runs_directory() / "folds"
     folds.mkdir(parents=True, exist_ok=True)
     where = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
     fold = fold_of(data, drive, folds / f"{drive}-of-{where}")
@@ -118,8 +123,7 @@ def main(
         for name, path in checkpoints.items():
             first = [word for each in mean_of for word in ("--init", str(_checkpoints(folds, drive, each)[name]))]
             _train(fold, path, name, [*options, "--epochs", "0", *first])
-        rows = (row for row in _rows(output) if row["variant"] in mean_of and row["fold"] == drive)
-        seconds = float(sum(row["seconds"] for row in rows))
+        seconds = float(sum(took[name] for name in mean_of))
     else:
         finest = checkpoints[DECODERS[-1]]
         # validated once, at the end: no epoch is chosen by the drive that judges

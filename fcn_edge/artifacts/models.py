@@ -150,7 +150,7 @@ class Manifest(Document):
         model_digest: Digest of its graph and weights.
         size: ``(height, width)`` that it is meant to run at.
         accuracy: Measured by ``evaluate``, by name of the data set and split.
-        recipe: How it was trained, one line per stage.
+        recipe: How it was trained, as its spec says.
         trained_on: Names of the data sets.
         license: What the weights may be used for.
     """

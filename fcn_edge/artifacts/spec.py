@@ -138,7 +138,8 @@ class Provenance(_Part):
     Attributes:
         checkpoint_sha256: Hash of the checkpoint file it was exported from.
         trained_on: Names of the data sets.
-        recipe: The training recipe, one line per stage.
+        recipe: How it was trained, one training after the other: a line per stage, and one of settings. Lines that
+            begin with ``1 of 3:`` are of networks whose mean the next training went on from.
         tools: Library versions by name.
     """
 

@@ -61,11 +61,10 @@ def _numbers(kind: type) -> Callable[[click.Context, click.Parameter, str | None
     "--init",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
     help="ImageNet weights of the encoder under torchvision's keys: a state_dict, a training checkpoint or a whole "
-    "network as torch.save wrote it, .npz or .safetensors; or a checkpoint of a coarser decoder to go on from. Given "
-    "several times, with checkpoints that were trained from the same weights: the mean of their weights. From scratch "
-    "when left out.",
+    "network as torch.save wrote it, .npz or .safetensors; or a checkpoint to go on from, such as one of a coarser "
+    "decoder. Given several times: the mean of checkpoints with the same encoder, decoder and classes that began with "
+    "the same encoder weights. From scratch when left out.",
 )
 @click.option(
     "--epochs",

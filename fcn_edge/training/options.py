@@ -14,7 +14,7 @@ from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.training.fitting import fitting_size
 from fcn_edge.training.recipe import Positive, Recipe, Settings, Stage, micro_batch_of, staged
 
-__all__ = ["DECODERS", "TrainingOptions", "checked_options", "decoder_of_checkpoint", "spec_of_checkpoint"]
+__all__ = ["DECODERS", "TrainingOptions", "checked_options", "decoder_of_checkpoint"]
 
 DECODERS = tuple(DECODER_STRIDES)
 """Coarsest first: the order of the paper's stages."""
@@ -123,17 +123,16 @@ def checked_options(**values: Any) -> TrainingOptions:
 
 def decoder_of_checkpoint(init: Path | None) -> str | None:
     """The decoder of a checkpoint that fcn_edge wrote; None for weights of an encoder alone."""
-    spec = spec_of_checkpoint(init)
+    spec = _spec_of_checkpoint(init)
     return str(spec.decoder) if spec else None
 
 
 def _size_of_checkpoint(init: Path | None) -> Size | None:
-    spec = spec_of_checkpoint(init)
+    spec = _spec_of_checkpoint(init)
     return spec.size if spec else None
 
 
-def spec_of_checkpoint(init: Path | None) -> ModelSpec | None:
-    """What a checkpoint that fcn_edge wrote says of itself; None for other files, and for none."""
+def _spec_of_checkpoint(init: Path | None) -> ModelSpec | None:
     if init is None or init.suffix != ".safetensors":
         return None
     try:

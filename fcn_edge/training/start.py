@@ -13,11 +13,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from fcn_edge.artifacts.checkpoint import checkpoint_header
 from fcn_edge.artifacts.spec import ModelSpec, Provenance
-from fcn_edge.errors import CheckpointError
+from fcn_edge.errors import CheckpointError, SpecError
 from fcn_edge.nets.checkpoints import load_checkpoint, load_encoder
 from fcn_edge.nets.fcn import FCN
-from fcn_edge.training.options import spec_of_checkpoint
 
 __all__ = ["Start", "mean_of_checkpoints"]
 
@@ -30,8 +30,8 @@ class Start:
     """The weights that a training starts from.
 
     Attributes:
-        files: None for a training from scratch; one file of ImageNet weights or one checkpoint; or several checkpoints,
-            of which the mean is taken.
+        files: Empty for a training from scratch; one file of ImageNet weights or one checkpoint; or several
+            checkpoints, of which the mean is taken.
     """
 
     files: tuple[Path, ...] = ()
@@ -53,7 +53,8 @@ class Start:
         Raises:
             CheckpointError: A file is missing or damaged, does not fit the network, or is no checkpoint where there
                 are several; or several are of different networks.
-            UsageError: The checkpoints are of another encoder or have other classes.
+            SpecError: A checkpoint's spec is not valid.
+            UsageError: The checkpoints are of another encoder or have another number of classes.
         """
         if not self.files:
             return
@@ -73,14 +74,26 @@ class Start:
         tell(f"{spec.arch} weights from {where}; {len(new)} tensors are new")
 
     def provenance(self) -> Provenance:
-        """Where the weights come from, as their checkpoints say; empty for those of an encoder alone."""
-        specs = [spec for spec in map(spec_of_checkpoint, self.files) if spec is not None]
-        mean = (f"mean of {len(specs)} checkpoints of these trainings",) if len(specs) > 1 else ()
-        lines = [line for spec in specs for line in spec.provenance.recipe]
-        return Provenance(
-            trained_on=tuple(dict.fromkeys(name for spec in specs for name in spec.provenance.trained_on)),
-            recipe=(*mean, *dict.fromkeys(lines)),
-        )
+        """Where the weights come from, as their checkpoints say; empty for those of an encoder alone.
+
+        Of several, each line of a recipe says which of them it is of.
+        """
+        found = [spec.provenance for spec in map(_spec_of, self.files) if spec is not None]
+        lines = [line for origin in found for line in origin.recipe]
+        if len(found) > 1:
+            lines = [f"mean of {len(found)} checkpoints"]
+            for number, origin in enumerate(found, 1):
+                lines += [f"{number} of {len(found)}: {line}" for line in origin.recipe]
+        names = dict.fromkeys(name for origin in found for name in origin.trained_on)
+        return Provenance(trained_on=tuple(names), recipe=tuple(lines))
+
+
+def _spec_of(path: Path) -> ModelSpec | None:
+    """What a checkpoint says of itself; None for weights of an encoder alone."""
+    try:
+        return checkpoint_header(path).spec
+    except (CheckpointError, SpecError):
+        return None
 
 
 def mean_of_checkpoints(paths: Sequence[Path]) -> tuple[dict[str, Tensor], ModelSpec]:
@@ -89,23 +102,37 @@ def mean_of_checkpoints(paths: Sequence[Path]) -> tuple[dict[str, Tensor], Model
     Args:
         paths: One or more files that ``fcn-edge train`` wrote.
 
+    Returns:
+        Keys, shapes and dtypes are those of ``FCN.state_dict()`` with the one decoder; BatchNorm's counters are rounded
+        down.
+
     Raises:
         CheckpointError: One is missing, damaged or no checkpoint, or is of another encoder, decoder, normalization or
             other classes than the first.
+        SpecError: The spec of one is not valid.
     """
     sums: dict[str, Tensor] = {}
     first: ModelSpec | None = None
     for path in paths:
-        net, spec = load_checkpoint(path)
+        try:
+            net, spec = load_checkpoint(path)
+        except CheckpointError as error:
+            if len(paths) == 1 or not path.is_file():
+                raise
+            raise CheckpointError(
+                f"{path} is no checkpoint that fcn-edge train wrote, or is damaged: of several files, whose mean is "
+                "taken, each must be one.",
+                "Give checkpoints alone, or one file of ImageNet weights.",
+            ) from error
         first = first or spec
         for what, plural in _SAME.items():
             if getattr(spec, what) != getattr(first, what):
                 raise CheckpointError(
                     f"{path} and {paths[0]} have no mean: their {plural} differ.",
-                    "Give checkpoints of one network that was trained several times from the same weights.",
+                    "Give checkpoints of one network that was trained several times from the same encoder weights.",
                 )
         for key, value in net.state_dict().items():
-            # in float64, so that their order does not matter to float32
+            # in float64, so that their order hardly matters to float32
             sums[key] = sums[key] + value.double() if key in sums else value.double()
     assert first is not None
     types = {key: value.dtype for key, value in net.state_dict().items()}

@@ -184,6 +184,8 @@ class _Training:
     ) -> None:
         self.recipe, self.output, self.start, self.run, self.display = recipe, output, start, run, display
         self.train_split, self.val_split, self.workers = train_split, val_split, workers
+        # now, while the files are surely there
+        self.before = start.provenance()
         self.extras, self.save_every = extras, save_every
         self.ran: list[int] = []
         self.log: TrainingLog
@@ -303,7 +305,7 @@ class _Training:
         return self.run.folder / f"{decoder}.safetensors"
 
     def _spec(self, decoder: str, ran: list[int]) -> ModelSpec:
-        recipe, info, before = self.recipe, self.train_split.info, self.start.provenance()
+        recipe, info, before = self.recipe, self.train_split.info, self.before
         trained_on: tuple[str, ...] = (f"{info.name} {self.train_split.name}",)
         if recipe.rendered:
             trained_on += ("rendered street scenes",)

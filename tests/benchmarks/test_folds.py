@@ -73,15 +73,28 @@ def test_each_variant_is_trained_once_and_judged_by_its_last_weights(
     words[words.index("--epochs") + 1] = 0
     assert CliRunner().invoke(folds.main, ["other", *map(str, words[1:]), "--color", "9"]).exit_code != 0
     assert len(json.loads(output.read_text())["rows"]) == 1, "a training that failed leaves no row"
-    mean = ["mean", "--data", data, "--fold", "b", *("--mean-of", "plain one") * 2, "-o", output, "--"]
+    words[0], words[words.index("--epochs") + 1] = "other", 1
+    assert CliRunner().invoke(folds.main, list(map(str, words))).exit_code == 0
+    mean = ["mean", "--data", data, "--fold", "b", *("--mean-of", "plain one"), "-o", output, "--"]
     mean += ["--encoder", "mobilenet_v2", "--size", "32x64"]
     done = CliRunner().invoke(folds.main, list(map(str, mean)))
     assert done.exit_code == 0, done.output
-    averaged = json.loads(output.read_text())["rows"][1]
-    assert averaged["options"].endswith("--size 32x64 (mean of plain one, plain one)")
+    averaged = json.loads(output.read_text())["rows"][2]
+    assert averaged["mean_of"] == {"plain one": row["sha256"]}
+    assert averaged["options"] == "--encoder mobilenet_v2 --size 32x64 (mean of plain one)"
     assert {name: averaged[name] for name in ("miou", "per_class", "seconds")} == {
         name: row[name] for name in ("miou", "per_class", "seconds")
-    }, "of a network with itself"
+    }, "of a single network"
+    mean[mean.index("-o") : mean.index("-o")] = ["--mean-of", "other"]
+    assert CliRunner().invoke(folds.main, list(map(str, mean))).exit_code == 0
+    rows = json.loads(output.read_text())["rows"]
+    assert list(rows[3]["mean_of"].values()) == [row["sha256"] for row in rows[:2]]
+    for command, name in zip(commands[-3:], (".fcn32s", ".fcn16s", ""), strict=True):
+        starts = [Path(command[at + 1]).name for at, word in enumerate(command) if word == "--init"]
+        assert starts == [f"b-plain-one{name}.safetensors", f"b-other{name}.safetensors"]
+        assert command[command.index("--epochs") + 1] == "0"
+    mean[mean.index("other")] = "absent"
+    assert "absent was not trained on b." in CliRunner().invoke(folds.main, list(map(str, mean))).output
 
 
 def test_rows_that_are_added_at_once_all_stand_there(tmp_path: Path) -> None:

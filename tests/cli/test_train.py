@@ -90,6 +90,20 @@ def test_finer_stages_from_a_coarser_checkpoint(fcn_edge: Run, tmp_path: Path) -
         assert [row["stage"] for row in csv.DictReader(file)] == ["fcn16s"]
 
 
+def test_the_mean_of_checkpoints(fcn_edge: Run, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{seed}.safetensors" for seed in (1, 2)]
+    for seed, path in enumerate(paths, 1):
+        assert fcn_edge(*arguments(path, "fcn16s", "--epochs", "0", "--seed", seed)).code == 0
+    first = (word for path in paths for word in ("--init", path))
+    outcome = fcn_edge(*arguments(tmp_path / "mean.safetensors", "fcn16s", "--epochs", "0", *first))
+    assert outcome.code == 0
+    assert "mobilenet_v2-fcn16s weights from the mean of 2 checkpoints; 0 tensors are new" in outcome.err
+    weights = [load_checkpoint(path)[0].state_dict() for path in (*paths, tmp_path / "mean.safetensors")]
+    one, two, mean = (state["encoder.features.0.0.weight"] for state in weights)
+    assert not one.equal(two)
+    assert mean.allclose((one + two) / 2, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec
-from fcn_edge.errors import CheckpointError, FcnEdgeError, UsageError
+from fcn_edge.errors import CheckpointError, UsageError
 from fcn_edge.nets.checkpoints import save_checkpoint
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training.start import Start, mean_of_checkpoints
@@ -24,6 +24,7 @@ def checkpoint(
     decoder: str = "fcn16s",
     classes: tuple[str, ...] = ("ground", "crate"),
     trained_on: str = "yard train",
+    color_order: str = "rgb",
 ) -> Path:
     torch.manual_seed(seed)
     net = FCN(encoder, (decoder,), len(classes))
@@ -41,6 +42,7 @@ def checkpoint(
             "classes": classes,
             "palette": [(number, 0, 0) for number in range(len(classes))],
             "size": (64, 96),
+            "normalization": {"color_order": color_order},
             "provenance": {"trained_on": [trained_on, "rendered street scenes"], "recipe": [f"seed {seed}", "same"]},
         }
     )
@@ -80,9 +82,12 @@ def test_a_network_begins_with_the_mean(several: list[Path]) -> None:
 def test_where_the_weights_come_from(several: list[Path], tmp_path: Path) -> None:
     origin = Start.of(several).provenance()
     assert origin.trained_on == ("yard 1", "rendered street scenes", "yard 0")
-    assert origin.recipe == ("mean of 3 checkpoints of these trainings", "seed 1", "same", "seed 2", "seed 3")
-    alone = Start.of(several[0]).provenance()
-    assert alone.recipe == ("seed 1", "same")
+    members = (f"{seed} of 3: {line}" for seed in (1, 2, 3) for line in (f"seed {seed}", "same"))
+    assert origin.recipe == ("mean of 3 checkpoints", *members)
+    assert Start.of(several[0]).provenance().recipe == ("seed 1", "same")
+    renamed = tmp_path / "net.ckpt"
+    renamed.write_bytes(several[0].read_bytes())
+    assert Start.of(renamed).provenance().recipe == ("seed 1", "same"), "whatever the file is called"
     (tmp_path / "imagenet.npz").write_bytes(b"weights")
     for nothing in (Start.of(None), Start.of(()), Start.of(tmp_path / "imagenet.npz")):
         assert (nothing.provenance().trained_on, nothing.provenance().recipe) == ((), ())
@@ -101,6 +106,7 @@ def test_from_scratch_keeps_the_first_weights() -> None:
         ({"encoder": "resnet50"}, "their encoders differ"),
         ({"decoder": "fcn8s"}, "their decoders differ"),
         ({"classes": ("ground", "person")}, "their classes differ"),
+        ({"color_order": "bgr"}, "their normalizations differ"),
     ],
 )
 def test_different_networks_have_no_mean(several: list[Path], tmp_path: Path, other: dict[str, str], what: str) -> None:
@@ -114,13 +120,14 @@ def test_weights_of_an_encoder_have_no_mean_with_a_checkpoint(several: list[Path
     state = FCN("mobilenet_v2", ("fcn8s",), 2).encoder.state_dict()
     np.savez(tmp_path / "imagenet.npz", **{key: value.numpy() for key, value in state.items()})
     for files in ([several[0], tmp_path / "imagenet.npz"], [tmp_path / "imagenet.npz", several[0]]):
-        with pytest.raises(CheckpointError, match=r"imagenet\.npz"):
+        with pytest.raises(CheckpointError, match=r"imagenet\.npz is no checkpoint that fcn-edge train wrote"):
             Start.of(files).fill(FCN("mobilenet_v2", ("fcn8s",), 2))
 
 
 def test_a_checkpoint_of_another_encoder_or_other_classes(several: list[Path]) -> None:
-    for net in (FCN("vgg16", ("fcn8s",), 2), FCN("mobilenet_v2", ("fcn8s",), 3)):
-        with pytest.raises(UsageError) as caught:
+    for net, why in (
+        (FCN("vgg16", ("fcn8s",), 2), r"score32\.weight is \(2, .*; \(2, 512, 1, 1\) was expected"),
+        (FCN("mobilenet_v2", ("fcn8s",), 3), r"score32\.weight is \(2, .*; \(3, .* was expected"),
+    ):
+        with pytest.raises(UsageError, match=why):
             Start.of(several[0]).fill(net)
-        assert isinstance(caught.value, FcnEdgeError)
-        assert caught.value.fix

@@ -20,7 +20,7 @@ from fcn_edge.datasets.info import toml_of_info
 from fcn_edge.errors import CheckpointError, DatasetError, UsageError
 from fcn_edge.io.images import read_labels, write_png
 from fcn_edge.metrics.confusion import ConfusionMatrix
-from fcn_edge.nets.checkpoints import load_checkpoint
+from fcn_edge.nets.checkpoints import load_checkpoint, save_checkpoint
 from fcn_edge.nets.encoders import encoder
 from fcn_edge.nets.fcn import FCN
 from fcn_edge.training import stage as stage_module
@@ -384,6 +384,8 @@ def test_no_epochs_write_the_initialized_net(data: Path, tmp_path: Path) -> None
     assert not skips["decoders.fcn8s.score8.weight"].any(), "skip scores start at zero"
     assert skips["decoders.fcn8s.score32.weight"].any()
     assert not output.with_suffix(".csv").exists()
+    origin = load_checkpoint(output)[1].provenance
+    assert (origin.trained_on, origin.recipe) == ((), ()), "it saw no image"
 
 
 def test_a_refused_training_leaves_the_log_of_the_one_before(data: Path, tmp_path: Path) -> None:
@@ -475,13 +477,18 @@ def test_the_mean_of_trainings_is_trained_further(
     trained(recipe_of(ONE, seed=4), data, tmp_path / "other.safetensors")
     output, display = tmp_path / "net.safetensors", Display()
     both = [first, tmp_path / "other.safetensors"]
+    net, spec = load_checkpoint(both[1])
+    save_checkpoint(
+        both[1], net, spec.replace(provenance={**spec.provenance.model_dump(), "trained_on": ["yard train"]})
+    )
     trained(recipe_of(ONE, seed=5), data, output, display, init=both)
     assert "fcn32s weights from the mean of 2 checkpoints; 0 tensors are new" in display.notes[0]
     origin = load_checkpoint(output)[1].provenance
-    assert origin.trained_on == ("tiny train",)
-    assert origin.recipe[0] == "mean of 2 checkpoints of these trainings"
-    for seed in (3, 4, 5):
-        assert sum(f'"seed":{seed}' in line for line in origin.recipe) == 1
+    assert origin.trained_on == ("tiny train", "yard train")
+    assert origin.recipe[0] == "mean of 2 checkpoints"
+    for seed, member in ((3, "1 of 2: "), (4, "2 of 2: "), (5, "")):
+        (line,) = (line for line in origin.recipe if f'"seed":{seed}' in line)
+        assert line.startswith(member + "{")
 
 
 def test_a_batch_of_void_alone_is_no_harm(data: Path, tmp_path: Path) -> None:

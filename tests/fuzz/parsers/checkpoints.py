@@ -73,7 +73,7 @@ def _run(folder: Path) -> Run:
     os.environ["FCN_EDGE_RUNS"] = str(folder / "runs")
     recipe = Recipe(encoder="vgg16", stages=(Stage(decoders=("fcn32s",), epochs=2, lr=1e-3),))
     splits: dict[str, Any] = dict(splits_of(folder))
-    return Run(recipe, splits["train"], splits["val"], None, Extras())
+    return Run(recipe, splits["train"], splits["val"], (), Extras())
 
 
 def states(folder: Path) -> list[bytes]:

@@ -53,6 +53,7 @@ def until(true: Callable[[], bool]) -> None:
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RtspServer]:
     monkeypatch.setattr(module, "PAUSE", 0.01)
+    monkeypatch.setattr(module, "MOUNT_TIMEOUT", 60.0)
     program = tmp_path / "played.py"
     program.write_text(PLAYED)
     with RtspServer(address("rtsp://:8554/street"), None, sys.executable, program) as server:
