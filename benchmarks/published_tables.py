@@ -22,7 +22,14 @@ import click
 
 from benchmarks.kernel_record.record import read_record
 from benchmarks.kernel_record.table import code_table, loads_table
-from benchmarks.nets.tables import nets_table, results_of_nets, variants_of_nets, variants_table
+from benchmarks.nets.tables import (
+    nets_table,
+    results_of_nets,
+    small_sets,
+    small_sets_table,
+    variants_of_nets,
+    variants_table,
+)
 from benchmarks.peers.table import markdown as peers_in_full
 from fcn_edge.bench.report import COLUMNS, Column, markdown_table, write_html, write_plots
 from fcn_edge.bench.report.markdown import table_of_cells
@@ -88,6 +95,7 @@ def sections() -> dict[str, str]:
         "kernel loads": loads_table(kernels),
         "nets": nets_table(results_of_nets()),
         "variants": variants_table(variants_of_nets()),
+        "small sets": small_sets_table(small_sets()),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fcn_edge.bench.report.markdown import table_of_cells
 
-__all__ = ["nets_table", "results_of_nets", "small_sets_table", "variants_of_nets", "variants_table"]
+__all__ = ["nets_table", "results_of_nets", "small_sets", "small_sets_table", "variants_of_nets", "variants_table"]
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "nets"
 ENCODERS = {"vgg16": "VGG-16", "resnet50": "ResNet-50", "mobilenet_v2": "MobileNetV2"}
@@ -90,6 +90,11 @@ RARE = ("pole", "sign", "fence", "pedestrian", "bicyclist")
 
 def _percent(value: float | None) -> str:
     return NONE if value is None else f"{value:.0f}"
+
+
+def small_sets(path: Path = RESULTS / "small_sets.json") -> list[dict[str, Any]]:
+    """The rows of ``benchmarks.nets.small_sets``."""
+    return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
 
 
 def small_sets_table(rows: Sequence[Mapping[str, Any]]) -> str:

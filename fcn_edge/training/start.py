@@ -1,8 +1,8 @@
 """What a training starts from: nothing, ImageNet weights, a checkpoint, or the mean of several checkpoints.
 
-Networks that were trained from the same weights with other settings or seeds often lie in one valley of the loss, and
-the mean of their weights then transfers better than any of them, at the cost of one (Wortsman et al. 2022, "Model
-soups: averaging weights of multiple fine-tuned models improves accuracy without increasing inference time").
+Networks that were trained from the same weights with other settings often lie in one valley of the loss. The mean of
+their weights can then transfer better than each of them, at the cost of one (Wortsman et al. 2022, "Model soups:
+averaging weights of multiple fine-tuned models improves accuracy without increasing inference time").
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 pytest.importorskip("torch")
 
 from benchmarks.nets.small_sets import main
+from benchmarks.nets.tables import small_sets, small_sets_table
 from fcn_edge.nets.encoders import ENCODERS, encoder
 
 from ..thin_encoders import ShortMobileNetV2
@@ -28,6 +29,9 @@ def test_scores_each_training_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert done.exit_code == 0, done.output
     result = json.loads(output.read_text())
     (row,) = result["rows"]
+    last = small_sets_table(small_sets(output)).splitlines()[-1]
+    scores = [100 * row["val_miou"][kind]["fcn8s"] for kind in ("raw", "rising", "fixed")]
+    assert last.split(" | ")[2:] == [str(row["steps"]), f"{scores[0]:.1f}", f"{scores[1]:.1f}", f"{scores[2]:.1f} |"]
     assert (row["frames"], row["epochs"], row["steps"]) == (2, 2, 2)
     assert row["val_miou"].keys() == {"raw", "rising", "fixed"}
     for scores in row["val_miou"].values():
