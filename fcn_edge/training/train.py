@@ -316,7 +316,9 @@ class _Training:
             for stage, epochs in zip(recipe.stages, ran, strict=False)
         )
         lines += tuple(f"taught by {_teacher_name(path)}" for path in self.extras.teachers)
-        settings = recipe.model_dump_json(exclude={"stages", "encoder"})
+        lines += (recipe.model_dump_json(exclude={"stages", "encoder"}),)
+        if not any(ran):  # it saw no image
+            trained_on, lines = (), ()
         return ModelSpec.model_validate(
             {
                 "name": f"{info.name}-{recipe.encoder}-{decoder}",
@@ -328,10 +330,8 @@ class _Training:
                 "void": info.void,
                 "size": recipe.size,
                 "provenance": Provenance(
-                    trained_on=tuple(dict.fromkeys((*before.trained_on, *trained_on)))
-                    if any(ran)
-                    else before.trained_on,
-                    recipe=(*before.recipe, *lines, settings) if any(ran) else before.recipe,
+                    trained_on=tuple(dict.fromkeys((*before.trained_on, *trained_on))),
+                    recipe=(*before.recipe, *lines),
                     tools={"torch": torch.__version__},
                 ),
             }
