@@ -23,6 +23,7 @@ from fcn_edge.runtime.sources.gstreamer import GStreamerConnection, gstreamer_rt
 from fcn_edge.runtime.sources.gstreamer_pipelines import csi_pipeline
 from fcn_edge.runtime.uri import Uri
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
+from tests.waits import until
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("no_thread_left", "gstreamer")]
 
@@ -87,13 +88,6 @@ def is_gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + LONGEST
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_a_live_pipeline() -> None:
@@ -205,7 +199,7 @@ def test_a_child_that_hangs_is_stalled_lost_and_killed(monkeypatch: pytest.Monke
     with open_source(TEST) as source:
         next(source)
         os.kill(pid_of(source), signal.SIGSTOP)
-        wait_until(lambda: source.read(0.1) is None and source.state == "stalled")
+        until(lambda: source.read(0.1) is None and source.state == "stalled")
         with pytest.raises(SourceError, match="no frame came"):
             list(source)
     assert is_gone(pid_of(source))
@@ -223,7 +217,7 @@ def test_the_child_ends_with_its_parent() -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_until(lambda: is_gone(pid))
+    until(lambda: is_gone(pid))
 
 
 def test_two_hundred_times_leave_nothing_behind() -> None:

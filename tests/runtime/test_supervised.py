@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from fcn_edge.runtime.sources import SourceAddress
 from fcn_edge.runtime.sources.base import Connection, Picture, StateChange
 from fcn_edge.runtime.sources.numbering import Numbering
 from fcn_edge.runtime.sources.supervised import Patience, SupervisedConnection, supervised
+from tests.waits import until
 
 from .scripted import Script, Stuck, picture
 
@@ -22,13 +23,6 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 SOON = 20.0
 """Seconds that a busy machine may take for what takes milliseconds."""
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.002)
 
 
 def quick() -> Backoff:

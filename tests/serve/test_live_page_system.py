@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.page.run import PageRun, page_run
 from benchmarks.page.watching import chromium, delays_ms, shown_pictures
+from tests.waits import until
 
 from ..chromium import chromium_path
 from ..servers.rtsp import RtspServer, needs_gstreamer
@@ -42,13 +42,6 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
 def run(camera: RtspServer) -> Iterator[PageRun]:
     with page_run(MODEL, camera.url(options="name=front"), ["--size", "224x320"]) as started:
         yield started
-
-
-def until(come: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not come():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def status(run: PageRun) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,8 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from tests.waits import until
 
 from .cameras import BITS, BLOCK
 from .stand_in import StandIn
@@ -104,14 +105,6 @@ def opens(browser: Browser) -> Iterator[Opens]:
     for context in contexts:
         context.close()
     assert problems == []
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + LONGEST
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-    return found
 
 
 def plays(page: Page, number: int = 1) -> None:

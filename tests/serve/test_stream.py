@@ -24,6 +24,7 @@ from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.serve import stream as module
 from fcn_edge.serve.messages import HEADER, Message
 from fcn_edge.serve.stream import SourceVideo
+from tests.waits import until
 
 PATIENCE = 20.0
 SOURCE = "drive.mp4"
@@ -111,13 +112,6 @@ def bench(make_result: Callable[..., Result]) -> Iterator[Bench]:
     made = Bench(make_result)
     yield made
     made.video.close()
-
-
-def until(come: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not come():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_viewer_gets_the_init_segment_then_each_picture_with_its_mask(bench: Bench) -> None:

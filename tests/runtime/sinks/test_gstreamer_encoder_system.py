@@ -32,8 +32,9 @@ from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.encoders.process import EncoderProcess
 from fcn_edge.runtime.sinks.video import VideoSink
 from fcn_edge.system.gstreamer import SYSTEM_PYTHON
+from tests.waits import until
 
-from ..test_gstreamer_system import is_gone, wait_until
+from ..test_gstreamer_system import is_gone
 from .test_video import KILLED, RATE, WAITING, WRITER, at, fill, read_back, times_of
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("no_thread_left", "stand_in")]
@@ -187,7 +188,7 @@ def test_a_child_that_dies_ends_the_sink_with_a_sentence(
         for index in range(400):
             sink.write(at(make_result(index % 20), index / 10))
             if index == 50:
-                wait_until(lambda: len(encoders) == 1)
+                until(lambda: len(encoders) == 1)
                 os.kill(pid_of(encoders[0]), getattr(signal, name))
 
     with pytest.raises(MachineError, match=f"is gone: its process was ended by {name}") as caught:
@@ -207,7 +208,7 @@ def test_a_child_that_dies_in_a_series_is_followed_by_libx264(
         for index in range(100):
             sink.write(at(make_result(index % 20), index / 10))
             if index == 50:
-                wait_until(lambda: len(encoders) == 1)
+                until(lambda: len(encoders) == 1)
                 os.kill(pid_of(encoders[0]), signal.SIGKILL)
     counts = [len(times_of(path)) for path in sink.wrote]
     assert sum(counts) >= 98, "what the child held when it died"
@@ -224,7 +225,7 @@ def test_a_child_that_hangs_is_given_up_and_killed(
         for index in range(4000):
             sink.write(at(make_result(index % 20), index / 10))
             if index == 30:
-                wait_until(lambda: len(encoders) == 1)
+                until(lambda: len(encoders) == 1)
                 pids.append(pid_of(encoders[0]))
                 os.kill(pids[0], signal.SIGSTOP)
                 monkeypatch.setattr(module, "TIMEOUT", 1.0)
@@ -312,7 +313,7 @@ class TestKill:
                 process.kill()
                 taken += map(int, process.stdout.read().splitlines())
             assert len(pids) == 1
-            wait_until(lambda pid=pids[0]: is_gone(pid))  # type: ignore[misc]
+            until(lambda pid=pids[0]: is_gone(pid))  # type: ignore[misc]
             times = times_of(path, killed=True)
             assert times == sorted(set(times))
             # of a camera that is ten times as fast as others, what waits is ten times as much
@@ -354,7 +355,7 @@ def test_ctrl_c_leaves_a_whole_file(
     process = command(
         "synthetic://street?size=120x160&fps=10&frames=100000", f"{path}#encoder={stand_in}", "--realtime"
     )
-    wait_until(lambda: path.exists() and path.stat().st_size > 0)
+    until(lambda: path.exists() and path.stat().st_size > 0)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     said = json.loads(process.communicate(timeout=60)[0])

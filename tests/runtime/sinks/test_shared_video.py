@@ -27,8 +27,8 @@ from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.encoders.units import AccessUnit
 from fcn_edge.runtime.sinks.shared_video import SharedVideo
 from fcn_edge.runtime.sinks.video_writer import VideoWriter
+from tests.waits import until
 
-from ..test_gstreamer_system import wait_until
 from .test_video import times_of
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
@@ -100,7 +100,7 @@ def show(video: SharedVideo, make_result: MakeResult) -> Callable[..., Result]:
         result, before = taken_now(make_result(index, **more)), Counting.pictures
         video.show(result)
         if encoded:
-            wait_until(lambda: Counting.pictures > before)
+            until(lambda: Counting.pictures > before)
         return result
 
     return one
@@ -120,12 +120,12 @@ def test_one_encode_serves_all(video: SharedVideo, show: Callable[..., Result], 
     subscriptions = [video.subscribe(one) for one in took]
     for index in range(10):
         show(index)
-    wait_until(lambda: all(len(one.units) == 10 for one in took))
+    until(lambda: all(len(one.units) == 10 for one in took))
     assert (len(Counting.made), Counting.pictures) == (1, 10)
     assert all(one.units == took[0].units for one in took)
     for subscription in subscriptions:
         subscription.end()
-    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "fcn-edge live video"])
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name == "fcn-edge live video"])
     show(11, encoded=False)
     assert Counting.pictures == 10
 
@@ -136,7 +136,7 @@ def test_pictures_are_the_overlays_and_times_those_of_the_captures(
     took = Taker()
     video.subscribe(took)
     results = [show(index) for index in range(10)]
-    wait_until(lambda: len(took.units) == 10)
+    until(lambda: len(took.units) == 10)
     assert took.units[0].data.startswith(SPS)
     for result, picture, time_ns in zip(results, took.pictures(), took.times, strict=True):
         assert abs(time_ns - result.frame.captured_ns) < 100_000
@@ -148,7 +148,7 @@ def test_one_who_joins_gets_the_picture_before_at_once(video: SharedVideo, show:
     show(7, encoded=False)
     took = Taker()
     video.subscribe(took)
-    wait_until(lambda: len(took.units) >= 1)
+    until(lambda: len(took.units) >= 1)
     late = Taker()
     video.subscribe(late)
     assert late.units == took.units[: len(late.units)]
@@ -168,7 +168,7 @@ def test_another_size_is_fitted_into_the_stream(video: SharedVideo, show: Callab
     video.subscribe(took)
     show(0)
     show(1, height=100, width=60)
-    wait_until(lambda: len(took.units) == 2)
+    until(lambda: len(took.units) == 2)
     assert {unit.size for unit in took.units} == {(48, 64)}
     assert len(took.pictures()) == 2
 
@@ -178,11 +178,11 @@ def test_a_source_that_is_away_is_shown_as_that(video: SharedVideo, show: Callab
     video.subscribe(took)
     show(20, height=240, width=320)
     video.heard(SourceChanged("drive.mp4", "lost"))
-    wait_until(lambda: len(took.units) >= 4)
+    until(lambda: len(took.units) >= 4)
     video.heard(SourceChanged("drive.mp4", "live"))
     show(20, height=240, width=320)
     seen = len(took.units)
-    wait_until(lambda: len(took.units) >= seen)
+    until(lambda: len(took.units) >= seen)
     levels = [picture.mean() for picture in took.pictures()]
     assert levels[1] < levels[0] / 2
     assert abs(levels[-1] - levels[0]) < 8
@@ -196,7 +196,7 @@ def test_a_slow_source_is_repeated(
     took = Taker()
     video.subscribe(took)
     show(20)
-    wait_until(lambda: len(took.units) >= 4)
+    until(lambda: len(took.units) >= 4)
     assert took.times == sorted(set(took.times))
 
 
@@ -210,7 +210,7 @@ def test_what_cannot_be_encoded_is_raised_by_the_next_picture(
     with SharedVideo(Overlays(), 25.0, lambda: COUNTING) as video:
         video.subscribe(Taker())
         video.show(make_result(0))
-        wait_until(lambda: video._error is not None)
+        until(lambda: video._error is not None)
         with pytest.raises(MachineError, match="The encoder is gone"):
             video.show(make_result(1))
 
@@ -234,7 +234,7 @@ class TestFile:
                 result = taken_now(make_result(index % 20))
                 sink.write(result)
                 video.show(result)
-                wait_until(lambda index=index: Counting.pictures == index + 1)  # type: ignore[misc]
+                until(lambda index=index: Counting.pictures == index + 1)  # type: ignore[misc]
             assert len(Counting.made) == 1
         for one in took:
             assert len(one.units) == 30
@@ -275,10 +275,10 @@ class TestFile:
                 sink.write(taken_now(make_result(index)))
                 video.show(taken_now(make_result(index)))
                 time.sleep(0.02)
-        wait_until(lambda: len(Counting.made) == 2)
+        until(lambda: len(Counting.made) == 2)
         before = len(took.units)
         video.show(taken_now(make_result(1)))
-        wait_until(lambda: len(took.units) > before)
+        until(lambda: len(took.units) > before)
         video.close()  # or one more may come between the two counts
         assert len(took.pictures()) == len(took.units)
         assert took.times == sorted(set(took.times))
@@ -296,7 +296,7 @@ class TestFile:
         sink = open_sink(str(tmp_path / "out.mp4"), self.context(video))
         sink.write(taken_now(make_result(0)))
         video.show(taken_now(make_result(0)))
-        wait_until(lambda: len(took.units) >= 1)
+        until(lambda: len(took.units) >= 1)
         with pytest.raises(MachineError, match="disk is full"):
             sink.close()
 
@@ -316,7 +316,7 @@ def test_whatever_an_encode_fails_with_is_raised(make_result: MakeResult) -> Non
     with SharedVideo(Overlays(), 25.0, broken) as video:
         video.subscribe(Taker())
         video.show(taken_now(make_result(0)))
-        wait_until(lambda: video._error is not None)
+        until(lambda: video._error is not None)
         with pytest.raises(ValueError, match="nobody expected"):
             video.show(taken_now(make_result(1)))
 
@@ -329,7 +329,7 @@ def test_a_picture_of_the_future_does_not_keep_those_of_now_waiting(
     result = taken_now(make_result(0))
     frame = dataclasses.replace(result.frame, captured_ns=result.frame.captured_ns + 3600 * 10**9)
     video.show(dataclasses.replace(result, frame=frame))
-    wait_until(lambda: len(taker.units) == 1)
+    until(lambda: len(taker.units) == 1)
     show(1)
-    wait_until(lambda: len(taker.units) == 2)
+    until(lambda: len(taker.units) == 2)
     assert max(taker.times) <= time.monotonic_ns() + 10**9

@@ -26,6 +26,7 @@ from fcn_edge.runtime.sinks.stand_in import StandIn
 from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.runtime.sources.base import State
+from tests.waits import until
 
 av = pytest.importorskip("av")
 
@@ -36,7 +37,6 @@ LIVE = SinkContext(Overlays(), fps=25.0, live=True)
 CAMERA = "drive.mp4"
 EVERY = 0.02
 """Seconds between two pictures of these tests while the camera is away."""
-SOON = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +58,6 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     return pictures
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    until = time.monotonic() + SOON
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.002)
-
-
 class Camera:
     """A camera whose frames a sink takes; its own clock starts anew each time that it comes back."""
 
@@ -79,7 +72,7 @@ class Camera:
             captured = time.monotonic() - delay
             seconds = 100 + captured - start if has_times else None
             frame = dataclasses.replace(self._result.frame, time=seconds, captured_ns=round(captured * 1e9), live=True)
-            wait_until(lambda: not self._sink._backlog.full)  # type: ignore[attr-defined]
+            until(lambda: not self._sink._backlog.full)  # type: ignore[attr-defined]
             self._sink.write(dataclasses.replace(self._result, frame=frame))
             self.captured.append(captured)
             time.sleep(EVERY)
@@ -116,7 +109,7 @@ def test_shows_the_outage_and_goes_on_in_the_same_file_with_the_right_times(
         camera = Camera(sink, make_result)
         camera.gives(5)
         camera.becomes("lost")
-        wait_until(lambda: sum(written) > 5)
+        until(lambda: sum(written) > 5)
         camera.becomes("live")
         camera.gives(5)
     assert sink.wrote == (path,)
@@ -137,7 +130,7 @@ def test_tells_the_captures_over_the_outage(tmp_path: Path, make_result: MakeRes
         camera = Camera(sink, make_result)
         camera.gives(3, has_times=False)
         camera.becomes("stalled")
-        wait_until(lambda: sum(written) > 3)
+        until(lambda: sum(written) > 3)
         camera.becomes("live")
         camera.gives(20, has_times=False, delay=0.05)  # captured before the last no-signal picture was made
     frames = [seconds for seconds, away in shown_in(tmp_path / "out.mp4") if not away]
@@ -153,9 +146,9 @@ def test_goes_on_before_the_state_says_so(
         camera = Camera(sink, make_result)
         camera.gives(1)
         camera.becomes("lost")
-        wait_until(lambda: sum(written) > 2)
+        until(lambda: sum(written) > 2)
         camera.gives(1)
-        wait_until(lambda: not written[-1])
+        until(lambda: not written[-1])
         count = len(written)
         time.sleep(10 * EVERY)
         assert len(written) == count, "nothing stands in for a camera that gives pictures"
@@ -190,7 +183,7 @@ def test_nothing_is_appended_after_the_end(tmp_path: Path, make_result: MakeResu
         camera = Camera(sink, make_result)
         camera.gives(2)
         camera.becomes("lost")
-        wait_until(lambda: sum(written) > 2)
+        until(lambda: sum(written) > 2)
         sink.finish()
     content = (tmp_path / "out.mp4").read_bytes()
     time.sleep(5 * EVERY)
@@ -203,7 +196,7 @@ def test_a_series_is_cut_on(tmp_path: Path, make_result: MakeResult, written: li
         camera = Camera(sink, make_result)
         camera.gives(3)
         camera.becomes("lost")
-        wait_until(lambda: len(sink.wrote) >= 3)
+        until(lambda: len(sink.wrote) >= 3)
         camera.becomes("live")
         camera.gives(3)
     files = sorted(tmp_path.iterdir())
@@ -223,7 +216,7 @@ def test_mpeg4_shows_the_outage_too(
         camera = Camera(sink, make_result)
         camera.gives(2)
         camera.becomes("lost")
-        wait_until(lambda: sum(written) > 5)
+        until(lambda: sum(written) > 5)
         camera.becomes("live")
         camera.gives(5)
     monkeypatch.undo()

@@ -18,6 +18,7 @@ from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.source_set import Sources
 from fcn_edge.runtime.sources import open_source
 from fcn_edge.testing.engine import FakeEngine
+from tests.waits import until
 
 from ...servers.rtsp import RtspServer, needs_gstreamer
 
@@ -44,11 +45,8 @@ class Recorded:
     def state(self) -> str:
         return next((event.state for event in reversed(self.events) if isinstance(event, SourceChanged)), "")
 
-    def wait_until(self, true: Callable[[], bool]) -> None:
-        until = time.monotonic() + PATIENCE
-        while not true():
-            assert time.monotonic() < until, self.events
-            time.sleep(0.02)
+    def wait(self, true: Callable[[], bool]) -> None:
+        until(true, PATIENCE, told=lambda: self.events)
 
     def end(self) -> None:
         for name in self._sources:
@@ -88,13 +86,13 @@ def test_the_outage_of_a_killed_camera_is_in_its_place(tmp_path: Path) -> None:
     with RtspServer(gop=25) as server:
         recorded = Recorded(server, tmp_path / "out.mp4")
         try:
-            recorded.wait_until(lambda: len(recorded.frames) >= 50)
+            recorded.wait(lambda: len(recorded.frames) >= 50)
             server.kill()
-            recorded.wait_until(lambda: recorded.state() == "lost")
+            recorded.wait(lambda: recorded.state() == "lost")
             time.sleep(AWAY)
             before = len(recorded.frames)
             server.start()
-            recorded.wait_until(lambda: recorded.state() == "live" and len(recorded.frames) >= before + 50)
+            recorded.wait(lambda: recorded.state() == "live" and len(recorded.frames) >= before + 50)
         finally:
             recorded.end()
     assert recorded.report is not None
@@ -118,11 +116,11 @@ def test_a_series_goes_on_while_the_camera_is_away_and_after_the_run_nothing_com
     with RtspServer(gop=25) as server:
         recorded = Recorded(server, tmp_path / "out.mp4", segment=2.0)
         try:
-            recorded.wait_until(lambda: len(recorded.frames) >= 25)
+            recorded.wait(lambda: len(recorded.frames) >= 25)
             server.kill()
-            recorded.wait_until(lambda: recorded.state() == "lost")
+            recorded.wait(lambda: recorded.state() == "lost")
             count = len(list(tmp_path.iterdir()))
-            recorded.wait_until(lambda: len(list(tmp_path.iterdir())) >= count + 2)
+            recorded.wait(lambda: len(list(tmp_path.iterdir())) >= count + 2)
         finally:
             recorded.end()
     files = sorted(tmp_path.iterdir())

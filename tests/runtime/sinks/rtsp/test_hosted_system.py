@@ -33,9 +33,10 @@ from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.runtime.sinks.rtsp import server as module
 from fcn_edge.runtime.sinks.rtsp.hosted import HostedSink
 from fcn_edge.runtime.sinks.rtsp.server import RtspServers
+from tests.waits import until
 
 from ....servers.rtsp import needs_gstreamer
-from ...test_gstreamer_system import is_gone, wait_until
+from ...test_gstreamer_system import is_gone
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("no_thread_left", "server_here")]
 
@@ -193,27 +194,27 @@ def test_nothing_is_encoded_while_nobody_looks(make_result: MakeResult, monkeypa
     monkeypatch.setattr(Libx264Encoder, "encode", counted("pictures", encode))
     monkeypatch.setattr(Libx264Encoder, "begin", counted("encoders", begin))
     with hosted(make_result) as (sink, camera):
-        wait_until(lambda: camera.given > 25)
+        until(lambda: camera.given > 25)
         assert counts == {"pictures": 0, "encoders": 0}
         clients = [Client(sink.url) for _ in range(3)]
         for client in clients:
             client.play()
         before, given = counts["pictures"], camera.given
-        wait_until(lambda: camera.given >= given + 25)
+        until(lambda: camera.given >= given + 25)
         assert counts["encoders"] == 1
         assert counts["pictures"] - before <= 30, "as many as there are pictures, for three clients"
         for client in clients:
             client.close()
-        wait_until(lambda: not encoding())
+        until(lambda: not encoding())
         before = counts["pictures"]
         given = camera.given
-        wait_until(lambda: camera.given >= given + 25)
+        until(lambda: camera.given >= given + 25)
         assert counts["pictures"] == before
 
 
 def test_a_client_is_answered_at_once_and_the_sdp_has_the_parameter_sets(make_result: MakeResult) -> None:
     with hosted(make_result) as (sink, camera):
-        wait_until(lambda: camera.given > 2)
+        until(lambda: camera.given > 2)
         client = Client(sink.url)
         started = time.monotonic()
         answer = client.ask("DESCRIBE", Accept="application/sdp")
@@ -221,18 +222,18 @@ def test_a_client_is_answered_at_once_and_the_sdp_has_the_parameter_sets(make_re
             answer += client.socket.recv(4096).decode()
         assert time.monotonic() - started < 5
         client.close()
-        wait_until(lambda: not encoding())
+        until(lambda: not encoding())
 
 
 def test_clients_that_look_and_come_again_are_never_refused(make_result: MakeResult) -> None:
     with hosted(make_result) as (sink, camera):
-        wait_until(lambda: camera.given > 2)
+        until(lambda: camera.given > 2)
         for _ in range(20):
             client = Client(sink.url)
             assert " 200 " in client.ask("DESCRIBE", Accept="application/sdp")
             client.close()
         assert len(levels(sink.url, 5)) == 5
-        wait_until(lambda: not encoding())
+        until(lambda: not encoding())
 
 
 def test_the_source_changes_its_size(make_result: MakeResult) -> None:
@@ -274,7 +275,7 @@ def test_ten_clients_come_and_go_and_nothing_grows(make_result: MakeResult) -> N
             time.sleep(0.3)
             for client in clients:
                 client.close()
-            wait_until(lambda: not encoding())
+            until(lambda: not encoding())
             time.sleep(0.5)
             counts.append(state())
     assert counts[2][0] - counts[1][0] < 3000, counts
@@ -293,7 +294,7 @@ class TestAway:
     def test_no_signal_is_shown_in_the_same_session(self, make_result: MakeResult) -> None:
         with hosted(make_result) as (sink, camera):
             camera.size = (240, 320)
-            wait_until(lambda: camera.given > 2)
+            until(lambda: camera.given > 2)
             with opened(sink.url) as container:
                 grays = (frame.to_ndarray(format="gray") for frame in container.decode(video=0))
                 for _ in range(3):
@@ -357,8 +358,8 @@ class TestChild:
                 pid = sink._server.pid
                 assert pid is not None
                 os.kill(pid, signal.SIGKILL)
-                wait_until(lambda pid=pid: sink._server.pid not in (None, pid))  # type: ignore[misc]
-                wait_until(lambda: answers(sink.url))
+                until(lambda pid=pid: sink._server.pid not in (None, pid))  # type: ignore[misc]
+                until(lambda: answers(sink.url))
             assert len(levels(sink.url, 5)) == 5
             assert camera.error is None
         assert "was ended by SIGKILL; it is started again" in caplog.text
@@ -371,12 +372,12 @@ class TestChild:
         with hosted(make_result) as (sink, camera):
             dead = set()
             for _ in range(3):
-                wait_until(lambda: sink._server.pid not in (None, *dead))
+                until(lambda: sink._server.pid not in (None, *dead))
                 pid = sink._server.pid
                 assert pid is not None
                 dead.add(pid)
                 os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: camera.error is not None)
+            until(lambda: camera.error is not None)
             assert isinstance(camera.error, MachineError)
             assert "was ended by SIGKILL, for the 3th time" in camera.error.message or "3 times" in camera.error.message
 
@@ -388,7 +389,7 @@ class TestChild:
             assert pid is not None
             os.kill(pid, signal.SIGSTOP)
             given = camera.given
-            wait_until(lambda: camera.given >= given + 150)
+            until(lambda: camera.given >= given + 150)
             os.kill(pid, signal.SIGCONT)
             client.close()
             assert len(levels(sink.url, 5)) == 5
@@ -407,7 +408,7 @@ class TestChild:
         assert not is_gone(pid)
         process.kill()
         process.communicate()
-        wait_until(lambda: is_gone(pid))
+        until(lambda: is_gone(pid))
 
 
 def answers(url: str) -> bool:

@@ -26,10 +26,11 @@ from fcn_edge.runtime.result import Result
 from fcn_edge.runtime.sinks import Overlays, SinkContext, open_sink
 from fcn_edge.runtime.sinks.rtsp import push as module
 from fcn_edge.runtime.sinks.rtsp.pushed import PushedSink
+from tests.waits import until
 
 from ....servers import rtsp
 from ....servers.rtsp import needs_gstreamer
-from ...test_gstreamer_system import is_gone, wait_until
+from ...test_gstreamer_system import is_gone
 from .test_hosted_system import Camera, is_away
 
 pytestmark = [pytest.mark.system, pytest.mark.usefixtures("no_thread_left", "server_here")]
@@ -115,7 +116,7 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
 
 def test_the_server_gets_the_overlays_with_times_that_grow(recorder: Recorder, make_result: MakeResult) -> None:
     with open_sink(recorder.url(), CONTEXT) as sink, Camera(make_result, sink) as camera:
-        wait_until(lambda: recorder.units > 40)
+        until(lambda: recorder.units > 40)
         assert camera.error is None
     times = recorder.times
     assert times == sorted(set(times))
@@ -130,11 +131,11 @@ def test_the_session_goes_on_while_the_camera_is_away(recorder: Recorder, make_r
     with open_sink(recorder.url(), CONTEXT) as sink, Camera(make_result, sink, size=(240, 320)) as camera:
         for _ in range(5):
             before = recorder_units(recorder)
-            wait_until(lambda before=before: recorder_units(recorder) > before + 10)  # type: ignore[misc]
+            until(lambda before=before: recorder_units(recorder) > before + 10)  # type: ignore[misc]
             camera.away = True
             sink.heard(SourceChanged("drive.mp4", "lost"))
             before = recorder_units(recorder)
-            wait_until(lambda before=before: recorder_units(recorder) > before + 3)  # type: ignore[misc]
+            until(lambda before=before: recorder_units(recorder) > before + 3)  # type: ignore[misc]
             sink.heard(SourceChanged("drive.mp4", "live"))
             camera.away = False
     assert len(recorder.sessions) == 1
@@ -152,13 +153,13 @@ def test_a_server_that_dies_gets_the_stream_again(
     with open_sink(recorder.url("user:secret@"), CONTEXT) as sink, Camera(make_result, sink) as camera:
         assert isinstance(sink, PushedSink)
         for sessions in (1, 2, 3):
-            wait_until(lambda sessions=sessions: len(recorder.sessions) == sessions)  # type: ignore[misc]
-            wait_until(lambda: len(recorder.sessions[-1]) > 10)
+            until(lambda sessions=sessions: len(recorder.sessions) == sessions)  # type: ignore[misc]
+            until(lambda: len(recorder.sessions[-1]) > 10)
             recorder.kill()
             given = camera.given
-            wait_until(lambda given=given: camera.given > given + 25)  # type: ignore[misc]
+            until(lambda given=given: camera.given > given + 25)  # type: ignore[misc]
             recorder.start()
-        wait_until(lambda: len(recorder.sessions) == 4)
+        until(lambda: len(recorder.sessions) == 4)
         assert camera.error is None
     assert "is lost, and is pushed to again" in caplog.text
     assert "secret" not in caplog.text
@@ -177,22 +178,22 @@ def test_a_server_that_hangs_holds_nobody_up(
 
     with open_sink(recorder.url(), CONTEXT) as sink, Camera(noisy, sink) as camera:
         assert isinstance(sink, PushedSink)
-        wait_until(lambda: recorder_units(recorder) > 3)
+        until(lambda: recorder_units(recorder) > 3)
         pid = sink._pusher.pid
         os.kill(recorder.process.pid, signal.SIGSTOP)
-        wait_until(lambda: sink._pusher.pid != pid)
+        until(lambda: sink._pusher.pid != pid)
         given = camera.given
-        wait_until(lambda: camera.given > given + 10)
+        until(lambda: camera.given > given + 10)
         os.kill(recorder.process.pid, signal.SIGCONT)
-        wait_until(lambda: len(recorder.sessions) >= 2)
-        wait_until(lambda: len(recorder.sessions[-1]) > 3)
+        until(lambda: len(recorder.sessions) >= 2)
+        until(lambda: len(recorder.sessions[-1]) > 3)
         assert camera.error is None
 
 
 class TestRefused:
     def refusal(self, url: str, make_result: MakeResult) -> MachineError:
         with open_sink(url, CONTEXT) as sink, Camera(make_result, sink) as camera:
-            wait_until(lambda: camera.error is not None)
+            until(lambda: camera.error is not None)
             assert isinstance(camera.error, MachineError)
             return camera.error
 
@@ -203,7 +204,7 @@ class TestRefused:
             assert "refuses the user or the password" in error.message
             assert "wrong" not in str(error)
             with open_sink(recorder.url("user:right@"), CONTEXT) as sink, Camera(make_result, sink):
-                wait_until(lambda: recorder_units(recorder) > 5)
+                until(lambda: recorder_units(recorder) > 5)
 
     def test_another_path(self, recorder: Recorder, make_result: MakeResult) -> None:
         assert "takes no stream under this name" in self.refusal(recorder.url(path="/other"), make_result).message
@@ -242,12 +243,12 @@ def test_kill_9_of_the_run_leaves_no_child(recorder: Recorder) -> None:
     pid = int(process.stdout.readline())
     process.kill()
     process.communicate()
-    wait_until(lambda: is_gone(pid))
+    until(lambda: is_gone(pid))
 
 
 def test_the_password_is_in_no_argument(recorder: Recorder, make_result: MakeResult) -> None:
     with open_sink(recorder.url("user:s3cret-word@"), CONTEXT) as sink, Camera(make_result, sink):
-        wait_until(lambda: recorder_units(recorder) > 3)
+        until(lambda: recorder_units(recorder) > 3)
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 words = (folder / "cmdline").read_bytes()
@@ -259,7 +260,7 @@ def test_the_password_is_in_no_argument(recorder: Recorder, make_result: MakeRes
 def test_the_end_takes_no_time_where_the_server_is_gone(recorder: Recorder, make_result: MakeResult) -> None:
     with open_sink(recorder.url(), CONTEXT) as sink:
         with Camera(make_result, sink):
-            wait_until(lambda: recorder_units(recorder) > 3)
+            until(lambda: recorder_units(recorder) > 3)
             recorder.kill()
         started = time.monotonic()
         sink.close()

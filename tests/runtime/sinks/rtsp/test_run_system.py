@@ -24,9 +24,10 @@ from fcn_edge.runtime.sinks import Sink
 from fcn_edge.runtime.sinks.encoders.base import VideoBegin
 from fcn_edge.runtime.sinks.encoders.libx264 import Libx264Encoder
 from fcn_edge.testing.engine import FakeEngine
+from tests.waits import until
 
 from ....servers.rtsp import RtspServer, needs_gstreamer
-from ...test_gstreamer_system import is_gone, wait_until
+from ...test_gstreamer_system import is_gone
 from .test_hosted_system import Client, answers, is_away, opened
 from .test_push_system import Recorder, recorder_units
 
@@ -102,7 +103,7 @@ def test_a_client_stays_in_one_session_over_five_kills_of_the_camera(
     with RtspServer(gop=10) as server:
         address = server.url(options="timeout=1")
         with running([address], sinks):
-            wait_until(lambda: describes(url))
+            until(lambda: describes(url))
             with opened(url) as container:
                 frames = container.decode(video=0)
                 times: list[int | None] = []
@@ -112,14 +113,14 @@ def test_a_client_stays_in_one_session_over_five_kills_of_the_camera(
                     times.append(frame.pts)
                     return is_away(frame.to_ndarray(format="gray")) == away
 
-                wait_until(lambda: sees(away=False))
+                until(lambda: sees(away=False))
                 encoders = len(begun)
                 for _ in range(KILLS):
-                    wait_until(lambda: sees(away=False))
+                    until(lambda: sees(away=False))
                     server.kill()
-                    wait_until(lambda: sees(away=True))
+                    until(lambda: sees(away=True))
                     server.start()
-                wait_until(lambda: sees(away=False))
+                until(lambda: sees(away=False))
     known = [pts for pts in times if pts is not None]
     assert known == sorted(set(known))
     assert len(begun) == encoders, "the same encode goes on"
@@ -130,14 +131,14 @@ def test_a_push_goes_on_in_one_session_beside_a_client(tmp_path: Path, port: int
     url = f"rtsp://127.0.0.1:{port}/street"
     with RtspServer(gop=10) as server, Recorder(tmp_path / "in.h264") as recorder:
         with running([server.url(options="timeout=1")], [f"rtsp://:{port}/street", recorder.url()]):
-            wait_until(lambda: recorder_units(recorder) > 20)
+            until(lambda: recorder_units(recorder) > 20)
             with opened(url) as container:
                 frames = container.decode(video=0)
                 for _ in range(2):
                     server.kill()
-                    wait_until(lambda: is_away(next(frames).to_ndarray(format="gray")))
+                    until(lambda: is_away(next(frames).to_ndarray(format="gray")))
                     server.start()
-                    wait_until(lambda: not is_away(next(frames).to_ndarray(format="gray")))
+                    until(lambda: not is_away(next(frames).to_ndarray(format="gray")))
         assert recorder.times == sorted(set(recorder.times))
         grays = [is_away(gray) for gray in recorder.grays()]
         assert sum(after and not before for before, after in itertools.pairwise(grays)) == 2
@@ -150,7 +151,7 @@ def test_each_source_has_a_mount_of_its_own(port: int) -> None:
         with running(sources, [f"rtsp://:{port}/street"]):
             for name, height in (("front", 240), ("rear", 120)):
                 url = f"rtsp://127.0.0.1:{port}/street-{name}"
-                wait_until(lambda url=url: describes(url))  # type: ignore[misc]
+                until(lambda url=url: describes(url))  # type: ignore[misc]
                 with opened(url) as container:
                     assert container.streams.video[0].height == height
 
@@ -191,7 +192,7 @@ def test_kill_9_of_a_run_leaves_no_child(tmp_path: Path, port: int) -> None:
         words = [sys.executable, "-c", CODE, server.url(), f"rtsp://:{port}/street", recorder.url()]
         process = subprocess.Popen(words)
         try:
-            wait_until(lambda: recorder_units(recorder) > 5)
+            until(lambda: recorder_units(recorder) > 5)
             children = [
                 int(pid)
                 for task in Path(f"/proc/{process.pid}/task").iterdir()
@@ -201,4 +202,4 @@ def test_kill_9_of_a_run_leaves_no_child(tmp_path: Path, port: int) -> None:
         finally:
             process.kill()
             process.wait()
-        wait_until(lambda: all(is_gone(pid) for pid in children))
+        until(lambda: all(is_gone(pid) for pid in children))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fcn_edge.runtime.sinks.encoders.units import AccessUnit
 from fcn_edge.runtime.sinks.rtsp import server as module
 from fcn_edge.runtime.sinks.rtsp import unit_records
 from fcn_edge.runtime.sinks.rtsp.server import Mount, RtspServer
+from tests.waits import until
 
 from .test_address import address
 
@@ -41,13 +42,6 @@ while (record := read_record(0)) is not None:
         tell(kind="mounted", number=number)
 """
 REFUSES = 'import os, sys; os.write(int(sys.argv[1]), b\'{"kind": "refused", "code": "busy"}\\n\')'
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture

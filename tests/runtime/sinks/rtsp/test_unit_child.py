@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fcn_edge.runtime.sinks.encoders.units import AccessUnit
 from fcn_edge.runtime.sinks.rtsp import unit_child as module
 from fcn_edge.runtime.sinks.rtsp import unit_records
 from fcn_edge.runtime.sinks.rtsp.unit_child import UnitChild
+from tests.waits import until
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -27,13 +27,6 @@ while (record := read_record(0)) is not None:
     os.write(int(sys.argv[1]), json.dumps(told).encode() + b"\\n")
 """
 UNIT = AccessUnit(b"x" * 100_000, 0, True, (48, 64))
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 class Played:
