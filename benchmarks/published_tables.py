@@ -22,6 +22,7 @@ import click
 
 from benchmarks.kernel_record.record import read_record
 from benchmarks.kernel_record.table import code_table, loads_table
+from benchmarks.nets.shipped import models_before, models_now, shipped_table
 from benchmarks.nets.tables import (
     nets_table,
     results_of_nets,
@@ -94,6 +95,7 @@ def sections() -> dict[str, str]:
         "kernel code": code_table(kernels),
         "kernel loads": loads_table(kernels),
         "nets": nets_table(results_of_nets()),
+        "shipped nets": shipped_table(models_before(), models_now()),
         "variants": variants_table(variants_of_nets()),
         "small sets": small_sets_table(small_sets()),
     }
