@@ -2,20 +2,23 @@
 
     python benchmarks/make_zoo.py runs/camvid-mobilenet_v2-fcn8s.safetensors --data camvid
 
-takes the checkpoint of the last stage and those of the coarser stages beside it, as ``fcn-edge train`` leaves them,
+takes the checkpoint of the finest decoder and those of the coarser ones beside it, as ``fcn-edge train`` leaves them,
 and the training log. The accuracies are what ``fcn-edge evaluate`` measures, on real images and on rendered ones. The
 calibration table is made on the images of ``calibration/camvid-train-128.json``; how INT8 clips is chosen on other
 train images, so that val only judges.
+
+To choose takes hours on two cores. What is done lies in ``zoo/`` of the runs' directory (``FCN_EDGE_RUNS``), step by
+step, and the same command goes on there; ``fcn_edge/zoo`` gets the models when all of them are whole.
 """
 
 from __future__ import annotations
 
-import argparse
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from fcn_edge.artifacts.calibration_table import CalibrationTable, write_table
+import click
+
+from fcn_edge.artifacts.calibration_table import CalibrationTable, read_table, write_table
 from fcn_edge.artifacts.models import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -28,13 +31,15 @@ from fcn_edge.artifacts.models import (
 )
 from fcn_edge.artifacts.records import AccuracyRecord
 from fcn_edge.builder.profile_tuning import chosen_for_profiles
-from fcn_edge.datasets import Split
-from fcn_edge.datasets.calibration import read_manifest
+from fcn_edge.datasets import LabeledSplit, Split
+from fcn_edge.datasets.calibration import CalibrationSet, read_manifest
 from fcn_edge.datasets.halves import Part
 from fcn_edge.datasets.rendered import RenderedSplit
 from fcn_edge.errors import GuardError
 from fcn_edge.evaluation.accuracy import Accuracy, evaluate
 from fcn_edge.export.onnx import onnx_from_checkpoint
+from fcn_edge.io.files import copy_file, sha256_of
+from fcn_edge.io.runs import runs_directory
 from fcn_edge.quantization.calibrate import calibration_table
 from fcn_edge.quantization.profiles import PROFILES
 from fcn_edge.runtime.segmenter import load
@@ -48,39 +53,71 @@ LIMITS = ((0.001, 0.005), (0.002, 0.010))
 """What INT8 may lose of mIoU and of any class on the train images that choose: far less than a build allows, since the
 networks are surer of images that they were trained on than of others. The second pair is for profiles that cannot hold
 the first: 7 bits have half the levels of 8."""
+LOG_FILE = "training.csv"
+
+Folder = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-def main() -> None:
+@click.command(help=(__doc__ or "").splitlines()[0])
+@click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--data", type=Folder, required=True, help="Root of the data set, with train/ and val/.")
+@click.option("--calibration", type=click.Path(path_type=Path), default=CALIBRATION, help="Images to calibrate on.")
+@click.option("--rendered", default=RENDERED, help="Street that is scored as well.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=ZOO, help="Where the models go.")
+def main(checkpoint: Path, data: Path, calibration: Path, rendered: str, output: Path) -> None:
     """Export, measure and write every model of one training."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path, help="checkpoint of the last stage")
-    parser.add_argument("--data", type=Path, required=True, help="root of the data set, with train/ and val/")
-    arguments = parser.parse_args()
-    checkpoint: Path = arguments.checkpoint
-    coarser = sorted(checkpoint.parent.glob(f"{checkpoint.stem}.*.safetensors"))
-    val = Split(arguments.data / "val")
-    real_images = [sample.image() for sample in val[:8]]
-    calibrated = read_manifest(CALIBRATION, arguments.data / "train")
-    choosers = _held_out(Split(arguments.data / "train"), {image.name for image in calibrated.images})
-    for path in (*coarser, checkpoint):
-        partial = ZOO / f".{path.stem}.onnx"
-        exported = onnx_from_checkpoint(path, partial, weights="fp16", images=real_images)
-        directory = ZOO / exported.spec.name
+    val, train = Split(data / "val"), Split(data / "train")
+    calibrated = read_manifest(calibration, data / "train")
+    choosers = _held_out(train, {image.name for image in calibrated.images})
+    made = []
+    with owned_thread_pools():
+        for path in (*sorted(checkpoint.parent.glob(f"{checkpoint.stem}.*.safetensors")), checkpoint):
+            folder = runs_directory() / "zoo" / sha256_of(path)
+            folder.mkdir(parents=True, exist_ok=True)
+            model = _exported(path, folder, val)
+            _measured(model, (val, RenderedSplit.from_uri(rendered)))
+            _quantized(model, calibrated, choosers)
+            made.append(model)
+    for model in made:
+        directory = output / model.spec.name
         directory.mkdir(exist_ok=True)
-        partial.replace(directory / MODEL_FILE)
-        model = resolved_model(directory / MODEL_FILE)
-        with owned_thread_pools(), load(model) as segmenter:
-            measured = [evaluate(segmenter.session, split) for split in (val, RenderedSplit.from_uri(RENDERED))]
-        records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
-        write_manifest(directory / MANIFEST_FILE, manifest_for(model, records, LICENSE))
-        with owned_thread_pools():
-            table = calibration_table(model, calibrated)
-            for profile in PROFILES:
-                table = _with_choice(table, profile, model, choosers)
-        write_table(directory / TABLE_FILE, table)
-        for key, record in records.items():
-            print(f"{exported.spec.name}  {key}: mIoU {100 * record.miou:.2f}%")
-    shutil.copyfile(checkpoint.with_suffix(".csv"), ZOO / "training.csv")
+        for name in (MODEL_FILE, TABLE_FILE, MANIFEST_FILE):
+            copy_file(model.path.with_name(name), directory / name)
+    copy_file(checkpoint.with_suffix(".csv"), output / LOG_FILE)
+
+
+def _exported(checkpoint: Path, folder: Path, val: Split) -> Model:
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        partial = folder / f".{MODEL_FILE}"
+        onnx_from_checkpoint(checkpoint, partial, weights="fp16", images=[sample.image() for sample in val[:8]])
+        partial.replace(path)
+    return resolved_model(path)
+
+
+def _measured(model: Model, splits: Sequence[LabeledSplit]) -> None:
+    """Write the manifest."""
+    path = model.path.with_name(MANIFEST_FILE)
+    if path.is_file():
+        return
+    with load(model) as segmenter:
+        measured = [evaluate(segmenter.session, split) for split in splits]
+    records = {_key(accuracy): AccuracyRecord.model_validate(accuracy.to_json()) for accuracy in measured}
+    write_manifest(path, manifest_for(model, records, LICENSE))
+    for key, record in records.items():
+        click.echo(f"{model.spec.name}  {key}: mIoU {100 * record.miou:.2f}%")
+
+
+def _quantized(model: Model, calibrated: CalibrationSet, choosers: Part) -> None:
+    """Write the calibration table, and again with the choice for each profile that it lacks."""
+    path = model.path.with_name(TABLE_FILE)
+    if not path.is_file():
+        write_table(path, calibration_table(model, calibrated))
+    table = read_table(path)
+    for profile in PROFILES:
+        if profile not in table.choices or not table.choices[profile].selected_on:
+            table = _with_choice(table, profile, model, choosers, LIMITS)
+            write_table(path, table)
 
 
 def _with_choice(
@@ -88,7 +125,7 @@ def _with_choice(
     profile: str,
     model: Model,
     choosers: Part,
-    limits: Sequence[tuple[float, float]] = LIMITS,
+    limits: Sequence[tuple[float, float]],
 ) -> CalibrationTable:
     """The table with the choice for a profile, by the first limits that it holds.
 
@@ -98,12 +135,18 @@ def _with_choice(
     max_drop, max_class_drop = limits[0]
     try:
         return chosen_for_profiles(
-            model, table, choosers, profiles=[profile], max_drop=max_drop, max_class_drop=max_class_drop, tell=print
+            model,
+            table,
+            choosers,
+            profiles=[profile],
+            max_drop=max_drop,
+            max_class_drop=max_class_drop,
+            tell=click.echo,
         )
     except GuardError as error:
         if not limits[1:]:
             raise
-        print(f"{profile} does not hold {100 * max_drop:.1f} and {100 * max_class_drop:.1f} points: {error.message}")
+        click.echo(f"{profile} does not hold {100 * max_drop:.1f}, {100 * max_class_drop:.1f} points: {error.message}")
     return _with_choice(table, profile, model, choosers, limits[1:])
 
 
