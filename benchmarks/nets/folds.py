@@ -5,13 +5,15 @@ r"""How well a way to train carries over to a drive that the training never saw.
 
 CamVid's val is a later part of a drive that train shares, and flatters. A fold is train without one of its drives, on
 which the last weights are judged; val has no part in it. What follows ``--`` are options of ``fcn-edge train``, which
-trains the three decoders at once on one encoder; with ``--mean-of``, the names of other variants of the same fold,
-nothing is trained, and the mean of their weights is judged. Each variant is a row of ``results/nets/variants.json``,
-those that lost as well; one that stands there with the same options is not trained again.
+trains the three decoders at once on one encoder unless they say ``--stages staged``; with ``--mean-of``, the names of
+other variants of the same fold, nothing is trained, and the mean of their weights is judged. Each variant is a row of
+``results/nets/variants.json``, those that lost as well; one that stands there with the same options is not trained
+again.
 """
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
 import json
@@ -127,8 +129,8 @@ def main(
     else:
         finest = checkpoints[DECODERS[-1]]
         # validated once, at the end: no epoch is chosen by the drive that judges
-        _train(fold, finest, DECODERS[-1], [*options, "--stages", "at-once", "--validate-every", "999"])
-        seconds = sum(float(line.split(",")[7]) for line in finest.with_suffix(".csv").read_text().splitlines()[1::3])
+        _train(fold, finest, DECODERS[-1], ["--stages", "at-once", *options, "--validate-every", "999"])
+        seconds = _seconds(finest.with_suffix(".csv"))
     about = machine(None)
     row = {
         **key,
@@ -148,6 +150,12 @@ def _checkpoints(folds: Path, drive: str, variant: str) -> dict[str, Path]:
     """Where the checkpoint of each decoder of a variant lies."""
     finest = folds / f"{drive}-{''.join(letter if letter.isalnum() else '-' for letter in variant)}.safetensors"
     return {name: finest.with_suffix(f".{name}.safetensors") for name in DECODERS[:-1]} | {DECODERS[-1]: finest}
+
+
+def _seconds(log: Path) -> float:
+    """What all epochs took; one in which several decoders were trained has a line for each."""
+    with log.open(encoding="utf-8", newline="") as file:
+        return sum({(line["stage"], line["epoch"]): float(line["seconds"]) for line in csv.DictReader(file)}.values())
 
 
 def _train(fold: Path, output: Path, decoder: str, options: list[str]) -> None:

@@ -95,6 +95,24 @@ def test_each_variant_is_trained_once_and_judged_by_its_last_weights(
         assert command[command.index("--epochs") + 1] == "0"
     mean[mean.index("other")] = "absent"
     assert "absent was not trained on b." in CliRunner().invoke(folds.main, list(map(str, mean))).output
+    words[0], words[words.index("--epochs") + 1] = "staged", "1,1,2"
+    done = CliRunner().invoke(folds.main, [*map(str, words), "--stages", "staged"])
+    assert done.exit_code == 0, done.output
+    staged = json.loads(output.read_text())["rows"][4]
+    assert list(staged["miou"]) == ["fcn32s", "fcn16s", "fcn8s"]
+    log = (tmp_path / "runs/folds/b-staged.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in log[1:]] == [
+        ["fcn32s", "1"],
+        ["fcn16s", "1"],
+        ["fcn8s", "1"],
+        ["fcn8s", "2"],
+    ]
+
+
+def test_an_epoch_of_several_decoders_is_counted_once(tmp_path: Path) -> None:
+    log = tmp_path / "net.csv"
+    log.write_text("stage,epoch,decoder,seconds\na+b,1,a,3.5\na+b,1,b,3.5\na+b,2,a,4\na+b,2,b,4\nc,1,c,1\n")
+    assert folds._seconds(log) == 8.5
 
 
 def test_rows_that_are_added_at_once_all_stand_there(tmp_path: Path) -> None:
