@@ -17,8 +17,9 @@ def until(
     told: Callable[[], object] = lambda: "it did not happen",
 ) -> T:
     """What ``condition`` gives, as soon as that is true; AssertionError with what ``told`` gives after ``within`` s."""
-    end = time.monotonic() + within
+    end, pause = time.monotonic() + within, 0.002
     while not (found := condition()):
         assert time.monotonic() < end, told()
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.1)  # who looks all the time holds up what it waits for
     return found

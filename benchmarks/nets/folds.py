@@ -105,6 +105,8 @@ def main(
     variant: str, options: tuple[str, ...], data: Path, drive: str, mean_of: tuple[str, ...], why: str, output: Path
 ) -> None:
     """Train one variant on one fold, and add its row."""
+    if settles := next((word for word in options if word.startswith("--settle")), ""):
+        raise click.UsageError(f"{settles} would let the drive that judges choose the epoch.")
     shown = shlex.join(Path(word).name if "/" in word else word for word in options)
     shown += f" (mean of {', '.join(mean_of)})" if mean_of else ""
     folds = runs_directory() / "folds"
@@ -128,7 +130,7 @@ def main(
         seconds = float(sum(took[name] for name in mean_of))
     else:
         finest = checkpoints[DECODERS[-1]]
-        # validated once, at the end: no epoch is chosen by the drive that judges
+        # validated once, at the end of each stage: no epoch is chosen by the drive that judges
         _train(fold, finest, DECODERS[-1], ["--stages", "at-once", *options, "--validate-every", "999"])
         seconds = _seconds(finest.with_suffix(".csv"))
     about = machine(None)

@@ -21,9 +21,10 @@ from typing import Any
 
 import click
 
+from benchmarks.nets.checkpoints import checkpoints_of, log_of
 from fcn_edge.artifacts.calibration_table import read_table
 from fcn_edge.artifacts.checkpoint import checkpoint_header
-from fcn_edge.artifacts.spec import DECODER_STRIDES, ModelSpec
+from fcn_edge.artifacts.spec import ModelSpec
 from fcn_edge.bench.result import BenchResult, Distribution, Row, read_result
 from fcn_edge.io.files import replacing, sha256_of
 from fcn_edge.text import quoted
@@ -140,16 +141,6 @@ class _Commands:
         return word
 
 
-def _checkpoints(finest: Path) -> dict[str, Path]:
-    """The checkpoints of a training by decoder, coarsest first."""
-    paths = {str(checkpoint_header(path).spec.decoder): path for path in _beside(finest)}
-    return {name: paths[name] for name in DECODER_STRIDES if name in paths}
-
-
-def _beside(finest: Path) -> Sequence[Path]:
-    return (finest, *finest.parent.glob(f"{finest.stem}.fcn*s.safetensors"))
-
-
 @click.command(help=(__doc__ or "").splitlines()[0])
 @click.argument("checkpoint", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
@@ -162,7 +153,7 @@ def main(
     checkpoint: Path, data: Path, trained_by: str, note: str, rounds: int, resume: bool, output: Path | None
 ) -> None:
     """Export, calibrate, measure, and write what came of it."""
-    name = checkpoint.stem
+    name, log = checkpoint.stem, log_of(checkpoint)
     output = output or RESULTS / f"{name}.json"
     work = checkpoint.parent / f"{name}.measured"
     work.mkdir(exist_ok=True)
@@ -173,7 +164,7 @@ def main(
     specs: dict[str, ModelSpec] = {}
     groups = []
     provenance: dict[str, Any] = {}
-    for decoder, path in _checkpoints(checkpoint).items():
+    for decoder, path in checkpoints_of(checkpoint).items():
         spec = checkpoint_header(path).spec
         onnx, table = work / f"{spec.encoder}-{decoder}.onnx", work / f"{spec.encoder}-{decoder}.json"
         commands.run("export", path, "-o", onnx, "--images", data / "val", done=resume and onnx.is_file())
@@ -196,7 +187,7 @@ def main(
     output.parent.mkdir(parents=True, exist_ok=True)
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n")
-    shutil.copyfile(checkpoint.with_suffix(".csv"), output.with_suffix(".csv"))
+    shutil.copyfile(log, output.with_suffix(".csv"))
 
 
 def _suite(name: str, rounds: int, groups: Sequence[tuple[Path, Path, tuple[str, ...], tuple[str, ...]]]) -> str:

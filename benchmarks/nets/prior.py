@@ -1,10 +1,12 @@
-r"""The networks of one training as another ``--prior-correction`` would have kept them.
+r"""The networks of one training with another ``--prior-correction``.
 
     python -m benchmarks.nets.prior runs/net.safetensors --data camvid --strength 0.4 -o runs/other.safetensors
 
-How far the class weights are taken back moves the scores' biases alone (``training/prior.py``), so what it costs and
-gains need not be trained again. The recipe of what is written says the new strength; the log is copied as it is, with
-the scores of the old one, by which the epoch was kept.
+A training weighs rare classes more, and the network then sees them too often. ``--prior-correction``, 0 to 1, says how
+much of that is taken out of its scores afterwards (``training/prior.py``). This changes one bias, so that another
+strength can be tried without training again. It is what a training with that strength would keep, of the same epoch;
+the log is copied as it is, with the scores of the old strength, by which that epoch was kept. Where teachers taught,
+the strength is part of the training, and is refused here.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import click
 import numpy as np
 import torch
 
+from benchmarks.nets.checkpoints import checkpoints_of, log_of
 from fcn_edge.artifacts.spec import ModelSpec
-from fcn_edge.datasets import splits_of
+from fcn_edge.datasets import LabeledSplit, splits_of
 from fcn_edge.io.files import copy_file
 from fcn_edge.nets.checkpoints import load_checkpoint, save_checkpoint
 from fcn_edge.training.labels import label_counts
@@ -33,16 +36,33 @@ KEY = "prior_correction"
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(checkpoint: Path, data: Path, strength: float, output: Path) -> None:
     """Write the checkpoint and those of its coarser decoders with another strength."""
-    shares = torch.from_numpy(np.asarray(label_counts(splits_of(data)["train"]).shares))
-    for path in (*sorted(checkpoint.parent.glob(f"{checkpoint.stem}.*.safetensors")), checkpoint):
-        net, spec = load_checkpoint(path)
+    splits, log = splits_of(data), log_of(checkpoint)
+    found = {path: load_checkpoint(path) for path in checkpoints_of(checkpoint).values()}
+    for path, (_, spec) in found.items():
+        _check(path, spec, splits["train"])
+    shares = torch.from_numpy(np.asarray(label_counts(splits["train"]).shares))
+    for path, (net, spec) in found.items():
         settings = json.loads(spec.provenance.recipe[-1])
         weights = 1 / torch.log(settings["class_weight_offset"] + shares)
         correct_prior(net, (weights / weights.mean()).float(), strength - settings[KEY])
-        save_checkpoint(
-            output.with_name(output.stem + path.name.removeprefix(checkpoint.stem)), net, _with(spec, strength)
-        )
-    copy_file(checkpoint.with_suffix(".csv"), output.with_suffix(".csv"))
+        beside = output.with_name(output.stem + path.name.removeprefix(checkpoint.stem))
+        save_checkpoint(beside, net, _with(spec, strength))
+    copy_file(log, output.with_suffix(".csv"))
+
+
+def _check(path: Path, spec: ModelSpec, train: LabeledSplit) -> None:
+    """Refuse a network whose weights were not of these images' classes alone.
+
+    Raises:
+        click.UsageError: It was trained otherwise.
+    """
+    recipe, trained_on = spec.provenance.recipe, f"{train.info.name} {train.name}"
+    if not recipe or KEY not in recipe[-1]:
+        raise click.UsageError(f"{path} does not say how it was trained.")
+    if any(line.startswith("taught by ") for line in recipe):
+        raise click.UsageError(f"{path} was taught by another network: it has to be trained again.")
+    if trained_on not in spec.provenance.trained_on or spec.classes != train.info.classes:
+        raise click.UsageError(f"{path} was trained on {', '.join(spec.provenance.trained_on)}, not on {trained_on}.")
 
 
 def _with(spec: ModelSpec, strength: float) -> ModelSpec:

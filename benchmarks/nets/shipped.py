@@ -1,6 +1,6 @@
 """What the models that ship are worth beside those that shipped before them.
 
-    python -m benchmarks.nets.shipped       # before benchmarks/make_zoo.py makes new ones
+    python -m benchmarks.nets.shipped       # before benchmarks.make_zoo makes new ones
 
 keeps the scores of those that ship now, out of their manifests, in ``results/nets/shipped_before.json``; the page of
 the benchmarks shows both side by side, class by class.

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from fcn_edge.bench.measured import Request, WorkerError, error_of, failure_of, measured_in_process
 from fcn_edge.errors import EngineError, FcnEdgeError, MachineError, MissingExtraError, ModelError
 from tests.tiny_network import TinyNetwork
+from tests.waits import until
 
 pytest.importorskip("onnxruntime")
 
@@ -110,11 +110,7 @@ def test_it_ends_with_a_parent_that_is_killed(request_of: Request, tmp_path: Pat
     """)
     parent = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     child = int(parent.stdout)
-    deadline = 300
-    while Path(f"/proc/{child}").exists() and deadline:
-        time.sleep(0.1)
-        deadline -= 1
-    assert not Path(f"/proc/{child}").exists()
+    until(lambda: not Path(f"/proc/{child}").exists())
 
 
 @pytest.mark.parametrize("kind", [ModelError, EngineError, MachineError, WorkerError, FcnEdgeError])

@@ -107,6 +107,8 @@ def test_each_variant_is_trained_once_and_judged_by_its_last_weights(
         ["fcn8s", "1"],
         ["fcn8s", "2"],
     ]
+    settles = CliRunner().invoke(folds.main, [*map(str, words), "--settle", "8"])
+    assert "--settle would let the drive that judges choose the epoch." in settles.output
 
 
 def test_an_epoch_of_several_decoders_is_counted_once(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ pytest.importorskip("torch")
 import torch
 
 from benchmarks.nets.prior import main
+from fcn_edge.artifacts.label_sets import LABEL_SETS
+from fcn_edge.artifacts.spec import ModelSpec, Provenance
 from fcn_edge.cli.train import command as train
-from fcn_edge.nets.checkpoints import load_checkpoint
+from fcn_edge.nets.checkpoints import load_checkpoint, save_checkpoint
 from fcn_edge.nets.encoders import ENCODERS
+from fcn_edge.nets.fcn import FCN
 
 from ..thin_encoders import ShortMobileNetV2
 from .tiny_data import write_tiny
@@ -47,3 +50,32 @@ def test_is_what_a_training_with_that_strength_keeps(tmp_path: Path, monkeypatch
         assert spec == trained_spec
         assert json.loads(spec.provenance.recipe[-1])["prior_correction"] == 0.25
     assert output.with_suffix(".csv").read_bytes() == (tmp_path / "0.75.csv").read_bytes()
+
+
+def test_refuses_what_its_arithmetic_is_not_true_of(tmp_path: Path) -> None:
+    data = write_tiny(tmp_path / "data", {"train": ("a",), "val": ("b",)})
+    labels = LABEL_SETS["camvid"]
+    settings = '{"class_weight_offset":1.05,"prior_correction":0.5}'
+    told = {
+        ("a training", "taught by vgg16", settings): "was taught by another network",
+        ("a training", settings): "was trained on other train, not on tiny train",
+        (): "does not say how it was trained",
+    }
+    for recipe, sentence in told.items():
+        spec = ModelSpec(
+            name="x", encoder="mobilenet_v2", decoder="fcn32s", stride=32, size=(32, 64), classes=labels.classes,
+            palette=labels.palette, provenance=Provenance(recipe=recipe, trained_on=("other train",)),
+        )  # fmt: skip
+        save_checkpoint(tmp_path / "net.safetensors", FCN("mobilenet_v2", ("fcn32s",), 11), spec)
+        (tmp_path / "net.csv").touch()
+        words = [
+            str(tmp_path / "net.safetensors"),
+            "--data",
+            str(data),
+            "--strength",
+            "0",
+            "-o",
+            str(tmp_path / "o.st"),
+        ]
+        assert sentence in " ".join(CliRunner().invoke(main, words).output.split())
+    assert not (tmp_path / "o.st").exists()

@@ -38,6 +38,7 @@ from fcn_edge.runtime.sinks.video_file import VideoFile
 from fcn_edge.runtime.sources import SourceAddress, open_source
 from fcn_edge.street import Street
 from fcn_edge.testing.engine import fake_spec
+from tests.waits import until
 
 Run = Callable[..., Any]
 STREET = "synthetic://street?seed=2&size=64x96&frames=4"
@@ -717,10 +718,7 @@ class TestSignals:
             assert process.stdout is not None
             assert process.stderr is not None
             # a pipe of 64 KiB and what waits for it are full long before, and the masks still come
-            deadline = time.monotonic() + 60
-            while len(names_in(tmp_path / "masks")) < 250 and time.monotonic() < deadline:
-                time.sleep(0.1)
-            assert len(names_in(tmp_path / "masks")) >= 250
+            until(lambda: len(names_in(tmp_path / "masks")) >= 250)
             process.send_signal(signal.SIGTERM)
             code = process.wait(timeout=60)
             err = process.stderr.read()

@@ -14,6 +14,7 @@ import pytest
 
 from fcn_edge.cli import signals
 from fcn_edge.cli.signals import interrupts_once, quiet_until_exit
+from tests.waits import until
 
 INTERRUPTS = int(os.environ.get("FCN_EDGE_INTERRUPTS", "10"))
 """How often a run is interrupted twice."""
@@ -76,9 +77,7 @@ def test_ctrl_c_twice_within_20_ms_leaves_a_video_that_plays(tmp_path: Path) -> 
         with subprocess.Popen(
             [sys.executable, "-c", f"{heed}; {main}", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            deadline = time.monotonic() + 60
-            while not (out.exists() and out.stat().st_size > 2000) and time.monotonic() < deadline:
-                time.sleep(0.02)
+            until(lambda: out.exists() and out.stat().st_size > 2000)
             time.sleep(0.01 * (attempt % 7))
             os.kill(process.pid, signal.SIGINT)
             time.sleep((0.0005, 0.002, 0.005, 0.01, 0.02)[attempt % 5])

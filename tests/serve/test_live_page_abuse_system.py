@@ -17,6 +17,7 @@ from benchmarks.page.run import PageRun, page_run
 from tests.serve.abuse import abuses
 from tests.serve.test_abuse_system import GOOD, HALF_OPEN, Target, all_answers, settled
 from tests.servers.rtsp import RtspServer, needs_gstreamer
+from tests.waits import until
 
 pytestmark = pytest.mark.system
 
@@ -63,9 +64,7 @@ def look(run: PageRun) -> tuple[float, float]:
 def test_the_camera_goes_on_whatever_clients_send(run: PageRun) -> None:
     port = int(run.url.rstrip("/").rpartition(":")[2])
     target = Target("127.0.0.1", port, run.pid)
-    end = time.monotonic() + 60
-    while frames(run) < FPS and time.monotonic() < end:
-        time.sleep(0.2)
+    until(lambda: frames(run) >= FPS)
     start = look(run)
     time.sleep(LOOK_S)
     before = rate(run, start)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from fcn_edge.runtime.segmenter import Segmenter
 from fcn_edge.runtime.source_set import Sources
 from fcn_edge.serve.page import LivePage
 from fcn_edge.testing.engine import FakeEngine
+from tests.waits import until
 
 STREET = "synthetic://street?seed=3&size=48x64&fps=25"
 TOKEN = "a-token-of-more-than-16-letters"
@@ -191,9 +191,6 @@ def test_sources_that_come_and_go_while_they_are_watched_leave_nothing_behind() 
             while messages(connection, 2, 1)[0][2:4] != number.to_bytes(2, "little"):
                 pass  # a picture of the other one
             assert one.ask(f"api/sources/{label}", "DELETE", token=TOKEN)[0] == 204
-            end = time.monotonic() + 30
-            while len(one.sources) > 1 or number in one.page._viewers._groups:
-                assert time.monotonic() < end
-                time.sleep(0.05)
+            until(lambda number=number: len(one.sources) == 1 and number not in one.page._viewers._groups)
         assert set(one.page._viewers._groups) == {1}
         assert len(one.page._shown.encodings()) == 1

@@ -27,6 +27,7 @@ from websockets.sync.client import connect
 from benchmarks.page.run import PageRun
 from tests.runtime.sinks.rtsp.test_push_system import Recorder
 from tests.servers.rtsp import RtspServer, needs_gstreamer
+from tests.waits import until
 
 pytestmark = pytest.mark.system
 
@@ -156,9 +157,7 @@ def test_neither_the_cameras_passwords_nor_the_token_come_out_anywhere(tmp_path:
             run = PageRun(process)
             try:
                 run.wait()
-                end = time.monotonic() + PATIENCE
-                while b"JFIF" not in asked(run, "/snapshot.jpg?source=in") and time.monotonic() < end:
-                    time.sleep(0.2)
+                until(lambda: b"JFIF" in asked(run, "/snapshot.jpg?source=in"), PATIENCE)
                 look_at_everything(run, seen, front)
                 camera.kill()
                 far.kill()

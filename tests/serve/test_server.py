@@ -34,6 +34,7 @@ from fcn_edge.serve.address import PageAddress
 from fcn_edge.serve.guard import Guard
 from fcn_edge.serve.server import Server
 from tests.serve.asking import exchange, received
+from tests.waits import until
 
 ANYWHERE = PageAddress.of("http://:0")
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -405,11 +406,7 @@ def test_clients_that_read_nothing_are_given_up(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(connections, "READING_S", 1.0)
     with opened(served, GET.replace(b"/", b"/endless", 1) + b"\r\n") as one, opened(served, handshake("/flood")) as two:
         state = served._uvicorn.server_state
-        end = time.monotonic() + 15
-        while (state.connections or state.tasks) and time.monotonic() < end:
-            time.sleep(0.05)
-        assert not state.connections
-        assert not state.tasks
+        until(lambda: not state.connections and not state.tasks)
         assert one.fileno() > 0
         assert two.fileno() > 0
 

@@ -14,6 +14,7 @@ import pytest
 from fcn_edge.errors import MissingExtraError, SourceError, UsageError
 from fcn_edge.runtime.frame import Frame
 from fcn_edge.runtime.sources import SourceAddress, open_source
+from tests.waits import until
 
 from ...servers.frame_numbers import number_of
 from ...servers.videos import jpegs, write_video
@@ -316,9 +317,7 @@ class TestMjpeg:
         web.files["/video"], web.kinds["/video"] = pieces, MJPEG
         with open_source(web.url("/video")) as source:
             assert all_sent.wait(60)
-            until = time.monotonic() + 60
-            while source.dropped < 19 and time.monotonic() < until:
-                time.sleep(0.01)
+            until(lambda: source.dropped >= 19)
             assert source.dropped == 19
             frame = next(source)
             assert (number_of(frame.image), frame.index) == (19, 19)

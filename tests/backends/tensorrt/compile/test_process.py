@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from fcn_edge.backends.tensorrt.compile import worker
 from fcn_edge.backends.tensorrt.compile.process import build_in_process
 from fcn_edge.backends.tensorrt.compile.request import Request
 from fcn_edge.errors import DeviceError, FcnEdgeError, GuardError, MachineError, ModelError
+from tests.waits import until
 
 START = """
 import json, os, signal, sys, time
@@ -152,9 +152,7 @@ def test_a_build_whose_caller_is_gone_ends(request_: Request) -> None:
         process.stdin.write(request_.to_json())
     assert os.read(reading, 10)
     os.close(reading)
-    until = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < until:
-        time.sleep(0.05)
+    until(lambda: process.poll() is not None)
     assert process.poll() == 1
 
 
@@ -197,10 +195,7 @@ def test_a_build_that_says_nothing_ends_with_a_caller_that_is_killed(request_: R
         builder = int(caller.stdout.readline())
         assert not ended(builder)
         caller.kill()
-    until = time.monotonic() + 60
-    while not ended(builder) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert ended(builder)
+    until(lambda: ended(builder))
 
 
 def test_a_build_whose_caller_ended_before_it_began_ends(monkeypatch: pytest.MonkeyPatch) -> None:
